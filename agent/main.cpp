@@ -1,0 +1,4 @@
+// The heapwatch program.
+int main() {
+  return 0;
+}

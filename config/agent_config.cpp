@@ -1,0 +1,1 @@
+#include "config/agent_config.h"

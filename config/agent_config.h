@@ -1,0 +1,85 @@
+// heapwatch.yaml and the DD_* environment, as one valid value.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "config/check_config.h"
+#include "config/value.h"
+
+namespace heapwatch::config {
+
+struct ProxyConfig {
+  std::string http;
+  std::string https;
+  std::vector<std::string> no_proxy;
+};
+
+struct SecretsConfig {
+  std::filesystem::path command;  // secret_backend_command; empty: no backend
+  std::vector<std::string> arguments;
+  std::chrono::milliseconds timeout{30'000};
+  std::size_t output_bytes_max = 1024 * 1024;
+  bool remove_trailing_line_break = false;
+  bool skip_checks = false;
+  bool allow_group_exec = false;
+};
+
+struct DogStatsdConfig {
+  bool enabled = false;  // dogstatsd_enabled; by default on when an address is configured anywhere
+  std::string url;       // udp://host:port, unix://path, unixgram://path, unixstream://path
+  bool origin_detection = true;
+  bool timestamps = false;  // protocol 1.3
+  bool telemetry = true;
+  std::size_t packet_bytes_max = 0;  // 0: 1432 for UDP, 8192 for unix sockets
+  std::string cardinality;           // none, low, orchestrator, high; empty: not sent
+  std::string external_data;
+  std::string entity_id;
+  bool histogram_aggregates = false;  // send five gauges instead of raw samples
+};
+
+struct PrometheusConfig {
+  bool enabled = true;
+  std::string listen = "127.0.0.1:9464";
+  bool suffixes = true;  // add `_total` where it belongs
+};
+
+struct AgentConfig {
+  std::filesystem::path confd_path;
+  std::string hostname;
+  std::vector<std::string> tags;  // tags, extra_tags, env, DD_SERVICE, DD_VERSION
+  base::LogLevel log_level = base::LogLevel::info;
+  std::uint16_t expvar_port = 5000;  // 0: no page
+  std::string expvar_host = "127.0.0.1";
+  unsigned check_runners = 4;
+  std::chrono::milliseconds min_collection_interval{15'000};
+  bool memtrack_enabled = true;
+  bool tracemalloc_debug = false;
+  std::vector<std::string> histogram_aggregates{"max", "median", "avg", "count"};
+  std::vector<int> histogram_percentiles{95};
+  unsigned logging_frequency = 500;
+  bool integration_check_status_enabled = false;
+  std::vector<std::string> ad_allowed_env_vars;
+  bool ad_disable_env_var_resolution = false;
+  ProxyConfig proxy;
+  SecretsConfig secrets;
+  DogStatsdConfig dogstatsd;
+  PrometheusConfig prometheus;
+};
+
+struct AgentConfigFile {
+  AgentConfig config;
+  Diagnostics diagnostics;
+};
+
+/// Reads `file` (may be absent: then defaults and the environment alone count), overlaid by `DD_*`
+/// variables. Errors leave the option at its default and are in the diagnostics.
+[[nodiscard]] AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& file,
+                                                const Environment& environment);
+
+}  // namespace heapwatch::config

@@ -1,0 +1,1 @@
+#include "config/check_config.h"

@@ -1,0 +1,50 @@
+// conf.d: which checks to run, and with what.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/value.h"
+
+namespace heapwatch::config {
+
+class SecretResolver;
+
+/// One file of conf.d, with environment variables and secrets filled in.
+struct CheckConfig {
+  std::string check_name;  // from `<name>.d/` or `<name>.yaml`
+  std::filesystem::path file;
+  Value init_config;
+  std::vector<Value> instances;  // at least one; each a map
+};
+
+/// Looks up an environment variable.
+using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+[[nodiscard]] std::optional<std::string> process_environment(std::string_view name);
+
+struct ConfdOptions {
+  Environment environment = process_environment;
+  SecretResolver* secrets = nullptr;          // none: an ENC[] value is an error of its file
+  std::vector<std::string> allowed_env_vars;  // empty: all
+  bool resolve_env_vars = true;
+};
+
+struct Confd {
+  std::vector<CheckConfig> checks;  // in the order of names; a file with an error is not among them
+  Diagnostics diagnostics;          // of all files
+};
+
+/// Reads a conf.d folder: `<check>.d/*.yaml|*.yml` (also `.default`, only when no other file of the
+/// check loads) and
+/// `<check>.yaml` beside them. A wrong file costs only itself.
+[[nodiscard]] Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& options);
+
+/// `name:hash` or `name:<instance name or namespace>:hash`; equal text gives equal ids, now and
+/// after a restart.
+[[nodiscard]] std::string check_id(const CheckConfig& config, const Value& instance);
+
+}  // namespace heapwatch::config

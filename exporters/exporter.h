@@ -1,0 +1,28 @@
+// Where snapshots go.
+#pragma once
+
+#include "base/error.h"
+#include "metrics/snapshot.h"
+
+namespace heapwatch::exporters {
+
+/// Publishes snapshots to one kind of reader. A push exporter sends it now; a pull exporter keeps
+/// what the next scrape will show.
+///
+/// Threads: publish() is called by one thread at a time; an exporter that is also read (a scrape)
+/// locks for itself. Errors: what could not be sent is counted by the exporter and told once;
+/// publish() never blocks on the other side.
+class Exporter {
+ public:
+  Exporter() = default;
+  Exporter(const Exporter&) = delete;
+  Exporter& operator=(const Exporter&) = delete;
+  virtual ~Exporter() = default;
+
+  [[nodiscard]] virtual base::Result<void> publish(const metrics::Snapshot& snapshot) = 0;
+
+  /// The instance is configured no more: what is kept of it goes.
+  virtual void forget(const metrics::Instance& instance) = 0;
+};
+
+}  // namespace heapwatch::exporters

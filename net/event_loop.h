@@ -1,0 +1,66 @@
+// One thread that keeps any number of HTTP exchanges and timers going.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "net/http.h"
+
+namespace heapwatch::net {
+
+struct EventLoopOptions {
+  /// Exchanges on the wire at once; further ones wait in line, and their timeouts start when they
+  /// leave it.
+  std::size_t transfers_max = 512;
+  /// Idle connections kept for the next run.
+  std::size_t idle_connections_max = 4096;
+};
+
+/// libcurl's multi interface on epoll. Connections are kept alive between the runs of a target.
+///
+/// Threads: run() is called by one thread, the loop's; every callback runs there. post() and stop()
+/// may be called from any thread, the rest only from the loop's own (or before run()).
+class EventLoop {
+ public:
+  using Task = std::function<void()>;
+  using Done = std::function<void(HttpResult)>;
+  enum class TimerId : std::uint64_t {};
+
+  [[nodiscard]] static base::Result<std::unique_ptr<EventLoop>> create(
+      EventLoopOptions options = {});
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  /// Returns after stop(). Exchanges still going on are dropped without a callback.
+  void run();
+  void stop();
+
+  /// Runs `task` on the loop's thread as soon as possible.
+  void post(Task task);
+
+  /// Runs `task` once at `when`; cancel() of a timer that has fired does nothing.
+  TimerId at(std::chrono::steady_clock::time_point when, Task task);
+  void cancel(TimerId timer);
+
+  /// `done` is called exactly once unless the loop stops first, never from within fetch() itself.
+  void fetch(HttpRequestPtr request, Done done);
+
+  /// Calls `ready` whenever `descriptor` can be read, until unwatch(); for signal descriptors and
+  /// the like.
+  void watch(int descriptor, Task ready);
+  void unwatch(int descriptor);
+
+  [[nodiscard]] std::size_t transfers_running() const;
+  [[nodiscard]] std::size_t transfers_waiting() const;
+
+ private:
+  struct State;
+  explicit EventLoop(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace heapwatch::net

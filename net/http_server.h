@@ -1,0 +1,61 @@
+// A small HTTP server for pages about ourselves (civetweb).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "net/http.h"
+
+namespace heapwatch::net {
+
+struct ServerRequest {
+  std::string method;
+  std::string path;   // "/debug/vars", decoded
+  std::string query;  // without "?", as it came
+  Headers headers;    // names in lower case
+
+  /// The value of a header, empty when it is absent.
+  [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
+};
+
+struct ServerReply {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  Headers headers;
+};
+
+/// Threads: called from several at once.
+using ServerHandler = std::function<ServerReply(const ServerRequest&)>;
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:0";  // HOST:PORT, [HOST]:PORT, or :PORT for every address
+  unsigned threads = 4;
+  std::size_t request_bytes_max = 16 * 1024;
+};
+
+/// GET and HEAD only (405 for the rest). Replies over 1 KiB are gzipped when the client takes that.
+/// Connections are kept alive. A handler that throws gives a 500.
+class HttpServer {
+ public:
+  /// Errors: invalid (the address), io (in use; the message names the address and what to change).
+  [[nodiscard]] static base::Result<std::unique_ptr<HttpServer>> start(const ServerOptions& options,
+                                                                       ServerHandler handler);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  ~HttpServer();
+
+  /// The port in use, also when 0 was asked for.
+  [[nodiscard]] std::uint16_t port() const;
+
+ private:
+  struct State;
+  explicit HttpServer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace heapwatch::net

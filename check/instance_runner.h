@@ -1,0 +1,57 @@
+// One check instance with all that lives as long as it: its series, its last snapshot, its
+// statistics.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "check/check.h"
+#include "check/registry.h"
+#include "metrics/aggregator.h"
+#include "metrics/run_stats.h"
+#include "metrics/snapshot.h"
+
+namespace heapwatch::check {
+
+struct RunnerOptions {
+  base::Clock clock = base::now;
+  metrics::AggregatorOptions aggregator;
+  /// Adds the service check `datadog.agent.check_status` to every run.
+  bool check_status = false;
+};
+
+/// Threads: not safe; whoever runs the instance hands it from thread to thread.
+class InstanceRunner {
+ public:
+  InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, RunnerOptions options);
+
+  /// Runs the check to its end on this thread. The snapshot holds until the next run.
+  const metrics::Snapshot& run();
+
+  /// The same in two halves, for whoever does not wait in between: now() before, finish() after the
+  /// check has run against sink().
+  [[nodiscard]] base::Instant now() const { return options_.clock(); }
+  [[nodiscard]] metrics::SampleSink& sink() { return aggregator_; }
+  const metrics::Snapshot& finish(const base::Instant& began,
+                                  const base::Result<RunReport>& outcome);
+
+  [[nodiscard]] Check& check() { return *configured_->check; }
+  /// The check, when it is one over HTTP; nullptr otherwise.
+  [[nodiscard]] HttpCheck* http() { return http_; }
+  [[nodiscard]] const metrics::Instance& instance() const { return *configured_->instance; }
+  [[nodiscard]] std::chrono::milliseconds interval() const { return configured_->interval; }
+  [[nodiscard]] const metrics::RunStats& stats() const { return stats_; }
+  [[nodiscard]] std::size_t contexts() const { return aggregator_.contexts(); }
+  /// A turn came while the last run was still going on.
+  void count_skipped() { ++stats_.skipped; }
+
+ private:
+  std::unique_ptr<ConfiguredCheck> configured_;
+  RunnerOptions options_;
+  HttpCheck* http_;
+  metrics::Aggregator aggregator_;
+  metrics::Snapshot snapshot_;
+  metrics::RunStats stats_;
+};
+
+}  // namespace heapwatch::check

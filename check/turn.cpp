@@ -1,0 +1,30 @@
+#include "check/turn.h"
+
+namespace heapwatch::check {
+
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::system_clock;
+
+/// How long ago the last turn was.
+nanoseconds since_turn(system_clock::time_point now, nanoseconds interval, std::uint64_t hash) {
+  const auto phase = static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(interval.count()));
+  const std::int64_t since_epoch = nanoseconds(now.time_since_epoch()).count();
+  const std::int64_t since = (since_epoch - phase) % interval.count();
+  return nanoseconds(since < 0 ? since + interval.count() : since);
+}
+
+}  // namespace
+
+system_clock::time_point first_turn(system_clock::time_point now,
+                                    std::chrono::milliseconds interval, std::uint64_t hash) {
+  return now + (interval - since_turn(now, interval, hash));
+}
+
+system_clock::time_point next_turn(system_clock::time_point now, std::chrono::milliseconds interval,
+                                   std::uint64_t hash) {
+  return first_turn(now + interval / 2, interval, hash);
+}
+
+}  // namespace heapwatch::check

@@ -1,0 +1,23 @@
+// When an instance's turn comes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace heapwatch::check {
+
+/// Turns fall on the moments of wall time whose remainder by `interval` is `hash % interval`:
+/// targets spread over the interval, and a restart moves none of them.
+
+/// The first turn after `now`.
+[[nodiscard]] std::chrono::system_clock::time_point first_turn(
+    std::chrono::system_clock::time_point now, std::chrono::milliseconds interval,
+    std::uint64_t hash);
+
+/// The turn after the one nearest to `now`: a timer that fires a little early or late neither
+/// repeats nor loses one.
+[[nodiscard]] std::chrono::system_clock::time_point next_turn(
+    std::chrono::system_clock::time_point now, std::chrono::milliseconds interval,
+    std::uint64_t hash);
+
+}  // namespace heapwatch::check

@@ -1,0 +1,50 @@
+// What is known of the runs of one check instance, for `status` and the pages about ourselves.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/snapshot.h"
+
+namespace heapwatch::metrics {
+
+/// A plain value: copy it out under the lock of whoever keeps it.
+struct RunStats {
+  InstancePtr instance;
+  std::chrono::milliseconds interval{0};
+
+  std::uint64_t runs = 0;
+  std::uint64_t errors = 0;    // runs that failed
+  std::uint64_t warnings = 0;  // warnings of all runs
+  std::uint64_t skipped = 0;   // turns that came while the last run was still going on
+  std::uint64_t samples = 0;   // of all runs; raw submissions
+  std::uint64_t events = 0;
+  std::uint64_t service_checks = 0;
+  std::uint64_t dropped = 0;  // samples dropped, for any reason
+
+  std::uint64_t last_samples = 0;  // of the last run that had any
+  std::uint64_t last_events = 0;
+  std::uint64_t last_service_checks = 0;
+  std::chrono::nanoseconds last_duration{0};
+  std::optional<std::chrono::system_clock::time_point> last_run;
+  std::optional<std::chrono::system_clock::time_point> last_success;
+  std::string last_error;  // empty: the last run did not fail
+  std::vector<std::string> last_warnings;
+
+  /// Counts one run.
+  void add(const Snapshot& snapshot);
+
+  /// Over the last 32 runs.
+  [[nodiscard]] std::chrono::nanoseconds average_duration() const;
+
+ private:
+  static constexpr std::size_t averaged_runs = 32;
+  std::array<std::chrono::nanoseconds, averaged_runs> durations_{};
+};
+
+}  // namespace heapwatch::metrics

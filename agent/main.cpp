@@ -1,4 +1,150 @@
-// The heapwatch program.
-int main() {
-  return 0;
+// The heapwatch program: its command line.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "agent/commands.h"
+#include "base/log.h"
+
+namespace {
+
+using heapwatch::agent::CheckOptions;
+using heapwatch::agent::GlobalOptions;
+using heapwatch::agent::VarsOptions;
+
+CLI::Validator log_level_name() {
+  return CLI::Validator(
+      [](std::string& name) {
+        return heapwatch::base::parse_log_level(name)
+                   ? std::string{}
+                   : "\"" + name + "\" is none of trace, debug, info, warn, error, critical, off";
+      },
+      "LEVEL");
+}
+
+struct CommandLine {
+  CLI::App app{
+      "Watches the memory of processes in which Go, C/C++ and Python live together.\n"
+      "Collects /debug/vars pages and emits them through DogStatsD and Prometheus."};
+  GlobalOptions global;
+  CheckOptions check;
+  VarsOptions vars;
+  bool verbose = false;
+  bool status_json = false;
+  CLI::App* run_command = nullptr;
+  CLI::App* check_command = nullptr;
+  CLI::App* configcheck_command = nullptr;
+  CLI::App* status_command = nullptr;
+  CLI::App* vars_command = nullptr;
+};
+
+void describe_check(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "check", "Run one check now and print what it measures, without an agent");
+  line.check_command = command;
+  CheckOptions& options = line.check;
+  command->add_option("name", options.name, "The check, as conf.d names it (go_expvar)")
+      ->required();
+  command->add_flag("-r,--check-rate", options.check_rate,
+                    "Run twice, a second apart, so that rates and monotonic counters show");
+  command->add_option("-t,--check-times", options.times, "How many times to run")
+      ->check(CLI::Range(1, 1'000'000));
+  command->add_option("--pause", options.pause_ms, "Milliseconds between runs")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("-d,--delay", options.delay_ms,
+                   "Milliseconds to wait before reading the result (default 100)")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--instance-filter", options.instance_filter,
+                      "Only instances whose option has this value: namespace=my.app");
+  auto* const json = command->add_flag("--json", options.json, "Print JSON");
+  auto* const table = command->add_flag("--table", options.table, "Print a table");
+  auto* const dogstatsd = command->add_flag("--dogstatsd", options.dogstatsd,
+                                            "Print the DogStatsD datagrams, a line each");
+  auto* const prometheus =
+      command->add_flag("--prometheus", options.prometheus, "Print the Prometheus page");
+  for (auto* const one : {json, table, dogstatsd, prometheus}) {
+    for (auto* const other : {json, table, dogstatsd, prometheus}) {
+      if (one != other) {
+        one->excludes(other);
+      }
+    }
+  }
+}
+
+void describe_vars(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "vars", "Print a page of expvars, or the part of it at a path: vars localhost:5000 memstats");
+  line.vars_command = command;
+  VarsOptions& options = line.vars;
+  command
+      ->add_option("url", options.url, "http://host:port[/path], host:port or unix:///a.sock/path")
+      ->required();
+  command->add_option("path", options.path,
+                      "Steps separated by /, each a key, an index or a regular expression");
+  command->add_flag("-w,--watch", options.watch,
+                    "Print numbers again and again, with their change per second");
+  command
+      ->add_option("-i,--interval", options.interval_ms,
+                   "Milliseconds between the pages of --watch")
+      ->check(CLI::Range(100, 3'600'000));
+  command->add_option("-n,--count", options.count, "How many pages --watch reads (0: no end)")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void describe(CommandLine& line) {
+  CLI::App& app = line.app;
+  app.set_version_flag("--version", "heapwatch " HEAPWATCH_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("-c,--config", line.global.config_file,
+                 "heapwatch.yaml (default /etc/heapwatch/heapwatch.yaml, if there is one)");
+  app.add_option("--confd", line.global.confd, "The conf.d folder, instead of confd_path");
+  app.add_option("-l,--log-level", line.global.log_level,
+                 "trace, debug, info, warn, error, critical or off")
+      ->check(log_level_name());
+
+  line.run_command = app.add_subcommand("run", "Run the agent until it is told to stop");
+  describe_check(line);
+  line.configcheck_command = app.add_subcommand(
+      "configcheck", "Print the configuration and every error in it; fails if there is one");
+  line.configcheck_command->alias("checkconfig");
+  line.configcheck_command->add_flag("-v,--verbose", line.verbose, "Also print warnings");
+  line.status_command = app.add_subcommand("status", "Print the status of the running agent");
+  line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
+  describe_vars(line);
+}
+
+int dispatch(const CommandLine& line) {
+  if (line.run_command->parsed()) {
+    return heapwatch::agent::run_agent(line.global);
+  }
+  if (line.check_command->parsed()) {
+    return heapwatch::agent::run_check(line.global, line.check);
+  }
+  if (line.configcheck_command->parsed()) {
+    return heapwatch::agent::check_config(line.global, line.verbose);
+  }
+  if (line.status_command->parsed()) {
+    return heapwatch::agent::show_status(line.global, line.status_json);
+  }
+  return heapwatch::agent::show_vars(line.vars);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    CommandLine line;
+    describe(line);
+    if (argc == 1) {
+      std::cout << line.app.help();
+      return 0;
+    }
+    CLI11_PARSE(line.app, argc, argv);
+    return dispatch(line);
+  } catch (const std::exception& error) {
+    std::cerr << "heapwatch: " << error.what() << '\n';
+    return 1;
+  }
 }

@@ -1,0 +1,47 @@
+// The subcommands of heapwatch: each takes its options and returns the exit status.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "agent/configured.h"
+
+namespace heapwatch::agent {
+
+/// Runs the agent until SIGTERM or SIGINT.
+[[nodiscard]] int run_agent(const GlobalOptions& global);
+
+struct CheckOptions {
+  std::string name;
+  bool check_rate = false;  // -r: two runs, a second apart
+  int times = 1;            // -t
+  int pause_ms = 0;         // between runs
+  std::chrono::milliseconds delay{
+      100};                     // accepted as the Agent's: our runs are complete when they end
+  std::string instance_filter;  // key=value
+  bool json = false;
+  bool table = false;
+  bool dogstatsd = false;
+  bool prometheus = false;
+};
+/// Runs the instances of one check here and now, and prints what they measured.
+[[nodiscard]] int run_check(const GlobalOptions& global, CheckOptions options);
+
+/// Prints the configuration and everything wrong with it; 1 when there are errors.
+[[nodiscard]] int check_config(const GlobalOptions& global, bool verbose);
+
+/// Prints the status of a running agent.
+[[nodiscard]] int show_status(const GlobalOptions& global, bool json);
+
+struct VarsOptions {
+  std::string url;
+  std::string path;  // empty: the whole page
+  bool watch = false;
+  int interval_ms = 2000;
+  int count = 0;  // of --watch: how many times; 0: until interrupted
+};
+/// Prints the values at a path of a page of expvars.
+[[nodiscard]] int show_vars(const VarsOptions& options);
+
+}  // namespace heapwatch::agent

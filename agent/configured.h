@@ -1,0 +1,40 @@
+// Everything the configuration says, ready to run.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "check/registry.h"
+#include "config/agent_config.h"
+#include "config/check_config.h"
+
+namespace heapwatch::agent {
+
+/// What every subcommand takes.
+struct GlobalOptions {
+  std::optional<std::string> config_file;  // -c
+  std::optional<std::string> confd;        // --confd
+  std::optional<std::string> log_level;    // --log-level
+};
+
+struct Configured {
+  config::AgentConfig agent;
+  config::Confd confd;
+  /// The instances that can run. Instances of equal text are there once.
+  std::vector<std::unique_ptr<check::ConfiguredCheck>> checks;
+  /// Of heapwatch.yaml, of conf.d and of every instance.
+  config::Diagnostics diagnostics;
+};
+
+/// heapwatch.yaml and the environment. Without -c the file is /etc/heapwatch/heapwatch.yaml, if
+/// there is one. Sets the log level.
+[[nodiscard]] config::AgentConfigFile load_agent(const GlobalOptions& options);
+
+/// The whole configuration; with `only_check`, instances of that check alone are made.
+[[nodiscard]] Configured load(const GlobalOptions& options,
+                              const std::optional<std::string>& only_check = std::nullopt);
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,97 @@
+#include "base/process_usage.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "base/file.h"
+
+namespace heapwatch::base {
+
+namespace {
+
+constexpr std::size_t proc_file_bytes_max = std::size_t{64} * 1024;
+
+/// The numbers of /proc/self/stat from its third field on; the second, the program's name, may hold
+/// anything.
+std::vector<std::uint64_t> stat_fields() {
+  const auto text = read_file("/proc/self/stat", proc_file_bytes_max);
+  const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
+  if (name_end == std::string::npos) {
+    return {};
+  }
+  std::vector<std::uint64_t> fields;
+  std::string_view rest = std::string_view(*text).substr(name_end + 1);
+  while (!rest.empty()) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \n"));
+    std::uint64_t value = 0;
+    std::from_chars(word.data(), word.data() + word.size(), value);
+    fields.push_back(value);
+    rest.remove_prefix(word.size());
+  }
+  return fields;
+}
+
+/// Seconds since 1970 at which the machine started.
+std::uint64_t boot_time() {
+  const auto text = read_file("/proc/stat", std::size_t{4} * 1024 * 1024);
+  constexpr std::string_view key = "\nbtime ";
+  const std::size_t at = text ? text->find(key) : std::string::npos;
+  std::uint64_t seconds = 0;
+  if (at != std::string::npos) {
+    const char* const first = text->data() + at + key.size();
+    std::from_chars(first, text->data() + text->size(), seconds);
+  }
+  return seconds;
+}
+
+}  // namespace
+
+ProcessUsage process_usage() {
+  // Positions counted from the third field of proc(5)'s list.
+  constexpr std::size_t utime = 11;
+  constexpr std::size_t stime = 12;
+  constexpr std::size_t num_threads = 17;
+  constexpr std::size_t starttime = 19;
+  constexpr std::size_t vsize = 20;
+  constexpr std::size_t rss = 21;
+
+  ProcessUsage usage;
+  const auto fields = stat_fields();
+  if (fields.size() > rss) {
+    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
+    usage.cpu =
+        std::chrono::duration<double>(static_cast<double>(fields[utime] + fields[stime]) / ticks);
+    usage.threads = fields[num_threads];
+    usage.virtual_bytes = fields[vsize];
+    usage.resident_bytes = fields[rss] * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    static const std::uint64_t booted = boot_time();
+    const std::chrono::duration<double> since_epoch(static_cast<double>(booted) +
+                                                    static_cast<double>(fields[starttime]) / ticks);
+    usage.started = std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
+  }
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", failed), end;
+       !failed && entry != end; entry.increment(failed)) {
+    ++usage.open_descriptors;
+  }
+  if (rlimit limit{}; getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    usage.descriptors_max = limit.rlim_cur;
+  }
+  const auto heap = mallinfo2();
+  usage.malloc_inuse_bytes = heap.uordblks + heap.hblkhd;
+  usage.malloc_system_bytes = heap.arena + heap.hblkhd;
+  return usage;
+}
+
+}  // namespace heapwatch::base

@@ -1,0 +1,65 @@
+#include "base/process_usage.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace heapwatch::base {
+namespace {
+
+std::uint64_t status_kib(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word == key) {
+      std::uint64_t kib = 0;
+      status >> kib;
+      return kib;
+    }
+  }
+  return 0;
+}
+
+TEST(ProcessUsage, AgreesWithTheKernelsOtherCounts) {
+  const ProcessUsage usage = process_usage();
+  const auto kib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1024; };
+  const auto resident = static_cast<double>(status_kib("VmRSS:"));
+  EXPECT_NEAR(kib(usage.resident_bytes), resident, resident * 0.2);
+  EXPECT_NEAR(kib(usage.virtual_bytes), static_cast<double>(status_kib("VmSize:")), 64 * 1024);
+  EXPECT_EQ(usage.threads, status_kib("Threads:"));
+}
+
+TEST(ProcessUsage, CountsAnotherOpenDescriptor) {
+  const auto before = process_usage().open_descriptors;
+  const int extra = dup(0);
+  EXPECT_EQ(process_usage().open_descriptors, before + 1);
+  close(extra);
+}
+
+TEST(ProcessUsage, StartedBeforeNowAndAfterTheMachine) {
+  const auto started = process_usage().started;
+  const auto now = std::chrono::system_clock::now();
+  EXPECT_LE(started, now + std::chrono::seconds(2));
+  EXPECT_GT(started, now - std::chrono::hours(1));
+}
+
+TEST(ProcessUsage, CountsCpuTimeLikeTheKernel) {
+  volatile std::uint64_t work = 0;
+  for (std::uint64_t i = 0; i < 50'000'000; ++i) {
+    work = work + i;
+  }
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const double seconds = static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                         static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+  EXPECT_NEAR(process_usage().cpu.count(), seconds, 0.1);
+}
+
+}  // namespace
+}  // namespace heapwatch::base

@@ -17,8 +17,7 @@ struct CheckOptions {
   bool check_rate = false;  // -r: two runs, a second apart
   int times = 1;            // -t
   int pause_ms = 0;         // between runs
-  std::chrono::milliseconds delay{
-      100};                     // accepted as the Agent's: our runs are complete when they end
+  int delay_ms = 100;       // accepted as the Agent takes it: our runs are complete when they end
   std::string instance_filter;  // key=value
   bool json = false;
   bool table = false;

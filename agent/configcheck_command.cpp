@@ -1,0 +1,67 @@
+#include <unistd.h>
+
+#include <iostream>
+
+#include "agent/commands.h"
+#include "agent/terminal.h"
+
+namespace heapwatch::agent {
+
+namespace {
+
+using config::Diagnostic;
+
+/// Prints those of one severity under a heading; how many there were.
+std::size_t print_diagnostics(const config::Diagnostics& diagnostics, Diagnostic::Severity severity,
+                              std::string_view heading, Color color) {
+  const bool colors = takes_colors(STDOUT_FILENO);
+  std::size_t printed = 0;
+  for (const Diagnostic& diagnostic : diagnostics.all()) {
+    if (diagnostic.severity != severity) {
+      continue;
+    }
+    if (printed++ == 0) {
+      std::cout << "=== " << colored(heading, color, colors) << " ===\n";
+    }
+    std::cout << config::to_text(diagnostic) << '\n';
+  }
+  if (printed != 0) {
+    std::cout << '\n';
+  }
+  return printed;
+}
+
+void print_check(const config::CheckConfig& file, bool colors) {
+  std::cout << "=== " << colored(file.check_name, Color::green, colors) << " check ===\n"
+            << "Configuration provider: file\n"
+            << "Configuration source: file:" << file.file.string() << '\n';
+  for (const config::Value& instance : file.instances) {
+    std::cout << "Config for instance ID: " << config::check_id(file, instance) << '\n'
+              << config::to_yaml(config::scrubbed(instance)) << "~\n";
+  }
+  if (!file.init_config.members.empty()) {
+    std::cout << "Init Config:\n" << config::to_yaml(config::scrubbed(file.init_config));
+  }
+  std::cout << "===\n\n";
+}
+
+}  // namespace
+
+int check_config(const GlobalOptions& global, bool verbose) {
+  const Configured configured = load(global);
+  const std::size_t errors = print_diagnostics(configured.diagnostics, Diagnostic::Severity::error,
+                                               "Configuration errors", Color::red);
+  const std::size_t warnings =
+      print_diagnostics(configured.diagnostics, Diagnostic::Severity::warning,
+                        "Configuration warnings", Color::yellow);
+  (void)verbose;
+  const bool colors = takes_colors(STDOUT_FILENO);
+  for (const config::CheckConfig& file : configured.confd.checks) {
+    print_check(file, colors);
+  }
+  std::cout << configured.checks.size() << " instances can run, " << errors << " errors, "
+            << warnings << " warnings\n";
+  return errors == 0 ? 0 : 1;
+}
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,18 @@
+// From heapwatch.yaml to the options of the parts that do not know of it.
+#pragma once
+
+#include "check/scheduler.h"
+#include "config/agent_config.h"
+#include "exporters/dogstatsd/exporter.h"
+#include "exporters/prometheus/exporter.h"
+
+namespace heapwatch::agent {
+
+[[nodiscard]] exporters::dogstatsd::Options dogstatsd_options(const config::AgentConfig& agent);
+[[nodiscard]] exporters::prometheus::PrometheusOptions prometheus_options(
+    const config::AgentConfig& agent);
+[[nodiscard]] metrics::HistogramOptions histogram_options(const config::AgentConfig& agent);
+[[nodiscard]] check::RunnerOptions runner_options(const config::AgentConfig& agent);
+[[nodiscard]] check::SchedulerOptions scheduler_options(const config::AgentConfig& agent);
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,143 @@
+#include "check/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "scripted_check.h"
+
+namespace heapwatch::check {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class SchedulerTest : public testing::Test {
+ protected:
+  SchedulerTest() : loop_(net::EventLoop::create().value()) {
+    // Whatever happens, the loop ends.
+    loop_->at(std::chrono::steady_clock::now() + seconds(60), [this] {
+      ADD_FAILURE() << "the test took too long";
+      loop_->stop();
+    });
+  }
+
+  void make_scheduler(unsigned runners = 2) {
+    scheduler_ = std::make_unique<Scheduler>(*loop_, SchedulerOptions{.check_runners = runners},
+                                             [this](const metrics::Snapshot& snapshot) {
+                                               ++published_[snapshot.instance->id];
+                                               if (stop_when_ && stop_when_()) {
+                                                 loop_->stop();
+                                               }
+                                             });
+  }
+
+  std::unique_ptr<net::EventLoop> loop_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::map<std::string, int> published_;
+  std::function<bool()> stop_when_;
+};
+
+TEST_F(SchedulerTest, RunsEveryInstanceAgainAndAgain) {
+  make_scheduler();
+  for (const char* id : {"a", "b", "c"}) {
+    scheduler_->add(scripted(id, [](metrics::SampleSink&) { return RunReport{}; }));
+  }
+  stop_when_ = [this] {
+    return published_["a"] >= 3 && published_["b"] >= 3 && published_["c"] >= 3;
+  };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  for (const auto& stats : scheduler_->stats()) {
+    EXPECT_GE(stats.runs, 3U) << stats.instance->id;
+    EXPECT_EQ(stats.errors, 0U);
+  }
+}
+
+TEST_F(SchedulerTest, AnInstanceNeverRunsTwiceAtOnceAndItsSkippedTurnsAreCounted) {
+  make_scheduler(4);
+  std::atomic<int> inside{0};
+  std::atomic<bool> overlapped{false};
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  scheduler_->add(scripted("slow", [&](metrics::SampleSink&) -> base::Result<RunReport> {
+    overlapped = overlapped || ++inside > 1;
+    released.wait();
+    --inside;
+    return RunReport{};
+  }));
+  scheduler_->add(scripted("quick", [](metrics::SampleSink&) { return RunReport{}; }));
+  stop_when_ = [&] {
+    if (published_["quick"] == 5) {
+      release.set_value();
+    }
+    return published_["slow"] >= 1;
+  };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_FALSE(overlapped);
+  EXPECT_GE(scheduler_->stats()[0].skipped, 1U);
+}
+
+TEST_F(SchedulerTest, ABlockingCheckHoldsUpOnlyItsOwnRunner) {
+  make_scheduler(2);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  scheduler_->add(scripted("stuck", [&](metrics::SampleSink&) -> base::Result<RunReport> {
+    released.wait();
+    return RunReport{};
+  }));
+  scheduler_->add(scripted("quick", [](metrics::SampleSink&) { return RunReport{}; }));
+  stop_when_ = [this] { return published_["quick"] >= 5; };
+  loop_->run();
+  EXPECT_EQ(published_["stuck"], 0);
+  EXPECT_FALSE(scheduler_->stop(milliseconds(1)));
+  release.set_value();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+}
+
+TEST_F(SchedulerTest, AnHttpCheckGetsTheFailureToReachItsTarget) {
+  make_scheduler();
+  base::Error seen;
+  scheduler_->add(configured("http", std::make_unique<ScriptedHttpCheck>(
+                                         "http://127.0.0.1:1/",  // nobody listens on tcpmux
+                                         [&](const net::HttpResult& response,
+                                             metrics::SampleSink&) -> base::Result<RunReport> {
+                                           seen = response.error();
+                                           return tl::unexpected(response.error());
+                                         })));
+  stop_when_ = [] { return true; };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_EQ(seen.kind, base::ErrorKind::unreachable);
+  EXPECT_EQ(scheduler_->stats()[0].errors, 1U);
+  EXPECT_EQ(scheduler_->stats()[0].last_error, seen.message);
+}
+
+TEST_F(SchedulerTest, TotalsCountInstancesRunsAndSeries) {
+  make_scheduler();
+  scheduler_->add(scripted("a", [](metrics::SampleSink& sink) {
+    for (const char* name : {"x", "y"}) {
+      sink.submit(metrics::Sample{.context = test_context(name), .value = base::Number::of(1)});
+    }
+    return RunReport{};
+  }));
+  stop_when_ = [this] { return published_["a"] >= 2; };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  const auto totals = scheduler_->totals();
+  EXPECT_EQ(totals.instances, 1U);
+  EXPECT_EQ(totals.running, 0U);
+  EXPECT_EQ(totals.contexts, 2U);
+}
+
+}  // namespace
+}  // namespace heapwatch::check

@@ -48,18 +48,23 @@ class Section {
       std::string_view key);
   /// A nested map, to be read (and finished) through a section of its own; absent when the key is.
   [[nodiscard]] std::optional<Section> section(std::string_view key);
+  /// A list of maps, likewise. An item that is no map is an error and left out; a null list is
+  /// empty.
+  [[nodiscard]] std::optional<std::vector<Section>> sections(std::string_view key);
   /// The raw value, for what no getter above fits.
   [[nodiscard]] const Value* raw(std::string_view key);
 
-  /// One of a few words; the error lists them and suggests the nearest.
+  /// One of a few words; the error lists them and suggests the nearest. `what` is what the error
+  /// calls the value ("metric type"); by default the key.
   template <typename T>
   [[nodiscard]] std::optional<T> one_of(std::string_view key,
-                                        std::span<const std::pair<std::string_view, T>> words) {
+                                        std::span<const std::pair<std::string_view, T>> words,
+                                        std::string_view what = {}) {
     std::vector<std::string_view> names;
     for (const auto& [name, value] : words) {
       names.push_back(name);
     }
-    const auto index = index_of_word(key, names);
+    const auto index = index_of_word(key, names, what);
     return index ? std::optional<T>(words[*index].second) : std::nullopt;
   }
 
@@ -67,6 +72,8 @@ class Section {
   /// absent.
   void error(std::string_view key, std::string message);
   void warning(std::string_view key, std::string message);
+  /// "metrics -> 3 -> path": how an error calls the key.
+  [[nodiscard]] std::string name_of(std::string_view key) const;
 
   /// Keys that are allowed without being read here.
   void ignore(std::span<const std::string_view> keys);
@@ -79,7 +86,12 @@ class Section {
 
  private:
   [[nodiscard]] std::optional<std::size_t> index_of_word(std::string_view key,
-                                                         std::span<const std::string_view> words);
+                                                         std::span<const std::string_view> words,
+                                                         std::string_view what);
+  /// The value of a key that is there and not null.
+  [[nodiscard]] const Value* present(std::string_view key);
+  void must_be(std::string_view name, std::string_view what, const Value& value);
+  [[nodiscard]] std::optional<std::string> text_of(const std::string& name, const Value& value);
 
   const Value* value_;
   std::string_view file_;

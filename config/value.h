@@ -1,12 +1,14 @@
 // A YAML document as a tree that remembers where everything stood.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
+#include "base/number.h"
 
 namespace heapwatch::config {
 
@@ -21,6 +23,7 @@ struct Value {
   int column = 0;               // 1-based
   bool quoted = false;          // a scalar in quotes is text even if it looks like a number
   std::string text;             // scalars
+  std::string secret_handle;    // `text` came for ENC[this] and is never shown; empty: no secret
   std::vector<Value> items;     // lists
   std::vector<Member> members;  // maps, in the order of the file, each key once
 
@@ -61,14 +64,35 @@ class Diagnostics {
   std::vector<Diagnostic> all_;
 };
 
-/// Parses YAML 1.1 as the Agent reads it: one document; a key written twice is a warning and the
-/// last one wins; anchors, aliases and merge keys (`<<`) are resolved. Errors in the text are added
-/// to `diagnostics`, and the result is then a null Value. Limits: depth 100, 1,000,000 nodes after
-/// aliases.
+inline constexpr std::size_t yaml_bytes_max = std::size_t{16} * 1024 * 1024;
+inline constexpr std::size_t yaml_depth_max = 100;
+/// After aliases: an anchor counts again wherever it is used.
+inline constexpr std::size_t yaml_nodes_max = 1'000'000;
+inline constexpr std::size_t yaml_text_bytes_max = std::size_t{64} * 1024 * 1024;
+
+/// Parses YAML 1.1 as the Agent reads it: one document (a second one is a warning); a key written
+/// twice is a warning and the last one wins; anchors, aliases and merge keys (`<<`) are resolved,
+/// and what they stand for keeps the place where it was written. Errors in the text are added to
+/// `diagnostics`, and the result is then a null Value.
+///
+/// Units: columns count characters, not bytes.
 [[nodiscard]] Value parse_yaml(std::string_view text, std::string_view file,
                                Diagnostics& diagnostics);
 
-/// YAML text of a value, for `configcheck` and for check ids: block style, keys in their order.
+/// What an error says of a value: `"ten"`, `1`, `nothing`, `a list`, `a map`; long text is cut, and
+/// a secret is `a secret`.
+[[nodiscard]] std::string shown(const Value& value);
+
+/// A scalar that YAML 1.1 reads as a number: decimal, 0x, 0b, 0o, octal with a leading 0, with `_`
+/// between the digits. Quotes do not matter.
+[[nodiscard]] std::optional<base::Number> read_number(const Value& value);
+/// true, yes, on, y, t, 1 and false, no, off, n, f, 0 in any case. Quotes do not matter.
+[[nodiscard]] std::optional<bool> read_boolean(const Value& value);
+/// A scalar that is text to YAML: in quotes, or neither number nor boolean.
+[[nodiscard]] bool is_text(const Value& value);
+
+/// YAML text of a value, for `configcheck` and for check ids: block style, keys in their order,
+/// secrets as the ENC[handle] they came from. It parses to the same value.
 [[nodiscard]] std::string to_yaml(const Value& value);
 
 }  // namespace heapwatch::config

@@ -1,1 +1,423 @@
 #include "net/event_loop.h"
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "net/exchange.h"
+#include "net/exchange_pool.h"
+#include "net/timer_queue.h"
+
+namespace heapwatch::net {
+
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+using Clock = std::chrono::steady_clock;
+using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) {
+      close(number_);
+    }
+  }
+  [[nodiscard]] int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+/// Who an epoll event is for; a descriptor may change hands between two waits.
+enum class Owner : std::uint32_t { wake, curl, watch };
+
+std::uint64_t tag(Owner owner, int descriptor) {
+  return static_cast<std::uint64_t>(owner) << 32U | static_cast<std::uint32_t>(descriptor);
+}
+
+}  // namespace
+
+struct EventLoop::State {
+  struct Running {
+    std::unique_ptr<Exchange> exchange;
+    Done done;
+    TimerQueue::Id silence_timer = 0;
+  };
+  struct Waiting {
+    HttpRequestPtr request;
+    Done done;
+  };
+
+  State(EventLoopOptions given, Descriptor epoll_descriptor, Descriptor wake_descriptor,
+        Multi multi_handle)
+      : options(given),
+        epoll(std::move(epoll_descriptor)),
+        wake(std::move(wake_descriptor)),
+        idle(given.idle_connections_max),
+        multi(std::move(multi_handle)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    for (auto& [easy, running_exchange] : running) {
+      curl_multi_remove_handle(multi.get(), easy);
+    }
+  }
+
+  void run() noexcept;
+  void wait();
+  void handle(const epoll_event& event);
+  void reap();
+  void complete(CURL* easy, CURLcode code);
+  void conclude(std::unordered_map<CURL*, Running>::iterator which, HttpResult result);
+  void start_waiting();
+  void start(Waiting waiting);
+  void watch_silence(Running& one, Clock::time_point silent_at);
+  void check_silence(CURL* easy);
+  void run_posted();
+  void call_finished();
+  void ring() const;
+  void drain() const;
+  [[nodiscard]] int wait_ms();
+
+  static int on_socket(CURL* easy, curl_socket_t socket, int what, void* self,
+                       void* known) noexcept;
+  static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
+
+  EventLoopOptions options;
+  Descriptor epoll;
+  Descriptor wake;
+  std::atomic<bool> stopping{false};
+  std::mutex posted_mutex;
+  std::vector<Task> posted;
+
+  TimerQueue timers;
+  std::unordered_map<int, Task> watched;
+  std::optional<Clock::time_point> curl_deadline;
+  std::deque<Waiting> waiting;
+  std::deque<std::pair<Done, HttpResult>> finished;  // whose callbacks are still to be called
+  ExchangePool idle;
+  Multi multi;
+  std::unordered_map<CURL*, Running> running;
+};
+
+int EventLoop::State::on_socket(CURL* /*easy*/, curl_socket_t socket, int what, void* self,
+                                void* known) noexcept {
+  auto& state = *static_cast<State*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(state.epoll.get(), EPOLL_CTL_DEL, socket, nullptr);
+    return 0;
+  }
+  epoll_event event{};
+  event.data.u64 = tag(Owner::curl, socket);
+  event.events = ((what & CURL_POLL_IN) != 0 ? unsigned{EPOLLIN} : 0U) |
+                 ((what & CURL_POLL_OUT) != 0 ? unsigned{EPOLLOUT} : 0U);
+  if (known == nullptr) {
+    curl_multi_assign(state.multi.get(), socket, self);
+  }
+  return epoll_ctl(state.epoll.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket,
+                   &event);
+}
+
+int EventLoop::State::on_timer(CURLM* /*multi*/, long timeout_ms, void* self) noexcept {
+  auto& state = *static_cast<State*>(self);
+  state.curl_deadline.reset();
+  if (timeout_ms >= 0) {
+    state.curl_deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  }
+  return 0;
+}
+
+void EventLoop::State::run() noexcept {
+  while (!stopping.exchange(false)) {
+    wait();
+    if (curl_deadline && *curl_deadline <= Clock::now()) {
+      curl_deadline.reset();
+      int left = 0;
+      curl_multi_socket_action(multi.get(), CURL_SOCKET_TIMEOUT, 0, &left);
+    }
+    reap();
+    timers.run_due(Clock::now(), [this] { return !stopping; });
+    run_posted();
+    call_finished();
+    start_waiting();
+  }
+}
+
+int EventLoop::State::wait_ms() {
+  if (!finished.empty() || stopping) {
+    return 0;
+  }
+  std::optional<Clock::time_point> next = timers.next();
+  if (curl_deadline && (!next || *curl_deadline < *next)) {
+    next = curl_deadline;
+  }
+  if (!next) {
+    return -1;
+  }
+  // Rounded up: a wait that ends too early would only be taken up again.
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now());
+  constexpr std::int64_t longest = 60'000;
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, longest));
+}
+
+void EventLoop::State::wait() {
+  std::array<epoll_event, 256> events{};
+  const int count =
+      epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+  for (int i = 0; i < count && !stopping; ++i) {
+    handle(events.at(static_cast<std::size_t>(i)));
+  }
+}
+
+void EventLoop::State::handle(const epoll_event& event) {
+  const auto owner = static_cast<Owner>(event.data.u64 >> 32U);
+  const auto descriptor = static_cast<int>(event.data.u64 & 0xffffffffU);
+  switch (owner) {
+    case Owner::wake:
+      drain();
+      return;
+    case Owner::watch: {
+      const auto found = watched.find(descriptor);
+      if (found != watched.end()) {
+        const Task ready = found->second;  // which may unwatch itself
+        ready();
+      }
+      return;
+    }
+    case Owner::curl: {
+      const int what = ((event.events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+                       ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+                       ((event.events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+      int left = 0;
+      curl_multi_socket_action(multi.get(), descriptor, what, &left);
+      return;
+    }
+  }
+}
+
+void EventLoop::State::reap() {
+  int left = 0;
+  while (!stopping) {
+    const CURLMsg* const message = curl_multi_info_read(multi.get(), &left);
+    if (message == nullptr) {
+      return;
+    }
+    if (message->msg == CURLMSG_DONE) {
+      complete(message->easy_handle, message->data.result);
+    }
+  }
+}
+
+void EventLoop::State::complete(CURL* easy, CURLcode code) {
+  const auto found = running.find(easy);
+  if (found == running.end()) {
+    return;
+  }
+  curl_multi_remove_handle(multi.get(), easy);
+  std::optional<HttpResult> result = found->second.exchange->finish(code);
+  if (!result) {
+    curl_multi_add_handle(multi.get(), easy);
+    return;
+  }
+  conclude(found, std::move(*result));
+}
+
+void EventLoop::State::conclude(std::unordered_map<CURL*, Running>::iterator which,
+                                HttpResult result) {
+  Running ended = std::move(which->second);
+  running.erase(which);
+  timers.cancel(ended.silence_timer);
+  idle.give_back(std::move(ended.exchange));
+  ended.done(std::move(result));
+}
+
+void EventLoop::State::start_waiting() {
+  while (!waiting.empty() && running.size() < options.transfers_max) {
+    Waiting next = std::move(waiting.front());
+    waiting.pop_front();
+    start(std::move(next));
+  }
+}
+
+void EventLoop::State::start(Waiting next) {
+  auto exchange = idle.take(next.request.get());
+  if (!exchange) {
+    finished.emplace_back(std::move(next.done), tl::unexpected(exchange.error()));
+    return;
+  }
+  auto begun = (*exchange)->begin(std::move(next.request));
+  if (!begun) {
+    idle.give_back(std::move(*exchange));
+    finished.emplace_back(std::move(next.done), tl::unexpected(std::move(begun.error())));
+    return;
+  }
+  CURL* const easy = (*exchange)->handle();
+  Running& one =
+      running.emplace(easy, Running{std::move(*exchange), std::move(next.done), 0}).first->second;
+  curl_multi_add_handle(multi.get(), easy);
+  watch_silence(one, one.exchange->silent_at_first());
+}
+
+/// One timer per exchange, looked at when it fires instead of moved with every byte.
+void EventLoop::State::watch_silence(Running& one, Clock::time_point silent_at) {
+  if (silent_at != Clock::time_point::max()) {
+    CURL* const easy = one.exchange->handle();
+    one.silence_timer = timers.add(silent_at, [this, easy] { check_silence(easy); });
+  }
+}
+
+void EventLoop::State::check_silence(CURL* easy) {
+  const auto found = running.find(easy);
+  const auto now = Clock::now();
+  const auto silent_at = found->second.exchange->silent_at(now);
+  if (silent_at > now) {
+    watch_silence(found->second, silent_at);
+    return;
+  }
+  curl_multi_remove_handle(multi.get(), easy);
+  conclude(found, tl::unexpected(found->second.exchange->silence()));
+}
+
+void EventLoop::State::run_posted() {
+  std::vector<Task> tasks;
+  {
+    const std::lock_guard lock(posted_mutex);
+    tasks.swap(posted);
+  }
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (stopping) {
+      const std::lock_guard lock(posted_mutex);
+      posted.insert(posted.begin(), std::make_move_iterator(tasks.begin() + static_cast<long>(i)),
+                    std::make_move_iterator(tasks.end()));
+      ring();
+      return;
+    }
+    tasks[i]();
+  }
+}
+
+void EventLoop::State::call_finished() {
+  for (std::size_t left = finished.size(); left > 0 && !stopping; --left) {
+    auto [done, result] = std::move(finished.front());
+    finished.pop_front();
+    done(std::move(result));
+  }
+}
+
+void EventLoop::State::ring() const {
+  const std::uint64_t one = 1;
+  (void)!write(wake.get(), &one, sizeof one);
+}
+
+void EventLoop::State::drain() const {
+  std::uint64_t count = 0;
+  (void)!read(wake.get(), &count, sizeof count);
+}
+
+Result<std::unique_ptr<EventLoop>> EventLoop::create(EventLoopOptions options) {
+  if (auto started = start_curl(); !started) {
+    return tl::unexpected(started.error());
+  }
+  Descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+  Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = tag(Owner::wake, wake.get());
+  if (epoll.get() < 0 || wake.get() < 0 ||
+      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) {
+    return fail(ErrorKind::io, std::string("event loop: ") + std::strerror(errno));
+  }
+  Multi multi(curl_multi_init(), &curl_multi_cleanup);
+  if (!multi) {
+    return fail(ErrorKind::io, "event loop: out of memory");
+  }
+  auto state =
+      std::make_unique<State>(options, std::move(epoll), std::move(wake), std::move(multi));
+  CURLM* const handle = state->multi.get();
+  curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, &State::on_socket);
+  curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, state.get());
+  curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, &State::on_timer);
+  curl_multi_setopt(handle, CURLMOPT_TIMERDATA, state.get());
+  curl_multi_setopt(handle, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+  curl_multi_setopt(handle, CURLMOPT_MAXCONNECTS, static_cast<long>(options.idle_connections_max));
+  return std::unique_ptr<EventLoop>(new EventLoop(std::move(state)));
+}
+
+EventLoop::EventLoop(std::unique_ptr<State> state) : state_(std::move(state)) {}
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run() {
+  state_->run();
+}
+
+void EventLoop::stop() {
+  state_->stopping = true;
+  state_->ring();
+}
+
+void EventLoop::post(Task task) {
+  bool first = false;
+  {
+    const std::lock_guard lock(state_->posted_mutex);
+    first = state_->posted.empty();
+    state_->posted.push_back(std::move(task));
+  }
+  if (first) {
+    state_->ring();
+  }
+}
+
+EventLoop::TimerId EventLoop::at(Clock::time_point when, Task task) {
+  return TimerId{state_->timers.add(when, std::move(task))};
+}
+
+void EventLoop::cancel(TimerId timer) {
+  state_->timers.cancel(static_cast<TimerQueue::Id>(timer));
+}
+
+void EventLoop::fetch(HttpRequestPtr request, Done done) {
+  state_->waiting.push_back({std::move(request), std::move(done)});
+  state_->start_waiting();
+}
+
+void EventLoop::watch(int descriptor, Task ready) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = tag(Owner::watch, descriptor);
+  state_->watched.insert_or_assign(descriptor, std::move(ready));
+  epoll_ctl(state_->epoll.get(), EPOLL_CTL_ADD, descriptor, &event);
+}
+
+void EventLoop::unwatch(int descriptor) {
+  state_->watched.erase(descriptor);
+  epoll_ctl(state_->epoll.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+}
+
+std::size_t EventLoop::transfers_running() const {
+  return state_->running.size();
+}
+std::size_t EventLoop::transfers_waiting() const {
+  return state_->waiting.size();
+}
+
+}  // namespace heapwatch::net

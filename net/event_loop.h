@@ -23,6 +23,7 @@ struct EventLoopOptions {
 ///
 /// Threads: run() is called by one thread, the loop's; every callback runs there. post() and stop()
 /// may be called from any thread, the rest only from the loop's own (or before run()).
+/// Errors: a task or callback that throws ends the program.
 class EventLoop {
  public:
   using Task = std::function<void()>;
@@ -35,14 +36,16 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop();
 
-  /// Returns after stop(). Exchanges still going on are dropped without a callback.
+  /// Returns after stop(), also one called before. Exchanges still going on stay as they are; a
+  /// further run() goes on with them, the destructor drops them without a callback.
   void run();
   void stop();
 
   /// Runs `task` on the loop's thread as soon as possible.
   void post(Task task);
 
-  /// Runs `task` once at `when`; cancel() of a timer that has fired does nothing.
+  /// Runs `task` once at `when`, never before and about a millisecond late at most; those of one
+  /// moment in the order of at(). cancel() of a timer that has fired does nothing.
   TimerId at(std::chrono::steady_clock::time_point when, Task task);
   void cancel(TimerId timer);
 

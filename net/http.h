@@ -64,9 +64,12 @@ struct HttpRequest {
   TlsOptions tls;
   ProxyOptions proxy;
 
+  // A timeout of zero is none.
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds read_timeout{10'000};   // without a byte from the other side
   std::chrono::milliseconds total_timeout{60'000};  // for all of it
+  /// Only to http and https. Another host gets no credentials: of `headers` it sees Accept,
+  /// Accept-* and User-Agent, and no client certificate.
   bool follow_redirects = true;
   int redirects_max = 30;
   bool keep_alive = true;
@@ -81,18 +84,19 @@ struct HttpResponse {
   std::chrono::nanoseconds duration{0};
 };
 
-/// Any status is a response. Errors: unreachable, timeout, refused (TLS), limit (body_bytes_max),
-/// invalid (URL, encoding, files named in the request). Messages name the URL and carry no
-/// credentials.
+/// Any status is a response. Errors: unreachable, timeout, refused (TLS, or a proxy that says no),
+/// limit (body_bytes_max, redirects_max), invalid (URL, encoding, files named in the request).
+/// Messages name the URL without userinfo and query, and carry no credentials.
 using HttpResult = base::Result<HttpResponse>;
 
 /// Blocking; connections are not kept. Threads: any.
 [[nodiscard]] HttpResult fetch(const HttpRequest& request);
 
-/// `host` (a name or an address) needs no proxy: `*` matches all; an address or CIDR range;
-/// `foo.com` itself and below;
-/// `.y.com` or `*.y.com` below only. Entries may carry a port.
-[[nodiscard]] bool bypasses_proxy(std::string_view host, const std::vector<std::string>& no_proxy);
+/// `host` (a name or an address) needs no proxy: `*` matches all; an address or CIDR range matches
+/// addresses; `foo.com` itself and below; `.y.com` or `*.y.com` below only. An entry may end in
+/// `:PORT`, which must then be `port`.
+[[nodiscard]] bool bypasses_proxy(std::string_view host, std::uint16_t port,
+                                  const std::vector<std::string>& no_proxy);
 
 /// `404 Not Found` for 404; `599` for a status without a name.
 [[nodiscard]] std::string status_text(int status);

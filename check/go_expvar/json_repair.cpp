@@ -48,6 +48,11 @@ bool is_number(std::string_view text) {
   return i == text.size();
 }
 
+bool is_word(std::string_view text) {
+  return text == "true" || text == "false" || text == "null" || text == "NaN" ||
+         text == "Infinity" || text == "-Infinity";
+}
+
 /// The number that `digits` hexadecimal digits at `at` write.
 std::optional<std::uint32_t> hexadecimal(std::string_view text, std::size_t at,
                                          std::size_t digits) {
@@ -136,9 +141,13 @@ class Repair {
       --end;
     }
     const std::string_view word = page_.substr(at_, end - at_);
-    const bool known = word == "true" || word == "false" || word == "null" || word == "NaN" ||
-                       word == "Infinity" || word == "-Infinity";
-    if (known || !value_possible_) {
+    // A value behind which something is missing; the parser says what.
+    if (const auto first = word.substr(0, word.find_first_of(" \t\r"));
+        first.size() < word.size() && (is_word(first) || is_number(first))) {
+      copy(word.size());
+      return;
+    }
+    if (is_word(word) || !value_possible_) {
       copy(word.size());
     } else if (!is_number(word)) {
       replace_member(word.size());
@@ -227,9 +236,9 @@ class Repair {
   std::string_view page_;
   RepairedPage& out_;
   std::size_t at_ = 0;
-  std::string containers_;      // the brackets that are open
-  bool value_missing_ = false;  // after a colon, before its value
-  bool value_possible_ = true;  // a bare word here is a value
+  std::string containers_;       // the brackets that are open
+  bool value_missing_ = false;   // after a colon, before its value
+  bool value_possible_ = false;  // a bare word here is a member's or element's value
 };
 
 }  // namespace

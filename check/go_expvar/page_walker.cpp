@@ -324,11 +324,9 @@ std::string_view parse_error_text(rapidjson::ParseErrorCode code) {
     case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
     case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
     case rapidjson::kParseErrorStringEscapeInvalid:
-      return "a string has an invalid escape";
+      return "a string holds an invalid escape or a control character";
     case rapidjson::kParseErrorStringMissQuotationMark:
       return "a string has no end";
-    case rapidjson::kParseErrorStringInvalidEncoding:
-      return "a string holds a control character";
     default:
       return "this is not a JSON value";
   }

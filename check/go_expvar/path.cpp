@@ -126,6 +126,19 @@ std::string escaped_slashes(std::string_view key) {
   return out;
 }
 
+/// `\/` as `/`; any other escape is the regular expression's.
+std::string without_escaped_slashes(std::string_view segment) {
+  std::string out;
+  for (std::size_t i = 0; i < segment.size(); ++i) {
+    if (segment[i] == '\\' && i + 1 < segment.size()) {
+      out += segment[i + 1] == '/' ? "" : "\\";
+      ++i;
+    }
+    out += segment[i];
+  }
+  return out;
+}
+
 }  // namespace
 
 base::Result<Segment> Segment::parse(std::string_view text) {
@@ -207,7 +220,7 @@ base::Result<Path> make_path(std::span<const std::string> segments) {
       return base::fail(base::ErrorKind::limit,
                         "a path has at most " + std::to_string(path_bytes_max) + " bytes");
     }
-    auto segment = Segment::parse(text);
+    auto segment = Segment::parse(without_escaped_slashes(text));
     if (!segment) {
       return tl::unexpected(segment.error());
     }
@@ -221,14 +234,11 @@ base::Result<Path> parse_path(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '/') {
       segments.emplace_back();
-    } else if (text[i] == '\\' && i + 1 < text.size()) {
-      // Any other escape is the regular expression's.
-      if (text[++i] != '/') {
-        segments.back() += '\\';
-      }
-      segments.back() += text[i];
-    } else {
-      segments.back() += text[i];
+      continue;
+    }
+    segments.back() += text[i];
+    if (text[i] == '\\' && i + 1 < text.size()) {
+      segments.back() += text[++i];
     }
   }
   return make_path(segments);

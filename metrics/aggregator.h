@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,8 +16,9 @@ namespace heapwatch::metrics {
 
 struct AggregatorOptions {
   base::Clock clock = base::now;
-  /// Commits without a sample after which a context is forgotten; rates and monotonic counters keep
-  /// their last value for `stateful_expiry` longer.
+  /// Commits without a sample after which a context is forgotten. What counts on from run to run
+  /// (a last value, a running sum) is kept for `stateful_expiry` longer, so that the series goes on
+  /// where it stopped; in that time a sample of another type begins a new series.
   unsigned commits_to_expiry = 2;
   std::chrono::hours stateful_expiry{25};
   /// Bounds memory: samples of further contexts are dropped and counted as "contexts".
@@ -27,10 +27,21 @@ struct AggregatorOptions {
 
 /// Keeps the state of every series of one check instance between its runs.
 ///
+/// Samples are dropped, and counted in `Snapshot::dropped`, as "not_finite" (NaN and infinities),
+/// "type_conflict" (the first type of a context wins while it lives), "contexts" (the limit),
+/// "negative_rate" (the rate fell: the new value is the base of the next) and "same_time" (a rate
+/// over no time). A context sampled several times in a run: a gauge and a rate take the last
+/// sample, counts add up, a monotonic counter adds the increases in between.
+///
+/// Rates from zero (`flush_first_value`): the first sample counts from zero at the commit before,
+/// and has no rate where there was none.
+///
 /// Threads: not safe; one instance's runs never overlap.
 class Aggregator final : public SampleSink {
  public:
   explicit Aggregator(AggregatorOptions options = {});
+  Aggregator(const Aggregator&) = delete;
+  Aggregator& operator=(const Aggregator&) = delete;
   ~Aggregator() override;
 
   void submit(const Sample& sample) override;

@@ -1,0 +1,340 @@
+#include "exporters/dogstatsd/line.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "exporters/dogstatsd/text.h"
+
+namespace heapwatch::exporters::dogstatsd {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> wire_types{"|g", "|c", "|h"};
+
+/// The Agent takes every line that begins with `_sc` or `_e{` for a service check or an event.
+std::string clean_name(std::string_view name) {
+  if (name.substr(0, 3) == "_sc" || name.substr(0, 3) == "_e{") {
+    name.remove_prefix(1);
+  }
+  std::string clean;
+  append_clean(clean, name, ":|@#,");
+  return clean;
+}
+
+void append_field(std::string& out, std::string_view key, std::string_view value) {
+  if (!value.empty()) {
+    out += '|';
+    out += key;
+    append_clean(out, value, "|");
+  }
+}
+
+void append_tag(std::string& out, std::string_view key, std::string_view value) {
+  if (!value.empty()) {
+    out += ',';
+    out += key;
+    append_clean(out, value, ",|");
+  }
+}
+
+void append_seconds(std::string& out, std::string_view key,
+                    std::chrono::system_clock::time_point time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  if (seconds > 0) {
+    out += key;
+    base::append_number(out, base::Number::of(seconds));
+  }
+}
+
+/// As fields carry texts of several lines: a line break is `\n`.
+std::string escape_breaks(std::string_view text, std::string_view forbidden) {
+  std::string escaped;
+  while (true) {
+    const std::size_t at = text.find('\n');
+    append_clean(escaped, text.substr(0, at), forbidden);
+    if (at == text.npos) {
+      return escaped;
+    }
+    escaped += "\\n";
+    text.remove_prefix(at + 1);
+  }
+}
+
+/// `m:` inside a message would begin it anew.
+std::string escape_message(std::string_view message) {
+  std::string escaped = escape_breaks(message, "|");
+  for (auto at = escaped.find("m:"); at != escaped.npos; at = escaped.find("m:", at + 3)) {
+    escaped.insert(at + 1, 1, '\\');
+  }
+  return escaped;
+}
+
+/// Cuts an escaped text between its characters and not inside of an escape.
+std::string_view cut_escaped(std::string_view text, std::size_t bytes_max) {
+  const std::string_view kept = cut(text, bytes_max);
+  return kept.size() < text.size() && !kept.empty() && kept.back() == '\\'
+             ? kept.substr(0, kept.size() - 1)
+             : kept;
+}
+
+WireType wire_type(metrics::MetricType type) {
+  using metrics::MetricType;
+  switch (type) {
+    case MetricType::count:
+    case MetricType::counter:
+    case MetricType::monotonic_counter:
+      return WireType::count;
+    case MetricType::histogram:
+    case MetricType::historate:
+      return WireType::histogram;
+    case MetricType::gauge:
+    case MetricType::rate:
+    case MetricType::set:
+      break;
+  }
+  return WireType::gauge;
+}
+
+bool one_of(std::string_view value, std::initializer_list<std::string_view> known) {
+  return std::find(known.begin(), known.end(), value) != known.end();
+}
+
+}  // namespace
+
+Written& Written::operator+=(const Written& other) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    points[i] += other.points[i];
+  }
+  unsendable += other.unsendable;
+  oversize += other.oversize;
+  return *this;
+}
+
+struct LineWriter::Line {
+  std::string_view name;
+  std::string_view suffix;  // of the name
+  WireType type;
+  std::string_view fields;
+  std::chrono::system_clock::time_point time = {};  // the epoch: not said
+};
+
+LineWriter::LineWriter(LineOptions options) : options_(std::move(options)) {
+  for (const std::string& tag : options_.tags) {
+    append_tag(common_tags_, "", tag);
+  }
+  append_tag(common_tags_, "dd.internal.entity_id:", options_.entity_id);
+  append_field(origin_, "c:", options_.container_id);
+  append_field(origin_, "e:", options_.external_data);
+  append_field(origin_, "card:", options_.cardinality);
+}
+
+std::string LineWriter::fields(const metrics::Tags& tags, std::string_view host) const {
+  std::string text;
+  append_tag(text, "host:", host);
+  for (const std::string& tag : tags) {
+    append_tag(text, "", tag);
+  }
+  text += common_tags_;
+  if (!text.empty()) {
+    text.replace(0, 1, "|#");
+  }
+  text += origin_;
+  return text;
+}
+
+const LineWriter::Parts& LineWriter::parts_of(const metrics::ContextPtr& context) {
+  const auto found = parts_.find(context.get());
+  // A context that is gone may have left its address to another one.
+  if (found != parts_.end() && !found->second.owner.expired()) {
+    return found->second;
+  }
+  if (parts_.size() >= sweep_at_) {
+    std::erase_if(parts_, [](const auto& entry) { return entry.second.owner.expired(); });
+    sweep_at_ = std::max<std::size_t>(1024, 2 * parts_.size());
+  }
+  Parts& parts = parts_[context.get()];
+  parts = {context, clean_name(context->name), fields(context->tags, context->host)};
+  return parts;
+}
+
+Written LineWriter::append(std::string& out, const metrics::Series& series) {
+  const WireType type = wire_type(series.type);
+  const Parts& parts = parts_of(series.context);
+  if (type == WireType::histogram) {
+    if (!series.distribution) {
+      return {};
+    }
+    return options_.aggregates ? append_aggregates(out, parts, series)
+                               : append_samples(out, parts, series.distribution->run);
+  }
+  if (!series.value) {
+    return {};
+  }
+  return append_line(out, {parts.name, "", type, parts.fields, series.time}, *series.value);
+}
+
+Written LineWriter::append_line(std::string& out, const Line& line,
+                                const base::Number& value) const {
+  Written written;
+  if (line.name.empty() || !value.is_finite()) {
+    written.unsendable = 1;
+    return written;
+  }
+  const std::size_t before = out.size();
+  out += line.name;
+  out += line.suffix;
+  out += ':';
+  append_value(out, value);
+  out += wire_types[static_cast<std::size_t>(line.type)];
+  out += line.fields;
+  if (options_.timestamps) {
+    append_seconds(out, "|T", line.time);
+  }
+  out += '\n';
+  if (out.size() - before > options_.line_bytes_max) {
+    out.resize(before);
+    written.oversize = 1;
+  } else {
+    written.points[static_cast<std::size_t>(line.type)] = 1;
+  }
+  return written;
+}
+
+Written LineWriter::append_samples(std::string& out, const Parts& parts,
+                                   const std::vector<base::Number>& samples) const {
+  Written written;
+  if (parts.name.empty()) {
+    written.unsendable = samples.size();
+    return written;
+  }
+  const std::size_t fixed = parts.name.size() + wire_types[2].size() + parts.fields.size() + 1;
+  std::size_t values_bytes = 0;  // of the line begun; 0: none is
+  const auto end_line = [&] {
+    if (values_bytes != 0) {
+      out += wire_types[2];
+      out += parts.fields;
+      out += '\n';
+      values_bytes = 0;
+    }
+  };
+  std::string value;
+  for (const base::Number& sample : samples) {
+    if (!sample.is_finite()) {
+      ++written.unsendable;
+      continue;
+    }
+    value = ':';
+    append_value(value, sample);
+    if (fixed + value.size() > options_.line_bytes_max) {
+      ++written.oversize;
+      continue;
+    }
+    if (fixed + values_bytes + value.size() > options_.line_bytes_max) {
+      end_line();
+    }
+    if (values_bytes == 0) {
+      out += parts.name;
+    }
+    out += value;
+    values_bytes += value.size();
+    ++written.points[static_cast<std::size_t>(WireType::histogram)];
+  }
+  end_line();
+  return written;
+}
+
+Written LineWriter::append_aggregates(std::string& out, const Parts& parts,
+                                      const metrics::Series& series) const {
+  Written written;
+  for (const auto& aggregate : metrics::aggregate(series.distribution->run, *options_.aggregates)) {
+    const std::string suffix = "." + aggregate.suffix;
+    const auto type = aggregate.is_rate ? WireType::count : WireType::gauge;
+    written +=
+        append_line(out, {parts.name, suffix, type, parts.fields, series.time}, aggregate.value);
+  }
+  return written;
+}
+
+Written LineWriter::append_count(std::string& out, std::string_view name, std::uint64_t value,
+                                 const metrics::Tags& tags) const {
+  return append_line(out, {name, "", WireType::count, fields(tags, "")}, base::Number::of(value));
+}
+
+std::string LineWriter::check_head(const metrics::ServiceCheck& check) const {
+  std::string line = "_sc|";
+  append_clean(line, check.name, "|");
+  line += '|';
+  line += static_cast<char>('0' + static_cast<int>(check.status));
+  append_field(line, "h:", check.host);
+  line += fields(check.tags, "");
+  return line;
+}
+
+Written LineWriter::append(std::string& out, const metrics::ServiceCheck& check) const {
+  Written written;
+  if (check.name.empty()) {
+    written.unsendable = 1;
+    return written;
+  }
+  const std::string head = check_head(check);
+  if (head.size() + 1 > options_.line_bytes_max) {
+    written.oversize = 1;
+    return written;
+  }
+  out += head;
+  const std::string message = escape_message(check.message);
+  const std::size_t room = options_.line_bytes_max - head.size() - 1;
+  if (!message.empty() && room > 3) {
+    out += "|m:";  // last, as the protocol asks for
+    out += cut_escaped(message, room - 3);
+  }
+  out += '\n';
+  return written;
+}
+
+std::string LineWriter::event_fields(const metrics::Event& event) const {
+  std::string line;
+  if (event.time) {
+    append_seconds(line, "|d:", *event.time);
+  }
+  append_field(line, "h:", event.host);
+  append_field(line, "k:", event.aggregation_key);
+  if (one_of(event.priority, {"normal", "low"})) {
+    append_field(line, "p:", event.priority);
+  }
+  append_field(line, "s:", event.source_type_name);
+  if (one_of(event.alert_type, {"error", "warning", "info", "success"})) {
+    append_field(line, "t:", event.alert_type);
+  }
+  line += fields(event.tags, "");
+  return line;
+}
+
+Written LineWriter::append(std::string& out, const metrics::Event& event) const {
+  Written written;
+  if (event.title.empty()) {
+    written.unsendable = 1;
+    return written;
+  }
+  const std::string title = escape_breaks(event.title, "");
+  const std::string text = escape_breaks(event.text, "");
+  const std::string tail = event_fields(event);
+  const std::size_t fixed = std::string_view("_e{,}:|\n").size() + title.size() +
+                            std::to_string(title.size()).size() +
+                            std::to_string(text.size()).size() + tail.size();
+  if (fixed > options_.line_bytes_max) {
+    written.oversize = 1;
+    return written;
+  }
+  const std::string_view kept = cut_escaped(text, options_.line_bytes_max - fixed);
+  out += "_e{" + std::to_string(title.size()) + ',' + std::to_string(kept.size()) + "}:";
+  out += title;
+  out += '|';
+  out += kept;
+  out += tail;
+  out += '\n';
+  return written;
+}
+
+}  // namespace heapwatch::exporters::dogstatsd

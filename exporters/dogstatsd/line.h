@@ -1,0 +1,89 @@
+// Series, service checks and events as the lines of DogStatsD datagrams.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "metrics/aggregates.h"
+#include "metrics/snapshot.h"
+
+namespace heapwatch::exporters::dogstatsd {
+
+/// What the line of a metric is on the wire.
+enum class WireType : std::uint8_t { gauge, count, histogram };
+inline constexpr std::array<std::string_view, 3> wire_type_names{"gauge", "count", "histogram"};
+
+struct LineOptions {
+  metrics::Tags tags;         // appended to the tags of every line
+  std::string entity_id;      // becomes the tag dd.internal.entity_id
+  std::string container_id;   // field `c:`
+  std::string external_data;  // field `e:`
+  std::string cardinality;    // field `card:`
+  bool timestamps = false;    // field `T` of gauges and counts (protocol 1.3)
+  /// Send these aggregates of a histogram instead of its samples.
+  std::optional<metrics::HistogramOptions> aggregates = std::nullopt;
+  std::size_t line_bytes_max = 8192;  // with the end of the line
+};
+
+/// What an append came to.
+struct Written {
+  std::array<std::size_t, 3> points{};  // values on the lines, by WireType
+  std::size_t unsendable = 0;           // NaN, an infinity, or no name
+  std::size_t oversize = 0;             // values whose line cannot be short enough
+
+  Written& operator+=(const Written& other);
+  friend bool operator==(const Written&, const Written&) = default;
+};
+
+/// Renders lines, each ended by `\n`; keeps the fixed parts of the series it has seen.
+///
+/// Bytes that would end a field are replaced by `_`; so is what is not UTF-8. Messages of service
+/// checks and texts of events are cut when the line would be too long.
+///
+/// Threads: not safe. Source: DogStatsD protocol 1.0 to 1.3, and the later fields e: and card:.
+class LineWriter {
+ public:
+  explicit LineWriter(LineOptions options);
+
+  Written append(std::string& out, const metrics::Series& series);
+  Written append(std::string& out, const metrics::ServiceCheck& check) const;
+  Written append(std::string& out, const metrics::Event& event) const;
+  /// A count of our own, outside of any series; `tags` come before the common ones.
+  Written append_count(std::string& out, std::string_view name, std::uint64_t value,
+                       const metrics::Tags& tags) const;
+
+  /// Contexts whose fixed parts are kept.
+  [[nodiscard]] std::size_t contexts() const { return parts_.size(); }
+
+ private:
+  /// What stands before the values of a series' lines, and after the type.
+  struct Parts {
+    std::weak_ptr<const metrics::Context> owner;
+    std::string name;
+    std::string fields;
+  };
+  struct Line;
+
+  const Parts& parts_of(const metrics::ContextPtr& context);
+  [[nodiscard]] std::string fields(const metrics::Tags& tags, std::string_view host) const;
+  [[nodiscard]] std::string check_head(const metrics::ServiceCheck& check) const;
+  [[nodiscard]] std::string event_fields(const metrics::Event& event) const;
+  Written append_line(std::string& out, const Line& line, const base::Number& value) const;
+  Written append_samples(std::string& out, const Parts& parts,
+                         const std::vector<base::Number>& samples) const;
+  Written append_aggregates(std::string& out, const Parts& parts,
+                            const metrics::Series& series) const;
+
+  LineOptions options_;
+  std::string common_tags_;  // clean, each after a comma
+  std::string origin_;       // the fields c:, e: and card:
+  std::unordered_map<const metrics::Context*, Parts> parts_;
+  std::size_t sweep_at_ = 1024;  // contexts at which those that are gone are looked for
+};
+
+}  // namespace heapwatch::exporters::dogstatsd

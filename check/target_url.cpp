@@ -85,6 +85,10 @@ base::Result<void> check_host(std::string_view authority) {
   const auto bracket = authority.rfind(']');
   const auto colon = authority.find(
       ':', authority.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
+  if (!authority.starts_with('[') && std::count(authority.begin(), authority.end(), ':') > 1) {
+    return wrong("must have an IPv6 address in brackets, such as http://[::1]:6060, not \"" +
+                 std::string(authority) + '"');
+  }
   const std::string_view host = authority.substr(0, colon);
   if (host.empty() || host == "[]" || host.find(' ') != std::string_view::npos) {
     return wrong("names no host in \"" + std::string(authority) + '"');
@@ -93,10 +97,6 @@ base::Result<void> check_host(std::string_view authority) {
     return {};
   }
   const std::string_view port_text = authority.substr(colon + 1);
-  if (port_text.find(':') != std::string_view::npos) {
-    return wrong("must have an IPv6 address in brackets, such as http://[::1]:6060, not \"" +
-                 std::string(authority) + '"');
-  }
   const auto number = base::parse_number(port_text);
   const auto port = number ? number->to_int64() : std::nullopt;
   if (!port || *port < 1 || *port > 65535) {

@@ -8,12 +8,14 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
+#include <future>
 #include <utility>
 
 #include "base/log.h"
 #include "net/ascii.h"
 #include "net/gzip.h"
 #include "net/listen_address.h"
+#include "net/target.h"
 
 namespace heapwatch::net {
 
@@ -143,24 +145,35 @@ std::string_view ServerRequest::header(std::string_view lower_case_name) const {
 
 struct HttpServer::State {
   ServerHandler handler;
-  bool local_names_only = false;
-  std::uint16_t port = 0;
+  ListenAddress address;
   mg_context* context = nullptr;
 
-  State() = default;
+  State() { mg_init_library(0); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
     if (context != nullptr) {
-      mg_stop(context);
-      mg_exit_library();
+      stop();
     }
+    mg_exit_library();
   }
+
+  void stop();
+  mg_context* listen(const std::string& place, const ServerOptions& options);
 
   [[nodiscard]] ServerReply answer(const ServerRequest& request, bool& close) const;
   static int on_request(mg_connection* connection) noexcept;
   static int on_log(const mg_connection* connection, const char* message) noexcept;
 };
+
+/// civetweb looks every two seconds whether it is to stop, or when somebody knocks.
+void HttpServer::State::stop() {
+  const auto stopped = std::async(std::launch::async, [this] { mg_stop(context); });
+  constexpr std::chrono::milliseconds between_knocks{5};
+  while (stopped.wait_for(between_knocks) != std::future_status::ready) {
+    knock(address);
+  }
+}
 
 ServerReply HttpServer::State::answer(const ServerRequest& request, bool& close) const {
   if (request.method != "GET" && request.method != "HEAD") {
@@ -170,7 +183,7 @@ ServerReply HttpServer::State::answer(const ServerRequest& request, bool& close)
     return refusal;
   }
   const std::string_view host = host_name(request.header("host"));
-  if (local_names_only && !is_local_name(host)) {
+  if (address.is_loopback() && !is_local_name(host)) {
     close = true;
     return plain(421,
                  "this server listens on a loopback address and answers to localhost and to "
@@ -217,69 +230,67 @@ int HttpServer::State::on_log(const mg_connection* /*connection*/, const char* m
   return 1;
 }
 
+/// Null when civetweb cannot listen at `place`.
+mg_context* HttpServer::State::listen(const std::string& place, const ServerOptions& options) {
+  const std::string threads = std::to_string(std::max(options.threads, 1U));
+  const std::string request_bytes = std::to_string(options.request_bytes_max);
+  const std::string timeout = std::to_string(options.request_timeout.count());
+  std::array<const char*, 17> settings{"listening_ports",
+                                       place.c_str(),
+                                       "num_threads",
+                                       threads.c_str(),
+                                       "max_request_size",
+                                       request_bytes.c_str(),
+                                       "request_timeout_ms",
+                                       timeout.c_str(),
+                                       "enable_keep_alive",
+                                       "yes",
+                                       "tcp_nodelay",
+                                       "1",
+                                       "enable_directory_listing",
+                                       "no",
+                                       "enable_auth_domain_check",
+                                       "no",
+                                       nullptr};
+  mg_callbacks callbacks{};
+  callbacks.begin_request = &State::on_request;
+  callbacks.log_message = &State::on_log;
+  mg_init_data init{};
+  init.callbacks = &callbacks;
+  init.user_data = this;
+  init.configuration_options = settings.data();
+  return mg_start2(&init, nullptr);
+}
+
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& options,
                                                       ServerHandler handler) {
-  const auto address = parse_listen_address(options.listen);
+  auto address = parse_listen_address(options.listen);
   if (!address) {
     return tl::unexpected(address.error());
   }
   auto state = std::make_unique<State>();
   state->handler = std::move(handler);
-  state->local_names_only = address->is_loopback();
-  const bool v6 = address->numeric.find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + address->numeric + "]" : address->numeric;
-  const std::string port = std::to_string(address->port);
-  const std::string threads = std::to_string(std::max(options.threads, 1U));
-  const std::string request_bytes = std::to_string(options.request_bytes_max);
-  const std::string timeout = std::to_string(options.request_timeout.count());
-  mg_callbacks callbacks{};
-  callbacks.begin_request = &State::on_request;
-  callbacks.log_message = &State::on_log;
-  mg_init_library(0);
+  state->address = std::move(*address);
+  const std::string port = std::to_string(state->address.port);
   // Every address means IPv6 and IPv4, or IPv4 alone where the system has no IPv6.
   const std::vector<std::string> places =
-      host.empty() ? std::vector<std::string>{"+" + port, "0.0.0.0:" + port}
-                   : std::vector<std::string>{host + ":" + port};
-  for (const std::string& place : places) {
-    const std::array<const char*, 17> settings{"listening_ports",
-                                               place.c_str(),
-                                               "num_threads",
-                                               threads.c_str(),
-                                               "max_request_size",
-                                               request_bytes.c_str(),
-                                               "request_timeout_ms",
-                                               timeout.c_str(),
-                                               "enable_keep_alive",
-                                               "yes",
-                                               "tcp_nodelay",
-                                               "1",
-                                               "enable_directory_listing",
-                                               "no",
-                                               "enable_auth_domain_check",
-                                               "no",
-                                               nullptr};
-    mg_init_data init{};
-    init.callbacks = &callbacks;
-    init.user_data = state.get();
-    init.configuration_options = const_cast<const char**>(settings.data());
-    state->context = mg_start2(&init, nullptr);
-    if (state->context != nullptr) {
-      break;
-    }
+      state->address.numeric.empty()
+          ? std::vector<std::string>{"+" + port, "0.0.0.0:" + port}
+          : std::vector<std::string>{bracketed(state->address.numeric) + ":" + port};
+  for (auto place = places.begin(); place != places.end() && state->context == nullptr; ++place) {
+    state->context = state->listen(*place, options);
   }
   if (state->context == nullptr) {
-    mg_exit_library();
-    const std::string why = why_not_listening(*address);
+    const std::string why = why_not_listening(state->address);
     return fail(ErrorKind::io,
-                options.listen +
-                    (why == std::strerror(EADDRINUSE)
-                         ? " is in use; listen on another port, or on port 0 for a "
-                           "free one"
-                         : ": cannot listen: " + (why.empty() ? "civetweb does not start" : why)));
+                options.listen + (why == std::strerror(EADDRINUSE)
+                                      ? " is in use; listen on another port, or on port 0 for a "
+                                        "free one"
+                                      : ": cannot listen: " + why));
   }
   mg_server_port bound{};
   if (mg_get_server_ports(state->context, 1, &bound) > 0) {
-    state->port = static_cast<std::uint16_t>(bound.port);
+    state->address.port = static_cast<std::uint16_t>(bound.port);
   }
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
 }
@@ -288,7 +299,7 @@ HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) 
 HttpServer::~HttpServer() = default;
 
 std::uint16_t HttpServer::port() const {
-  return state_->port;
+  return state_->address.port;
 }
 
 }  // namespace heapwatch::net

@@ -70,6 +70,16 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   return address;
 }
 
+void knock(const ListenAddress& address) {
+  // "Every address" leads to the loopback one when it is connected to.
+  const AddressList found = look_up(address.numeric, address.port, AI_NUMERICHOST);
+  if (found) {
+    const int visitor = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)connect(visitor, found->ai_addr, found->ai_addrlen);
+    close(visitor);
+  }
+}
+
 std::string why_not_listening(const ListenAddress& address) {
   const AddressList found = look_up(address.numeric, address.port, AI_NUMERICHOST);
   if (!found) {

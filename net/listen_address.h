@@ -20,6 +20,9 @@ struct ListenAddress {
 /// `HOST:PORT`, `[ADDRESS]:PORT` or `:PORT`; names are resolved. Errors: invalid.
 [[nodiscard]] base::Result<ListenAddress> parse_listen_address(std::string_view text);
 
+/// Opens a connection to who listens there and closes it, without waiting.
+void knock(const ListenAddress& address);
+
 /// Why nobody can listen there now, in the system's words; empty when one can.
 [[nodiscard]] std::string why_not_listening(const ListenAddress& address);
 

@@ -119,6 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "method": self.command, "path": self.path, "headers": [list(h) for h in self.headers.items()],
             "body": self.body.decode(), "connection": self.connection_number, "request": self.requests_here,
             "server_name": getattr(self.connection, "sni_name", None),
+            "cipher": self.connection.cipher()[0] if isinstance(self.connection, ssl.SSLSocket) else None,
         }).encode())
 
     def seen(self):
@@ -262,11 +263,22 @@ class TargetServer:
 
             def finish_request(self, request, client_address):
                 if tls:
-                    request = context.wrap_socket(request, server_side=True)
+                    request = shake_hands(request)
                 super().finish_request(request, client_address)
 
             def handle_error(self, request, client_address):
                 pass  # clients that go away are what these tests are about
+
+        def shake_hands(request):
+            with socket.socket(fileno=os.dup(request.fileno())) as spare:
+                try:
+                    return context.wrap_socket(request, server_side=True)
+                except ssl.SSLError:
+                    # A close with unread bytes would be a reset, and take the alert along.
+                    spare.settimeout(5)
+                    while spare.recv(65536):
+                        pass
+                    raise
 
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,1 +1,232 @@
 #include "config/agent_config.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/file.h"
+#include "config/agent_options.h"
+#include "config/secrets.h"
+
+namespace heapwatch::config {
+
+namespace {
+
+std::pair<std::string_view, std::string_view> split_key(std::string_view key) {
+  const auto dot = key.rfind('.');
+  return dot == std::string_view::npos ? std::pair{std::string_view{}, key}
+                                       : std::pair{key.substr(0, dot), key.substr(dot + 1)};
+}
+
+/// A variable's value, which is always text.
+Value scalar(std::string text) {
+  Value value;
+  value.kind = Value::Kind::scalar;
+  value.quoted = true;
+  value.text = std::move(text);
+  return value;
+}
+
+Value list(std::string_view text, std::string_view separators) {
+  Value value;
+  value.kind = Value::Kind::list;
+  while (true) {
+    const auto begin = text.find_first_not_of(separators);
+    if (begin == std::string_view::npos) {
+      return value;
+    }
+    text.remove_prefix(begin);
+    const auto word = text.substr(0, text.find_first_of(separators));
+    value.items.push_back(scalar(std::string(word)));
+    text.remove_prefix(word.size());
+  }
+}
+
+Value map_of(std::string_view key, Value value) {
+  Value map;
+  map.kind = Value::Kind::map;
+  map.members.push_back({std::string(key), 0, 0, std::move(value)});
+  return map;
+}
+
+/// A variable that is set, as the map it would be in the file.
+struct Variable {
+  const AgentOptionReader* option;
+  std::string name;
+  Value map;
+};
+
+std::vector<Variable> read_environment(const Environment& environment) {
+  std::vector<Variable> variables;
+  for (const AgentOptionReader& option : agent_option_readers()) {
+    // The key's own variable comes last, and so wins.
+    for (const std::string& name :
+         {std::string(option.second_variable), variable_name(option.key)}) {
+      const auto text = name.empty() ? std::nullopt : environment(name);
+      if (!text || text->empty()) {
+        continue;
+      }
+      using Shape = AgentOptionReader::Shape;
+      Value value = option.shape == Shape::scalar
+                        ? scalar(*text)
+                        : list(*text, option.shape == Shape::items ? " \t\n," : " \t\n");
+      variables.push_back({&option, name, map_of(split_key(option.key).second, std::move(value))});
+    }
+  }
+  return variables;
+}
+
+void read_file(const Value& root, std::string_view file, AgentDraft& draft,
+               Diagnostics& diagnostics) {
+  Section top(root, file, diagnostics);
+  std::vector<std::pair<std::string_view, std::optional<Section>>> nested;
+  for (const AgentOptionReader& option : agent_option_readers()) {
+    const auto [parent, name] = split_key(option.key);
+    if (parent.empty()) {
+      option.read(top, name, draft);
+      continue;
+    }
+    if (nested.empty() || nested.back().first != parent) {
+      nested.emplace_back(parent, top.section(parent));
+    }
+    if (auto& section = nested.back().second) {
+      option.read(*section, name, draft);
+    }
+  }
+  for (auto& [parent, section] : nested) {
+    if (section) {
+      section->finish();
+    }
+  }
+  top.finish();
+}
+
+void read_variables(const std::vector<Variable>& variables, AgentDraft& draft,
+                    Diagnostics& diagnostics) {
+  draft.address = &draft.environment_address;
+  for (const Variable& variable : variables) {
+    const auto [parent, name] = split_key(variable.option->key);
+    Section section(variable.map, variable.name, diagnostics, std::string(parent));
+    variable.option->read(section, name, draft);
+  }
+}
+
+/// An explicit address of one source; empty when it has none. The port may come from elsewhere.
+std::string address_url(const DogStatsdAddress& address, std::uint16_t port) {
+  if (!address.url.empty()) {
+    return address.url;
+  }
+  if (!address.host.empty()) {
+    return dogstatsd_url_of_host(address.host, port).value_or("");
+  }
+  return address.socket;
+}
+
+void settle_dogstatsd(AgentDraft& draft, const Environment& environment, Diagnostics& diagnostics) {
+  const DogStatsdAddress& file = draft.file_address;
+  const DogStatsdAddress& variables = draft.environment_address;
+  const std::uint16_t port = file.port != 0 ? file.port : variables.port;
+  std::string url = address_url(file, port);
+  if (url.empty()) {
+    url = address_url(variables, port);
+  }
+  if (url.empty() && port != 0) {
+    url = dogstatsd_url_of_host("127.0.0.1", port).value_or("");
+  }
+  DogStatsdConfig& dogstatsd = draft.config.dogstatsd;
+  dogstatsd.enabled = draft.dogstatsd_enabled.value_or(!url.empty());
+  if (!url.empty()) {
+    dogstatsd.url = std::move(url);
+  }
+  static constexpr std::string_view disable = "DD_DOGSTATSD_DISABLE";
+  const auto text = environment(disable);
+  if (text && !text->empty()) {
+    const Value map = map_of(disable, scalar(*text));
+    Section section(map, disable, diagnostics);
+    dogstatsd.enabled = dogstatsd.enabled && !section.boolean(disable).value_or(false);
+  }
+}
+
+void settle_tags(AgentDraft& draft) {
+  std::vector<std::string>& tags = draft.config.tags;
+  const auto add = [&](std::string tag) {
+    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) {
+      tags.push_back(std::move(tag));
+    }
+  };
+  for (const std::string& tag : draft.tags) {
+    add(tag);
+  }
+  for (const std::string& tag : draft.extra_tags) {
+    add(tag);
+  }
+  for (const auto& [key, value] : {std::pair{"env:", &draft.env},
+                                   {"service:", &draft.service},
+                                   {"version:", &draft.version}}) {
+    if (!value->empty()) {
+      add(key + *value);
+    }
+  }
+}
+
+}  // namespace
+
+AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& file,
+                                  const Environment& environment) {
+  AgentConfigFile loaded;
+  Diagnostics& diagnostics = loaded.diagnostics;
+  const std::string name = file ? file->string() : "";
+  Value root;
+  if (file) {
+    const auto text = base::read_file(*file, yaml_bytes_max);
+    if (text) {
+      root = parse_yaml(*text, name, diagnostics);
+    } else {
+      diagnostics.error("", 0, 0, text.error().message);
+    }
+  }
+  std::vector<Variable> variables = read_environment(environment);
+
+  // How to ask for secrets is itself in the file: what is wrong in it is told by the second
+  // reading.
+  AgentDraft first;
+  Diagnostics untold;
+  read_file(root, name, first, untold);
+  read_variables(variables, first, untold);
+  SecretResolver secrets(first.config.secrets);
+  secrets.resolve(root, name, diagnostics);
+  for (Variable& variable : variables) {
+    secrets.resolve(variable.map, variable.name, diagnostics);
+  }
+
+  AgentDraft draft;
+  const std::filesystem::path folder = file ? file->parent_path() : "/etc/heapwatch";
+  draft.config.confd_path = "conf.d";
+  read_file(root, name, draft, diagnostics);
+  read_variables(variables, draft, diagnostics);
+  draft.config.confd_path = folder / draft.config.confd_path;
+  if (draft.config.tracemalloc_debug) {
+    draft.config.check_runners = 1;
+  }
+  settle_dogstatsd(draft, environment, diagnostics);
+  settle_tags(draft);
+  loaded.config = std::move(draft.config);
+  return loaded;
+}
+
+std::vector<AgentOption> agent_options() {
+  std::vector<AgentOption> options;
+  for (const AgentOptionReader& reader : agent_option_readers()) {
+    options.push_back({reader.key, reader.second_variable});
+  }
+  return options;
+}
+
+std::string variable_name(std::string_view key) {
+  std::string name = "DD_";
+  for (const char c : key) {
+    name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+}  // namespace heapwatch::config

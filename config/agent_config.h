@@ -32,15 +32,16 @@ struct SecretsConfig {
 
 struct DogStatsdConfig {
   bool enabled = false;  // dogstatsd_enabled; by default on when an address is configured anywhere
-  std::string url;       // udp://host:port, unix://path, unixgram://path, unixstream://path
-  bool origin_detection = true;
-  bool timestamps = false;  // protocol 1.3
-  bool telemetry = true;
-  std::size_t packet_bytes_max = 0;  // 0: 1432 for UDP, 8192 for unix sockets
-  std::string cardinality;           // none, low, orchestrator, high; empty: not sent
-  std::string external_data;
-  std::string entity_id;
-  bool histogram_aggregates = false;  // send five gauges instead of raw samples
+  std::string url = "udp://127.0.0.1:8125";  // udp://HOST:PORT, or unix://, unixgram:// or
+                                             // unixstream:// and an absolute path
+  bool origin_detection = true;              // dogstatsd_origin_detection_client
+  bool timestamps = false;                   // protocol 1.3
+  bool telemetry = true;                     // dogstatsd_telemetry_enabled
+  std::size_t packet_bytes_max = 0;          // 0: 1432 for UDP, 8192 for unix sockets
+  std::string cardinality;                   // none, low, orchestrator, high; empty: not sent
+  std::string external_data;                 // DD_EXTERNAL_ENV
+  std::string entity_id;                     // DD_ENTITY_ID
+  bool histogram_aggregates = false;         // send five gauges instead of raw samples
 };
 
 struct PrometheusConfig {
@@ -50,9 +51,9 @@ struct PrometheusConfig {
 };
 
 struct AgentConfig {
-  std::filesystem::path confd_path;
+  std::filesystem::path confd_path;  // absolute, or relative to the current folder
   std::string hostname;
-  std::vector<std::string> tags;  // tags, extra_tags, env, DD_SERVICE, DD_VERSION
+  std::vector<std::string> tags;  // tags, extra_tags, and env, service, version as tags
   base::LogLevel log_level = base::LogLevel::info;
   std::uint16_t expvar_port = 5000;  // 0: no page
   std::string expvar_host = "127.0.0.1";
@@ -77,9 +78,20 @@ struct AgentConfigFile {
   Diagnostics diagnostics;
 };
 
-/// Reads `file` (may be absent: then defaults and the environment alone count), overlaid by `DD_*`
-/// variables. Errors leave the option at its default and are in the diagnostics.
+/// Reads `file` (none: then defaults and the environment alone count), overlaid by `DD_*`
+/// variables. A wrong value is an error in the diagnostics, with its place in the file or the name
+/// of its variable, and leaves the option as it was. ENC[] values are resolved.
 [[nodiscard]] AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& file,
                                                 const Environment& environment);
+
+/// A key of heapwatch.yaml.
+struct AgentOption {
+  std::string_view key;       // "proxy.http": a dot for each level of nesting
+  std::string_view variable;  // a second variable for the key beside its own, or empty
+};
+[[nodiscard]] std::vector<AgentOption> agent_options();
+
+/// The environment variable of a key: "DD_PROXY_HTTP".
+[[nodiscard]] std::string variable_name(std::string_view key);
 
 }  // namespace heapwatch::config

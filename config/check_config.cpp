@@ -1,1 +1,294 @@
 #include "config/check_config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "config/secrets.h"
+#include "config/section.h"
+#include "config/templates.h"
+
+namespace heapwatch::config {
+
+namespace {
+
+constexpr std::array<std::string_view, 10> top_level_keys{"init_config",
+                                                          "instances",
+                                                          "logs",
+                                                          "jmx_metrics",
+                                                          "ad_identifiers",
+                                                          "cluster_check",
+                                                          "docker_images",
+                                                          "advanced_ad_identifiers",
+                                                          "check_tag_cardinality",
+                                                          "ignore_autodiscovery_tags"};
+constexpr std::array<std::string_view, 3> discovery_keys{
+    "ad_identifiers", "advanced_ad_identifiers", "docker_images"};
+
+enum class FileKind : std::uint8_t { regular, fallback, discovery };
+
+struct File {
+  std::string check_name;
+  std::filesystem::path path;
+  FileKind kind;
+};
+
+bool remove_suffix(std::string_view& text, std::string_view suffix) {
+  if (!text.ends_with(suffix) || text.size() == suffix.size()) {
+    return false;
+  }
+  text.remove_suffix(suffix.size());
+  return true;
+}
+
+/// What a file in conf.d is by its name; absent when it is none of ours. `check_name` is empty for
+/// a file at the root, which is named after its check.
+std::optional<File> classify(const std::filesystem::path& path, std::string_view check_name) {
+  const std::string file_name = path.filename().string();
+  std::string_view stem = file_name;
+  const bool fallback = remove_suffix(stem, ".default");
+  if (file_name.starts_with('.') || file_name == "metrics.yaml" ||
+      !(remove_suffix(stem, ".yaml") || remove_suffix(stem, ".yml"))) {
+    return std::nullopt;
+  }
+  const FileKind kind = file_name == "auto_conf.yaml" ? FileKind::discovery
+                        : fallback                    ? FileKind::fallback
+                                                      : FileKind::regular;
+  return File{std::string(check_name.empty() ? stem : check_name), path, kind};
+}
+
+/// The entries of a folder in the order of their names; a folder that cannot be read is an error.
+std::vector<std::filesystem::path> entries(const std::filesystem::path& folder,
+                                           Diagnostics& diagnostics) {
+  std::vector<std::filesystem::path> paths;
+  std::error_code failure;
+  for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    paths.push_back(entry->path());
+  }
+  if (failure) {
+    diagnostics.error(folder.string(), 0, 0, failure.message());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::vector<File> find_files(const std::filesystem::path& folder, Diagnostics& diagnostics) {
+  std::vector<File> files;
+  const auto add = [&](const std::filesystem::path& path, std::string_view check_name) {
+    if (auto file = classify(path, check_name)) {
+      files.push_back(std::move(*file));
+    }
+  };
+  for (const auto& path : entries(folder, diagnostics)) {
+    std::error_code ignored;
+    const std::string name = path.filename().string();
+    std::string_view check_name = name;
+    if (!std::filesystem::is_directory(path, ignored)) {
+      add(path, {});
+    } else if (remove_suffix(check_name, ".d") && !name.starts_with('.')) {
+      for (const auto& inner : entries(path, diagnostics)) {
+        if (!std::filesystem::is_directory(inner, ignored)) {
+          add(inner, check_name);
+        }
+      }
+    }
+  }
+  return files;
+}
+
+/// init_config and instances, when they are as they should be.
+std::optional<CheckConfig> take_parts(Value root, std::string_view file, Diagnostics& diagnostics) {
+  Section top(root, file, diagnostics);
+  top.ignore(top_level_keys);
+  top.finish();
+  for (const std::string_view key : discovery_keys) {
+    if (root.find(key) != nullptr) {
+      top.warning(key, "a template for Autodiscovery, which heapwatch does not do; not loaded");
+      return std::nullopt;
+    }
+  }
+  CheckConfig config;
+  config.init_config.kind = Value::Kind::map;
+  Value instances;
+  for (Value::Member& member : root.members) {
+    if (member.key == "init_config" && member.value.kind != Value::Kind::null) {
+      config.init_config = std::move(member.value);
+    } else if (member.key == "instances") {
+      instances = std::move(member.value);
+    }
+  }
+  if (config.init_config.kind != Value::Kind::map) {
+    diagnostics.error(
+        file, config.init_config.line, config.init_config.column,
+        "init_config must be a map of keys and values, not " + shown(config.init_config));
+  }
+  if (instances.kind == Value::Kind::map || instances.kind == Value::Kind::scalar) {
+    diagnostics.error(
+        file, instances.line, instances.column,
+        "instances must be a list (\"- \" before each instance), not " + shown(instances));
+  } else if (instances.items.empty()) {
+    const bool other_kind = root.find("logs") != nullptr || root.find("jmx_metrics") != nullptr;
+    if (!other_kind && !diagnostics.has_errors()) {
+      diagnostics.error(file, instances.line, instances.column,
+                        "configuration file contains no valid instances");
+    }
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < instances.items.size(); ++i) {
+    Value& instance = instances.items[i];
+    if (instance.kind == Value::Kind::null) {
+      instance.kind = Value::Kind::map;
+    } else if (instance.kind != Value::Kind::map) {
+      diagnostics.error(file, instance.line, instance.column,
+                        "instances -> " + std::to_string(i + 1) +
+                            " must be a map of keys and values, not " + shown(instance));
+    }
+  }
+  config.instances = std::move(instances.items);
+  return config;
+}
+
+void resolve_secrets(Value& value, const ConfdOptions& options, std::string_view file,
+                     Diagnostics& diagnostics) {
+  if (options.secrets == nullptr) {
+    SecretResolver(SecretsConfig{}).resolve(value, file, diagnostics);
+  } else if (!options.secrets->skips_checks()) {
+    options.secrets->resolve(value, file, diagnostics);
+  }
+}
+
+/// One file; absent when it holds nothing for us or has an error.
+std::optional<CheckConfig> load_file(const File& file, const ConfdOptions& options,
+                                     Diagnostics& diagnostics) {
+  Diagnostics own;
+  std::optional<CheckConfig> config;
+  std::error_code failure;
+  if (std::filesystem::exists(file.path, failure) &&
+      !std::filesystem::is_regular_file(file.path, failure)) {
+    own.error(file.path.string(), 0, 0, "is no regular file");
+  } else if (const auto text = base::read_file(file.path, yaml_bytes_max); !text) {
+    own.error("", 0, 0, text.error().message);
+  } else if (!text->empty()) {
+    config = parse_check_config(*text, file.path, options, own);
+  }
+  diagnostics.append(own);
+  if (config) {
+    config->check_name = file.check_name;
+  }
+  return own.has_errors() ? std::nullopt : std::move(config);
+}
+
+/// The same instance twice would count everything twice.
+void drop_duplicates(Confd& confd) {
+  std::map<std::string, std::string> seen;  // id to place
+  for (CheckConfig& config : confd.checks) {
+    const std::string file = config.file.string();
+    std::vector<Value> kept;
+    for (Value& instance : config.instances) {
+      const auto place = file + ":" + std::to_string(instance.line);
+      const auto [entry, is_new] = seen.emplace(check_id(config, instance), place);
+      if (is_new) {
+        kept.push_back(std::move(instance));
+      } else {
+        confd.diagnostics.warning(
+            file, instance.line, instance.column,
+            "the same instance stands at " + entry->second + "; it runs once");
+      }
+    }
+    config.instances = std::move(kept);
+  }
+  std::erase_if(confd.checks, [](const CheckConfig& config) { return config.instances.empty(); });
+}
+
+}  // namespace
+
+std::optional<std::string> process_environment(std::string_view name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the environment is not changed after start
+  const char* const value = std::getenv(std::string(name).c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::optional<CheckConfig> parse_check_config(std::string_view text,
+                                              const std::filesystem::path& file,
+                                              const ConfdOptions& options,
+                                              Diagnostics& diagnostics) {
+  const std::string name = file.string();
+  Diagnostics own;
+  Value root = parse_yaml(text, name, own);
+  auto config = own.has_errors() ? std::nullopt : take_parts(std::move(root), name, own);
+  if (config) {
+    config->file = file;
+    Value parts;  // together, so that the secrets of a file are asked for in one go
+    parts.kind = Value::Kind::list;
+    parts.items = std::move(config->instances);
+    parts.items.push_back(std::move(config->init_config));
+    if (options.resolve_env_vars) {
+      substitute_variables(parts, options, name, own);
+    }
+    resolve_secrets(parts, options, name, own);
+    config->init_config = std::move(parts.items.back());
+    parts.items.pop_back();
+    config->instances = std::move(parts.items);
+  }
+  diagnostics.append(own);
+  return own.has_errors() ? std::nullopt : std::move(config);
+}
+
+Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& options) {
+  Confd confd;
+  const std::vector<File> files = find_files(folder, confd.diagnostics);
+  std::set<std::string_view> loaded;
+  std::vector<std::pair<std::size_t, CheckConfig>> configs;  // with their place in the order
+  const auto load = [&](std::size_t index) {
+    auto config = load_file(files[index], options, confd.diagnostics);
+    if (config) {
+      loaded.insert(files[index].check_name);
+      configs.emplace_back(index, std::move(*config));
+    }
+  };
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i].kind == FileKind::regular) {
+      load(i);
+    } else if (files[i].kind == FileKind::discovery) {
+      loaded.insert(files[i].check_name);
+    }
+  }
+  const std::set<std::string_view> have_regular = loaded;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i].kind == FileKind::fallback && !have_regular.contains(files[i].check_name)) {
+      load(i);
+    }
+  }
+  std::sort(configs.begin(), configs.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [index, config] : configs) {
+    confd.checks.push_back(std::move(config));
+  }
+  drop_duplicates(confd);
+  return confd;
+}
+
+std::string check_id(const CheckConfig& config, const Value& instance) {
+  std::uint64_t hash = base::fnv1a(config.check_name);
+  hash = base::fnv1a(to_yaml(instance), hash);
+  hash = base::fnv1a(to_yaml(config.init_config), hash);
+  std::array<char, 16> digits{};
+  const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), hash, 16);
+  std::string id = config.check_name + ":";
+  for (const std::string_view key : {"name", "namespace"}) {
+    const Value* const name = instance.find(key);
+    if (name != nullptr && !name->text.empty()) {
+      id += name->text + ":";
+      break;
+    }
+  }
+  return id.append(digits.data(), end);
+}
+
+}  // namespace heapwatch::config

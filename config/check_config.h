@@ -39,9 +39,15 @@ struct Confd {
 };
 
 /// Reads a conf.d folder: `<check>.d/*.yaml|*.yml` (also `.default`, only when no other file of the
-/// check loads) and
-/// `<check>.yaml` beside them. A wrong file costs only itself.
+/// check loads) and `<check>.yaml` beside them. A wrong file costs only itself. An instance that is
+/// there twice, also in another file, is kept once, with a warning.
 [[nodiscard]] Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& options);
+
+/// One file's text, without a check name. Absent when it has an error, or nothing to run.
+[[nodiscard]] std::optional<CheckConfig> parse_check_config(std::string_view text,
+                                                            const std::filesystem::path& file,
+                                                            const ConfdOptions& options,
+                                                            Diagnostics& diagnostics);
 
 /// `name:hash` or `name:<instance name or namespace>:hash`; equal text gives equal ids, now and
 /// after a restart.

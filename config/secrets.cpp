@@ -1,1 +1,209 @@
 #include "config/secrets.h"
+
+#include <vector>
+
+#include "config/secret_backend.h"
+
+namespace heapwatch::config {
+
+namespace {
+
+constexpr std::size_t backend_words_max = 200;
+
+void append_json_string(std::string& out, std::string_view text) {
+  static constexpr std::string_view hex = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += hex[byte >> 4U];
+      out += hex[byte & 0xfU];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+std::string request_text(const std::set<std::string>& handles) {
+  std::string text = R"({"version":"1.0","secrets":[)";
+  bool first = true;
+  for (const std::string& handle : handles) {
+    text += first ? "" : ",";
+    first = false;
+    append_json_string(text, handle);
+  }
+  return text + "]}";
+}
+
+/// The four hexadecimal digits of a `\uXXXX` at `at`, or -1.
+int unicode_escape(std::string_view json, std::size_t at) {
+  constexpr std::size_t escape_bytes = 6;
+  if (json.size() < at + escape_bytes || json[at] != '\\' || json[at + 1] != 'u') {
+    return -1;
+  }
+  int value = 0;
+  for (const char c : json.substr(at + 2, 4)) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) {
+      return -1;
+    }
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+/// JSON is YAML but for two things: tabs between the tokens, and characters beyond 16 bits written
+/// as two escapes.
+std::string json_as_yaml(std::string_view json) {
+  static constexpr std::string_view hex = "0123456789abcdef";
+  std::string yaml;
+  yaml.reserve(json.size());
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const int high = unicode_escape(json, i);
+    const int low = unicode_escape(json, i + 6);
+    if (high >= 0xd800 && high <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+      const auto point = 0x10000U + (static_cast<unsigned>(high - 0xd800) << 10U) +
+                         static_cast<unsigned>(low - 0xdc00);
+      yaml += "\\U";
+      for (int shift = 28; shift >= 0; shift -= 4) {
+        yaml += hex[(point >> static_cast<unsigned>(shift)) & 0xfU];
+      }
+      i += 11;
+    } else if (json[i] == '\\' && i + 1 < json.size()) {
+      yaml += json.substr(i, 2);
+      ++i;
+    } else {
+      yaml += json[i] == '\t' ? ' ' : json[i];
+    }
+  }
+  return yaml;
+}
+
+/// Every scalar below `value` that is an ENC[handle].
+void collect(Value& value, std::vector<std::pair<Value*, std::string>>& found) {
+  if (auto handle = secret_handle(value)) {
+    found.emplace_back(&value, std::move(*handle));
+  }
+  for (Value& item : value.items) {
+    collect(item, found);
+  }
+  for (Value::Member& member : value.members) {
+    collect(member.value, found);
+  }
+}
+
+std::string without_line_break(std::string text) {
+  if (text.ends_with('\n')) {
+    text.pop_back();
+    if (text.ends_with('\r')) {
+      text.pop_back();
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+SecretResolver::SecretResolver(SecretsConfig config) : config_(std::move(config)) {}
+
+void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& diagnostics) {
+  std::vector<std::pair<Value*, std::string>> found;
+  collect(value, found);
+  if (found.empty()) {
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> unknown;
+  for (const auto& [scalar, handle] : found) {
+    if (!known_.contains(handle)) {
+      unknown.insert(handle);
+    }
+  }
+  base::Result<Answers> answers;
+  if (!unknown.empty()) {
+    answers = ask(unknown);
+  }
+  if (answers) {
+    for (auto& [handle, answer] : *answers) {
+      if (answer.failure.empty()) {
+        known_[handle] = std::move(answer.value);
+      }
+    }
+  }
+  for (const auto& [scalar, handle] : found) {
+    const auto known = known_.find(handle);
+    if (known != known_.end()) {
+      scalar->text = known->second;
+      scalar->secret_handle = handle;
+      scalar->quoted = true;
+      continue;
+    }
+    const std::string& why = answers ? answers->at(handle).failure : answers.error().message;
+    diagnostics.error(file, scalar->line, scalar->column,
+                      "no secret for ENC[" + handle + "]: " + why);
+  }
+}
+
+base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::string>& handles) {
+  if (config_.command.empty()) {
+    return base::fail(base::ErrorKind::invalid, "secret_backend_command is not set");
+  }
+  const auto output = run_secret_backend(config_, request_text(handles));
+  if (!output) {
+    return tl::unexpected(output.error());
+  }
+  Diagnostics complaints;
+  const Value answer = parse_yaml(json_as_yaml(*output), "", complaints);
+  if (complaints.has_errors() || answer.kind != Value::Kind::map) {
+    return base::fail(base::ErrorKind::invalid,
+                      config_.command.string() +
+                          R"( must write {"HANDLE": {"value": "...", "error": null}}, and wrote )"
+                          "something else");
+  }
+  Answers answers;
+  for (const std::string& handle : handles) {
+    Answer& entry = answers[handle];
+    const Value* const given = answer.find(handle);
+    const Value* const value = given == nullptr ? nullptr : given->find("value");
+    const Value* const error = given == nullptr ? nullptr : given->find("error");
+    if (given == nullptr) {
+      entry.failure = config_.command.string() + " did not answer for it";
+    } else if (error != nullptr && !error->text.empty()) {
+      entry.failure =
+          config_.command.string() + " says " + error->text.substr(0, backend_words_max);
+    } else if (value == nullptr || value->kind != Value::Kind::scalar || value->text.empty()) {
+      entry.failure = config_.command.string() + " gave no text, or an empty one";
+    } else {
+      entry.value =
+          config_.remove_trailing_line_break ? without_line_break(value->text) : value->text;
+    }
+  }
+  return answers;
+}
+
+std::optional<std::string> secret_handle(const Value& value) {
+  if (value.kind != Value::Kind::scalar || !value.secret_handle.empty()) {
+    return std::nullopt;
+  }
+  static constexpr std::string_view blank = " \t";
+  static constexpr std::string_view opening = "ENC[";
+  std::string_view text = value.text;
+  text.remove_prefix(std::min(text.find_first_not_of(blank), text.size()));
+  text = text.substr(0, text.find_last_not_of(blank) + 1);
+  if (!text.starts_with(opening) || !text.ends_with(']')) {
+    return std::nullopt;
+  }
+  text.remove_prefix(opening.size());
+  text.remove_suffix(1);
+  return std::string(text);
+}
+
+}  // namespace heapwatch::config

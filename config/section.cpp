@@ -1,6 +1,7 @@
 #include "config/section.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/nearest.h"
 
@@ -44,6 +45,16 @@ std::optional<bool> Section::boolean(std::string_view key) {
 }
 
 std::optional<double> Section::number(std::string_view key, Range range) {
+  return number_of(key, range, "a number");
+}
+
+std::optional<std::chrono::milliseconds> Section::seconds(std::string_view key, Range range) {
+  const auto seconds = number_of(key, range, "a number of seconds");
+  return seconds ? std::optional(std::chrono::milliseconds(std::llround(*seconds * 1000)))
+                 : std::nullopt;
+}
+
+std::optional<double> Section::number_of(std::string_view key, Range range, std::string what) {
   const Value* const value = present(key);
   if (value == nullptr) {
     return std::nullopt;
@@ -53,7 +64,6 @@ std::optional<double> Section::number(std::string_view key, Range range) {
     return read->to_double();
   }
   constexpr Range any;
-  std::string what = "a number";
   if (range.min != any.min && range.max != any.max) {
     what += " from " + number_text(range.min) + " to " + number_text(range.max);
   } else if (range.min != any.min) {

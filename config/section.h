@@ -2,6 +2,7 @@
 // be.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -38,6 +39,8 @@ class Section {
   };
   /// Numbers, also quoted ones.
   [[nodiscard]] std::optional<double> number(std::string_view key, Range range);
+  /// A duration: a number of seconds, fractions allowed, no unit ("15s").
+  [[nodiscard]] std::optional<std::chrono::milliseconds> seconds(std::string_view key, Range range);
   [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, std::int64_t min,
                                                     std::int64_t max);
   /// A list of strings. An item that is not a string (`tags: [1]`) is an error that names its
@@ -90,6 +93,8 @@ class Section {
                                                          std::string_view what);
   /// The value of a key that is there and not null.
   [[nodiscard]] const Value* present(std::string_view key);
+  [[nodiscard]] std::optional<double> number_of(std::string_view key, Range range,
+                                                std::string what);
   void must_be(std::string_view name, std::string_view what, const Value& value);
   [[nodiscard]] std::optional<std::string> text_of(const std::string& name, const Value& value);
 

@@ -1,0 +1,59 @@
+// The keys of heapwatch.yaml, each with the function that reads it. Private to this folder.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "config/agent_config.h"
+#include "config/section.h"
+
+namespace heapwatch::config {
+
+/// Where DogStatsD listens, as far as one source says so; empty when it does not.
+struct DogStatsdAddress {
+  std::string url;
+  std::string host;  // or HOST:PORT
+  std::string socket;
+  std::uint16_t port = 0;
+};
+
+/// What the options come to before they are put together.
+struct AgentDraft {
+  AgentConfig config;
+  std::vector<std::string> tags;
+  std::vector<std::string> extra_tags;
+  std::string env;
+  std::string service;
+  std::string version;
+  std::optional<bool> dogstatsd_enabled;
+  DogStatsdAddress file_address;
+  DogStatsdAddress environment_address;
+  DogStatsdAddress* address = &file_address;  // of the source being read
+};
+
+struct AgentOptionReader {
+  enum class Shape : std::uint8_t {
+    scalar,
+    words,  // a list, in a variable separated by spaces
+    items,  // a list, in a variable separated by spaces or commas
+  };
+  std::string_view key;
+  Shape shape;
+  /// `name` is the part of the key behind the last dot, `section` the map that holds it.
+  void (*read)(Section& section, std::string_view name, AgentDraft& draft);
+  std::string_view second_variable = {};
+};
+
+[[nodiscard]] std::span<const AgentOptionReader> agent_option_readers();
+
+/// `udp://HOST:PORT` or `unix://PATH` and so on, with the port filled in. Errors: invalid.
+[[nodiscard]] base::Result<std::string> dogstatsd_url(std::string_view text);
+/// The same for a host, which may carry a port or be a URL itself.
+[[nodiscard]] base::Result<std::string> dogstatsd_url_of_host(std::string_view host,
+                                                              std::uint16_t port);
+
+}  // namespace heapwatch::config

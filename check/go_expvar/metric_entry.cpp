@@ -51,9 +51,8 @@ std::vector<MetricEntry> default_entries() {
 std::string metric_name(const KeyPath& path, const std::optional<std::string>& prefix,
                         Naming naming) {
   const std::string dotted = path.dotted();
-  const auto* const known =
-      std::find_if(names_of_the_guide.begin(), names_of_the_guide.end(),
-                   [&](const auto& entry) { return entry.first == dotted; });
+  const auto* const known = std::find_if(names_of_the_guide.begin(), names_of_the_guide.end(),
+                                         [&](const auto& entry) { return entry.first == dotted; });
   const bool renamed = naming == Naming::guide && known != names_of_the_guide.end();
   return normalize(renamed ? known->second : dotted, prefix);
 }

@@ -29,7 +29,7 @@ enum class Naming : bool {
 [[nodiscard]] std::vector<MetricEntry> default_entries();
 
 /// The name of the metric that the variable at `path` becomes.
-[[nodiscard]] std::string metric_name(const KeyPath& path,
-                                      const std::optional<std::string>& prefix, Naming naming);
+[[nodiscard]] std::string metric_name(const KeyPath& path, const std::optional<std::string>& prefix,
+                                      Naming naming);
 
 }  // namespace heapwatch::check::go_expvar

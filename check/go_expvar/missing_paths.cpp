@@ -20,9 +20,8 @@ void add_targets(const Path& path, std::vector<Target>& targets) {
                            path.segments.begin() + static_cast<std::ptrdiff_t>(steps));
     targets.push_back({.path = prefix, .numbers_max = 1, .others_max = 1});
     prefix.segments.push_back(every);
-    targets.push_back({.path = std::move(prefix),
-                       .numbers_max = candidates_max,
-                       .others_max = candidates_max});
+    targets.push_back(
+        {.path = std::move(prefix), .numbers_max = candidates_max, .others_max = candidates_max});
   }
 }
 
@@ -48,8 +47,10 @@ std::string explain(const Path& path, const PageMatches& matches, std::size_t fi
     }
   });
   const std::string& wanted = path.segments[steps].text();
-  return ": " + name + " has no " + (reached->kind == JsonKind::array ? "element" : "key") +
-         " matching \"" + wanted + '"' + base::did_you_mean(wanted, keys);
+  if (reached->kind == JsonKind::array) {
+    return ": " + name + " has no element matching \"" + wanted + '"';
+  }
+  return ": " + name + " has no key matching \"" + wanted + '"' + base::did_you_mean(wanted, keys);
 }
 
 }  // namespace

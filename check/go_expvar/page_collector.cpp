@@ -74,8 +74,8 @@ class PageCollector::Run {
     missing();
     if (limited_ > 0) {
       report_.dropped["limit"] = limited_;
-      warn("max_returned_metrics is " + std::to_string(c_.options_.max_returned_metrics) + ", and " +
-           std::to_string(sent_ + limited_) + " metrics were found: those from path " +
+      warn("max_returned_metrics is " + std::to_string(c_.options_.max_returned_metrics) +
+           ", and " + std::to_string(sent_ + limited_) + " metrics were found: those from path " +
            first_limited_ + " on are held back; raise the limit or narrow the paths");
     }
     if (collisions_ > 0) {
@@ -121,9 +121,8 @@ class PageCollector::Run {
     }
     for (const std::uint32_t slot : slots) {
       if (ring.at(slot)->is_finite()) {
-        sink_.submit(metrics::Sample{.context = c_.pause_context_,
-                                     .type = MetricType::histogram,
-                                     .value = *ring.at(slot)});
+        sink_.submit(metrics::Sample{
+            .context = c_.pause_context_, .type = MetricType::histogram, .value = *ring.at(slot)});
       }
     }
   }
@@ -259,10 +258,9 @@ class PageCollector::Run {
   void memstats() {
     const Match* found = c_.matches_.first(c_.runtime_.memstats);
     if (found == nullptr || found->kind != JsonKind::object) {
-      warn(found == nullptr
-               ? "the page has no memstats: the default metrics are absent"
-               : "memstats is " + std::string(with_article(found->kind)) +
-                     ", not an object: the default metrics are absent");
+      warn(found == nullptr ? "the page has no memstats: the default metrics are absent"
+                            : "memstats is " + std::string(with_article(found->kind)) +
+                                  ", not an object: the default metrics are absent");
       return;
     }
     std::string absent;

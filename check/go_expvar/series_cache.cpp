@@ -18,9 +18,8 @@ std::uint64_t SeriesCache::next_run() {
 }
 
 void SeriesCache::forget() {
-  std::erase_if(variables_, [&](const auto& item) {
-    return item.second.run + runs_to_forget < run_;
-  });
+  std::erase_if(variables_,
+                [&](const auto& item) { return item.second.run + runs_to_forget < run_; });
   std::erase_if(series_, [](const auto& item) { return item.second.expired(); });
 }
 

@@ -57,8 +57,10 @@ class SeriesCache {
   struct Key {
     std::size_t entry;
     std::string path;
-    operator KeyView() const { return {entry, path}; }  // NOLINT(google-explicit-constructor): the
-                                                        // map compares keys with views of them
+    operator KeyView() const {
+      return {entry, path};
+    }  // NOLINT(google-explicit-constructor): the
+       // map compares keys with views of them
   };
   struct Hash {
     using is_transparent = void;

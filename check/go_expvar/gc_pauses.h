@@ -16,7 +16,7 @@ inline constexpr std::size_t pause_slots = 256;
 
 /// What a page says of the collections so far.
 struct GcTotals {
-  std::uint64_t collections = 0;           // memstats.NumGC
+  std::uint64_t collections = 0;            // memstats.NumGC
   std::optional<base::Number> pause_total;  // memstats.PauseTotalNs
   std::optional<base::Number> total_alloc;  // memstats.TotalAlloc
 };

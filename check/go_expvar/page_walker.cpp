@@ -166,7 +166,7 @@ class Walk {
       return;
     }
     const bool automatic = pending_auto_ && kind == JsonKind::number;
-    unsigned rank = automatic ? plan_.target(plan_.auto_target()).rank : 0;
+    unsigned rank = 0;
     bool taken = automatic;
     for (const Plan::Node node : b_.pending) {
       for (const TargetIndex target : plan_.targets_at(node)) {
@@ -200,7 +200,7 @@ class Walk {
 
   void keep(TargetIndex target, const Match& match, unsigned rank) {
     const Target& wanted_by = plan_.target(target);
-    if (wanted_by.rank != 0 && wanted_by.rank < rank) {
+    if (wanted_by.yields && wanted_by.rank < rank) {
       return;
     }
     auto& list = out_.targets_[static_cast<std::size_t>(target)];

@@ -26,7 +26,8 @@ Plan::Plan(std::vector<Target> targets, AutoTarget everything) : Plan(std::move(
   targets_.push_back({.path = {},
                       .numbers_max = everything.numbers_max,
                       .others_max = 0,
-                      .rank = everything.rank});
+                      .rank = 0,
+                      .yields = true});
   has_auto_ = true;
   nodes_[0].starts_auto = everything.include.empty();
   for (const Path& path : everything.include) {

@@ -22,17 +22,16 @@ struct Target {
   std::size_t numbers_max = std::numeric_limits<std::size_t>::max();
   /// The same for all other values.
   std::size_t others_max = std::numeric_limits<std::size_t>::max();
-  /// A value is not kept for a target of lower rank when one of higher rank takes it too. Rank 0
-  /// stands outside of this: it neither yields nor takes away.
+  /// A target that yields does not get a value which a target of higher rank takes too.
   unsigned rank = 0;
+  bool yields = false;
 };
 
-/// Collects every number of a page, as a target of rank `rank` behind all others.
+/// Collects every number of a page, as a target behind all others which yields to any rank.
 struct AutoTarget {
   std::vector<Path> include;  // these values and everything below; none: the whole page
   std::vector<Path> exclude;  // not these and nothing below; stronger than include
   std::size_t numbers_max = std::numeric_limits<std::size_t>::max();
-  unsigned rank = 1;
 };
 
 /// Immutable. Threads: safe.

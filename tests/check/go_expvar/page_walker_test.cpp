@@ -132,16 +132,16 @@ TEST(PageWalker, KeepsOnlyWhatATargetAsksForAndCountsTheRest) {
   EXPECT_EQ(matches.of(TargetIndex{0}).others, 2U);
 }
 
-TEST(PageWalker, GivesAValueToTheTargetOfTheHighestRank) {
-  const Plan plan({{.path = path("a"), .rank = 1},
-                   {.path = path("b"), .rank = 1},
+TEST(PageWalker, KeepsAValueFromATargetThatYieldsToAHigherRank) {
+  const Plan plan({{.path = path("a"), .rank = 1, .yields = true},
+                   {.path = path("b"), .rank = 1, .yields = true},
                    {.path = path("a.?"), .rank = 2},
                    {.path = path(".*"), .rank = 0}});
   EXPECT_THAT(walked(plan, R"({"a":1,"b":2})"), ElementsAre("b = 2", "a = 1", "a = 1", "b = 2"));
 }
 
 TEST(PageWalker, CollectsEveryNumberOnRequest) {
-  const Plan plan({{.path = path("a/x"), .rank = 2}},
+  const Plan plan({{.path = path("a/x"), .rank = 1}},
                   {.include = {}, .exclude = {path("c"), path("l/1")}});
   EXPECT_THAT(walked(plan, R"({"a":{"x":1,"y":2,"s":"3","b":true},"c":{"d":4},"l":[5,6],"e":7.5})"),
               ElementsAre("a/x = 1", "a/y = 2", "l/0 = 5", "e = 7.5"));

@@ -1,0 +1,224 @@
+#include "check/go_expvar/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "check/http_options.h"
+#include "check/instance_options.h"
+#include "check/target_url.h"
+#include "config/section.h"
+
+namespace heapwatch::check::go_expvar {
+
+namespace {
+
+using config::Section;
+using config::Value;
+using metrics::MetricType;
+
+constexpr std::array<std::pair<std::string_view, MetricType>, 5> metric_types{{
+    {"gauge", MetricType::gauge},
+    {"rate", MetricType::rate},
+    {"count", MetricType::count},
+    {"counter", MetricType::counter},
+    {"monotonic_counter", MetricType::monotonic_counter},
+}};
+
+constexpr std::array<std::pair<std::string_view, Naming>, 2> namings{{
+    {"guide", Naming::guide},
+    {"reference", Naming::reference},
+}};
+
+std::optional<Path> read_path(Section& metric) {
+  const Value* const value = metric.raw("path");
+  base::Result<Path> path;
+  if (value != nullptr && value->kind == Value::Kind::list) {
+    const auto segments = metric.texts("path");
+    if (!segments) {
+      return std::nullopt;
+    }
+    path = make_path(*segments);
+  } else {
+    const auto text = metric.text("path");
+    if (!text && value != nullptr && value->kind != Value::Kind::null) {
+      return std::nullopt;
+    }
+    path = text && !text->empty() ? parse_path(*text) : Path{};
+  }
+  if (!path) {
+    metric.error("path", path.error().message);
+    return std::nullopt;
+  }
+  if (path->segments.empty()) {
+    metric.error("path", "a metric needs a path, for instance memstats/HeapAlloc");
+    return std::nullopt;
+  }
+  return *path;
+}
+
+std::optional<MetricEntry> read_metric(Section& metric) {
+  auto path = read_path(metric);
+  MetricEntry entry;
+  entry.type =
+      metric.one_of<MetricType>("type", metric_types, "metric type").value_or(MetricType::gauge);
+  if (entry.type == MetricType::counter) {
+    metric.warning("type",
+                   "metric type counter is deprecated; monotonic_counter is what a running total "
+                   "needs");
+  }
+  entry.alias = metric.text("alias");
+  entry.tags = metric.texts("tags").value_or(std::vector<std::string>());
+  metric.finish();
+  if (!path) {
+    return std::nullopt;
+  }
+  entry.path = *std::move(path);
+  return entry;
+}
+
+/// Whether `entry` adds something to those before it; says what is wrong where it cannot.
+bool is_another(const MetricEntry& entry, Section& metric,
+                const std::vector<std::pair<MetricEntry, int>>& before) {
+  for (const auto& [other, line] : before) {
+    if (other.path.text() != entry.path.text() ||
+        other.alias.value_or("") != entry.alias.value_or("")) {
+      continue;
+    }
+    const std::string listed =
+        "path " + entry.path.text() + " is listed already at line " + std::to_string(line);
+    if (other.type != entry.type) {
+      metric.error("path", listed + " as " + std::string(metrics::to_text(other.type)) +
+                               ", and one name has one type; give one of them an alias");
+      return false;
+    }
+    if (other.tags == entry.tags && other.alias == entry.alias) {
+      metric.warning("path", listed + "; it is collected once");
+      return false;
+    }
+  }
+  return true;
+}
+
+std::vector<MetricEntry> read_metrics(Section& instance) {
+  std::vector<std::pair<MetricEntry, int>> read;
+  auto sections = instance.sections("metrics");
+  if (sections) {
+    for (Section& metric : *sections) {
+      auto entry = read_metric(metric);
+      if (entry && is_another(*entry, metric, read)) {
+        read.emplace_back(*std::move(entry), metric.value().line);
+      }
+    }
+  }
+  std::vector<MetricEntry> entries;
+  for (auto& [entry, line] : read) {
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+std::vector<Path> read_patterns(Section& instance, std::string_view key) {
+  std::vector<Path> paths;
+  for (const std::string& text : instance.texts(key).value_or(std::vector<std::string>())) {
+    if (auto path = parse_path(text)) {
+      paths.push_back(*std::move(path));
+    } else {
+      instance.error(key, path.error().message);
+    }
+  }
+  return paths;
+}
+
+std::optional<Everything> read_everything(Section& instance) {
+  const bool on = instance.boolean("auto").value_or(false);
+  Everything everything{.include = read_patterns(instance, "include"),
+                        .exclude = read_patterns(instance, "exclude")};
+  if (on) {
+    return everything;
+  }
+  for (const std::string_view key : {"include", "exclude"}) {
+    if (instance.raw(key) != nullptr) {
+      instance.warning(key, std::string(key) + " says what `auto: true` collects, which is off");
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> read_namespace(Section& instance) {
+  const Value* const value = instance.raw("namespace");
+  if (value != nullptr && value->kind == Value::Kind::null) {
+    return std::nullopt;
+  }
+  auto prefix = instance.text("namespace");
+  if (prefix && prefix->empty()) {
+    instance.warning("namespace",
+                     "with an empty namespace all names begin with a dot; write `namespace: null` "
+                     "for names without one");
+  }
+  return prefix.value_or("go_expvar");
+}
+
+/// 1-based, as errors count; 0 when the instance is none of the file's own.
+std::size_t index_of(const InstanceSource& source) {
+  const auto& all = source.file.instances;
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Value& value) { return &value == &source.instance; });
+  return found == all.end() ? 0 : static_cast<std::size_t>(found - all.begin()) + 1;
+}
+
+CollectorOptions read_collector(Section& init_config, Section& instance) {
+  CollectorOptions options;
+  options.prefix = read_namespace(instance);
+  const auto naming = init_config.one_of<Naming>("naming", namings);
+  options.naming =
+      instance.one_of<Naming>("naming", namings).value_or(naming.value_or(Naming::guide));
+  options.max_returned_metrics = static_cast<std::size_t>(
+      instance.integer("max_returned_metrics", 0, static_cast<std::int64_t>(returned_metrics_max))
+          .value_or(static_cast<std::int64_t>(returned_metrics_default)));
+  options.metrics = read_metrics(instance);
+  options.everything = read_everything(instance);
+  return options;
+}
+
+}  // namespace
+
+std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
+                                          config::Diagnostics& diagnostics) {
+  const std::string file = source.file.file.string();
+  const std::size_t index = index_of(source);
+  config::Diagnostics found;
+  Section init_config(source.file.init_config, file, found, "init_config");
+  Section instance(source.instance, file, found,
+                   index == 0 ? "instance" : "instances -> " + std::to_string(index));
+  const auto target = read_target_url(instance);
+  auto request = read_http_options(init_config, instance, source.agent);
+  auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
+  CollectorOptions collector = read_collector(init_config, instance);
+  instance.finish();
+  if (index <= 1) {
+    init_config.finish();  // once for all instances of the file
+  }
+  const bool wrong = found.has_errors();
+  diagnostics.append(found);
+  if (wrong || !target || !request || !options) {
+    return std::nullopt;
+  }
+  aim(*request, *target);
+  collector.target = target->shown;
+  collector.tags = std::move(options->tags);
+  collector.tags.push_back("expvar_url:" + target->shown);
+  collector.allows = [patterns = std::move(options->metric_patterns)](std::string_view name) {
+    return patterns.allows(name);
+  };
+  return GoExpvarConfig{.request = std::make_shared<const net::HttpRequest>(*std::move(request)),
+                        .target = target->shown,
+                        .interval = options->interval,
+                        .collector = std::move(collector)};
+}
+
+}  // namespace heapwatch::check::go_expvar

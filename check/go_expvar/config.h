@@ -1,0 +1,27 @@
+// One instance of go_expvar.d/*.yaml, as a valid value.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "check/go_expvar/page_collector.h"
+#include "check/registry.h"
+#include "config/value.h"
+#include "net/http.h"
+
+namespace heapwatch::check::go_expvar {
+
+struct GoExpvarConfig {
+  net::HttpRequestPtr request;
+  std::string target;  // the address without credentials
+  std::chrono::milliseconds interval{15'000};
+  CollectorOptions collector;
+};
+
+/// Everything that is wrong goes to `diagnostics`, and the result is then empty. Unknown keys are
+/// warnings.
+[[nodiscard]] std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
+                                                        config::Diagnostics& diagnostics);
+
+}  // namespace heapwatch::check::go_expvar

@@ -1,0 +1,27 @@
+// The go_expvar check: a page of Go's expvar, once per run.
+#pragma once
+
+#include <string>
+
+#include "check/check.h"
+#include "check/go_expvar/config.h"
+#include "check/go_expvar/page_collector.h"
+
+namespace heapwatch::check::go_expvar {
+
+class GoExpvarCheck final : public HttpCheck {
+ public:
+  explicit GoExpvarCheck(GoExpvarConfig config);
+
+  [[nodiscard]] base::Result<net::HttpRequestPtr> request() override;
+  /// Errors: of the exchange; refused, for a status of 300 or more; of PageCollector::collect().
+  [[nodiscard]] base::Result<RunReport> consume(const net::HttpResult& response,
+                                                metrics::SampleSink& sink) override;
+
+ private:
+  net::HttpRequestPtr request_;
+  std::string target_;
+  PageCollector collector_;
+};
+
+}  // namespace heapwatch::check::go_expvar

@@ -1,0 +1,35 @@
+// What to make of the variables of a page: an entry of the `metrics` list, or a default.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "check/go_expvar/path.h"
+#include "metrics/context.h"
+#include "metrics/sample.h"
+
+namespace heapwatch::check::go_expvar {
+
+struct MetricEntry {
+  Path path;
+  metrics::MetricType type = metrics::MetricType::gauge;
+  std::optional<std::string> alias;  // the name as it stands; empty: the usual name
+  metrics::Tags tags;
+};
+
+/// Which names the rtloader counters have.
+enum class Naming : bool {
+  guide,      // datadog.agent.rtloader.allocatedbytes
+  reference,  // datadog.agent.rtloader.allocated_bytes
+};
+
+/// The thirteen variables of runtime.MemStats that are collected without being asked for.
+[[nodiscard]] std::vector<MetricEntry> default_entries();
+
+/// The name of the metric that the variable at `path` becomes.
+[[nodiscard]] std::string metric_name(const KeyPath& path, const std::optional<std::string>& prefix,
+                                      Naming naming);
+
+}  // namespace heapwatch::check::go_expvar

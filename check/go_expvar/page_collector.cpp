@@ -1,0 +1,376 @@
+#include "check/go_expvar/page_collector.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/log.h"
+#include "check/go_expvar/missing_paths.h"
+#include "check/go_expvar/name.h"
+
+namespace heapwatch::check::go_expvar {
+
+namespace {
+
+using metrics::MetricType;
+
+// Values that are no numbers are only spoken of in the log.
+constexpr std::size_t others_max = 16;
+constexpr std::size_t collision_warnings_max = 10;
+
+constexpr unsigned rank_of_default = 1;
+constexpr unsigned rank_of_alias = 1;  // stands beside a default
+constexpr unsigned rank_of_user = 2;   // takes the place of a default
+
+bool is_total(MetricType type) {
+  return type == MetricType::rate || type == MetricType::count || type == MetricType::counter ||
+         type == MetricType::monotonic_counter;
+}
+
+Path literal(std::string_view text) {
+  return *parse_path(text);
+}
+
+/// The defaults for whose very path the user has no entry.
+std::vector<MetricEntry> defaults_beside(const std::vector<MetricEntry>& user) {
+  std::vector<MetricEntry> entries = default_entries();
+  std::erase_if(entries, [&](const MetricEntry& entry) {
+    return std::any_of(user.begin(), user.end(), [&](const MetricEntry& own) {
+      return own.path.text() == entry.path.text();
+    });
+  });
+  return entries;
+}
+
+std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + " " + std::string(count == 1 ? one : many);
+}
+
+}  // namespace
+
+/// One run: the samples of a page that has been walked, and what there is to say of it.
+class PageCollector::Run {
+ public:
+  Run(PageCollector& collector, std::string_view page, metrics::SampleSink& sink)
+      : c_(collector), page_(page), sink_(sink), run_(collector.series_.next_run()) {}
+
+  RunReport collect() {
+    report_.body_bytes = page_.size();
+    if (const auto invalid = c_.matches_.invalid_members; invalid > 0) {
+      report_.dropped["invalid_json"] = invalid;
+      warn(plural(invalid, "member of the page has a value", "members of the page have values") +
+           " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
+           " left out, the first at " + place_in_page(page_, c_.matches_.first_invalid_at));
+    }
+    pauses();
+    const std::size_t listed = c_.default_count_ + c_.options_.metrics.size();
+    for (std::size_t i = 0; i < listed; ++i) {
+      entry(i, static_cast<TargetIndex>(i));
+    }
+    if (c_.plan_.has_auto()) {
+      entry(listed, c_.plan_.auto_target());
+    }
+    memstats();
+    missing();
+    if (limited_ > 0) {
+      report_.dropped["limit"] = limited_;
+      warn("max_returned_metrics is " + std::to_string(c_.options_.max_returned_metrics) +
+           ", and " + std::to_string(sent_ + limited_) + " metrics were found: those from path " +
+           first_limited_ + " on are held back; raise the limit or narrow the paths");
+    }
+    if (collisions_ > 0) {
+      report_.dropped["collision"] = collisions_;
+    }
+    return std::move(report_);
+  }
+
+ private:
+  void warn(std::string text) { report_.warnings.push_back(std::move(text)); }
+
+  [[nodiscard]] std::optional<base::Number> number(TargetIndex target) const {
+    const Match* match = c_.matches_.first(target);
+    return match != nullptr ? match->number : std::nullopt;
+  }
+
+  void pauses() {
+    const auto collections = number(c_.runtime_.collections);
+    const auto count = collections ? collections->to_uint64() : std::nullopt;
+    if (!count) {
+      return;
+    }
+    const auto slots = c_.pauses_.advance({.collections = *count,
+                                           .pause_total = number(c_.runtime_.pause_total),
+                                           .total_alloc = number(c_.runtime_.total_alloc)});
+    if (*count == 0 || !c_.pause_context_) {
+      return;
+    }
+    std::array<std::optional<base::Number>, pause_slots> ring;
+    std::size_t filled = 0;
+    c_.matches_.for_each(c_.runtime_.pause_slots, [&](const Match& match) {
+      if (match.number && filled < ring.size()) {
+        ring[filled++] = match.number;
+      }
+    });
+    const auto& seen = c_.matches_.of(c_.runtime_.pause_slots);
+    if (seen.numbers != pause_slots || seen.others != 0) {
+      warn(c_.matches_.first(c_.runtime_.pauses) == nullptr
+               ? "memstats has no PauseNs: pauses of the garbage collector are not reported"
+               : "memstats/PauseNs does not hold " + std::to_string(pause_slots) +
+                     " numbers: pauses of the garbage collector are not reported");
+      return;
+    }
+    for (const std::uint32_t slot : slots) {
+      if (ring.at(slot)->is_finite()) {
+        sink_.submit(metrics::Sample{
+            .context = c_.pause_context_, .type = MetricType::histogram, .value = *ring.at(slot)});
+      }
+    }
+  }
+
+  void entry(std::size_t index, TargetIndex target) {
+    std::size_t kept = 0;
+    c_.matches_.for_each(target, [&](const Match& match) {
+      if (match.number) {
+        ++kept;
+        value(index, match);
+      } else {
+        unreportable(index, match);
+      }
+    });
+    const std::size_t seen = c_.matches_.of(target).numbers;
+    if (seen > kept && kept >= c_.options_.max_returned_metrics) {
+      hold_back(seen - kept, c_.entries_[index].path.text());
+    }
+  }
+
+  void hold_back(std::size_t count, const std::string& path) {
+    if (limited_ == 0) {
+      first_limited_ = path;
+    }
+    limited_ += count;
+  }
+
+  void value(std::size_t index, const Match& match) {
+    const KeyPath path = c_.matches_.path(match);
+    if (sent_ >= c_.options_.max_returned_metrics) {
+      hold_back(1, limited_ == 0 ? path.text() : "");
+      return;
+    }
+    Variable& variable = c_.series_.variable(index, path);
+    if (!variable.series) {
+      make_series(index, variable);
+    }
+    Series& series = *variable.series;
+    if (series.run == run_) {
+      collision(series, index, path);
+      return;
+    }
+    series.run = run_;
+    series.entry = index;
+    series.path = variable.path;
+    submit(series, c_.entries_[index].type, *match.number);
+    if (variable.increase && variable.increase->run != run_) {
+      variable.increase->run = run_;
+      variable.increase->entry = index;
+      variable.increase->path = variable.path;
+      submit(*variable.increase, MetricType::monotonic_counter, *match.number);
+    }
+  }
+
+  void submit(const Series& series, MetricType type, const base::Number& number) {
+    ++sent_;
+    if (!series.allowed) {
+      ++report_.dropped["metric_patterns"];
+    } else if (!number.is_finite()) {
+      ++report_.dropped["not_finite"];
+    } else {
+      sink_.submit(metrics::Sample{.context = series.context,
+                                   .type = type,
+                                   .value = number,
+                                   .value_is_total = is_total(type)});
+    }
+  }
+
+  void make_series(std::size_t index, Variable& variable) {
+    const MetricEntry& entry = c_.entries_[index];
+    const KeyPath& path = variable.path;
+    const bool named = entry.alias && !entry.alias->empty();
+    std::string name =
+        named ? *entry.alias : metric_name(path, c_.options_.prefix, c_.options_.naming);
+    metrics::Tags tags = entry.tags;
+    const auto keys = path.keys();
+    std::vector<std::pair<std::string, std::string>> captures;
+    for (std::size_t i = 0; i < entry.path.segments.size(); ++i) {
+      entry.path.segments[i].captures(keys[i], captures);
+    }
+    for (const auto& [key, text] : captures) {
+      tags.push_back(key + ":" + text);
+    }
+    tags.insert(tags.end(), c_.options_.tags.begin(), c_.options_.tags.end());
+    if (entry.alias) {
+      tags.push_back("path:" + path.dotted());
+    }
+    const std::string help = "expvar path " + path.text();
+    const auto series = [&](const std::string& of) {
+      return c_.series_.series(
+          metrics::make_context({.name = of, .tags = tags, .host = {}, .help = help}),
+          c_.options_.allows(of));
+    };
+    variable.series = series(name);
+    if (name.find("memstats.total_alloc") != std::string::npos) {
+      variable.increase = series(name + ".count");
+    }
+  }
+
+  void collision(const Series& series, std::size_t index, const KeyPath& path) {
+    if (++collisions_ > collision_warnings_max) {
+      return;
+    }
+    const std::string first = series.path.text();
+    const std::string second = path.text();
+    const std::string& name = series.context->name;
+    if (first == second) {
+      warn("path " + first + " is taken as " + name + " by two entries, \"" +
+           c_.entries_[series.entry].path.text() + "\" and \"" + c_.entries_[index].path.text() +
+           "\"; the first counts, give the other an alias");
+    } else {
+      warn("paths " + first + " and " + second + " both become " + name +
+           "; the first counts, give the other an alias");
+    }
+  }
+
+  void unreportable(std::size_t index, const Match& match) {
+    const KeyPath path = c_.matches_.path(match);
+    Variable& variable = c_.series_.variable(index, path);
+    if (variable.told) {
+      return;
+    }
+    variable.told = true;
+    const bool container = match.kind == JsonKind::object || match.kind == JsonKind::array;
+    const std::string text = path.text();
+    base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
+              c_.options_.target + ": path " + text + " is " +
+                  std::string(with_article(match.kind)) + ", which is no number" +
+                  (container ? "; name a path in it" : ""));
+  }
+
+  /// What the defaults miss, in one sentence.
+  void memstats() {
+    const Match* found = c_.matches_.first(c_.runtime_.memstats);
+    if (found == nullptr || found->kind != JsonKind::object) {
+      warn(found == nullptr ? "the page has no memstats: the default metrics are absent"
+                            : "memstats is " + std::string(with_article(found->kind)) +
+                                  ", not an object: the default metrics are absent");
+      return;
+    }
+    std::string absent;
+    for (std::size_t i = 0; i < c_.default_count_; ++i) {
+      const auto& path = c_.entries_[i].path;
+      const auto& seen = c_.matches_.of(static_cast<TargetIndex>(i));
+      if (seen.numbers + seen.others == 0 && !taken_by_user(path)) {
+        absent += (absent.empty() ? "" : ", ") + path.segments.back().text();
+      }
+    }
+    if (!absent.empty()) {
+      warn("memstats has no " + absent + ": these default metrics are absent");
+    }
+  }
+
+  /// A default yields to an entry of the user whose pattern takes the same variable.
+  [[nodiscard]] bool taken_by_user(const Path& path) const {
+    for (std::size_t i = c_.default_count_; i < c_.entries_.size(); ++i) {
+      const auto& own = c_.entries_[i].path.segments;
+      if (own.size() == path.segments.size() && own[0].matches(path.segments[0].text()) &&
+          own[1].matches(path.segments[1].text())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void missing() {
+    std::vector<const Path*> paths;
+    const std::size_t user_end = c_.default_count_ + c_.options_.metrics.size();
+    for (std::size_t i = c_.default_count_; i < user_end; ++i) {
+      if (c_.matches_.first(static_cast<TargetIndex>(i)) == nullptr) {
+        paths.push_back(&c_.entries_[i].path);
+      }
+    }
+    if (!paths.empty()) {
+      for (std::string& text : explain_missing(page_, paths, c_.missing_walker_)) {
+        warn(std::move(text));
+      }
+    }
+  }
+
+  PageCollector& c_;
+  std::string_view page_;
+  metrics::SampleSink& sink_;
+  std::uint64_t run_;
+  RunReport report_;
+  std::size_t sent_ = 0;
+  std::size_t limited_ = 0;
+  std::string first_limited_;
+  std::uint64_t collisions_ = 0;
+};
+
+Plan PageCollector::make_plan() {
+  entries_ = defaults_beside(options_.metrics);
+  default_count_ = entries_.size();
+  entries_.insert(entries_.end(), options_.metrics.begin(), options_.metrics.end());
+  // One more than may go out, so that a warning can name the first that does not.
+  const std::size_t numbers_max = options_.max_returned_metrics + 1;
+  std::vector<Target> targets;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const bool is_default = i < default_count_;
+    targets.push_back({.path = entries_[i].path,
+                       .numbers_max = numbers_max,
+                       .others_max = others_max,
+                       .rank = is_default          ? rank_of_default
+                               : entries_[i].alias ? rank_of_alias
+                                                   : rank_of_user,
+                       .yields = is_default});
+  }
+  const auto also = [&](std::string_view path, std::size_t most) {
+    targets.push_back({.path = literal(path), .numbers_max = most, .others_max = 1});
+    return static_cast<TargetIndex>(targets.size() - 1);
+  };
+  runtime_ = {.memstats = also("memstats", 1),
+              .collections = also("memstats/NumGC", 1),
+              .pause_total = also("memstats/PauseTotalNs", 1),
+              .total_alloc = also("memstats/TotalAlloc", 1),
+              .pauses = also("memstats/PauseNs", 1),
+              .pause_slots = also("memstats/PauseNs/.*", pause_slots)};
+  if (!options_.everything) {
+    return Plan(std::move(targets));
+  }
+  entries_.emplace_back();
+  AutoTarget everything{.include = options_.everything->include,
+                        .exclude = options_.everything->exclude,
+                        .numbers_max = numbers_max};
+  for (const std::string_view path :
+       {"cmdline", "memstats/PauseNs", "memstats/PauseEnd", "memstats/BySize"}) {
+    everything.exclude.push_back(literal(path));
+  }
+  return {std::move(targets), std::move(everything)};
+}
+
+PageCollector::PageCollector(CollectorOptions options)
+    : options_(std::move(options)), plan_(make_plan()) {
+  std::string pause_name = normalize("memstats.pause_ns", options_.prefix);
+  if (options_.allows(pause_name)) {
+    pause_context_ = metrics::make_context({.name = std::move(pause_name),
+                                            .tags = options_.tags,
+                                            .host = {},
+                                            .help = "expvar path memstats/PauseNs"});
+  }
+}
+
+base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {
+  if (const auto walked = walker_.walk(plan_, page, matches_); !walked) {
+    return tl::unexpected(walked.error());
+  }
+  return Run(*this, page, sink).collect();
+}
+
+}  // namespace heapwatch::check::go_expvar

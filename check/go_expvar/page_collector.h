@@ -1,0 +1,86 @@
+// From a page to samples: what a go_expvar instance does once it has the page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "check/check.h"
+#include "check/go_expvar/gc_pauses.h"
+#include "check/go_expvar/metric_entry.h"
+#include "check/go_expvar/page_walker.h"
+#include "check/go_expvar/plan.h"
+#include "check/go_expvar/series_cache.h"
+#include "metrics/sample_sink.h"
+
+namespace heapwatch::check::go_expvar {
+
+inline constexpr std::size_t returned_metrics_default = 350;
+inline constexpr std::size_t returned_metrics_max = 1'000'000;
+
+/// `auto`: every number of the page.
+struct Everything {
+  std::vector<Path> include;  // none: the whole page
+  std::vector<Path> exclude;
+};
+
+struct CollectorOptions {
+  std::vector<MetricEntry> metrics;  // the user's
+  std::optional<Everything> everything;
+  std::optional<std::string> prefix = "go_expvar";  // none: names stand alone
+  Naming naming = Naming::guide;
+  std::size_t max_returned_metrics = returned_metrics_default;
+  metrics::Tags tags;  // of every series
+  std::function<bool(std::string_view)> allows = [](std::string_view) { return true; };
+  std::string target;  // for the log
+};
+
+/// Collects the pages of one instance, one run after the other.
+///
+/// Samples come in the order of the reference: new pauses of the garbage collector, the defaults,
+/// the user's entries, everything else; matches of an entry in document order. An entry of the user
+/// for the path of a default takes its place, and of two variables that become the same series the
+/// first counts.
+///
+/// Threads: not safe.
+class PageCollector {
+ public:
+  explicit PageCollector(CollectorOptions options);
+
+  /// Errors: of PageWalker::walk().
+  [[nodiscard]] base::Result<RunReport> collect(std::string_view page, metrics::SampleSink& sink);
+
+ private:
+  class Run;
+
+  /// What Go says of itself, found in each page whatever the entries are.
+  struct Runtime {
+    TargetIndex memstats{};
+    TargetIndex collections{};
+    TargetIndex pause_total{};
+    TargetIndex total_alloc{};
+    TargetIndex pauses{};
+    TargetIndex pause_slots{};
+  };
+
+  [[nodiscard]] Plan make_plan();
+
+  CollectorOptions options_;
+  std::vector<MetricEntry> entries_;  // defaults, the user's, then one for everything else
+  std::size_t default_count_ = 0;
+  Runtime runtime_;
+  Plan plan_;
+  PageWalker walker_;
+  PageWalker missing_walker_;
+  PageMatches matches_;
+  GcPauses pauses_;
+  metrics::ContextPtr pause_context_;  // null: metric_patterns does not want it
+  SeriesCache series_;
+};
+
+}  // namespace heapwatch::check::go_expvar

@@ -1,0 +1,32 @@
+// A sink that keeps samples as lines of text: `name type value tags`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/number.h"
+#include "metrics/sample_sink.h"
+
+namespace heapwatch::check {
+
+class RecordingSink final : public metrics::SampleSink {
+ public:
+  void submit(const metrics::Sample& sample) override {
+    std::string line = sample.context->name + ' ' + std::string(to_text(sample.type)) + ' ' +
+                       base::to_text(sample.value);
+    for (const std::string& tag : sample.context->tags) {
+      line += ' ' + tag;
+    }
+    lines.push_back(std::move(line));
+    contexts.push_back(sample.context);
+    totals.push_back(sample.value_is_total);
+  }
+  void submit(const metrics::ServiceCheck& check) override { lines.push_back(check.name); }
+  void submit(const metrics::Event& event) override { lines.push_back(event.title); }
+
+  std::vector<std::string> lines;
+  std::vector<metrics::ContextPtr> contexts;
+  std::vector<bool> totals;
+};
+
+}  // namespace heapwatch::check

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "exporters/dogstatsd/line.h"
 #include "tests/testing/dogstatsd_checker.h"
@@ -39,7 +40,8 @@ class Input {
     return first;
   }
   std::string text() {
-    const std::size_t length = std::min<std::size_t>(byte(), bytes_.size());
+    const std::size_t wanted = byte();
+    const std::size_t length = std::min(wanted, bytes_.size());
     std::string taken(bytes_.substr(0, length));
     bytes_.remove_prefix(length);
     return taken;

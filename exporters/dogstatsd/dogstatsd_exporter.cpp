@@ -63,6 +63,7 @@ TransportOptions transport_options(const DogStatsdOptions& options) {
   transport.address = options.address;
   transport.clock = options.clock;
   transport.log = options.log;
+  transport.write_timeout = options.write_timeout;
   return transport;
 }
 

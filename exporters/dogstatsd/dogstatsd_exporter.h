@@ -32,6 +32,8 @@ struct DogStatsdOptions {
   std::optional<metrics::HistogramOptions> aggregates = std::nullopt;
   std::string client_version = "0";
   std::size_t queue_bytes_max = std::size_t{16} * 1024 * 1024;
+  /// How long a packet waits, on the sending thread, for a server that reads slowly.
+  std::chrono::milliseconds write_timeout{100};
   base::Clock clock = base::now;
   std::function<void(base::LogLevel, std::string_view)> log = base::log;
 };

@@ -14,11 +14,11 @@ constexpr std::array<std::string_view, 3> wire_types{"|g", "|c", "|h"};
 
 /// The Agent takes every line that begins with `_sc` or `_e{` for a service check or an event.
 std::string clean_name(std::string_view name) {
-  if (name.substr(0, 3) == "_sc" || name.substr(0, 3) == "_e{") {
-    name.remove_prefix(1);
-  }
   std::string clean;
   append_clean(clean, name, ":|@#,");
+  if (clean.rfind("_sc", 0) == 0 || clean.rfind("_e{", 0) == 0) {
+    clean.erase(0, 1);
+  }
   return clean;
 }
 

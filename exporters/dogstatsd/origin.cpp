@@ -57,7 +57,7 @@ std::string_view ecs_suffix(std::string_view text) {
   if (digits == text.npos || digits + 1 == text.size() || digits < hex_digits ||
       text[digits] != '-' ||
       !follows(text.substr(digits - hex_digits, hex_digits),
-               std::string_view(container_pattern).substr(0, hex_digits))) {
+               std::string_view{container_pattern}.substr(0, hex_digits))) {
     return {};
   }
   return text.substr(digits - hex_digits);
@@ -66,7 +66,7 @@ std::string_view ecs_suffix(std::string_view text) {
 /// The container id `text` ends with.
 std::string_view container_suffix(std::string_view text) {
   for (const std::string_view pattern :
-       {std::string_view(container_pattern), uuid_pattern, task_uuid_pattern}) {
+       {std::string_view{container_pattern}, uuid_pattern, task_uuid_pattern}) {
     if (text.size() >= pattern.size()) {
       const std::string_view end = text.substr(text.size() - pattern.size());
       if (follows(end, pattern)) {

@@ -133,6 +133,7 @@ TEST(SeriesLine, ReplacesWhatWouldEndAField) {
 TEST(SeriesLine, ANameIsNeverTakenForACheckOrAnEvent) {
   EXPECT_EQ(line(named("_scrapes")), "scrapes:1|g\n");
   EXPECT_EQ(line(named("_e{1,1}")), "e{1_1}:1|g\n");
+  EXPECT_EQ(line(named("|e{")), "e{:1|g\n");
   EXPECT_EQ(line(named("_x")), "_x:1|g\n");
 }
 

@@ -1,6 +1,6 @@
 // Plays an agent for tests written in Python: reads commands, publishes, and answers a line each.
 //
-// publisher ADDRESS [packet_bytes_max]
+// publisher ADDRESS [packet_bytes_max [write_timeout_ms]]
 //   publish N        a snapshot of N gauges "load.<i>"; answers the counters
 //   random SEED N    N series, checks and events of random bytes; answers the counters
 #include <algorithm>
@@ -116,6 +116,9 @@ int main(int argc, char** argv) {
   options.timestamps = true;
   options.tags = {"global:tag"};
   options.packet_bytes_max = argc > 2 ? std::stoul(argv[2]) : 0;
+  if (argc > 3) {
+    options.write_timeout = std::chrono::milliseconds(std::stoul(argv[3]));
+  }
   DogStatsdExporter exporter(options);
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);

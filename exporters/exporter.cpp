@@ -1,1 +1,0 @@
-#include "exporters/exporter.h"

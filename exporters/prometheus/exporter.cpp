@@ -1,0 +1,209 @@
+#include "exporters/prometheus/exporter.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "exporters/prometheus/self_metrics.h"
+#include "exporters/prometheus/series_group.h"
+#include "exporters/prometheus/series_page.h"
+#include "exporters/prometheus/target_metrics.h"
+
+namespace heapwatch::exporters::prometheus {
+
+namespace {
+
+using base::Number;
+using metrics::MetricType;
+
+/// The quantiles of a summary as the percentiles that aggregate() knows.
+std::vector<int> summary_percentiles(const metrics::HistogramOptions& options) {
+  std::vector<int> percentiles = options.percentiles;
+  const auto add_if_named = [&](const char* name, int percent) {
+    if (std::find(options.aggregates.begin(), options.aggregates.end(), name) !=
+        options.aggregates.end()) {
+      percentiles.push_back(percent);
+    }
+  };
+  add_if_named("min", 0);
+  add_if_named("median", 50);
+  add_if_named("max", 100);
+  std::sort(percentiles.begin(), percentiles.end());
+  percentiles.erase(std::unique(percentiles.begin(), percentiles.end()), percentiles.end());
+  return percentiles;
+}
+
+FamilyType family_type(MetricType type) {
+  switch (type) {
+    case MetricType::gauge:
+    case MetricType::set:
+      return FamilyType::gauge;
+    case MetricType::histogram:
+    case MetricType::historate:
+      return FamilyType::summary;
+    default:
+      return FamilyType::counter;
+  }
+}
+
+Labels valid_labels(const Labels& labels) {
+  Labels valid;
+  for (const auto& [name, value] : labels) {
+    valid.emplace(label_name(name), value);
+  }
+  return valid;
+}
+
+Collectables with_self(Collectables collectables, const std::shared_ptr<SelfMetrics>& self) {
+  if (self) {
+    collectables.insert(collectables.begin(), self);
+  }
+  return collectables;
+}
+
+struct Target {
+  explicit Target(const metrics::Instance& instance) : about(instance) {}
+
+  TargetMetrics about;
+  SeriesGroup series;
+  SeriesGroup service_checks;
+};
+
+}  // namespace
+
+struct PrometheusExporter::State {
+  explicit State(const PrometheusOptions& options)
+      : self(options.self),
+        collectables(with_self(options.collectables, options.self)),
+        shared{SeriesPage(summary_percentiles(options.histogram), options.suffixes),
+               valid_labels(options.constant_labels), Drops(options.self)} {
+    summary_options.aggregates.clear();
+    const auto percentiles = shared.page.percentiles();
+    summary_options.percentiles.assign(percentiles.begin(), percentiles.end());
+  }
+
+  void show_series(Target& target, const metrics::Snapshot& snapshot) {
+    target.series.begin();
+    if (!snapshot.error) {
+      for (const metrics::Series& series : snapshot.series) {
+        if (values_of(series)) {
+          target.series.put(shared, series.context, family_type(series.type), values);
+        }
+      }
+    }
+    target.series.end(shared.page);
+  }
+
+  /// Fills `values`; false when the series has none to show.
+  bool values_of(const metrics::Series& series) {
+    values.clear();
+    if (!series.distribution) {
+      const auto& value = series.total ? series.total : series.value;
+      if (value) {
+        values.push_back(*value);
+      }
+      return value.has_value();
+    }
+    for (const auto& aggregate : metrics::aggregate(series.distribution->run, summary_options)) {
+      values.push_back(aggregate.value);
+    }
+    values.resize(summary_options.percentiles.size(),
+                  Number::of(std::numeric_limits<double>::quiet_NaN()));
+    values.push_back(Number::of(series.distribution->sum));
+    values.push_back(Number::of(series.distribution->count));
+    return true;
+  }
+
+  void show_service_checks(Target& target, const metrics::Snapshot& snapshot) {
+    target.service_checks.begin();
+    for (const metrics::ServiceCheck& check : snapshot.service_checks) {
+      metrics::Tags tags = check.tags;
+      tags.push_back("service_check:" + check.name);
+      tags.push_back("check_id:" + snapshot.instance->id);
+      const auto context = metrics::make_context(
+          {.name = "heapwatch_service_check",
+           .tags = std::move(tags),
+           .host = check.host,
+           .help = "Status of a service check: 0 ok, 1 warning, 2 critical, 3 unknown."});
+      const Number status = Number::of(static_cast<unsigned>(check.status));
+      target.service_checks.put(shared, context, FamilyType::gauge, {&status, 1});
+    }
+    target.service_checks.end(shared.page);
+  }
+
+  const std::shared_ptr<SelfMetrics> self;
+  const Collectables collectables;
+  metrics::HistogramOptions summary_options;
+
+  mutable std::shared_mutex mutex;  // over all that follows
+  SharedPage shared;
+  std::unordered_map<std::string, Target> targets;  // by Instance::id
+  std::vector<Number> values;                       // of the series being shown
+
+  mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
+};
+
+PrometheusExporter::PrometheusExporter(PrometheusOptions options)
+    : state_(std::make_unique<State>(options)) {}
+
+PrometheusExporter::~PrometheusExporter() = default;
+
+base::Result<void> PrometheusExporter::publish(const metrics::Snapshot& snapshot) {
+  const std::unique_lock lock(state_->mutex);
+  const metrics::Instance& instance = *snapshot.instance;
+  Target& target = state_->targets.try_emplace(instance.id, instance).first->second;
+  target.about.show(state_->shared, snapshot);
+  state_->show_series(target, snapshot);
+  state_->show_service_checks(target, snapshot);
+  return {};
+}
+
+void PrometheusExporter::forget(const metrics::Instance& instance) {
+  const std::unique_lock lock(state_->mutex);
+  const auto found = state_->targets.find(instance.id);
+  if (found == state_->targets.end()) {
+    return;
+  }
+  SeriesPage& page = state_->shared.page;
+  found->second.about.remove_all(page);
+  found->second.series.remove_all(page);
+  found->second.service_checks.remove_all(page);
+  state_->targets.erase(found);
+}
+
+Page PrometheusExporter::render(std::string_view accept_header) const {
+  auto [format, content_type] = negotiate(accept_header);
+  Page page{std::move(content_type), {}};
+  if (state_->self) {
+    state_->self->count_scrape(format);
+  }
+  auto& last_size = state_->last_size.at(static_cast<std::size_t>(format));
+  // A little more than last time, so that the page is not copied while it grows.
+  page.body.reserve(last_size + last_size / 16);
+  std::vector<std::string> left_out;
+  {
+    const std::shared_lock lock(state_->mutex);
+    state_->shared.page.append(page.body, format);
+    left_out = append_collected(page.body, format, state_->collectables, state_->shared.page,
+                                state_->shared.constant_labels);
+  }
+  if (state_->self) {
+    for (std::size_t i = 0; i < left_out.size(); ++i) {
+      state_->self->count_dropped_series("name_conflict");
+    }
+  }
+  if (format == Format::openmetrics) {
+    page.body += "# EOF\n";
+  }
+  last_size = page.body.size();
+  return page;
+}
+
+}  // namespace heapwatch::exporters::prometheus

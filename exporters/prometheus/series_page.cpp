@@ -1,0 +1,170 @@
+#include "exporters/prometheus/series_page.h"
+
+#include <algorithm>
+
+namespace heapwatch::exporters::prometheus {
+
+Family::Family(FamilyText text, FamilyType type, std::string base)
+    : text_(std::move(text)), type_(type), base_(std::move(base)) {}
+
+void Family::append(std::string& out, Format format) const {
+  const std::size_t before = out.size();
+  out += text_.head(format);
+  const std::size_t after_head = out.size();
+  const Shown least = format == Format::text ? Shown::text_only : Shown::yes;
+  const char* labels = labels_.data();
+  for (const Slot& slot : slots_) {
+    if (slot.shown >= least) {
+      out += text_.sample(format, slot.part);
+      out.append(labels, slot.labels_bytes);
+      append_value_line(out, slot.value);
+    }
+    labels += slot.labels_bytes;
+  }
+  if (out.size() == after_head) {
+    out.resize(before);
+  }
+}
+
+void Family::add_slot(Row& row, Part part, const std::string& labels) {
+  labels_ += labels;
+  slots_.push_back({static_cast<std::uint32_t>(labels.size()), part, Shown::no, &row, {}});
+}
+
+void Family::remove_unused_rows() {
+  std::size_t kept_slots = 0;
+  std::size_t kept_labels = 0;
+  std::size_t labels = 0;
+  const Row* last = nullptr;
+  for (const Slot slot : slots_) {
+    if (slot.row->users != 0) {
+      if (slot.row != last) {
+        slot.row->slot = kept_slots;
+        last = slot.row;
+      }
+      std::copy_n(labels_.begin() + static_cast<std::ptrdiff_t>(labels), slot.labels_bytes,
+                  labels_.begin() + static_cast<std::ptrdiff_t>(kept_labels));
+      kept_labels += slot.labels_bytes;
+      slots_[kept_slots++] = slot;
+    }
+    labels += slot.labels_bytes;
+  }
+  slots_.resize(kept_slots);
+  labels_.resize(kept_labels);
+  std::erase_if(rows_, [](const auto& row) { return row.second.users == 0; });
+  has_unused_rows_ = false;
+}
+
+SeriesPage::SeriesPage(std::vector<int> percentiles, bool suffixes)
+    : percentiles_(std::move(percentiles)), suffixes_(suffixes) {
+  for (const int percent : percentiles_) {
+    quantile_labels_.push_back("quantile=\"" + boundary_text(percent / 100.0) + "\"");
+  }
+}
+
+SeriesPage::~SeriesPage() = default;
+
+const Family* SeriesPage::taken_by(const std::string& name) const {
+  const auto found = taken_.find(name);
+  return found == taken_.end() ? nullptr : found->second;
+}
+
+Placed SeriesPage::find_or_add(const Wanted& wanted) {
+  const auto [family, in_the_way] = find_or_add_family(wanted);
+  if (family == nullptr) {
+    return {.row = nullptr, .in_the_way = in_the_way};
+  }
+  const auto [found, added] = family->rows_.try_emplace(wanted.labels);
+  Row& row = found->second;
+  if (added) {
+    row.family = family;
+    row.slot = family->slots_.size();
+    if (wanted.type == FamilyType::summary) {
+      for (const std::string& quantile : quantile_labels_) {
+        family->add_slot(row, Part::plain, enclose(wanted.labels, quantile));
+      }
+      family->add_slot(row, Part::sum, enclose(wanted.labels));
+      family->add_slot(row, Part::count, enclose(wanted.labels));
+    } else {
+      family->add_slot(row, Part::plain, enclose(wanted.labels));
+    }
+  }
+  ++row.users;
+  return {.row = &row, .in_the_way = nullptr};
+}
+
+std::pair<Family*, const Family*> SeriesPage::find_or_add_family(const Wanted& wanted) {
+  const std::string name(wanted.name);
+  const std::string base = wanted.type == FamilyType::counter ? without_total(name) : name;
+  if (const auto found = taken_.find(base); found != taken_.end()) {
+    Family* const family = found->second;
+    const bool same = family->type() == wanted.type && family->base() == base;
+    return {same ? family : nullptr, family};
+  }
+  const auto names = claimed_names(base, wanted.type);
+  for (const std::string& claimed : names) {
+    if (const Family* const other = taken_by(claimed)) {
+      return {nullptr, other};
+    }
+  }
+  families_.push_back(
+      std::make_unique<Family>(FamilyText({.base = base, .plain_name = name, .suffixes = suffixes_},
+                                          wanted.type, wanted.help),
+                               wanted.type, base));
+  Family* const family = families_.back().get();
+  for (const std::string& claimed : names) {
+    taken_.emplace(claimed, family);
+  }
+  return {family, nullptr};
+}
+
+bool SeriesPage::show(Row& row, const void* owner, std::span<const base::Number> values) {
+  Family& family = *row.family;
+  row.owner = owner;
+  bool in_both = true;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Family::Slot& slot = family.slots_[row.slot + i];
+    slot.value = values[i];
+    const bool text_only = family.type() != FamilyType::gauge && values[i].is_negative();
+    slot.shown = text_only ? Family::Shown::text_only : Family::Shown::yes;
+    in_both = in_both && !text_only;
+  }
+  return in_both;
+}
+
+void SeriesPage::hide(Row& row) {
+  row.owner = nullptr;
+  auto& slots = row.family->slots_;
+  for (std::size_t i = row.slot; i < slots.size() && slots[i].row == &row; ++i) {
+    slots[i].shown = Family::Shown::no;
+  }
+}
+
+void SeriesPage::release(Row& row) {
+  if (--row.users == 0) {
+    row.family->has_unused_rows_ = true;
+  }
+}
+
+void SeriesPage::sweep() {
+  bool emptied = false;
+  for (const auto& family : families_) {
+    if (family->has_unused_rows_) {
+      family->remove_unused_rows();
+      emptied = emptied || family->rows_.empty();
+    }
+  }
+  if (emptied) {
+    std::erase_if(taken_, [](const auto& taken) { return taken.second->rows_.empty(); });
+    std::erase_if(families_, [](const auto& family) { return family->rows_.empty(); });
+    ++freed_;
+  }
+}
+
+void SeriesPage::append(std::string& out, Format format) const {
+  for (const auto& family : families_) {
+    family->append(out, format);
+  }
+}
+
+}  // namespace heapwatch::exporters::prometheus

@@ -41,7 +41,7 @@ Configured load(const GlobalOptions& options, const std::optional<std::string>& 
   config::SecretResolver secrets(configured.agent.secrets);
   configured.confd =
       config::load_confd(configured.agent.confd_path,
-                         {.secrets = configured.agent.secrets.skip_checks ? nullptr : &secrets,
+                         {.secrets = &secrets,
                           .allowed_env_vars = configured.agent.ad_allowed_env_vars,
                           .resolve_env_vars = !configured.agent.ad_disable_env_var_resolution});
   configured.diagnostics.append(configured.confd.diagnostics);

@@ -89,7 +89,8 @@ void write_instance(Writer& json, const metrics::RunStats& stats) {
   counters.add(stats);
   counters.write(json);
   member(json, "last_samples", stats.last_samples);
-  member(json, "last_duration_seconds", std::chrono::duration<double>(stats.last_duration).count());
+  member(json, "average_duration_seconds",
+         std::chrono::duration<double>(stats.average_duration()).count());
   json.EndObject();
 }
 

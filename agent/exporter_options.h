@@ -1,14 +1,17 @@
 // From heapwatch.yaml to the options of the parts that do not know of it.
 #pragma once
 
+#include "base/error.h"
 #include "check/scheduler.h"
 #include "config/agent_config.h"
-#include "exporters/dogstatsd/exporter.h"
+#include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 
 namespace heapwatch::agent {
 
-[[nodiscard]] exporters::dogstatsd::Options dogstatsd_options(const config::AgentConfig& agent);
+/// Errors: invalid, when the address is none.
+[[nodiscard]] base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
+    const config::AgentConfig& agent);
 [[nodiscard]] exporters::prometheus::PrometheusOptions prometheus_options(
     const config::AgentConfig& agent);
 [[nodiscard]] metrics::HistogramOptions histogram_options(const config::AgentConfig& agent);

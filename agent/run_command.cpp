@@ -12,7 +12,7 @@
 #include "agent/self_report.h"
 #include "base/log.h"
 #include "check/scheduler.h"
-#include "exporters/dogstatsd/exporter.h"
+#include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -24,7 +24,9 @@ namespace {
 using base::LogLevel;
 
 /// How long a blocking check may go on after the agent was told to stop.
-constexpr std::chrono::milliseconds stop_patience{1500};
+constexpr std::chrono::milliseconds stop_patience{1000};
+/// How long the last packets may take then.
+constexpr std::chrono::milliseconds drain_patience{500};
 
 net::ServerReply not_found(std::string_view known) {
   return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
@@ -95,11 +97,11 @@ base::Result<void> Agent::start(const sigset_t& signals) {
 base::Result<void> Agent::start_exporters() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.dogstatsd.enabled) {
-    auto made = exporters::dogstatsd::DogStatsdExporter::create(dogstatsd_options(agent));
-    if (!made) {
-      return tl::unexpected(made.error());
+    auto options = dogstatsd_options(agent);
+    if (!options) {
+      return tl::unexpected(options.error());
     }
-    dogstatsd_ = std::move(*made);
+    dogstatsd_ = std::make_unique<exporters::dogstatsd::DogStatsdExporter>(*std::move(options));
     exporters_.push_back(dogstatsd_.get());
   }
   if (agent.prometheus.enabled) {
@@ -148,7 +150,7 @@ bool Agent::run() {
   prometheus_server_.reset();
   const bool ended = scheduler_->stop(stop_patience);
   if (dogstatsd_) {
-    dogstatsd_->flush();
+    (void)dogstatsd_->drain(drain_patience);
   }
   base::log(LogLevel::info, "heapwatch stopped");
   return ended;
@@ -190,7 +192,7 @@ SelfReport Agent::report() const {
       .log_level = base::log_level(),
   };
   if (dogstatsd_) {
-    report.dogstatsd = dogstatsd_->counters();
+    report.dogstatsd = named_counters(dogstatsd_->counters());
   }
   return report;
 }

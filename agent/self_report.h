@@ -1,8 +1,9 @@
 // What the agent says of itself: /debug/vars, and the text and JSON of /status.
 #pragma once
 
-#include <filesystem>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -10,7 +11,7 @@
 #include "base/process_usage.h"
 #include "check/scheduler.h"
 #include "config/value.h"
-#include "exporters/dogstatsd/exporter.h"
+#include "exporters/dogstatsd/counters.h"
 #include "metrics/run_stats.h"
 
 namespace heapwatch::agent {
@@ -29,6 +30,10 @@ struct SelfReport {
   std::vector<std::pair<std::string, std::uint64_t>> dogstatsd;  // counters by name
   base::LogLevel log_level = base::LogLevel::info;
 };
+
+/// For SelfReport::dogstatsd.
+[[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> named_counters(
+    const exporters::dogstatsd::Counters& counters);
 
 /// A page of expvars: `process`, `scheduler`, `checks` (by name, and by instance below) and
 /// `dogstatsd`. No command line: it may hold secrets.

@@ -1,15 +1,29 @@
 #include "metrics/run_stats.h"
 
-#include <algorithm>
 #include <numeric>
 
 namespace heapwatch::metrics {
 
+namespace {
+
+constexpr std::size_t durations_max = 32;
+
+void count(std::uint64_t& last, std::uint64_t& total, std::uint64_t added) {
+  total += added;
+  if (added != 0) {
+    last = added;
+  }
+}
+
+}  // namespace
+
 void RunStats::add(const Snapshot& snapshot) {
   instance = snapshot.instance;
-  durations_.at(runs % averaged_runs) = snapshot.duration;
   ++runs;
-  last_duration = snapshot.duration;
+  durations.push_back(snapshot.duration);
+  if (durations.size() > durations_max) {
+    durations.pop_front();
+  }
   last_run = snapshot.time.wall;
   if (snapshot.error) {
     ++errors;
@@ -21,27 +35,17 @@ void RunStats::add(const Snapshot& snapshot) {
   warnings += snapshot.warnings.size();
   last_warnings = snapshot.warnings;
 
-  samples += snapshot.samples;
-  if (snapshot.samples != 0) {
-    last_samples = snapshot.samples;
-  }
-  last_events = snapshot.events.size();
-  events += last_events;
-  last_service_checks = snapshot.service_checks.size();
-  service_checks += last_service_checks;
-  for (const auto& [reason, count] : snapshot.dropped) {
-    dropped += count;
+  count(last_samples, samples, snapshot.samples);
+  count(last_events, events, snapshot.events.size());
+  count(last_service_checks, service_checks, snapshot.service_checks.size());
+  for (const auto& [reason, held_back] : snapshot.dropped) {
+    dropped += held_back;
   }
 }
 
 std::chrono::nanoseconds RunStats::average_duration() const {
-  const auto counted = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(runs, averaged_runs));
-  if (counted == 0) {
-    return std::chrono::nanoseconds{0};
-  }
-  return std::accumulate(durations_.begin(), durations_.begin() + counted,
-                         std::chrono::nanoseconds{0}) /
-         counted;
+  const auto sum = std::accumulate(durations.begin(), durations.end(), std::chrono::nanoseconds{0});
+  return durations.empty() ? sum : sum / static_cast<std::int64_t>(durations.size());
 }
 
 }  // namespace heapwatch::metrics

@@ -1,10 +1,10 @@
 // What is known of the runs of one check instance, for `status` and the pages about ourselves.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,10 +27,10 @@ struct RunStats {
   std::uint64_t service_checks = 0;
   std::uint64_t dropped = 0;  // samples dropped, for any reason
 
-  std::uint64_t last_samples = 0;  // of the last run that had any
+  std::uint64_t last_samples = 0;  // these three: of the last run that had any
   std::uint64_t last_events = 0;
   std::uint64_t last_service_checks = 0;
-  std::chrono::nanoseconds last_duration{0};
+  std::deque<std::chrono::nanoseconds> durations;  // of the last 32 runs, the newest last
   std::optional<std::chrono::system_clock::time_point> last_run;
   std::optional<std::chrono::system_clock::time_point> last_success;
   std::string last_error;  // empty: the last run did not fail
@@ -39,12 +39,8 @@ struct RunStats {
   /// Counts one run.
   void add(const Snapshot& snapshot);
 
-  /// Over the last 32 runs.
+  /// Over `durations`.
   [[nodiscard]] std::chrono::nanoseconds average_duration() const;
-
- private:
-  static constexpr std::size_t averaged_runs = 32;
-  std::array<std::chrono::nanoseconds, averaged_runs> durations_{};
 };
 
 }  // namespace heapwatch::metrics

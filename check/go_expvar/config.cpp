@@ -180,6 +180,7 @@ CollectorOptions read_collector(Section& init_config, Section& instance) {
   options.max_returned_metrics = static_cast<std::size_t>(
       instance.integer("max_returned_metrics", 0, static_cast<std::int64_t>(returned_metrics_max))
           .value_or(static_cast<std::int64_t>(returned_metrics_default)));
+  options.memstats = instance.boolean("memstats").value_or(true);
   options.metrics = read_metrics(instance);
   options.everything = read_everything(instance);
   return options;

@@ -62,7 +62,9 @@ class PageCollector::Run {
            " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
            " left out, the first at " + place_in_page(page_, c_.matches_.first_invalid_at));
     }
-    pauses();
+    if (c_.options_.memstats) {
+      pauses();
+    }
     const std::size_t listed = c_.default_count_ + c_.options_.metrics.size();
     for (std::size_t i = 0; i < listed; ++i) {
       entry(i, static_cast<TargetIndex>(i));
@@ -70,7 +72,9 @@ class PageCollector::Run {
     if (c_.plan_.has_auto()) {
       entry(listed, c_.plan_.auto_target());
     }
-    memstats();
+    if (c_.options_.memstats) {
+      memstats();
+    }
     missing();
     if (limited_ > 0) {
       report_.dropped["limit"] = limited_;
@@ -315,7 +319,9 @@ class PageCollector::Run {
 };
 
 Plan PageCollector::make_plan() {
-  entries_ = defaults_beside(options_.metrics);
+  if (options_.memstats) {
+    entries_ = defaults_beside(options_.metrics);
+  }
   default_count_ = entries_.size();
   entries_.insert(entries_.end(), options_.metrics.begin(), options_.metrics.end());
   // One more than may go out, so that a warning can name the first that does not.

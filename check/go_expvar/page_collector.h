@@ -34,6 +34,7 @@ struct CollectorOptions {
   std::optional<Everything> everything;
   std::optional<std::string> prefix = "go_expvar";  // none: names stand alone
   Naming naming = Naming::guide;
+  bool memstats = true;  // the default metrics, and the pauses of the garbage collector
   std::size_t max_returned_metrics = returned_metrics_default;
   metrics::Tags tags;  // of every series
   std::function<bool(std::string_view)> allows = [](std::string_view) { return true; };

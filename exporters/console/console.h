@@ -31,7 +31,7 @@ using Runs = std::span<const metrics::Snapshot>;
 /// what it is (`inventories`).
 struct InstanceRuns {
   Runs runs;
-  InstanceStatus status;
+  metrics::RunStats status;
 };
 [[nodiscard]] std::string render_json(std::span<const InstanceRuns> instances,
                                       const ConsoleOptions& options);

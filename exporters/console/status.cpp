@@ -1,7 +1,6 @@
 #include "exporters/console/status.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string_view>
 
 #include "exporters/console/json.h"
@@ -11,8 +10,6 @@ namespace heapwatch::exporters::console {
 namespace {
 
 using TimePoint = std::chrono::system_clock::time_point;
-
-constexpr std::size_t durations_max = 32;
 
 std::int64_t milliseconds_of(TimePoint time) {
   return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
@@ -54,11 +51,15 @@ std::string date(TimePoint time) {
   return text + " UTC (" + std::to_string(milliseconds_of(time)) + ")";
 }
 
+std::int64_t milliseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::round<std::chrono::milliseconds>(duration).count();
+}
+
 std::string last_and_total(std::uint64_t last, std::uint64_t total) {
   return "Last Run: " + with_commas(last) + ", Total: " + with_commas(total);
 }
 
-std::string verdict(const InstanceStatus& status, const StatusOptions& options) {
+std::string verdict(const metrics::RunStats& status, const StatusOptions& options) {
   const bool failed = !status.last_error.empty();
   const bool warned = !status.last_warnings.empty();
   const std::string word = failed ? "ERROR" : warned ? "WARNING" : "OK";
@@ -80,40 +81,7 @@ std::string indented(std::string_view text) {
   return out;
 }
 
-void count(std::uint64_t& last, std::uint64_t& total, std::uint64_t run) {
-  last = run == 0 ? last : run;
-  total += run;
-}
-
 }  // namespace
-
-void record_run(InstanceStatus& status, const metrics::Snapshot& run) {
-  status.instance = run.instance;
-  ++status.runs;
-  count(status.samples_last, status.samples_total, run.samples);
-  count(status.events_last, status.events_total, run.events.size());
-  count(status.service_checks_last, status.service_checks_total, run.service_checks.size());
-  status.warnings += run.warnings.size();
-  status.last_warnings = run.warnings;
-  status.durations.push_back(std::chrono::round<std::chrono::milliseconds>(run.duration));
-  if (status.durations.size() > durations_max) {
-    status.durations.pop_front();
-  }
-  status.last_run = run.time.wall;
-  if (run.error) {
-    ++status.errors;
-    status.last_error = run.error->message;
-  } else {
-    status.last_error.clear();
-    status.last_success = run.time.wall;
-  }
-}
-
-std::chrono::milliseconds average_duration(const InstanceStatus& status) {
-  const auto sum = std::accumulate(status.durations.begin(), status.durations.end(),
-                                   std::chrono::milliseconds{0});
-  return status.durations.empty() ? sum : sum / static_cast<std::int64_t>(status.durations.size());
-}
 
 std::string render_status_heading(const metrics::Instance& instance) {
   std::string title = instance.check_name;
@@ -123,7 +91,7 @@ std::string render_status_heading(const metrics::Instance& instance) {
   return "    " + title + "\n    " + std::string(title.size(), '-') + "\n";
 }
 
-std::string render_status_block(const InstanceStatus& status, const StatusOptions& options) {
+std::string render_status_block(const metrics::RunStats& status, const StatusOptions& options) {
   std::string out;
   const auto line = [&out](std::string_view name, std::string_view value) {
     out += "      ";
@@ -134,10 +102,10 @@ std::string render_status_block(const InstanceStatus& status, const StatusOption
   line("Instance ID: ", status.instance->id + " " + verdict(status, options));
   line("Configuration Source: ", status.instance->source);
   line("Total Runs: ", with_commas(status.runs));
-  line("Metric Samples: ", last_and_total(status.samples_last, status.samples_total));
-  line("Events: ", last_and_total(status.events_last, status.events_total));
-  line("Service Checks: ", last_and_total(status.service_checks_last, status.service_checks_total));
-  line("Average Execution Time : ", std::to_string(average_duration(status).count()) + "ms");
+  line("Metric Samples: ", last_and_total(status.last_samples, status.samples));
+  line("Events: ", last_and_total(status.last_events, status.events));
+  line("Service Checks: ", last_and_total(status.last_service_checks, status.service_checks));
+  line("Average Execution Time : ", std::to_string(milliseconds(status.average_duration())) + "ms");
   line("Last Execution Date : ", status.last_run ? date(*status.last_run) : "Never");
   line("Last Successful Execution Date : ",
        status.last_success ? date(*status.last_success) : "Never");
@@ -150,7 +118,7 @@ std::string render_status_block(const InstanceStatus& status, const StatusOption
   return out;
 }
 
-void append_status(Json& json, const InstanceStatus& status) {
+void append_status(Json& json, const metrics::RunStats& status) {
   json.begin_object();
   json.member("CheckName", status.instance->check_name);
   json.member("CheckVersion", status.instance->check_version);
@@ -159,21 +127,21 @@ void append_status(Json& json, const InstanceStatus& status) {
   json.member("TotalRuns", status.runs);
   json.member("TotalErrors", status.errors);
   json.member("TotalWarnings", status.warnings);
-  json.member("MetricSamples", status.samples_last);
-  json.member("Events", status.events_last);
-  json.member("ServiceChecks", status.service_checks_last);
-  json.member("TotalMetricSamples", status.samples_total);
-  json.member("TotalEvents", status.events_total);
-  json.member("TotalServiceChecks", status.service_checks_total);
+  json.member("MetricSamples", status.last_samples);
+  json.member("Events", status.last_events);
+  json.member("ServiceChecks", status.last_service_checks);
+  json.member("TotalMetricSamples", status.samples);
+  json.member("TotalEvents", status.events);
+  json.member("TotalServiceChecks", status.service_checks);
   json.key("ExecutionTimes");
   json.begin_array();
   for (const auto duration : status.durations) {
-    json.number(base::Number::of(duration.count()));
+    json.number(base::Number::of(milliseconds(duration)));
   }
   json.end_array();
-  json.member("AverageExecutionTime", base::Number::of(average_duration(status).count()));
+  json.member("AverageExecutionTime", base::Number::of(milliseconds(status.average_duration())));
   json.member("LastExecutionTime",
-              base::Number::of(status.durations.empty() ? 0 : status.durations.back().count()));
+              base::Number::of(status.durations.empty() ? 0 : milliseconds(status.durations.back())));
   const auto moment = [&json](std::string_view name, const std::optional<TimePoint>& time) {
     json.member(name, base::Number::of(time ? milliseconds_of(*time) : 0));
   };
@@ -184,7 +152,7 @@ void append_status(Json& json, const InstanceStatus& status) {
   json.end_object();
 }
 
-std::string render_status_json(const InstanceStatus& status) {
+std::string render_status_json(const metrics::RunStats& status) {
   Json json;
   append_status(json, status);
   return json.take();

@@ -176,7 +176,7 @@ TEST(RenderJson, HasOneObjectPerInstanceAndNoEmptySection) {
   const std::vector runs{run({series("a", MetricType::gauge, Number::of(1))})};
   std::vector<InstanceRuns> instances(2);
   for (auto& instance : instances) {
-    record_run(instance.status, runs[0]);
+    instance.status.add(runs[0]);
   }
   instances[0].runs = runs;
   const std::string text = render_json(instances, options);
@@ -194,7 +194,7 @@ TEST(RenderJson, HasOneObjectPerInstanceAndNoEmptySection) {
 TEST(RenderJson, StaysJsonWhateverTheNamesAre) {
   const std::vector runs{run({series("a\"\xff\x01", MetricType::gauge, Number::of(1e300))})};
   std::vector<InstanceRuns> instances(1);
-  record_run(instances[0].status, runs[0]);
+  instances[0].status.add(runs[0]);
   instances[0].runs = runs;
   rapidjson::Document json;
   json.Parse<rapidjson::kParseValidateEncodingFlag>(render_json(instances, options).c_str());

@@ -35,9 +35,9 @@ TEST(RenderStatusHeading, UnderlinesTheCheck) {
 }
 
 TEST(RenderStatusBlock, ShowsAGoodRun) {
-  InstanceStatus status;
-  record_run(status, run(1231));
-  record_run(status, run(21, milliseconds{8}));
+  metrics::RunStats status;
+  status.add(run(1231));
+  status.add(run(21, milliseconds{8}));
   EXPECT_EQ(render_status_block(status),
             "      Instance ID: go_expvar:datadog.agent:1f2e [OK]\n"
             "      Configuration Source: file:/etc/conf.yaml\n"
@@ -51,11 +51,11 @@ TEST(RenderStatusBlock, ShowsAGoodRun) {
 }
 
 TEST(RenderStatusBlock, AnErrorWinsOverWarnings) {
-  InstanceStatus status;
-  record_run(status, run(21));
+  metrics::RunStats status;
+  status.add(run(21));
   metrics::Snapshot bad = failed();
   bad.warnings = {"careful"};
-  record_run(status, bad);
+  status.add(bad);
   EXPECT_EQ(render_status_block(status),
             "      Instance ID: go_expvar:datadog.agent:1f2e [ERROR]\n"
             "      Configuration Source: file:/etc/conf.yaml\n"
@@ -72,7 +72,7 @@ TEST(RenderStatusBlock, AnErrorWinsOverWarnings) {
 }
 
 TEST(RenderStatusBlock, SaysNeverBeforeAnythingHappened) {
-  InstanceStatus status;
+  metrics::RunStats status;
   status.instance = run(0).instance;
   EXPECT_EQ(render_status_block(status),
             "      Instance ID: go_expvar:datadog.agent:1f2e [OK]\n"
@@ -88,8 +88,8 @@ TEST(RenderStatusBlock, SaysNeverBeforeAnythingHappened) {
 
 TEST(RenderStatusBlock, ColoursTheVerdictWhenAsked) {
   const auto verdict = [](const metrics::Snapshot& what) {
-    InstanceStatus status;
-    record_run(status, what);
+    metrics::RunStats status;
+    status.add(what);
     const std::string block = render_status_block(status, {.colour = true});
     return block.substr(block.find('['), block.find('\n') - block.find('['));
   };
@@ -101,11 +101,11 @@ TEST(RenderStatusBlock, ColoursTheVerdictWhenAsked) {
 }
 
 TEST(RecordRun, ForgetsTheErrorAndTheWarningsOfTheRunBefore) {
-  InstanceStatus status;
+  metrics::RunStats status;
   metrics::Snapshot bad = failed();
   bad.warnings = {"careful"};
-  record_run(status, bad);
-  record_run(status, run(1));
+  status.add(bad);
+  status.add(run(1));
   EXPECT_EQ(status.last_error, "");
   EXPECT_TRUE(status.last_warnings.empty());
   EXPECT_EQ(status.errors, 1U);
@@ -113,21 +113,21 @@ TEST(RecordRun, ForgetsTheErrorAndTheWarningsOfTheRunBefore) {
 }
 
 TEST(AverageDuration, IsOverThirtyTwoRuns) {
-  InstanceStatus status;
-  record_run(status, run(1, milliseconds{1'000'000}));
+  metrics::RunStats status;
+  status.add(run(1, milliseconds{1'000'000}));
   for (int i = 0; i < 32; ++i) {
-    record_run(status, run(1, milliseconds{i % 2 == 0 ? 10 : 20}));
+    status.add(run(1, milliseconds{i % 2 == 0 ? 10 : 20}));
   }
-  EXPECT_EQ(average_duration(status), milliseconds{15});
+  EXPECT_EQ(status.average_duration(), milliseconds{15});
 }
 
 TEST(RenderStatusJson, HasTheNamesOfTheAgent) {
-  InstanceStatus status;
-  record_run(status, run(21));
+  metrics::RunStats status;
+  status.add(run(21));
   metrics::Snapshot bad = failed();
   bad.warnings = {"careful"};
   bad.events.emplace_back();
-  record_run(status, bad);
+  status.add(bad);
   EXPECT_EQ(render_status_json(status), R"({
   "CheckName": "go_expvar",
   "CheckVersion": "5.0.1",

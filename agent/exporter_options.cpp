@@ -1,0 +1,64 @@
+#include "agent/exporter_options.h"
+
+#include <memory>
+#include <utility>
+
+#include "exporters/prometheus/labels.h"
+#include "exporters/prometheus/self_metrics.h"
+
+namespace heapwatch::agent {
+
+base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
+    const config::AgentConfig& agent) {
+  const config::DogStatsdConfig& dogstatsd = agent.dogstatsd;
+  auto address = exporters::dogstatsd::parse_address(dogstatsd.url);
+  if (!address) {
+    return tl::unexpected(address.error());
+  }
+  exporters::dogstatsd::DogStatsdOptions options{
+      .address = *std::move(address),
+      .tags = agent.tags,
+      .origin_detection = dogstatsd.origin_detection,
+      .timestamps = dogstatsd.timestamps,
+      .telemetry = dogstatsd.telemetry,
+      .packet_bytes_max = dogstatsd.packet_bytes_max,
+      .cardinality = dogstatsd.cardinality,
+      .external_data = dogstatsd.external_data,
+      .entity_id = dogstatsd.entity_id,
+      .client_version = HEAPWATCH_VERSION,
+  };
+  if (!agent.hostname.empty()) {
+    options.tags.push_back("host:" + agent.hostname);
+  }
+  if (dogstatsd.histogram_aggregates) {
+    options.aggregates = histogram_options(agent);
+  }
+  return options;
+}
+
+exporters::prometheus::PrometheusOptions prometheus_options(const config::AgentConfig& agent) {
+  exporters::prometheus::PrometheusOptions options{.suffixes = agent.prometheus.suffixes};
+  options.constant_labels = exporters::prometheus::labels_of(
+      {.name = {}, .tags = agent.tags, .host = {}, .help = {}}, {});
+  options.histogram = histogram_options(agent);
+  options.self = std::make_shared<exporters::prometheus::SelfMetrics>(HEAPWATCH_VERSION);
+  return options;
+}
+
+metrics::HistogramOptions histogram_options(const config::AgentConfig& agent) {
+  return {.aggregates = agent.histogram_aggregates, .percentiles = agent.histogram_percentiles};
+}
+
+check::RunnerOptions runner_options(const config::AgentConfig& agent) {
+  check::RunnerOptions options;
+  options.check_status = agent.integration_check_status_enabled;
+  return options;
+}
+
+check::SchedulerOptions scheduler_options(const config::AgentConfig& agent) {
+  return {.check_runners = agent.check_runners,
+          .logging_frequency = agent.logging_frequency,
+          .runner = runner_options(agent)};
+}
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,115 @@
+#include <unistd.h>
+
+#include <ctime>
+#include <sstream>
+
+#include "agent/self_report.h"
+#include "exporters/console/json.h"
+#include "exporters/console/status.h"
+
+namespace heapwatch::agent {
+
+namespace {
+
+std::string utc(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::string text(32, '\0');
+  text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts));
+  return text;
+}
+
+std::string or_none(const std::string& text) {
+  return text.empty() ? "none" : text;
+}
+
+std::string heading(const std::string& title) {
+  return title + "\n" + std::string(title.size(), '=') + "\n\n";
+}
+
+std::string level_name(base::LogLevel level) {
+  for (const char* const name : {"trace", "debug", "info", "warn", "error", "critical", "off"}) {
+    if (base::parse_log_level(name) == level) {
+      return name;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::uint64_t>> named_counters(
+    const exporters::dogstatsd::Counters& counters) {
+  return {
+      {"metrics", counters.metrics},
+      {"events", counters.events},
+      {"service_checks", counters.service_checks},
+      {"metric_dropped_on_receive", counters.metric_dropped_on_receive()},
+      {"packets_sent", counters.packets_sent},
+      {"packets_dropped", counters.packets_dropped()},
+      {"packets_dropped_queue", counters.packets_dropped_queue},
+      {"packets_dropped_writer", counters.packets_dropped_writer},
+      {"bytes_sent", counters.bytes_sent},
+      {"bytes_dropped", counters.bytes_dropped()},
+      {"reachable", counters.reachable ? 1U : 0U},
+  };
+}
+
+std::string status_text(const SelfReport& report, bool colors) {
+  std::ostringstream out;
+  out << heading("heapwatch " HEAPWATCH_VERSION) << "  Status date: " << utc(report.now.wall)
+      << "\n  Running since: " << utc(report.process.started) << "\n  Pid: " << getpid()
+      << "\n  Log Level: " << level_name(report.log_level)
+      << "\n  Config File: " << or_none(report.config_file) << "\n  conf.d: " << report.confd_path
+      << "\n  Prometheus: " << or_none(report.prometheus_address)
+      << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
+      << "\n  Resident memory: " << report.process.resident_bytes / 1024 << " KiB\n\n"
+      << heading("Collector") << "  Running Checks\n  ==============\n\n";
+  std::string check;
+  for (const metrics::RunStats& stats : report.instances) {
+    if (stats.instance->check_name != check) {
+      check = stats.instance->check_name;
+      out << exporters::console::render_status_heading(*stats.instance);
+    }
+    out << exporters::console::render_status_block(stats, {.colour = colors}) << '\n';
+  }
+  if (!report.configuration.empty()) {
+    out << "  Config Errors\n  =============\n\n";
+    for (const config::Diagnostic& diagnostic : report.configuration) {
+      out << "    " << config::to_text(diagnostic) << '\n';
+    }
+    out << '\n';
+  }
+  if (!report.dogstatsd_address.empty()) {
+    out << heading("DogStatsD");
+    for (const auto& [name, value] : report.dogstatsd) {
+      out << "  " << name << ": " << value << '\n';
+    }
+  }
+  return out.str();
+}
+
+std::string status_json(const SelfReport& report) {
+  exporters::console::Json json;
+  json.begin_object();
+  json.member("version", std::string_view(HEAPWATCH_VERSION));
+  json.member("pid", static_cast<std::uint64_t>(getpid()));
+  json.member("conf.d", std::string_view(report.confd_path));
+  json.key("instances");
+  json.begin_array();
+  for (const metrics::RunStats& stats : report.instances) {
+    exporters::console::append_status(json, stats);
+  }
+  json.end_array();
+  json.key("configErrors");
+  json.begin_array();
+  for (const config::Diagnostic& diagnostic : report.configuration) {
+    json.text(config::to_text(diagnostic));
+  }
+  json.end_array();
+  json.end_object();
+  return json.take() + "\n";
+}
+
+}  // namespace heapwatch::agent

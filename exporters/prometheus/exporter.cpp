@@ -150,7 +150,7 @@ struct PrometheusExporter::State {
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
 };
 
-PrometheusExporter::PrometheusExporter(PrometheusOptions options)
+PrometheusExporter::PrometheusExporter(const PrometheusOptions& options)
     : state_(std::make_unique<State>(options)) {}
 
 PrometheusExporter::~PrometheusExporter() = default;

@@ -46,7 +46,7 @@ struct Page {
 /// Errors: publish() has none.
 class PrometheusExporter final : public Exporter {
  public:
-  explicit PrometheusExporter(PrometheusOptions options = {});
+  explicit PrometheusExporter(const PrometheusOptions& options = {});
   PrometheusExporter(const PrometheusExporter&) = delete;
   PrometheusExporter& operator=(const PrometheusExporter&) = delete;
   ~PrometheusExporter() override;

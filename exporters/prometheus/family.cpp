@@ -50,9 +50,7 @@ FamilyText::FamilyText(const Naming& naming, FamilyType type, std::string_view h
 
 std::vector<std::string> claimed_names(std::string_view base, FamilyType type) {
   std::vector<std::string> names{std::string(base)};
-  const auto claim = [&](std::string_view suffix) {
-    names.push_back(std::string(base) + std::string(suffix));
-  };
+  const auto claim = [&](std::string_view suffix) { names.emplace_back(base).append(suffix); };
   switch (type) {
     case FamilyType::gauge:
     case FamilyType::unknown:
@@ -75,7 +73,7 @@ std::vector<std::string> claimed_names(std::string_view base, FamilyType type) {
 
 std::string without_total(std::string name) {
   while (name.size() > total.size() &&
-         std::string_view(name).substr(name.size() - total.size()) == total) {
+         name.compare(name.size() - total.size(), total.size(), total) == 0) {
     name.resize(name.size() - total.size());
   }
   return name;

@@ -74,8 +74,8 @@ std::string metric_name(std::string_view name) {
 std::string label_name(std::string_view key) {
   std::string name = sanitised(key, false);
   if (name.rfind("__", 0) == 0) {
-    name = sanitised(
-        std::string_view(name).substr(std::min(name.find_first_not_of('_'), name.size())), false);
+    name.erase(0, name.find_first_not_of('_'));
+    name = sanitised(name, false);
   }
   return name == "le" || name == "quantile" ? "exported_" + name : name;
 }

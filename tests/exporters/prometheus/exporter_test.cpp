@@ -589,6 +589,7 @@ TEST(PrometheusExporter, ScrapesSeeWholeRunsWhileInstancesArePublishedAndForgott
   PrometheusExporter exporter;
   std::atomic<bool> stop = false;
   std::vector<std::thread> scrapers;
+  scrapers.reserve(2);
   for (int i = 0; i < 2; ++i) {
     scrapers.emplace_back([&] {
       while (!stop) {

@@ -140,8 +140,9 @@ void append_status(Json& json, const metrics::RunStats& status) {
   }
   json.end_array();
   json.member("AverageExecutionTime", base::Number::of(milliseconds(status.average_duration())));
-  json.member("LastExecutionTime",
-              base::Number::of(status.durations.empty() ? 0 : milliseconds(status.durations.back())));
+  json.member(
+      "LastExecutionTime",
+      base::Number::of(status.durations.empty() ? 0 : milliseconds(status.durations.back())));
   const auto moment = [&json](std::string_view name, const std::optional<TimePoint>& time) {
     json.member(name, base::Number::of(time ? milliseconds_of(*time) : 0));
   };

@@ -102,7 +102,7 @@ class GoProgram:
     """The Go program of tests/testing/go_target."""
 
     def __init__(self, binary):
-        self.process = subprocess.Popen([binary], stdout=subprocess.PIPE, text=True, env=clean_environment())
+        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment())
         self.port = int(self.process.stdout.readline().split(":")[-1])
 
     def url(self, path="/debug/vars"):
@@ -115,6 +115,7 @@ class GoProgram:
         self.process.terminate()
         self.process.wait(timeout=20)
         self.process.stdout.close()
+        self.process.stdin.close()
 
     def __enter__(self):
         return self

@@ -96,11 +96,11 @@ ServerRequest read_request(const mg_request_info& info) {
 bool write_all(mg_connection* connection, std::string_view bytes) {
   constexpr std::size_t piece_bytes = std::size_t{1} << 20;
   while (!bytes.empty()) {
-    const int written = mg_write(connection, bytes.data(), std::min(bytes.size(), piece_bytes));
-    if (written <= 0) {
-      return false;
+    const std::size_t piece = std::min(bytes.size(), piece_bytes);
+    if (mg_write(connection, bytes.data(), piece) != static_cast<int>(piece)) {
+      return false;  // also when a part of it went out before the client was given up
     }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
+    bytes.remove_prefix(piece);
   }
   return true;
 }
@@ -112,7 +112,7 @@ void send_reply(mg_connection* connection, const ServerRequest& request, ServerR
                      "\r\nContent-Type: " + reply.content_type +
                      "\r\nX-Content-Type-Options: nosniff\r\n";
   for (const auto& [name, value] : reply.headers) {
-    head += name + ": " + value + "\r\n";
+    head.append(name).append(": ").append(value).append("\r\n");
   }
   if (may_vary) {
     head += "Vary: Accept-Encoding\r\n";
@@ -140,7 +140,7 @@ std::string_view ServerRequest::header(std::string_view lower_case_name) const {
   const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& header) {
     return header.first == lower_case_name;
   });
-  return found == headers.end() ? std::string_view() : std::string_view(found->second);
+  return found == headers.end() ? "" : std::string_view{found->second};
 }
 
 struct HttpServer::State {
@@ -268,6 +268,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& optio
   if (!address) {
     return tl::unexpected(address.error());
   }
+  if (address->is_ipv6() && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+    return fail(ErrorKind::invalid, "\"" + options.listen +
+                                        "\": this system's civetweb is built without IPv6; "
+                                        "listen on an IPv4 address");
+  }
   auto state = std::make_unique<State>();
   state->handler = std::move(handler);
   state->address = std::move(*address);
@@ -283,10 +288,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& optio
   if (state->context == nullptr) {
     const std::string why = why_not_listening(state->address);
     return fail(ErrorKind::io,
-                options.listen + (why == std::strerror(EADDRINUSE)
-                                      ? " is in use; listen on another port, or on port 0 for a "
-                                        "free one"
-                                      : ": cannot listen: " + why));
+                options.listen +
+                    (why == std::strerror(EADDRINUSE)
+                         ? " is in use; listen on another port, or on port 0 for a "
+                           "free one"
+                         : ": cannot listen: " + (why.empty() ? "civetweb does not start" : why)));
   }
   mg_server_port bound{};
   if (mg_get_server_ports(state->context, 1, &bound) > 0) {

@@ -35,7 +35,7 @@ struct ServerReply {
 using ServerHandler = std::function<ServerReply(const ServerRequest&)>;
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";  // HOST:PORT, [HOST]:PORT, or :PORT for every address
+  std::string listen = "127.0.0.1:0";  // HOST:PORT, [IPV6]:PORT, or :PORT for every address
   unsigned threads = 4;
   std::size_t request_bytes_max = std::size_t{16} * 1024;  // request line and headers
   std::chrono::milliseconds request_timeout{5'000};  // to receive a request, and without progress
@@ -47,7 +47,8 @@ struct ServerOptions {
 /// whose Host is a name other than localhost gets a 421: it comes from a browser that was tricked.
 class HttpServer {
  public:
-  /// Errors: invalid (the address), io (in use; the message names the address and what to change).
+  /// Errors: invalid (the address; an IPv6 one where civetweb is built without), io (in use; the
+  /// message names the address and what to change).
   [[nodiscard]] static base::Result<std::unique_ptr<HttpServer>> start(const ServerOptions& options,
                                                                        ServerHandler handler);
   HttpServer(const HttpServer&) = delete;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -60,13 +61,17 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   if (host.empty()) {
     return address;
   }
-  const AddressList found = look_up(address.host, address.port, 0);
-  char numeric[NI_MAXHOST];
-  if (!found || getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0,
-                            NI_NUMERICHOST) != 0) {
+  const AddressList all = look_up(address.host, address.port, 0);
+  const addrinfo* found = all.get();
+  while (found != nullptr && found->ai_family != AF_INET && found->ai_next != nullptr) {
+    found = found->ai_next;
+  }
+  std::array<char, NI_MAXHOST> numeric{};
+  if (found == nullptr || getnameinfo(found->ai_addr, found->ai_addrlen, numeric.data(),
+                                      numeric.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
     return wrong("the host \"" + address.host + "\" does not resolve");
   }
-  address.numeric = numeric;
+  address.numeric = numeric.data();
   return address;
 }
 

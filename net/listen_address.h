@@ -15,9 +15,11 @@ struct ListenAddress {
   std::uint16_t port = 0;
 
   [[nodiscard]] bool is_loopback() const;
+  [[nodiscard]] bool is_ipv6() const { return numeric.find(':') != std::string::npos; }
 };
 
-/// `HOST:PORT`, `[ADDRESS]:PORT` or `:PORT`; names are resolved. Errors: invalid.
+/// `HOST:PORT`, `[ADDRESS]:PORT` or `:PORT`; names are resolved, to an IPv4 address where
+/// they have one. Errors: invalid.
 [[nodiscard]] base::Result<ListenAddress> parse_listen_address(std::string_view text);
 
 /// Opens a connection to who listens there and closes it, without waiting.

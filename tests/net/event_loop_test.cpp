@@ -90,6 +90,7 @@ TEST(EventLoop, TakesTasksFromManyThreads) {
   const auto loop = make_loop();
   int ran = 0;  // touched by the loop's thread alone
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < 1000; ++j) {

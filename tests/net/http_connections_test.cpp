@@ -30,7 +30,7 @@ class HttpConnections : public ::testing::Test {
     loop_->run();
     return std::move(*outcome);
   }
-  std::shared_ptr<HttpRequest> request(const std::string& path) const {
+  [[nodiscard]] std::shared_ptr<HttpRequest> request(const std::string& path) const {
     auto made = std::make_shared<HttpRequest>();
     made->url = server_.url(path);
     return made;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <unordered_set>
 
 namespace heapwatch::config {
 
@@ -179,14 +180,23 @@ void Diagnostics::warning(std::string_view file, int line, int column, std::stri
       {Diagnostic::Severity::warning, std::string(file), line, column, std::move(message)});
 }
 
-bool Diagnostics::has_errors() const {
-  return std::any_of(all_.begin(), all_.end(), [](const Diagnostic& diagnostic) {
-    return diagnostic.severity == Diagnostic::Severity::error;
-  });
+std::size_t Diagnostics::error_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(all_.begin(), all_.end(), [](const Diagnostic& diagnostic) {
+        return diagnostic.severity == Diagnostic::Severity::error;
+      }));
 }
 
 void Diagnostics::append(const Diagnostics& other) {
-  all_.insert(all_.end(), other.all_.begin(), other.all_.end());
+  std::unordered_set<std::string> texts;
+  for (const Diagnostic& diagnostic : all_) {
+    texts.insert(to_text(diagnostic));
+  }
+  for (const Diagnostic& diagnostic : other.all_) {
+    if (texts.insert(to_text(diagnostic)).second) {
+      all_.push_back(diagnostic);
+    }
+  }
 }
 
 std::string shown(const Value& value) {

@@ -57,7 +57,9 @@ class Diagnostics {
   void error(std::string_view file, int line, int column, std::string message);
   void warning(std::string_view file, int line, int column, std::string message);
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
-  [[nodiscard]] bool has_errors() const;
+  [[nodiscard]] std::size_t error_count() const;
+  [[nodiscard]] bool has_errors() const { return error_count() > 0; }
+  /// Adds what is not there yet: what an init_config has wrong is found again by each instance.
   void append(const Diagnostics& other);
 
  private:

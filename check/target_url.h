@@ -1,0 +1,36 @@
+// The address of a page to watch, as people write it, taken apart.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "config/section.h"
+#include "net/http.h"
+
+namespace heapwatch::check {
+
+/// `http://HOST:PORT/PATH`, `https://...`, or a socket: `unix:///run/a.sock/debug/vars` (the path
+/// of the socket ends with the first ".sock"), `unix:///run/a:/debug/vars`,
+/// `unix://%2Frun%2Fa/debug/vars`. Without a path the page is `/debug/vars`; a lone slash is a
+/// path.
+struct TargetUrl {
+  std::string url;  // what to ask for: without credentials and fragment
+  std::string unix_socket;
+  std::string shown;  // for tags, logs and errors: as written, with the path, without credentials
+  std::string username;
+  std::string password;
+};
+
+/// Errors: invalid; the message is what to say after the name of the option, without credentials.
+[[nodiscard]] base::Result<TargetUrl> parse_target_url(std::string_view text);
+
+/// Reads the address from an instance. Its absence is an error, like every fault in it.
+[[nodiscard]] std::optional<TargetUrl> read_target_url(config::Section& instance,
+                                                       std::string_view key = "expvar_url");
+
+/// Makes `target` what `request` asks for; its credentials count unless the request has others.
+void aim(net::HttpRequest& request, const TargetUrl& target);
+
+}  // namespace heapwatch::check

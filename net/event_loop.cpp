@@ -90,7 +90,7 @@ struct EventLoop::State {
   void complete(CURL* easy, CURLcode code);
   void conclude(std::unordered_map<CURL*, Running>::iterator which, HttpResult result);
   void start_waiting();
-  void start(Waiting waiting);
+  void start(Waiting next);
   void watch_silence(Running& one, Clock::time_point silent_at);
   void check_silence(CURL* easy);
   void run_posted();

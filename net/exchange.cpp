@@ -165,19 +165,22 @@ Result<bool> Exchange::retry_with_new_token() {
 }
 
 Result<bool> Exchange::follow_redirect() {
-  const char* location = nullptr;
-  if (!request_->follow_redirects || !is_redirect(response_.status) ||
-      curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &location) != CURLE_OK ||
-      location == nullptr) {
+  const std::string* const location = find(response_.headers, "location");
+  if (!request_->follow_redirects || !is_redirect(response_.status) || location == nullptr ||
+      location->empty()) {
     return false;
+  }
+  auto url = resolve_location(hop_.url, *location);
+  if (!url) {
+    return tl::unexpected(error(ErrorKind::invalid, "redirects to " + url.error().message));
   }
   if (redirects_ == request_->redirects_max) {
     return tl::unexpected(
         error(ErrorKind::limit, "more than " + std::to_string(request_->redirects_max) +
-                                    " redirects; the last led to " + shown_url(location)));
+                                    " redirects; the last led to " + shown_url(*url)));
   }
   Hop next;
-  next.url = location;
+  next.url = std::move(*url);
   auto target = parse_target(next.url);
   if (!target) {
     return tl::unexpected(error(ErrorKind::invalid, "redirects to " + target.error().message));

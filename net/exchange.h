@@ -52,8 +52,8 @@ class Exchange {
 
   base::Result<void> prepare(Hop hop);
   base::Result<void> start_hop();
-  base::Error error(base::ErrorKind kind, const std::string& what) const;
-  base::Error failure(CURLcode code) const;
+  [[nodiscard]] base::Error error(base::ErrorKind kind, const std::string& what) const;
+  [[nodiscard]] base::Error failure(CURLcode code) const;
   base::Result<bool> follow_redirect();
   base::Result<bool> retry_with_new_token();
   bool take_header(std::string_view line);

@@ -22,9 +22,8 @@ enum class HttpAuth : std::uint8_t { none, basic, digest, ntlm, kerberos };
 /// A header whose value is read from a file, and read again after a request the server refused
 /// (401, 403).
 struct TokenFile {
-  std::string path;
-  std::string
-      pattern;  // RE2 with exactly one group; empty: the whole file without surrounding space
+  std::string path{};
+  std::string pattern{};  // RE2 with exactly one group; empty: the whole file, trimmed
   std::string header = "Authorization";
   std::string value = "Bearer <TOKEN>";
   std::string placeholder = "<TOKEN>";

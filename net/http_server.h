@@ -1,6 +1,8 @@
 // A small HTTP server for pages about ourselves (civetweb).
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,16 +35,20 @@ struct ServerReply {
 using ServerHandler = std::function<ServerReply(const ServerRequest&)>;
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";  // HOST:PORT, [HOST]:PORT, or :PORT for every address
+  std::string listen = "127.0.0.1:0";  // HOST:PORT, [IPV6]:PORT, or :PORT for every address
   unsigned threads = 4;
-  std::size_t request_bytes_max = 16 * 1024;
+  std::size_t request_bytes_max = std::size_t{16} * 1024;  // request line and headers
+  std::chrono::milliseconds request_timeout{5'000};  // to receive a request, and without progress
+                                                     // in sending a reply
 };
 
 /// GET and HEAD only (405 for the rest). Replies over 1 KiB are gzipped when the client takes that.
-/// Connections are kept alive. A handler that throws gives a 500.
+/// Connections are kept alive. A handler that throws gives a 500. On a loopback address, a request
+/// whose Host is a name other than localhost gets a 421: it comes from a browser that was tricked.
 class HttpServer {
  public:
-  /// Errors: invalid (the address), io (in use; the message names the address and what to change).
+  /// Errors: invalid (the address; an IPv6 one where civetweb is built without), io (in use; the
+  /// message names the address and what to change).
   [[nodiscard]] static base::Result<std::unique_ptr<HttpServer>> start(const ServerOptions& options,
                                                                        ServerHandler handler);
   HttpServer(const HttpServer&) = delete;

@@ -94,6 +94,16 @@ base::Result<std::string> with_host(const std::string& url, std::string_view hos
   return part(parsed.get(), CURLUPART_URL);
 }
 
+base::Result<std::string> resolve_location(const std::string& base, const std::string& location) {
+  const UrlHandle url(curl_url(), &curl_url_cleanup);
+  constexpr unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE;
+  if (curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) != CURLUE_OK ||
+      curl_url_set(url.get(), CURLUPART_URL, location.c_str(), flags) != CURLUE_OK) {
+    return fail(ErrorKind::invalid, "\"" + shown_url(location) + "\", which is not a URL");
+  }
+  return part(url.get(), CURLUPART_URL);
+}
+
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }

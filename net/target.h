@@ -31,6 +31,10 @@ struct Target {
 /// `url` with the name (without the port) of a Host header in place of its own. Errors: invalid.
 [[nodiscard]] base::Result<std::string> with_host(const std::string& url, std::string_view host);
 
+/// Where a Location header found at `base` leads. Errors: invalid.
+[[nodiscard]] base::Result<std::string> resolve_location(const std::string& base,
+                                                         const std::string& location);
+
 /// `[::1]` for an IPv6 address, any other host as it is.
 [[nodiscard]] std::string bracketed(const std::string& host);
 

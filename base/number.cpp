@@ -32,48 +32,48 @@ Wide widen(bool negative, std::uint64_t bits) {
 }  // namespace
 
 bool Number::is_finite() const {
-  return !is_float_ || std::isfinite(float_);
+  return !is_float_ || std::isfinite(real);
 }
 
 double Number::to_double() const {
   if (is_float_) {
-    return float_;
+    return real;
   }
-  return negative_ ? static_cast<double>(static_cast<std::int64_t>(bits_))
-                   : static_cast<double>(bits_);
+  return negative_ ? static_cast<double>(static_cast<std::int64_t>(bits))
+                   : static_cast<double>(bits);
 }
 
 std::optional<std::uint64_t> Number::to_uint64() const {
   if (is_float_ || negative_) {
     return std::nullopt;
   }
-  return bits_;
+  return bits;
 }
 
 std::optional<std::int64_t> Number::to_int64() const {
-  if (is_float_ || (!negative_ && bits_ > std::numeric_limits<std::int64_t>::max())) {
+  if (is_float_ || (!negative_ && bits > std::numeric_limits<std::int64_t>::max())) {
     return std::nullopt;
   }
-  return static_cast<std::int64_t>(bits_);
+  return static_cast<std::int64_t>(bits);
 }
 
 bool operator==(const Number& a, const Number& b) {
   if (a.is_float_ || b.is_float_) {
     return a.to_double() == b.to_double();
   }
-  return a.negative_ == b.negative_ && a.bits_ == b.bits_;
+  return a.negative_ == b.negative_ && a.bits == b.bits;
 }
 
 bool operator<(const Number& a, const Number& b) {
   if (a.is_float_ || b.is_float_) {
     return a.to_double() < b.to_double();
   }
-  return widen(a.negative_, a.bits_) < widen(b.negative_, b.bits_);
+  return widen(a.negative_, a.bits) < widen(b.negative_, b.bits);
 }
 
 Number operator+(const Number& a, const Number& b) {
   if (!a.is_float_ && !b.is_float_) {
-    if (const auto sum = narrow(widen(a.negative_, a.bits_) + widen(b.negative_, b.bits_))) {
+    if (const auto sum = narrow(widen(a.negative_, a.bits) + widen(b.negative_, b.bits))) {
       return *sum;
     }
   }
@@ -82,7 +82,7 @@ Number operator+(const Number& a, const Number& b) {
 
 Number operator-(const Number& a, const Number& b) {
   if (!a.is_float_ && !b.is_float_) {
-    if (const auto difference = narrow(widen(a.negative_, a.bits_) - widen(b.negative_, b.bits_))) {
+    if (const auto difference = narrow(widen(a.negative_, a.bits) - widen(b.negative_, b.bits))) {
       return *difference;
     }
   }

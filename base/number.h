@@ -20,18 +20,18 @@ class Number {
   static constexpr Number of(T value) {
     Number number;
     number.negative_ = value < T{0};
-    number.bits_ = static_cast<std::uint64_t>(value);
+    number.bits = static_cast<std::uint64_t>(value);
     return number;
   }
   static constexpr Number of(double value) {
     Number number;
     number.is_float_ = true;
-    number.float_ = value;
+    number.real = value;
     return number;
   }
 
   [[nodiscard]] constexpr bool is_integer() const { return !is_float_; }
-  [[nodiscard]] constexpr bool is_negative() const { return is_float_ ? float_ < 0 : negative_; }
+  [[nodiscard]] constexpr bool is_negative() const { return is_float_ ? real < 0 : negative_; }
   /// False for NaN and the infinities.
   [[nodiscard]] bool is_finite() const;
   [[nodiscard]] double to_double() const;
@@ -53,8 +53,8 @@ class Number {
   bool is_float_ = false;
   bool negative_ = false;
   union {
-    std::uint64_t bits_ = 0;
-    double float_;
+    std::uint64_t bits = 0;
+    double real;
   };
 };
 

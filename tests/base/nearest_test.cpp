@@ -17,6 +17,11 @@ TEST(NearestNames, PutsTheClosestFirst) {
   EXPECT_THAT(nearest_names("Metircs", known), ElementsAre("metrics"));
 }
 
+TEST(NearestNames, NamesEachOnce) {
+  constexpr std::array<std::string_view, 2> known{"namespace", "namespace"};
+  EXPECT_THAT(nearest_names("namspace", known), ElementsAre("namespace"));
+}
+
 TEST(NearestNames, IsSilentAboutWhatNobodyMeant) {
   constexpr std::array<std::string_view, 2> known{"tags", "timeout"};
   EXPECT_THAT(nearest_names("headers", known), IsEmpty());

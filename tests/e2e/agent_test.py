@@ -45,8 +45,9 @@ class AgentTest(unittest.TestCase):
                 self.assertGreater(found[0][1], 0)
                 self.assertEqual(query(server, 'up{job="heapwatch"}')[0][1], 1)
                 wait_until(lambda: query(server, "rate(target_memstats_mallocs_total[10s]) >= 0"), "a rate")
-                kinds = json.loads(fetch(server.url("/api/v1/metadata?metric=target_memstats_mallocs_total")))
-                self.assertEqual(kinds["data"]["target_memstats_mallocs_total"][0]["type"], "counter")
+                metadata = server.url("/api/v1/targets/metadata?metric=target_memstats_mallocs")
+                known = wait_until(lambda: json.loads(fetch(metadata))["data"], "the metadata of the counter")
+                self.assertEqual(known[0]["type"], "counter")
 
     def test_real_influxdb_and_etcd_pages(self):
         with influxd() as influx, etcd() as store, Confd() as folder:
@@ -134,7 +135,7 @@ class AgentTest(unittest.TestCase):
             folder.write("go_expvar.d/good.yaml", instance(pages.url(), extra="    metrics: [{path: n}]\n"))
             with Agent(PROGRAM, folder) as agent:
                 wait_until(lambda: "target_n{" in agent.metrics(), "the good file's series")
-                self.assertIn("bad.yaml:4:", agent.log())
+                self.assertIn("bad.yaml:3:17: ", agent.log())
 
     def test_a_port_in_use_is_a_clear_error(self):
         with socket.socket() as taken, Confd() as folder:

@@ -65,6 +65,7 @@ class CheckCommandTest(unittest.TestCase):
     def test_table(self):
         done = self.check("go_expvar", "--table")
         rows = [line.split() for line in done.stdout.splitlines() if line]
+        self.assertEqual(rows.pop(0), ["===", "Series", "==="])
         self.assertEqual(rows[0], ["METRIC", "TYPE", "TIMESTAMP", "VALUE", "TAGS"])
         self.assertEqual((rows[1][0], rows[1][1], rows[1][3]), ("datadog.agent.rtloader.inusebytes", "gauge", "600"))
 
@@ -187,7 +188,7 @@ class HelpTest(unittest.TestCase):
     def test_help_lists_the_commands(self):
         done = run(PROGRAM, "--help")
         for command in ("run", "check", "configcheck", "status", "vars"):
-            self.assertRegex(done.stdout, rf"\n  {command} ")
+            self.assertRegex(done.stdout, rf"\n  {command}[ ,]")
 
     def test_a_wrong_option_is_refused_with_a_sentence(self):
         done = run(PROGRAM, "--log-level", "loud", "run")

@@ -52,9 +52,8 @@ std::vector<std::string> nearest_names(std::string_view name,
   std::vector<std::pair<std::size_t, std::string_view>> near;
   for (const std::string_view candidate : known) {
     const std::string other = folded(candidate);
-    const bool known_already = std::any_of(near.begin(), near.end(), [&](const auto& one) {
-      return one.second == candidate;
-    });
+    const bool known_already = std::any_of(
+        near.begin(), near.end(), [&](const auto& one) { return one.second == candidate; });
     if (wanted.empty() || other.empty() || known_already) {
       continue;
     }

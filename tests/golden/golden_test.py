@@ -2,7 +2,8 @@
 
 served.json (or served.1.json, served.2.json, ... for the runs of the check, in order) is served on a free port that
 conf.yaml names as %%env_PORT%%. dogstatsd.txt, prometheus.txt, table.txt and console.txt are what `heapwatch check`
-prints after as many runs as there are pages; PORT stands for the port and TIME for moments. UPDATE_GOLDEN=1 rewrites.
+prints after as many runs as there are pages; PORT, TIME, ID and RATE stand for
+what differs between two runs. UPDATE_GOLDEN=1 rewrites.
 """
 import os
 import pathlib
@@ -28,6 +29,8 @@ def steady(text, port, root):
     """Without what differs between two runs of the same case."""
     text = text.replace(str(port), "PORT").replace(str(root), "ROOT")
     text = re.sub(r"\b1[6-9]\d{8}(\d{3})?\b", "TIME", text)
+    text = re.sub(r"(go_expvar:(?:[\w.]+:)?)[0-9a-f]{16}\b", r"\1ID", text)
+    text = re.sub(r"(memstats\.(?:mallocs|frees|pause_total_ns|num_gc)):[\d.e+]+\|g", r"\1:RATE|g", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", text)
     text = re.sub(r"(Average Execution Time : ).*", r"\1DURATION", text)
     text = re.sub(r"(last_success_timestamp_seconds\{.*\}) .*", r"\1 TIME", text)

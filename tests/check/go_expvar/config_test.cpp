@@ -1,0 +1,159 @@
+#include "check/go_expvar/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/value.h"
+
+namespace heapwatch::check::go_expvar {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Outcome {
+  std::optional<GoExpvarConfig> config;
+  std::vector<std::string> said;
+};
+
+Outcome read(std::string_view instance, std::string_view init_config = "") {
+  config::Diagnostics diagnostics;
+  config::CheckConfig file{.check_name = "go_expvar",
+                           .file = "f.yaml",
+                           .init_config = config::parse_yaml(init_config, "f.yaml", diagnostics),
+                           .instances = {config::parse_yaml(instance, "f.yaml", diagnostics)}};
+  const config::AgentConfig agent;
+  Outcome outcome{read_config({file, file.instances[0], agent}, diagnostics), {}};
+  for (const auto& diagnostic : diagnostics.all()) {
+    outcome.said.push_back(to_text(diagnostic));
+  }
+  return outcome;
+}
+
+constexpr std::string_view url = "expvar_url: http://u:secret@h:1\n";
+
+CollectorOptions collector(std::string_view rest, std::string_view init_config = "") {
+  auto outcome = read(std::string(url) + std::string(rest), init_config);
+  EXPECT_THAT(outcome.said, IsEmpty());
+  return outcome.config ? outcome.config->collector : CollectorOptions{};
+}
+
+std::vector<std::string> said(std::string_view rest) {
+  return read(std::string(url) + std::string(rest)).said;
+}
+
+TEST(ReadConfig, HasDefaults) {
+  const auto outcome = read(url);
+  ASSERT_TRUE(outcome.config);
+  EXPECT_EQ(outcome.config->target, "http://h:1/debug/vars");
+  EXPECT_EQ(outcome.config->request->url, "http://h:1/debug/vars");
+  EXPECT_EQ(outcome.config->request->username, "u");
+  EXPECT_EQ(outcome.config->interval, std::chrono::seconds(15));
+  EXPECT_EQ(outcome.config->collector.prefix, "go_expvar");
+  EXPECT_EQ(outcome.config->collector.max_returned_metrics, 350U);
+  EXPECT_EQ(outcome.config->collector.naming, Naming::guide);
+  EXPECT_THAT(outcome.config->collector.tags, ElementsAre("expvar_url:http://h:1/debug/vars"));
+  EXPECT_FALSE(outcome.config->collector.everything);
+}
+
+TEST(ReadConfig, ReadsMetrics) {
+  const auto options = collector(
+      "metrics:\n- path: a/b\n  type: rate\n  alias: x\n  tags: [k:v]\n- path: [shard, x/y]\n");
+  ASSERT_EQ(options.metrics.size(), 2U);
+  EXPECT_EQ(options.metrics[0].path.text(), "a/b");
+  EXPECT_EQ(options.metrics[0].type, metrics::MetricType::rate);
+  EXPECT_EQ(options.metrics[0].alias, "x");
+  EXPECT_THAT(options.metrics[0].tags, ElementsAre("k:v"));
+  EXPECT_EQ(options.metrics[1].path.text(), "shard/x\\/y");
+  EXPECT_EQ(options.metrics[1].type, metrics::MetricType::gauge);
+  EXPECT_FALSE(options.metrics[1].alias);
+}
+
+TEST(ReadConfig, TakesListsThatWereLeftEmpty) {
+  const auto options = collector("metrics:\ntags:\n");
+  EXPECT_THAT(options.metrics, IsEmpty());
+  EXPECT_THAT(options.tags, ElementsAre("expvar_url:http://h:1/debug/vars"));
+}
+
+TEST(ReadConfig, TellsANullNamespaceFromNone) {
+  EXPECT_EQ(collector("namespace:\n").prefix, std::nullopt);
+  EXPECT_EQ(collector("namespace: a.b\n").prefix, "a.b");
+}
+
+TEST(ReadConfig, PrefersTheNamingOfTheInstance) {
+  EXPECT_EQ(collector("", "naming: reference").naming, Naming::reference);
+  EXPECT_EQ(collector("naming: guide\n", "naming: reference").naming, Naming::guide);
+}
+
+TEST(ReadConfig, ReadsAuto) {
+  const auto options = collector("auto: true\ninclude: [a]\nexclude: [b/.*]\n");
+  ASSERT_TRUE(options.everything);
+  EXPECT_EQ(options.everything->include.at(0).text(), "a");
+  EXPECT_EQ(options.everything->exclude.at(0).text(), "b/.*");
+}
+
+TEST(ReadConfig, FiltersByMetricPatterns) {
+  const auto options = collector("metric_patterns: {exclude: [secret]}\n");
+  EXPECT_TRUE(options.allows("a.b"));
+  EXPECT_FALSE(options.allows("a.secret.b"));
+}
+
+TEST(ReadConfig, RefusesWrongTypesWithTheirPlaceAndASuggestion) {
+  for (const auto& [wrong, meant] :
+       {std::pair("guage", "gauge"), std::pair("monotonic_count", "monotonic_counter")}) {
+    const auto lines = said(std::string("metrics:\n- path: a\n  type: ") + wrong + "\n");
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_THAT(lines[0], testing::StartsWith("f.yaml:4:9: "));
+    EXPECT_THAT(lines[0], testing::HasSubstr(wrong));
+    EXPECT_THAT(lines[0], testing::HasSubstr(std::string("did you mean \"") + meant + "\"?"));
+  }
+  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: a\n  type: histogram\n").config);
+  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: a\n  type: ''\n").config);
+}
+
+TEST(ReadConfig, RefusesWrongPathsWithTheirPlace) {
+  const auto lines = said("metrics:\n- path: a/(?=b)\n");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_THAT(lines[0], testing::StartsWith("f.yaml:3:9: "));
+  EXPECT_THAT(lines[0], testing::EndsWith("path segment \"(?=b)\" is no regular expression: "
+                                          "invalid perl operator: (?="));
+  EXPECT_FALSE(read(std::string(url) + "metrics:\n- alias: a\n").config);
+  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: ''\n").config);
+  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: []\n").config);
+}
+
+TEST(ReadConfig, RefusesOneNameWithTwoTypes) {
+  const auto lines = said("metrics:\n- path: a\n- path: a\n  type: rate\n");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_THAT(lines[0],
+              testing::EndsWith("path a is listed already at line 3 as gauge, and one name has one "
+                                "type; give one of them an alias"));
+  EXPECT_EQ(collector("metrics:\n- path: a\n- path: a\n  type: rate\n  alias: b\n").metrics.size(),
+            2U);
+}
+
+TEST(ReadConfig, CollectsOnceWhatIsListedTwice) {
+  const auto outcome = read(std::string(url) + "metrics:\n- path: a\n- path: a\n");
+  ASSERT_TRUE(outcome.config);
+  EXPECT_EQ(outcome.config->collector.metrics.size(), 1U);
+  ASSERT_EQ(outcome.said.size(), 1U);
+  EXPECT_THAT(outcome.said[0],
+              testing::EndsWith("path a is listed already at line 3; it is collected once"));
+}
+
+TEST(ReadConfig, WarnsOfUnknownKeys) {
+  const auto outcome = read(std::string(url) + "namspace: x\n");
+  ASSERT_TRUE(outcome.config);
+  ASSERT_EQ(outcome.said.size(), 1U);
+  EXPECT_THAT(outcome.said[0], testing::HasSubstr("did you mean \"namespace\"?"));
+}
+
+TEST(ReadConfig, NeedsAnAddress) {
+  const auto outcome = read("namespace: x\n");
+  EXPECT_FALSE(outcome.config);
+  ASSERT_EQ(outcome.said.size(), 1U);
+  EXPECT_THAT(outcome.said[0], testing::HasSubstr("expvar_url"));
+}
+
+}  // namespace
+}  // namespace heapwatch::check::go_expvar

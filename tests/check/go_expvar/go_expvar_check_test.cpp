@@ -1,0 +1,109 @@
+#include "check/go_expvar/go_expvar_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "check/registry.h"
+#include "tests/check/recording_sink.h"
+
+namespace heapwatch::check::go_expvar {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+GoExpvarCheck make() {
+  GoExpvarConfig config;
+  config.request = std::make_shared<const net::HttpRequest>();
+  config.target = "http://h/debug/vars";
+  config.collector.metrics = {{.path = parse_path(".*").value(),
+                               .type = metrics::MetricType::gauge,
+                               .alias = std::nullopt,
+                               .tags = {}}};
+  return GoExpvarCheck(std::move(config));
+}
+
+std::string error_of(const net::HttpResult& response) {
+  auto check = make();
+  RecordingSink sink;
+  const auto report = check.consume(response, sink);
+  EXPECT_THAT(sink.lines, IsEmpty());
+  return report ? "no error" : report.error().message;
+}
+
+TEST(GoExpvarCheck, FailsWithTheStatusOfTheServer) {
+  EXPECT_EQ(error_of(net::HttpResponse{.status = 404, .body = "{}", .headers = {}}),
+            "404 Not Found for url: http://h/debug/vars");
+  EXPECT_EQ(error_of(net::HttpResponse{.status = 500, .body = "{}", .headers = {}}),
+            "500 Internal Server Error for url: http://h/debug/vars");
+  EXPECT_EQ(error_of(net::HttpResponse{.status = 302, .body = "", .headers = {}}),
+            "302 Found for url: http://h/debug/vars; a redirect is only followed with "
+            "`allow_redirects: true`");
+}
+
+TEST(GoExpvarCheck, FailsAsTheExchangeFailed) {
+  EXPECT_EQ(error_of(base::fail(base::ErrorKind::timeout, "too slow")), "too slow");
+}
+
+TEST(GoExpvarCheck, FailsOnAnEmptyBody) {
+  EXPECT_EQ(error_of(net::HttpResponse{.status = 204, .body = "", .headers = {}}),
+            "page line 1, column 1: the page is empty; JSON is expected");
+}
+
+TEST(GoExpvarCheck, CollectsAPageOfARealGoProgram) {
+  const auto page = base::read_file(HEAPWATCH_GO_PAGE, 1 << 20);
+  ASSERT_TRUE(page) << page.error().message;
+  auto check = make();
+  RecordingSink sink;
+  const auto report =
+      check.consume(net::HttpResponse{.status = 200, .body = *page, .headers = {}}, sink);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->body_bytes, page->size());
+  EXPECT_THAT(report->dropped, ElementsAre(Pair("invalid_json", 3), Pair("not_finite", 1)));
+  EXPECT_EQ(report->warnings.size(), 1U);
+  EXPECT_THAT(sink.lines,
+              AllOf(Contains("go_expvar.requests gauge 42"),
+                    Contains("go_expvar.big gauge 9223372036854775807"),
+                    Contains("go_expvar.unsigned gauge 18446744073709551615"),
+                    Contains("go_expvar.ratio gauge 0.25"), Contains("go_expvar.bell gauge 5")));
+  EXPECT_THAT(sink.lines,
+              Contains(testing::StartsWith("go_expvar.memstats.pause_ns histogram ")).Times(3));
+}
+
+TEST(MakeCheck, BuildsAnInstance) {
+  config::Diagnostics diagnostics;
+  const config::CheckConfig file{
+      .check_name = "go_expvar",
+      .file = "conf.d/go_expvar.d/conf.yaml",
+      .init_config = {},
+      .instances = {config::parse_yaml("{expvar_url: 'http://u:p@h', min_collection_interval: 0.5}",
+                                       "f", diagnostics)}};
+  const config::AgentConfig agent;
+  const auto made = make_check({file, file.instances[0], agent}, diagnostics);
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(made->instance->check_name, "go_expvar");
+  EXPECT_EQ(made->instance->check_version, HEAPWATCH_VERSION);
+  EXPECT_EQ(made->instance->source, "file:conf.d/go_expvar.d/conf.yaml");
+  EXPECT_EQ(made->instance->target, "http://h/debug/vars");
+  EXPECT_EQ(made->instance->id, config::check_id(file, file.instances[0]));
+  EXPECT_EQ(made->interval, std::chrono::milliseconds(500));
+  EXPECT_NE(dynamic_cast<HttpCheck*>(made->check.get()), nullptr);
+}
+
+TEST(MakeCheck, SuggestsAName) {
+  config::Diagnostics diagnostics;
+  const config::CheckConfig file{
+      .check_name = "go_expvr", .file = "f.yaml", .init_config = {}, .instances = {{}}};
+  const config::AgentConfig agent;
+  EXPECT_EQ(make_check({file, file.instances[0], agent}, diagnostics), nullptr);
+  ASSERT_EQ(diagnostics.all().size(), 1U);
+  EXPECT_EQ(to_text(diagnostics.all()[0]),
+            "f.yaml: there is no check \"go_expvr\"; did you mean \"go_expvar\"?");
+}
+
+}  // namespace
+}  // namespace heapwatch::check::go_expvar

@@ -29,7 +29,8 @@ std::vector<std::uint64_t> stat_fields() {
     return {};
   }
   std::vector<std::uint64_t> fields;
-  std::string_view rest = std::string_view(*text).substr(name_end + 1);
+  std::string_view rest = *text;
+  rest.remove_prefix(name_end + 1);
   while (!rest.empty()) {
     rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
     const std::string_view word = rest.substr(0, rest.find_first_of(" \n"));

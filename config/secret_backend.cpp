@@ -120,6 +120,7 @@ base::Result<pid_t> spawn(const SecretsConfig& config, int input, int output) {
   std::vector<std::string> words{config.command.string()};
   words.insert(words.end(), config.arguments.begin(), config.arguments.end());
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) {
     arguments.push_back(word.data());
   }

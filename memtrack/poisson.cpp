@@ -1,0 +1,63 @@
+#include "memtrack/poisson.h"
+
+#include <string.h>
+
+namespace heapwatch::memtrack {
+
+double natural_log(double x) noexcept {
+  constexpr double ln2 = 0.693147180559945309417;
+  std::uint64_t bits = 0;
+  memcpy(&bits, &x, sizeof bits);
+  int exponent = static_cast<int>(bits >> 52) - 1023;
+  bits = (bits & 0xfffffffffffffU) | std::uint64_t{1023} << 52;
+  double mantissa = 0;
+  memcpy(&mantissa, &bits, sizeof mantissa);
+  if (mantissa > 1.4142135623730951) {
+    mantissa *= 0.5;
+    ++exponent;
+  }
+  // 2 artanh((m - 1) / (m + 1)), with |z| < 0.172.
+  const double z = (mantissa - 1) / (mantissa + 1);
+  const double z2 = z * z;
+  double series = 0;
+  for (int n = 13; n >= 1; n -= 2) {
+    series = series * z2 + 1.0 / n;
+  }
+  return exponent * ln2 + 2 * z * series;
+}
+
+double chance_of(double x) noexcept {
+  if (x > 40) {
+    return 1;
+  }
+  // 1 - exp(-x / 2^n) by its series, then doubled n times: 1 - (1 - c)^2 = c * (2 - c).
+  int doublings = 0;
+  while (x > 0.5) {
+    x *= 0.5;
+    ++doublings;
+  }
+  double series = 1;
+  for (int n = 12; n >= 2; --n) {
+    series = 1 - x / n * series;
+  }
+  double chance = x * series;
+  for (; doublings > 0; --doublings) {
+    chance *= 2 - chance;
+  }
+  return chance;
+}
+
+std::uint64_t next_random(std::uint64_t& state) noexcept {
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return state * 0x2545f4914f6cdd1dU;
+}
+
+std::int64_t draw_interval(std::uint64_t interval, std::uint64_t& state) noexcept {
+  // (0, 1), never 0, by the 53 high bits.
+  const double uniform = (static_cast<double>(next_random(state) >> 11) + 0.5) * 0x1p-53;
+  return static_cast<std::int64_t>(-natural_log(uniform) * static_cast<double>(interval)) + 1;
+}
+
+}  // namespace heapwatch::memtrack

@@ -1,0 +1,328 @@
+#include "memtrack/sampler.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <atomic>
+
+#include "memtrack/lock.h"
+#include "memtrack/pages.h"
+#include "memtrack/poisson.h"
+#include "memtrack/thread_block.h"
+#include "memtrack/unwind.h"
+
+namespace heapwatch::memtrack::sampler {
+
+struct Stack {
+  Stack* next;
+  std::uint64_t hash;
+  std::uint32_t depth;
+  std::uintptr_t addresses[1];  // depth of them
+};
+
+struct Record {
+  Record* next;
+  const Stack* stack;  // null: could not be kept
+  std::uint64_t size;
+  std::uint64_t interval;
+  memtrack_component component;
+  std::uint64_t allocated;
+  std::uint64_t inuse;
+};
+
+}  // namespace heapwatch::memtrack::sampler
+
+struct memtrack_profile {
+  struct Line {
+    const heapwatch::memtrack::sampler::Record* record;
+    std::uint64_t allocated;
+    std::uint64_t inuse;
+  };
+  std::size_t bytes;  // of the pages it is in
+  std::size_t count;
+  Line lines[1];  // count of them
+};
+
+namespace heapwatch::memtrack::sampler {
+
+namespace {
+
+constexpr std::size_t profile_bytes_max = std::size_t{512} << 20;
+constexpr std::size_t records_per_chunk = 4096;
+constexpr std::size_t chunks_max = 1024;
+constexpr unsigned hash_bits = 16;
+/// While sampling is off threads look again after so many bytes.
+constexpr std::int64_t look_again_bytes = 64 << 20;
+
+/// A sampled block in use.
+struct Live {
+  Live* next;
+  const void* block;
+  Record* record;
+};
+
+struct Chunk {
+  Record records[records_per_chunk];
+};
+
+constinit Lock lock;
+constinit Arena arena{profile_bytes_max};
+constinit Stack* stacks[1U << hash_bits]{};
+constinit Record* records[1U << hash_bits]{};
+constinit Live* lives[1U << hash_bits]{};
+constinit Live* spare_lives = nullptr;
+constinit Chunk* chunks[chunks_max]{};
+constinit std::size_t record_count = 0;
+constinit std::atomic<std::size_t> interval_bytes{memtrack_sample_interval_default};
+constinit std::atomic<std::uint64_t> taken{0};
+constinit std::atomic<std::uint64_t> lost{0};
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
+  return hash ^ (hash >> 29);
+}
+
+std::size_t slot_of(std::uint64_t hash) {
+  return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15U) >> (64 - hash_bits));
+}
+
+std::size_t slot_of(const void* block) {
+  return slot_of(std::uint64_t{reinterpret_cast<std::uintptr_t>(block) >> 4});
+}
+
+const Stack* intern(const std::uintptr_t* addresses, std::size_t depth) {
+  std::uint64_t hash = depth;
+  for (std::size_t i = 0; i < depth; ++i) {
+    hash = mix(hash, addresses[i]);
+  }
+  Stack*& head = stacks[slot_of(hash)];
+  const std::size_t bytes = depth * sizeof(std::uintptr_t);
+  for (const Stack* stack = head; stack != nullptr; stack = stack->next) {
+    if (stack->hash == hash && stack->depth == depth &&
+        memcmp(stack->addresses, addresses, bytes) == 0) {
+      return stack;
+    }
+  }
+  auto* const stack = static_cast<Stack*>(arena.take(sizeof(Stack) + bytes));
+  if (stack != nullptr) {
+    stack->hash = hash;
+    stack->depth = static_cast<std::uint32_t>(depth);
+    memcpy(stack->addresses, addresses, bytes);
+    stack->next = head;
+    head = stack;
+  }
+  return stack;
+}
+
+Record* new_record() {
+  const std::size_t chunk = record_count / records_per_chunk;
+  if (chunk == chunks_max) {
+    return nullptr;
+  }
+  if (chunks[chunk] == nullptr) {
+    chunks[chunk] = static_cast<Chunk*>(map_pages(sizeof(Chunk)));
+    if (chunks[chunk] == nullptr) {
+      return nullptr;
+    }
+  }
+  return &chunks[chunk]->records[record_count++ % records_per_chunk];
+}
+
+Record* find_record(const Stack* stack, std::uint64_t size, std::uint64_t interval,
+                    memtrack_component component) {
+  const std::uint64_t hash =
+      mix(mix(mix(reinterpret_cast<std::uintptr_t>(stack), size), interval), component);
+  Record*& head = records[slot_of(hash)];
+  for (Record* record = head; record != nullptr; record = record->next) {
+    if (record->stack == stack && record->size == size && record->interval == interval &&
+        record->component == component) {
+      return record;
+    }
+  }
+  Record* const record = new_record();
+  if (record != nullptr) {
+    *record = {head, stack, size, interval, component, 0, 0};
+    head = record;
+  }
+  return record;
+}
+
+bool add_live(const void* block, Record* record) {
+  Live* live = spare_lives;
+  if (live != nullptr) {
+    spare_lives = live->next;
+  } else {
+    live = arena.take<Live>();
+    if (live == nullptr) {
+      return false;
+    }
+  }
+  Live*& head = lives[slot_of(block)];
+  *live = {head, block, record};
+  head = live;
+  ++record->inuse;
+  return true;
+}
+
+memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::uint64_t inuse) {
+  memtrack_sample sample{};
+  if (record.stack != nullptr) {
+    sample.stack = record.stack->addresses;
+    sample.depth = record.stack->depth;
+  }
+  sample.component = record.component;
+  sample.size = record.size;
+  sample.interval = record.interval;
+  sample.allocated = allocated;
+  sample.inuse = inuse;
+  sample.weight =
+      1 / chance_of(static_cast<double>(record.size) / static_cast<double>(record.interval));
+  return sample;
+}
+
+void seed(ThreadState& thread) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  thread.random =
+      mix(mix(reinterpret_cast<std::uintptr_t>(&thread), static_cast<std::uint64_t>(now.tv_nsec)),
+          static_cast<std::uint64_t>(now.tv_sec)) |
+      1U;
+}
+
+}  // namespace
+
+std::uint64_t draw(std::size_t size) noexcept {
+  ThreadState& thread = thread_state;
+  const std::uint64_t drawn_for = thread.interval;
+  const std::uint64_t wanted = interval_bytes.load(std::memory_order_relaxed);
+  if (thread.random == 0) {
+    seed(thread);
+  }
+  thread.interval = wanted;
+  thread.left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
+  if (wanted == 0 || drawn_for != 0) {
+    return drawn_for;
+  }
+  // The count started at nothing: this allocation is the first to be taken off it.
+  thread.left -= static_cast<std::int64_t>(size);
+  if (thread.left > 0) {
+    return 0;
+  }
+  thread.left = draw_interval(wanted, thread.random);
+  return wanted;
+}
+
+bool keep(const void* block, std::size_t size, std::uint64_t interval,
+          const void* caller) noexcept {
+  std::uintptr_t addresses[memtrack_stack_depth_max];
+  const std::size_t depth = unwind(caller, addresses, memtrack_stack_depth_max);
+  const Locked locked(lock);
+  Record* const record =
+      find_record(intern(addresses, depth), size, interval, thread_state.component);
+  if (record == nullptr || !add_live(block, record)) {
+    lost.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  ++record->allocated;
+  taken.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+Record* drop(const void* block) noexcept {
+  const Locked locked(lock);
+  for (Live** at = &lives[slot_of(block)]; *at != nullptr; at = &(*at)->next) {
+    Live* const live = *at;
+    if (live->block == block) {
+      *at = live->next;
+      live->next = spare_lives;
+      spare_lives = live;
+      --live->record->inuse;
+      return live->record;
+    }
+  }
+  return nullptr;
+}
+
+bool restore(const void* block, Record* record) noexcept {
+  const Locked locked(lock);
+  return record != nullptr && add_live(block, record);
+}
+
+void set_interval(std::size_t bytes) noexcept {
+  constexpr std::size_t most = memtrack_sample_interval_max;
+  interval_bytes.store(bytes < most ? bytes : most, std::memory_order_relaxed);
+  // The process has no memory, so the thread may start over.
+  thread_state.interval = 0;
+  thread_state.left = 0;
+}
+
+std::size_t interval() noexcept {
+  return interval_bytes.load(std::memory_order_relaxed);
+}
+
+std::uint64_t samples() noexcept {
+  return taken.load(std::memory_order_relaxed);
+}
+
+std::uint64_t lost_samples() noexcept {
+  return lost.load(std::memory_order_relaxed);
+}
+
+void before_fork() noexcept {
+  lock.acquire();
+}
+
+void after_fork() noexcept {
+  lock.release();
+}
+
+}  // namespace heapwatch::memtrack::sampler
+
+namespace sampler = heapwatch::memtrack::sampler;
+
+memtrack_profile* memtrack_profile_take(void) noexcept {
+  const heapwatch::memtrack::Busy busy;
+  // The pages are made outside the lock; records that come meanwhile are for the next profile.
+  sampler::lock.acquire();
+  const std::size_t count = sampler::record_count;
+  sampler::lock.release();
+  const std::size_t bytes = sizeof(memtrack_profile) + count * sizeof(memtrack_profile::Line);
+  auto* const profile = static_cast<memtrack_profile*>(heapwatch::memtrack::map_pages(bytes));
+  if (profile == nullptr) {
+    return nullptr;
+  }
+  profile->bytes = bytes;
+  profile->count = count;
+  const heapwatch::memtrack::Locked locked(sampler::lock);
+  for (std::size_t i = 0; i < count; ++i) {
+    const sampler::Record& record =
+        sampler::chunks[i / sampler::records_per_chunk]->records[i % sampler::records_per_chunk];
+    profile->lines[i] = {&record, record.allocated, record.inuse};
+  }
+  return profile;
+}
+
+void memtrack_profile_release(memtrack_profile* profile) noexcept {
+  if (profile != nullptr) {
+    heapwatch::memtrack::unmap_pages(profile, profile->bytes);
+  }
+}
+
+size_t memtrack_profile_size(const memtrack_profile* profile) noexcept {
+  return profile->count;
+}
+
+memtrack_sample memtrack_profile_at(const memtrack_profile* profile, size_t index) noexcept {
+  const memtrack_profile::Line& line = profile->lines[index];
+  return sampler::sample_of(*line.record, line.allocated, line.inuse);
+}
+
+memtrack_sample memtrack_profile_delta_at(const memtrack_profile* later,
+                                          const memtrack_profile* earlier, size_t index) noexcept {
+  memtrack_sample sample = memtrack_profile_at(later, index);
+  if (index < earlier->count) {
+    sample.allocated -= earlier->lines[index].allocated;
+    sample.inuse -= earlier->lines[index].inuse;
+  }
+  return sample;
+}

@@ -1,0 +1,36 @@
+// The heap profile: which allocations are sampled, from where, and which of them are still in use.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "memtrack/memtrack.h"
+
+namespace heapwatch::memtrack::sampler {
+
+/// The samples of one size from one place; lives as long as the process.
+struct Record;
+
+/// The thread's byte count ran out: draws the next interval. When the allocation of `size` bytes,
+/// already taken off the count, is a sample, returns the interval it was drawn with, else 0.
+[[nodiscard]] std::uint64_t draw(std::size_t size) noexcept;
+
+/// Keeps a sample; false when it had to be given up.
+[[nodiscard]] bool keep(const void* block, std::size_t size, std::uint64_t interval,
+                        const void* caller) noexcept;
+
+/// A sampled block leaves the profile's live set. Null when it is not in.
+Record* drop(const void* block) noexcept;
+/// Undoes drop().
+[[nodiscard]] bool restore(const void* block, Record* record) noexcept;
+
+void set_interval(std::size_t bytes) noexcept;
+[[nodiscard]] std::size_t interval() noexcept;
+
+[[nodiscard]] std::uint64_t samples() noexcept;
+[[nodiscard]] std::uint64_t lost_samples() noexcept;
+
+void before_fork() noexcept;
+void after_fork() noexcept;
+
+}  // namespace heapwatch::memtrack::sampler

@@ -1,0 +1,32 @@
+#include "memtrack/shadow.h"
+
+#include "memtrack/pages.h"
+
+namespace heapwatch::memtrack::shadow {
+
+constinit Word* regions[std::size_t{1} << (address_bits - region_bits)];
+
+Word* find_or_map(const void* block) noexcept {
+  if (Word* word = find(block); word != nullptr) {
+    return word;
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  if ((address >> address_bits) != 0 || (address & ((1U << granule_bits) - 1)) != 0) {
+    return nullptr;
+  }
+  // The words of a block at the very end of the region run over into the extra ones.
+  constexpr std::size_t words =
+      (std::size_t{1} << (region_bits - granule_bits)) + words_of_block_max;
+  auto* const mapped = static_cast<Word*>(map_pages(words * sizeof(Word)));
+  if (mapped == nullptr) {
+    return nullptr;
+  }
+  Word* expected = nullptr;
+  if (!__atomic_compare_exchange_n(&regions[address >> region_bits], &expected, mapped, false,
+                                   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    unmap_pages(mapped, words * sizeof(Word));
+  }
+  return find(block);
+}
+
+}  // namespace heapwatch::memtrack::shadow

@@ -1,0 +1,93 @@
+// The counters: every thread has its own block of them and is its only writer; readers add all
+// blocks up.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "memtrack/memtrack.h"
+
+namespace heapwatch::memtrack {
+
+/// What one thread counted for one component.
+struct Cell {
+  std::atomic<std::uint64_t> allocations;
+  std::atomic<std::uint64_t> allocated_bytes;
+  std::atomic<std::uint64_t> frees;
+  std::atomic<std::uint64_t> freed_bytes;
+
+  // One writer: a load and a store, no locked instruction. Frees are released, so that a reader who
+  // sees one also sees the allocation that came before it in whatever thread.
+  [[gnu::always_inline]] void count_allocation(std::uint64_t bytes) {
+    bump(allocations, 1);
+    bump(allocated_bytes, bytes);
+  }
+  [[gnu::always_inline]] void count_free(std::uint64_t bytes) {
+    bump(frees, 1);
+    bump(freed_bytes, bytes);
+  }
+
+ private:
+  [[gnu::always_inline]] static void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_release);
+  }
+};
+
+/// Mapped, zeroed, never unmapped. When its thread ends it keeps its totals and waits for the next
+/// thread.
+struct ThreadBlock {
+  std::atomic<const void*> freeing;  // taken off the books and about to be freed by this thread
+  std::atomic<bool> taken;
+  ThreadBlock* next;
+  alignas(64) Cell cells[memtrack_components_max];
+};
+
+/// What a thread has at hand. Static TLS, so that reaching it allocates nothing.
+struct ThreadState {
+  std::int64_t left;   // bytes until the next sample; positive only when the thread has a block
+  ThreadBlock* block;  // null before the first use and after the end of the thread
+  memtrack_component component;
+  bool busy;  // inside our own slow path: take no sample, call no callback
+  std::uint64_t random;
+  std::uint64_t interval;  // that `left` was drawn for
+  std::uintptr_t stack_low;
+  std::uintptr_t stack_high;
+};
+
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+extern constinit thread_local ThreadState thread_state [[gnu::tls_model("initial-exec")]];
+
+/// Gives the calling thread a block; false without memory. Its frees may go on after its
+/// destructors ran: it then gets another block.
+bool join_thread() noexcept;
+
+/// For a thread without a block: counts with locked instructions.
+void count_without_block(memtrack_component component, std::uint64_t bytes,
+                         bool allocation) noexcept;
+
+/// Sums over all threads; untracked frees are not among these.
+[[nodiscard]] memtrack_counters sum_counters(memtrack_component first,
+                                             memtrack_component limit) noexcept;
+
+/// Whether some thread is about to free the block.
+[[nodiscard]] bool is_being_freed(const void* block) noexcept;
+
+/// Around fork: no thread joins meanwhile; in the child all blocks but the caller's are free to
+/// take.
+void thread_blocks_before_fork() noexcept;
+void thread_blocks_after_fork(bool child) noexcept;
+
+/// Marks the thread as inside the slow path; nested ones leave the outermost in charge.
+class Busy {
+ public:
+  Busy() noexcept : before_(thread_state.busy) { thread_state.busy = true; }
+  ~Busy() { thread_state.busy = before_; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace heapwatch::memtrack

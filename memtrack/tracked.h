@@ -1,0 +1,156 @@
+// The allocation functions over an allocator: the books are kept around each call of it.
+#pragma once
+
+#include <errno.h>
+
+#include <cstddef>
+
+#include "memtrack/tracker.h"
+
+namespace heapwatch::memtrack {
+
+/// `Raw` has the static functions malloc, calloc, realloc, aligned_alloc and free, and the constant
+/// `reuse`.
+///
+/// Everything is inlined into the exported function, whose return address is the place a block is
+/// put down to.
+template <typename Raw>
+struct Tracked {
+  // A block owns two granules of shadow. glibc's smallest block has 24 bytes anyway.
+  static constexpr std::size_t block_size_min = 24;
+
+  [[gnu::always_inline]] static std::size_t fit(std::size_t size) {
+    return size < block_size_min ? block_size_min : size;
+  }
+
+  [[gnu::always_inline]] static void* malloc(std::size_t size, const void* caller) {
+    if (mode() == Mode::tracking) [[likely]] {
+      void* const block = Raw::malloc(fit(size));
+      if (block != nullptr) [[likely]] {
+        record(block, size, caller);
+      }
+      return block;
+    }
+    if (mode() == Mode::dormant) {
+      return Raw::malloc(size);
+    }
+    return enter(Raw::malloc(fit(size)), size, caller);
+  }
+
+  [[gnu::always_inline]] static void free(void* block, const void* caller) {
+    if (mode() == Mode::tracking) [[likely]] {
+      if (block != nullptr && forget(block, caller, Raw::reuse) == Fate::release) {
+        Raw::free(block);
+        settle();
+      }
+      return;
+    }
+    if (mode() == Mode::dormant) {
+      Raw::free(block);
+      return;
+    }
+    leave(block, caller);
+  }
+
+  [[gnu::always_inline]] static void* calloc(std::size_t count, std::size_t size,
+                                             const void* caller) {
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+      errno = ENOMEM;
+      return nullptr;
+    }
+    return enter(Raw::calloc(1, fit(bytes)), bytes, caller);
+  }
+
+  [[gnu::always_inline]] static void* aligned_alloc(std::size_t alignment, std::size_t size,
+                                                    const void* caller) {
+    return enter(Raw::aligned_alloc(alignment, fit(size)), size, caller);
+  }
+
+  static void* realloc(void* block, std::size_t size, const void* caller) {
+    if (block == nullptr) {
+      return enter(Raw::malloc(fit(size)), size, caller);
+    }
+    if (size == 0) {
+      free(block, caller);
+      return nullptr;
+    }
+    const Mode now = begin_mode(mode());
+    if (now == Mode::dormant) {
+      return Raw::realloc(block, size);
+    }
+    const Moving moving = begin_move(block, caller, Raw::reuse);
+    if (moving.was == Moving::Was::freed) {
+      errno = EINVAL;
+      return nullptr;
+    }
+    const bool observed = now == Mode::observed;
+    if (observed) {
+      notify(block, 0, memtrack_free);
+    }
+    void* const moved = Raw::realloc(block, fit(size));
+    if (moved == nullptr) {
+      cancel_move(moving);
+      if (observed && moving.was == Moving::Was::tracked) {
+        notify(moving.block, moving.entry.size, memtrack_allocation);
+      }
+      return nullptr;
+    }
+    if (now == Mode::paused) {
+      finish_move_while_paused(moving, moved);
+      return moved;
+    }
+    finish_move(moving, moved, size, caller);
+    if (observed) {
+      notify(moved, size, memtrack_allocation);
+    }
+    return moved;
+  }
+
+  /// Deals with a block the allocator just made, whatever the mode.
+  [[gnu::always_inline]] static void* enter(void* block, std::size_t size, const void* caller) {
+    if (block != nullptr) {
+      if (mode() == Mode::tracking) [[likely]] {
+        record(block, size, caller);
+      } else {
+        enter_in_mode(block, size, caller);
+      }
+    }
+    return block;
+  }
+
+ private:
+  [[gnu::noinline]] static void enter_in_mode(void* block, std::size_t size, const void* caller) {
+    const Mode now = begin_mode(mode());
+    if (now == Mode::paused) {
+      note_older(block);
+    } else if (now != Mode::dormant) {
+      record(block, size, caller);
+      if (now == Mode::observed) {
+        notify(block, size, memtrack_allocation);
+      }
+    }
+  }
+
+  [[gnu::noinline]] static void leave(void* block, const void* caller) {
+    const Mode now = begin_mode(mode());
+    if (block == nullptr) {
+      return;
+    }
+    Fate fate = Fate::release;
+    if (now == Mode::paused) {
+      forget_while_paused(block);
+    } else if (now != Mode::dormant) {
+      if (now == Mode::observed) {
+        notify(block, 0, memtrack_free);
+      }
+      fate = forget(block, caller, Raw::reuse);
+    }
+    if (fate == Fate::release) {
+      Raw::free(block);
+      settle();
+    }
+  }
+};
+
+}  // namespace heapwatch::memtrack

@@ -1,0 +1,121 @@
+// Puts blocks on the books and takes them off: the fast paths here, everything rare in tracker.cpp.
+#pragma once
+
+#include "memtrack/sampler.h"
+#include "memtrack/shadow.h"
+#include "memtrack/thread_block.h"
+
+namespace heapwatch::memtrack {
+
+enum class Mode : unsigned {
+  starting,        // on, before the first block
+  tracking,        // on
+  observed,        // on, and a callback is set
+  paused,          // off; earlier blocks are still on the books, new ones are noted as older
+  dormant,         // off since before the first block; blocks have been allocated since
+  dormant_unused,  // off, and there are no blocks at all
+};
+
+extern std::atomic<Mode> current_mode;
+
+[[gnu::always_inline]] inline Mode mode() {
+  return current_mode.load(std::memory_order_relaxed);
+}
+
+/// `starting` and `dormant_unused` end with the first block; returns the mode that follows. Any
+/// other mode is returned.
+Mode begin_mode(Mode seen) noexcept;
+void set_enabled(bool on) noexcept;
+void set_callback(memtrack_callback callback) noexcept;
+[[nodiscard]] memtrack_callback callback() noexcept;
+void notify(void* block, std::size_t size, memtrack_op op) noexcept;
+
+/// Whether a block that was taken off the books and is freed again may be someone else's by now.
+enum class Reuse {
+  possible,    // raw malloc hands out blocks too
+  impossible,  // every block of the process is on the books
+};
+
+/// What is to become of a block after it was looked up.
+enum class Fate {
+  release,  // goes to the allocator
+  refuse,   // is free already: leave it alone
+};
+
+/// What the books say of a block that was taken off them.
+struct Entry {
+  std::size_t size;
+  memtrack_component component;
+  bool sampled;
+};
+
+void record_slowly(void* block, std::size_t size, const void* caller) noexcept;
+Fate forget_slowly(void* block, const void* caller, Reuse reuse) noexcept;
+Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const void* caller,
+                  Reuse reuse) noexcept;
+
+/// Puts a new block on the books. `caller` is the return address of the allocation function.
+[[gnu::always_inline]] inline void record(void* block, std::size_t size, const void* caller) {
+  ThreadState& thread = thread_state;
+  thread.left -= static_cast<std::int64_t>(size);
+  shadow::Word* const word = shadow::find(block);
+  if (thread.left > 0 && word != nullptr && !shadow::is_live(word->load(std::memory_order_relaxed)))
+      [[likely]] {
+    word[1].store(thread.component, std::memory_order_relaxed);
+    word->store(static_cast<std::uint32_t>(size) + 2, std::memory_order_release);
+    thread.block->cells[thread.component].count_allocation(size);
+    return;
+  }
+  record_slowly(block, size, caller);
+}
+
+/// Takes a block off the books before it is freed. Call settle() once it is free.
+[[gnu::always_inline]] inline Fate forget(void* block, const void* caller, Reuse reuse) {
+  shadow::Word* const word = shadow::find(block);
+  ThreadBlock* const mine = thread_state.block;
+  if (word == nullptr || mine == nullptr || !shadow::is_live(word->load(std::memory_order_relaxed)))
+      [[unlikely]] {
+    return forget_slowly(block, caller, reuse);
+  }
+  // Whoever frees the block a second time finds it either here or free.
+  mine->freeing.store(block, std::memory_order_release);
+  const std::uint32_t value = word->exchange(shadow::gone, std::memory_order_acq_rel);
+  if (!shadow::is_plain(value)) [[unlikely]] {
+    return forget_taken(block, word, value, caller, reuse);
+  }
+  mine->cells[word[1].load(std::memory_order_relaxed)].count_free(value - 2);
+  return Fate::release;
+}
+
+[[gnu::always_inline]] inline void settle() {
+  if (ThreadBlock* const mine = thread_state.block; mine != nullptr) {
+    mine->freeing.store(nullptr, std::memory_order_release);
+  }
+}
+
+/// A block on its way through realloc: off the books until it is known what became of it.
+struct Moving {
+  enum class Was { tracked, older, foreign, freed } was;
+  void* block;  // as an address only, once it has moved
+  Entry entry;
+  sampler::Record* sample;  // of a sampled block
+};
+
+[[nodiscard]] Moving begin_move(void* block, const void* caller,
+                                Reuse reuse) noexcept;  // never `freed` while paused
+/// The allocator failed: everything is as before.
+void cancel_move(const Moving& moving) noexcept;
+/// The allocator made `to` of the block.
+void finish_move(const Moving& moving, void* to, std::size_t size, const void* caller) noexcept;
+
+/// With accounting off.
+void note_older(void* block) noexcept;
+void forget_while_paused(void* block) noexcept;
+/// finish_move for a block that accounting does not follow any more.
+void finish_move_while_paused(const Moving& moving, void* to) noexcept;
+
+[[nodiscard]] memtrack_counters total_counters() noexcept;
+[[nodiscard]] memtrack_counters component_counters(memtrack_component component) noexcept;
+[[nodiscard]] memtrack_health health() noexcept;
+
+}  // namespace heapwatch::memtrack

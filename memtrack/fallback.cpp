@@ -25,8 +25,8 @@ struct Shard {
   std::size_t count = 0;
 };
 
-constexpr std::size_t shard_count = 64;
-constinit Shard shards[shard_count]{};
+constexpr unsigned shard_bits = 4;
+constinit Shard shards[1U << shard_bits]{};
 constinit std::atomic<std::uint64_t> blocks{0};  // in all shards
 
 std::size_t hash_of(const void* block) {
@@ -35,7 +35,7 @@ std::size_t hash_of(const void* block) {
 }
 
 Shard& shard_of(const void* block) {
-  return shards[hash_of(block) >> 58];
+  return shards[hash_of(block) >> (64 - shard_bits)];
 }
 
 std::size_t home_of(const void* block, std::size_t capacity) {

@@ -223,10 +223,12 @@ void memtrack_mappings(void (*visit)(const memtrack_mapping* mapping, void* cont
 
 #ifndef MEMTRACK_ALLOW_RAW /* defined before inclusion: for the few files whose business is raw \
                               memory */
+/* NOLINTBEGIN(readability-redundant-declaration): adding the attribute is the point */
 extern void* malloc(size_t size) __THROW
     __attribute__((deprecated("raw malloc is not accounted for: use _malloc")));
 extern void free(void* ptr) __THROW
     __attribute__((deprecated("raw free is not accounted for: use _free")));
+/* NOLINTEND(readability-redundant-declaration) */
 #endif
 
 #ifdef __cplusplus

@@ -33,8 +33,8 @@ struct Allocator {
 
   Allocator() = default;
   template <typename U>
-  Allocator(const Allocator<U>&) noexcept {
-  }  // NOLINT(google-explicit-constructor): allocators convert
+  // NOLINTNEXTLINE(google-explicit-constructor): allocators convert
+  Allocator(const Allocator<U>& /*other*/) noexcept {}
 
   [[nodiscard]] T* allocate(std::size_t count) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {

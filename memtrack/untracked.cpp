@@ -9,8 +9,10 @@
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
 
-// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the sanitizers' name
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the sanitizers' names
 extern "C" [[gnu::weak]] int __sanitizer_get_ownership(const volatile void* block);
+extern "C" [[gnu::weak]] std::size_t __sanitizer_get_allocated_size(const volatile void* block);
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace heapwatch::memtrack {
 
@@ -77,7 +79,9 @@ bool same_site(const memtrack_untracked_site& site, memtrack_untracked_kind kind
 
 bool is_certainly_free(const void* block) noexcept {
   if (&__sanitizer_get_ownership != nullptr) {
-    return __sanitizer_get_ownership(block) == 0;
+    // The thread sanitizer owns what is free, too, but with no size. The address sanitizer may be
+    // asked the second question only of what it owns.
+    return __sanitizer_get_ownership(block) == 0 || __sanitizer_get_allocated_size(block) == 0;
   }
   return is_free_in_glibc(reinterpret_cast<std::uintptr_t>(block));
 }

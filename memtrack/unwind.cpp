@@ -11,8 +11,9 @@
 #include "memtrack/pages.h"
 #include "memtrack/thread_block.h"
 
-extern "C" void* __libc_stack_end;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming):
-                                    // glibc's
+extern "C" void*
+    __libc_stack_end;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming):
+                       // glibc's
 
 namespace heapwatch::memtrack {
 

@@ -1,0 +1,4 @@
+"""The name under which the agent looks for the base class."""
+from datadog_checks.base.check import AgentCheck
+
+__all__ = ["AgentCheck"]

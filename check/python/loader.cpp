@@ -1,0 +1,121 @@
+#include "check/python/loader.h"
+
+#include <utility>
+
+#include "check/python/value.h"
+
+namespace heapwatch::check::python {
+
+namespace {
+
+constexpr std::string_view refusal =
+    "The integration refused to load the check configuration, it may be too old or too new.";
+
+bool has_subclasses(PyObject* type) {
+  const Object subclasses(PyObject_CallMethod(type, "__subclasses__", nullptr));
+  const bool has = subclasses && PyObject_Size(subclasses.get()) > 0;
+  PyErr_Clear();
+  return has;
+}
+
+/// The first class of the module, by name, that is a check and that nothing is derived from.
+Object find_class(PyObject* module, PyObject* base_class) {
+  const Object names(PyObject_Dir(module));
+  const Py_ssize_t count = names ? PyList_Size(names.get()) : 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    Object candidate(PyObject_GetAttr(module, PyList_GET_ITEM(names.get(), i)));
+    if (candidate && PyType_Check(candidate.get()) && candidate.get() != base_class &&
+        PyObject_IsSubclass(candidate.get(), base_class) == 1 && !has_subclasses(candidate.get())) {
+      return candidate;
+    }
+    PyErr_Clear();
+  }
+  PyErr_Clear();
+  return nullptr;
+}
+
+struct CheckClass {
+  Object type;
+  std::string version;
+};
+
+base::Result<CheckClass> load_class(const std::string& module_name, PyObject* base_class) {
+  const Object module(PyImport_ImportModule(module_name.c_str()));
+  if (!module) {
+    return base::fail(base::ErrorKind::not_found,
+                      "unable to import module '" + module_name + "': " + take_error());
+  }
+  Object type = find_class(module.get(), base_class);
+  if (!type) {
+    return base::fail(base::ErrorKind::not_found,
+                      "unable to find a subclass of the base check in module '" + module_name +
+                          "': cannot find a subclass");
+  }
+  const Object version(PyObject_GetAttrString(module.get(), "__version__"));
+  PyErr_Clear();
+  const bool is_text = version && PyUnicode_Check(version.get()) != 0;
+  return CheckClass{std::move(type),
+                    is_text ? text_of(version.get()).value_or("unversioned") : "unversioned"};
+}
+
+Object call_constructor(PyObject* type, const CheckSource& source, PyObject* init_config,
+                        PyObject* instance, bool with_agent_config) {
+  const Object arguments(PyTuple_New(0));
+  const Object keywords(Py_BuildValue("{s:s,s:O,s:(O)}", "name", source.name.c_str(), "init_config",
+                                      init_config, "instances", instance));
+  const Object agent_config(PyDict_New());
+  if (!arguments || !keywords || !agent_config ||
+      (with_agent_config &&
+       PyDict_SetItemString(keywords.get(), "agentConfig", agent_config.get()) != 0)) {
+    return nullptr;
+  }
+  return Object(PyObject_Call(type, arguments.get(), keywords.get()));
+}
+
+}  // namespace
+
+base::Result<Constructed> construct(const CheckSource& source, PyObject* base_class) {
+  base::Result<CheckClass> found = load_class("datadog_checks." + source.name, base_class);
+  if (!found) {
+    found = load_class(source.name, base_class);
+  }
+  if (!found) {
+    return tl::unexpected<base::Error>(found.error());
+  }
+  const bool no_init_config = source.init_config.kind == config::Value::Kind::null;
+  const Object init_config = no_init_config ? Object(PyDict_New()) : to_python(source.init_config);
+  const Object instance = to_python(source.instance);
+  if (!init_config || !instance) {
+    return base::fail(base::ErrorKind::limit,
+                      "cannot hand over the configuration: " + take_error());
+  }
+  if (PyDict_Check(init_config.get()) == 0) {
+    return base::fail(base::ErrorKind::invalid, "error 'init_config' is not a dict");
+  }
+  if (PyDict_Check(instance.get()) == 0) {
+    return base::fail(base::ErrorKind::invalid, "error instance is not a dict");
+  }
+  Object check =
+      call_constructor(found->type.get(), source, init_config.get(), instance.get(), false);
+  if (!check) {
+    const std::string current = take_error();
+    check = call_constructor(found->type.get(), source, init_config.get(), instance.get(), true);
+    if (!check) {
+      const std::string deprecated = take_error();
+      if ((current + deprecated).find(refusal) != std::string::npos) {
+        return base::fail(base::ErrorKind::refused, std::string(refusal));
+      }
+      return base::fail(base::ErrorKind::refused,
+                        "could not invoke '" + source.name +
+                            "' python check constructor. New constructor API returned:\n" +
+                            current + "Deprecated constructor API returned:\n" + deprecated);
+    }
+  }
+  if (PyObject_SetAttrString(check.get(), "check_id", make_text(source.id).get()) != 0) {
+    return base::fail(base::ErrorKind::refused,
+                      "could not set the check id of '" + source.name + "': " + take_error());
+  }
+  return Constructed{std::move(check), std::move(found->version)};
+}
+
+}  // namespace heapwatch::check::python

@@ -1,0 +1,40 @@
+// Python objects with an owner, and the GIL for a scope.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace heapwatch::check::python {
+
+struct Release {
+  void operator()(PyObject* object) const noexcept { Py_DECREF(object); }
+};
+/// One strong reference, or none. Threads: made, used and destroyed with the GIL held.
+using Object = std::unique_ptr<PyObject, Release>;
+
+/// Holds the GIL for a scope, on any thread.
+class Gil {
+ public:
+  Gil() : state_(PyGILState_Ensure()) {}
+  Gil(const Gil&) = delete;
+  Gil& operator=(const Gil&) = delete;
+  ~Gil() { PyGILState_Release(state_); }
+
+ private:
+  PyGILState_STATE state_;
+};
+
+[[nodiscard]] Object borrow(PyObject* object);
+[[nodiscard]] Object make_text(std::string_view text);
+/// The UTF-8 of a str or the bytes of a bytes; nothing for anything else. Leaves no Python error.
+[[nodiscard]] std::optional<std::string> text_of(PyObject* object);
+
+/// Takes the pending Python error: its formatted traceback if it has one, else str(exception).
+[[nodiscard]] std::string take_error();
+
+}  // namespace heapwatch::check::python

@@ -1,0 +1,68 @@
+#include "check/python/tag_array.h"
+
+#include <cstring>
+#include <utility>
+
+namespace heapwatch::check::python {
+
+std::optional<TagArray> TagArray::read(PyObject* sequence, const Services& services) {
+  if (PySequence_Check(sequence) == 0) {
+    PyErr_SetString(PyExc_TypeError, "tags must be a sequence");
+    return std::nullopt;
+  }
+  const Py_ssize_t count = PySequence_Size(sequence);
+  if (count < 0) {
+    return std::nullopt;
+  }
+  const std::size_t bytes = (static_cast<std::size_t>(count) + 1) * sizeof(char*);
+  auto** const array = static_cast<char**>(services.allocate(bytes));
+  if (array == nullptr) {
+    PyErr_NoMemory();
+    return std::nullopt;
+  }
+  array[0] = nullptr;
+  TagArray result(array, services.release);
+  std::size_t used = 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    const Object element(PySequence_GetItem(sequence, i));
+    if (!element) {
+      return std::nullopt;
+    }
+    const std::optional<std::string> text = text_of(element.get());
+    if (!text) {
+      continue;
+    }
+    auto* const tag = static_cast<char*>(services.allocate(text->size() + 1));
+    if (tag == nullptr) {
+      PyErr_NoMemory();
+      return std::nullopt;
+    }
+    std::memcpy(tag, text->c_str(), text->size() + 1);
+    array[used++] = tag;
+    array[used] = nullptr;
+  }
+  return result;
+}
+
+TagArray::TagArray(TagArray&& other) noexcept
+    : array_(std::exchange(other.array_, nullptr)), release_(other.release_) {}
+
+TagArray::~TagArray() {
+  if (array_ == nullptr) {
+    return;
+  }
+  for (char** tag = array_; *tag != nullptr; ++tag) {
+    release_(*tag);
+  }
+  release_(static_cast<void*>(array_));
+}
+
+metrics::Tags TagArray::tags() const {
+  metrics::Tags tags;
+  for (char** tag = array_; *tag != nullptr; ++tag) {
+    tags.emplace_back(*tag);
+  }
+  return tags;
+}
+
+}  // namespace heapwatch::check::python

@@ -1,0 +1,6 @@
+from datadog_checks.base import AgentCheck
+
+
+class NoConstructor(AgentCheck):
+    def __init__(self):
+        pass

@@ -1,0 +1,276 @@
+// Real checks on the real CPython.
+#include "check/python/host.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <future>
+#include <thread>
+
+#include "base/number.h"
+
+namespace heapwatch::check::python {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::atomic<int> allocations = 0;
+std::atomic<int> frees = 0;
+
+void* counted_allocate(std::size_t bytes) noexcept {
+  ++allocations;
+  return std::malloc(bytes);
+}
+void counted_release(void* block) noexcept {
+  ++frees;
+  std::free(block);
+}
+void ignore_log(base::LogLevel /*level*/, std::string_view /*message*/) {}
+
+/// Writes down what it gets.
+class Recorder final : public metrics::SampleSink {
+ public:
+  void submit(const metrics::Sample& sample) override {
+    const metrics::Context& context = *sample.context;
+    std::string line = std::string(metrics::to_text(sample.type)) + " " + context.name + " " +
+                       base::to_text(sample.value) + tags_text(context.tags);
+    lines.push_back(line + (context.host.empty() ? "" : " on " + context.host) +
+                    (sample.flush_first_value ? " flushed first" : ""));
+  }
+  void submit(const metrics::ServiceCheck& check) override {
+    lines.push_back("service check " + check.name + " " +
+                    std::to_string(static_cast<int>(check.status)) + tags_text(check.tags) +
+                    (check.host.empty() ? "" : " on " + check.host) + " " + check.message);
+    submitted.set_value();
+  }
+  void submit(const metrics::Event& event) override {
+    lines.push_back("event " + event.title + "|" + event.text + "|" +
+                    (event.time ? std::to_string(event.time->time_since_epoch().count()) : "now") +
+                    "|" + event.host + "|" + event.priority + "|" + event.alert_type + "|" +
+                    event.aggregation_key + "|" + event.source_type_name + tags_text(event.tags));
+  }
+
+  std::vector<std::string> lines;
+  std::promise<void> submitted;  // of the first service check
+
+ private:
+  static std::string tags_text(const metrics::Tags& tags) {
+    std::string text;
+    for (const std::string& tag : tags) {
+      text += " #" + tag;
+    }
+    return text;
+  }
+};
+
+Host& host() {
+  static const base::Result<Host*> loaded =
+      load_host(HEAPWATCH_PYTHON_MODULE, {.allocate = counted_allocate,
+                                          .release = counted_release,
+                                          .log = ignore_log,
+                                          .search_paths = {HEAPWATCH_TEST_CHECKS},
+                                          .base_package = HEAPWATCH_PYTHON_BASE});
+  if (!loaded) {
+    ADD_FAILURE() << loaded.error().message;
+    std::abort();
+  }
+  return **loaded;
+}
+
+config::Value yaml(std::string_view text) {
+  config::Diagnostics diagnostics;
+  config::Value value = config::parse_yaml(text, "conf.yaml", diagnostics);
+  EXPECT_FALSE(diagnostics.has_errors());
+  return value;
+}
+
+base::Result<LoadedCheck> load(const std::string& name, std::string_view instance = "{}",
+                               std::string_view init_config = "") {
+  const config::Value init = yaml(init_config);
+  const config::Value own = yaml(instance);
+  return host().load({.name = name, .id = name + ":1", .init_config = init, .instance = own});
+}
+
+class PythonHost : public testing::Test {
+ protected:
+  void TearDown() override { EXPECT_EQ(allocations.load(), frees.load()); }
+
+  /// The warnings of one run.
+  std::vector<std::string> warnings_of(const std::string& name, std::string_view instance = "{}",
+                                       std::string_view init_config = "") {
+    const auto loaded = load(name, instance, init_config);
+    if (!loaded) {
+      return {loaded.error().message};
+    }
+    const auto report = loaded->check->run(sink_);
+    return report ? report->warnings : std::vector<std::string>{report.error().message};
+  }
+
+  std::string load_error(const std::string& name, std::string_view instance = "{}",
+                         std::string_view init_config = "") {
+    const auto loaded = load(name, instance, init_config);
+    return loaded ? "no error" : loaded.error().message;
+  }
+
+  Recorder sink_;
+};
+
+TEST_F(PythonHost, SubmitsEveryKindOfMetricServiceCheckEventAndWarning) {
+  const auto loaded = load("every_kind");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->version, "1.2.3");
+  const auto report = loaded->check->run(sink_);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(
+      sink_.lines,
+      ElementsAre("gauge demo.g 1 #a:1 #b:2 on h", "gauge raw.g 2.5", "rate demo.r 3",
+                  "count demo.c 4", "monotonic_counter demo.m 5 flushed first", "counter demo.i 1",
+                  "counter demo.i -1", "histogram demo.h 6", "historate demo.hr 7",
+                  "service check demo.up 1 #a:1 slow", "event t|x|12|||info|| #e:1"));
+  EXPECT_THAT(report->warnings,
+              ElementsAre("Metric: 'bad' has non float value: 'many'. Only float values can be "
+                          "submitted as metrics.",
+                          "1 of 2"));
+  EXPECT_GT(allocations.load(), 0);
+}
+
+TEST_F(PythonHost, TypesTheScalarsOfAConfigurationAsYamlDoes) {
+  EXPECT_THAT(
+      warnings_of(
+          "configured",
+          "{a: 1, b: 1.5, c: yes, d: 'yes', e: ~, f: 2026-01-31, g: [x, -0x1F], h: {i: 010},"
+          " j: 1e3, k: -.inf, l: 1_000, m: 1.5e+2, n: 0b11, o: 18446744073709551616, p: '',"
+          " q: ., r: 1.2.3, s: +7, t: _1, u: off}",
+          "x: y"),
+      ElementsAre("('configured', 'configured:1', {'x': 'y'}, {'a': 1, 'b': 1.5, 'c': True, 'd': "
+                  "'yes', 'e': None, 'f': '2026-01-31', 'g': ['x', -31], 'h': {'i': 8}, 'j': "
+                  "'1e3', 'k': -inf, 'l': 1000, 'm': 150.0, 'n': 3, 'o': 18446744073709551616, "
+                  "'p': '', 'q': '.', 'r': '1.2.3', 's': 7, 't': '_1', 'u': False})"));
+}
+
+TEST_F(PythonHost, RefusesConfigurationsThatAreNoMaps) {
+  EXPECT_EQ(load_error("configured", "{}", "[1]"), "error 'init_config' is not a dict");
+  EXPECT_EQ(load_error("configured", "[1]"), "error instance is not a dict");
+}
+
+TEST_F(PythonHost, AggregatorChecksItsArguments) {
+  const std::vector<std::string> results = warnings_of("call_aggregator", R"yaml(calls:
+- "[getattr(aggregator, n) for n in 'GAUGE RATE COUNT MONOTONIC_COUNT COUNTER HISTOGRAM HISTORATE'.split()]"
+- "aggregator.submit_metric(self, id, 0, 'n', 1, 7, '')"
+- "aggregator.submit_metric(self, id, 0, 'n', 1)"
+- "aggregator.submit_metric(self, id, 99, 'n', 1, [], '')"
+- "aggregator.submit_metric(self, 'other:1', 0, 'n', 1, ['a'], '')"
+- "aggregator.submit_metric(self, id, 0, 'n', 1, ['b', 1, 'a', None, chr(0xd800), b'c'], '', True)"
+- "aggregator.submit_metric(self, id, 0, 's', 1, 'xy', '')"
+- "aggregator.submit_service_check(self, id, 'n', 0, None, '', '')"
+- "aggregator.submit_service_check(self, id, 'n', 3, [], 'h', 'm')"
+- "aggregator.submit_event(self, id, [])"
+- "aggregator.submit_event(self, id, {'tags': 1})"
+- "aggregator.submit_event(self, id, {'msg_title': 1, 'timestamp': 'x', 'host': 'h', 'priority': 'low', 'aggregation_key': 'k', 'source_type_name': 's'})"
+- "aggregator.submit_histogram_bucket(self, id, 'n', 1, 0.0, 1.0, 1, '', 5)"
+- "aggregator.submit_histogram_bucket(self, id, 'n', 1, 0.0, 1.0, 1, '', ['a'], True)"
+- "aggregator.submit_event_platform_event(self, id, b'raw', 'dbm')"
+)yaml");
+  EXPECT_THAT(results,
+              ElementsAre("[0, 1, 2, 3, 4, 5, 6]", "TypeError: tags must be a sequence",
+                          "TypeError: function takes at least 7 arguments (5 given)", "None",
+                          "None", "None", "None", "TypeError: tags must be a sequence", "None",
+                          "TypeError: event must be a dict", "TypeError: tags must be a sequence",
+                          "None", "TypeError: tags must be a sequence", "None", "None"));
+  // Contexts sort their tags.
+  EXPECT_THAT(sink_.lines, ElementsAre("gauge n 1 #a #b #c flushed first", "gauge s 1 #x #y",
+                                       "service check n 3 on h m", "event ||now|h|low||k|s"));
+}
+
+TEST_F(PythonHost, FindsTheProgramsOfTheInterpreterAndNotOfThePath) {
+  EXPECT_THAT(warnings_of("call_aggregator", "calls: [sys.executable, sys.prefix]"),
+              ElementsAre("'/usr/bin/python3'", "'/usr'"));
+}
+
+TEST_F(PythonHost, FallsBackToTheOldConstructor) {
+  EXPECT_THAT(warnings_of("old_style"), ElementsAre("old"));
+}
+
+TEST_F(PythonHost, TakesTheClassThatNothingIsDerivedFrom) {
+  EXPECT_THAT(warnings_of("family"), ElementsAre("child"));
+  EXPECT_EQ(load("family")->version, "unversioned");
+}
+
+TEST_F(PythonHost, SaysWhyACheckDoesNotLoad) {
+  EXPECT_EQ(load_error("nowhere"), "unable to import module 'nowhere': No module named 'nowhere'");
+  EXPECT_EQ(load_error("no_class"),
+            "unable to find a subclass of the base check in module 'no_class': cannot find a "
+            "subclass");
+  EXPECT_THAT(load_error("bad_syntax"),
+              StartsWith("unable to import module 'bad_syntax': invalid syntax (bad_syntax.py"));
+  const std::string failed = load_error("bad_import");
+  EXPECT_THAT(failed, StartsWith("unable to import module 'bad_import': Traceback (most recent "
+                                 "call last):\n"));
+  EXPECT_THAT(failed, HasSubstr("ValueError: at import\n"));
+  const std::string refused = load_error("no_constructor");
+  EXPECT_THAT(refused, StartsWith("could not invoke 'no_constructor' python check constructor. New "
+                                  "constructor API returned:\n"));
+  EXPECT_THAT(refused, HasSubstr("unexpected keyword argument 'name'"));
+  EXPECT_THAT(refused, HasSubstr("Deprecated constructor API returned:\n"));
+}
+
+TEST_F(PythonHost, AFailedRunReturnsItsErrorAndKeepsWhatItSubmitted) {
+  EXPECT_THAT(warnings_of("fails"),
+              ElementsAre(StartsWith(R"([{"message":"no \"luck\"","traceback":"Traceback (most)")));
+  EXPECT_THAT(sink_.lines, ElementsAre("gauge before 1"));
+}
+
+TEST_F(PythonHost, SystemExitEndsTheRunAndNotTheProcess) {
+  EXPECT_THAT(warnings_of("exits"),
+              ElementsAre(testing::AllOf(StartsWith("error invoking 'run' method: Traceback"),
+                                         HasSubstr("SystemExit: 3"))));
+}
+
+TEST_F(PythonHost, AnEndlessLoopHoldsUpNoOtherCheck) {
+  const auto stuck = load("stuck");
+  ASSERT_TRUE(stuck) << stuck.error().message;
+  Recorder stuck_sink;
+  std::thread runner([&] { EXPECT_TRUE(stuck->check->run(stuck_sink)); });
+  stuck_sink.submitted.get_future().wait();
+  EXPECT_THAT(warnings_of("family"), ElementsAre("child"));
+  EXPECT_THAT(warnings_of("unsticks"), ElementsAre());
+  runner.join();
+}
+
+TEST_F(PythonHost, RunsChecksOnSeveralThreads) {
+  std::vector<std::thread> runners;
+  runners.reserve(4);
+  for (int i = 0; i < 4; ++i) {
+    runners.emplace_back([i] {
+      const config::Value empty = yaml("{}");
+      const auto loaded = host().load({.name = "fails",
+                                       .id = "fails:" + std::to_string(i),
+                                       .init_config = empty,
+                                       .instance = empty});
+      ASSERT_TRUE(loaded) << loaded.error().message;
+      Recorder sink;
+      for (int run = 0; run < 25; ++run) {
+        EXPECT_FALSE(loaded->check->run(sink));
+      }
+      EXPECT_EQ(sink.lines, std::vector<std::string>(25, "gauge before 1"));
+    });
+  }
+  for (std::thread& runner : runners) {
+    runner.join();
+  }
+}
+
+TEST(LoadHost, SaysWhenThereIsNoModule) {
+  const auto loaded = load_host("/nowhere/heapwatch_python.so", {});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message,
+            "cannot load Python: /nowhere/heapwatch_python.so: cannot open shared object file: No "
+            "such file or directory");
+}
+
+}  // namespace
+}  // namespace heapwatch::check::python

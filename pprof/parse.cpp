@@ -1,0 +1,54 @@
+#include "pprof/parse.h"
+
+#include <utility>
+
+#include "pprof/decode.h"
+#include "pprof/gunzip.h"
+#include "pprof/legacy/legacy.h"
+
+namespace heapwatch::pprof {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+
+base::Result<Profile> parse_uncompressed(std::string_view bytes) {
+  auto decoded = decode_proto(bytes, true);
+  if (decoded) return std::move(*decoded);
+  const DecodeError& error = decoded.error();
+  switch (error.kind) {
+    case DecodeError::Kind::broken_profile:
+      return fail(ErrorKind::invalid, "parsing profile: " + error.message);
+    case DecodeError::Kind::malformed_profile:
+      return fail(ErrorKind::invalid, "malformed profile: " + error.message);
+    case DecodeError::Kind::limit:
+      return fail(ErrorKind::limit, "parsing profile: " + error.message);
+    case DecodeError::Kind::not_a_profile:
+      break;
+  }
+  auto legacy = parse_legacy(bytes);
+  if (legacy) return legacy;
+  if (legacy.error().message == unrecognized_format) {
+    return fail(ErrorKind::invalid, "parsing profile: " + legacy.error().message +
+                                        " (as profile.proto: " + error.message + ")");
+  }
+  return fail(legacy.error().kind, "parsing profile: " + legacy.error().message);
+}
+
+}  // namespace
+
+base::Result<Profile> parse_profile(std::string bytes, const ParseLimits& limits) {
+  if (!is_gzip(bytes)) {
+    if (bytes.size() > limits.bytes_max) {
+      return fail(ErrorKind::limit,
+                  "the profile has more than " + std::to_string(limits.bytes_max) + " bytes");
+    }
+    return parse_uncompressed(bytes);
+  }
+  const auto content = gunzip(bytes, limits.bytes_max);
+  if (!content) return tl::unexpected(content.error());
+  std::string().swap(bytes);
+  return parse_uncompressed({content->data(), content->size()});
+}
+
+}  // namespace heapwatch::pprof

@@ -1,0 +1,17 @@
+// The command line of pprof/ alone, for the tests that compare it with the original.
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "pprof/driver/driver.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  heapwatch::pprof::Seams seams;
+  seams.working_folder = std::filesystem::current_path().string();
+  seams.output_is_terminal = isatty(STDOUT_FILENO) == 1;
+  return heapwatch::pprof::run_pprof(args, std::cout, std::cerr, seams);
+}

@@ -1,0 +1,158 @@
+"""pprof_cli and `go tool pprof` say the same, byte for byte, of profiles that a Go program writes.
+
+The reports follow the newest pprof. What Debian's Go says otherwise is listed in `as_newest`.
+"""
+import gzip
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+CLI = os.path.abspath(sys.argv.pop(1))
+PROGRAM = pathlib.Path(__file__).parent / "go_profiles" / "main.go"
+KINDS = ["heap", "allocs", "goroutine", "threadcreate", "block", "mutex", "cpu"]
+TABLES = ["-top", "-text", "-tree", "-peek=main", "-dot", "-callgrind", "-topproto"]
+REPORTS = [*TABLES, "-traces", "-raw", "-comments", "-proto", "-list=main"]
+# Reports in which every option below shows itself.
+OPTIONS = [
+    ["-cum"], ["-nodecount=3"], ["-nodecount=5", "-cum"], ["-nodefraction=0.1"], ["-edgefraction=0.2"],
+    ["-trim=false"], ["-lines"], ["-addresses"], ["-filefunctions"], ["-noinlines"], ["-lines", "-noinlines"],
+    ["-unit=auto"], ["-unit=kb"], ["-unit=s"], ["-divide_by=3"], ["-compact_labels"], ["-relative_percentages"],
+    ["-focus=leaf|spin"], ["-focus=leaf|spin", "-relative_percentages"], ["-ignore=keep"], ["-hide=middle"],
+    ["-show=^main"], ["-show_from=keep"], ["-prune_from=middle"], ["-tagfocus=tenant=red|green"], ["-tagfocus=red"],
+    ["-tagfocus=1kb:4kb"], ["-tagfocus=bytes=:2kb"], ["-tagignore=3kb:"], ["-tagshow=bytes"], ["-taghide=tenant"],
+    ["-tagroot=tenant"], ["-tagleaf=bytes,tenant"], ["-sample_index=0"], ["-sample_index=0", "-mean"], ["-mean"],
+    ["-focus=nothing_has_this_name"], ["-drop_negative"],
+]
+
+
+def as_newest(report, text):
+    """Go 1.19's words as the newest pprof has them."""
+    text = re.sub(rb"Time: (\w{3} \d+, \d{4} at \d+:\d\d[ap]m) \(UTC\)", b"Time: *", text)
+    if report == "-raw":  # columns of lines came later
+        text = re.sub(rb"(:\d+) s=(-?\d+)", rb"\1:0 s=\2", text)
+    return text
+
+
+def without_time(text):
+    return re.sub(rb"Time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", b"Time: *", text)
+
+
+class OracleTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="heapwatch-pprof-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.environment = {**os.environ, "TZ": "UTC", "GO111MODULE": "off", "GOFLAGS": "",
+                           "GOCACHE": os.path.join(cls.folder, "cache"), "HOME": cls.folder}
+        cls.run_checked("go", "build", "-o", "program", str(PROGRAM))
+        cls.run_checked("./program", cls.folder)
+        os.mkdir(os.path.join(cls.folder, "base"))
+        cls.run_checked("./program", "base")
+        for folder in ("", "base/"):
+            for kind in KINDS:
+                # Go 1.19 merges a single profile with itself, the newest does not: merged ones are the same to both.
+                out = cls.run_checked("go", "tool", "pprof", "-symbolize=none", "-proto", f"{folder}{kind}.pb.gz")
+                pathlib.Path(cls.folder, f"{folder}{kind}.merged").write_bytes(out)
+
+    @classmethod
+    def run_checked(cls, *command):
+        done = subprocess.run(command, cwd=cls.folder, env=cls.environment, capture_output=True, timeout=120)
+        if done.returncode != 0:
+            raise AssertionError(f"{command}: {done.stderr.decode()}")
+        return done.stdout
+
+    def both(self, *args):
+        ours = subprocess.run([CLI, *args], cwd=self.folder, env=self.environment, capture_output=True, timeout=120)
+        theirs = subprocess.run(["go", "tool", "pprof", "-symbolize=none", *args], cwd=self.folder,
+                                env=self.environment, capture_output=True, timeout=120)
+        return ours, theirs
+
+    def assert_same(self, report, *args):
+        ours, theirs = self.both(report, *args)
+        with self.subTest(args=" ".join([report, *args])):
+            # The go command has an exit code of its own for a tool that failed.
+            self.assertEqual(ours.returncode, 2 if theirs.returncode else 0,
+                             ours.stderr.decode() + theirs.stderr.decode())
+            mine, wanted = ours.stdout, theirs.stdout
+            if report in ("-proto", "-topproto") and wanted:
+                mine, wanted = gzip.decompress(mine), gzip.decompress(wanted)
+            else:
+                mine, wanted = without_time(mine), as_newest(report, wanted)
+            if mine != wanted:
+                self.maxDiff = None
+                self.assertEqual(mine.decode(errors="replace"), wanted.decode(errors="replace"))
+
+    def test_every_report_of_every_kind_of_profile(self):
+        for kind in KINDS:
+            for report in REPORTS:
+                self.assert_same(report, f"{kind}.merged")
+
+    def test_every_option(self):
+        for options in OPTIONS:
+            for report in ["-top", "-tree", "-dot"]:
+                for kind in ["heap", "goroutine", "cpu"]:
+                    self.assert_same(report, *options, f"{kind}.merged")
+
+    def test_options_of_reports_without_a_graph(self):
+        for options in OPTIONS:
+            if "-noinlines" in options:  # the newest keeps it for raw and proto, Go 1.19 takes it back
+                continue
+            for report in ["-traces", "-raw", "-proto", "-peek=main", "-callgrind"]:
+                self.assert_same(report, *options, "heap.merged")
+
+    def test_several_sources_are_merged(self):
+        for report in ["-top", "-raw", "-proto", "-dot"]:
+            self.assert_same(report, "heap.pb.gz", "base/heap.pb.gz", "allocs.pb.gz")
+
+    def test_differences(self):
+        for base in ("-base", "-diff_base"):
+            for options in ([], ["-cum"], ["-normalize"], ["-drop_negative"], ["-sample_index=alloc_space"]):
+                for report in ["-top", "-tree", "-traces", "-raw", "-proto"]:
+                    self.assert_same(report, *options, f"{base}=base/heap.pb.gz", "heap.pb.gz")
+
+    def test_call_trees(self):
+        for report in ["-dot", "-callgrind"]:
+            self.assert_same(report, "-call_tree", "block.merged")
+
+    def test_texts_without_symbols_are_read_alike(self):
+        # Go's own names in the comments are read here, and not there.
+        for kind in ["heap", "goroutine", "block", "mutex"]:
+            text = pathlib.Path(self.folder, f"{kind}.txt").read_text()
+            bare = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+            pathlib.Path(self.folder, f"{kind}.bare").write_text(bare + "\n")
+            for report in ["-top", "-raw", "-proto"]:
+                self.assert_same(report, f"{kind}.bare", f"{kind}.bare")
+
+    def test_names_in_the_comments_give_what_the_proto_gives(self):
+        for kind in ["heap", "goroutine", "block", "mutex"]:
+            with self.subTest(kind=kind):
+                def total(path):
+                    text = self.run_checked(CLI, "-top", "-unit=auto", path).decode()
+                    return re.search(r"of (\S+) total", text)[1]
+
+                def functions(path):
+                    text = self.run_checked(CLI, "-top", "-trim=false", "-noinlines", path).decode()
+                    return set(re.findall(r"%  (main\.[^ \n]*)", text))
+                self.assertEqual(total(f"{kind}.txt"), total(f"{kind}.pb.gz"))
+                # Without -noinlines both tell inlined calls too, the text as calls of their own.
+                self.assertLessEqual(functions(f"{kind}.pb.gz"), functions(f"{kind}.txt"))
+
+    def test_errors_end_alike(self):
+        for args in (["-top", "missing"], ["-top", "-tree", "heap.merged"], ["-top", "-focus=(", "heap.merged"],
+                     ["-peek=nothing_has_this_name", "heap.merged"], ["-top", "-sample_index=9", "heap.merged"],
+                     ["-top", "-sample_index=foo", "heap.merged"], ["-top", "-cum", "-flat", "heap.merged"],
+                     ["-top", "-divide_by=0", "heap.merged"], ["-top", "-unknown_flag", "heap.merged"],
+                     ["-top", "-base=heap.merged", "-diff_base=heap.merged", "heap.merged"]):
+            ours, theirs = self.both(*args)
+            with self.subTest(args=args):
+                self.assertEqual((ours.returncode, ours.stdout), (2, b""), ours.stderr)
+                self.assertNotEqual(theirs.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

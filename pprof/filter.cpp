@@ -120,7 +120,7 @@ class NameFilter {
   bool has_shown = false;
 
  private:
-  std::optional<LocationMatcher> matcher(const MaybeRegex& regex) const {
+  [[nodiscard]] std::optional<LocationMatcher> matcher(const MaybeRegex& regex) const {
     if (!regex) return std::nullopt;
     return LocationMatcher(*regex, profile_);
   }

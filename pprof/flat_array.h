@@ -27,7 +27,11 @@ class FlatArray {
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
-  FlatArray& operator=(FlatArray other) noexcept {
+  FlatArray& operator=(const FlatArray& other) {
+    *this = FlatArray(other);
+    return *this;
+  }
+  FlatArray& operator=(FlatArray&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);

@@ -69,7 +69,7 @@ class HashIndex {
   }
 
   template <typename Equal>
-  std::size_t probe(std::uint64_t hash, const Equal& equal) const {
+  [[nodiscard]] std::size_t probe(std::uint64_t hash, const Equal& equal) const {
     const std::size_t mask = slots_.size() - 1;
     const std::uint32_t wanted = tag(hash);
     std::size_t at = wanted & mask;

@@ -13,9 +13,10 @@ namespace {
 /// The parts of a comma-separated list that are not empty.
 std::vector<StringId> split_keys(const std::string& list, StringTable& strings) {
   std::vector<StringId> keys;
+  const std::string_view text = list;
   for (std::size_t at = 0; at < list.size();) {
     const std::size_t comma = std::min(list.find(',', at), list.size());
-    if (comma > at) keys.push_back(strings.add(std::string_view(list).substr(at, comma - at)));
+    if (comma > at) keys.push_back(strings.add(text.substr(at, comma - at)));
     at = comma + 1;
   }
   return keys;

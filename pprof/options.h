@@ -9,6 +9,8 @@ namespace heapwatch::pprof {
 /// What a node of a report stands for.
 enum class Granularity : std::uint8_t { functions, filefunctions, files, lines, addresses };
 
+// One of each is alive: the order is that in which people know the settings.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct ReportOptions {
   std::string output;  // a file to write to instead of the standard output
   bool call_tree = false;

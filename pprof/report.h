@@ -22,8 +22,8 @@ struct ReportRequest {
 struct ReportSeams {
   Warn warn;
   /// The content of a source file.
-  std::function<base::Result<std::string>(const std::string& path)> read_source;
-  std::string working_folder;
+  std::function<base::Result<std::string>(const std::string& path)> read_source{};
+  std::string working_folder{};
 };
 
 /// The whole report. Binary kinds (proto, topproto) come uncompressed.

@@ -148,7 +148,7 @@ class Driver {
   /// `profile001.pb.gz`, or the next number that is free.
   static std::string free_name(const std::string& extension) {
     for (int number = 1;; ++number) {
-      const std::string name = "profile" + std::to_string(1000 + number).substr(1) + extension;
+      std::string name = "profile" + std::to_string(1000 + number).substr(1) + extension;
       if (number == 999 || !std::filesystem::exists(name)) return name;
     }
   }

@@ -18,7 +18,7 @@ class DumpParser {
     created_by_ = strings.add("created by");
     state_ = strings.add("state");
     wait_ = strings.add("wait");
-    minutes_ = strings.add("minutes");
+    seconds_ = strings.add("seconds");
   }
 
   Result<Profile> run(Lines lines) {
@@ -53,7 +53,7 @@ class DumpParser {
     const std::string_view before = inside.substr(0, unit);
     std::int64_t minutes = 0;
     if (parse_integer(before.substr(before.rfind(' ') + 1), 10, minutes)) {
-      labels_[2] = {wait_, true, minutes_, minutes};
+      labels_[2] = {wait_, true, seconds_, wrapping_multiply(minutes, 60)};
     }
   }
 
@@ -124,7 +124,7 @@ class DumpParser {
   StringId created_by_ = 0;
   StringId state_ = 0;
   StringId wait_ = 0;
-  StringId minutes_ = 0;
+  StringId seconds_ = 0;
   bool is_open_ = false;
   std::string_view function_;  // of the frame whose place comes next
   Label labels_[3];            // in the order that Samples asks for

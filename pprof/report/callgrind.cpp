@@ -33,7 +33,7 @@ std::string hex(std::uint64_t number) {
 }
 
 std::string address_after(const NodeInfo* previous, std::uint64_t address) {
-  const std::string absolute = hex(address);
+  std::string absolute = hex(address);
   if (previous == nullptr) return absolute;
   if (previous->address == address) return "*";
   const auto distance = static_cast<std::int64_t>(address - previous->address);

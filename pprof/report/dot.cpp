@@ -146,9 +146,16 @@ class DotWriter {
             color(score(cum), true) + "\"]\n";
   }
 
+  void write_box(const std::string& source, const std::string& box, const std::string& name,
+                 const std::string& weight, const char* style) {
+    out_ += box + " [label = \"" + name + "\" id=\"" + box +
+            "\" fontsize=8 shape=box3d tooltip=\"" + weight + "\"]\n";
+    out_ += source + " -> " + box + " [label=\" " + weight + "\" weight=100 tooltip=\"" + weight +
+            "\" labeltooltip=\"" + weight + "\"" + style + "]\n";
+  }
   bool write_boxes(Node& node, std::size_t number);
   void write_number_boxes(std::vector<Tag> tags, bool by_flat, const std::string& source);
-  std::vector<Tag> grouped(std::vector<Tag> tags, bool by_flat) const;
+  [[nodiscard]] static std::vector<Tag> grouped(std::vector<Tag> tags, bool by_flat);
   void write_edge(const Edge& edge, bool has_boxes);
 
   Report& report_;
@@ -171,12 +178,9 @@ bool DotWriter::write_boxes(Node& node, std::size_t number) {
     const Tag& tag = node.text_tags[i];
     const std::int64_t value = (by_flat ? tag.flat : tag.cum).value();
     if (value == 0) continue;
-    const std::string weight = report_.format(value);
-    const std::string box = source + "_" + std::to_string(i);
-    out_ += box + " [label = \"" + tag.name + "\" id=\"" + box +
-            "\" fontsize=8 shape=box3d tooltip=\"" + weight + "\"]\n";
-    out_ += source + " -> " + box + " [label=\" " + weight + "\" weight=100 tooltip=\"" + weight +
-            "\" labeltooltip=\"" + weight + "\"]\n";
+    std::string box = source;
+    box += "_" + std::to_string(i);
+    write_box(source, box, tag.name, report_.format(value), "");
     if (const auto own = numbers.find(tag.group); own != numbers.end()) {
       write_number_boxes(own->second, by_flat, box);
     }
@@ -194,17 +198,15 @@ void DotWriter::write_number_boxes(std::vector<Tag> tags, bool by_flat, const st
     const bool is_solid = by_flat || tag.flat.value() == tag.cum.value();
     const std::int64_t value = (is_solid ? tag.flat : tag.cum).value();
     if (value == 0) continue;
-    const std::string weight = report_.format(value);
-    const std::string box = "N" + source + "_" + std::to_string(i);
-    out_ += box + " [label = \"" + tag.name + "\" id=\"" + box +
-            "\" fontsize=8 shape=box3d tooltip=\"" + weight + "\"]\n";
-    out_ += source + " -> " + box + " [label=\" " + weight + "\" weight=100 tooltip=\"" + weight +
-            "\" labeltooltip=\"" + weight + "\"" + (is_solid ? "" : " style=\"dotted\"") + "]\n";
+    std::string box = "N";
+    box += source;
+    box += "_" + std::to_string(i);
+    write_box(source, box, tag.name, report_.format(value), is_solid ? "" : " style=\"dotted\"");
   }
 }
 
 /// Puts the lighter tags to the nearest of the heaviest ones: `16B..64B`.
-std::vector<Tag> DotWriter::grouped(std::vector<Tag> tags, bool by_flat) const {
+std::vector<Tag> DotWriter::grouped(std::vector<Tag> tags, bool by_flat) {
   sort_tags(tags, by_flat);
   if (tags.size() <= boxes_max) return tags;
   std::array<std::vector<const Tag*>, boxes_max> groups;

@@ -13,6 +13,10 @@ constexpr std::int64_t lines_around = 5;
 
 using NodeList = std::vector<const Node*>;
 
+std::string below(const std::string& folder, const std::string& path) {
+  return folder + "/" + path;
+}
+
 /// Finds and reads source files by the names in profiles.
 class SourceReader {
  public:
@@ -21,7 +25,7 @@ class SourceReader {
         folders_(report.options.source_path.empty() ? report.seams.working_folder
                                                     : report.options.source_path) {}
 
-  base::Result<std::string> read(std::string_view file) const {
+  [[nodiscard]] base::Result<std::string> read(std::string_view file) const {
     const std::string path(trim_path(file, report_.options.trim_path, folders_));
     if (path.starts_with('/')) {
       auto content = report_.seams.read_source(path);
@@ -42,9 +46,10 @@ class SourceReader {
 
  private:
   /// Tries a folder and all above it.
-  std::optional<std::string> read_below(std::string folder, const std::string& path) const {
+  [[nodiscard]] std::optional<std::string> read_below(std::string folder,
+                                                      const std::string& path) const {
     while (true) {
-      if (auto content = report_.seams.read_source(clean_path(folder + "/" + path))) {
+      if (auto content = report_.seams.read_source(clean_path(below(folder, path)))) {
         return std::move(*content);
       }
       const std::size_t slash = folder.rfind('/');
@@ -133,7 +138,8 @@ ReportText list_report(Report& report) {
   std::string out = "Total: " + report.format(report.total) + "\n";
   for (const auto& [name, files] : functions) {
     if (files.size() == 1 && files.begin()->first.empty()) {
-      out += "No source information for " + name + "\n";
+      out += "No source information for ";
+      out += name + "\n";
     }
     for (const auto& [file, nodes] : files) {
       if (file.empty()) continue;

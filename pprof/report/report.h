@@ -28,10 +28,10 @@ struct Report {
   std::int64_t total = 0;  // what percentages are of
 
   /// A value of the report's type in the report's unit.
-  [[nodiscard]] std::string format(std::int64_t value) const;
+  [[nodiscard]] std::string format(std::int64_t amount) const;
   /// divide_by as a factor.
   [[nodiscard]] double ratio() const { return 1 / options.divide_by; }
-  [[nodiscard]] std::string percent(std::int64_t value) const;
+  [[nodiscard]] std::string percent(std::int64_t amount) const;
   [[nodiscard]] std::string name(const Node& node) const {
     return printable_name(node.info, profile.strings);
   }

@@ -1,0 +1,95 @@
+#include "pprof/legacy/legacy.h"
+
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include "pprof/parse.h"
+#include "pprof/report.h"
+
+namespace heapwatch::pprof {
+namespace {
+
+std::string report(const std::string& input, ReportKind kind) {
+  auto profile = parse_profile(input, {});
+  if (!profile) return profile.error().message;
+  ReportRequest request;
+  request.kind = kind;
+  const auto text = make_report(std::move(*profile), request, {.warn = [](const std::string&) {}});
+  return text ? *text : text.error().message;
+}
+
+TEST(Legacy, ReadsGoHeapTextWithItsNamesAndMemStats) {
+  const std::string text =
+      "heap profile: 1: 1024 [2: 2048] @ heap/2\n"
+      "1: 1024 [2: 2048] @ 0x11 0x21 0x31\n"
+      "#\t0x10\tmain.leaf+0x1\t/src/main.go:5\n"
+      "#\t0x20\tmain.main+0x2\t/src/main.go:9\n"
+      "\n"
+      "# runtime.MemStats\n"
+      "# HeapAlloc = 77\n";
+  EXPECT_EQ(report(text, ReportKind::traces),
+            "Type: inuse_space\n"
+            "-----------+-------------------------------------------------------\n"
+            "     bytes:  1kB\n"
+            "       1kB   main.leaf\n"
+            "             main.main\n"
+            "-----------+-------------------------------------------------------\n");
+  EXPECT_EQ(report(text, ReportKind::comments), "# runtime.MemStats\n# HeapAlloc = 77\n");
+}
+
+TEST(Legacy, GroupsAGoroutineDumpByStateCreatorAndStack) {
+  const std::string text =
+      "goroutine 1 [running]:\n"
+      "main.main()\n\t/src/main.go:9 +0x1d\n\n"
+      "goroutine 7 [chan receive, 5 minutes]:\n"
+      "main.(*Worker).run(0xc0001, {0x1, 0x2})\n\t/src/worker.go:12 +0x2b\n"
+      "created by main.start in goroutine 1\n\t/src/main.go:4 +0x44\n";
+  EXPECT_EQ(report(text, ReportKind::traces),
+            "Type: goroutine\n"
+            "-----------+-------------------------------------------------------\n"
+            "     state:  running\n"
+            "         1   main.main\n"
+            "-----------+-------------------------------------------------------\n"
+            "     state:  chan receive\n"
+            "created by:  main.start\n"
+            "      wait:  300s\n"
+            "         1   main.(*Worker).run\n"
+            "-----------+-------------------------------------------------------\n");
+}
+
+TEST(Legacy, UnsamplesContentionsByPeriodAndClock) {
+  EXPECT_EQ(report("--- contentionz 1 ---\ncycles/second = 2000000000\nsampling period = 10\n"
+                   "100 3 @ 0x11 0x21\n",
+                   ReportKind::raw),
+            "PeriodType: contentions count\nPeriod: 10\nSamples:\n"
+            "contentions/count delay/nanoseconds\n"
+            "         30        500: 1 2 \n"
+            "Locations\n     1: 0x10 M=1 \n     2: 0x20 M=1 \nMappings\n"
+            "1: 0x0/0xffffffffffffffff/0x0   \n");
+}
+
+TEST(Legacy, ReadsAMemoryMapAfterThreads) {
+  EXPECT_EQ(
+      report("--- threadz 1 ---\n\n--- Thread 7f (name: a/1) stack: ---\n  0x401000 0x402000\n"
+             "--- Thread 80 (name: b/2) stack: ---\n  same as previous thread\n"
+             "--- Memory map: ---\n  400000-500000 r-xp 00000000 08:01 12 /bin/prog\n",
+             ReportKind::raw),
+      "PeriodType: thread count\nPeriod: 1\nSamples:\nthread/count\n"
+      "          2: 1 2 \n"
+      "Locations\n     1: 0x401000 M=1 \n     2: 0x401fff M=1 \nMappings\n"
+      "1: 0x400000/0x500000/0x0 /bin/prog  \n");
+}
+
+TEST(Legacy, RefusesBytesWithoutACount) {
+  EXPECT_EQ(report("heap profile: 0: 5 [0: 5] @ heapprofile\n0: 5 [0: 0] @ 0x1\n", ReportKind::raw),
+            "parsing profile: inuse count was 0 but inuse bytes was 5");
+}
+
+TEST(Legacy, SaysWhenNoFormatFits) {
+  const std::string message = report("go 1.20 trace", ReportKind::raw);
+  EXPECT_THAT(message, testing::StartsWith("parsing profile: unrecognized profile format"));
+}
+
+}  // namespace
+}  // namespace heapwatch::pprof

@@ -14,7 +14,8 @@ inline constexpr std::uint32_t no_index = std::numeric_limits<std::uint32_t>::ma
 
 /// Mixes one more word into a hash.
 [[nodiscard]] constexpr std::uint64_t hash_word(std::uint64_t hash, std::uint64_t word) {
-  hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
+  // The first product keeps (a, b) apart from (b, a).
+  hash = ((hash * 0xff51afd7ed558ccdU) ^ word) * 0x9e3779b97f4a7c15U;
   return hash ^ (hash >> 32U);
 }
 

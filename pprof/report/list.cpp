@@ -144,7 +144,9 @@ ReportText list_report(Report& report) {
     for (const auto& [file, nodes] : files) {
       if (file.empty()) continue;
       const std::int64_t cum = sum_of(nodes, &Node::cum).sum;
-      out += "ROUTINE ======================== " + name + " in " + file + "\n";
+      out += "ROUTINE ======================== ";
+      out += name + " in ";
+      out += file + "\n";
       out += right_aligned(report.format(sum_of(nodes, &Node::flat).sum), 10) + " " +
              right_aligned(report.format(cum), 10) + " (flat, cum) " + report.percent(cum) +
              " of Total\n";

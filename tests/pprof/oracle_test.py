@@ -113,7 +113,10 @@ class OracleTest(unittest.TestCase):
         for base in ("-base", "-diff_base"):
             for options in ([], ["-cum"], ["-normalize"], ["-drop_negative"], ["-sample_index=alloc_space"]):
                 for report in ["-top", "-tree", "-traces", "-raw", "-proto"]:
-                    self.assert_same(report, *options, f"{base}=base/heap.pb.gz", "heap.pb.gz")
+                    # Edges of +x and -x are in no order at all in Go 1.19's tree.
+                    if report == "-tree" and options[:1] not in ([], ["-normalize"]):
+                        continue
+                    self.assert_same(report, *options, f"{base}=base/heap.merged", "heap.merged")
 
     def test_call_trees(self):
         for report in ["-dot", "-callgrind"]:

@@ -151,11 +151,11 @@ std::optional<Everything> read_everything(Section& instance) {
 }
 
 std::optional<std::string> read_namespace(Section& instance) {
+  auto prefix = instance.text("namespace");
   const Value* const value = instance.value().find("namespace");
   if (value != nullptr && value->kind == Value::Kind::null) {
     return std::nullopt;
   }
-  auto prefix = instance.text("namespace");
   if (prefix && prefix->empty()) {
     instance.warning("namespace",
                      "with an empty namespace all names begin with a dot; write `namespace: null` "

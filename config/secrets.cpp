@@ -156,6 +156,8 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
                                            : answers.error().message;
     diagnostics.error(file, scalar->line, scalar->column,
                       "no secret for ENC[" + handle + "]: " + why);
+    scalar->kind = Value::Kind::null;  // the handle is no value for anybody
+    scalar->text.clear();
   }
 }
 

@@ -24,7 +24,7 @@ TEST(Scrubbed, MasksWhatTheNamesOfKeysCallSecret) {
 
 TEST(Scrubbed, MasksCredentialsInAddresses) {
   EXPECT_EQ(scrubbed_yaml("expvar_url: http://me:p@ss@h:1/x?a=b@c\n"),
-            "expvar_url: http://me:********@h:1/x?a=b@c\n");
+            "expvar_url: \"http://me:********@h:1/x?a=b@c\"\n");
   EXPECT_EQ(scrubbed_yaml("expvar_url: http://h:1/a:b@c\n"), "expvar_url: http://h:1/a:b@c\n");
 }
 

@@ -60,7 +60,7 @@ std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(Configured& configur
   return checks;
 }
 
-std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>> checks,
+std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& checks,
                          const CheckOptions& options, const config::AgentConfig& agent) {
   std::vector<Ran> all;
   for (auto& check : checks) {
@@ -154,6 +154,7 @@ void print_text(const std::vector<Ran>& all, const CheckOptions& options,
 
 void print_json(const std::vector<Ran>& all, const console::ConsoleOptions& console_options) {
   std::vector<console::InstanceRuns> instances;
+  instances.reserve(all.size());
   for (const Ran& ran : all) {
     instances.push_back({.runs = ran.runs, .status = ran.runner->stats()});
   }

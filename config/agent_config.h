@@ -24,7 +24,7 @@ struct SecretsConfig {
   std::filesystem::path command;  // secret_backend_command; empty: no backend
   std::vector<std::string> arguments;
   std::chrono::milliseconds timeout{30'000};
-  std::size_t output_bytes_max = 1024 * 1024;
+  std::size_t output_bytes_max = std::size_t{1024} * 1024;
   bool remove_trailing_line_break = false;
   bool skip_checks = false;
   bool allow_group_exec = false;

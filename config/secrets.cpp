@@ -155,7 +155,7 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
                             : answers      ? answers->at(handle).failure
                                            : answers.error().message;
     diagnostics.error(file, scalar->line, scalar->column,
-                      "no secret for ENC[" + handle + "]: " + why);
+                      std::string("no secret for ENC[").append(handle).append("]: ").append(why));
     scalar->kind = Value::Kind::null;  // the handle is no value for anybody
     scalar->text.clear();
   }
@@ -186,8 +186,7 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
     if (given == nullptr) {
       entry.failure = program + " did not answer for it";
     } else if (error != nullptr && !error->text.empty()) {
-      entry.failure = program + " says ";
-      entry.failure += complaint(*error, value);
+      entry.failure = program + " says " + complaint(*error, value);
     } else if (value != nullptr) {
       entry.value =
           config_.remove_trailing_line_break ? without_line_breaks(value->text) : value->text;

@@ -155,7 +155,7 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
                             : answers      ? answers->at(handle).failure
                                            : answers.error().message;
     diagnostics.error(file, scalar->line, scalar->column,
-                      "no secret for ENC[" + handle + "]: " + why);
+                      std::string("no secret for ENC[").append(handle).append("]: ").append(why));
     scalar->kind = Value::Kind::null;  // the handle is no value for anybody
     scalar->text.clear();
   }
@@ -165,6 +165,7 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
   if (config_.command.empty()) {
     return base::fail(base::ErrorKind::invalid, "secret_backend_command is not set");
   }
+  const std::string program = config_.command.string();
   const auto output = run_secret_backend(config_, request_text(handles));
   if (!output) {
     return tl::unexpected(output.error());
@@ -173,9 +174,8 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
   const Value answer = parse_yaml(json_as_yaml(*output), "", complaints);
   if (complaints.has_errors() || answer.kind != Value::Kind::map) {
     return base::fail(base::ErrorKind::invalid,
-                      config_.command.string() +
-                          R"( must write {"HANDLE": {"value": "...", "error": null}}, and wrote )"
-                          "something else");
+                      program + R"( must write {"HANDLE": {"value": "...", "error": null}}, and )"
+                                "wrote something else");
   }
   Answers answers;
   for (const std::string& handle : handles) {
@@ -184,15 +184,15 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
     const Value* const value = given == nullptr ? nullptr : given->find("value");
     const Value* const error = given == nullptr ? nullptr : given->find("error");
     if (given == nullptr) {
-      entry.failure = config_.command.string() + " did not answer for it";
+      entry.failure = program + " did not answer for it";
     } else if (error != nullptr && !error->text.empty()) {
-      entry.failure = config_.command.string() + " says " + complaint(*error, value);
+      entry.failure = program + " says " + complaint(*error, value);
     } else if (value != nullptr) {
       entry.value =
           config_.remove_trailing_line_break ? without_line_breaks(value->text) : value->text;
     }
     if (entry.failure.empty() && entry.value.empty()) {
-      entry.failure = config_.command.string() + " gave no text, or an empty one";
+      entry.failure = program + " gave no text, or an empty one";
     }
   }
   return answers;

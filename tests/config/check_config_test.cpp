@@ -230,7 +230,7 @@ class ParseCheckConfigTest : public testing::Test {
     const auto config = parse(text);
     return config ? check_id(*config, config->instances.front()) : "";
   }
-  std::vector<std::string> said() const { return lines(diagnostics_); }
+  [[nodiscard]] std::vector<std::string> said() const { return lines(diagnostics_); }
 
   ConfdOptions options_;
   std::map<std::string, std::string, std::less<>> variables_;
@@ -308,7 +308,7 @@ TEST_F(ParseCheckConfigTest, CheckIdsTellApartWhatDiffers) {
 }
 
 TEST_F(ParseCheckConfigTest, ACheckIdHoldsNoSecret) {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   SecretsConfig config;
   config.command =
       folder.write("backend", "#!/bin/sh\nprintf '{\"h\":{\"value\":\"hunter2\"}}'\n", 0700);

@@ -14,23 +14,21 @@ namespace heapwatch::config {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 class SecretResolverTest : public testing::Test {
  protected:
-  std::string program() const { return (folder_ / "backend").string(); }
+  [[nodiscard]] std::string program() const { return (folder_ / "backend").string(); }
 
   /// The body of a shell script; `$0.in` and `$0.calls` lie beside it.
-  SecretsConfig backend(std::string_view body, mode_t mode = 0700) const {
+  SecretsConfig backend(std::string_view body, mode_t mode = 0700) {
     folder_.write("backend", "#!/bin/sh\n" + std::string(body) + "\n", mode);
     SecretsConfig config;
     config.command = program();
     return config;
   }
   /// A program that writes `answer` whatever it is asked.
-  SecretsConfig answering(std::string_view answer) const {
+  SecretsConfig answering(std::string_view answer) {
     folder_.write("answer", answer);
     return backend("cat \"${0%backend}answer\"");
   }
@@ -45,8 +43,8 @@ class SecretResolverTest : public testing::Test {
     SecretResolver resolver(config);
     return resolve(resolver, text);
   }
-  std::vector<std::string> said() const { return lines(diagnostics_); }
-  std::string no_secret(std::string_view why) const {
+  [[nodiscard]] std::vector<std::string> said() const { return lines(diagnostics_); }
+  [[nodiscard]] std::string no_secret(std::string_view why) const {
     return "error f.yaml:1:4: no secret for ENC[h]: " + program() + std::string(why);
   }
 

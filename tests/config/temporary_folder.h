@@ -25,8 +25,7 @@ class TemporaryFolder {
   }
 
   /// Folders on the way are made.
-  std::filesystem::path write(std::string_view name, std::string_view text,
-                              mode_t mode = 0600) const {
+  std::filesystem::path write(std::string_view name, std::string_view text, mode_t mode = 0600) {
     std::filesystem::path file = path_ / name;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary) << text;

@@ -91,7 +91,7 @@ void print_dogstatsd(const std::vector<Ran>& all, const config::AgentConfig& age
 void print_prometheus(const std::vector<Ran>& all, const config::AgentConfig& agent) {
   auto options = prometheus_options(agent);
   options.self = nullptr;  // the page of the check, not of this command
-  exporters::prometheus::PrometheusExporter exporter(std::move(options));
+  exporters::prometheus::PrometheusExporter exporter(options);
   for (const Ran& ran : all) {
     for (const metrics::Snapshot& run : ran.runs) {
       (void)exporter.publish(run);

@@ -60,7 +60,7 @@ std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(Configured& configur
   return checks;
 }
 
-std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>> checks,
+std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& checks,
                          const CheckOptions& options, const config::AgentConfig& agent) {
   std::vector<Ran> all;
   for (auto& check : checks) {
@@ -91,7 +91,7 @@ void print_dogstatsd(const std::vector<Ran>& all, const config::AgentConfig& age
 void print_prometheus(const std::vector<Ran>& all, const config::AgentConfig& agent) {
   auto options = prometheus_options(agent);
   options.self = nullptr;  // the page of the check, not of this command
-  exporters::prometheus::PrometheusExporter exporter(std::move(options));
+  exporters::prometheus::PrometheusExporter exporter(options);
   for (const Ran& ran : all) {
     for (const metrics::Snapshot& run : ran.runs) {
       (void)exporter.publish(run);
@@ -154,6 +154,7 @@ void print_text(const std::vector<Ran>& all, const CheckOptions& options,
 
 void print_json(const std::vector<Ran>& all, const console::ConsoleOptions& console_options) {
   std::vector<console::InstanceRuns> instances;
+  instances.reserve(all.size());
   for (const Ran& ran : all) {
     instances.push_back({.runs = ran.runs, .status = ran.runner->stats()});
   }

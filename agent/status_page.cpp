@@ -93,9 +93,9 @@ std::string status_text(const SelfReport& report, bool colors) {
 std::string status_json(const SelfReport& report) {
   exporters::console::Json json;
   json.begin_object();
-  json.member("version", std::string_view(HEAPWATCH_VERSION));
+  json.member("version", HEAPWATCH_VERSION);
   json.member("pid", static_cast<std::uint64_t>(getpid()));
-  json.member("conf.d", std::string_view(report.confd_path));
+  json.member("conf.d", report.confd_path);
   json.key("instances");
   json.begin_array();
   for (const metrics::RunStats& stats : report.instances) {

@@ -69,6 +69,8 @@ std::unique_ptr<ConfiguredCheck> make_check(const InstanceSource& source,
 
 std::vector<std::string_view> check_names() {
   std::vector<std::string_view> names;
+  names.reserve(native_checks.size());
+  names.reserve(native_checks.size());
   for (const NativeCheck& check : native_checks) {
     names.push_back(check.name);
   }

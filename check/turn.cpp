@@ -10,8 +10,8 @@ using std::chrono::system_clock;
 /// How long ago the last turn was.
 nanoseconds since_turn(system_clock::time_point now, nanoseconds interval, std::uint64_t hash) {
   const auto phase = static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(interval.count()));
-  const std::int64_t since_epoch = nanoseconds(now.time_since_epoch()).count();
-  const std::int64_t since = (since_epoch - phase) % interval.count();
+  const nanoseconds since_epoch = now.time_since_epoch();
+  const std::int64_t since = (since_epoch.count() - phase) % interval.count();
   return nanoseconds(since < 0 ? since + interval.count() : since);
 }
 

@@ -142,7 +142,8 @@ void settle_dogstatsd(AgentDraft& draft, const Environment& environment, Diagnos
   if (text && !text->empty()) {
     const Value map = map_of(disable, scalar(*text));
     Section section(map, disable, diagnostics);
-    dogstatsd.enabled = dogstatsd.enabled && !section.boolean(disable).value_or(false);
+    const bool disabled = section.boolean(disable).value_or(false);
+    dogstatsd.enabled = dogstatsd.enabled && !disabled;
   }
 }
 

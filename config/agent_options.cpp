@@ -28,6 +28,12 @@ void set(T& option, std::optional<U> value) {
   }
 }
 
+/// What stands there, for an error; a secret stays one.
+std::string written(const Section& section, std::string_view name) {
+  const Value* const value = section.value().find(name);
+  return value == nullptr ? "nothing" : shown(*value);
+}
+
 void read_hostname(Section& section, std::string_view name, AgentDraft& draft) {
   const auto hostname = section.text(name);
   if (!hostname) {
@@ -40,26 +46,27 @@ void read_hostname(Section& section, std::string_view name, AgentDraft& draft) {
       });
   if (!right) {
     section.error(name,
-                  "hostname must be at most 255 letters, digits, \".\", \"-\" and \"_\", not \"" +
-                      *hostname + '"');
+                  "hostname must be at most 255 letters, digits, \".\", \"-\" and \"_\", not " +
+                      written(section, name));
     return;
   }
   draft.config.hostname = *hostname;
 }
 
 void read_log_level(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto text = section.text(name);
-  if (!text) {
+  // Not text(): YAML takes `off` for a boolean.
+  const Value* const value = section.raw(name);
+  if (value == nullptr || value->kind == Value::Kind::null) {
     return;
   }
-  if (const auto level = base::parse_log_level(*text)) {
+  if (const auto level = base::parse_log_level(value->text)) {
     draft.config.log_level = *level;
     return;
   }
   static constexpr std::array<std::string_view, 7> names{"trace", "debug",    "info", "warn",
                                                          "error", "critical", "off"};
-  const std::string hint = base::did_you_mean(*text, names);
-  section.error(name, "unknown log_level \"" + *text + '"' + hint + (hint.empty() ? ";" : "") +
+  const std::string hint = base::did_you_mean(value->text, names);
+  section.error(name, "unknown log_level " + shown(*value) + hint + (hint.empty() ? ";" : "") +
                           " one of trace, debug, info, warn, error, critical, off");
 }
 
@@ -70,10 +77,12 @@ void read_aggregates(Section& section, std::string_view name, AgentDraft& draft)
   if (!words) {
     return;
   }
-  for (const std::string& word : *words) {
+  for (std::size_t i = 0; i < words->size(); ++i) {
+    const std::string& word = (*words)[i];
     if (std::find(known.begin(), known.end(), word) == known.end()) {
       const std::string hint = base::did_you_mean(word, known);
-      section.error(name, "unknown aggregate \"" + word + '"' + hint + (hint.empty() ? ";" : "") +
+      section.error(name, "unknown aggregate " + shown(section.raw(name)->items[i]) + hint +
+                              (hint.empty() ? ";" : "") +
                               " one of max, median, avg, count, min, sum");
       return;
     }
@@ -128,8 +137,8 @@ void read_listen(Section& section, std::string_view name, AgentDraft& draft) {
   if (!is_listen_address(*listen)) {
     section.error(name,
                   "prometheus -> listen must be HOST:PORT or :PORT, such as 127.0.0.1:9464, "
-                  "not \"" +
-                      *listen + '"');
+                  "not " +
+                      written(section, name));
     return;
   }
   draft.config.prometheus.listen = *listen;
@@ -142,7 +151,8 @@ void read_url(Section& section, std::string_view name, AgentDraft& draft) {
   }
   auto url = dogstatsd_url(*text);
   if (!url) {
-    section.error(name, std::string(name) + " " + url.error().message);
+    section.error(
+        name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
     return;
   }
   draft.address->url = std::move(*url);
@@ -154,7 +164,8 @@ void read_host(Section& section, std::string_view name, AgentDraft& draft) {
     return;
   }
   if (const auto url = dogstatsd_url_of_host(*text, 0); !url) {
-    section.error(name, std::string(name) + " " + url.error().message);
+    section.error(
+        name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
     return;
   }
   draft.address->host = *text;
@@ -168,7 +179,7 @@ void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
   const auto colon = path->find("://");
   auto url = dogstatsd_url(colon == std::string::npos ? "unix://" + *path : *path);
   if (!url || url->starts_with("udp:")) {
-    section.error(name, "dogstatsd_socket must be an absolute path, not \"" + *path + '"');
+    section.error(name, "dogstatsd_socket must be an absolute path, not " + written(section, name));
     return;
   }
   draft.address->socket = std::move(*url);
@@ -186,7 +197,7 @@ void read_packet_bytes(Section& section, std::string_view name, AgentDraft& draf
   constexpr std::int64_t bytes_min = 64;
   if (bytes && *bytes != 0 && *bytes < bytes_min) {
     section.error(name, "dogstatsd_packet_bytes_max must be 0 or from 64 to 65467, not " +
-                            std::to_string(*bytes));
+                            written(section, name));
     return;
   }
   set(draft.config.dogstatsd.packet_bytes_max, bytes);

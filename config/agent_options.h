@@ -50,7 +50,8 @@ struct AgentOptionReader {
 
 [[nodiscard]] std::span<const AgentOptionReader> agent_option_readers();
 
-/// `udp://HOST:PORT` or `unix://PATH` and so on, with the port filled in. Errors: invalid.
+/// `udp://HOST:PORT` or `unix://PATH` and so on, with the port filled in. Errors: invalid,
+/// without the text, which can be a secret.
 [[nodiscard]] base::Result<std::string> dogstatsd_url(std::string_view text);
 /// The same for a host, which may carry a port or be a URL itself.
 [[nodiscard]] base::Result<std::string> dogstatsd_url_of_host(std::string_view host,

@@ -283,7 +283,7 @@ std::string check_id(const CheckConfig& config, const Value& instance) {
   std::string id = config.check_name + ":";
   for (const std::string_view key : {"name", "namespace"}) {
     const Value* const name = instance.find(key);
-    if (name != nullptr && !name->text.empty()) {
+    if (name != nullptr && name->secret_handle.empty() && !name->text.empty()) {
       id += name->text + ":";
       break;
     }

@@ -28,16 +28,15 @@ base::Result<std::string> udp_url(std::string_view address, std::uint16_t defaul
   } else if (colon != std::string_view::npos && !address.ends_with(']')) {
     const auto read = parse_port(address.substr(colon + 1));
     if (!read) {
-      return base::fail(base::ErrorKind::invalid, "must have a port from 1 to 65535, not \"" +
-                                                      std::string(address.substr(colon + 1)) + '"');
+      return base::fail(base::ErrorKind::invalid, "must have a port from 1 to 65535");
     }
     port = *read;
     host.resize(colon);
   }
-  if (host.empty() || host.find_first_of("/ \t@?#,") != std::string::npos) {
-    return base::fail(
-        base::ErrorKind::invalid,
-        "must be HOST:PORT, such as 127.0.0.1:8125, not \"" + std::string(address) + '"');
+  const bool bracketed = host.size() > 2 && host.starts_with('[') && host.ends_with(']');
+  const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
+  if (name.empty() || name.find_first_of("/ \t@?#,[]") != std::string::npos) {
+    return base::fail(base::ErrorKind::invalid, "must be HOST:PORT, such as 127.0.0.1:8125");
   }
   return "udp://" + host + ":" + std::to_string(port);
 }
@@ -54,16 +53,15 @@ base::Result<std::string> dogstatsd_url(std::string_view text) {
   for (const std::string_view scheme : socket_schemes) {
     if (text.starts_with(scheme)) {
       if (!text.substr(scheme.size()).starts_with('/')) {
-        return base::fail(base::ErrorKind::invalid,
-                          "must name an absolute path, such as " + std::string(scheme) +
-                              "/var/run/datadog/dsd.socket, not \"" + std::string(text) + '"');
+        return base::fail(base::ErrorKind::invalid, "must name an absolute path, such as " +
+                                                        std::string(scheme) +
+                                                        "/var/run/datadog/dsd.socket");
       }
       return std::string(text);
     }
   }
   return base::fail(base::ErrorKind::invalid,
-                    "must begin with udp://, unix://, unixgram:// or unixstream://, not be \"" +
-                        std::string(text) + '"');
+                    "must begin with udp://, unix://, unixgram:// or unixstream://");
 }
 
 base::Result<std::string> dogstatsd_url_of_host(std::string_view host, std::uint16_t port) {

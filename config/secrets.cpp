@@ -8,8 +8,6 @@ namespace heapwatch::config {
 
 namespace {
 
-constexpr std::size_t backend_words_max = 200;
-
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr std::string_view hex = "0123456789abcdef";
   out += '"';
@@ -100,14 +98,21 @@ void collect(Value& value, std::vector<std::pair<Value*, std::string>>& found) {
   }
 }
 
-std::string without_line_break(std::string text) {
-  if (text.ends_with('\n')) {
-    text.pop_back();
-    if (text.ends_with('\r')) {
-      text.pop_back();
-    }
-  }
+std::string without_line_breaks(std::string text) {
+  text.resize(text.find_last_not_of("\r\n") + 1);
   return text;
+}
+
+/// What the program says went wrong, which may be the secret itself.
+std::string complaint(Value error, const Value* value) {
+  const std::string secret = value == nullptr ? "" : value->text;
+  static constexpr std::string_view mask = "********";
+  for (std::size_t at = 0;
+       !secret.empty() && (at = error.text.find(secret, at)) != std::string::npos;
+       at += mask.size()) {
+    error.text.replace(at, secret.size(), mask);
+  }
+  return shown(error);
 }
 
 }  // namespace
@@ -123,7 +128,7 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
   const std::lock_guard lock(mutex_);
   std::set<std::string> unknown;
   for (const auto& [scalar, handle] : found) {
-    if (!known_.contains(handle)) {
+    if (!handle.empty() && !known_.contains(handle)) {
       unknown.insert(handle);
     }
   }
@@ -146,9 +151,13 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
       scalar->quoted = true;
       continue;
     }
-    const std::string& why = answers ? answers->at(handle).failure : answers.error().message;
+    const std::string why = handle.empty() ? "it names no handle"
+                            : answers      ? answers->at(handle).failure
+                                           : answers.error().message;
     diagnostics.error(file, scalar->line, scalar->column,
-                      "no secret for ENC[" + handle + "]: " + why);
+                      std::string("no secret for ENC[").append(handle).append("]: ").append(why));
+    scalar->kind = Value::Kind::null;  // the handle is no value for anybody
+    scalar->text.clear();
   }
 }
 
@@ -156,6 +165,7 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
   if (config_.command.empty()) {
     return base::fail(base::ErrorKind::invalid, "secret_backend_command is not set");
   }
+  const std::string program = config_.command.string();
   const auto output = run_secret_backend(config_, request_text(handles));
   if (!output) {
     return tl::unexpected(output.error());
@@ -164,9 +174,8 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
   const Value answer = parse_yaml(json_as_yaml(*output), "", complaints);
   if (complaints.has_errors() || answer.kind != Value::Kind::map) {
     return base::fail(base::ErrorKind::invalid,
-                      config_.command.string() +
-                          R"( must write {"HANDLE": {"value": "...", "error": null}}, and wrote )"
-                          "something else");
+                      program + R"( must write {"HANDLE": {"value": "...", "error": null}}, and )"
+                                "wrote something else");
   }
   Answers answers;
   for (const std::string& handle : handles) {
@@ -175,15 +184,15 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
     const Value* const value = given == nullptr ? nullptr : given->find("value");
     const Value* const error = given == nullptr ? nullptr : given->find("error");
     if (given == nullptr) {
-      entry.failure = config_.command.string() + " did not answer for it";
+      entry.failure = program + " did not answer for it";
     } else if (error != nullptr && !error->text.empty()) {
-      entry.failure =
-          config_.command.string() + " says " + error->text.substr(0, backend_words_max);
-    } else if (value == nullptr || value->kind != Value::Kind::scalar || value->text.empty()) {
-      entry.failure = config_.command.string() + " gave no text, or an empty one";
-    } else {
+      entry.failure = program + " says " + complaint(*error, value);
+    } else if (value != nullptr) {
       entry.value =
-          config_.remove_trailing_line_break ? without_line_break(value->text) : value->text;
+          config_.remove_trailing_line_break ? without_line_breaks(value->text) : value->text;
+    }
+    if (entry.failure.empty() && entry.value.empty()) {
+      entry.failure = program + " gave no text, or an empty one";
     }
   }
   return answers;

@@ -21,7 +21,7 @@ class SecretResolver {
   explicit SecretResolver(SecretsConfig config);
 
   /// Replaces every whole-string `ENC[handle]` scalar below `value`. An unresolved handle is an
-  /// error of the file.
+  /// error of the file, and null.
   void resolve(Value& value, std::string_view file, Diagnostics& diagnostics);
 
   /// secret_backend_skip_checks: the files of conf.d keep their ENC[] texts.

@@ -35,7 +35,7 @@ constexpr std::array<std::pair<std::string_view, Naming>, 2> namings{{
 }};
 
 std::optional<Path> read_path(Section& metric) {
-  const Value* const value = metric.raw("path");
+  const Value* const value = metric.value().find("path");
   base::Result<Path> path;
   if (value != nullptr && value->kind == Value::Kind::list) {
     const auto segments = metric.texts("path");
@@ -116,6 +116,7 @@ std::vector<MetricEntry> read_metrics(Section& instance) {
     }
   }
   std::vector<MetricEntry> entries;
+  entries.reserve(read.size());
   for (auto& [entry, line] : read) {
     entries.push_back(std::move(entry));
   }
@@ -142,7 +143,7 @@ std::optional<Everything> read_everything(Section& instance) {
     return everything;
   }
   for (const std::string_view key : {"include", "exclude"}) {
-    if (instance.raw(key) != nullptr) {
+    if (instance.value().find(key) != nullptr) {
       instance.warning(key, std::string(key) + " says what `auto: true` collects, which is off");
     }
   }
@@ -150,11 +151,11 @@ std::optional<Everything> read_everything(Section& instance) {
 }
 
 std::optional<std::string> read_namespace(Section& instance) {
-  const Value* const value = instance.raw("namespace");
+  auto prefix = instance.text("namespace");
+  const Value* const value = instance.value().find("namespace");
   if (value != nullptr && value->kind == Value::Kind::null) {
     return std::nullopt;
   }
-  auto prefix = instance.text("namespace");
   if (prefix && prefix->empty()) {
     instance.warning("namespace",
                      "with an empty namespace all names begin with a dot; write `namespace: null` "

@@ -147,12 +147,12 @@ class Repair {
       copy(word.size());
       return;
     }
-    if (is_word(word) || !value_possible_) {
+    const bool reads_as_number = is_number(word);
+    const auto number = reads_as_number ? read_json_number(word) : base::Number();
+    if (is_word(word) || !value_possible_ || (reads_as_number && number.is_finite())) {
       copy(word.size());
-    } else if (!is_number(word)) {
+    } else if (!reads_as_number) {
       replace_member(word.size());
-    } else if (const auto number = read_json_number(word); number.is_finite()) {
-      copy(word.size());
     } else {
       replace(word.size(), number.is_negative() ? "-Infinity" : "Infinity");
     }

@@ -42,6 +42,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names_of_
 
 std::vector<MetricEntry> default_entries() {
   std::vector<MetricEntry> entries;
+  entries.reserve(defaults.size());
   for (const auto& [path, type] : defaults) {
     entries.push_back({.path = *parse_path(path), .type = type, .alias = std::nullopt, .tags = {}});
   }

@@ -208,7 +208,8 @@ class PageCollector::Run {
       entry.path.segments[i].captures(keys[i], captures);
     }
     for (const auto& [key, text] : captures) {
-      tags.push_back(key + ":" + text);
+      tags.push_back(key);
+      tags.back().append(":").append(text);
     }
     tags.insert(tags.end(), c_.options_.tags.begin(), c_.options_.tags.end());
     if (entry.alias) {
@@ -358,7 +359,7 @@ Plan PageCollector::make_plan() {
        {"cmdline", "memstats/PauseNs", "memstats/PauseEnd", "memstats/BySize"}) {
     everything.exclude.push_back(literal(path));
   }
-  return {std::move(targets), std::move(everything)};
+  return {std::move(targets), everything};
 }
 
 PageCollector::PageCollector(CollectorOptions options)

@@ -410,7 +410,7 @@ base::Result<void> PageWalker::walk_text(const Plan& plan, PageMatches& matches,
 }
 
 base::Result<void> PageWalker::walk(const Plan& plan, std::string_view page, PageMatches& matches) {
-  if (const auto begins = check_beginning(page); !begins) {
+  if (auto begins = check_beginning(page); !begins) {
     return begins;
   }
   matches.invalid_members = 0;

@@ -68,7 +68,8 @@ class PageMatches {
     return targets_[static_cast<std::size_t>(target)];
   }
   [[nodiscard]] KeyPath path(const Match& match) const {
-    return KeyPath(std::string_view(path_bytes_).substr(match.path_at, match.path_size));
+    const std::string_view all = path_bytes_;
+    return KeyPath{all.substr(match.path_at, match.path_size)};
   }
 
   /// Members whose values were no JSON; they read as null.
@@ -97,6 +98,8 @@ struct WalkBuffers;
 class PageWalker {
  public:
   PageWalker();
+  PageWalker(const PageWalker&) = delete;
+  PageWalker& operator=(const PageWalker&) = delete;
   PageWalker(PageWalker&&) noexcept;
   PageWalker& operator=(PageWalker&&) noexcept;
   ~PageWalker();

@@ -22,7 +22,7 @@ Plan::Plan(std::vector<Target> targets) : targets_(std::move(targets)), nodes_(1
   }
 }
 
-Plan::Plan(std::vector<Target> targets, AutoTarget everything) : Plan(std::move(targets)) {
+Plan::Plan(std::vector<Target> targets, const AutoTarget& everything) : Plan(std::move(targets)) {
   targets_.push_back({.path = {},
                       .numbers_max = everything.numbers_max,
                       .others_max = 0,

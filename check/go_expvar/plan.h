@@ -40,7 +40,7 @@ class Plan {
   enum class Node : std::uint32_t {};
 
   explicit Plan(std::vector<Target> targets);
-  Plan(std::vector<Target> targets, AutoTarget everything);
+  Plan(std::vector<Target> targets, const AutoTarget& everything);
 
   [[nodiscard]] static constexpr Node root() { return Node{0}; }
   /// Appends the nodes one step below `node` that `key` leads to.

@@ -57,10 +57,8 @@ class SeriesCache {
   struct Key {
     std::size_t entry;
     std::string path;
-    operator KeyView() const {
-      return {entry, path};
-    }  // NOLINT(google-explicit-constructor): the
-       // map compares keys with views of them
+    // NOLINTNEXTLINE(google-explicit-constructor): the map compares keys with views of them
+    operator KeyView() const { return {entry, path}; }
   };
   struct Hash {
     using is_transparent = void;

@@ -22,7 +22,7 @@ class SectionTest : public testing::Test {
     value_ = parse_yaml(text, "f.yaml", diagnostics_);
     return {value_, "f.yaml", diagnostics_, std::move(path)};
   }
-  std::vector<std::string> said() const { return lines(diagnostics_); }
+  [[nodiscard]] std::vector<std::string> said() const { return lines(diagnostics_); }
 
  private:
   Value value_;

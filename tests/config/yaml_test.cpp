@@ -211,7 +211,7 @@ TEST(Yaml, ABillionLaughsAreStoppedEarly) {
 }
 
 TEST(Yaml, AliasesOfLongTextAreStoppedEarly) {
-  std::string text = "a: &a " + std::string(1024 * 1024, 'x') + "\nb:\n";
+  std::string text = "a: &a " + std::string(std::size_t{1024} * 1024, 'x') + "\nb:\n";
   for (int i = 0; i < 100; ++i) {
     text += "- *a\n";
   }

@@ -1,0 +1,75 @@
+"""docs/configuration.md lists exactly the options the code reads, each key of heapwatch.yaml with its variables."""
+import pathlib
+import re
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+READER = re.compile(r'\{"([\w.]+)", Shape::(.*?)(?=\{"[\w.]+", Shape::|\}\};)', re.S)
+SECOND_VARIABLE = re.compile(r'"(DD_\w+)"')
+GETTER = re.compile(
+    r"\b(?:text|texts|text_map|boolean|number|seconds|integer|section|sections|raw|one_of<[^(]*>|is_set|current_name"
+    r"|lenient_boolean|add_headers|read_proxy_url|read_patterns)\("
+)
+KEY_LIST = re.compile(r"\b(?:key = |(?:without_effect|aws)\{)([^;]*);", re.S)
+REFUSED = re.compile(r"\brefused\{\{(.*?)\}\};", re.S)
+WORD = re.compile(r'"([a-z][a-z0-9_]*)"')
+CODE = re.compile(r"`([^`]+)`")
+
+
+def section_rows(title):
+    """The rows of a section's table, each as its cells."""
+    page = (ROOT / "docs/configuration.md").read_text()
+    text = page.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def listed_keys(title):
+    return {key for row in section_rows(title) for key in CODE.findall(row[0])}
+
+
+def arguments(text, begin):
+    """What stands between the parenthesis before `begin` and its partner."""
+    depth = 1
+    for end in range(begin, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[begin:end]
+    raise ValueError("a parenthesis is not closed")
+
+
+def keys_read(file):
+    source = (ROOT / file).read_text()
+    parts = [arguments(source, call.end()) for call in GETTER.finditer(source)]
+    parts += KEY_LIST.findall(source)
+    keys = {key for part in parts for key in WORD.findall(part)}
+    for table in REFUSED.findall(source):
+        keys |= set(re.findall(r'\{"(\w+)",', table))
+    return keys
+
+
+def agent_keys():
+    source = (ROOT / "config/agent_options.cpp").read_text()
+    keys = {}
+    for key, rest in READER.findall(source):
+        keys[key] = ["DD_" + key.replace(".", "_").upper()] + SECOND_VARIABLE.findall(rest)
+    return keys
+
+
+class ConfigurationPageTest(unittest.TestCase):
+    def test_every_key_of_heapwatch_yaml_is_listed_with_its_variables_and_no_other(self):
+        source = (ROOT / "config/agent_options.cpp").read_text()
+        count = int(re.search(r"array<AgentOptionReader, (\d+)>", source)[1])
+        self.assertEqual(count, len(agent_keys()))
+        listed = {CODE.findall(row[0])[0]: CODE.findall(row[1]) for row in section_rows("heapwatch.yaml")}
+        self.assertEqual(agent_keys(), listed)
+
+    def test_every_option_of_an_instance_is_listed_and_no_other(self):
+        self.assertEqual(keys_read("check/instance_options.cpp"), listed_keys("Options of every instance"))
+
+    def test_every_http_option_is_listed_and_no_other(self):
+        self.assertEqual(keys_read("check/http_options.cpp"), listed_keys("HTTP options"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -28,9 +28,9 @@ def served(case):
 def steady(text, port, root):
     """Without what differs between two runs of the same case."""
     text = text.replace(f"localhost:{port}", "localhost:PORT").replace(str(root), "ROOT")
+    text = re.sub(r"(memstats\.(?:mallocs|frees|pause_total_ns|num_gc)):[\d.e+]+\|g", r"\1:RATE|g", text)
     text = re.sub(r"\b1[6-9]\d{8}(\d{3})?\b", "TIME", text)
     text = re.sub(r"(go_expvar:(?:[\w.]+:)?)[0-9a-f]{8,16}\b", r"\1ID", text)
-    text = re.sub(r"(memstats\.(?:mallocs|frees|pause_total_ns|num_gc)):[\d.e+]+\|g", r"\1:RATE|g", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", text)
     text = re.sub(r"(Average Execution Time : ).*", r"\1DURATION", text)
     text = re.sub(r"(last_success_timestamp_seconds\{.*\}) .*", r"\1 TIME", text)

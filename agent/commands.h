@@ -28,7 +28,7 @@ struct CheckOptions {
 [[nodiscard]] int run_check(const GlobalOptions& global, CheckOptions options);
 
 /// Prints the configuration and everything wrong with it; 1 when there are errors.
-[[nodiscard]] int check_config(const GlobalOptions& global, bool verbose);
+[[nodiscard]] int check_config(const GlobalOptions& global);
 
 /// Prints the status of a running agent.
 [[nodiscard]] int show_status(const GlobalOptions& global, bool json);

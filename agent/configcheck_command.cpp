@@ -47,14 +47,13 @@ void print_check(const config::CheckConfig& file, bool colors) {
 
 }  // namespace
 
-int check_config(const GlobalOptions& global, bool verbose) {
+int check_config(const GlobalOptions& global) {
   const Configured configured = load(global);
   const std::size_t errors = print_diagnostics(configured.diagnostics, Diagnostic::Severity::error,
                                                "Configuration errors", Color::red);
   const std::size_t warnings =
       print_diagnostics(configured.diagnostics, Diagnostic::Severity::warning,
                         "Configuration warnings", Color::yellow);
-  (void)verbose;
   const bool colors = takes_colors(STDOUT_FILENO);
   for (const config::CheckConfig& file : configured.confd.checks) {
     print_check(file, colors);

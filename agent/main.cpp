@@ -29,7 +29,6 @@ struct CommandLine {
   GlobalOptions global;
   CheckOptions check;
   VarsOptions vars;
-  bool verbose = false;
   bool status_json = false;
   CLI::App* run_command = nullptr;
   CLI::App* check_command = nullptr;
@@ -109,7 +108,8 @@ void describe(CommandLine& line) {
   line.configcheck_command = app.add_subcommand(
       "configcheck", "Print the configuration and every error in it; fails if there is one");
   line.configcheck_command->alias("checkconfig");
-  line.configcheck_command->add_flag("-v,--verbose", line.verbose, "Also print warnings");
+  line.configcheck_command->add_flag("-v,--verbose")
+      ->description("Taken as the Agent takes it; warnings are always printed");
   line.status_command = app.add_subcommand("status", "Print the status of the running agent");
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_vars(line);
@@ -123,7 +123,7 @@ int dispatch(const CommandLine& line) {
     return heapwatch::agent::run_check(line.global, line.check);
   }
   if (line.configcheck_command->parsed()) {
-    return heapwatch::agent::check_config(line.global, line.verbose);
+    return heapwatch::agent::check_config(line.global);
   }
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);

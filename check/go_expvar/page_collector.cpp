@@ -172,16 +172,19 @@ class PageCollector::Run {
     series.run = run_;
     series.entry = index;
     series.path = variable.path;
-    submit(series, c_.entries_[index].type, *match.number);
+    const MetricEntry& entry = c_.entries_[index];
+    submit(series, entry.type, *match.number, entry.flush_first_value);
     if (variable.increase && variable.increase->run != run_) {
       variable.increase->run = run_;
       variable.increase->entry = index;
       variable.increase->path = variable.path;
-      submit(*variable.increase, MetricType::monotonic_counter, *match.number);
+      submit(*variable.increase, MetricType::monotonic_counter, *match.number,
+             entry.flush_first_value);
     }
   }
 
-  void submit(const Series& series, MetricType type, const base::Number& number) {
+  void submit(const Series& series, MetricType type, const base::Number& number,
+              bool flush_first_value) {
     ++sent_;
     if (!series.allowed) {
       ++report_.dropped["metric_patterns"];
@@ -191,7 +194,8 @@ class PageCollector::Run {
       sink_.submit(metrics::Sample{.context = series.context,
                                    .type = type,
                                    .value = number,
-                                   .value_is_total = is_total(type)});
+                                   .value_is_total = is_total(type),
+                                   .flush_first_value = flush_first_value && run_ > 1});
     }
   }
 
@@ -200,7 +204,8 @@ class PageCollector::Run {
     const KeyPath& path = variable.path;
     const bool named = entry.alias && !entry.alias->empty();
     std::string name =
-        named ? *entry.alias : metric_name(path, c_.options_.prefix, c_.options_.naming);
+        named ? *entry.alias
+              : metric_name(path, c_.options_.prefix, c_.options_.naming) + entry.suffix;
     metrics::Tags tags = entry.tags;
     const auto keys = path.keys();
     std::vector<std::pair<std::string, std::string>> captures;
@@ -218,7 +223,7 @@ class PageCollector::Run {
     const std::string help = "expvar path " + path.text();
     const auto series = [&](const std::string& of) {
       return c_.series_.series(
-          metrics::make_context({.name = of, .tags = tags, .host = {}, .help = help}),
+          metrics::make_context({.name = of, .tags = tags, .host = c_.options_.host, .help = help}),
           c_.options_.allows(of));
     };
     variable.series = series(name);
@@ -368,7 +373,7 @@ PageCollector::PageCollector(CollectorOptions options)
   if (options_.allows(pause_name)) {
     pause_context_ = metrics::make_context({.name = std::move(pause_name),
                                             .tags = options_.tags,
-                                            .host = {},
+                                            .host = options_.host,
                                             .help = "expvar path memstats/PauseNs"});
   }
 }

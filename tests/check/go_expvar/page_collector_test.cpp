@@ -389,5 +389,35 @@ TEST(PageCollector, ForgetsVariablesThatAreGone) {
   EXPECT_EQ(cache.size(), 0U);
 }
 
+TEST(PageCollector, EndsTheNameOfASecondTypeAsTheEntrySays) {
+  MetricEntry rate = entry("a", MetricType::rate);
+  rate.suffix = ".rate";
+  EXPECT_THAT(collect(options({entry("a"), rate}), page(R"("a":1)")).lines,
+              ElementsAre("p.a gauge 1", "p.a.rate rate 1"));
+}
+
+TEST(PageCollector, CountsFromZeroOnlyAfterTheFirstRun) {
+  MetricEntry counter = entry("a", MetricType::monotonic_counter);
+  counter.flush_first_value = true;
+  CollectorOptions with = options({counter, entry("b", MetricType::monotonic_counter)});
+  with.memstats = false;
+  PageCollector collector(std::move(with));
+  RecordingSink sink;
+  ASSERT_TRUE(collector.collect(R"({"a":1,"b":1})", sink));
+  ASSERT_TRUE(collector.collect(R"({"a":1,"b":1})", sink));
+  EXPECT_THAT(sink.from_zero, ElementsAre(false, false, true, false));
+}
+
+TEST(PageCollector, SaysThatThereIsNoHost) {
+  CollectorOptions with = options({entry("a")});
+  with.host = "";
+  PageCollector collector(std::move(with));
+  RecordingSink sink;
+  ASSERT_TRUE(collector.collect(page(R"("a":1)"), sink));
+  for (const auto& context : sink.contexts) {
+    EXPECT_EQ(context->host, "");
+  }
+}
+
 }  // namespace
 }  // namespace heapwatch::check::go_expvar

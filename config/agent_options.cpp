@@ -155,7 +155,7 @@ void read_url(Section& section, std::string_view name, AgentDraft& draft) {
         name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
     return;
   }
-  draft.address->url = std::move(*url);
+  draft.address.url = std::move(*url);
 }
 
 void read_host(Section& section, std::string_view name, AgentDraft& draft) {
@@ -168,7 +168,7 @@ void read_host(Section& section, std::string_view name, AgentDraft& draft) {
         name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
     return;
   }
-  draft.address->host = *text;
+  draft.address.host = *text;
 }
 
 void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
@@ -182,7 +182,7 @@ void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
     section.error(name, "dogstatsd_socket must be an absolute path, not " + written(section, name));
     return;
   }
-  draft.address->socket = std::move(*url);
+  draft.address.socket = std::move(*url);
 }
 
 void read_cardinality(Section& section, std::string_view name, AgentDraft& draft) {
@@ -274,7 +274,7 @@ constexpr std::array<AgentOptionReader, 46> readers{{
     {"dogstatsd_url", Shape::scalar, read_url},
     {"dogstatsd_host", Shape::scalar, read_host, "DD_AGENT_HOST"},
     {"dogstatsd_port", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.address->port, s.integer(n, 0, port_max)); }},
+     [](S& s, N n, D& d) { set(d.address.port, s.integer(n, 0, port_max)); }},
     {"dogstatsd_socket", Shape::scalar, read_socket},
     {"dogstatsd_origin_detection_client", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.dogstatsd.origin_detection, s.boolean(n)); },

@@ -103,6 +103,7 @@ void describe(CommandLine& line) {
                  "trace, debug, info, warn, error, critical or off")
       ->check(log_level_name());
 
+  app.name("heapwatch");
   line.run_command = app.add_subcommand("run", "Run the agent until it is told to stop");
   describe_check(line);
   line.configcheck_command = app.add_subcommand(

@@ -42,6 +42,28 @@ std::vector<MetricEntry> defaults_beside(const std::vector<MetricEntry>& user) {
   return entries;
 }
 
+/// Adds what the named groups of `pattern` capture to the tags, and returns what they leave of the
+/// path, as the bytes of a KeyPath: a step that became a tag is not in the name too.
+std::string capture(const Path& pattern, const KeyPath& path, metrics::Tags& tags) {
+  std::vector<std::pair<std::string, std::string>> captures;
+  std::string remaining;
+  const auto keys = path.keys();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::size_t before = captures.size();
+    const std::string rest = i < pattern.segments.size()
+                                 ? pattern.segments[i].capture(keys[i], captures)
+                                 : std::string(keys[i]);
+    if (!rest.empty() || captures.size() == before) {
+      KeyPath::append(remaining, rest);
+    }
+  }
+  for (const auto& [key, text] : captures) {
+    tags.push_back(key);
+    tags.back().append(":").append(text);
+  }
+  return remaining;
+}
+
 std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
   return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
@@ -202,20 +224,13 @@ class PageCollector::Run {
   void make_series(std::size_t index, Variable& variable) {
     const MetricEntry& entry = c_.entries_[index];
     const KeyPath& path = variable.path;
-    const bool named = entry.alias && !entry.alias->empty();
-    std::string name =
-        named ? *entry.alias
-              : metric_name(path, c_.options_.prefix, c_.options_.naming) + entry.suffix;
     metrics::Tags tags = entry.tags;
-    const auto keys = path.keys();
-    std::vector<std::pair<std::string, std::string>> captures;
-    for (std::size_t i = 0; i < entry.path.segments.size(); ++i) {
-      entry.path.segments[i].captures(keys[i], captures);
-    }
-    for (const auto& [key, text] : captures) {
-      tags.push_back(key);
-      tags.back().append(":").append(text);
-    }
+    const std::string remaining = capture(entry.path, path, tags);
+    const bool named = entry.alias && !entry.alias->empty();
+    const std::string name = named ? *entry.alias
+                                   : metric_name(remaining.empty() ? path : KeyPath(remaining),
+                                                 c_.options_.prefix, c_.options_.naming) +
+                                         entry.suffix;
     tags.insert(tags.end(), c_.options_.tags.begin(), c_.options_.tags.end());
     if (entry.alias) {
       tags.push_back("path:" + path.dotted());

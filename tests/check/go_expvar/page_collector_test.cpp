@@ -419,5 +419,16 @@ TEST(PageCollector, SaysThatThereIsNoHost) {
   }
 }
 
+TEST(PageCollector, LeavesWhatBecameATagOutOfTheName) {
+  const std::string text = page(R"("routes":{"/a":{"n":1},"/b":{"n":2}},"shard_7":{"n":3},"x":4)");
+  EXPECT_THAT(collect(options({entry("routes/(?P<route>.*)/n")}), text).lines,
+              ElementsAre("p.routes.n gauge 1 route:/a", "p.routes.n gauge 2 route:/b"));
+  EXPECT_THAT(collect(options({entry(R"(shard_(?P<shard>\d+)/n)")}), text).lines,
+              ElementsAre("p.shard.n gauge 3 shard:7"));
+  EXPECT_THAT(collect(options({entry("(?P<name>x)")}), text).lines,
+              ElementsAre("p.x gauge 4 name:x"))
+      << "a name has to be left";
+}
+
 }  // namespace
 }  // namespace heapwatch::check::go_expvar

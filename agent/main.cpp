@@ -29,12 +29,14 @@ struct CommandLine {
   GlobalOptions global;
   CheckOptions check;
   VarsOptions vars;
+  std::string plugin_file;
   bool status_json = false;
   CLI::App* run_command = nullptr;
   CLI::App* check_command = nullptr;
   CLI::App* configcheck_command = nullptr;
   CLI::App* status_command = nullptr;
   CLI::App* vars_command = nullptr;
+  CLI::App* plugin_check_command = nullptr;
 };
 
 void describe_check(CommandLine& line) {
@@ -91,6 +93,15 @@ void describe_vars(CommandLine& line) {
       ->check(CLI::NonNegativeNumber);
 }
 
+void describe_plugin(CommandLine& line) {
+  CLI::App* const plugin = line.app.add_subcommand("plugin", "Look at checks in shared libraries");
+  plugin->require_subcommand(1);
+  plugin->fallthrough();
+  line.plugin_check_command = plugin->add_subcommand(
+      "check", "Load libdatadog-agent-NAME.so and say whether it fits the ABI; runs no check");
+  line.plugin_check_command->add_option("file", line.plugin_file, "The library")->required();
+}
+
 void describe(CommandLine& line) {
   CLI::App& app = line.app;
   app.set_version_flag("--version", "heapwatch " HEAPWATCH_VERSION);
@@ -114,6 +125,7 @@ void describe(CommandLine& line) {
   line.status_command = app.add_subcommand("status", "Print the status of the running agent");
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_vars(line);
+  describe_plugin(line);
 }
 
 int dispatch(const CommandLine& line) {
@@ -128,6 +140,9 @@ int dispatch(const CommandLine& line) {
   }
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);
+  }
+  if (line.plugin_check_command->parsed()) {
+    return heapwatch::agent::check_plugin(line.plugin_file);
   }
   return heapwatch::agent::show_vars(line.vars);
 }

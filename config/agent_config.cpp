@@ -198,6 +198,7 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   read_file(root, name, draft, diagnostics);
   read_variables(variables, draft, diagnostics);
   draft.config.confd_path = folder / draft.config.confd_path;
+  draft.config.shared_libraries.folder = folder / draft.config.shared_libraries.folder;
   if (draft.config.tracemalloc_debug) {
     draft.config.check_runners = 1;
   }

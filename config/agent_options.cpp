@@ -207,7 +207,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 46> readers{{
+constexpr std::array<AgentOptionReader, 48> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -269,6 +269,10 @@ constexpr std::array<AgentOptionReader, 46> readers{{
     {"prometheus.listen", Shape::scalar, read_listen},
     {"prometheus.suffixes", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.prometheus.suffixes, s.boolean(n)); }},
+    {"shared_library_check.enabled", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.shared_libraries.enabled, s.boolean(n)); }},
+    {"shared_library_check.library_folder_path", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.shared_libraries.folder, s.text(n)); }},
     {"dogstatsd_enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.dogstatsd_enabled, s.boolean(n)); }},
     {"dogstatsd_url", Shape::scalar, read_url},

@@ -51,6 +51,11 @@ struct Report {
 /// `text` with spaces before it up to the width, counted in characters.
 [[nodiscard]] std::string right_aligned(std::string_view text, std::size_t width);
 
+/// The rows of top, tree and peek.
+[[nodiscard]] base::Result<Table> table_of(Report& report);
+[[nodiscard]] std::string table_json(const Table& table);
+[[nodiscard]] std::string table_csv(const Table& table);
+
 using ReportText = base::Result<std::string>;
 [[nodiscard]] ReportText text_report(Report& report);
 [[nodiscard]] ReportText tree_report(Report& report);

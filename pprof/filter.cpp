@@ -384,7 +384,7 @@ void aggregate(Profile& profile, const ReportOptions& options) {
   const Granularity g = options.granularity;
   if (g == Granularity::addresses && !options.noinlines) return;
   const bool has_functions = g != Granularity::files;
-  const bool has_files = g != Granularity::functions;
+  const bool has_files = g != Granularity::functions && g != Granularity::unset;
   const bool has_lines = g == Granularity::lines || g == Granularity::addresses;
   for (Mapping& mapping : profile.mappings) {
     mapping.has_functions = mapping.has_functions && has_functions;

@@ -2,12 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/error.h"
 
 namespace heapwatch::pprof {
 
-/// What a node of a report stands for.
-enum class Granularity : std::uint8_t { functions, filefunctions, files, lines, addresses };
+/// What a node of a report stands for. `unset` means functions, where a report has no other wish.
+enum class Granularity : std::uint8_t { unset, functions, filefunctions, files, lines, addresses };
 
 // One of each is alive: the order is that in which people know the settings.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
@@ -44,8 +49,38 @@ struct ReportOptions {
   std::string taghide;
   bool noinlines = false;
   bool showcolumns = false;
-  Granularity granularity = Granularity::functions;
+  Granularity granularity = Granularity::unset;
 };
+
+/// One setting: how people name it, and where it stands in ReportOptions.
+struct Option {
+  using Member =
+      std::variant<bool ReportOptions::*, std::int64_t ReportOptions::*, double ReportOptions::*,
+                   std::string ReportOptions::*, Granularity ReportOptions::*>;
+
+  std::string_view name;
+  std::string_view url;  // its name in the query of a page; empty where pages do not have it
+  Member member;
+  std::span<const std::string_view> choices;  // the values of a group, by position; often none
+  std::string_view help;
+
+  /// True for settings that are on or off, which groups of choices are not.
+  [[nodiscard]] bool is_switch() const {
+    return std::holds_alternative<bool ReportOptions::*>(member) && choices.empty();
+  }
+};
+
+/// All settings, by name.
+[[nodiscard]] std::span<const Option> all_options();
+/// The setting of this name, or of which this is one of the choices (`cum`, `lines`); or null.
+[[nodiscard]] const Option* find_option(std::string_view name);
+
+/// The value as people write it: "true", "0.005", "cum"; empty for none.
+[[nodiscard]] std::string option_value(const ReportOptions& options, const Option& option);
+/// Reads a value: t, true, yes, y, 1 or nothing for a switch, and their opposites.
+/// Errors: invalid, with pprof's words.
+[[nodiscard]] base::Result<void> set_option(ReportOptions& options, const Option& option,
+                                            std::string_view value);
 
 enum class ReportKind : std::uint8_t {
   text,

@@ -2,6 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
@@ -10,9 +14,10 @@
 
 #include "base/file.h"
 #include "pprof/driver/flags.h"
+#include "pprof/encode.h"
+#include "pprof/graph.h"
 #include "pprof/gunzip.h"
 #include "pprof/merge.h"
-#include "pprof/report.h"
 
 namespace heapwatch::pprof {
 namespace {
@@ -23,57 +28,33 @@ using base::Result;
 
 constexpr int exit_failure = 2;
 constexpr std::size_t source_bytes_max = std::size_t{64} << 20U;
+constexpr int saved_files_max = 9999;
 
-bool is_binary(ReportKind kind) {
-  return kind == ReportKind::proto || kind == ReportKind::topproto || kind == ReportKind::callgrind;
-}
-
-class Driver {
+/// Reads what a command line names.
+class Loader {
  public:
-  Driver(CommandLine line, std::ostream& out, std::ostream& err, const Seams& seams)
-      : line_(std::move(line)), out_(out), err_(err), seams_(seams) {}
+  Loader(const CommandLine& line, std::ostream& err, const Seams& seams)
+      : line_(line), err_(err), seams_(seams) {}
 
-  Result<void> run() {
-    if (!line_.kind) {
-      return fail(ErrorKind::invalid, "no output format given; one of -top, -tree, -dot, ...");
-    }
-    auto profile = read_all();
-    if (!profile) return tl::unexpected(profile.error());
-    const ReportRequest request{*line_.kind, line_.pattern, line_.options};
-    ReportSeams report_seams;
-    report_seams.warn = warn();
-    report_seams.read_source = [](const std::string& path) {
-      return base::read_file(path, source_bytes_max);
-    };
-    report_seams.working_folder = seams_.working_folder;
-    auto text = make_report(std::move(*profile), request, report_seams);
-    if (!text) return tl::unexpected(text.error());
-    return write(*line_.kind, *text);
-  }
-
- private:
-  [[nodiscard]] Warn warn() const {
-    return [this](const std::string& message) { err_ << message << "\n"; };
-  }
-
-  Result<Profile> read_all() {
+  Result<Loaded> run() {
     auto source = read_group(line_.sources, "source");
-    if (!source) return source;
+    if (!source) return tl::unexpected(source.error());
     if (!line_.base.empty()) {
       const std::vector<std::string> bases = {line_.base};
       auto base_profile = read_group(bases, "base");
-      if (!base_profile) return base_profile;
+      if (!base_profile) return tl::unexpected(base_profile.error());
       source = subtract(std::move(*source), std::move(*base_profile),
                         {line_.is_diff_base, line_.options.normalize});
-      if (!source) return source;
+      if (!source) return tl::unexpected(source.error());
     }
     if (!line_.all_frames) drop_uninteresting(*source);
     if (!line_.add_comment.empty()) {
       source->comments.push_back(source->strings.add(line_.add_comment));
     }
-    return source;
+    return Loaded{Session(std::move(*source)), has_remote_source_};
   }
 
+ private:
   /// All sources of one side as one profile; those that cannot be read are told and left out.
   Result<Profile> read_group(std::span<const std::string> sources, const std::string& what) {
     std::vector<Profile> profiles;
@@ -103,14 +84,16 @@ class Driver {
     Result<std::string> bytes;
     struct stat status {};
     if (stat(source.c_str(), &status) == 0) {
-      bytes = base::read_file(source, seams_.limits.bytes_max);
+      bytes = base::read_file(source, line_.limits.bytes_max);
     } else if (seams_.fetch) {
-      bytes = seams_.fetch({source, line_.seconds, line_.timeout_s});
+      bytes =
+          seams_.fetch({source, line_.seconds, line_.timeout_s, line_.tls, line_.limits.bytes_max});
+      has_remote_source_ = has_remote_source_ || bytes.has_value();
     } else {
       return fail(ErrorKind::not_found, "no such file");
     }
     if (!bytes) return tl::unexpected(bytes.error());
-    auto profile = parse_profile(std::move(*bytes), seams_.limits);
+    auto profile = parse_profile(std::move(*bytes), line_.limits);
     if (profile) adopt(*profile);
     return profile;
   }
@@ -121,58 +104,160 @@ class Driver {
       profile.mappings.push_back({.id = 1});
       for (Location& location : profile.locations) location.mapping = 0;
     }
-    if (!line_.build_id.empty() && profile.mappings[0].build_id == 0) {
-      profile.mappings[0].build_id = profile.strings.add(line_.build_id);
+    Mapping& program = profile.mappings[0];
+    if (!line_.program.empty()) program.file = profile.strings.add(line_.program);
+    if (!line_.build_id.empty() && program.build_id == 0) {
+      program.build_id = profile.strings.add(line_.build_id);
     }
   }
 
-  Result<void> write(ReportKind kind, const std::string& text) {
-    const bool is_proto = kind == ReportKind::proto || kind == ReportKind::topproto;
-    const std::string bytes = is_proto ? gzip(text) : text;
-    std::string path = line_.options.output;
-    if (path.empty()) {
-      if (!is_binary(kind) || !seams_.output_is_terminal) {
-        out_ << bytes;
-        return {};
-      }
-      path = free_name(kind == ReportKind::callgrind ? ".callgraph.out" : ".pb.gz");
-    }
-    err_ << "Generating report in " << path << "\n";
-    std::ofstream file(path, std::ios::binary);
-    file << bytes;
-    file.close();
-    if (!file) return fail(ErrorKind::io, "cannot write the report to " + path);
-    return {};
-  }
-
-  /// `profile001.pb.gz`, or the next number that is free.
-  static std::string free_name(const std::string& extension) {
-    for (int number = 1;; ++number) {
-      std::string name = "profile" + std::to_string(1000 + number).substr(1) + extension;
-      if (number == 999 || !std::filesystem::exists(name)) return name;
-    }
-  }
-
-  CommandLine line_;
-  std::ostream& out_;
+  const CommandLine& line_;
   std::ostream& err_;
   const Seams& seams_;
+  bool has_remote_source_ = false;
 };
+
+/// `profile001.pb.gz`, or the next number that is free.
+std::string free_name(std::string_view extension) {
+  for (int number = 1;; ++number) {
+    std::string name = "profile" + std::to_string(1000 + number).substr(1) + std::string(extension);
+    if (number == 999 || !std::filesystem::exists(name)) return name;
+  }
+}
+
+Result<void> write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  file.close();
+  if (!file) return fail(ErrorKind::io, "cannot write to " + path);
+  return {};
+}
+
+/// The first folder of pprof's list that is there or can be made.
+std::string folder_for_profiles(const Seams& seams) {
+  const auto variable = [&](const char* name) {
+    return seams.environment ? seams.environment(name).value_or("") : std::string();
+  };
+  std::vector<std::string> folders = {variable("PPROF_TMPDIR")};
+  if (const std::string home = variable("HOME"); !home.empty()) folders.push_back(home + "/pprof");
+  std::error_code error;
+  folders.push_back(std::filesystem::temp_directory_path(error).string());
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    std::filesystem::create_directories(folder, error);
+    if (std::filesystem::is_directory(folder, error)) return folder;
+  }
+  return ".";
+}
+
+Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& err,
+                      const Seams& seams) {
+  auto loaded = load_profile(line, err, seams);
+  if (!loaded) return tl::unexpected(loaded.error());
+  if (loaded->has_remote_source) {
+    if (const auto path = save_profile(loaded->session.profile(), seams)) {
+      err << "Saved profile in " << *path << "\n";
+    } else {
+      err << "Could not save profile: " << path.error().message << "\n";
+    }
+  }
+  if (line.format && info_of(*line.format).is_report) {
+    const ReportRequest request{info_of(*line.format).kind, line.pattern, line.options,
+                                line.encoding};
+    const auto text =
+        make_report(std::move(loaded->session).take(), request, report_seams(err, seams));
+    if (!text) return tl::unexpected(text.error());
+    return write_report(*line.format, *text, line.options.output, out, err, seams);
+  }
+  if (!seams.other) {
+    return fail(ErrorKind::invalid,
+                line.format ? "this program makes no -" + std::string(info_of(*line.format).name)
+                            : "no output format given; one of -top, -tree, "
+                              "-dot, ...");
+  }
+  const auto bytes = seams.other(line, loaded->session);
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (bytes->empty() || !line.format) return {};
+  return write_report(*line.format, *bytes, line.options.output, out, err, seams);
+}
 
 }  // namespace
 
+Result<Loaded> load_profile(const CommandLine& line, std::ostream& err, const Seams& seams) {
+  return Loader(line, err, seams).run();
+}
+
+Result<std::string> save_profile(const Profile& profile, const Seams& seams) {
+  std::string name = "pprof.";
+  if (!profile.mappings.empty() && profile.mappings[0].file != 0) {
+    name += std::string(base_name(profile.text(profile.mappings[0].file))) + ".";
+  }
+  for (const ValueType& type : profile.sample_types) {
+    name += std::string(profile.text(type.type)) + ".";
+  }
+  // What a profile calls its types does not lead out of the folder.
+  std::replace(name.begin(), name.end(), '/', '_');
+  const std::string start = folder_for_profiles(seams) + "/" + name;
+  for (int number = 1; number <= saved_files_max; ++number) {
+    std::string digits = std::to_string(number);
+    digits.insert(0, digits.size() < 3 ? 3 - digits.size() : 0, '0');
+    const std::string path = start + digits + ".pb.gz";
+    // "x": somebody else may take the name at the same time.
+    std::FILE* const file = std::fopen(path.c_str(), "wbx");
+    if (file == nullptr) {
+      if (errno == EEXIST) continue;
+      return fail(ErrorKind::io, "cannot create " + path + ": " + std::strerror(errno));
+    }
+    const std::string bytes = gzip(encode_proto(profile));
+    const bool is_written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+    if (std::fclose(file) != 0 || !is_written) return fail(ErrorKind::io, "cannot write " + path);
+    return path;
+  }
+  return fail(ErrorKind::limit,
+              "all names up to " + start + std::to_string(saved_files_max) + ".pb.gz are taken");
+}
+
+ReportSeams report_seams(std::ostream& err, const Seams& seams) {
+  ReportSeams made;
+  made.warn = [&err](const std::string& message) { err << message << "\n"; };
+  made.read_source = [](const std::string& path) {
+    return base::read_file(path, source_bytes_max);
+  };
+  made.working_folder = seams.working_folder;
+  return made;
+}
+
+Result<void> write_report(Format format, const std::string& bytes, const std::string& output,
+                          std::ostream& out, std::ostream& err, const Seams& seams) {
+  const bool is_proto = format == Format::proto || format == Format::topproto;
+  const std::string compressed = is_proto ? gzip(bytes) : std::string();
+  const std::string& content = is_proto ? compressed : bytes;
+  std::string path = output;
+  if (path.empty()) {
+    const std::string_view extension = info_of(format).extension;
+    if (extension.empty() || !seams.output_is_terminal) {
+      out << content;
+      return {};
+    }
+    path = free_name(extension);
+  }
+  err << "Generating report in " << path << "\n";
+  return write_file(path, content);
+}
+
 int run_pprof(std::span<const std::string> args, std::ostream& out, std::ostream& err,
               const Seams& seams) {
-  auto line = parse_command_line(args, [&](const std::string& text) { err << text << "\n"; });
+  const auto line = parse_command_line(
+      args, [&](const std::string& text) { err << text << "\n"; }, seams.extra_flags);
   if (!line) {
     err << "pprof: " << line.error().message << "\n";
     return exit_failure;
   }
   if (line->wants_help) {
-    err << usage();
+    err << usage(seams.extra_flags);
     return 0;
   }
-  if (auto done = Driver(std::move(*line), out, err, seams).run(); !done) {
+  if (auto done = run_line(*line, out, err, seams); !done) {
     err << "pprof: " << done.error().message << "\n";
     return exit_failure;
   }

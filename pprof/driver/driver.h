@@ -1,4 +1,4 @@
-// The command line of `pprof`, as its users type it.
+// The command line of `pprof`, as its users type it: from flags to files and reports.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,8 @@
 #include <string>
 
 #include "base/error.h"
-#include "pprof/parse.h"
+#include "pprof/driver/flags.h"
+#include "pprof/session.h"
 
 namespace heapwatch::pprof {
 
@@ -16,21 +17,53 @@ struct FetchRequest {
   std::string url;
   int seconds = -1;  // of a profile over time; -1: as the URL says
   int timeout_s = -1;
+  TlsFiles tls{};
+  std::size_t bytes_max = 0;  // of the answer
+};
+
+/// What is read from the sources of a command line.
+struct Loaded {
+  Session session;
+  bool has_remote_source = false;  // so that pprof would save it
 };
 
 /// What the command needs from outside, so that it opens no connection itself.
 struct Seams {
   /// The bytes of a profile behind a URL. Empty: only files are read.
   std::function<base::Result<std::string>(const FetchRequest&)> fetch;
+  /// Runs what is no report of this library: pictures, pages, the shell (`line.format` is none).
+  /// Returns the bytes to write where the report goes, which are empty when there is nothing more
+  /// to do. Without it such formats are an error.
+  std::function<base::Result<std::string>(const CommandLine& line, const Session& session)> other;
   std::function<std::optional<std::string>(const char* name)> environment;
   std::string working_folder;
   bool output_is_terminal = false;
-  ParseLimits limits;
+  std::span<const ExtraFlag> extra_flags{};
 };
 
 /// Runs `pprof args...`: reads the sources, and writes the report that the flags ask for.
 /// Returns the exit code: 0, or 2 with the error on `err`.
 int run_pprof(std::span<const std::string> args, std::ostream& out, std::ostream& err,
               const Seams& seams);
+
+// The steps of run_pprof(), for those who take them one by one.
+
+/// Reads and merges all sources, subtracts the base, and cuts off what the profile itself drops.
+/// Sources that cannot be read are told on `err` and left out, unless none is left.
+[[nodiscard]] base::Result<Loaded> load_profile(const CommandLine& line, std::ostream& err,
+                                                const Seams& seams);
+
+/// Writes a profile that was fetched to a file under $PPROF_TMPDIR, ~/pprof or the folder for
+/// temporary files, under the name that pprof would choose. Returns its path.
+[[nodiscard]] base::Result<std::string> save_profile(const Profile& profile, const Seams& seams);
+
+/// The seams of reports: source files are read from disk, warnings go to `err`.
+[[nodiscard]] ReportSeams report_seams(std::ostream& err, const Seams& seams);
+
+/// Compresses what has to be (proto, topproto), and writes it where it belongs: to `output` if that
+/// is set, to `out`, or to a free file name when `out` is a terminal and the format is binary.
+[[nodiscard]] base::Result<void> write_report(Format format, const std::string& bytes,
+                                              const std::string& output, std::ostream& out,
+                                              std::ostream& err, const Seams& seams);
 
 }  // namespace heapwatch::pprof

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <functional>
+#include <fstream>
 #include <map>
 #include <utility>
 
 #include "base/nearest.h"
+#include "pprof/go_number.h"
 
 namespace heapwatch::pprof {
 namespace {
@@ -21,95 +21,98 @@ constexpr std::array<std::string_view, 6> false_words = {"0", "f", "F", "false",
 
 /// A flag whose value is read into a place of its own.
 struct Flag {
-  bool is_bool = false;
+  bool is_switch = false;
+  std::string help;
   std::function<Result<void>(const std::string&)> set;
 };
 
-Result<void> bad_value(const std::string& value) {
-  return fail(ErrorKind::invalid, "invalid value \"" + value + "\"");
+Result<void> parse_error() {
+  return fail(ErrorKind::invalid, "parse error");
 }
 
-Flag bool_flag(bool& to) {
-  return {
-      true, [&to](const std::string& value) -> Result<void> {
-        if (std::find(true_words.begin(), true_words.end(), value) != true_words.end()) {
-          to = true;
-        } else if (std::find(false_words.begin(), false_words.end(), value) != false_words.end()) {
-          to = false;
-        } else {
-          return fail(ErrorKind::invalid, "invalid boolean value \"" + value + "\"");
-        }
-        return {};
-      }};
+Result<void> read_switch(bool& to, const std::string& value) {
+  const auto is_in = [&](const auto& words) {
+    return std::find(words.begin(), words.end(), value) != words.end();
+  };
+  if (!is_in(true_words) && !is_in(false_words)) return parse_error();
+  to = is_in(true_words);
+  return {};
 }
 
-Flag text_flag(std::string& to) {
-  return {false, [&to](const std::string& value) -> Result<void> {
+Flag switch_flag(bool& to, std::string_view help) {
+  return {true, std::string(help),
+          [&to](const std::string& value) { return read_switch(to, value); }};
+}
+
+Flag text_flag(std::string& to, std::string_view help) {
+  return {false, std::string(help), [&to](const std::string& value) -> Result<void> {
             to = value;
             return {};
           }};
 }
 
-template <typename Number>
-Flag number_flag(Number& to) {
-  return {false, [&to](const std::string& value) -> Result<void> {
-            const char* const end = value.data() + value.size();
-            const auto read = std::from_chars(value.data(), end, to);
-            if (read.ec != std::errc() || read.ptr != end) return bad_value(value);
+/// Calls `set` with an integer of at least `min`.
+template <typename Set>
+Flag integer_flag(std::int64_t min, std::int64_t max, std::string_view help, Set set) {
+  return {false, std::string(help), [=](const std::string& value) -> Result<void> {
+            const auto number = parse_go_integer(value, 0);
+            if (!number) return parse_error();
+            if (*number < min || *number > max) {
+              return fail(ErrorKind::invalid, "value out of range");
+            }
+            set(*number);
             return {};
           }};
 }
-
-struct KindFlag {
-  std::string_view name;
-  ReportKind kind;
-};
-constexpr std::array<KindFlag, 11> kind_flags = {{{"top", ReportKind::text},
-                                                  {"text", ReportKind::text},
-                                                  {"tree", ReportKind::tree},
-                                                  {"traces", ReportKind::traces},
-                                                  {"raw", ReportKind::raw},
-                                                  {"tags", ReportKind::tags},
-                                                  {"comments", ReportKind::comments},
-                                                  {"dot", ReportKind::dot},
-                                                  {"callgrind", ReportKind::callgrind},
-                                                  {"proto", ReportKind::proto},
-                                                  {"topproto", ReportKind::topproto}}};
-
-struct GranularityFlag {
-  std::string_view name;
-  Granularity granularity;
-};
-constexpr std::array<GranularityFlag, 5> granularity_flags = {
-    {{"addresses", Granularity::addresses},
-     {"filefunctions", Granularity::filefunctions},
-     {"files", Granularity::files},
-     {"functions", Granularity::functions},
-     {"lines", Granularity::lines}}};
 
 /// A flag that stands for a sample index; the earlier in this list, the stronger.
 struct IndexFlag {
   std::string_view name;
   std::string_view index;
+  std::string_view help;
 };
-constexpr std::array<IndexFlag, 7> index_flags = {{{"total_delay", "delay"},
-                                                   {"mean_delay", "delay"},
-                                                   {"contentions", "contentions"},
-                                                   {"inuse_space", "inuse_space"},
-                                                   {"inuse_objects", "inuse_objects"},
-                                                   {"alloc_space", "alloc_space"},
-                                                   {"alloc_objects", "alloc_objects"}}};
+constexpr std::array<IndexFlag, 7> index_flags = {
+    {{"total_delay", "delay", "Same as -sample_index=delay"},
+     {"mean_delay", "delay", "Same as -sample_index=delay -mean"},
+     {"contentions", "contentions", "Same as -sample_index=contentions"},
+     {"inuse_space", "inuse_space", "Same as -sample_index=inuse_space"},
+     {"inuse_objects", "inuse_objects", "Same as -sample_index=inuse_objects"},
+     {"alloc_space", "alloc_space", "Same as -sample_index=alloc_space"},
+     {"alloc_objects", "alloc_objects", "Same as -sample_index=alloc_objects"}}};
+
+/// Programs of Linux, macOS and Windows, by how their files begin.
+bool is_program(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 4> head{};
+  if (!file.read(head.data(), head.size())) return false;
+  const std::string_view magic(head.data(), head.size());
+  constexpr std::array<std::string_view, 6> magics = {
+      "\x7f"
+      "ELF",
+      "\xfe\xed\xfa\xce",
+      "\xfe\xed\xfa\xcf",
+      "\xce\xfa\xed\xfe",
+      "\xcf\xfa\xed\xfe",
+      "MZ"};
+  return std::any_of(magics.begin(), magics.end(),
+                     [&](std::string_view each) { return magic.starts_with(each); });
+}
 
 class Parser {
  public:
-  Parser() {
+  explicit Parser(std::span<const ExtraFlag> extra) {
     add_options();
-    for (const auto& flag : kind_flags) add_switch(flag.name);
-    for (const auto& flag : granularity_flags) add_switch(flag.name);
-    for (const auto& flag : index_flags) add_switch(flag.name);
-    for (const char* name : {"cum", "flat"}) add_switch(name);
-    flags_["peek"] = text_flag(peek_);
-    flags_["list"] = text_flag(list_);
+    add_command_flags();
+    for (const FormatInfo& format : all_formats()) {
+      const std::string name(format.name);
+      if (format.takes_pattern) {
+        flags_[name] = text_flag(patterns_[name], format.help);
+      } else {
+        add_switch(name, format.help);
+      }
+    }
+    for (const auto& flag : index_flags) add_switch(std::string(flag.name), flag.help);
+    for (const ExtraFlag& flag : extra) flags_[flag.name] = {flag.is_switch, flag.help, flag.set};
   }
 
   Result<CommandLine> run(std::span<const std::string> args, const Warn& warn) {
@@ -130,68 +133,89 @@ class Parser {
     return std::move(line_);
   }
 
-  [[nodiscard]] std::vector<std::string> names() const {
-    std::vector<std::string> all;
+  [[nodiscard]] std::string usage() const {
+    constexpr std::size_t help_column = 26;
+    std::string text;
     for (const auto& [name, flag] : flags_) {
-      all.push_back("-" + name + (flag.is_bool ? "" : "=VALUE"));
+      std::string line = "  -" + name + (flag.is_switch ? "" : "=VALUE");
+      line.resize(std::max(help_column, line.size() + 1), ' ');
+      text += line + flag.help + "\n";
     }
-    return all;
+    return text;
   }
 
  private:
-  void add_switch(std::string_view name) {
-    flags_[std::string(name)] = bool_flag(switches_[std::string(name)]);
+  void add_switch(const std::string& name, std::string_view help) {
+    flags_[name] = switch_flag(switches_[name], help);
   }
 
   void add_options() {
-    ReportOptions& o = line_.options;
-    const std::pair<const char*, bool*> bools[] = {
-        {"call_tree", &o.call_tree},
-        {"relative_percentages", &o.relative_percentages},
-        {"compact_labels", &o.compact_labels},
-        {"intel_syntax", &o.intel_syntax},
-        {"mean", &o.mean},
-        {"normalize", &o.normalize},
-        {"drop_negative", &o.drop_negative},
-        {"trim", &o.trim},
-        {"noinlines", &o.noinlines},
-        {"showcolumns", &o.showcolumns},
-        {"all_frames", &line_.all_frames}};
-    for (const auto& [name, to] : bools) flags_[name] = bool_flag(*to);
-    const std::pair<const char*, std::string*> texts[] = {{"output", &o.output},
-                                                          {"unit", &o.unit},
-                                                          {"source_path", &o.source_path},
-                                                          {"trim_path", &o.trim_path},
-                                                          {"sample_index", &o.sample_index},
-                                                          {"tagroot", &o.tagroot},
-                                                          {"tagleaf", &o.tagleaf},
-                                                          {"focus", &o.focus},
-                                                          {"ignore", &o.ignore},
-                                                          {"prune_from", &o.prune_from},
-                                                          {"hide", &o.hide},
-                                                          {"show", &o.show},
-                                                          {"show_from", &o.show_from},
-                                                          {"tagfocus", &o.tagfocus},
-                                                          {"tagignore", &o.tagignore},
-                                                          {"tagshow", &o.tagshow},
-                                                          {"taghide", &o.taghide},
-                                                          {"base", &base_},
-                                                          {"diff_base", &diff_base_},
-                                                          {"symbolize", &symbolize_},
-                                                          {"tools", &tools_},
-                                                          {"buildid", &line_.build_id},
-                                                          {"add_comment", &line_.add_comment}};
-    for (const auto& [name, to] : texts) flags_[name] = text_flag(*to);
-    flags_["nodecount"] = number_flag(o.nodecount);
-    flags_["nodefraction"] = number_flag(o.nodefraction);
-    flags_["edgefraction"] = number_flag(o.edgefraction);
-    flags_["divide_by"] = number_flag(o.divide_by);
-    flags_["seconds"] = number_flag(line_.seconds);
-    flags_["timeout"] = number_flag(line_.timeout_s);
+    ReportOptions& values = line_.options;
+    for (const Option& option : all_options()) {
+      const std::string name(option.name);
+      for (const std::string_view choice : option.choices) {
+        add_switch(std::string(choice), "Same as the setting " + name + "=" + std::string(choice));
+      }
+      if (!option.choices.empty()) continue;
+      if (option.is_switch()) {
+        flags_[name] =
+            switch_flag(values.*std::get<bool ReportOptions::*>(option.member), option.help);
+        continue;
+      }
+      flags_[name] = {
+          false, std::string(option.help),
+          [&values, &option](const std::string& value) -> Result<void> {
+            if (const auto* member = std::get_if<std::int64_t ReportOptions::*>(&option.member)) {
+              const auto number = parse_go_integer(value, 0);
+              if (!number) return parse_error();
+              values.*(*member) = *number;
+              return {};
+            }
+            if (!set_option(values, option, value)) return parse_error();
+            return {};
+          }};
+    }
+  }
+
+  void add_command_flags() {
+    const std::tuple<const char*, std::string*, const char*> texts[] = {
+        {"base", &base_, "A profile to subtract"},
+        {"diff_base", &diff_base_, "A profile to compare with; percentages are of it"},
+        {"symbolize", &line_.symbolize, "Taken and not used: names come with the profiles"},
+        {"tools", &line_.tools, "Taken and not used"},
+        {"buildid", &line_.build_id, "The build id of the program, where the profile has none"},
+        {"add_comment", &line_.add_comment, "A comment to add to the profile"},
+        {"tls_cert", &line_.tls.certificate, "A client certificate, with -tls_key"},
+        {"tls_key", &line_.tls.key, "The key of -tls_cert"},
+        {"tls_ca", &line_.tls.authority, "The authorities to trust"}};
+    for (const auto& [name, to, help] : texts) flags_[name] = text_flag(*to, help);
+    flags_["all_frames"] = switch_flag(line_.all_frames, "Keep what the profile says to drop");
+    flags_["no_browser"] = switch_flag(line_.no_browser, "Open no browser for -http");
+    add_switch("json", "Make -top, -tree or -peek as JSON");
+    add_switch("csv", "Make -top, -tree or -peek as comma-separated values");
+    flags_["http"] = {false, "Serve pages at host:port",
+                      [this](const std::string& value) -> Result<void> {
+                        line_.http = value;
+                        return {};
+                      }};
+    constexpr std::int64_t int_max = std::numeric_limits<int>::max();
+    flags_["seconds"] =
+        integer_flag(-int_max, int_max, "How long a profile over time takes",
+                     [this](std::int64_t number) { line_.seconds = static_cast<int>(number); });
+    flags_["timeout"] =
+        integer_flag(-int_max, int_max, "How long to wait for a profile, in seconds",
+                     [this](std::int64_t number) { line_.timeout_s = static_cast<int>(number); });
+    flags_["profile_bytes_max"] = integer_flag(
+        1, std::numeric_limits<std::int64_t>::max() / 2,
+        "The most a profile may hold when it is uncompressed; 2147483648 if not given",
+        [this](std::int64_t n) { line_.limits.bytes_max = static_cast<std::size_t>(n); });
   }
 
   Result<void> read_flag(std::span<const std::string> args, std::size_t& at) {
     std::string name = args[at].substr(args[at][1] == '-' ? 2 : 1);
+    if (name.empty() || name[0] == '-' || name[0] == '=') {
+      return fail(ErrorKind::invalid, "bad flag syntax: " + args[at]);
+    }
     std::optional<std::string> value;
     if (const std::size_t equals = name.find('='); equals != std::string::npos) {
       value = name.substr(equals + 1);
@@ -209,7 +233,7 @@ class Parser {
                   "flag provided but not defined: -" + name + base::did_you_mean(name, known));
     }
     if (!value) {
-      if (flag->second.is_bool) {
+      if (flag->second.is_switch) {
         value = "true";
       } else if (++at < args.size()) {
         value = args[at];
@@ -218,15 +242,82 @@ class Parser {
       }
     }
     if (auto set = flag->second.set(*value); !set) {
-      return fail(ErrorKind::invalid, set.error().message + " for -" + name);
+      const std::string what = flag->second.is_switch
+                                   ? "invalid boolean value \"" + *value + "\" for -"
+                                   : "invalid value \"" + *value + "\" for flag -";
+      return fail(set.error().kind, what + name + ": " + set.error().message);
     }
     return {};
   }
 
   Result<void> finish(const Warn& warn) {
+    if (line_.sources.size() > 1 && is_program(line_.sources[0])) {
+      line_.program = line_.sources[0];
+      line_.sources.erase(line_.sources.begin());
+    }
     if (line_.sources.empty()) return fail(ErrorKind::invalid, "no profile source specified");
     if (auto grouped = read_groups(); !grouped) return grouped;
-    if (auto chosen = read_kind(); !chosen) return chosen;
+    if (auto chosen = read_format(); !chosen) return chosen;
+    read_sample_index(warn);
+    if (!base_.empty() && !diff_base_.empty()) {
+      return fail(ErrorKind::invalid, "-base and -diff_base flags cannot both be specified");
+    }
+    line_.is_diff_base = !diff_base_.empty();
+    line_.base = line_.is_diff_base ? diff_base_ : base_;
+    if (line_.options.normalize && line_.base.empty()) {
+      return fail(ErrorKind::invalid, "must have base profile to normalize by");
+    }
+    if (line_.tls.certificate.empty() != line_.tls.key.empty()) {
+      return fail(ErrorKind::invalid, "-tls_cert and -tls_key go together");
+    }
+    return {};
+  }
+
+  /// At most one choice of each group of settings.
+  Result<void> read_groups() {
+    for (const Option& option : all_options()) {
+      std::string set;
+      for (const std::string_view choice : option.choices) {
+        if (!switches_[std::string(choice)]) continue;
+        set += (set.empty() ? "" : " ") + std::string(choice);
+      }
+      if (set.empty()) continue;
+      if (set.find(' ') != std::string::npos) {
+        return fail(ErrorKind::invalid, "conflicting options set: [" + set + "]");
+      }
+      if (auto done = set_option(line_.options, option, set); !done) return done;
+    }
+    return {};
+  }
+
+  Result<void> read_format() {
+    int count = 0;
+    for (const FormatInfo& format : all_formats()) {
+      const std::string name(format.name);
+      if (format.takes_pattern ? patterns_[name].empty() : !switches_[name]) continue;
+      ++count;
+      line_.format = format.format;
+      line_.pattern = format.takes_pattern ? patterns_[name] : std::string();
+    }
+    if (count > 1) return fail(ErrorKind::invalid, "must set at most one output format");
+    return read_encoding();
+  }
+
+  Result<void> read_encoding() {
+    if (!switches_["json"] && !switches_["csv"]) return {};
+    if (switches_["json"] && switches_["csv"]) {
+      return fail(ErrorKind::invalid, "-json and -csv cannot both be specified");
+    }
+    line_.encoding = switches_["json"] ? Encoding::json : Encoding::csv;
+    if (!line_.format) line_.format = Format::top;
+    const FormatInfo& format = info_of(*line_.format);
+    if (format.is_report && has_encodings(format.kind)) return {};
+    return fail(ErrorKind::invalid, std::string(switches_["json"] ? "-json" : "-csv") +
+                                        " goes with -top, -tree and -peek, not with -" +
+                                        std::string(format.name));
+  }
+
+  void read_sample_index(const Warn& warn) {
     std::string& index = line_.options.sample_index;
     for (const auto& flag : index_flags) {
       if (!switches_[std::string(flag.name)]) continue;
@@ -237,75 +328,27 @@ class Parser {
       }
     }
     if (switches_["mean_delay"]) line_.options.mean = true;
-    if (!base_.empty() && !diff_base_.empty()) {
-      return fail(ErrorKind::invalid, "-base and -diff_base flags cannot both be specified");
-    }
-    line_.is_diff_base = !diff_base_.empty();
-    line_.base = line_.is_diff_base ? diff_base_ : base_;
-    if (line_.options.normalize && line_.base.empty()) {
-      return fail(ErrorKind::invalid, "must have base profile to normalize by");
-    }
-    return {};
-  }
-
-  Result<void> read_groups() {
-    if (switches_["cum"] && switches_["flat"]) {
-      return fail(ErrorKind::invalid, "conflicting options set: [cum flat]");
-    }
-    line_.options.sort_by_cum = switches_["cum"];
-    std::string set;
-    for (const auto& flag : granularity_flags) {
-      if (!switches_[std::string(flag.name)]) continue;
-      set += (set.empty() ? "" : " ") + std::string(flag.name);
-      line_.options.granularity = flag.granularity;
-    }
-    if (set.find(' ') != std::string::npos) {
-      return fail(ErrorKind::invalid, "conflicting options set: [" + set + "]");
-    }
-    return {};
-  }
-
-  Result<void> read_kind() {
-    int count = 0;
-    for (const auto& flag : kind_flags) {
-      if (!switches_[std::string(flag.name)]) continue;
-      ++count;
-      line_.kind = flag.kind;
-    }
-    for (const auto& [pattern, kind] :
-         {std::pair{&peek_, ReportKind::peek}, std::pair{&list_, ReportKind::list}}) {
-      if (pattern->empty()) continue;
-      ++count;
-      line_.kind = kind;
-      line_.pattern = *pattern;
-    }
-    if (count > 1) return fail(ErrorKind::invalid, "must set at most one output format");
-    return {};
   }
 
   CommandLine line_;
   std::map<std::string, Flag> flags_;
   std::map<std::string, bool> switches_;
-  std::string peek_;
-  std::string list_;
+  std::map<std::string, std::string> patterns_;
   std::string base_;
   std::string diff_base_;
-  std::string symbolize_;  // names are only taken from the profiles themselves
-  std::string tools_;
 };
 
 }  // namespace
 
-Result<CommandLine> parse_command_line(std::span<const std::string> args, const Warn& warn) {
-  return Parser().run(args, warn);
+Result<CommandLine> parse_command_line(std::span<const std::string> args, const Warn& warn,
+                                       std::span<const ExtraFlag> extra) {
+  return Parser(extra).run(args, warn);
 }
 
-std::string usage() {
-  std::string text =
-      "usage: pprof FORMAT [options] source...\n\n"
-      "A source is a file or a URL; several are added up. Flags:\n";
-  for (const std::string& name : Parser().names()) text += "  " + name + "\n";
-  return text;
+std::string usage(std::span<const ExtraFlag> extra) {
+  return "usage: pprof FORMAT [options] [binary] source...\n\n"
+         "A source is a file or a URL; several are added up. Flags:\n" +
+         Parser(extra).usage();
 }
 
 }  // namespace heapwatch::pprof

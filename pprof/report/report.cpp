@@ -130,7 +130,8 @@ ReportText generate(Report& report) {
   return fail(ErrorKind::invalid, "unexpected output format");
 }
 
-Result<void> prepare(Report& report) {
+/// Finds which value is reported, and in which unit.
+Result<void> choose_value(Report& report) {
   Profile& profile = report.profile;
   if (profile.sample_types.empty()) return fail(ErrorKind::invalid, "profile has no samples");
   const auto index = find_sample_index(profile, report.options.sample_index);
@@ -183,7 +184,8 @@ Result<std::size_t> find_sample_index(const Profile& profile, const std::string&
               "sample_index \"" + sample_index + "\" must be one of: [" + types + "]");
 }
 
-ReportText make_report(Profile profile, const ReportRequest& request, const ReportSeams& seams) {
+Result<Report> open_report(Profile profile, const ReportRequest& request,
+                           const ReportSeams& seams) {
   Report report{.profile = std::move(profile),
                 .kind = request.kind,
                 .pattern = request.pattern,
@@ -202,7 +204,7 @@ ReportText make_report(Profile profile, const ReportRequest& request, const Repo
   if (report.options.relative_percentages) {
     if (auto filtered = filter(); !filtered) return tl::unexpected(filtered.error());
   }
-  if (auto prepared = prepare(report); !prepared) return tl::unexpected(prepared.error());
+  if (auto chosen = choose_value(report); !chosen) return tl::unexpected(chosen.error());
   if (!report.pattern.empty()) {
     if (auto regex = Regex::compile(report.pattern); !regex) {
       return fail(regex.error().kind,
@@ -214,7 +216,53 @@ ReportText make_report(Profile profile, const ReportRequest& request, const Repo
     if (auto filtered = filter(); !filtered) return tl::unexpected(filtered.error());
   }
   aggregate(report.profile, report.options);
-  return generate(report);
+  return report;
+}
+
+ReportText make_report(Profile profile, const ReportRequest& request, const ReportSeams& seams) {
+  auto report = open_report(std::move(profile), request, seams);
+  if (!report) return tl::unexpected(report.error());
+  if (request.encoding == Encoding::text) return generate(*report);
+  const auto table = table_of(*report);
+  if (!table) return tl::unexpected(table.error());
+  return request.encoding == Encoding::json ? table_json(*table) : table_csv(*table);
+}
+
+bool has_encodings(ReportKind kind) {
+  return kind == ReportKind::text || kind == ReportKind::tree || kind == ReportKind::peek;
+}
+
+Result<Table> make_table(Profile profile, const ReportRequest& request, const ReportSeams& seams) {
+  auto report = open_report(std::move(profile), request, seams);
+  if (!report) return tl::unexpected(report.error());
+  return table_of(*report);
+}
+
+Result<PreparedProfile> prepare_profile(Profile profile, const ReportOptions& options,
+                                        const Warn& warn) {
+  auto report = open_report(std::move(profile), {.options = options}, {.warn = warn});
+  if (!report) return tl::unexpected(report.error());
+  return PreparedProfile{
+      std::move(report->profile),     report->value, std::move(report->type),
+      std::move(report->sample_unit), report->total, std::move(report->label_units)};
+}
+
+Result<std::vector<std::string>> describe_profile(const Profile& profile,
+                                                  const ReportOptions& options) {
+  Report report{.profile = {},
+                .kind = ReportKind::comments,
+                .pattern = {},
+                .options = options,
+                .seams = {},
+                .value = {},
+                .type = {},
+                .sample_unit = {},
+                .output_unit = {},
+                .label_units = {}};
+  report.profile = profile;
+  if (auto chosen = choose_value(report); !chosen) return tl::unexpected(chosen.error());
+  report.total = abs_total(report.profile, report.value);
+  return profile_labels(report);
 }
 
 std::string Report::format(std::int64_t amount) const {
@@ -250,7 +298,8 @@ GraphBuilder graph_builder(Report& report) {
   return {profile, std::move(options)};
 }
 
-TrimmedGraph graph_of(Report& report, Detail detail) {
+TrimmedGraph graph_of(Report& report, EdgeWish::Kind edges,
+                      std::function<bool(const NodeInfo&)> is_wanted) {
   const GraphBuilder builder = graph_builder(report);
   TrimOptions options;
   options.nodecount = report.options.nodecount;
@@ -260,7 +309,8 @@ TrimmedGraph graph_of(Report& report, Detail detail) {
   options.is_picture = report.kind == ReportKind::dot;
   options.is_tree = report.options.call_tree &&
                     (report.kind == ReportKind::dot || report.kind == ReportKind::callgrind);
-  options.detail = detail;
+  options.edges = edges;
+  options.is_wanted = std::move(is_wanted);
   TrimmedGraph trimmed = trimmed_graph(builder, report.profile.strings, options);
   choose_unit(report, trimmed.graph);
   return trimmed;

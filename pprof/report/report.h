@@ -40,7 +40,8 @@ struct Report {
 /// Builds graphs for the report; file names lose the prefixes that the options name.
 [[nodiscard]] GraphBuilder graph_builder(Report& report);
 /// The trimmed graph, with the report's unit chosen for its nodes.
-[[nodiscard]] TrimmedGraph graph_of(Report& report, Detail detail);
+[[nodiscard]] TrimmedGraph graph_of(Report& report, EdgeWish::Kind edges,
+                                    std::function<bool(const NodeInfo&)> is_wanted = {});
 
 /// `File: `, `Type: ` and so on.
 [[nodiscard]] std::vector<std::string> profile_labels(const Report& report);
@@ -50,6 +51,11 @@ struct Report {
 
 /// `text` with spaces before it up to the width, counted in characters.
 [[nodiscard]] std::string right_aligned(std::string_view text, std::size_t width);
+
+/// The rows of top, tree and peek.
+[[nodiscard]] base::Result<Table> table_of(Report& report);
+[[nodiscard]] std::string table_json(const Table& table);
+[[nodiscard]] std::string table_csv(const Table& table);
 
 using ReportText = base::Result<std::string>;
 [[nodiscard]] ReportText text_report(Report& report);

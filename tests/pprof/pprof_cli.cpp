@@ -1,8 +1,10 @@
 // The command line of pprof/ alone, for the tests that compare it with the original.
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,5 +15,9 @@ int main(int argc, char** argv) {
   heapwatch::pprof::Seams seams;
   seams.working_folder = std::filesystem::current_path().string();
   seams.output_is_terminal = isatty(STDOUT_FILENO) == 1;
+  seams.environment = [](const char* name) -> std::optional<std::string> {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
   return heapwatch::pprof::run_pprof(args, std::cout, std::cerr, seams);
 }

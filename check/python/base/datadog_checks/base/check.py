@@ -6,6 +6,8 @@ import traceback
 
 import aggregator
 
+from datadog_checks.base import run_hook
+
 
 def _texts(tags):
     return [tag.decode() if isinstance(tag, bytes) else tag for tag in tags or () if tag is not None]
@@ -42,7 +44,7 @@ class AgentCheck:
             while self.check_initializations:
                 self.check_initializations[0]()
                 self.check_initializations.pop(0)
-            self.check(copy.deepcopy(self.instances[0]))
+            run_hook.call(self, copy.deepcopy(self.instances[0]))
             return ""
         except Exception as error:
             report = [{"message": str(error), "traceback": traceback.format_exc()}]

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "config/secrets.h"
+#include "memtrack/memtrack.h"
 
 namespace heapwatch::agent {
 
@@ -30,6 +31,11 @@ config::AgentConfigFile load_agent(const GlobalOptions& options) {
   }
   base::set_log_level(loaded.config.log_level);
   return loaded;
+}
+
+void account_memory(const config::AgentConfig& agent) {
+  memtrack_set_sample_interval(agent.memtrack_sample_interval);
+  memtrack_enable(agent.memtrack_enabled ? 1 : 0);
 }
 
 Configured load(const GlobalOptions& options, const std::optional<std::string>& only_check) {

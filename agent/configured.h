@@ -33,6 +33,9 @@ struct Configured {
 /// there is one. Sets the log level.
 [[nodiscard]] config::AgentConfigFile load_agent(const GlobalOptions& options);
 
+/// Switches the accounting of native memory on or off, before any check runs.
+void account_memory(const config::AgentConfig& agent);
+
 /// The whole configuration; with `only_check`, instances of that check alone are made.
 [[nodiscard]] Configured load(const GlobalOptions& options,
                               const std::optional<std::string>& only_check = std::nullopt);

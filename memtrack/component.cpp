@@ -106,6 +106,10 @@ void memtrack_scope_leave(memtrack_component previous) noexcept {
   memtrack_scope_enter(previous);
 }
 
+memtrack_component memtrack_current_component(void) noexcept {
+  return memtrack::thread_state.component;
+}
+
 uint32_t memtrack_component_count(void) noexcept {
   return memtrack::count.load(std::memory_order_acquire);
 }

@@ -21,7 +21,8 @@ using Mapping = NativeHeap::Mapping;
 /// Frames that readers leave out, with all they call: the functions that hand out memory.
 constexpr const char* allocators =
     "_?(malloc|calloc|realloc|aligned_alloc)|strdupe|_?_libc_(malloc|calloc|realloc|memalign)|"
-    "(posix_)?memalign|reallocarray|p?valloc|operator new(\\[\\])?(\\(.*\\))?|_Zn[wa]m.*";
+    "(posix_)?memalign|reallocarray|p?valloc|operator new(\\[\\])?(\\(.*\\))?|_Zn[wa]m.*|"
+    "std::(__new_allocator<.*>|allocator_traits<.*>|__allocate_guarded)::allocate\\(.*";
 
 std::string digits_of(const std::uint8_t* bytes, std::size_t count) {
   constexpr const char* digits = "0123456789abcdef";

@@ -182,6 +182,7 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     options.pause_ms = 1000;
   }
   Configured configured = load(global, options.name);
+  account_memory(configured.agent);
   print_errors(configured.diagnostics);
   auto checks = chosen(configured, options);
   if (checks.empty()) {

@@ -8,6 +8,7 @@
 #include "check/shared_library/shared_library_check.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "memtrack/memtrack.h"
 
 namespace heapwatch::agent {
 
@@ -39,6 +40,11 @@ config::AgentConfigFile load_agent(const GlobalOptions& options) {
 check::python::PythonLoader& python_loader() {
   static auto* const loader = new check::python::PythonLoader(HEAPWATCH_VERSION);
   return *loader;
+}
+
+void account_memory(const config::AgentConfig& agent) {
+  memtrack_set_sample_interval(agent.memtrack_sample_interval);
+  memtrack_enable(agent.memtrack_enabled ? 1 : 0);
 }
 
 Configured load(const GlobalOptions& options, const std::optional<std::string>& only_check) {

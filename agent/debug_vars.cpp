@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "agent/native_pages.h"
 #include "agent/self_report.h"
 
 namespace heapwatch::agent {
@@ -41,6 +42,40 @@ void write_process(Writer& json, const SelfReport& report) {
   member(json, "threads", process.threads);
   member(json, "open_descriptors", process.open_descriptors);
   member(json, "descriptors_max", process.descriptors_max);
+  json.EndObject();
+}
+
+/// The C and C++ space, under the names that the Datadog Agent gives it.
+void write_rtloader(Writer& json) {
+  json.Key("rtloader");
+  json.StartObject();
+  write_counters(json, memtrack_stats());
+  json.EndObject();
+}
+
+void write_memtrack(Writer& json) {
+  const memtrack_health health = memtrack_self();
+  json.Key("memtrack");
+  json.StartObject();
+  json.Key("enabled");
+  json.Bool(memtrack_enabled() != 0);
+  member(json, "sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
+  member(json, "mapped_bytes", health.mapped_bytes);
+  member(json, "double_frees", health.double_frees);
+  member(json, "older_frees", health.older_frees);
+  member(json, "freed_elsewhere", health.freed_elsewhere);
+  member(json, "unrecorded", health.unrecorded);
+  member(json, "samples", health.samples);
+  member(json, "lost_samples", health.lost_samples);
+  json.Key("components");
+  json.StartObject();
+  for (memtrack_component id = 1; id < memtrack_component_count(); ++id) {
+    json.Key(memtrack_component_name(id));
+    json.StartObject();
+    write_counters(json, memtrack_component_stats(id));
+    json.EndObject();
+  }
+  json.EndObject();
   json.EndObject();
 }
 
@@ -127,6 +162,8 @@ std::string debug_vars(const SelfReport& report) {
   Writer json(text);
   json.StartObject();
   write_process(json, report);
+  write_rtloader(json);
+  write_memtrack(json);
   write_scheduler(json, report.scheduler);
   write_checks(json, report.instances);
   json.Key("dogstatsd");

@@ -50,6 +50,7 @@ metrics::HistogramOptions histogram_options(const config::AgentConfig& agent) {
 check::RunnerOptions runner_options(const config::AgentConfig& agent) {
   check::RunnerOptions options;
   options.check_status = agent.integration_check_status_enabled;
+  options.run_memory = agent.tracemalloc_debug;
   return options;
 }
 

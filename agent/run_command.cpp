@@ -9,6 +9,7 @@
 
 #include "agent/commands.h"
 #include "agent/exporter_options.h"
+#include "agent/native_pages.h"
 #include "agent/self_report.h"
 #include "base/log.h"
 #include "check/scheduler.h"
@@ -59,7 +60,7 @@ class Agent {
   void take_signal();
   void publish(const metrics::Snapshot& snapshot);
   [[nodiscard]] SelfReport report() const;
-  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request) const;
+  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
   [[nodiscard]] net::ServerReply metrics_page(const net::ServerRequest& request) const;
 
   Configured configured_;
@@ -70,6 +71,7 @@ class Agent {
   std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
   std::vector<exporters::Exporter*> exporters_;
   std::unique_ptr<check::Scheduler> scheduler_;
+  HeapPages heap_pages_{[](const net::ServerRequest&) { return own_native_heap(); }};
   std::unique_ptr<net::HttpServer> own_server_;         // after what its handlers read
   std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
 };
@@ -120,7 +122,8 @@ base::Result<void> Agent::start_pages() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.expvar_port != 0) {
     auto server = net::HttpServer::start(
-        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port)},
+        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+         .body_bytes_max = symbol_request_bytes_max},
         [this](const net::ServerRequest& request) { return own_page(request); });
     if (!server) {
       return tl::unexpected(server.error());
@@ -146,6 +149,7 @@ bool Agent::run() {
                                 std::to_string(scheduler_->totals().instances) +
                                 " check instances from " + configured_.agent.confd_path.string());
   loop_->run();
+  heap_pages_.stop();
   own_server_.reset();
   prometheus_server_.reset();
   const bool ended = scheduler_->stop(stop_patience);
@@ -197,7 +201,7 @@ SelfReport Agent::report() const {
   return report;
 }
 
-net::ServerReply Agent::own_page(const net::ServerRequest& request) const {
+net::ServerReply Agent::own_page(const net::ServerRequest& request) {
   constexpr const char* json = "application/json; charset=utf-8";
   if (request.path == "/debug/vars") {
     return {.content_type = json, .body = debug_vars(report())};
@@ -208,7 +212,13 @@ net::ServerReply Agent::own_page(const net::ServerRequest& request) const {
     }
     return {.body = status_text(report(), request.query == "colors=true")};
   }
-  return not_found("/debug/vars, /status");
+  if (request.path == "/debug/memtrack") {
+    return {.content_type = json, .body = memtrack_page()};
+  }
+  if (auto reply = heap_pages_.answer(request)) {
+    return *std::move(reply);
+  }
+  return not_found("/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, /status");
 }
 
 net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {
@@ -237,6 +247,7 @@ int run_agent(const GlobalOptions& global) {
     return 1;
   }
   Configured configured = load(global);
+  account_memory(configured.agent);
   log_diagnostics(configured.diagnostics);
   Agent agent(std::move(configured), global);
   if (const auto started = agent.start(signals); !started) {

@@ -35,8 +35,8 @@ struct SelfReport {
 [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> named_counters(
     const exporters::dogstatsd::Counters& counters);
 
-/// A page of expvars: `process`, `scheduler`, `checks` (by name, and by instance below) and
-/// `dogstatsd`. No command line: it may hold secrets.
+/// A page of expvars: `process`, `rtloader`, `memtrack` (with its `components`), `scheduler`,
+/// `checks` (by name, and by instance below) and `dogstatsd`. No command line: it may hold secrets.
 [[nodiscard]] std::string debug_vars(const SelfReport& report);
 
 /// As `heapwatch status` shows it.

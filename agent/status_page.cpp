@@ -3,6 +3,7 @@
 #include <ctime>
 #include <sstream>
 
+#include "agent/native_pages.h"
 #include "agent/self_report.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
@@ -35,6 +36,23 @@ std::string level_name(base::LogLevel level) {
     }
   }
   return {};
+}
+
+void write_native_memory(std::ostream& out) {
+  const memtrack_counters counters = memtrack_stats();
+  out << heading("Native memory") << "  Accounting: " << (memtrack_enabled() != 0 ? "on" : "off")
+      << "\n  Allocations: " << counters.allocations << ", " << counters.allocated_bytes
+      << " bytes\n  Frees: " << counters.frees << ", " << counters.freed_bytes
+      << " bytes\n  In use: " << counters.inuse_bytes
+      << " bytes\n  Untracked frees: " << counters.untracked_frees << "\n\n";
+  for (const UntrackedFree& free : own_untracked_frees()) {
+    out << "    " << free.count << " x " << free.kind << ", last of " << free.last
+        << (free.component.empty() ? "" : ", in " + free.component) << '\n';
+    for (const std::string& frame : free.stack) {
+      out << "      " << frame << '\n';
+    }
+    out << '\n';
+  }
 }
 
 }  // namespace
@@ -81,6 +99,7 @@ std::string status_text(const SelfReport& report, bool colors) {
     }
     out << '\n';
   }
+  write_native_memory(out);
   if (!report.dogstatsd_address.empty()) {
     out << heading("DogStatsD");
     for (const auto& [name, value] : report.dogstatsd) {

@@ -76,7 +76,7 @@ void Scheduler::take_turn(Entry& entry) {
     const std::lock_guard lock(stats_mutex_);
     ++running_;
   }
-  if (entry.runner.http() != nullptr) {
+  if (entry.runner.is_http()) {
     start_http(entry);
   } else {
     start_blocking(entry);
@@ -84,19 +84,19 @@ void Scheduler::take_turn(Entry& entry) {
 }
 
 void Scheduler::start_http(Entry& entry) {
-  auto request = entry.runner.http()->request();
+  auto request = entry.runner.request();
   if (!request) {
     finish(entry, tl::unexpected(request.error()));
     return;
   }
   loop_.fetch(std::move(*request), [this, &entry](const net::HttpResult& response) {
-    finish(entry, entry.runner.http()->consume(response, entry.runner.sink()));
+    finish(entry, entry.runner.consume(response));
   });
 }
 
 void Scheduler::start_blocking(Entry& entry) {
   workers_.submit([this, &entry] {
-    auto outcome = entry.runner.check().run(entry.runner.sink());
+    auto outcome = entry.runner.run_check();
     loop_.post([this, &entry, outcome = std::move(outcome)] { finish(entry, outcome); });
   });
 }

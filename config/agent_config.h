@@ -66,6 +66,7 @@ struct AgentConfig {
   unsigned check_runners = 4;
   std::chrono::milliseconds min_collection_interval{15'000};
   bool memtrack_enabled = true;
+  std::size_t memtrack_sample_interval = std::size_t{512} * 1024;  // bytes; 0: no heap profile
   bool tracemalloc_debug = false;
   std::string tracemalloc_include;  // comma-separated names of checks; empty: all
   std::string tracemalloc_exclude;

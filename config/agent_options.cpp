@@ -18,6 +18,7 @@ constexpr double interval_seconds_max = 7.0 * 24 * 3600;
 constexpr std::int64_t port_max = 65535;
 constexpr std::int64_t check_runners_max = 1024;
 constexpr std::int64_t logging_frequency_max = 1'000'000;
+constexpr std::int64_t sample_interval_bytes_max = std::int64_t{32} * 1024 * 1024;
 constexpr std::int64_t secret_output_bytes_max = std::int64_t{64} * 1024 * 1024;
 constexpr std::size_t hostname_bytes_max = 255;
 
@@ -207,7 +208,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 56> readers{{
+constexpr std::array<AgentOptionReader, 57> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -228,6 +229,10 @@ constexpr std::array<AgentOptionReader, 56> readers{{
      }},
     {"memtrack_enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.memtrack_enabled, s.boolean(n)); }},
+    {"memtrack_sample_interval", Shape::scalar,
+     [](S& s, N n, D& d) {
+       set(d.config.memtrack_sample_interval, s.integer(n, 0, sample_interval_bytes_max));
+     }},
     {"tracemalloc_debug", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.tracemalloc_debug, s.boolean(n)); }},
     {"tracemalloc_include", Shape::scalar,

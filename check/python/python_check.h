@@ -20,6 +20,7 @@ class PythonCheck final : public Check {
   ~PythonCheck() override;
 
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) override;
+  [[nodiscard]] bool profiles_itself() const override { return true; }
 
  private:
   Object check_;

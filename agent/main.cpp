@@ -132,6 +132,7 @@ int dispatch(const CommandLine& line) {
   if (line.run_command->parsed()) {
     return heapwatch::agent::run_agent(line.global);
   }
+  heapwatch::agent::let_signals_go();
   if (line.check_command->parsed()) {
     return heapwatch::agent::run_check(line.global, line.check);
   }
@@ -150,6 +151,10 @@ int dispatch(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!heapwatch::agent::hold_signals()) {
+    std::cerr << "heapwatch: cannot hold signals back\n";
+    return 1;
+  }
   try {
     CommandLine line;
     describe(line);

@@ -51,7 +51,7 @@ constexpr std::array<Field, 24> fields{{
      "Share of the processor time that the garbage collector took since the start"},
 }};
 
-constexpr double seconds_per_nanosecond = 1e-9;
+constexpr double nanoseconds_per_second = 1e9;  // a divisor: 1e-9 itself is not exact
 
 /// `host:port`, or the whole address of a socket.
 std::string instance_of(std::string_view target) {
@@ -105,7 +105,7 @@ void GoCollector::submit(const PageMatches& matches, std::size_t first, const Gc
     sink.submit(metrics::Sample{
         .context = contexts_[i],
         .type = field.counts ? MetricType::monotonic_counter : MetricType::gauge,
-        .value = field.nanoseconds ? Number::of(match->number->to_double() * seconds_per_nanosecond)
+        .value = field.nanoseconds ? Number::of(match->number->to_double() / nanoseconds_per_second)
                                    : *match->number,
         .value_is_total = field.counts});
   }
@@ -130,7 +130,7 @@ void GoCollector::submit_pauses(const PageMatches& matches, const GcTargets& gc,
   matches.for_each(gc.pause_slots, [&](const Match& match) {
     // Before the ring is full its first slots are the ones in use.
     if (match.number && slot++ < *count) {
-      sorted_.push_back(match.number->to_double() * seconds_per_nanosecond);
+      sorted_.push_back(match.number->to_double() / nanoseconds_per_second);
     }
   });
   std::sort(sorted_.begin(), sorted_.end());
@@ -142,7 +142,7 @@ void GoCollector::submit_pauses(const PageMatches& matches, const GcTargets& gc,
                                          : sorted_[sorted_.size() * i / last];
     quartiles->values.at(i) = Number::of(value);
   }
-  quartiles->sum = Number::of(total->to_double() * seconds_per_nanosecond);
+  quartiles->sum = Number::of(total->to_double() / nanoseconds_per_second);
   quartiles->count = *collections;
   sink.submit(metrics::Sample{.context = pauses_,
                               .type = MetricType::gauge,

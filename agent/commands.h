@@ -48,6 +48,17 @@ struct VarsOptions {
 /// Prints the values at a path of a page of expvars.
 [[nodiscard]] int show_vars(const VarsOptions& options);
 
+struct DashboardOptions {
+  std::string folder;
+  // Absent: as the configuration has it.
+  std::optional<std::string> naming;          // guide or reference
+  std::optional<std::string> memstats_names;  // datadog or go_collector
+  std::optional<std::string> memstats_namespace;
+  std::optional<std::string> rtloader_namespace;
+};
+/// Writes the dashboards, monitors and alert rules with the names in use.
+[[nodiscard]] int write_dashboards(const GlobalOptions& global, const DashboardOptions& options);
+
 /// Says whether a shared library fits the ABI of checks; 1 when it does not.
 [[nodiscard]] int check_plugin(const std::string& file);
 

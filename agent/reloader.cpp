@@ -34,6 +34,7 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
   in_force_ = std::move(in_force);
   state_.diagnostics = configured.diagnostics.all();
   state_.errors = configured.diagnostics.error_count();
+  state_.last = std::chrono::system_clock::now();
   for (auto& check : configured.checks) {
     start(std::move(check));
   }

@@ -57,6 +57,7 @@ check::RunnerOptions runner_options(const config::AgentConfig& agent) {
 check::SchedulerOptions scheduler_options(const config::AgentConfig& agent) {
   return {.check_runners = agent.check_runners,
           .logging_frequency = agent.logging_frequency,
+          .backoff_max = agent.failure_backoff_max,
           .runner = runner_options(agent)};
 }
 

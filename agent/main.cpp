@@ -9,6 +9,7 @@
 namespace {
 
 using heapwatch::agent::CheckOptions;
+using heapwatch::agent::DashboardOptions;
 using heapwatch::agent::GlobalOptions;
 using heapwatch::agent::VarsOptions;
 
@@ -30,6 +31,8 @@ struct CommandLine {
   CheckOptions check;
   VarsOptions vars;
   std::string plugin_file;
+  DashboardOptions dashboards;
+  CLI::App* dashboards_command = nullptr;
   bool status_json = false;
   CLI::App* run_command = nullptr;
   CLI::App* check_command = nullptr;
@@ -102,6 +105,21 @@ void describe_plugin(CommandLine& line) {
   line.plugin_check_command->add_option("file", line.plugin_file, "The library")->required();
 }
 
+void describe_dashboards(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "dashboards",
+      "Write dashboards, monitors and alert rules with the names that the configuration gives");
+  line.dashboards_command = command;
+  DashboardOptions& options = line.dashboards;
+  command->add_option("-o,--out", options.folder, "The folder to write to")->required();
+  command->add_option("--naming", options.naming, "Names of rtloader's counters")
+      ->check(CLI::IsMember({"guide", "reference"}));
+  command->add_option("--memstats-names", options.memstats_names, "Names of memstats at Prometheus")
+      ->check(CLI::IsMember({"datadog", "go_collector"}));
+  command->add_option("--namespace", options.memstats_namespace, "Namespace of memstats");
+  command->add_option("--rtloader-namespace", options.rtloader_namespace, "Namespace of rtloader");
+}
+
 void describe(CommandLine& line) {
   CLI::App& app = line.app;
   app.set_version_flag("--version", "heapwatch " HEAPWATCH_VERSION);
@@ -126,12 +144,14 @@ void describe(CommandLine& line) {
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_vars(line);
   describe_plugin(line);
+  describe_dashboards(line);
 }
 
 int dispatch(const CommandLine& line) {
   if (line.run_command->parsed()) {
     return heapwatch::agent::run_agent(line.global);
   }
+  heapwatch::agent::let_signals_go();
   if (line.check_command->parsed()) {
     return heapwatch::agent::run_check(line.global, line.check);
   }
@@ -140,6 +160,9 @@ int dispatch(const CommandLine& line) {
   }
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);
+  }
+  if (line.dashboards_command->parsed()) {
+    return heapwatch::agent::write_dashboards(line.global, line.dashboards);
   }
   if (line.plugin_check_command->parsed()) {
     return heapwatch::agent::check_plugin(line.plugin_file);
@@ -150,6 +173,10 @@ int dispatch(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!heapwatch::agent::hold_signals()) {
+    std::cerr << "heapwatch: cannot hold signals back\n";
+    return 1;
+  }
   try {
     CommandLine line;
     describe(line);

@@ -83,7 +83,11 @@ std::string status_text(const SelfReport& report, bool colors) {
       << "\n  Prometheus: " << or_none(report.prometheus_address)
       << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
       << "\n  Resident memory: " << report.process.resident_bytes / 1024 << " KiB\n\n"
-      << heading("Collector") << "  Running Checks\n  ==============\n\n";
+      << heading("Collector") << "  Instances: " << report.own.scheduler.instances
+      << ", of them failing: " << report.own.scheduler.failing
+      << "\n  Reloads: " << report.own.reload.applied << " applied, " << report.own.reload.unchanged
+      << " without a change, " << report.own.reload.with_errors << " with errors\n\n"
+      << "  Running Checks\n  ==============\n\n";
   std::string check;
   for (const metrics::RunStats& stats : report.instances) {
     if (stats.instance->check_name != check) {
@@ -92,17 +96,17 @@ std::string status_text(const SelfReport& report, bool colors) {
     }
     out << exporters::console::render_status_block(stats, {.colour = colors}) << '\n';
   }
-  if (!report.configuration.empty()) {
+  if (!report.own.reload.diagnostics.empty()) {
     out << "  Config Errors\n  =============\n\n";
-    for (const config::Diagnostic& diagnostic : report.configuration) {
+    for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
       out << "    " << config::to_text(diagnostic) << '\n';
     }
     out << '\n';
   }
   write_native_memory(out);
-  if (!report.dogstatsd_address.empty()) {
+  if (report.own.dogstatsd) {
     out << heading("DogStatsD");
-    for (const auto& [name, value] : report.dogstatsd) {
+    for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
       out << "  " << name << ": " << value << '\n';
     }
   }
@@ -123,7 +127,7 @@ std::string status_json(const SelfReport& report) {
   json.end_array();
   json.key("configErrors");
   json.begin_array();
-  for (const config::Diagnostic& diagnostic : report.configuration) {
+  for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
     json.text(config::to_text(diagnostic));
   }
   json.end_array();

@@ -99,6 +99,7 @@ const metrics::Snapshot& InstanceRunner::finish(const base::Instant& began,
     snapshot_.warnings.clear();
     snapshot_.body_bytes = 0;
   }
+  snapshot_.failed_runs = snapshot_.error ? stats_.failed_runs + 1 : 0;
   if (options_.check_status) {
     snapshot_.service_checks.push_back(check_status(snapshot_));
   }

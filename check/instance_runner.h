@@ -52,6 +52,8 @@ class InstanceRunner {
   [[nodiscard]] std::size_t contexts() const { return aggregator_.contexts(); }
   /// A turn came while the last run was still going on.
   void count_skipped() { ++stats_.skipped; }
+  /// A turn was given up because runs keep failing.
+  void count_sat_out() { ++stats_.sat_out; }
 
  private:
   template <typename Work>

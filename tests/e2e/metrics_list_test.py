@@ -62,6 +62,8 @@ class MetricsListTest(unittest.TestCase):
         with reader, GoProgram(GO_TARGET) as go, Confd() as folder, Pages({"/debug/vars": RTLOADER}) as pages:
             folder.write("go_expvar.d/shipped.yaml", shipped)
             folder.write("go_expvar.d/go.yaml", "init_config:\ninstances:\n" + instance(go.url(), "go_expvar"))
+            folder.write("go_expvar.d/names.yaml", "init_config:\ninstances:\n" + instance(go.url(), "named") +
+                         "    memstats_names: go_collector\n    metric_patterns: {exclude: ['^named']}\n")
             folder.write("go_expvar.d/guide.yaml", guide.replace("http://localhost:5000/debug/vars", pages.url()) +
                          f"      - path: rtloader/Frees\n        alias: {CLASHING}\n"
                          "    memstats: false\n    can_connect: true\n")

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "agent/python_vars.h"
 #include "agent/self_report.h"
 
 namespace heapwatch::agent {
@@ -135,6 +136,7 @@ std::string debug_vars(const SelfReport& report) {
     member(json, name.c_str(), value);
   }
   json.EndObject();
+  write_python(json, report.python);
   json.EndObject();
   return std::string(text.GetString(), text.GetSize()) + "\n";
 }

@@ -9,6 +9,7 @@
 
 #include "agent/commands.h"
 #include "agent/exporter_options.h"
+#include "agent/python_vars.h"
 #include "agent/self_report.h"
 #include "base/log.h"
 #include "check/scheduler.h"
@@ -90,6 +91,10 @@ base::Result<void> Agent::start(const sigset_t& signals) {
       [this](const metrics::Snapshot& snapshot) { publish(snapshot); });
   for (auto& check : configured_.checks) {
     scheduler_->add(std::move(check));
+  }
+  if (configured_.agent.python_memory && python_loader().report().running) {
+    scheduler_->add(
+        python_memory_check(python_loader(), configured_.agent.min_collection_interval));
   }
   return start_pages();
 }
@@ -190,6 +195,7 @@ SelfReport Agent::report() const {
       .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
       .dogstatsd = {},
       .log_level = base::log_level(),
+      .python = python_loader().report(),
   };
   if (dogstatsd_) {
     report.dogstatsd = named_counters(dogstatsd_->counters());

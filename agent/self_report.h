@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process_usage.h"
+#include "check/python/python_loader.h"
 #include "check/scheduler.h"
 #include "config/value.h"
 #include "exporters/dogstatsd/counters.h"
@@ -29,14 +30,15 @@ struct SelfReport {
   std::string dogstatsd_address;                                 // empty: off
   std::vector<std::pair<std::string, std::uint64_t>> dogstatsd;  // counters by name
   base::LogLevel log_level = base::LogLevel::info;
+  check::python::PythonReport python;
 };
 
 /// For SelfReport::dogstatsd.
 [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> named_counters(
     const exporters::dogstatsd::Counters& counters);
 
-/// A page of expvars: `process`, `scheduler`, `checks` (by name, and by instance below) and
-/// `dogstatsd`. No command line: it may hold secrets.
+/// A page of expvars: `process`, `scheduler`, `checks` (by name, and by instance below),
+/// `dogstatsd`, and what write_python() adds. No command line: it may hold secrets.
 [[nodiscard]] std::string debug_vars(const SelfReport& report);
 
 /// As `heapwatch status` shows it.

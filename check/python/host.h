@@ -58,6 +58,7 @@ struct MemoryUse {
 
 /// What Python checks told the agent about themselves.
 struct HostReport {
+  std::string python_version;  // "3.11.2"
   MemoryUse memory;
   std::map<std::string, std::map<std::string, std::string>> metadata;  // by check id, then name
   std::map<std::string, double> telemetry;  // by "check.metric" or "check.metric{labels}"

@@ -56,11 +56,12 @@ std::string readable(const std::string& result) {
 
 }  // namespace
 
-PythonCheck::PythonCheck(Object check, std::string name, std::string id, const std::string& service)
+PythonCheck::PythonCheck(Object check, std::string name, std::string id,
+                         const SubmissionOptions& options)
     : check_(std::move(check)),
       name_(std::move(name)),
       id_(std::move(id)),
-      submissions_(std::make_unique<SubmissionsOwner>(id_, service)) {}
+      submissions_(std::make_unique<SubmissionsOwner>(id_, options)) {}
 
 PythonCheck::~PythonCheck() {
   const Gil gil;

@@ -43,6 +43,27 @@ sigset_t handled_signals() {
   return signals;
 }
 
+pthread_t loop_thread;  // set before a handler can run
+
+extern "C" void pass_on(int number) {
+  (void)pthread_kill(loop_thread, number);
+}
+
+/// Threads that run code of others take signals, so that its child processes do not inherit that
+/// they are blocked; what such a thread gets goes on to this thread, and so to the descriptor.
+bool pass_signals_to_this_thread() {
+  loop_thread = pthread_self();
+  struct sigaction action {};
+  action.sa_handler = pass_on;
+  action.sa_flags = SA_RESTART;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    if (sigaction(number, &action, nullptr) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 class Agent {
  public:
   Agent(Configured configured, const GlobalOptions& global)
@@ -238,7 +259,7 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
 int run_agent(const GlobalOptions& global) {
   const sigset_t signals = handled_signals();
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0 ||
-      std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+      std::signal(SIGPIPE, SIG_IGN) == SIG_ERR || !pass_signals_to_this_thread()) {
     std::cerr << "heapwatch: cannot set signal handlers\n";
     return 1;
   }

@@ -1,5 +1,6 @@
 #include "check/scheduler.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/hash.h"
@@ -26,6 +27,8 @@ struct Scheduler::Entry {
   std::uint64_t hash;
   base::Instant began{};
   bool running = false;
+  std::optional<std::chrono::steady_clock::time_point> on_runner;  // under stats_mutex_
+  bool told_stuck = false;
   std::size_t contexts = 0;
   std::string trouble;  // the error or the warnings of the last run, as the log told them
 };
@@ -64,7 +67,9 @@ void Scheduler::take_turn(Entry& entry) {
     return;
   }
   schedule(entry, next_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
+  workers_.relieve(options_.stuck_after);
   if (entry.running) {
+    watch_run(entry);
     entry.runner.count_skipped();
     const std::lock_guard lock(stats_mutex_);
     ++stats_[entry.index].skipped;
@@ -96,16 +101,39 @@ void Scheduler::start_http(Entry& entry) {
 
 void Scheduler::start_blocking(Entry& entry) {
   workers_.submit([this, &entry] {
+    {
+      const std::lock_guard lock(stats_mutex_);
+      entry.on_runner = std::chrono::steady_clock::now();
+    }
     auto outcome = entry.runner.check().run(entry.runner.sink());
     loop_.post([this, &entry, outcome = std::move(outcome)] { finish(entry, outcome); });
   });
 }
 
+void Scheduler::watch_run(Entry& entry) {
+  std::optional<std::chrono::steady_clock::time_point> began;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    began = entry.on_runner;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!began || entry.told_stuck || now - *began <= options_.stuck_after) {
+    return;
+  }
+  entry.told_stuck = true;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began).count();
+  base::log(base::LogLevel::warn, "check " + entry.runner.instance().id +
+                                      ": has been running for " + std::to_string(seconds) +
+                                      " s; others get a further runner");
+}
+
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
   const metrics::Snapshot& snapshot = entry.runner.finish(entry.began, outcome);
   entry.running = false;
+  entry.told_stuck = false;
   {
     const std::lock_guard lock(stats_mutex_);
+    entry.on_runner.reset();
     --running_;
     const std::size_t contexts = entry.runner.contexts();
     contexts_ += contexts - entry.contexts;

@@ -114,6 +114,22 @@ bool base_is_installed() {
   return found && found.get() != Py_None;
 }
 
+/// Also into a `datadog_checks` that is there already, with checks but without a base.
+bool add_own_base(const std::filesystem::path& folder) {
+  if (!append_path(folder)) {
+    return false;
+  }
+  const Object package(PyImport_ImportModule("datadog_checks"));
+  const Object path(package ? PyObject_GetAttrString(package.get(), "__path__") : nullptr);
+  const Object own = make_text((folder / "datadog_checks").string());
+  if (!path || !own) {
+    return false;
+  }
+  const int has = PySequence_Contains(path.get(), own.get());
+  return has == 1 ||
+         (has == 0 && Object(PyObject_CallMethod(path.get(), "append", "O", own.get())) != nullptr);
+}
+
 /// sys.path as checks find it.
 bool extend_path(const Services& services) {
   for (const std::filesystem::path& path : services.search_paths) {
@@ -121,7 +137,7 @@ bool extend_path(const Services& services) {
       return false;
     }
   }
-  if (!base_is_installed() && !append_path(services.packages / "base")) {
+  if (!base_is_installed() && !add_own_base(services.packages / "base")) {
     return false;
   }
   return append_path(services.packages / "support") && append_path(services.packages / "fallbacks");

@@ -153,15 +153,6 @@ class PythonTest(unittest.TestCase):
                 self.assertEqual(stopped, 0)
                 self.assertLess(seconds, 5)
 
-    def test_more_stuck_checks_than_runners_hold_up_nobody(self):
-        with Folder() as folder:
-            for number in range(3):
-                folder.check(f"stuck{number}", check_source("import time; time.sleep(1000)"))
-            folder.check("good", check_source("self.count('good.runs', 1)"), "[{min_collection_interval: 0.3}]")
-            with Agent(PROGRAM, folder, "check_runners: 1\n", env={"HEAPWATCH_STUCK_RUN_MS": "200"}) as agent:
-                wait_until(lambda: agent.vars()["checks"]["good"]["runs"] >= 3, "runs of the good check")
-                self.assertIn("has been running for", agent.log())
-
     def test_loaders_come_in_their_order_and_can_be_named(self):
         source = check_source("self.gauge('from.python', 1)")
         with Folder() as folder:
@@ -184,7 +175,7 @@ class PythonTest(unittest.TestCase):
             done = run(PROGRAM, "--confd", folder.confd, "check", "broken")
             self.assertEqual(done.returncode, 1)
             self.assertIn('broken.d/conf.yaml:3:5: could not load check "broken":\n* python: unable to import module '
-                          "'broken': invalid syntax", done.stderr.replace("there is no check \"broken\":", "could not load check \"broken\":"))
+                          "'broken': invalid syntax", done.stderr)
             self.assertIn("no valid check found", done.stderr)
             folder.check("typo", "import nothing_of_the_kind\n", "[{}]")
             done = run(PROGRAM, "--confd", folder.confd, "configcheck")

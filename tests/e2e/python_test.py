@@ -205,7 +205,7 @@ class PythonTest(unittest.TestCase):
                 "    def check(self, _):\n        self.gauge('installed', 1, tags=[self.check_version])\n")
             folder.check("mine", check_source("self.gauge('custom', 1)"))
             answer, _ = self.check_json(folder, "mine", env={"PYTHONPATH": site})
-            self.assertEqual(self.metrics(answer), [("installed", 1, ["0.0.0"])])
+            self.assertEqual(self.metrics(answer), [("installed", 1, ["4.5.6"])])
             self.assertEqual(answer[0]["runner"]["CheckVersion"], "4.5.6")
 
     def test_the_interpreter_is_debians_whatever_the_path_says(self):

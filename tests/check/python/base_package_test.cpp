@@ -128,7 +128,7 @@ TEST_F(BasePackage, TheLogNamesCheckAndPlace) {
   (void)values_of({"self.log.info('a %s', 1)", "self.log.trace('b')",
                    "__import__('logging').getLogger('x').error('c')"});
   EXPECT_THAT(agent_log().take(),
-              ElementsAre("2 evaluate:1 | (<string>:1) | a 1", "5 - | (<string>:1) | c"));
+              ElementsAre("2 evaluate:1 | (<string>:1) | a 1", "4 - | (<string>:1) | c"));
 }
 
 TEST_F(BasePackage, VersionsAreOfTheModule) {

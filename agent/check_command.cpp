@@ -186,7 +186,10 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
   print_errors(configured.diagnostics);
   auto checks = chosen(configured, options);
   if (checks.empty()) {
-    const std::vector<std::string_view> known = check::check_names();
+    std::vector<std::string_view> known = check::check_names();
+    for (const config::CheckConfig& file : configured.confd.checks) {
+      known.push_back(file.check_name);
+    }
     std::cerr << "heapwatch: no valid check found: ";
     if (std::find(known.begin(), known.end(), options.name) == known.end()) {
       std::cerr << "there is no check \"" << options.name << '"'

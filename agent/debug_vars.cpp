@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/native_pages.h"
+#include "agent/python_vars.h"
 #include "agent/self_report.h"
 
 namespace heapwatch::agent {
@@ -226,6 +227,7 @@ std::string debug_vars(const SelfReport& report) {
     member(json, "packets_queued", report.own.dogstatsd_queued);
   }
   json.EndObject();
+  write_python(json, report.python);
   json.EndObject();
   return std::string(text.GetString(), text.GetSize()) + "\n";
 }

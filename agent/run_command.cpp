@@ -14,6 +14,7 @@
 #include "agent/own_metrics.h"
 #include "agent/probe.h"
 #include "agent/pulse.h"
+#include "agent/python_vars.h"
 #include "agent/reloader.h"
 #include "agent/self_report.h"
 #include "agent/service_manager.h"
@@ -48,6 +49,27 @@ sigset_t handled_signals() {
     sigaddset(&signals, number);
   }
   return signals;
+}
+
+pthread_t loop_thread;  // set before a handler can run
+
+extern "C" void pass_on(int number) {
+  (void)pthread_kill(loop_thread, number);
+}
+
+/// Threads that run code of others take signals, so that its child processes do not inherit that
+/// they are blocked; what such a thread gets goes on to this thread, and so to the descriptor.
+bool pass_signals_to_this_thread() {
+  loop_thread = pthread_self();
+  struct sigaction action {};
+  action.sa_handler = pass_on;
+  action.sa_flags = SA_RESTART;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    if (sigaction(number, &action, nullptr) != 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 class Agent {
@@ -117,6 +139,10 @@ base::Result<void> Agent::start(const sigset_t& signals) {
           service_.alive();
         }
       });
+  if (configured_.agent.python_memory && python_loader().report().running) {
+    scheduler_->add(
+        python_memory_check(python_loader(), configured_.agent.min_collection_interval));
+  }
   return start_pages();
 }
 
@@ -247,6 +273,7 @@ SelfReport Agent::report() const {
       .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
       .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
       .log_level = base::log_level(),
+      .python = python_loader().report(),
   };
 }
 
@@ -305,6 +332,10 @@ void let_signals_go() {
 
 int run_agent(const GlobalOptions& global) {
   const sigset_t signals = handled_signals();
+  if (!pass_signals_to_this_thread()) {
+    std::cerr << "heapwatch: cannot set signal handlers\n";
+    return 1;
+  }
   Configured configured = load(global);
   account_memory(configured.agent);
   log_diagnostics(configured.diagnostics);

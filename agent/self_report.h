@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process_usage.h"
+#include "check/python/python_loader.h"
 #include "check/scheduler.h"
 #include "config/value.h"
 #include "exporters/dogstatsd/counters.h"
@@ -44,6 +45,7 @@ struct SelfReport {
   std::string prometheus_address;  // empty: off
   std::string dogstatsd_address;   // empty: off
   base::LogLevel log_level = base::LogLevel::info;
+  check::python::PythonReport python;
 };
 
 /// By the names of the official client's telemetry.
@@ -51,8 +53,8 @@ struct SelfReport {
     const exporters::dogstatsd::Counters& counters);
 
 /// A page of expvars: `process`, `rtloader`, `memtrack` (with its `components`), `scheduler`,
-/// `event_loop`, `reloads`, `checks` (by name, and by instance below) and `dogstatsd`. No command
-/// line: it may hold secrets.
+/// `event_loop`, `reloads`, `checks` (by name, and by instance below), `dogstatsd`, and what
+/// write_python() adds. No command line: it may hold secrets.
 [[nodiscard]] std::string debug_vars(const SelfReport& report);
 
 /// As `heapwatch status` shows it.

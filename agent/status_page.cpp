@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "agent/native_pages.h"
+#include "agent/python_vars.h"
 #include "agent/self_report.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
@@ -82,6 +83,7 @@ std::string status_text(const SelfReport& report, bool colors) {
       << "\n  Config File: " << or_none(report.config_file) << "\n  conf.d: " << report.confd_path
       << "\n  Prometheus: " << or_none(report.prometheus_address)
       << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
+      << "\n  Python: " << python_line(report.python)
       << "\n  Resident memory: " << report.process.resident_bytes / 1024 << " KiB\n\n"
       << heading("Collector") << "  Instances: " << report.own.scheduler.instances
       << ", of them failing: " << report.own.scheduler.failing

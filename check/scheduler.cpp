@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "base/hash.h"
@@ -27,6 +28,8 @@ struct Scheduler::Entry {
   // Under stats_mutex_:
   metrics::RunStats shown;
   CheckTotals* totals = nullptr;
+  std::optional<std::chrono::steady_clock::time_point> on_runner;  // under stats_mutex_
+  bool told_stuck = false;
   std::size_t contexts = 0;
   bool failing = false;
 };
@@ -102,7 +105,9 @@ void Scheduler::take_turn(Entry& entry) {
     return;
   }
   schedule(entry, next_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
+  workers_.relieve(options_.stuck_after);
   if (entry.running) {
+    watch_run(entry);
     entry.runner.count_skipped();
     skip_turn(entry, &CheckTotals::skipped);
     return;
@@ -143,6 +148,10 @@ void Scheduler::start_http(Entry& entry) {
 
 void Scheduler::start_blocking(Entry& entry) {
   workers_.submit([this, &entry] {
+    {
+      const std::lock_guard lock(stats_mutex_);
+      entry.on_runner = std::chrono::steady_clock::now();
+    }
     base::Result<RunReport> outcome;
     if (!entry.leaving) {
       outcome = entry.runner.run_check();
@@ -161,9 +170,27 @@ void Scheduler::bury(Entry& entry) {
   std::erase_if(leaving_, [&](const auto& other) { return other.get() == &entry; });
 }
 
+void Scheduler::watch_run(Entry& entry) {
+  std::optional<std::chrono::steady_clock::time_point> began;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    began = entry.on_runner;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!began || entry.told_stuck || now - *began <= options_.stuck_after) {
+    return;
+  }
+  entry.told_stuck = true;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began).count();
+  base::log(base::LogLevel::warn, "check " + entry.runner.instance().id +
+                                      ": has been running for " + std::to_string(seconds) +
+                                      " s; others get a further runner");
+}
+
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
   const metrics::Snapshot& snapshot = entry.runner.finish(entry.began, outcome);
   entry.running = false;
+  entry.told_stuck = false;
   entry.turns_to_sit_out = turns_to_sit_out(snapshot.failed_runs, entry.runner.interval(),
                                             options_.backoff_max, random_());
   count_run(entry, snapshot);
@@ -173,6 +200,7 @@ void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
 
 void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {
   const std::lock_guard lock(stats_mutex_);
+  entry.on_runner.reset();
   --running_;
   const std::size_t contexts = entry.runner.contexts();
   contexts_ += contexts - entry.contexts;

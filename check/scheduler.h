@@ -20,6 +20,8 @@ namespace heapwatch::check {
 
 struct SchedulerOptions {
   unsigned check_runners = 4;  // threads for checks that block; HTTP checks need none
+  /// A run on one of them that takes longer is stuck: while it goes on, a further thread stands in.
+  std::chrono::milliseconds stuck_after{30'000};
   unsigned logging_frequency =
       500;  // after the first 5 runs of an instance, every so many are logged
   std::chrono::milliseconds backoff_max{60'000};  // see turns_to_sit_out(); zero: no back-off
@@ -87,6 +89,8 @@ class Scheduler {
   void schedule(Entry& entry, std::chrono::system_clock::time_point turn);
   void start_http(Entry& entry);
   void start_blocking(Entry& entry);
+  /// Says once that a run does not end.
+  void watch_run(Entry& entry);
   void finish(Entry& entry, const base::Result<RunReport>& outcome);
   void count_run(Entry& entry, const metrics::Snapshot& snapshot);
   /// Of an entry that was removed while its run went on.

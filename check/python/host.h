@@ -58,6 +58,7 @@ struct MemoryUse {
 
 /// What Python checks told the agent about themselves.
 struct HostReport {
+  std::string python_version;  // "3.11.2"
   MemoryUse memory;
   std::map<std::string, std::map<std::string, std::string>> metadata;  // by check id, then name
   std::map<std::string, double> telemetry;  // by "check.metric" or "check.metric{labels}"
@@ -78,8 +79,9 @@ class Host {
   Host& operator=(const Host&) = delete;
   virtual ~Host() = default;
 
-  /// Errors: not_found when no module of the name can be imported or none has a check, refused when
-  /// the check does not take its configuration, invalid when that is no map.
+  /// Errors: not_found when there is no module of the name; invalid when it cannot be imported, has
+  /// no check, or when a configuration is no map; refused when the check does not take its
+  /// configuration.
   [[nodiscard]] virtual base::Result<LoadedCheck> load(const CheckSource& source) = 0;
   [[nodiscard]] virtual HostReport report() const = 0;
 };

@@ -12,8 +12,8 @@ namespace heapwatch::check::python {
 
 class PythonCheck final : public Check {
  public:
-  /// `service`: see SubmissionsOwner. With the GIL held.
-  PythonCheck(Object check, std::string name, std::string id, const std::string& service);
+  /// With the GIL held.
+  PythonCheck(Object check, std::string name, std::string id, const SubmissionOptions& options);
   PythonCheck(const PythonCheck&) = delete;
   PythonCheck& operator=(const PythonCheck&) = delete;
   /// Takes the GIL; tells the check that it is cancelled.

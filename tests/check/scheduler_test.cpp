@@ -105,6 +105,29 @@ TEST_F(SchedulerTest, ABlockingCheckHoldsUpOnlyItsOwnRunner) {
   EXPECT_TRUE(scheduler_->stop(seconds(10)));
 }
 
+TEST_F(SchedulerTest, AStuckCheckKeepsNoRunnerFromTheOthers) {
+  scheduler_ = std::make_unique<Scheduler>(
+      *loop_, SchedulerOptions{.check_runners = 1, .stuck_after = milliseconds(1)},
+      [this](const metrics::Snapshot& snapshot) {
+        if (++published_[snapshot.instance->id] >= 3) {
+          loop_->stop();
+        }
+      });
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  for (const char* id : {"stuck1", "stuck2"}) {
+    scheduler_->add(scripted(id, [released](metrics::SampleSink&) {
+      released.wait();
+      return RunReport{};
+    }));
+  }
+  scheduler_->add(scripted("good", [](metrics::SampleSink&) { return RunReport{}; }));
+  loop_->run();
+  EXPECT_EQ(published_["good"], 3);
+  release.set_value();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+}
+
 TEST_F(SchedulerTest, AnHttpCheckGetsTheFailureToReachItsTarget) {
   make_scheduler();
   base::Error seen;

@@ -31,6 +31,8 @@ struct SelfReport {
   std::vector<std::pair<std::string, std::uint64_t>> dogstatsd;  // counters by name
   base::LogLevel log_level = base::LogLevel::info;
   check::python::PythonReport python;
+  /// On the status page alone, since counting them takes a look at each.
+  std::vector<check::python::ObjectCount> python_objects;
 };
 
 /// For SelfReport::dogstatsd.

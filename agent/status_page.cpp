@@ -3,6 +3,7 @@
 #include <ctime>
 #include <sstream>
 
+#include "agent/memory_profile.h"
 #include "agent/python_vars.h"
 #include "agent/self_report.h"
 #include "exporters/console/json.h"
@@ -11,6 +12,8 @@
 namespace heapwatch::agent {
 
 namespace {
+
+constexpr std::size_t object_types_shown = 15;
 
 std::string utc(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -83,6 +86,10 @@ std::string status_text(const SelfReport& report, bool colors) {
     }
     out << '\n';
   }
+  if (!report.python_objects.empty()) {
+    out << heading("Python Objects") << render_objects(report.python_objects, object_types_shown)
+        << '\n';
+  }
   if (!report.dogstatsd_address.empty()) {
     out << heading("DogStatsD");
     for (const auto& [name, value] : report.dogstatsd) {
@@ -108,6 +115,16 @@ std::string status_json(const SelfReport& report) {
   json.begin_array();
   for (const config::Diagnostic& diagnostic : report.configuration) {
     json.text(config::to_text(diagnostic));
+  }
+  json.end_array();
+  json.key("pythonObjects");
+  json.begin_array();
+  for (const check::python::ObjectCount& objects : report.python_objects) {
+    json.begin_object();
+    json.member("Type", objects.type);
+    json.member("NObjects", objects.count);
+    json.member("Size", objects.bytes);
+    json.end_object();
   }
   json.end_array();
   json.end_object();

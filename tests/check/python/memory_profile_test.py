@@ -416,6 +416,18 @@ class Objects(MemoryTest):
             self.assertRegex(table, r"\n +\+1 +\+307233  bytes\n")
 
 
+    def test_the_status_of_an_agent_has_a_section_of_them(self):
+        self.instances("leaky", [{"name": "one"}])
+        with testing.Agent(HEAPWATCH, self.folder, f"run_path: {self.folder.root}\nadditional_checksd: {CHECKS}\n",
+                           env={"PYTHONDONTWRITEBYTECODE": "1"}) as agent:
+            page = f"http://127.0.0.1:{agent.port}/status"
+            text = testing.wait_until(lambda: (lambda t: "Python Objects" in t and t)(testing.fetch(page)), "objects")
+            self.assertRegex(text, r"\nPython Objects\n==============\n\n   Objects        Bytes  Type\n( +\d+ +\d+  .+\n){17}")
+            types = {row["Type"]: row for row in json.loads(testing.fetch(page + "?format=json"))["pythonObjects"]}
+            self.assertGreater(types["dict"]["NObjects"], 100)
+            self.assertGreater(types["dict"]["Size"], 64 * types["dict"]["NObjects"])
+
+
 class ForeignBase(MemoryTest):
     """A base package that profiles by itself, as Datadog's does, and writes where that one writes."""
 

@@ -426,7 +426,10 @@ void install_missing(State& self) {
   if (hooked == nullptr) {
     hooked = &self;
     pthread_atfork([] { hooked->lock.lock(); }, [] { hooked->lock.unlock(); },
-                   [] { hooked->lock.unlock(); });
+                   [] {
+                     hooked->mode = Mode::off;  // a child's memory is none of the run's
+                     hooked->lock.unlock();
+                   });
   }
   const std::array<bool, 3> in_place = hooks_in_place(self);
   if (!in_place[PYMEM_DOMAIN_RAW]) {

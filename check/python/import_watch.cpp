@@ -38,9 +38,8 @@ PyObject* import(PyObject* original, PyObject* args, PyObject* keywords) {
   return module;
 }
 
-PyMethodDef method = {function_name,
-                      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(import)),
-                      METH_VARARGS | METH_KEYWORDS, nullptr};
+PyMethodDef method = {function_name, with_keywords<import>(), METH_VARARGS | METH_KEYWORDS,
+                      nullptr};
 
 }  // namespace
 

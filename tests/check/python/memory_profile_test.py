@@ -416,6 +416,21 @@ class Objects(MemoryTest):
             self.assertRegex(table, r"\n +\+1 +\+307233  bytes\n")
 
 
+    def test_pymplers_rows_are_summed_and_not_multiplied(self):
+        pympler = self.folder.root / "checks.d" / "pympler"
+        pympler.mkdir(parents=True)
+        (pympler / "__init__.py").write_text("")
+        (pympler / "tracker.py").write_text(
+            "class SummaryTracker:\n    def create_summary(self):\n"
+            "        return [['dict', 3, 600], ['function (f)', 2, 280], ['dict', 1, 64]]\n"
+        )
+        self.instances("leaky", [{"name": "one"}])
+        self.assertEqual(
+            self.report("leaky", "--objects"),
+            "Python objects after run 1\n   Objects        Bytes  Type\n         4          664  dict\n"
+            "         2          280  function (f)\n         6          944  (all)\n\n",
+        )
+
     def test_the_status_of_an_agent_has_a_section_of_them(self):
         self.instances("leaky", [{"name": "one"}])
         with testing.Agent(HEAPWATCH, self.folder, f"run_path: {self.folder.root}\nadditional_checksd: {CHECKS}\n",

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/configured.h"
+#include "agent/memory_profile.h"
 
 namespace heapwatch::agent {
 
@@ -28,6 +29,7 @@ struct CheckOptions {
   bool table = false;
   bool dogstatsd = false;
   bool prometheus = false;
+  MemoryProfileOptions memory;
 };
 /// Runs the instances of one check here and now, and prints what they measured.
 [[nodiscard]] int run_check(const GlobalOptions& global, CheckOptions options);

@@ -1,5 +1,6 @@
 // The heapwatch program: its command line.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
 
@@ -42,6 +43,20 @@ struct CommandLine {
   CLI::App* plugin_check_command = nullptr;
 };
 
+/// As the Datadog Agent has them: not on the page of --help.
+void describe_memory_profile(CLI::App& command, heapwatch::agent::MemoryProfileOptions& options) {
+  auto* const profile =
+      command.add_flag("-m,--profile-memory", options.profile,
+                       "Print what memory each run of a Python check leaves behind, and where");
+  command.add_flag("--objects", options.objects,
+                   "Print the live Python objects by type, and what each run changes");
+  command.add_option("--m-dir", options.folder)->group("")->needs(profile);
+  command.add_option("--m-pprof", options.pprof_file)->group("")->needs(profile);
+  for (const std::string& name : heapwatch::agent::memory_profile_options()) {
+    command.add_option("--m-" + name, options.values[name])->group("")->needs(profile);
+  }
+}
+
 void describe_check(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "check", "Run one check now and print what it measures, without an agent");
@@ -61,6 +76,7 @@ void describe_check(CommandLine& line) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--instance-filter", options.instance_filter,
                       "Only instances whose option has this value: namespace=my.app");
+  describe_memory_profile(*command, options.memory);
   auto* const json = command->add_flag("--json", options.json, "Print JSON");
   auto* const table = command->add_flag("--table", options.table, "Print a table");
   auto* const dogstatsd = command->add_flag("--dogstatsd", options.dogstatsd,
@@ -184,7 +200,15 @@ int main(int argc, char** argv) {
       std::cout << line.app.help();
       return 0;
     }
-    CLI11_PARSE(line.app, argc, argv);
+    try {
+      // From the last to the first, as the parser takes them.
+      std::vector<std::string> arguments =
+          heapwatch::agent::with_long_flags({argv + 1, argv + argc});
+      std::reverse(arguments.begin(), arguments.end());
+      line.app.parse(std::move(arguments));
+    } catch (const CLI::ParseError& error) {
+      return line.app.exit(error);
+    }
     return dispatch(line);
   } catch (const std::exception& error) {
     std::cerr << "heapwatch: " << error.what() << '\n';

@@ -283,10 +283,13 @@ net::ServerReply Agent::own_page(const net::ServerRequest& request) {
     return {.content_type = json, .body = debug_vars(report())};
   }
   if (request.path == "/status") {
+    SelfReport status = report();
+    status.python_objects =
+        python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
     if (request.query == "format=json") {
-      return {.content_type = json, .body = status_json(report())};
+      return {.content_type = json, .body = status_json(status)};
     }
-    return {.body = status_text(report(), request.query == "colors=true")};
+    return {.body = status_text(status, request.query == "colors=true")};
   }
   if (request.path == "/debug/memtrack") {
     return {.content_type = json, .body = memtrack_page()};

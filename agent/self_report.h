@@ -46,6 +46,8 @@ struct SelfReport {
   std::string dogstatsd_address;   // empty: off
   base::LogLevel log_level = base::LogLevel::info;
   check::python::PythonReport python;
+  /// On the status page alone, since counting them takes a look at each.
+  std::vector<check::python::ObjectCount> python_objects;
 };
 
 /// By the names of the official client's telemetry.

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <sstream>
 
+#include "agent/memory_profile.h"
 #include "agent/native_pages.h"
 #include "agent/python_vars.h"
 #include "agent/self_report.h"
@@ -12,6 +13,8 @@
 namespace heapwatch::agent {
 
 namespace {
+
+constexpr std::size_t object_types_shown = 15;
 
 std::string utc(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -106,6 +109,10 @@ std::string status_text(const SelfReport& report, bool colors) {
     out << '\n';
   }
   write_native_memory(out);
+  if (!report.python_objects.empty()) {
+    out << heading("Python Objects") << render_objects(report.python_objects, object_types_shown)
+        << '\n';
+  }
   if (report.own.dogstatsd) {
     out << heading("DogStatsD");
     for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
@@ -131,6 +138,16 @@ std::string status_json(const SelfReport& report) {
   json.begin_array();
   for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
     json.text(config::to_text(diagnostic));
+  }
+  json.end_array();
+  json.key("pythonObjects");
+  json.begin_array();
+  for (const check::python::ObjectCount& objects : report.python_objects) {
+    json.begin_object();
+    json.member("Type", objects.type);
+    json.member("NObjects", objects.count);
+    json.member("Size", objects.bytes);
+    json.end_object();
   }
   json.end_array();
   json.end_object();

@@ -5,6 +5,8 @@
 #include "check/python/crossing.h"
 #include "check/python/interpreter_memory.h"
 #include "check/python/loader.h"
+#include "check/python/memory_module.h"
+#include "check/python/memory_profiling.h"
 #include "check/python/modules.h"
 #include "check/python/object.h"
 #include "check/python/python_check.h"
@@ -42,6 +44,9 @@ class CPythonHost final : public Host {
     if (!constructed) {
       return tl::unexpected<base::Error>(constructed.error());
     }
+    if (const auto attached = attach_profiler(constructed->check.get()); !attached) {
+      return tl::unexpected<base::Error>(attached.error());
+    }
     return LoadedCheck{
         .check = std::make_unique<PythonCheck>(std::move(constructed->check), source.name,
                                                source.id, options_of(source)),
@@ -56,6 +61,16 @@ class CPythonHost final : public Host {
     const std::string_view version = Py_GetVersion();
     report.python_version = version.substr(0, version.find(' '));
     return report;
+  }
+
+  [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id) override {
+    const Gil gil;
+    return finish_profile(id);
+  }
+
+  [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) override {
+    const Gil gil;
+    return count_objects(collect);
   }
 
  private:
@@ -140,7 +155,9 @@ bool extend_path(const Services& services) {
   if (!base_is_installed() && !add_own_base(services.packages / "base")) {
     return false;
   }
-  return append_path(services.packages / "support") && append_path(services.packages / "fallbacks");
+  return append_path(services.packages / "support") &&
+         append_path(services.packages / "profiling") &&
+         append_path(services.packages / "fallbacks");
 }
 
 /// AgentCheck of the installed base package, or of ours.
@@ -158,7 +175,7 @@ Object prepare(const Services& services) {
 extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_start_python(
     const Services& services) {
   agent_state().services = services;
-  set_crossing_memory(services);
+  set_crossing_memory(traced(services));
   add_aggregator_module();
   add_datadog_agent_module();
   add_util_module();
@@ -166,6 +183,7 @@ extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_
   add_tagger_module();
   add_kubeutil_module();
   add_containers_module();
+  add_memory_module();
   if (const PyStatus status = start_interpreter(services.memory_telemetry);
       PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,

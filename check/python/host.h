@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,12 @@
 #include "config/value.h"
 
 namespace heapwatch::check::python {
+
+/// What `heapwatch check <name> -m` asks for: every check is profiled.
+struct MemoryProfile {
+  std::filesystem::path folder;                // of the reports
+  std::map<std::string, std::string> options;  // frames, gc, ...: over those of init_config
+};
 
 /// What the module needs of the program that loads it. It is a shared object with copies of its own
 /// of our libraries, so whatever has one state per process is handed in.
@@ -41,6 +48,7 @@ struct Services {
   config::Value settings;  // of heapwatch.yaml, by key
   bool tracemalloc_debug = false;
   std::filesystem::path run_path;
+  std::optional<MemoryProfile> memory_profile;
 };
 
 struct CheckSource {
@@ -67,6 +75,21 @@ struct HostReport {
   std::map<std::string, std::string> issues;  // that are not resolved, by check
 };
 
+/// The reports on the memory of one instance's runs; empty where there is none.
+struct MemoryReports {
+  std::string snapshot;  // of the last run, if it was successful
+  std::string diff;      // to the one before
+  std::string growth;    // over all runs: what is held, imported and allocated by our modules
+  std::string profile;   // profile.proto of what is held
+};
+
+/// The live Python objects of a type.
+struct ObjectCount {
+  std::string type;
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// The interpreter of the process.
 ///
 /// Threads: load() and the runs of checks may come from any thread; the GIL is taken per call.
@@ -84,6 +107,13 @@ class Host {
   /// configuration.
   [[nodiscard]] virtual base::Result<LoadedCheck> load(const CheckSource& source) = 0;
   [[nodiscard]] virtual HostReport report() const = 0;
+  /// With Services::memory_profile, once after the last run of an instance and before the first of
+  /// another. Errors: invalid when the profile cannot be made.
+  [[nodiscard]] virtual base::Result<MemoryReports> finish_memory_profile(
+      const std::string& id) = 0;
+  /// Of all types, most bytes first; through Pympler where that is installed. `collect`: without
+  /// garbage, which is collected. Errors: limit, when memory runs out.
+  [[nodiscard]] virtual base::Result<std::vector<ObjectCount>> objects(bool collect) = 0;
 };
 
 /// Maps the module at `file` and starts the interpreter; to be called once per process. Errors: io

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "pprof/report/report.h"
 #include "pprof/units.h"
@@ -134,6 +135,7 @@ ReportText list_report(Report& report) {
     return base::fail(base::ErrorKind::not_found, "no matches found for regexp: " + report.pattern);
   }
   const SourceReader reader(report);
+  std::set<std::string> missed;
   std::string out = "Total: " + report.format(report.total) + "\n";
   for (const auto& [name, files] : functions) {
     if (files.size() == 1 && files.begin()->first.empty()) {
@@ -150,12 +152,13 @@ ReportText list_report(Report& report) {
              right_aligned(report.format(cum), 10) + " (flat, cum) " + report.percent(cum) +
              " of Total\n";
       const LineRange range = lines_to_show(nodes);
-      // Without a line to show the file is not asked for, and so not missed.
-      if (range.first > range.last) continue;
+      // Without a line to show the file is not asked for, and only missed if it was missed before.
+      if (range.first > range.last && !missed.contains(file)) continue;
       if (const auto content = reader.read(file)) {
         append_lines(out, report, nodes, range, *content);
       } else {
         out += " Error: " + content.error().message + "\n";
+        missed.insert(file);
       }
     }
   }

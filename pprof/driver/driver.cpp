@@ -30,6 +30,24 @@ constexpr int exit_failure = 2;
 constexpr std::size_t source_bytes_max = std::size_t{64} << 20U;
 constexpr int saved_files_max = 9999;
 
+bool is_file(const std::string& source) {
+  struct stat status {};
+  return stat(source.c_str(), &status) == 0;
+}
+
+/// A profile without mappings gets one for all its locations.
+void adopt(Profile& profile, const CommandLine& line) {
+  if (profile.mappings.empty()) {
+    profile.mappings.push_back({.id = 1});
+    for (Location& location : profile.locations) location.mapping = 0;
+  }
+  Mapping& program = profile.mappings[0];
+  if (!line.program.empty()) program.file = profile.strings.add(line.program);
+  if (!line.build_id.empty() && program.build_id == 0) {
+    program.build_id = profile.strings.add(line.build_id);
+  }
+}
+
 /// Reads what a command line names.
 class Loader {
  public:
@@ -44,7 +62,7 @@ class Loader {
       auto base_profile = read_group(bases, "base");
       if (!base_profile) return tl::unexpected(base_profile.error());
       source = subtract(std::move(*source), std::move(*base_profile),
-                        {line_.is_diff_base, line_.options.normalize});
+                        {line_.is_diff_base, line_.options.normalize}, warn());
       if (!source) return tl::unexpected(source.error());
     }
     if (!line_.all_frames) drop_uninteresting(*source);
@@ -55,6 +73,10 @@ class Loader {
   }
 
  private:
+  [[nodiscard]] Warn warn() const {
+    return [this](const std::string& message) { err_ << message << "\n"; };
+  }
+
   /// All sources of one side as one profile; those that cannot be read are told and left out.
   Result<Profile> read_group(std::span<const std::string> sources, const std::string& what) {
     std::vector<Profile> profiles;
@@ -74,41 +96,16 @@ class Loader {
            << "\n";
     }
     if (profiles.size() == 1) return std::move(profiles[0]);
-    if (auto compatible = make_compatible(profiles); !compatible) {
+    if (auto compatible = make_compatible(profiles, warn()); !compatible) {
       return tl::unexpected(compatible.error());
     }
     return merge(std::move(profiles));
   }
 
   Result<Profile> read(const std::string& source) {
-    Result<std::string> bytes;
-    struct stat status {};
-    if (stat(source.c_str(), &status) == 0) {
-      bytes = base::read_file(source, line_.limits.bytes_max);
-    } else if (seams_.fetch) {
-      bytes =
-          seams_.fetch({source, line_.seconds, line_.timeout_s, line_.tls, line_.limits.bytes_max});
-      has_remote_source_ = has_remote_source_ || bytes.has_value();
-    } else {
-      return fail(ErrorKind::not_found, "no such file");
-    }
-    if (!bytes) return tl::unexpected(bytes.error());
-    auto profile = parse_profile(std::move(*bytes), line_.limits);
-    if (profile) adopt(*profile);
+    auto profile = load_source(source, line_, seams_);
+    has_remote_source_ = has_remote_source_ || (profile && !is_file(source));
     return profile;
-  }
-
-  /// A profile without mappings gets one for all its locations.
-  void adopt(Profile& profile) const {
-    if (profile.mappings.empty()) {
-      profile.mappings.push_back({.id = 1});
-      for (Location& location : profile.locations) location.mapping = 0;
-    }
-    Mapping& program = profile.mappings[0];
-    if (!line_.program.empty()) program.file = profile.strings.add(line_.program);
-    if (!line_.build_id.empty() && program.build_id == 0) {
-      program.build_id = profile.strings.add(line_.build_id);
-    }
   }
 
   const CommandLine& line_;
@@ -182,6 +179,22 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
 }
 
 }  // namespace
+
+Result<Profile> load_source(const std::string& source, const CommandLine& line,
+                            const Seams& seams) {
+  Result<std::string> bytes;
+  if (is_file(source)) {
+    bytes = base::read_file(source, line.limits.bytes_max);
+  } else if (seams.fetch) {
+    bytes = seams.fetch({source, line.seconds, line.timeout_s, line.tls, line.limits.bytes_max});
+  } else {
+    return fail(ErrorKind::not_found, "no such file");
+  }
+  if (!bytes) return tl::unexpected(bytes.error());
+  auto profile = parse_profile(std::move(*bytes), line.limits);
+  if (profile) adopt(*profile, line);
+  return profile;
+}
 
 Result<Loaded> load_profile(const CommandLine& line, std::ostream& err, const Seams& seams) {
   return Loader(line, err, seams).run();

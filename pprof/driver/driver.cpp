@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <ostream>
 #include <utility>
 #include <vector>
@@ -30,6 +31,21 @@ constexpr int exit_failure = 2;
 constexpr std::size_t source_bytes_max = std::size_t{64} << 20U;
 constexpr int saved_files_max = 9999;
 
+bool is_file(const std::string& source) {
+  struct stat status {};
+  return stat(source.c_str(), &status) == 0;
+}
+
+/// A URL as messages show it.
+std::string without_password(const std::string& source) {
+  const std::size_t scheme = source.find("://");
+  const std::size_t start = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = source.substr(0, source.find('/', start)).rfind('@');
+  return at == std::string::npos || at < start || is_file(source)
+             ? source
+             : source.substr(0, start) + source.substr(at + 1);
+}
+
 /// Reads what a command line names.
 class Loader {
  public:
@@ -37,6 +53,7 @@ class Loader {
       : line_(line), err_(err), seams_(seams) {}
 
   Result<Loaded> run() {
+    fetch_all();
     auto source = read_group(line_.sources, "source");
     if (!source) return tl::unexpected(source.error());
     if (!line_.base.empty()) {
@@ -55,6 +72,24 @@ class Loader {
   }
 
  private:
+  /// All URLs at once, so that profiles over time are of the same time.
+  void fetch_all() {
+    if (!seams_.fetch) return;
+    std::vector<FetchRequest> requests;
+    const auto add = [&](const std::string& source) {
+      if (is_file(source)) return;
+      requests.push_back(
+          {source, line_.seconds, line_.timeout_s, line_.tls, line_.limits.bytes_max});
+    };
+    for (const std::string& source : line_.sources) add(source);
+    if (!line_.base.empty()) add(line_.base);
+    if (requests.empty()) return;
+    auto answers = seams_.fetch(requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      fetched_.emplace(requests[i].url, std::move(answers[i]));
+    }
+  }
+
   /// All sources of one side as one profile; those that cannot be read are told and left out.
   Result<Profile> read_group(std::span<const std::string> sources, const std::string& what) {
     std::vector<Profile> profiles;
@@ -63,7 +98,7 @@ class Loader {
       if (profile) {
         profiles.push_back(std::move(*profile));
       } else {
-        err_ << source << ": " << profile.error().message << "\n";
+        err_ << without_password(source) << ": " << profile.error().message << "\n";
       }
     }
     if (profiles.empty()) {
@@ -82,15 +117,14 @@ class Loader {
 
   Result<Profile> read(const std::string& source) {
     Result<std::string> bytes;
-    struct stat status {};
-    if (stat(source.c_str(), &status) == 0) {
-      bytes = base::read_file(source, line_.limits.bytes_max);
-    } else if (seams_.fetch) {
-      bytes =
-          seams_.fetch({source, line_.seconds, line_.timeout_s, line_.tls, line_.limits.bytes_max});
+    if (const auto fetched = fetched_.find(source); fetched != fetched_.end()) {
+      bytes = std::move(fetched->second);
+      fetched_.erase(fetched);
       has_remote_source_ = has_remote_source_ || bytes.has_value();
+    } else if (is_file(source)) {
+      bytes = base::read_file(source, line_.limits.bytes_max);
     } else {
-      return fail(ErrorKind::not_found, "no such file");
+      return fail(ErrorKind::not_found, "open " + source + ": no such file or directory");
     }
     if (!bytes) return tl::unexpected(bytes.error());
     auto profile = parse_profile(std::move(*bytes), line_.limits);
@@ -114,6 +148,7 @@ class Loader {
   const CommandLine& line_;
   std::ostream& err_;
   const Seams& seams_;
+  std::multimap<std::string, Result<std::string>> fetched_;
   bool has_remote_source_ = false;
 };
 
@@ -131,23 +166,6 @@ Result<void> write_file(const std::string& path, const std::string& bytes) {
   file.close();
   if (!file) return fail(ErrorKind::io, "cannot write to " + path);
   return {};
-}
-
-/// The first folder of pprof's list that is there or can be made.
-std::string folder_for_profiles(const Seams& seams) {
-  const auto variable = [&](const char* name) {
-    return seams.environment ? seams.environment(name).value_or("") : std::string();
-  };
-  std::vector<std::string> folders = {variable("PPROF_TMPDIR")};
-  if (const std::string home = variable("HOME"); !home.empty()) folders.push_back(home + "/pprof");
-  std::error_code error;
-  folders.push_back(std::filesystem::temp_directory_path(error).string());
-  for (const std::string& folder : folders) {
-    if (folder.empty()) continue;
-    std::filesystem::create_directories(folder, error);
-    if (std::filesystem::is_directory(folder, error)) return folder;
-  }
-  return ".";
 }
 
 Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& err,
@@ -215,6 +233,22 @@ Result<std::string> save_profile(const Profile& profile, const Seams& seams) {
   }
   return fail(ErrorKind::limit,
               "all names up to " + start + std::to_string(saved_files_max) + ".pb.gz are taken");
+}
+
+std::string folder_for_profiles(const Seams& seams) {
+  const auto variable = [&](const char* name) {
+    return seams.environment ? seams.environment(name).value_or("") : std::string();
+  };
+  std::vector<std::string> folders = {variable("PPROF_TMPDIR")};
+  if (const std::string home = variable("HOME"); !home.empty()) folders.push_back(home + "/pprof");
+  std::error_code error;
+  folders.push_back(std::filesystem::temp_directory_path(error).string());
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    std::filesystem::create_directories(folder, error);
+    if (std::filesystem::is_directory(folder, error)) return folder;
+  }
+  return ".";
 }
 
 ReportSeams report_seams(std::ostream& err, const Seams& seams) {

@@ -2,8 +2,13 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/commands.h"
+#include "agent/pprof/command.h"
 #include "base/log.h"
 
 namespace {
@@ -113,6 +118,14 @@ void describe(CommandLine& line) {
   line.status_command = app.add_subcommand("status", "Print the status of the running agent");
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_vars(line);
+  // Its flags are spelled as pprof spells them: main() hands them on before any is read here.
+  app.add_subcommand("pprof", "Analyse profiles of Go programs, as go tool pprof does");
+}
+
+/// The arguments of `heapwatch pprof ...`, where that is what is asked for.
+std::optional<std::vector<std::string>> pprof_arguments(int argc, char** argv) {
+  if (argc < 2 || std::string_view(argv[1]) != "pprof") return std::nullopt;
+  return std::vector<std::string>(argv + 2, argv + argc);
 }
 
 int dispatch(const CommandLine& line) {
@@ -128,13 +141,20 @@ int dispatch(const CommandLine& line) {
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);
   }
-  return heapwatch::agent::show_vars(line.vars);
+  if (line.vars_command->parsed()) {
+    return heapwatch::agent::show_vars(line.vars);
+  }
+  std::cerr << "heapwatch: pprof comes first: heapwatch pprof ...\n";
+  return 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
+    if (const auto arguments = pprof_arguments(argc, argv)) {
+      return heapwatch::agent::run_pprof_command(*arguments);
+    }
     CommandLine line;
     describe(line);
     if (argc == 1) {

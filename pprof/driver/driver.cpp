@@ -248,7 +248,7 @@ std::string folder_for_profiles(const Seams& seams) {
     std::filesystem::create_directories(folder, error);
     if (std::filesystem::is_directory(folder, error)) return folder;
   }
-  return ".";
+  return P_tmpdir;  // writing there then says what is wrong
 }
 
 ReportSeams report_seams(std::ostream& err, const Seams& seams) {

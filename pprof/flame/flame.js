@@ -26,7 +26,7 @@ function flameText(value, unit) {
 
 function flamePercent(part, whole) {
   const ratio = whole === 0 ? 0 : Math.abs(part / whole) * 100;
-  return (ratio >= 99.95 ? 100 : ratio >= 1 ? ratio.toFixed(2) : ratio.toPrecision(2)) + '%';
+  return (ratio >= 99.95 ? 100 : ratio >= 1 ? ratio.toFixed(2) : Number(ratio.toPrecision(2))) + '%';
 }
 
 /// The boxes of a view as a tree: [0] holds all, and children stand behind their parents.
@@ -74,13 +74,17 @@ function flameShort(name) {
   return match ? match[1] : name;
 }
 
-/// A colour for the package, so that neighbours of one package look alike.
-function flameColor(name) {
-  const short = name.replace(/^(.*\/)?([^./(]*).*$/, '$1$2');
+function flameHash(text) {
   let hash = 7;
-  for (let i = 0; i < short.length; i++) hash = (hash * 31 + short.charCodeAt(i)) >>> 0;
-  const hue = 18 + (hash % 1000) / 1000 * 48;
-  return `hsl(${hue.toFixed(0)} ${72 + (hash >>> 10) % 20}% ${66 + (hash >>> 16) % 13}%)`;
+  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) >>> 0;
+  return hash;
+}
+
+/// A colour: its hue is the package's, its lightness the function's.
+function flameColor(name) {
+  const own = flameHash(name);
+  const shared = flameHash(name.replace(/^(.*\/)?([^./(]*).*$/, '$1$2'));
+  return `hsl(${18 + shared % 44} ${74 + shared % 17}% ${64 + own % 15}%)`;
 }
 
 function flameElement(tag, properties, ...children) {
@@ -116,7 +120,10 @@ class FlameGraph {
     this.types.addEventListener('change', () => this.choose(this.types.selectedIndex));
     this.search.addEventListener('input', () => this.draw());
     this.reset.addEventListener('click', () => this.zoom(this.boxes[0]));
-    this.rows.addEventListener('click', event => this.withBox(event, box => this.zoom(box)));
+    this.rows.addEventListener('click', event => {
+      if (event.target.classList.contains('nearer')) this.comeNearer(event);
+      else this.withBox(event, box => this.zoom(box));
+    });
     this.rows.addEventListener('mouseover', event => this.withBox(event, box => this.tell(box)));
     this.rows.addEventListener('focusin', event => this.withBox(event, box => this.tell(box)));
     this.rows.addEventListener('mouseleave', () => this.tell(this.top));
@@ -151,10 +158,23 @@ class FlameGraph {
 
   zoom(box) {
     this.top = box;
+    this.from = box.start;
+    this.span = Math.max(box.gained + box.lost, 1);
     this.reset.disabled = box === this.boxes[0];
     this.draw();
     this.tell(box);
     if (this.options.onSelect) this.options.onSelect(box.frame < 0 ? '' : this.name(box));
+  }
+
+  /// Shows a fiftieth of what is shown now, around the mouse.
+  comeNearer(event) {
+    const at = this.from + (event.clientX - this.rows.getBoundingClientRect().left) / this.rows.clientWidth * this.span;
+    const span = Math.max(this.span / 50, 1);
+    const all = this.boxes[0].gained + this.boxes[0].lost;
+    this.from = Math.min(Math.max(at - span / 2, 0), Math.max(all - span, 0));
+    this.span = span;
+    this.reset.disabled = false;
+    this.draw();
   }
 
   name(box) {
@@ -231,43 +251,57 @@ class FlameGraph {
   }
 
   draw() {
-    const top = this.top;
     const matches = this.match();
     const pixels = this.rows.clientWidth;
-    const span = Math.max(top.gained + top.lost, 1);
+    const scale = pixels / this.span;
+    const end = this.from + this.span;
     const parts = document.createDocumentFragment();
     let levels = 0;
-    const add = (box, left, width, isAbove) => {
-      const name = this.name(box);
-      const level = box.level + 1;
+    const place = (element, level, start, stop) => {
+      const left = (Math.max(start, this.from) - this.from) * scale;
+      const width = (Math.min(stop, end) - this.from) * scale - left;
       levels = Math.max(levels, level + 1);
+      element.style.cssText = `left:${left.toFixed(2)}px;width:${Math.max(width - 1, 1).toFixed(2)}px;top:${level * flameRow}px`;
+      parts.append(element);
+      return width;
+    };
+    const addBox = (box, start, stop) => {
       const element = flameElement('div', { className: 'flame-box', tabIndex: 0 });
       element.dataset.box = box.number;
-      if (isAbove) element.classList.add('above');
+      if (box.level < this.top.level) element.classList.add('above');
       if (matches.has(box)) element.classList.add('found');
-      element.style.cssText = `left:${left.toFixed(2)}px;width:${Math.max(width - 1, 1).toFixed(2)}px;top:${level * flameRow}px;` +
-        `background:${box.frame < 0 ? '#dfe3e9' : this.color(box)};` + (width < flameWithText ? 'padding:0' : '');
+      const width = place(element, box.level + 1, start, stop);
+      element.style.background = box.frame < 0 ? '#dfe3e9' : this.color(box);
       if (width >= flameWithText) {
-        element.textContent = box.frame < 0 ? `all: ${flameText(box.gained - box.lost, this.view.unit)}` : flameShort(name);
+        element.textContent = box.frame < 0 ? `all: ${flameText(box.gained - box.lost, this.view.unit)}` : flameShort(this.name(box));
+      } else {
+        element.style.padding = '0';
       }
-      element.setAttribute('aria-label', name);
-      parts.append(element);
+      element.setAttribute('aria-label', this.name(box));
     };
-    for (let box = top.parent; box; box = box.parent) add(box, 0, pixels, true);
-    const walk = [top];
+    // What is too narrow to be drawn one by one is hatched; a click there comes nearer.
+    const addRest = (level, start, stop, isInPage) => {
+      if (Math.min(stop, end) - Math.max(start, this.from) < flameNarrowest / scale) return;
+      const element = flameElement('div', { className: isInPage ? 'flame-rest nearer' : 'flame-rest',
+        title: isInPage ? 'narrow boxes; click to come nearer' : 'boxes that are not in this page' });
+      place(element, level, start, stop);
+    };
+    const walk = [this.boxes[0]];
     while (walk.length > 0) {
       const box = walk.pop();
-      const width = (box.gained + box.lost) / span * pixels;
-      if (width < flameNarrowest) continue;
-      add(box, (box.start - top.start) / span * pixels, width, false);
-      const rest = box.rest / span * pixels;
-      if (rest >= flameNarrowest) {
-        levels = Math.max(levels, box.level + 3);
-        const element = flameElement('div', { className: 'flame-rest' });
-        element.style.cssText = `left:${((box.end - top.start) / span * pixels).toFixed(2)}px;width:${(rest - 1).toFixed(2)}px;top:${(box.level + 2) * flameRow}px`;
-        parts.append(element);
+      const stop = box.start + box.gained + box.lost;
+      addBox(box, box.start, stop);
+      let narrow = box.end;
+      for (const child of box.below) {
+        const width = child.gained + child.lost;
+        if (width * scale < flameNarrowest) { // as are all behind it
+          narrow = child.start;
+          break;
+        }
+        if (child.start < end && child.start + width > this.from) walk.push(child);
       }
-      for (const child of box.below) walk.push(child);
+      addRest(box.level + 2, narrow, box.end, true);
+      addRest(box.level + 2, box.end, box.end + box.rest, false);
     }
     this.rows.style.height = `${levels * flameRow}px`;
     this.rows.replaceChildren(parts);

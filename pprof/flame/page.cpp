@@ -8,7 +8,7 @@
 namespace heapwatch::pprof::flame {
 namespace {
 
-constexpr std::size_t boxes_at_first = 200'000;
+constexpr std::size_t boxes_at_first = 300'000;
 
 struct View {
   std::string type;
@@ -33,8 +33,9 @@ class Names {
           {info.name, info.name == 0 ? info.file : 0, info.object_file, info.address, info.line},
           profile_.strings);
       frames_ += frames_.empty() ? "[" : ",[";
-      frames_ += std::to_string(text(name)) + "," + std::to_string(text(profile_.text(info.file))) +
-                 "," + std::to_string(frame % 2) + "]";
+      frames_ += std::to_string(text(name)) + ",";
+      frames_ += std::to_string(text(profile_.text(info.file))) + ",";
+      frames_ += std::to_string(frame % 2) + "]";
     }
     return number;
   }
@@ -163,7 +164,7 @@ std::string make_data(const Source& source, bool all_types) {
     if (i != value.index) indexes.push_back(i);
   }
   const std::string mean = value.is_mean ? "mean_" : "";
-  for (std::size_t boxes_max = boxes_at_first;; boxes_max /= 2) {
+  for (std::size_t boxes_max = boxes_at_first;;) {
     std::vector<View> views;
     for (const std::size_t index : indexes) {
       const ValueType& type = profile.sample_types[index];
@@ -173,6 +174,9 @@ std::string make_data(const Source& source, bool all_types) {
     }
     std::string data = data_of(source, builder, views);
     if (data.size() <= data_bytes_max || boxes_max == 0) return data;
+    // The frames' names do not shrink as boxes do, so a bit more than the excess goes.
+    const double part = static_cast<double>(data_bytes_max) / static_cast<double>(data.size());
+    boxes_max = static_cast<std::size_t>(static_cast<double>(boxes_max) * part * 0.9);
   }
 }
 

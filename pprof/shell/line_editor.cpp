@@ -1,6 +1,9 @@
 #include "pprof/shell/line_editor.h"
 
 #include <histedit.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include <algorithm>
 #include <cstdio>
@@ -87,7 +90,12 @@ base::Result<std::unique_ptr<LineEditor>> LineEditor::create(Complete complete) 
   (void)el_set(editor, EL_EDITOR, "emacs");
   (void)el_set(editor, EL_SIGNAL, 1);
   (void)el_set(editor, EL_HIST, &history, state->history);
-  (void)el_set(editor, EL_ADDFN, "complete-word", "Completes the word", &State::complete_word);
+  {
+#ifdef __SANITIZE_ADDRESS__
+    const __lsan::ScopedDisabler libedits_own;  // it never frees the names of added functions
+#endif
+    (void)el_set(editor, EL_ADDFN, "complete-word", "Completes the word", &State::complete_word);
+  }
   (void)el_set(editor, EL_BIND, "^I", "complete-word", nullptr);
   (void)el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   (void)el_source(editor, nullptr);

@@ -84,7 +84,7 @@ function showTop(content) {
   table.append(element('thead', {}, head), body);
   const percent = part => {
     const ratio = page.totalNumber === 0 ? 0 : Math.abs(part / page.totalNumber) * 100;
-    return (ratio >= 99.95 ? 100 : ratio >= 1 ? ratio.toFixed(2) : ratio.toPrecision(2)) + '%';
+    return (ratio >= 99.95 ? 100 : ratio >= 1 ? ratio.toFixed(2) : Number(ratio.toPrecision(2))) + '%';
   };
   const chosen = new Set();
   let rows = page.rows;
@@ -158,7 +158,9 @@ async function showGraph(content) {
   frame.textContent = 'Drawing the graph \u2026';
   let svg;
   try {
-    svg = (await Viz.instance()).renderSVGElement(page.dot);
+    // Letters of one width are as wide in the browser as Graphviz took them for, whatever fonts there are.
+    const fixed = { fontname: 'Courier' };
+    svg = (await Viz.instance()).renderSVGElement(page.dot, { graphAttributes: fixed, nodeAttributes: fixed, edgeAttributes: fixed });
   } catch (error) {
     frame.textContent = `The graph cannot be drawn: ${error.message}`;
     return;
@@ -219,7 +221,9 @@ function show() {
     document.body.dataset.ready = 'flame';
     return;
   }
-  content.append(element('p', { className: 'legend', textContent: (page.legend || []).join('\n') }));
+  if (page.page === 'top' || page.page === 'source') {
+    content.append(element('p', { className: 'legend', textContent: (page.legend || []).join('\n') }));
+  }
   if (page.page === 'top') showTop(content);
   else if (page.page === 'graph') showGraph(content);
   else showText(content);

@@ -1,5 +1,8 @@
 #include "base/file.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -24,6 +27,11 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
   }
   constexpr std::size_t chunk_bytes = std::size_t{64} * 1024;
   std::string bytes;
+  // The size is a hint: the file may be a pipe, or grow.
+  struct stat status {};
+  if (fstat(fileno(file.get()), &status) == 0 && status.st_size > 0) {
+    bytes.reserve(std::min(static_cast<std::size_t>(status.st_size), bytes_max) + chunk_bytes);
+  }
   while (true) {
     const std::size_t have = bytes.size();
     bytes.resize(have + chunk_bytes);

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -14,8 +12,13 @@ namespace heapwatch::pprof {
 /// Gives the whole pages inside [first, last) back to the system; their content is lost.
 void discard_pages(const void* first, const void* last);
 
-/// Like std::vector, for arrays of hundreds of megabytes: it grows through realloc, which moves
-/// pages instead of copying them, and its new room is not written to before it is used.
+/// A block of `wanted_bytes` that begins with the content of `block`, which has fewer and may be
+/// null when it has none. Throws std::bad_alloc.
+void* grow_block(void* block, std::size_t bytes, std::size_t wanted_bytes);
+void free_block(void* block, std::size_t bytes);
+
+/// Like std::vector, for arrays of hundreds of megabytes: it grows by moving pages instead of
+/// copying bytes, and its new room is not written to before it is used.
 template <typename T>
 class FlatArray {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -37,7 +40,7 @@ class FlatArray {
     std::swap(capacity_, other.capacity_);
     return *this;
   }
-  ~FlatArray() { std::free(data_); }
+  ~FlatArray() { free_block(data_, capacity_ * sizeof(T)); }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
@@ -91,11 +94,7 @@ class FlatArray {
 
  private:
   void reallocate(std::size_t capacity) {
-    void* const moved = std::realloc(static_cast<void*>(data_), capacity * sizeof(T));
-    if (moved == nullptr) {
-      throw std::bad_alloc();
-    }
-    data_ = static_cast<T*>(moved);
+    data_ = static_cast<T*>(grow_block(data_, capacity_ * sizeof(T), capacity * sizeof(T)));
     capacity_ = capacity;
   }
 

@@ -24,10 +24,6 @@ std::string hex16(std::uint64_t number) {
   return text.insert(0, digits.size() - text.size(), '0');
 }
 
-bool is_negative(const Node& node) {
-  return node.flat.sum < 0 || (node.flat.sum == 0 && node.cum.sum < 0);
-}
-
 }  // namespace
 
 std::int64_t Weight::value() const {
@@ -82,13 +78,18 @@ NodeInfo GraphBuilder::info_of(const Location& location, const Line* line) {
   return info;
 }
 
-void GraphBuilder::select_nodes(Graph& graph) const {
-  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.cum.sum == 0 && node.flat.sum == 0) continue;
-    if (options_.drop_negative && is_negative(node)) continue;
-    graph.order.push_back(i);
+bool GraphBuilder::is_shown(const Weight& flat, const Weight& cum) const {
+  if (cum.sum == 0 && flat.sum == 0) return false;
+  const bool is_negative = flat.sum < 0 || (flat.sum == 0 && cum.sum < 0);
+  return !(options_.drop_negative && is_negative);
+}
+
+std::vector<std::uint32_t> GraphBuilder::shown(const NodeWeights& weights) const {
+  std::vector<std::uint32_t> identities;
+  for (std::uint32_t i = 0; i < infos_.size(); ++i) {
+    if (is_shown(weights.flat[i], weights.cum[i])) identities.push_back(i);
   }
+  return identities;
 }
 
 std::vector<std::string> name_parts(const NodeInfo& info, std::string_view name,

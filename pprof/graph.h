@@ -87,25 +87,61 @@ struct GraphOptions {
   std::string bytes_unit;
 };
 
-/// What build() computes beside the weights of the nodes.
-enum class Detail : std::uint8_t {
-  nodes,         // nothing
-  inline_edges,  // the edges into functions that are inlined somewhere
-  edges,
-  edges_and_tags,
+/// What the nodes of a builder weigh, by identity. It is the same whichever of them are shown.
+struct NodeWeights {
+  std::vector<Weight> flat;  // of samples that end there
+  std::vector<Weight> cum;   // of samples that come through there
 };
 
-/// Builds graphs of one profile. The nodes are found once; each build() walks the samples.
+/// Some of the nodes of a builder, or all.
+struct NodeSet {
+  bool is_all = true;
+  std::vector<bool> kept{};  // by identity, unless all are
+  [[nodiscard]] bool has(std::uint32_t identity) const { return is_all || kept[identity]; }
+};
+
+/// Which edges of a graph are wanted; each costs memory.
+struct EdgeWish {
+  enum class Kind : std::uint8_t {
+    none,
+    into_inlined,  // into functions that are inlined somewhere
+    beside,        // from and to the nodes in `nodes`
+    all,
+  };
+  Kind kind = Kind::none;
+  NodeSet nodes{};
+};
+
+/// Builds graphs of one profile. The nodes are found once; weigh(), build() and the others walk the
+/// samples.
 ///
 /// Ownership: refers to the profile, which must not change while the builder lives.
 class GraphBuilder {
  public:
   GraphBuilder(const Profile& profile, GraphOptions options);
 
-  /// The graph of the nodes with `kept[identity]`, or of all when `kept` is empty.
-  [[nodiscard]] Graph build(const std::vector<bool>& kept, Detail detail) const;
+  [[nodiscard]] NodeWeights weigh() const;
+  /// The identities of the nodes that a report may show: those that weigh anything.
+  [[nodiscard]] std::vector<std::uint32_t> shown(const NodeWeights& weights) const;
+
+  /// The graph of these nodes; its order is that of shown().
+  [[nodiscard]] Graph build(const NodeSet& nodes, const NodeWeights& weights,
+                            const EdgeWish& edges) const;
   /// A tree: a node for each path of calls.
   [[nodiscard]] Graph build_tree(bool with_tags) const;
+
+  /// How much there is to see at each node in a picture of these nodes, by identity: the spread of
+  /// the weights of its edges, and its own weight. As graph_score() of build(), but holds only a
+  /// part of the edges at a time.
+  [[nodiscard]] std::vector<std::int64_t> scores(const NodeSet& nodes,
+                                                 const NodeWeights& weights) const;
+
+  /// The tags of the nodes with these identities.
+  struct Tags {
+    std::vector<Tag> texts;
+    std::vector<Tag> numbers;
+  };
+  [[nodiscard]] std::vector<Tags> tags(const std::vector<std::uint32_t>& identities) const;
 
   [[nodiscard]] const std::vector<NodeInfo>& infos() const { return infos_; }
   /// The identities of a location's nodes, innermost first.
@@ -115,11 +151,15 @@ class GraphBuilder {
   }
 
  private:
+  class Positions;
   class Walk;
   class TreeWalk;
+  class ScoreWalk;
   std::uint32_t add_node(const NodeInfo& info);
   [[nodiscard]] NodeInfo info_of(const Location& location, const Line* line);
-  void select_nodes(Graph& graph) const;
+  [[nodiscard]] bool is_shown(const Weight& flat, const Weight& cum) const;
+  template <bool is_mean>
+  void add_weights(NodeWeights& weights) const;
 
   const Profile& profile_;
   GraphOptions options_;
@@ -129,6 +169,9 @@ class GraphBuilder {
   std::vector<std::uint32_t> first_node_;
   std::vector<bool> is_inlined_;  // by identity: stands anywhere but last in a location
 };
+
+/// The score of GraphBuilder::scores() from the edges of a graph.
+[[nodiscard]] std::int64_t graph_score(const Graph& graph, const Node& node);
 
 /// `address name file:line` as far as known, for people.
 [[nodiscard]] std::string printable_name(const NodeInfo& info, const StringTable& strings);

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pprof/graph.h"
@@ -15,9 +16,16 @@ class TagCollector {
   TagCollector(const Profile& profile, const GraphOptions& options)
       : profile_(profile), options_(options), bytes_key_(profile.strings.find("bytes")) {}
 
+  /// The tags of one node; `node` tells it from the others.
+  struct Target {
+    std::uint32_t node;
+    std::vector<Tag>& texts;
+    std::vector<Tag>& numbers;
+  };
+
   void begin_sample(std::span<const Label> labels);
   /// Adds the sample's weight to the node's tags: to their flat or to their cum.
-  void add(Graph& graph, std::uint32_t node, const Weight& weight, bool is_flat);
+  void add(const Target& target, const Weight& weight, bool is_flat);
 
  private:
   struct Number {
@@ -31,6 +39,7 @@ class TagCollector {
     std::uint32_t position;
   };
   Tag& find(std::vector<Tag>& tags, std::uint32_t node, StringId name, std::int64_t value);
+  StringId joined(std::span<const Label> texts);
 
   const Profile& profile_;
   const GraphOptions& options_;
@@ -40,6 +49,11 @@ class TagCollector {
   std::vector<Number> numbers_;
   std::vector<Key> keys_;
   HashIndex index_;
+  // Many samples have the same labels, and their texts are made once.
+  std::unordered_map<std::int64_t, StringId> number_names_;
+  std::vector<std::vector<Label>> known_texts_;
+  std::vector<StringId> known_groups_;
+  HashIndex texts_index_;
 };
 
 }  // namespace heapwatch::pprof

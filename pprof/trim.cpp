@@ -1,8 +1,8 @@
 #include "pprof/trim.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "pprof/truncate.h"
@@ -14,74 +14,67 @@ std::int64_t cutoff(std::int64_t total, double fraction) {
   return wrapping_abs(truncate_to_int(static_cast<double>(total) * fraction));
 }
 
-/// How much there is to see in the way the weight of edges is spread.
-double entropy(const Graph& graph, const std::vector<std::uint32_t>& edges, std::int64_t self) {
-  std::int64_t total = self;
-  for (const std::uint32_t at : edges) {
-    const std::int64_t weight = graph.edges[at].weight.sum;
-    if (weight > 0) total = wrapping_add(total, weight);
-  }
-  if (total == 0) return 0;
-  double score = 0;
-  const auto add = [&](std::int64_t weight) {
-    const double part = static_cast<double>(wrapping_abs(weight)) / static_cast<double>(total);
-    score += -part * std::log2(part);
-  };
-  for (const std::uint32_t at : edges) add(graph.edges[at].weight.sum);
-  if (self > 0) add(self);
-  return score;
-}
-
-std::int64_t picture_score(const Graph& graph, const Node& node) {
-  const double in = node.in.empty() ? 1 : entropy(graph, node.in, 0);
-  const double out = node.out.empty() ? 1 : entropy(graph, node.out, node.flat.sum);
-  return wrapping_add(truncate_to_int((in + out) * static_cast<double>(node.cum.sum)),
-                      node.flat.sum);
-}
-
 /// The key by which a node is placed; larger absolute values come first.
 struct Rank {
   std::int64_t first = 0;
   std::int64_t last = 0;
+  std::int64_t start_line = 0;
   std::string name;
-  std::uint32_t node = 0;
+  std::uint32_t at = 0;
+
+  Rank(std::uint32_t where, const NodeInfo& info, const StringTable& strings)
+      : start_line(info.start_line), name(printable_name(info, strings)), at(where) {}
+
+  void by_weight(const Weight& flat, const Weight& cum, const TrimOptions& options) {
+    first = wrapping_abs(options.sort_by_cum ? cum.sum : flat.sum);
+    last = wrapping_abs(options.sort_by_cum ? flat.sum : cum.sum);
+  }
+  void by_score(std::int64_t score, const Weight& flat) {
+    first = wrapping_abs(score);
+    last = wrapping_abs(flat.sum);
+  }
+  friend bool operator<(const Rank& a, const Rank& b) {
+    if (a.first != b.first) return a.first > b.first;
+    if (const int order = a.name.compare(b.name); order != 0) return order < 0;
+    if (a.last != b.last) return a.last > b.last;
+    return std::tie(a.start_line, a.at) < std::tie(b.start_line, b.at);
+  }
 };
 
+std::vector<std::uint32_t> places_of(std::vector<Rank>& ranks) {
+  std::sort(ranks.begin(), ranks.end());
+  std::vector<std::uint32_t> places;
+  places.reserve(ranks.size());
+  for (const Rank& rank : ranks) places.push_back(rank.at);
+  return places;
+}
+
+/// Sorts the nodes of a graph by what is in the graph.
 void sort_nodes(Graph& graph, const StringTable& strings, const TrimOptions& options) {
   std::vector<Rank> ranks;
   ranks.reserve(graph.order.size());
   for (const std::uint32_t at : graph.order) {
     const Node& node = graph.nodes[at];
-    Rank rank{.name = printable_name(node.info, strings), .node = at};
-    rank.last = wrapping_abs(node.flat.sum);
+    Rank& rank = ranks.emplace_back(at, node.info, strings);
     if (options.is_picture) {
-      rank.first = wrapping_abs(picture_score(graph, node));
-    } else if (options.sort_by_cum) {
-      rank.first = wrapping_abs(node.cum.sum);
+      rank.by_score(graph_score(graph, node), node.flat);
     } else {
-      rank.first = wrapping_abs(node.flat.sum);
-      rank.last = wrapping_abs(node.cum.sum);
+      rank.by_weight(node.flat, node.cum, options);
     }
-    ranks.push_back(std::move(rank));
   }
-  std::sort(ranks.begin(), ranks.end(), [&](const Rank& a, const Rank& b) {
-    if (a.first != b.first) return a.first > b.first;
-    if (const int order = a.name.compare(b.name); order != 0) return order < 0;
-    if (a.last != b.last) return a.last > b.last;
-    return graph.nodes[a.node].info.start_line < graph.nodes[b.node].info.start_line ||
-           (graph.nodes[a.node].info.start_line == graph.nodes[b.node].info.start_line &&
-            a.node < b.node);
+  graph.order = places_of(ranks);
+}
+
+void trim_tags(std::vector<Tag>& tags, std::int64_t weight_min) {
+  std::erase_if(tags, [&](const Tag& tag) {
+    return wrapping_abs(tag.flat.sum) < weight_min && wrapping_abs(tag.cum.sum) < weight_min;
   });
-  for (std::size_t i = 0; i < ranks.size(); ++i) graph.order[i] = ranks[i].node;
 }
 
 void trim_tags(Graph& graph, std::int64_t weight_min) {
-  const auto is_light = [&](const Tag& tag) {
-    return wrapping_abs(tag.flat.sum) < weight_min && wrapping_abs(tag.cum.sum) < weight_min;
-  };
   for (const std::uint32_t at : graph.order) {
-    std::erase_if(graph.nodes[at].text_tags, is_light);
-    std::erase_if(graph.nodes[at].number_tags, is_light);
+    trim_tags(graph.nodes[at].text_tags, weight_min);
+    trim_tags(graph.nodes[at].number_tags, weight_min);
   }
 }
 
@@ -110,21 +103,22 @@ std::size_t trim_edges(Graph& graph, std::int64_t weight_min) {
   return dropped;
 }
 
-/// The first `count` nodes; in a picture the boxes of their tags count too.
-std::size_t top_nodes(const Graph& graph, std::int64_t count, bool is_picture) {
-  const auto wanted = static_cast<std::size_t>(count);
-  if (!is_picture) return std::min(wanted, graph.order.size());
+/// How many nodes are the first `count`, when boxes of tags count too. `boxes_of(i)` says how many
+/// tags the node at place i has that weigh anything.
+template <typename BoxesOf>
+std::size_t picture_count(std::size_t nodes, std::size_t count, const BoxesOf& boxes_of) {
   std::size_t boxes = 0;
-  for (std::size_t i = 0; i < graph.order.size(); ++i) {
-    const Node& node = graph.nodes[graph.order[i]];
-    const auto has_flat = [](const Tag& tag) { return tag.flat.sum != 0; };
-    const auto tags = static_cast<std::size_t>(
-        std::count_if(node.text_tags.begin(), node.text_tags.end(), has_flat) +
-        std::count_if(node.number_tags.begin(), node.number_tags.end(), has_flat));
-    boxes += std::min(tags, boxes_max) + 1;
-    if (boxes >= wanted) return i + 1;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    boxes += std::min<std::size_t>(boxes_of(i), boxes_max) + 1;
+    if (boxes >= count) return i + 1;
   }
-  return std::min(wanted, graph.order.size());
+  return std::min(count, nodes);
+}
+
+std::size_t box_count(const std::vector<Tag>& texts, const std::vector<Tag>& numbers) {
+  const auto has_flat = [](const Tag& tag) { return tag.flat.sum != 0; };
+  return static_cast<std::size_t>(std::count_if(texts.begin(), texts.end(), has_flat) +
+                                  std::count_if(numbers.begin(), numbers.end(), has_flat));
 }
 
 /// True when the edge's source reaches its end on another way.
@@ -183,90 +177,176 @@ void trim_tree(Graph& graph, const std::vector<bool>& kept, const StringTable& s
   remove_redundant_edges(graph, strings);
 }
 
-class Trimmer {
+struct Cutoffs {
+  std::int64_t node = 0;
+  std::int64_t edge = 0;
+};
+
+Cutoffs cutoffs_of(std::int64_t total, const TrimOptions& options) {
+  return {cutoff(total, options.nodefraction), cutoff(total, options.edgefraction)};
+}
+
+/// Cuts a graph down before its edges are found, so that only those of the nodes that stay are.
+class GraphTrimmer {
  public:
-  Trimmer(const GraphBuilder& builder, const StringTable& strings, const TrimOptions& options)
-      : builder_(builder), strings_(strings), options_(options) {}
+  GraphTrimmer(const GraphBuilder& builder, const StringTable& strings, const TrimOptions& options)
+      : builder_(builder), strings_(strings), options_(options), weights_(builder.weigh()) {}
 
   TrimmedGraph run() {
     drop_light_nodes();
+    result_.node_count_before = kept_.size();
+    const bool is_limited = options_.nodecount > 0;
+    const bool is_cut = is_limited && keep_top_nodes();
     Graph& graph = result_.graph;
-    result_.node_count_before = graph.order.size();
+    graph = builder_.build(set_, weights_, edge_wish());
+    // In a picture the edges that went with nodes change what is worth a place.
     sort_nodes(graph, strings_, options_);
-    if (options_.nodecount > 0) {
-      trim_tags(graph, node_cutoff_);
-      trim_edges(graph, edge_cutoff_);
-      keep_top_nodes();
-    }
-    trim_tags(result_.graph, node_cutoff_);
-    result_.dropped_edges = trim_edges(result_.graph, edge_cutoff_);
-    if (options_.is_picture) remove_redundant_edges(result_.graph, strings_);
+    if (options_.is_picture) add_tags();
+    trim_tags(graph, cutoffs_.node);
+    const std::size_t dropped = trim_edges(graph, cutoffs_.edge);
+    // With a limit that cuts no node, edges are dropped without being counted.
+    result_.dropped_edges = is_limited && !is_cut ? 0 : dropped;
+    if (options_.is_picture) remove_redundant_edges(graph, strings_);
     return std::move(result_);
   }
 
  private:
   void drop_light_nodes() {
-    Graph& graph = result_.graph;
-    graph = options_.is_tree ? builder_.build_tree(options_.is_picture)
-                             : builder_.build({}, Detail::nodes);
+    const std::vector<std::uint32_t> shown = builder_.shown(weights_);
     std::int64_t total = 0;
-    for (const std::uint32_t at : graph.order) {
-      total = wrapping_add(total, graph.nodes[at].flat.sum);
+    for (const std::uint32_t at : shown) total = wrapping_add(total, weights_.flat[at].sum);
+    cutoffs_ = cutoffs_of(total, options_);
+    for (const std::uint32_t at : shown) {
+      if (wrapping_abs(weights_.cum[at].sum) >= cutoffs_.node) kept_.push_back(at);
     }
-    node_cutoff_ = cutoff(total, options_.nodefraction);
-    edge_cutoff_ = cutoff(total, options_.edgefraction);
-    std::vector<bool> kept(graph.nodes.size());
-    std::size_t kept_count = 0;
-    for (const std::uint32_t at : graph.order) {
-      kept[at] = wrapping_abs(graph.nodes[at].cum.sum) >= node_cutoff_;
-      kept_count += kept[at] ? 1 : 0;
-    }
-    result_.dropped_nodes = graph.order.size() - kept_count;
-    if (options_.is_tree) {
-      if (result_.dropped_nodes != 0) trim_tree(graph, kept, strings_);
-    } else if (result_.dropped_nodes != 0) {
-      rebuild(kept);
-    } else if (options_.detail != Detail::nodes) {
-      graph = builder_.build({}, options_.detail);
-    }
+    result_.dropped_nodes = shown.size() - kept_.size();
+    if (result_.dropped_nodes != 0) set_ = only(kept_);
   }
 
-  void keep_top_nodes() {
+  [[nodiscard]] NodeSet only(const std::vector<std::uint32_t>& identities) const {
+    NodeSet set{false, std::vector<bool>(builder_.infos().size())};
+    for (const std::uint32_t at : identities) set.kept[at] = true;
+    return set;
+  }
+
+  /// Keeps the first nodes, and says whether any went.
+  bool keep_top_nodes() {
+    const auto wanted = static_cast<std::size_t>(options_.nodecount);
+    if (!options_.is_picture && kept_.size() <= wanted) return false;
+    std::vector<std::int64_t> scores;
+    if (options_.is_picture) scores = builder_.scores(set_, weights_);
+    std::vector<Rank> ranks;
+    ranks.reserve(kept_.size());
+    for (const std::uint32_t at : kept_) {
+      Rank& rank = ranks.emplace_back(at, builder_.infos()[at], strings_);
+      if (options_.is_picture) {
+        rank.by_score(scores[at], weights_.flat[at]);
+      } else {
+        rank.by_weight(weights_.flat[at], weights_.cum[at], options_);
+      }
+    }
+    std::vector<std::uint32_t> order = places_of(ranks);
+    const std::size_t count = top_count(order, wanted);
+    if (count == kept_.size()) return false;
+    order.resize(count);
+    set_ = only(order);
+    return true;
+  }
+
+  [[nodiscard]] std::size_t top_count(const std::vector<std::uint32_t>& order,
+                                      std::size_t wanted) const {
+    if (!options_.is_picture) return std::min(wanted, order.size());
+    // Each node is one box at least.
+    const std::size_t most = std::min(wanted, order.size());
+    auto tags = builder_.tags({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most)});
+    for (auto& node : tags) {
+      trim_tags(node.texts, cutoffs_.node);
+      trim_tags(node.numbers, cutoffs_.node);
+    }
+    return picture_count(order.size(), wanted,
+                         [&](std::size_t i) { return box_count(tags[i].texts, tags[i].numbers); });
+  }
+
+  [[nodiscard]] EdgeWish edge_wish() const {
+    EdgeWish wish{options_.edges, {}};
+    if (options_.edges != EdgeWish::Kind::beside) return wish;
+    const auto& infos = builder_.infos();
+    wish.nodes.is_all = false;
+    for (const NodeInfo& info : infos) wish.nodes.kept.push_back(options_.is_wanted(info));
+    return wish;
+  }
+
+  void add_tags() {
     Graph& graph = result_.graph;
-    const std::size_t count = top_nodes(graph, options_.nodecount, options_.is_picture);
-    if (count == graph.order.size()) return;
-    std::vector<bool> kept(graph.nodes.size());
-    for (std::size_t i = 0; i < count; ++i) kept[graph.order[i]] = true;
-    if (options_.is_tree) {
-      trim_tree(graph, kept, strings_);
-    } else {
-      rebuild(kept);
+    std::vector<std::uint32_t> identities;
+    for (const std::uint32_t at : graph.order) identities.push_back(graph.nodes[at].identity);
+    auto tags = builder_.tags(identities);
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+      Node& node = graph.nodes[graph.order[i]];
+      node.text_tags = std::move(tags[i].texts);
+      node.number_tags = std::move(tags[i].numbers);
     }
-    sort_nodes(graph, strings_, options_);
-  }
-
-  /// Weights are exact only when the samples are walked again.
-  void rebuild(const std::vector<bool>& kept) {
-    std::vector<bool> identities(builder_.infos().size());
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-      if (kept[i]) identities[result_.graph.nodes[i].identity] = true;
-    }
-    result_.graph = builder_.build(identities, options_.detail);
   }
 
   const GraphBuilder& builder_;
   const StringTable& strings_;
   const TrimOptions& options_;
+  NodeWeights weights_;
+  std::vector<std::uint32_t> kept_;  // identities that are heavy enough
+  NodeSet set_;                      // whose nodes are in the graph
+  Cutoffs cutoffs_;
   TrimmedGraph result_;
-  std::int64_t node_cutoff_ = 0;
-  std::int64_t edge_cutoff_ = 0;
 };
+
+/// Cuts a tree down where it stands.
+TrimmedGraph trimmed_tree(const GraphBuilder& builder, const StringTable& strings,
+                          const TrimOptions& options) {
+  TrimmedGraph result;
+  Graph& graph = result.graph;
+  graph = builder.build_tree(options.is_picture);
+  std::int64_t total = 0;
+  for (const std::uint32_t at : graph.order) total = wrapping_add(total, graph.nodes[at].flat.sum);
+  const Cutoffs cutoffs = cutoffs_of(total, options);
+  std::vector<bool> kept(graph.nodes.size());
+  std::size_t kept_count = 0;
+  for (const std::uint32_t at : graph.order) {
+    kept[at] = wrapping_abs(graph.nodes[at].cum.sum) >= cutoffs.node;
+    kept_count += kept[at] ? 1 : 0;
+  }
+  result.dropped_nodes = graph.order.size() - kept_count;
+  if (result.dropped_nodes != 0) trim_tree(graph, kept, strings);
+  result.node_count_before = graph.order.size();
+  sort_nodes(graph, strings, options);
+  if (options.nodecount > 0) {
+    trim_tags(graph, cutoffs.node);
+    trim_edges(graph, cutoffs.edge);
+    const std::size_t wanted = static_cast<std::size_t>(options.nodecount);
+    const auto boxes_of = [&](std::size_t i) {
+      const Node& node = graph.nodes[graph.order[i]];
+      return box_count(node.text_tags, node.number_tags);
+    };
+    const std::size_t count = options.is_picture
+                                  ? picture_count(graph.order.size(), wanted, boxes_of)
+                                  : std::min(wanted, graph.order.size());
+    if (count != graph.order.size()) {
+      kept.assign(graph.nodes.size(), false);
+      for (std::size_t i = 0; i < count; ++i) kept[graph.order[i]] = true;
+      trim_tree(graph, kept, strings);
+      sort_nodes(graph, strings, options);
+    }
+  }
+  trim_tags(graph, cutoffs.node);
+  result.dropped_edges = trim_edges(graph, cutoffs.edge);
+  if (options.is_picture) remove_redundant_edges(graph, strings);
+  return result;
+}
 
 }  // namespace
 
 TrimmedGraph trimmed_graph(const GraphBuilder& builder, const StringTable& strings,
                            const TrimOptions& options) {
-  return Trimmer(builder, strings, options).run();
+  if (options.is_tree) return trimmed_tree(builder, strings, options);
+  return GraphTrimmer(builder, strings, options).run();
 }
 
 void sort_edges(std::vector<std::uint32_t>& edges, const Graph& graph, const StringTable& strings) {

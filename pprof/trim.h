@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "pprof/graph.h"
@@ -27,7 +28,9 @@ struct TrimOptions {
   bool sort_by_cum = false;
   bool is_picture = false;  // chooses and orders nodes for a drawing, with their tags
   bool is_tree = false;
-  Detail detail = Detail::edges;
+  EdgeWish::Kind edges = EdgeWish::Kind::all;
+  /// Whose edges are wanted when `edges` is `beside`.
+  std::function<bool(const NodeInfo&)> is_wanted{};
 };
 
 [[nodiscard]] TrimmedGraph trimmed_graph(const GraphBuilder& builder, const StringTable& strings,

@@ -74,7 +74,7 @@ std::vector<std::string> distinct_names(const Report& report, const Graph& graph
 }  // namespace
 
 ReportText callgrind_report(Report& report) {
-  const TrimmedGraph trimmed = graph_of(report, Detail::edges);
+  const TrimmedGraph trimmed = graph_of(report, EdgeWish::Kind::all);
   const Graph& graph = trimmed.graph;
   const std::vector<std::string> names = distinct_names(report, graph);
   const auto text = [&](StringId id) { return std::string(report.profile.text(id)); };
@@ -110,7 +110,7 @@ ReportText callgrind_report(Report& report) {
 }
 
 ReportText topproto_report(Report& report) {
-  const TrimmedGraph trimmed = graph_of(report, Detail::nodes);
+  const TrimmedGraph trimmed = graph_of(report, EdgeWish::Kind::none);
   const Profile& profile = report.profile;
   Profile top;
   const auto copy = [&](StringId id) { return top.strings.add(profile.text(id)); };

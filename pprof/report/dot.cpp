@@ -274,7 +274,7 @@ void DotWriter::write_edge(const Edge& edge, bool has_boxes) {
 }  // namespace
 
 ReportText dot_report(Report& report) {
-  TrimmedGraph trimmed = graph_of(report, Detail::edges_and_tags);
+  TrimmedGraph trimmed = graph_of(report, EdgeWish::Kind::all);
   return DotWriter(report, trimmed).run();
 }
 

@@ -123,7 +123,7 @@ ReportText list_report(Report& report) {
   const auto wanted = Regex::compile(report.pattern);
   if (!wanted) return tl::unexpected(wanted.error());
   const GraphBuilder builder = graph_builder(report);
-  const Graph graph = builder.build({}, Detail::nodes);
+  const Graph graph = builder.build({}, builder.weigh(), {});
   std::map<std::string, std::map<std::string, NodeList>> functions;
   for (const std::uint32_t at : graph.order) {
     const Node& node = graph.nodes[at];

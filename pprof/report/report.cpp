@@ -298,7 +298,8 @@ GraphBuilder graph_builder(Report& report) {
   return {profile, std::move(options)};
 }
 
-TrimmedGraph graph_of(Report& report, Detail detail) {
+TrimmedGraph graph_of(Report& report, EdgeWish::Kind edges,
+                      std::function<bool(const NodeInfo&)> is_wanted) {
   const GraphBuilder builder = graph_builder(report);
   TrimOptions options;
   options.nodecount = report.options.nodecount;
@@ -308,7 +309,8 @@ TrimmedGraph graph_of(Report& report, Detail detail) {
   options.is_picture = report.kind == ReportKind::dot;
   options.is_tree = report.options.call_tree &&
                     (report.kind == ReportKind::dot || report.kind == ReportKind::callgrind);
-  options.detail = detail;
+  options.edges = edges;
+  options.is_wanted = std::move(is_wanted);
   TrimmedGraph trimmed = trimmed_graph(builder, report.profile.strings, options);
   choose_unit(report, trimmed.graph);
   return trimmed;

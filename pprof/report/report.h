@@ -40,7 +40,8 @@ struct Report {
 /// Builds graphs for the report; file names lose the prefixes that the options name.
 [[nodiscard]] GraphBuilder graph_builder(Report& report);
 /// The trimmed graph, with the report's unit chosen for its nodes.
-[[nodiscard]] TrimmedGraph graph_of(Report& report, Detail detail);
+[[nodiscard]] TrimmedGraph graph_of(Report& report, EdgeWish::Kind edges,
+                                    std::function<bool(const NodeInfo&)> is_wanted = {});
 
 /// `File: `, `Type: ` and so on.
 [[nodiscard]] std::vector<std::string> profile_labels(const Report& report);

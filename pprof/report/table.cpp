@@ -76,6 +76,11 @@ bool has_calls(ReportKind kind) {
   return kind != ReportKind::text;
 }
 
+EdgeWish::Kind edges_of(ReportKind kind) {
+  if (kind == ReportKind::text) return EdgeWish::Kind::into_inlined;
+  return kind == ReportKind::peek ? EdgeWish::Kind::beside : EdgeWish::Kind::all;
+}
+
 }  // namespace
 
 std::string Table::text(std::int64_t value) const {
@@ -89,8 +94,10 @@ base::Result<Table> table_of(Report& report) {
     if (!compiled) return tl::unexpected(compiled.error());
     wanted = std::move(*compiled);
   }
-  const TrimmedGraph trimmed =
-      graph_of(report, has_calls(report.kind) ? Detail::edges : Detail::inline_edges);
+  const auto is_wanted = [&](const NodeInfo& info) {
+    return wanted->matches(printable_name(info, report.profile.strings));
+  };
+  const TrimmedGraph trimmed = graph_of(report, edges_of(report.kind), is_wanted);
   const Graph& graph = trimmed.graph;
   Table table{.labels = report_labels(report, trimmed, false),
               .type = report.type,

@@ -2,19 +2,16 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "agent/pprof/fetch.h"
+#include "agent/pprof/pictures.h"
 #include "agent/pprof/save.h"
 #include "agent/pprof/serve.h"
-#include "agent/pprof/viewer.h"
 #include "agent/terminal.h"
-#include "pprof/flame/page.h"
-#include "pprof/picture/picture.h"
 #include "pprof/shell/line_editor.h"
 #include "pprof/shell/shell.h"
 
@@ -25,7 +22,6 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
-using pprof::Format;
 
 constexpr int exit_failure = 2;
 
@@ -42,24 +38,19 @@ constexpr const char* commands_usage =
 /// Everything that `heapwatch pprof` does beside the reports of the library.
 class Command {
  public:
-  explicit Command(std::ostream& out, std::ostream& err) : out_(out), err_(err) {
+  Command(std::ostream& out, std::ostream& err) : out_(out), err_(err), seams_(system_seams()) {
     seams_.fetch = [this](std::span<const pprof::FetchRequest> asked) { return fetch(asked); };
-    seams_.other = [this](const pprof::CommandLine& line, const pprof::Session& session) {
-      return other(line, session);
+    seams_.other = [this](const pprof::CommandLine& line, pprof::Session session) {
+      return line.format ? make_picture(line, std::move(session), seams_, err_)
+                         : converse(line, session);
     };
-    seams_.environment = [](const char* name) -> std::optional<std::string> {
-      const char* const value = std::getenv(name);
-      return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-    };
-    std::error_code error;
-    seams_.working_folder = std::filesystem::current_path(error).string();
-    seams_.output_is_terminal = isatty(STDOUT_FILENO) == 1;
     flags_ = transport_flags(transport_);
     seams_.extra_flags = flags_;
     fetch_options_.is_terminal = isatty(STDERR_FILENO) == 1;
   }
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
+  ~Command() = default;
 
   int run(std::span<const std::string> args) {
     if (args.empty()) {
@@ -91,73 +82,6 @@ class Command {
                        : what + "and it could not be saved: " + path.error().message);
     }
     return bodies;
-  }
-
-  /// The reports that are more than text, and the conversations.
-  Result<std::string> other(const pprof::CommandLine& line, const pprof::Session& session) {
-    if (!line.format) return converse(line, session);
-    switch (*line.format) {
-      case Format::flame:
-        return flame(line, session);
-      case Format::svg:
-      case Format::png:
-      case Format::pdf:
-      case Format::ps:
-      case Format::gif:
-        return draw(line, session, pprof::info_of(*line.format).name);
-      case Format::eog:
-        return view(draw(line, session, "svg"), ".svg", "eog");
-      case Format::evince:
-        return view(draw(line, session, "pdf"), ".pdf", "evince");
-      case Format::gv:
-        return view(draw(line, session, "ps"), ".ps", "gv");
-      case Format::kcachegrind:
-        return view(report(line, session, pprof::ReportKind::callgrind), ".grind", "kcachegrind");
-      case Format::web:
-        return web(line, session);
-      default:
-        return fail(ErrorKind::invalid,
-                    "-" + std::string(pprof::info_of(*line.format).name) +
-                        " needs the instructions of the program, which are not read here; "
-                        "-list shows source lines");
-    }
-  }
-
-  Result<std::string> report(const pprof::CommandLine& line, const pprof::Session& session,
-                             pprof::ReportKind kind) {
-    return session.report({kind, line.pattern, line.options}, pprof::report_seams(err_, seams_));
-  }
-
-  Result<std::string> draw(const pprof::CommandLine& line, const pprof::Session& session,
-                           std::string_view format) {
-    const auto dot = report(line, session, pprof::ReportKind::dot);
-    return dot ? pprof::picture::draw(*dot, format) : dot;
-  }
-
-  Result<std::string> flame(const pprof::CommandLine& line, const pprof::Session& session) {
-    const auto source = pprof::flame::prepare(
-        session, line.options, [this](const std::string& text) { err_ << text << "\n"; });
-    if (!source) return tl::unexpected(source.error());
-    return pprof::flame::make_page(*source);
-  }
-
-  static Result<std::string> view(const Result<std::string>& bytes, const std::string& extension,
-                                  const std::string& program) {
-    if (!bytes) return bytes;
-    const auto path = write_temporary(*bytes, extension);
-    if (!path) return path;
-    const auto started =
-        program.empty() ? open_in_browser("file://" + *path) : start_viewer(program, *path);
-    if (!started) return tl::unexpected(started.error());
-    return std::string();
-  }
-
-  /// The picture of the graph in a browser, or the flame graph where no picture can be drawn.
-  Result<std::string> web(const pprof::CommandLine& line, const pprof::Session& session) {
-    const auto picture = draw(line, session, "svg");
-    if (picture || picture.error().kind != ErrorKind::not_found) return view(picture, ".svg", "");
-    err_ << picture.error().message << "; this is the flame graph\n";
-    return view(flame(line, session), ".html", "");
   }
 
   Result<std::string> converse(const pprof::CommandLine& line, const pprof::Session& session) {

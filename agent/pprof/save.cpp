@@ -25,6 +25,7 @@ using base::Result;
 
 constexpr int exit_failure = 2;
 constexpr int numbers_max = 9999;
+constexpr std::int64_t seconds_max = 604'800;
 
 constexpr const char* save_usage =
     "usage: heapwatch pprof save [flags] URL\n\n"
@@ -108,7 +109,7 @@ struct SaveOptions {
 Result<void> read_number(const std::string& text, int& to) {
   const auto number = base::parse_number(text);
   const auto value = number ? number->to_int64() : std::nullopt;
-  if (!value || *value < 1 || *value > 7 * 24 * 3600) {
+  if (!value || *value < 1 || *value > seconds_max) {
     return fail(ErrorKind::invalid,
                 "invalid value \"" + text + "\"; seconds from 1 to 604800 are taken");
   }

@@ -38,6 +38,7 @@ bool is_installed(const std::string& program) {
 /// Starts a program that goes on by itself, with nothing to read and nobody to talk to.
 Result<void> start(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -193,7 +193,7 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
                             : "no output format given; one of -top, -tree, "
                               "-dot, ...");
   }
-  const auto bytes = seams.other(line, loaded->session);
+  const auto bytes = seams.other(line, std::move(loaded->session));
   if (!bytes) return tl::unexpected(bytes.error());
   if (bytes->empty() || !line.format) return {};
   return write_report(*line.format, *bytes, line.options.output, out, err, seams);

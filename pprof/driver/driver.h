@@ -36,7 +36,7 @@ struct Seams {
   /// Runs what is no report of this library: pictures, pages, the shell (`line.format` is none).
   /// Returns the bytes to write where the report goes, which are empty when there is nothing more
   /// to do. Without it such formats are an error.
-  std::function<base::Result<std::string>(const CommandLine& line, const Session& session)> other;
+  std::function<base::Result<std::string>(const CommandLine& line, Session session)> other;
   std::function<std::optional<std::string>(const char* name)> environment;
   std::string working_folder;
   bool output_is_terminal = false;

@@ -143,11 +143,11 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-base::Result<Source> prepare(const Session& session, ReportOptions options, const Warn& warn) {
+base::Result<Source> prepare(Profile profile, ReportOptions options, const Warn& warn) {
   if (options.granularity == Granularity::unset) options.granularity = Granularity::filefunctions;
-  auto labels = describe_profile(session.profile(), options);
+  auto labels = describe_profile(profile, options);
   if (!labels) return tl::unexpected(labels.error());
-  auto prepared = session.prepare(options, warn);
+  auto prepared = prepare_profile(std::move(profile), options, warn);
   if (!prepared) return tl::unexpected(prepared.error());
   return Source{std::move(*prepared), std::move(*labels)};
 }

@@ -22,7 +22,7 @@ struct Source {
 
 /// Applies the options' filters. Files are told apart unless the options ask for something else.
 /// Errors: those of reports.
-[[nodiscard]] base::Result<Source> prepare(const Session& session, ReportOptions options,
+[[nodiscard]] base::Result<Source> prepare(Profile profile, ReportOptions options,
                                            const Warn& warn);
 
 /// The flame graph as JSON: the trees of the chosen one or of all sample types over shared names.

@@ -220,8 +220,10 @@ Result<CommandLine> Shell::parse_command(Words words) const {
     }
   }
   const bool is_tags = format->kind == ReportKind::tags;
-  if (!focus.empty()) (is_tags ? command.options.tagfocus : command.options.focus) = focus;
-  if (!ignore.empty()) (is_tags ? command.options.tagignore : command.options.ignore) = ignore;
+  std::string& set_focus = is_tags ? command.options.tagfocus : command.options.focus;
+  std::string& set_ignore = is_tags ? command.options.tagignore : command.options.ignore;
+  if (!focus.empty()) set_focus = focus;
+  if (!ignore.empty()) set_ignore = ignore;
   if (format->kind == ReportKind::text && command.options.nodecount == -1) {
     command.options.nodecount = rows_of_a_table;
   }
@@ -235,7 +237,7 @@ Result<void> Shell::run(const CommandLine& command) {
     bytes = session_.report({format.kind, command.pattern, command.options, command.encoding},
                             report_seams(seams_.err, driver_));
   } else if (driver_.other) {
-    bytes = driver_.other(command, session_);
+    bytes = driver_.other(command, Session(session_.profile()));
     if (bytes && bytes->empty()) return {};
   } else {
     return fail(ErrorKind::invalid, "this program makes no " + std::string(format.name));

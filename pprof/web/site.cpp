@@ -211,7 +211,7 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
   seams.warn = std::move(warn);
   std::string out;
   if (page.name == "flamegraph") {
-    const auto source = flame::prepare(session_, std::move(options), seams.warn);
+    const auto source = flame::prepare(session_.profile(), std::move(options), seams.warn);
     if (!source) return tl::unexpected(source.error());
     append_list(out, "legend", source->labels);
     return out + "\"flame\":" + flame::make_data(*source, false) + ",";

@@ -16,7 +16,7 @@ using testing::StartsWith;
 const Warn silent = [](const std::string&) {};
 
 std::string data_of(const ReportOptions& options, bool all_types) {
-  const auto source = prepare(small_session(), options, silent);
+  const auto source = prepare(small_session().profile(), options, silent);
   return source ? make_data(*source, all_types) : source.error().message;
 }
 
@@ -56,7 +56,7 @@ TEST(FlamePage, CannotBeEndedByANameInTheProfile) {
   for (Function& function : profile.functions) {
     function.name = profile.strings.add("</script><script>alert(1)</script>");
   }
-  const auto source = prepare(Session(std::move(profile)), {}, silent);
+  const auto source = prepare(std::move(profile), {}, silent);
   const std::string page = make_page(*source);
   EXPECT_THAT(page, HasSubstr(R"(\u003c/script\u003e\u003cscript\u003ealert(1))"));
   EXPECT_THAT(page, Not(HasSubstr("</script><script>alert")));
@@ -64,7 +64,7 @@ TEST(FlamePage, CannotBeEndedByANameInTheProfile) {
 }
 
 TEST(FlamePage, NamesNoOtherPlace) {
-  const auto source = prepare(small_session(), {}, silent);
+  const auto source = prepare(small_session().profile(), {}, silent);
   const std::string page = make_page(*source);
   for (const char* reference : {"http:", "https:", "src=", "href=", "@import", "url("}) {
     EXPECT_THAT(page, Not(HasSubstr(reference)));

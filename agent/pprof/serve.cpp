@@ -68,14 +68,22 @@ net::ServerReply reply_of(pprof::web::Reply reply) {
 base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Session& session,
                                  const pprof::Seams& seams, std::ostream& err) {
   pprof::ReportSeams report_seams = pprof::report_seams(err, seams);
-  const pprof::web::Site site(session, line.options, std::move(report_seams));
+  const auto variable = [&](const char* name) {
+    return seams.environment ? seams.environment(name).value_or("") : std::string();
+  };
+  const pprof::web::Site site(session, line.options, std::move(report_seams),
+                              pprof::web::Settings(pprof::web::settings_path(
+                                  variable("XDG_CONFIG_HOME"), variable("HOME"))));
   const Place place = place_of(line.http.value_or(""));
   const EndSignals signals;
   net::ServerOptions options;
   options.listen = place.listen;
   options.request_timeout = std::chrono::seconds(30);
   auto server = net::HttpServer::start(options, [&](const net::ServerRequest& request) {
-    return reply_of(site.answer(request.path, request.query));
+    // Browsers say whose page made them ask; what says nothing is no browser.
+    const std::string_view asked_by = request.header("sec-fetch-site");
+    const bool is_own = asked_by.empty() || asked_by == "same-origin" || asked_by == "none";
+    return reply_of(site.answer(request.path, request.query, is_own));
   });
   if (!server) return tl::unexpected(server.error());
   const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());

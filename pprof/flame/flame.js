@@ -124,9 +124,11 @@ class FlameGraph {
       if (event.target.classList.contains('nearer')) this.comeNearer(event);
       else this.withBox(event, box => this.zoom(box));
     });
-    this.rows.addEventListener('mouseover', event => this.withBox(event, box => this.tell(box)));
+    document.addEventListener('mouseover', event => {
+      if (this.rows.contains(event.target)) this.withBox(event, box => this.tell(box));
+      else this.tell(this.top);
+    });
     this.rows.addEventListener('focusin', event => this.withBox(event, box => this.tell(box)));
-    this.rows.addEventListener('mouseleave', () => this.tell(this.top));
     this.rows.addEventListener('keydown', event => {
       if (event.key === 'Enter') this.withBox(event, box => this.zoom(box));
     });

@@ -15,8 +15,6 @@ std::string_view viz_script();
 
 namespace {
 
-using base::ErrorKind;
-using base::fail;
 using base::Result;
 using flame::append_json_string;
 
@@ -119,10 +117,13 @@ struct Site::Page {
   std::string_view title;
 };
 
-Site::Site(const Session& session, ReportOptions defaults, ReportSeams seams)
-    : session_(session), defaults_(std::move(defaults)), seams_(std::move(seams)) {}
+Site::Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings)
+    : session_(session),
+      defaults_(std::move(defaults)),
+      seams_(std::move(seams)),
+      settings_(std::move(settings)) {}
 
-Reply Site::answer(std::string_view path, std::string_view query) const {
+Reply Site::answer(std::string_view path, std::string_view query, bool is_own) const {
   static constexpr auto pages = std::to_array<Page>({{"top", "Top"},
                                                      {"graph", "Graph"},
                                                      {"flamegraph", "Flame graph"},
@@ -139,6 +140,10 @@ Reply Site::answer(std::string_view path, std::string_view query) const {
     return redirect(301, "/ui/flamegraph", query);
   }
   if (path == "download") return download();
+  if (path == "saveconfig" || path == "deleteconfig") {
+    if (!is_own) return text_reply(403, "another site asked for this; only these pages may");
+    return change_configs(path == "deleteconfig", parse_query(query));
+  }
   if (path == "disasm") {
     return text_reply(501,
                       "instructions need the program itself, which is not read here; "
@@ -176,6 +181,16 @@ Reply Site::download() const {
   return reply;
 }
 
+Reply Site::change_configs(bool is_removal, const Query& query) const {
+  const std::string name = value_of(query, "config");
+  const auto options = read_options(query);
+  if (!options) return text_reply(400, options.error().message);
+  const std::lock_guard lock(one_report_);
+  const auto done = is_removal ? settings_.remove(name) : settings_.save(name, *options);
+  if (!done) return text_reply(400, done.error().message);
+  return text_reply(200, is_removal ? "deleted" : "saved");
+}
+
 /// What all pages know: where they are, and what can be chosen.
 void Site::append_frame(std::string& out, const Page& page, const ReportOptions& options) const {
   const Profile& profile = session_.profile();
@@ -187,7 +202,19 @@ void Site::append_frame(std::string& out, const Page& page, const ReportOptions&
   if (const auto index = find_sample_index(profile, options.sample_index)) {
     append_member(out, "type", types[*index]);
   }
-  out += "\"options\":[";
+  const auto configs = settings_.list();
+  append_list(out, "problems",
+              configs ? std::vector<std::string>() : std::vector{configs.error().message});
+  out += "\"configs\":[";
+  for (const SavedConfig& config : configs ? *configs : std::vector<SavedConfig>()) {
+    out += out.back() == '[' ? "{" : ",{";
+    append_member(out, "name", config.name);
+    append_json_string(out, "query");
+    out += ':';
+    append_json_string(out, config.query);
+    out += '}';
+  }
+  out += "],\"options\":[";
   bool is_first = true;
   for (const Option& option : all_options()) {
     if (option.url.empty()) continue;
@@ -257,7 +284,8 @@ Reply Site::show(const Page& page, std::string_view raw_query) const {
   Reply reply;
   reply.headers = {{"Content-Security-Policy",
                     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' "
-                    "'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+                    "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action "
+                    "'self'; base-uri 'none'; "
                     "frame-ancestors 'none'"},
                    {"Cache-Control", "no-store"},
                    {"Referrer-Policy", "no-referrer"}};

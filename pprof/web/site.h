@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "pprof/session.h"
+#include "pprof/web/settings.h"
 
 namespace heapwatch::pprof::web {
 
@@ -24,7 +25,8 @@ struct Reply {
 using Query = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Query parse_query(std::string_view query);
 
-/// Serves top, graph, flame graph, peek and source of a profile, with pprof's paths and parameters.
+/// Serves top, graph, flame graph, peek and source of a profile, with pprof's paths and parameters,
+/// and keeps options under names.
 /// Everything the pages need is in the program.
 ///
 /// Threads: answer() may be called by several; reports are made one after the other, so that the
@@ -32,10 +34,12 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 /// Ownership: refers to the session.
 class Site {
  public:
-  Site(const Session& session, ReportOptions defaults, ReportSeams seams);
+  Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings);
 
   /// Errors are replies: 400 with a sentence for a wrong option, 404 for a page that is not there.
-  [[nodiscard]] Reply answer(std::string_view path, std::string_view query) const;
+  ///
+  /// `is_own` says that no other site made the browser ask, which pages that change something want.
+  [[nodiscard]] Reply answer(std::string_view path, std::string_view query, bool is_own) const;
 
  private:
   struct Page;
@@ -44,11 +48,13 @@ class Site {
                                                     ReportOptions options, Warn warn) const;
   [[nodiscard]] Reply show(const Page& page, std::string_view raw_query) const;
   [[nodiscard]] Reply download() const;
+  [[nodiscard]] Reply change_configs(bool is_removal, const Query& query) const;
   void append_frame(std::string& out, const Page& page, const ReportOptions& options) const;
 
   const Session& session_;
   ReportOptions defaults_;
   ReportSeams seams_;
+  Settings settings_;
   mutable std::mutex one_report_;
 };
 

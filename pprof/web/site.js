@@ -72,6 +72,22 @@ function showBar() {
     refine.append(element('span', { className: 'chip', title: option.help }, `${option.name}=${parameters.get(option.url)}`, remove));
   }
   bar.append(refine);
+  const configs = element('select', { id: 'config', title: 'Options that were saved' });
+  configs.append(element('option', { textContent: 'Config', value: '' }), element('option', { textContent: 'Default', value: '?' }));
+  for (const config of page.configs) configs.append(element('option', { textContent: config.name, value: `?${config.query}` }));
+  configs.addEventListener('change', () => { if (configs.value) location.href = page.page + (configs.value === '?' ? '' : configs.value); });
+  const save = element('button', { type: 'button', id: 'save', textContent: 'Save as \u2026', title: 'Saves these options under a name' });
+  const remove = element('button', { type: 'button', id: 'delete', textContent: 'Delete \u2026', title: 'Deletes saved options' });
+  const ask = (path, name) => {
+    if (!name) return;
+    fetch(address(path, { config: name })).then(async reply => {
+      if (reply.ok) location.reload();
+      else alert(await reply.text());
+    });
+  };
+  save.addEventListener('click', () => ask('saveconfig', prompt('Save these options as')));
+  remove.addEventListener('click', () => ask('deleteconfig', prompt('Which options are to be deleted?')));
+  bar.firstChild.append(configs, save, remove);
   search.addEventListener('input', () => onSearch(pattern()));
 }
 
@@ -213,7 +229,7 @@ function showText(content) {
 function show() {
   showBar();
   const content = document.getElementById('content');
-  for (const warning of page.warnings) content.append(element('div', { className: 'warning', textContent: warning }));
+  for (const warning of [...page.warnings, ...page.problems]) content.append(element('div', { className: 'warning', textContent: warning }));
   if (page.page === 'flamegraph') {
     const graph = element('div', {});
     content.append(graph);

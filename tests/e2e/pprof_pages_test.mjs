@@ -13,7 +13,7 @@ const { chromium } = require('playwright-core');
 const [program, goTarget] = process.argv.slice(-2);
 const folder = mkdtempSync(path.join(tmpdir(), 'heapwatch-pages-'));
 const shots = process.env.HEAPWATCH_SCREENSHOTS || folder;
-const environment = { ...process.env, PPROF_TMPDIR: folder, HOME: folder, NO_COLOR: '1' };
+const environment = { ...process.env, PPROF_TMPDIR: folder, HOME: folder, XDG_CONFIG_HOME: folder, NO_COLOR: '1' };
 let go, server, browser, page, site, profile;
 const complaints = [];
 
@@ -195,6 +195,22 @@ test('peek and source show what the expression names', async () => {
   await page.getByRole('link', { name: 'Source' }).click();
   assert.match(await page.locator('pre.text').textContent(), /ROUTINE =+ main\.main\.func\d/);
   await shoot('source');
+});
+
+test('options are saved under a name, chosen and deleted', async () => {
+  await page.goto(`${site}/ui/top?n=2&sort=cum`);
+  const shown = () => page.locator('#rows tbody tr').count();
+  assert.equal(await shown(), 2);
+  page.once('dialog', dialog => dialog.accept('two by cum'));
+  await Promise.all([page.waitForEvent('load'), page.locator('#save').click()]);
+  await page.goto(`${site}/ui/top`);
+  assert.ok(await shown() > 2);
+  await page.selectOption('#config', { label: 'two by cum' });
+  await page.waitForURL(`${site}/ui/top?n=2&sort=cum`);
+  assert.equal(await shown(), 2);
+  page.once('dialog', dialog => dialog.accept('two by cum'));
+  await Promise.all([page.waitForEvent('load'), page.locator('#delete').click()]);
+  assert.deepEqual(await page.locator('#config option').allTextContents(), ['Config', 'Default']);
 });
 
 test('the flame graph in a file needs nobody, and has every sample type', async () => {

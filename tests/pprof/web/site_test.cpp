@@ -15,7 +15,7 @@ using testing::Pair;
 class SiteTest : public testing::Test {
  protected:
   [[nodiscard]] Reply get(std::string_view path, std::string_view query = "") const {
-    return site_.answer(path, query);
+    return site_.answer(path, query, true);
   }
   /// The JSON from which the page is drawn.
   [[nodiscard]] std::string data(std::string_view path, std::string_view query = "") const {
@@ -28,12 +28,14 @@ class SiteTest : public testing::Test {
   }
 
   Session session_ = small_session();
-  Site site_{session_,
-             {},
-             {.warn = [](const std::string&) {},
-              .read_source = [](const std::string& path) -> base::Result<std::string> {
-                return "source of " + path + "\n";
-              }}};
+  Site site_{
+      session_,
+      {},
+      {.warn = [](const std::string&) {},
+       .read_source = [](const std::string& path) -> base::Result<std::string> {
+         return "source of " + path + "\n";
+       }},
+      Settings(settings_path(testing::TempDir() + "site_test_" + std::to_string(getpid()), ""))};
 };
 
 TEST_F(SiteTest, LeadsToTheFlameGraphWithTheSameParameters) {
@@ -108,6 +110,15 @@ TEST_F(SiteTest, DownloadIsTheProfile) {
   const auto profile = parse_profile(reply.body, {});
   ASSERT_TRUE(profile) << profile.error().message;
   EXPECT_EQ(profile->samples.size(), 3U);
+}
+
+TEST_F(SiteTest, KeepsOptionsUnderNames) {
+  EXPECT_EQ(get("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
+  EXPECT_THAT(data("/ui/top"), HasSubstr(R"("configs":[{"name":"mine","query":"f=leaf"}])"));
+  EXPECT_EQ(site_.answer("/ui/deleteconfig", "config=mine", false).status, 403);
+  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").body, "deleted\n");
+  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").status, 400);
+  EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
 }
 
 TEST_F(SiteTest, ServesWhatThePagesNeed) {

@@ -17,7 +17,7 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr std::size_t discard_step_samples = 65536;
+constexpr std::size_t discard_step_frames = std::size_t{1} << 20U;
 constexpr std::uint64_t mapping_size_step = 0x1000;
 
 bool is_zero(std::span<const std::int64_t> values) {
@@ -278,7 +278,13 @@ void Merger::add_samples(Profile& source, bool base_label) {
   std::vector<Label> labels;
   const Label base{out_.strings.add("pprof::base"), false, out_.strings.add("true"), 0};
   const Samples& samples = source.samples;
+  std::size_t frames_read = 0;
   for (std::size_t i = 0; i < samples.size(); ++i) {
+    frames_read += samples.frames(i).size();
+    if (frames_read > discard_step_frames) {
+      source.samples.discard_before(i);
+      frames_read = 0;
+    }
     const auto values = samples.values(i);
     if (is_zero(values)) continue;
     frames.clear();
@@ -300,7 +306,6 @@ void Merger::add_samples(Profile& source, bool base_label) {
     }
     const auto next = static_cast<std::uint32_t>(out_.samples.size());
     if (enter_sample(frames, values, labels, next)) out_.samples.append(frames, values, labels);
-    if (i % discard_step_samples == 0) source.samples.discard_before(i);
   }
 }
 
@@ -313,124 +318,14 @@ Result<Profile> merge_all(std::vector<Profile> profiles, bool base_label) {
   return Merger(profiles).run(false);
 }
 
-/// The finest of the units of one type in all profiles.
-Result<std::string> finest_unit(const std::vector<Profile>& profiles, const char* what,
-                                const std::function<ValueType(const Profile&)>& get) {
-  const auto type = [&](const Profile& p) { return std::string(p.text(get(p).type)); };
-  const auto unit = [&](const Profile& p) { return std::string(p.text(get(p).unit)); };
-  const Profile* finest = profiles.data();
-  for (const Profile& profile : profiles) {
-    if (!is_compatible(type(*finest), unit(*finest), type(profile), unit(profile))) {
-      return fail(ErrorKind::invalid, std::string(what) + ": incompatible types {" + type(*finest) +
-                                          " " + unit(*finest) + "} {" + type(profile) + " " +
-                                          unit(profile) + "}");
-    }
-    if (scale(1, unit(profile), unit(*finest)).value < 1) finest = &profile;
-  }
-  return unit(*finest);
-}
-
-/// Keeps the sample types at these positions, in their order.
-void select_types(Profile& profile, const std::vector<std::size_t>& positions) {
-  std::vector<ValueType> types;
-  for (const std::size_t at : positions) types.push_back(profile.sample_types[at]);
-  std::vector<std::int64_t> chosen(positions.size());
-  profile.samples.filter([&](Samples::Editable& sample) {
-    for (std::size_t i = 0; i < positions.size(); ++i) chosen[i] = sample.values[positions[i]];
-    std::copy(chosen.begin(), chosen.end(), sample.values.begin());
-    sample.values = sample.values.first(chosen.size());
-    return true;
-  });
-  profile.samples.set_type_count(positions.size());
-  profile.sample_types = std::move(types);
-}
-
-Result<void> keep_common_types(std::vector<Profile>& profiles) {
-  const auto position = [](const Profile& profile, std::string_view name) {
-    const auto& types = profile.sample_types;
-    return static_cast<std::size_t>(
-        std::find_if(types.begin(), types.end(),
-                     [&](const ValueType& type) { return profile.text(type.type) == name; }) -
-        types.begin());
-  };
-  std::vector<std::string> common;
-  for (const ValueType& type : profiles[0].sample_types) {
-    const std::string name(profiles[0].text(type.type));
-    if (std::all_of(profiles.begin(), profiles.end(), [&](const Profile& profile) {
-          return position(profile, name) < profile.sample_types.size();
-        })) {
-      common.push_back(name);
-    }
-  }
-  if (common.empty()) {
-    return fail(ErrorKind::invalid, "profiles have empty common sample type list");
-  }
-  for (Profile& profile : profiles) {
-    std::vector<std::size_t> positions;
-    for (const std::string& name : common) positions.push_back(position(profile, name));
-    const bool is_same = positions.size() == profile.sample_types.size() &&
-                         std::is_sorted(positions.begin(), positions.end());
-    if (is_same) continue;
-    select_types(profile, positions);
-    const std::string chosen(profile.text(profile.default_sample_type));
-    if (std::find(common.begin(), common.end(), chosen) == common.end()) {
-      profile.default_sample_type = profile.strings.add(common[0]);
-    }
-  }
-  return {};
-}
-
 }  // namespace
-
-Result<void> make_compatible(std::vector<Profile>& profiles) {
-  if (profiles.size() < 2) return {};
-  if (auto kept = keep_common_types(profiles); !kept) return kept;
-  const auto period_unit =
-      finest_unit(profiles, "period type", [](const Profile& it) { return it.period_type; });
-  if (!period_unit) return tl::unexpected(period_unit.error());
-  std::vector<std::string> units;
-  for (std::size_t i = 0; i < profiles[0].sample_types.size(); ++i) {
-    const auto unit = finest_unit(profiles, "sample types",
-                                  [i](const Profile& it) { return it.sample_types[i]; });
-    if (!unit) return tl::unexpected(unit.error());
-    units.push_back(*unit);
-  }
-  for (Profile& profile : profiles) {
-    const auto text = [&](StringId id) { return std::string(profile.text(id)); };
-    ValueType& period_type = profile.period_type;
-    profile.period =
-        truncate_to_int(scale(profile.period, text(period_type.unit), *period_unit).value);
-    period_type.unit = profile.strings.add(*period_unit);
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < units.size(); ++i) {
-      ValueType& type = profile.sample_types[i];
-      ratios.push_back(scale(1, text(type.unit), units[i]).value);
-      type.unit = profile.strings.add(units[i]);
-    }
-    scale_values(profile, ratios);
-  }
-  return {};
-}
-
-void scale_values(Profile& profile, const std::vector<double>& ratios) {
-  if (std::all_of(ratios.begin(), ratios.end(), [](double ratio) { return ratio == 1; })) return;
-  profile.samples.filter([&](Samples::Editable& sample) {
-    bool is_kept = false;
-    for (std::size_t i = 0; i < ratios.size(); ++i) {
-      if (ratios[i] == 1) continue;
-      std::int64_t& value = sample.values[i];
-      value = truncate_to_int(std::round(static_cast<double>(value) * ratios[i]));
-      is_kept = is_kept || value != 0;
-    }
-    return is_kept;
-  });
-}
 
 Result<Profile> merge(std::vector<Profile> profiles) {
   return merge_all(std::move(profiles), false);
 }
 
-Result<Profile> subtract(Profile source, Profile base, const Subtraction& options) {
+Result<Profile> subtract(Profile source, Profile base, const Subtraction& options,
+                         const Warn& warn) {
   if (options.normalize) {
     if (auto checked = check_compatible(source, base); !checked) {
       return tl::unexpected(checked.error());
@@ -459,7 +354,7 @@ Result<Profile> subtract(Profile source, Profile base, const Subtraction& option
   std::vector<Profile> both;
   both.push_back(std::move(source));
   both.push_back(std::move(base));
-  if (auto compatible = make_compatible(both); !compatible) {
+  if (auto compatible = make_compatible(both, warn); !compatible) {
     return tl::unexpected(compatible.error());
   }
   return merge_all(std::move(both), options.is_diff_base);

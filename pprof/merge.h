@@ -4,14 +4,17 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pprof/filter.h"
 #include "pprof/profile.h"
 
 namespace heapwatch::pprof {
 
 /// Brings profiles to the same sample types and units, in place: types that not all have are
-/// dropped, values are converted to the finest unit.
+/// dropped, and told to `warn`; values are converted to the finest unit. Types that mean the same
+/// (Go's inuse_space, the space of C and C++) are one, under the name that the first profile has.
 /// Errors: invalid when nothing is common or units of one type do not fit.
-[[nodiscard]] base::Result<void> make_compatible(std::vector<Profile>& profiles);
+[[nodiscard]] base::Result<void> make_compatible(std::vector<Profile>& profiles,
+                                                 const Warn& warn = {});
 
 /// Adds up samples with equal stacks and labels. Locations, functions and mappings that mean the
 /// same become one, and what is not used goes. The profiles have to be compatible.
@@ -30,6 +33,6 @@ struct Subtraction {
 
 /// What is in `source` and not in `base`.
 [[nodiscard]] base::Result<Profile> subtract(Profile source, Profile base,
-                                             const Subtraction& options);
+                                             const Subtraction& options, const Warn& warn = {});
 
 }  // namespace heapwatch::pprof

@@ -186,6 +186,7 @@ ReportOptions effective_options(ReportKind kind, ReportOptions options) {
       trim = false;
       break;
     case ReportKind::list:
+    case ReportKind::goroutines:
       trim = false;
       options.granularity = Granularity::lines;
       break;

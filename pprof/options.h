@@ -95,6 +95,7 @@ enum class ReportKind : std::uint8_t {
   callgrind,
   proto,
   topproto,
+  goroutines,
 };
 
 /// The settings with which this kind of report really works.

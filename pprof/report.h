@@ -17,8 +17,8 @@ namespace heapwatch::pprof {
 /// How a table is written.
 enum class Encoding : std::uint8_t { text, json, csv };
 
-/// True for the kinds that are tables: text, tree and peek.
-[[nodiscard]] bool has_encodings(ReportKind kind);
+/// True for the tables (text, tree and peek), and for JSON of goroutines.
+[[nodiscard]] bool has_encoding(ReportKind kind, Encoding encoding);
 
 /// What is asked for.
 struct ReportRequest {

@@ -61,7 +61,7 @@ class Loader {
       auto base_profile = read_group(bases, "base");
       if (!base_profile) return tl::unexpected(base_profile.error());
       source = subtract(std::move(*source), std::move(*base_profile),
-                        {line_.is_diff_base, line_.options.normalize});
+                        {line_.is_diff_base, line_.options.normalize}, warn());
       if (!source) return tl::unexpected(source.error());
     }
     if (!line_.all_frames) drop_uninteresting(*source);
@@ -90,6 +90,10 @@ class Loader {
     }
   }
 
+  [[nodiscard]] Warn warn() const {
+    return [this](const std::string& message) { err_ << message << "\n"; };
+  }
+
   /// All sources of one side as one profile; those that cannot be read are told and left out.
   Result<Profile> read_group(std::span<const std::string> sources, const std::string& what) {
     std::vector<Profile> profiles;
@@ -109,7 +113,7 @@ class Loader {
            << "\n";
     }
     if (profiles.size() == 1) return std::move(profiles[0]);
-    if (auto compatible = make_compatible(profiles); !compatible) {
+    if (auto compatible = make_compatible(profiles, warn()); !compatible) {
       return tl::unexpected(compatible.error());
     }
     return merge(std::move(profiles));

@@ -315,10 +315,10 @@ class Parser {
     line_.encoding = switches_["json"] ? Encoding::json : Encoding::csv;
     if (!line_.format) line_.format = Format::top;
     const FormatInfo& format = info_of(*line_.format);
-    if (format.is_report && has_encodings(format.kind)) return {};
-    return fail(ErrorKind::invalid, std::string(switches_["json"] ? "-json" : "-csv") +
-                                        " goes with -top, -tree and -peek, not with -" +
-                                        std::string(format.name));
+    if (format.is_report && has_encoding(format.kind, line_.encoding)) return {};
+    return fail(ErrorKind::invalid,
+                "-top, -tree and -peek have -json and -csv, -goroutines has -json; not -" +
+                    std::string(format.name));
   }
 
   void read_sample_index(const Warn& warn) {

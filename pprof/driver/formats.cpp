@@ -9,7 +9,7 @@ namespace {
 using F = Format;
 using K = ReportKind;
 
-constexpr std::array<FormatInfo, 26> formats = {{
+constexpr std::array<FormatInfo, 27> formats = {{
     {F::callgrind, "callgrind", K::callgrind, true, false, ".callgraph.out", "For kcachegrind"},
     {F::comments, "comments", K::comments, true, false, "", "The comments of the profile"},
     {F::disasm, "disasm", K::list, false, true, "", "Instructions of functions that match"},
@@ -18,6 +18,8 @@ constexpr std::array<FormatInfo, 26> formats = {{
     {F::evince, "evince", K::dot, false, false, ".pdf", "The graph of calls, opened in evince"},
     {F::flame, "flame", K::raw, false, false, ".html", "A flame graph that needs no server"},
     {F::gif, "gif", K::dot, false, false, ".gif", "The graph of calls as a picture"},
+    {F::goroutines, "goroutines", K::goroutines, true, false, "",
+     "Goroutines with equal stacks, their states, waits and creators"},
     {F::gv, "gv", K::dot, false, false, ".ps", "The graph of calls, opened in gv"},
     {F::kcachegrind, "kcachegrind", K::callgrind, false, false, ".callgraph.out",
      "The calls, opened in kcachegrind"},

@@ -18,6 +18,7 @@ enum class Format : std::uint8_t {
   evince,
   flame,
   gif,
+  goroutines,
   gv,
   kcachegrind,
   list,

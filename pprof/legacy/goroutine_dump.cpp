@@ -15,6 +15,7 @@ class DumpParser {
     builder_.set_types({{"goroutine", "count"}});
     builder_.set_period("goroutine", "count", 1);
     StringTable& strings = builder_.profile.strings;
+    created_at_ = strings.add("created at");
     created_by_ = strings.add("created by");
     state_ = strings.add("state");
     wait_ = strings.add("wait");
@@ -45,15 +46,15 @@ class DumpParser {
     if (open == std::string_view::npos) return;
     is_open_ = true;
     std::string_view inside = line.substr(open + 1, line.size() - open - 3);
-    labels_[1] = {state_, false, builder_.profile.strings.add(inside.substr(0, inside.find(", "))),
-                  0};
+    StringTable& strings = builder_.profile.strings;
+    labels_[2] = {state_, false, strings.add(inside.substr(0, inside.find(", "))), 0};
     const std::size_t unit = inside.find(" minutes");
-    labels_[2] = {};
+    labels_[3] = {};
     if (unit == std::string_view::npos) return;
     const std::string_view before = inside.substr(0, unit);
     std::int64_t minutes = 0;
     if (parse_integer(before.substr(before.rfind(' ') + 1), 10, minutes)) {
-      labels_[2] = {wait_, true, seconds_, wrapping_multiply(minutes, 60)};
+      labels_[3] = {wait_, true, seconds_, wrapping_multiply(minutes, 60)};
     }
   }
 
@@ -72,7 +73,9 @@ class DumpParser {
     if (name.starts_with(creator_mark)) {
       name.remove_prefix(creator_mark.size());
       name = name.substr(0, name.find(" in goroutine "));
-      labels_[0] = {created_by_, false, builder_.profile.strings.add(name), 0};
+      StringTable& strings = builder_.profile.strings;
+      labels_[0] = {created_at_, false, strings.add(place), 0};
+      labels_[1] = {created_by_, false, strings.add(name), 0};
       return;
     }
     if (name.ends_with(')') && name.find('(') != std::string_view::npos) {
@@ -114,20 +117,21 @@ class DumpParser {
     }
     samples.add_value(1);
     samples.finish_sample();
-    labels_[0] = labels_[1] = labels_[2] = {};
+    for (Label& label : labels_) label = {};
     function_ = {};
     is_open_ = false;
   }
 
   StackBuilder builder_;
   HashIndex places_;
+  StringId created_at_ = 0;
   StringId created_by_ = 0;
   StringId state_ = 0;
   StringId wait_ = 0;
   StringId seconds_ = 0;
   bool is_open_ = false;
   std::string_view function_;  // of the frame whose place comes next
-  Label labels_[3];            // in the order that Samples asks for
+  Label labels_[4];            // in the order that Samples asks for
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "pprof/report/report.h"
 #include "pprof/units.h"
@@ -98,10 +99,9 @@ LineRange lines_to_show(const NodeList& nodes) {
 }
 
 void append_lines(std::string& out, const Report& report, const NodeList& nodes,
-                  std::string_view content) {
+                  const LineRange& range, std::string_view content) {
   std::map<std::int64_t, NodeList> by_line;
   for (const Node* node : nodes) by_line[node->info.line].push_back(node);
-  const LineRange range = lines_to_show(nodes);
   for (std::int64_t number = 1; number <= range.last && !content.empty(); ++number) {
     const std::size_t end = content.find('\n');
     std::string_view line = content.substr(0, end);
@@ -135,6 +135,7 @@ ReportText list_report(Report& report) {
     return base::fail(base::ErrorKind::not_found, "no matches found for regexp: " + report.pattern);
   }
   const SourceReader reader(report);
+  std::set<std::string> missed;
   std::string out = "Total: " + report.format(report.total) + "\n";
   for (const auto& [name, files] : functions) {
     if (files.size() == 1 && files.begin()->first.empty()) {
@@ -150,10 +151,14 @@ ReportText list_report(Report& report) {
       out += right_aligned(report.format(sum_of(nodes, &Node::flat).sum), 10) + " " +
              right_aligned(report.format(cum), 10) + " (flat, cum) " + report.percent(cum) +
              " of Total\n";
+      const LineRange range = lines_to_show(nodes);
+      // Without a line to show the file is not asked for, and only missed if it was missed before.
+      if (range.first > range.last && !missed.contains(file)) continue;
       if (const auto content = reader.read(file)) {
-        append_lines(out, report, nodes, *content);
+        append_lines(out, report, nodes, range, *content);
       } else {
         out += " Error: " + content.error().message + "\n";
+        missed.insert(file);
       }
     }
   }

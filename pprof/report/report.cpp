@@ -126,6 +126,8 @@ ReportText generate(Report& report) {
       return proto_report(report);
     case ReportKind::topproto:
       return topproto_report(report);
+    case ReportKind::goroutines:
+      return goroutines_report(report, Encoding::text);
   }
   return fail(ErrorKind::invalid, "unexpected output format");
 }
@@ -222,14 +224,20 @@ Result<Report> open_report(Profile profile, const ReportRequest& request,
 ReportText make_report(Profile profile, const ReportRequest& request, const ReportSeams& seams) {
   auto report = open_report(std::move(profile), request, seams);
   if (!report) return tl::unexpected(report.error());
+  if (!has_encoding(request.kind, request.encoding)) {
+    return fail(ErrorKind::invalid, "this kind of report is only written as text");
+  }
+  if (request.kind == ReportKind::goroutines) return goroutines_report(*report, request.encoding);
   if (request.encoding == Encoding::text) return generate(*report);
   const auto table = table_of(*report);
   if (!table) return tl::unexpected(table.error());
   return request.encoding == Encoding::json ? table_json(*table) : table_csv(*table);
 }
 
-bool has_encodings(ReportKind kind) {
-  return kind == ReportKind::text || kind == ReportKind::tree || kind == ReportKind::peek;
+bool has_encoding(ReportKind kind, Encoding encoding) {
+  if (kind == ReportKind::goroutines) return encoding != Encoding::csv;
+  return encoding == Encoding::text || kind == ReportKind::text || kind == ReportKind::tree ||
+         kind == ReportKind::peek;
 }
 
 Result<Table> make_table(Profile profile, const ReportRequest& request, const ReportSeams& seams) {

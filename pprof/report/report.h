@@ -69,5 +69,6 @@ using ReportText = base::Result<std::string>;
 [[nodiscard]] ReportText callgrind_report(Report& report);
 [[nodiscard]] ReportText proto_report(Report& report);
 [[nodiscard]] ReportText topproto_report(Report& report);
+[[nodiscard]] ReportText goroutines_report(Report& report, Encoding encoding);
 
 }  // namespace heapwatch::pprof

@@ -52,6 +52,7 @@ TEST(Legacy, GroupsAGoroutineDumpByStateCreatorAndStack) {
             "         1   main.main\n"
             "-----------+-------------------------------------------------------\n"
             "     state:  chan receive\n"
+            "created at:  /src/main.go:4\n"
             "created by:  main.start\n"
             "      wait:  300s\n"
             "         1   main.(*Worker).run\n"

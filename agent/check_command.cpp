@@ -77,7 +77,7 @@ std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& 
 }
 
 void print_dogstatsd(const std::vector<Ran>& all, const config::AgentConfig& agent) {
-  exporters::dogstatsd::LineOptions options{.tags = agent.tags};
+  exporters::dogstatsd::LineOptions options{.tags = agent.tags, .hostname = agent.hostname};
   if (agent.dogstatsd.histogram_aggregates) {
     options.aggregates = histogram_options(agent);
   }

@@ -43,4 +43,7 @@ struct VarsOptions {
 /// Prints the values at a path of a page of expvars.
 [[nodiscard]] int show_vars(const VarsOptions& options);
 
+/// Says whether a shared library fits the ABI of checks; 1 when it does not.
+[[nodiscard]] int check_plugin(const std::string& file);
+
 }  // namespace heapwatch::agent

@@ -18,6 +18,7 @@ base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
   exporters::dogstatsd::DogStatsdOptions options{
       .address = *std::move(address),
       .tags = agent.tags,
+      .hostname = agent.hostname,
       .origin_detection = dogstatsd.origin_detection,
       .timestamps = dogstatsd.timestamps,
       .telemetry = dogstatsd.telemetry,
@@ -27,9 +28,6 @@ base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
       .entity_id = dogstatsd.entity_id,
       .client_version = HEAPWATCH_VERSION,
   };
-  if (!agent.hostname.empty()) {
-    options.tags.push_back("host:" + agent.hostname);
-  }
   if (dogstatsd.histogram_aggregates) {
     options.aggregates = histogram_options(agent);
   }

@@ -34,12 +34,14 @@ struct CommandLine {
   GlobalOptions global;
   CheckOptions check;
   VarsOptions vars;
+  std::string plugin_file;
   bool status_json = false;
   CLI::App* run_command = nullptr;
   CLI::App* check_command = nullptr;
   CLI::App* configcheck_command = nullptr;
   CLI::App* status_command = nullptr;
   CLI::App* vars_command = nullptr;
+  CLI::App* plugin_check_command = nullptr;
 };
 
 void describe_check(CommandLine& line) {
@@ -96,6 +98,15 @@ void describe_vars(CommandLine& line) {
       ->check(CLI::NonNegativeNumber);
 }
 
+void describe_plugin(CommandLine& line) {
+  CLI::App* const plugin = line.app.add_subcommand("plugin", "Look at checks in shared libraries");
+  plugin->require_subcommand(1);
+  plugin->fallthrough();
+  line.plugin_check_command = plugin->add_subcommand(
+      "check", "Load libdatadog-agent-NAME.so and say whether it fits the ABI; runs no check");
+  line.plugin_check_command->add_option("file", line.plugin_file, "The library")->required();
+}
+
 void describe(CommandLine& line) {
   CLI::App& app = line.app;
   app.set_version_flag("--version", "heapwatch " HEAPWATCH_VERSION);
@@ -108,6 +119,7 @@ void describe(CommandLine& line) {
                  "trace, debug, info, warn, error, critical or off")
       ->check(log_level_name());
 
+  app.name("heapwatch");
   line.run_command = app.add_subcommand("run", "Run the agent until it is told to stop");
   describe_check(line);
   line.configcheck_command = app.add_subcommand(
@@ -118,6 +130,7 @@ void describe(CommandLine& line) {
   line.status_command = app.add_subcommand("status", "Print the status of the running agent");
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_vars(line);
+  describe_plugin(line);
   // Its flags are spelled as pprof spells them: main() hands them on before any is read here.
   app.add_subcommand("pprof", "Analyse profiles of Go programs, as go tool pprof does");
 }
@@ -129,6 +142,10 @@ std::optional<std::vector<std::string>> pprof_arguments(int argc, char** argv) {
 }
 
 int dispatch(const CommandLine& line) {
+  if (line.app.got_subcommand("pprof")) {
+    std::cerr << "heapwatch: pprof comes first: heapwatch pprof ...\n";
+    return 1;
+  }
   if (line.run_command->parsed()) {
     return heapwatch::agent::run_agent(line.global);
   }
@@ -141,11 +158,10 @@ int dispatch(const CommandLine& line) {
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);
   }
-  if (line.vars_command->parsed()) {
-    return heapwatch::agent::show_vars(line.vars);
+  if (line.plugin_check_command->parsed()) {
+    return heapwatch::agent::check_plugin(line.plugin_file);
   }
-  std::cerr << "heapwatch: pprof comes first: heapwatch pprof ...\n";
-  return 1;
+  return heapwatch::agent::show_vars(line.vars);
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ constexpr std::size_t proc_file_bytes_max = std::size_t{64} * 1024;
 
 /// The numbers of /proc/self/stat from its third field on; the second, the program's name, may hold
 /// anything.
-std::vector<std::uint64_t> stat_fields() {
-  const auto text = read_file("/proc/self/stat", proc_file_bytes_max);
+std::vector<std::uint64_t> stat_fields(const std::string& proc) {
+  const auto text = read_file(proc + "/self/stat", proc_file_bytes_max);
   const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
   if (name_end == std::string::npos) {
     return {};
@@ -43,8 +43,8 @@ std::vector<std::uint64_t> stat_fields() {
 }
 
 /// Seconds since 1970 at which the machine started.
-std::uint64_t boot_time() {
-  const auto text = read_file("/proc/stat", std::size_t{4} * 1024 * 1024);
+std::uint64_t boot_time(const std::string& proc) {
+  const auto text = read_file(proc + "/stat", std::size_t{4} * 1024 * 1024);
   constexpr std::string_view key = "\nbtime ";
   const std::size_t at = text ? text->find(key) : std::string::npos;
   std::uint64_t seconds = 0;
@@ -57,7 +57,7 @@ std::uint64_t boot_time() {
 
 }  // namespace
 
-ProcessUsage process_usage() {
+ProcessUsage process_usage(const std::string& proc) {
   // Positions counted from the third field of proc(5)'s list.
   constexpr std::size_t utime = 11;
   constexpr std::size_t stime = 12;
@@ -67,7 +67,7 @@ ProcessUsage process_usage() {
   constexpr std::size_t rss = 21;
 
   ProcessUsage usage;
-  const auto fields = stat_fields();
+  const auto fields = stat_fields(proc);
   if (fields.size() > rss) {
     const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
     usage.cpu =
@@ -75,14 +75,13 @@ ProcessUsage process_usage() {
     usage.threads = fields[num_threads];
     usage.virtual_bytes = fields[vsize];
     usage.resident_bytes = fields[rss] * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-    static const std::uint64_t booted = boot_time();
-    const std::chrono::duration<double> since_epoch(static_cast<double>(booted) +
+    const std::chrono::duration<double> since_epoch(static_cast<double>(boot_time(proc)) +
                                                     static_cast<double>(fields[starttime]) / ticks);
     usage.started = std::chrono::system_clock::time_point(
         std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
   }
   std::error_code failed;
-  for (std::filesystem::directory_iterator entry("/proc/self/fd", failed), end;
+  for (std::filesystem::directory_iterator entry(proc + "/self/fd", failed), end;
        !failed && entry != end; entry.increment(failed)) {
     ++usage.open_descriptors;
   }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace heapwatch::base {
 
@@ -21,6 +22,7 @@ struct ProcessUsage {
 };
 
 /// Source: /proc/self/stat, /proc/self/fd, getrlimit(), mallinfo2().
-[[nodiscard]] ProcessUsage process_usage();
+/// `proc` is where the process is described; a test names its own folder.
+[[nodiscard]] ProcessUsage process_usage(const std::string& proc = "/proc");
 
 }  // namespace heapwatch::base

@@ -102,7 +102,6 @@ void read_file(const Value& root, std::string_view file, AgentDraft& draft,
 
 void read_variables(const std::vector<Variable>& variables, AgentDraft& draft,
                     Diagnostics& diagnostics) {
-  draft.address = &draft.environment_address;
   for (const Variable& variable : variables) {
     const auto [parent, name] = split_key(variable.option->key);
     Section section(variable.map, variable.name, diagnostics, std::string(parent));
@@ -110,28 +109,22 @@ void read_variables(const std::vector<Variable>& variables, AgentDraft& draft,
   }
 }
 
-/// An explicit address of one source; empty when it has none. The port may come from elsewhere.
-std::string address_url(const DogStatsdAddress& address, std::uint16_t port) {
+/// Empty when nothing is said.
+std::string address_url(const DogStatsdAddress& address) {
   if (!address.url.empty()) {
     return address.url;
   }
   if (!address.host.empty()) {
-    return dogstatsd_url_of_host(address.host, port).value_or("");
+    return dogstatsd_url_of_host(address.host, address.port).value_or("");
+  }
+  if (address.socket.empty() && address.port != 0) {
+    return dogstatsd_url_of_host("127.0.0.1", address.port).value_or("");
   }
   return address.socket;
 }
 
 void settle_dogstatsd(AgentDraft& draft, const Environment& environment, Diagnostics& diagnostics) {
-  const DogStatsdAddress& file = draft.file_address;
-  const DogStatsdAddress& variables = draft.environment_address;
-  const std::uint16_t port = file.port != 0 ? file.port : variables.port;
-  std::string url = address_url(file, port);
-  if (url.empty()) {
-    url = address_url(variables, port);
-  }
-  if (url.empty() && port != 0) {
-    url = dogstatsd_url_of_host("127.0.0.1", port).value_or("");
-  }
+  std::string url = address_url(draft.address);
   DogStatsdConfig& dogstatsd = draft.config.dogstatsd;
   dogstatsd.enabled = draft.dogstatsd_enabled.value_or(!url.empty());
   if (!url.empty()) {
@@ -205,6 +198,7 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   read_file(root, name, draft, diagnostics);
   read_variables(variables, draft, diagnostics);
   draft.config.confd_path = folder / draft.config.confd_path;
+  draft.config.shared_libraries.folder = folder / draft.config.shared_libraries.folder;
   if (draft.config.tracemalloc_debug) {
     draft.config.check_runners = 1;
   }

@@ -50,6 +50,12 @@ struct PrometheusConfig {
   bool suffixes = true;  // add `_total` where it belongs
 };
 
+struct SharedLibrariesConfig {
+  bool enabled = true;
+  /// Holds the libdatadog-agent-NAME.so; absolute, or relative to the current folder.
+  std::filesystem::path folder = "checks.d";
+};
+
 struct AgentConfig {
   std::filesystem::path confd_path;  // absolute, or relative to the current folder
   std::string hostname;
@@ -71,6 +77,7 @@ struct AgentConfig {
   SecretsConfig secrets;
   DogStatsdConfig dogstatsd;
   PrometheusConfig prometheus;
+  SharedLibrariesConfig shared_libraries;
 };
 
 struct AgentConfigFile {

@@ -155,7 +155,7 @@ void read_url(Section& section, std::string_view name, AgentDraft& draft) {
         name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
     return;
   }
-  draft.address->url = std::move(*url);
+  draft.address.url = std::move(*url);
 }
 
 void read_host(Section& section, std::string_view name, AgentDraft& draft) {
@@ -168,7 +168,7 @@ void read_host(Section& section, std::string_view name, AgentDraft& draft) {
         name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
     return;
   }
-  draft.address->host = *text;
+  draft.address.host = *text;
 }
 
 void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
@@ -182,7 +182,7 @@ void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
     section.error(name, "dogstatsd_socket must be an absolute path, not " + written(section, name));
     return;
   }
-  draft.address->socket = std::move(*url);
+  draft.address.socket = std::move(*url);
 }
 
 void read_cardinality(Section& section, std::string_view name, AgentDraft& draft) {
@@ -207,7 +207,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 46> readers{{
+constexpr std::array<AgentOptionReader, 48> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -269,12 +269,16 @@ constexpr std::array<AgentOptionReader, 46> readers{{
     {"prometheus.listen", Shape::scalar, read_listen},
     {"prometheus.suffixes", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.prometheus.suffixes, s.boolean(n)); }},
+    {"shared_library_check.enabled", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.shared_libraries.enabled, s.boolean(n)); }},
+    {"shared_library_check.library_folder_path", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.shared_libraries.folder, s.text(n)); }},
     {"dogstatsd_enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.dogstatsd_enabled, s.boolean(n)); }},
     {"dogstatsd_url", Shape::scalar, read_url},
     {"dogstatsd_host", Shape::scalar, read_host, "DD_AGENT_HOST"},
     {"dogstatsd_port", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.address->port, s.integer(n, 0, port_max)); }},
+     [](S& s, N n, D& d) { set(d.address.port, s.integer(n, 0, port_max)); }},
     {"dogstatsd_socket", Shape::scalar, read_socket},
     {"dogstatsd_origin_detection_client", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.dogstatsd.origin_detection, s.boolean(n)); },

@@ -13,7 +13,7 @@
 
 namespace heapwatch::config {
 
-/// Where DogStatsD listens, as far as one source says so; empty when it does not.
+/// What the options say of where DogStatsD listens; empty where they say nothing.
 struct DogStatsdAddress {
   std::string url;
   std::string host;  // or HOST:PORT
@@ -30,9 +30,7 @@ struct AgentDraft {
   std::string service;
   std::string version;
   std::optional<bool> dogstatsd_enabled;
-  DogStatsdAddress file_address;
-  DogStatsdAddress environment_address;
-  DogStatsdAddress* address = &file_address;  // of the source being read
+  DogStatsdAddress address;
 };
 
 struct AgentOptionReader {

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "memtrack/lock.h"
+#include "memtrack/run.h"
 #include "memtrack/tracker.h"
 
 namespace heapwatch::memtrack {
@@ -87,8 +88,17 @@ memtrack_component memtrack_component_id(const char* name) noexcept {
 }
 
 memtrack_component memtrack_scope_enter(memtrack_component component) noexcept {
-  const memtrack_component previous = memtrack::thread_state.component;
-  memtrack::thread_state.component = component < memtrack_components_max ? component : 0;
+  memtrack::ThreadState& thread = memtrack::thread_state;
+  const memtrack_component previous = memtrack::owner_of(thread.component, thread.run);
+  const std::uint32_t run = memtrack::run_of(component);
+  thread.component = memtrack::component_of(component);
+  if (thread.run == 0 && run != 0) {
+    thread.parked_left = thread.left;
+    thread.left = memtrack::in_run;
+  } else if (thread.run != 0 && run == 0) {
+    thread.left = thread.parked_left;
+  }
+  thread.run = run;
   return previous;
 }
 

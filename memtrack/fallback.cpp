@@ -14,7 +14,7 @@ struct Slot {
   Entry entry;
 };
 
-constexpr std::size_t first_capacity = 64;
+constexpr std::size_t first_capacity = 512;
 
 /// Open addressing with linear probes; at most half full.
 struct Shard {
@@ -88,6 +88,21 @@ void erase(Shard& shard, std::size_t hole) {
   --shard.count;
 }
 
+/// The slot of the block; the capacity when it has none.
+std::size_t find(const Shard& shard, const void* block) {
+  if (shard.count == 0) {
+    return shard.capacity;
+  }
+  const std::size_t mask = shard.capacity - 1;
+  for (std::size_t at = home_of(block, shard.capacity); shard.slots[at].block != nullptr;
+       at = (at + 1) & mask) {
+    if (shard.slots[at].block == block) {
+      return at;
+    }
+  }
+  return shard.capacity;
+}
+
 }  // namespace
 
 bool insert(const void* block, const Entry& entry) noexcept {
@@ -102,26 +117,29 @@ bool insert(const void* block, const Entry& entry) noexcept {
   return true;
 }
 
+bool has(const void* block) noexcept {
+  if (blocks.load(std::memory_order_acquire) == 0) {
+    return false;
+  }
+  Shard& shard = shard_of(block);
+  const Locked locked(shard.lock);
+  return find(shard, block) != shard.capacity;
+}
+
 bool take(const void* block, Entry& entry) noexcept {
   if (blocks.load(std::memory_order_acquire) == 0) {
     return false;
   }
   Shard& shard = shard_of(block);
   const Locked locked(shard.lock);
-  if (shard.count == 0) {
+  const std::size_t at = find(shard, block);
+  if (at == shard.capacity) {
     return false;
   }
-  const std::size_t mask = shard.capacity - 1;
-  for (std::size_t at = home_of(block, shard.capacity); shard.slots[at].block != nullptr;
-       at = (at + 1) & mask) {
-    if (shard.slots[at].block == block) {
-      entry = shard.slots[at].entry;
-      erase(shard, at);
-      blocks.fetch_sub(1, std::memory_order_relaxed);
-      return true;
-    }
-  }
-  return false;
+  entry = shard.slots[at].entry;
+  erase(shard, at);
+  blocks.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 void before_fork() noexcept {

@@ -8,6 +8,7 @@ namespace heapwatch::memtrack::fallback {
 
 /// False without memory.
 bool insert(const void* block, const Entry& entry) noexcept;
+[[nodiscard]] bool has(const void* block) noexcept;
 /// Takes the block out; false when it is not in.
 bool take(const void* block, Entry& entry) noexcept;
 

@@ -57,6 +57,10 @@ void _free(void* ptr) noexcept {
   System::free(ptr, __builtin_return_address(0));
 }
 
+void memtrack_free_either(void* ptr) noexcept {
+  System::free_either(ptr, __builtin_return_address(0));
+}
+
 void _set_memory_tracker_cb(memtrack_callback callback) noexcept {
   memtrack::set_callback(callback);
 }

@@ -44,6 +44,9 @@ char* strdupe(const char* text) HEAPWATCH_NOEXCEPT;
  * except when the block certainly is free already: then it is noted (memtrack_untracked_sites) and
  * left alone. NULL is nothing. */
 void _free(void* ptr) HEAPWATCH_NOEXCEPT;
+/* For a deallocator that meets both kinds, as a replaced operator delete does: a block on the books
+ * is freed as by _free, another goes to free() and is no untracked free. */
+void memtrack_free_either(void* ptr) HEAPWATCH_NOEXCEPT;
 
 /* ---- The embedder's own books
  * ---------------------------------------------------------------------------------- */
@@ -128,6 +131,15 @@ memtrack_component memtrack_component_id(const char* name) HEAPWATCH_NOEXCEPT;
 /* Makes the component current for this thread and returns the one before, to be handed to leave. */
 memtrack_component memtrack_scope_enter(memtrack_component component) HEAPWATCH_NOEXCEPT;
 void memtrack_scope_leave(memtrack_component previous) HEAPWATCH_NOEXCEPT;
+
+/* A run is a stretch of a component's work of which one wants to know what it leaves behind. Its id
+ * goes into memtrack_scope_enter in place of the component's, in any number of threads and scopes;
+ * memtrack_run_end ends it and returns the bytes of the blocks it allocated that are still alive,
+ * wherever the others were freed. Threads must have left its scopes by then. Up to
+ * memtrack_runs_max go on at once; further ones get the plain component, whose end returns 0. */
+enum { memtrack_runs_max = 64 };
+memtrack_component memtrack_run_begin(memtrack_component component) HEAPWATCH_NOEXCEPT;
+uint64_t memtrack_run_end(memtrack_component run) HEAPWATCH_NOEXCEPT;
 
 /* Components are numbered 0 to memtrack_component_count() - 1. Ownership: the name lives as long as
  * the process; it is

@@ -8,6 +8,7 @@
 #include "memtrack/lock.h"
 #include "memtrack/pages.h"
 #include "memtrack/poisson.h"
+#include "memtrack/run.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
 
@@ -199,16 +200,17 @@ std::uint64_t draw(std::size_t size) noexcept {
     seed(thread);
   }
   thread.interval = wanted;
-  thread.left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
+  std::int64_t& left = bytes_left(thread);
+  left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
   if (wanted == 0 || drawn_for != 0) {
     return drawn_for;
   }
   // The count started at nothing: this allocation is the first to be taken off it.
-  thread.left -= static_cast<std::int64_t>(size);
-  if (thread.left > 0) {
+  left -= static_cast<std::int64_t>(size);
+  if (left > 0) {
     return 0;
   }
-  thread.left = draw_interval(wanted, thread.random);
+  left = draw_interval(wanted, thread.random);
   return wanted;
 }
 
@@ -253,7 +255,7 @@ void set_interval(std::size_t bytes) noexcept {
   interval_bytes.store(bytes < most ? bytes : most, std::memory_order_relaxed);
   // The process has no memory, so the thread may start over.
   thread_state.interval = 0;
-  thread_state.left = 0;
+  bytes_left(thread_state) = 0;
 }
 
 std::size_t interval() noexcept {

@@ -16,8 +16,8 @@ namespace heapwatch::memtrack::shadow {
 
 using Word = std::atomic<std::uint32_t>;
 
-// Bit 31: the block is in the heap profile. Below: 0 no block, 1 a block from a time without
-// accounting, else size + 2.
+// Bit 31: the block is in the heap profile or belongs to a run. Below: 0 no block, 1 a block from a
+// time without accounting, else size + 2.
 constexpr std::uint32_t never = 0;           // no block of ours ever started here
 constexpr std::uint32_t older = 1;           // allocated while accounting was off
 constexpr std::uint32_t gone = 0x80000000U;  // a block of ours started here once, no longer

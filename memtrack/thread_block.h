@@ -48,7 +48,9 @@ struct ThreadState {
   std::int64_t left;   // bytes until the next sample; positive only when the thread has a block
   ThreadBlock* block;  // null before the first use and after the end of the thread
   memtrack_component component;
-  bool busy;  // inside our own slow path: take no sample, call no callback
+  std::uint32_t run;         // that the component's blocks belong to; 0: none
+  std::int64_t parked_left;  // while in a run, which keeps `left` negative to be told of each block
+  bool busy;                 // inside our own slow path: take no sample, call no callback
   std::uint64_t random;
   std::uint64_t interval;  // that `left` was drawn for
   std::uintptr_t stack_low;

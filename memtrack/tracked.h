@@ -52,6 +52,14 @@ struct Tracked {
     leave(block, caller);
   }
 
+  static void free_either(void* block, const void* caller) {
+    if (is_on_books(block)) {
+      free(block, caller);
+    } else {
+      Raw::free(block);
+    }
+  }
+
   [[gnu::always_inline]] static void* calloc(std::size_t count, std::size_t size,
                                              const void* caller) {
     std::size_t bytes = 0;

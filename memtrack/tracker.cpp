@@ -6,6 +6,7 @@
 #include "memtrack/fallback.h"
 #include "memtrack/lock.h"
 #include "memtrack/pages.h"
+#include "memtrack/run.h"
 #include "memtrack/untracked.h"
 
 namespace heapwatch::memtrack {
@@ -26,6 +27,7 @@ constinit std::atomic<std::uint64_t> unrecorded_freed{0};
 void before_fork() {
   mode_lock.acquire();
   components_before_fork();
+  runs_before_fork();
   untracked_before_fork();
   fallback::before_fork();
   sampler::before_fork();
@@ -37,6 +39,7 @@ void after_fork(bool child) {
   sampler::after_fork();
   fallback::after_fork();
   untracked_after_fork();
+  runs_after_fork();
   components_after_fork();
   mode_lock.release();
 }
@@ -68,6 +71,9 @@ void count(const Entry& entry, bool allocation) {
   } else {
     mine->cells[entry.component].count_free(entry.size);
   }
+  if (entry.run != 0) {
+    count_in_run(entry.run, entry.size, allocation);
+  }
 }
 
 bool ensure_block() {
@@ -79,8 +85,9 @@ bool ensure_block() {
 }
 
 Entry read_entry(const shadow::Word* word, std::uint32_t value) {
-  Entry entry{(value & shadow::state_mask) - 2, word[1].load(std::memory_order_relaxed),
-              (value & shadow::sampled_bit) != 0};
+  const std::uint32_t owner = word[1].load(std::memory_order_relaxed);
+  Entry entry{(value & shadow::state_mask) - 2, component_of(owner),
+              (value & shadow::sampled_bit) != 0, run_of(owner)};
   if ((value & shadow::state_mask) == shadow::giant) {
     entry.size = std::size_t{word[3].load(std::memory_order_relaxed)} << 32 |
                  word[2].load(std::memory_order_relaxed);
@@ -95,8 +102,9 @@ void write_entry(shadow::Word* word, const Entry& entry) {
     word[2].store(static_cast<std::uint32_t>(entry.size), std::memory_order_relaxed);
     word[3].store(static_cast<std::uint32_t>(entry.size >> 32), std::memory_order_relaxed);
   }
-  word[1].store(entry.component, std::memory_order_relaxed);
-  word->store(value | (entry.sampled ? shadow::sampled_bit : 0), std::memory_order_release);
+  word[1].store(owner_of(entry.component, entry.run), std::memory_order_relaxed);
+  word->store(value | (entry.sampled || entry.run != 0 ? shadow::sampled_bit : 0),
+              std::memory_order_release);
 }
 
 bool write(void* block, const Entry& entry) {
@@ -238,7 +246,12 @@ void notify(void* block, std::size_t size, memtrack_op op) noexcept {
 }
 
 void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
-  Entry entry{size, thread_state.component, false};
+  ThreadState& thread = thread_state;
+  Entry entry{size, thread.component, false, thread.run};
+  if (thread.run != 0) {
+    thread.left = in_run;
+    thread.parked_left -= static_cast<std::int64_t>(size);
+  }
   Entry stale{};
   const bool joined = ensure_block();
   if (take(block, stale)) {  // it went to free() behind our back
@@ -246,7 +259,7 @@ void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
     remove(block, stale);
     freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
   }
-  if (thread_state.left <= 0 && joined && !thread_state.busy) {
+  if (bytes_left(thread) <= 0 && joined && !thread.busy) {
     const Busy busy;
     if (const std::uint64_t interval = sampler::draw(size); interval != 0) {
       entry.sampled = sampler::keep(block, size, interval, caller);
@@ -345,6 +358,16 @@ void finish_move_while_paused(const Moving& moving, void* to) noexcept {
     count(moving.entry, false);
   }
   note_older(to);
+}
+
+bool is_on_books(const void* block) noexcept {
+  if (const shadow::Word* const word = shadow::find(block); word != nullptr) {
+    const std::uint32_t value = word->load(std::memory_order_relaxed);
+    if (value != shadow::never && value != shadow::gone) {
+      return true;
+    }
+  }
+  return fallback::has(block);
 }
 
 void note_older(void* block) noexcept {

@@ -46,7 +46,8 @@ enum class Fate {
 struct Entry {
   std::size_t size;
   memtrack_component component;
-  bool sampled;
+  bool sampled;       // may be in the heap profile
+  std::uint32_t run;  // that allocated it and may still be going on; 0: none
 };
 
 void record_slowly(void* block, std::size_t size, const void* caller) noexcept;
@@ -107,6 +108,9 @@ struct Moving {
 void cancel_move(const Moving& moving) noexcept;
 /// The allocator made `to` of the block.
 void finish_move(const Moving& moving, void* to, std::size_t size, const void* caller) noexcept;
+
+/// Whether a free of the block, which its caller holds, would be accounted for.
+[[nodiscard]] bool is_on_books(const void* block) noexcept;
 
 /// With accounting off.
 void note_older(void* block) noexcept;

@@ -23,7 +23,10 @@ ContextPtr make_context(ContextParts parts) {
   context->tags.erase(std::unique(context->tags.begin(), context->tags.end()), context->tags.end());
   constexpr std::string_view end_of_part{"\0", 1};
   context->hash = base::fnv1a(end_of_part, base::fnv1a(context->name));
-  context->hash = base::fnv1a(end_of_part, base::fnv1a(context->host, context->hash));
+  constexpr std::string_view own_host{"\1", 1};
+  context->hash = base::fnv1a(
+      end_of_part,
+      base::fnv1a(context->host ? std::string_view(*context->host) : own_host, context->hash));
   for (const std::string& tag : context->tags) {
     context->hash = base::fnv1a(end_of_part, base::fnv1a(tag, context->hash));
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,9 @@ using Tags = std::vector<std::string>;
 struct Context {
   std::string name;  // Datadog's form: "go_expvar.memstats.heap_alloc"
   Tags tags;
-  std::string host;        // empty: the agent's own
-  std::string help;        // what people read: "expvar path memstats/HeapAlloc"
-  std::uint64_t hash = 0;  // of name, tags and host
+  std::optional<std::string> host;  // absent: the agent's own; empty: none at all
+  std::string help;                 // what people read: "expvar path memstats/HeapAlloc"
+  std::uint64_t hash = 0;           // of name, tags and host
 
   /// The same series: help is not part of the identity, nor is the metric type.
   [[nodiscard]] bool same_series(const Context& other) const;
@@ -32,7 +33,7 @@ using ContextPtr = std::shared_ptr<const Context>;
 struct ContextParts {
   std::string name;
   Tags tags;
-  std::string host;
+  std::optional<std::string> host;
   std::string help;
 };
 [[nodiscard]] ContextPtr make_context(ContextParts parts);

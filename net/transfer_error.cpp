@@ -88,7 +88,17 @@ Failure connect_failure(CURL* easy, const std::string& detail, const HttpRequest
                                       ": " + system_words(easy, detail)};
 }
 
-Failure broken_connection(CURL* easy, const std::string& detail) {
+/// With TLS 1.3 a server refuses a client without a certificate after the handshake, and may be
+/// gone before its alert is read.
+std::string certificate_advice(CURL* easy, const HttpRequest& request, const Hop& hop) {
+  const bool answered = info<curl_off_t>(easy, CURLINFO_SIZE_DOWNLOAD_T) > 0;
+  return hop.url.starts_with("https://") && request.tls.certificate.empty() && !answered
+             ? "; the server may want a client certificate (tls_cert, tls_private_key)"
+             : "";
+}
+
+Failure broken_connection(CURL* easy, const std::string& detail, const HttpRequest& request,
+                          const Hop& hop) {
   if (const auto status = info<long>(easy, CURLINFO_HTTP_CONNECTCODE); status >= 300) {
     return {ErrorKind::refused,
             "the proxy answered " + status_text(static_cast<int>(status)) + " to CONNECT"};
@@ -96,7 +106,8 @@ Failure broken_connection(CURL* easy, const std::string& detail) {
   if (contains(detail, "SSL") && !contains(detail, "SYSCALL") && !contains(detail, "errno 104")) {
     return tls_failure(detail);
   }
-  return {ErrorKind::unreachable, "the connection broke: " + system_words(easy, detail)};
+  return {ErrorKind::unreachable, "the connection broke: " + system_words(easy, detail) +
+                                      certificate_advice(easy, request, hop)};
 }
 
 Failure failure_of(CURL* easy, CURLcode code, const std::string& detail, const HttpRequest& request,
@@ -113,7 +124,8 @@ Failure failure_of(CURL* easy, CURLcode code, const std::string& detail, const H
     case CURLE_OPERATION_TIMEDOUT:
       return timeout_failure(easy, request, took);
     case CURLE_GOT_NOTHING:
-      return {ErrorKind::unreachable, "the server closed the connection without an answer"};
+      return {ErrorKind::unreachable, "the server closed the connection without an answer" +
+                                          certificate_advice(easy, request, hop)};
     case CURLE_PARTIAL_FILE:
       return {ErrorKind::unreachable,
               "the connection was closed before the end of the body (" +
@@ -121,7 +133,7 @@ Failure failure_of(CURL* easy, CURLcode code, const std::string& detail, const H
                   " bytes came)"};
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-      return broken_connection(easy, detail);
+      return broken_connection(easy, detail, request, hop);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
       return tls_failure(detail);

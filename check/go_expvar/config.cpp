@@ -72,6 +72,13 @@ std::optional<MetricEntry> read_metric(Section& metric) {
                    "needs");
   }
   entry.alias = metric.text("alias");
+  const auto flush_first_value = metric.boolean("flush_first_value");
+  entry.flush_first_value = flush_first_value.value_or(false);
+  if (flush_first_value && entry.type != MetricType::rate &&
+      entry.type != MetricType::monotonic_counter) {
+    metric.warning("flush_first_value",
+                   "flush_first_value concerns rate and monotonic_counter, and has no effect here");
+  }
   entry.tags = metric.texts("tags").value_or(std::vector<std::string>());
   metric.finish();
   if (!path) {
@@ -81,8 +88,20 @@ std::optional<MetricEntry> read_metric(Section& metric) {
   return entry;
 }
 
-/// Whether `entry` adds something to those before it; says what is wrong where it cannot.
-bool is_another(const MetricEntry& entry, Section& metric,
+std::string_view suffix_of(MetricType type) {
+  switch (type) {
+    case MetricType::gauge:
+      return ".gauge";
+    case MetricType::rate:
+      return ".rate";
+    default:
+      return ".count";
+  }
+}
+
+/// Whether `entry` adds something to those before it; says what is wrong where it cannot. One name
+/// has one type: the path of an entry before it, with another type, gives it a name of its own.
+bool is_another(MetricEntry& entry, Section& metric,
                 const std::vector<std::pair<MetricEntry, int>>& before) {
   for (const auto& [other, line] : before) {
     if (other.path.text() != entry.path.text() ||
@@ -91,12 +110,15 @@ bool is_another(const MetricEntry& entry, Section& metric,
     }
     const std::string listed =
         "path " + entry.path.text() + " is listed already at line " + std::to_string(line);
-    if (other.type != entry.type) {
-      metric.error("path", listed + " as " + std::string(metrics::to_text(other.type)) +
-                               ", and one name has one type; give one of them an alias");
+    if (other.type != entry.type && !entry.alias.value_or("").empty()) {
+      metric.error("path", listed + " with this alias as " +
+                               std::string(metrics::to_text(other.type)) +
+                               ", and one name has one type; give it another alias");
       return false;
     }
-    if (other.tags == entry.tags && other.alias == entry.alias) {
+    if (other.type != entry.type) {
+      entry.suffix = suffix_of(entry.type);
+    } else if (other.tags == entry.tags && other.alias == entry.alias) {
       metric.warning("path", listed + "; it is collected once");
       return false;
     }
@@ -201,6 +223,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   auto request = read_http_options(init_config, instance, source.agent);
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
   CollectorOptions collector = read_collector(init_config, instance);
+  const bool can_connect = instance.boolean("can_connect").value_or(false);
   instance.finish();
   if (index <= 1) {
     init_config.finish();  // once for all instances of the file
@@ -213,14 +236,23 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   aim(*request, *target);
   collector.target = target->shown;
   collector.tags = std::move(options->tags);
+  if (options->empty_default_hostname) {
+    collector.host = std::string();
+  }
   collector.tags.push_back("expvar_url:" + target->shown);
   collector.allows = [patterns = std::move(options->metric_patterns)](std::string_view name) {
     return patterns.allows(name);
   };
-  return GoExpvarConfig{.request = std::make_shared<const net::HttpRequest>(*std::move(request)),
+  GoExpvarConfig config{.request = std::make_shared<const net::HttpRequest>(*std::move(request)),
                         .target = target->shown,
                         .interval = options->interval,
-                        .collector = std::move(collector)};
+                        .collector = {},
+                        .can_connect_tags = std::nullopt};
+  if (can_connect) {
+    config.can_connect_tags = collector.tags;
+  }
+  config.collector = std::move(collector);
+  return config;
 }
 
 }  // namespace heapwatch::check::go_expvar

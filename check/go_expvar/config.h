@@ -17,6 +17,8 @@ struct GoExpvarConfig {
   std::string target;  // the address without credentials
   std::chrono::milliseconds interval{15'000};
   CollectorOptions collector;
+  /// Of the service check go_expvar.can_connect; absent when it is not wanted.
+  std::optional<metrics::Tags> can_connect_tags;
 };
 
 /// Everything that is wrong goes to `diagnostics`, and the result is then empty. Unknown keys are

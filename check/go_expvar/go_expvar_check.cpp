@@ -7,6 +7,7 @@ namespace heapwatch::check::go_expvar {
 GoExpvarCheck::GoExpvarCheck(GoExpvarConfig config)
     : request_(std::move(config.request)),
       target_(std::move(config.target)),
+      can_connect_tags_(std::move(config.can_connect_tags)),
       collector_(std::move(config.collector)) {}
 
 base::Result<net::HttpRequestPtr> GoExpvarCheck::request() {
@@ -15,6 +16,21 @@ base::Result<net::HttpRequestPtr> GoExpvarCheck::request() {
 
 base::Result<RunReport> GoExpvarCheck::consume(const net::HttpResult& response,
                                                metrics::SampleSink& sink) {
+  auto outcome = take(response, sink);
+  if (can_connect_tags_) {
+    using Status = metrics::ServiceCheckStatus;
+    sink.submit(
+        metrics::ServiceCheck{.name = "go_expvar.can_connect",
+                              .status = outcome ? Status::ok : Status::critical,
+                              .tags = *can_connect_tags_,
+                              .host = {},
+                              .message = outcome ? std::string() : outcome.error().message});
+  }
+  return outcome;
+}
+
+base::Result<RunReport> GoExpvarCheck::take(const net::HttpResult& response,
+                                            metrics::SampleSink& sink) {
   if (!response) {
     return tl::unexpected(response.error());
   }

@@ -1,6 +1,7 @@
 // The go_expvar check: a page of Go's expvar, once per run.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "check/check.h"
@@ -19,8 +20,12 @@ class GoExpvarCheck final : public HttpCheck {
                                                 metrics::SampleSink& sink) override;
 
  private:
+  [[nodiscard]] base::Result<RunReport> take(const net::HttpResult& response,
+                                             metrics::SampleSink& sink);
+
   net::HttpRequestPtr request_;
   std::string target_;
+  std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;
 };
 

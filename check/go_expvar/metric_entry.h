@@ -17,6 +17,11 @@ struct MetricEntry {
   metrics::MetricType type = metrics::MetricType::gauge;
   std::optional<std::string> alias;  // the name as it stands; empty: the usual name
   metrics::Tags tags;
+  /// Ends the usual name, where an earlier entry has the path with another type.
+  std::string suffix = {};
+  /// rate and monotonic_counter: a series that appears after the first run, and a value below the
+  /// last one, count from zero.
+  bool flush_first_value = false;
 };
 
 /// Which names the rtloader counters have.

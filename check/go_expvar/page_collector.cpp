@@ -42,6 +42,28 @@ std::vector<MetricEntry> defaults_beside(const std::vector<MetricEntry>& user) {
   return entries;
 }
 
+/// Adds what the named groups of `pattern` capture to the tags, and returns what they leave of the
+/// path, as the bytes of a KeyPath: a step that became a tag is not in the name too.
+std::string capture(const Path& pattern, const KeyPath& path, metrics::Tags& tags) {
+  std::vector<std::pair<std::string, std::string>> captures;
+  std::string remaining;
+  const auto keys = path.keys();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::size_t before = captures.size();
+    const std::string rest = i < pattern.segments.size()
+                                 ? pattern.segments[i].capture(keys[i], captures)
+                                 : std::string(keys[i]);
+    if (!rest.empty() || captures.size() == before) {
+      KeyPath::append(remaining, rest);
+    }
+  }
+  for (const auto& [key, text] : captures) {
+    tags.push_back(key);
+    tags.back().append(":").append(text);
+  }
+  return remaining;
+}
+
 std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
   return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
@@ -172,16 +194,19 @@ class PageCollector::Run {
     series.run = run_;
     series.entry = index;
     series.path = variable.path;
-    submit(series, c_.entries_[index].type, *match.number);
+    const MetricEntry& entry = c_.entries_[index];
+    submit(series, entry.type, *match.number, entry.flush_first_value);
     if (variable.increase && variable.increase->run != run_) {
       variable.increase->run = run_;
       variable.increase->entry = index;
       variable.increase->path = variable.path;
-      submit(*variable.increase, MetricType::monotonic_counter, *match.number);
+      submit(*variable.increase, MetricType::monotonic_counter, *match.number,
+             entry.flush_first_value);
     }
   }
 
-  void submit(const Series& series, MetricType type, const base::Number& number) {
+  void submit(const Series& series, MetricType type, const base::Number& number,
+              bool flush_first_value) {
     ++sent_;
     if (!series.allowed) {
       ++report_.dropped["metric_patterns"];
@@ -191,26 +216,21 @@ class PageCollector::Run {
       sink_.submit(metrics::Sample{.context = series.context,
                                    .type = type,
                                    .value = number,
-                                   .value_is_total = is_total(type)});
+                                   .value_is_total = is_total(type),
+                                   .flush_first_value = flush_first_value && run_ > 1});
     }
   }
 
   void make_series(std::size_t index, Variable& variable) {
     const MetricEntry& entry = c_.entries_[index];
     const KeyPath& path = variable.path;
-    const bool named = entry.alias && !entry.alias->empty();
-    std::string name =
-        named ? *entry.alias : metric_name(path, c_.options_.prefix, c_.options_.naming);
     metrics::Tags tags = entry.tags;
-    const auto keys = path.keys();
-    std::vector<std::pair<std::string, std::string>> captures;
-    for (std::size_t i = 0; i < entry.path.segments.size(); ++i) {
-      entry.path.segments[i].captures(keys[i], captures);
-    }
-    for (const auto& [key, text] : captures) {
-      tags.push_back(key);
-      tags.back().append(":").append(text);
-    }
+    const std::string remaining = capture(entry.path, path, tags);
+    const bool named = entry.alias && !entry.alias->empty();
+    const std::string name = named ? *entry.alias
+                                   : metric_name(remaining.empty() ? path : KeyPath(remaining),
+                                                 c_.options_.prefix, c_.options_.naming) +
+                                         entry.suffix;
     tags.insert(tags.end(), c_.options_.tags.begin(), c_.options_.tags.end());
     if (entry.alias) {
       tags.push_back("path:" + path.dotted());
@@ -218,7 +238,7 @@ class PageCollector::Run {
     const std::string help = "expvar path " + path.text();
     const auto series = [&](const std::string& of) {
       return c_.series_.series(
-          metrics::make_context({.name = of, .tags = tags, .host = {}, .help = help}),
+          metrics::make_context({.name = of, .tags = tags, .host = c_.options_.host, .help = help}),
           c_.options_.allows(of));
     };
     variable.series = series(name);
@@ -368,7 +388,7 @@ PageCollector::PageCollector(CollectorOptions options)
   if (options_.allows(pause_name)) {
     pause_context_ = metrics::make_context({.name = std::move(pause_name),
                                             .tags = options_.tags,
-                                            .host = {},
+                                            .host = options_.host,
                                             .help = "expvar path memstats/PauseNs"});
   }
 }

@@ -36,7 +36,8 @@ struct CollectorOptions {
   Naming naming = Naming::guide;
   bool memstats = true;  // the default metrics, and the pauses of the garbage collector
   std::size_t max_returned_metrics = returned_metrics_default;
-  metrics::Tags tags;  // of every series
+  metrics::Tags tags;               // of every series
+  std::optional<std::string> host;  // likewise; see metrics::Context
   std::function<bool(std::string_view)> allows = [](std::string_view) { return true; };
   std::string target;  // for the log
 };

@@ -176,10 +176,10 @@ bool Segment::matches(std::string_view key) const {
   });
 }
 
-void Segment::captures(std::string_view key,
-                       std::vector<std::pair<std::string, std::string>>& out) const {
+std::string Segment::capture(std::string_view key,
+                             std::vector<std::pair<std::string, std::string>>& out) const {
   if (!pattern_ || pattern_->NumberOfCapturingGroups() == 0) {
-    return;
+    return std::string(key);
   }
   std::vector<re2::StringPiece> groups(
       static_cast<std::size_t>(pattern_->NumberOfCapturingGroups()) + 1);
@@ -187,12 +187,22 @@ void Segment::captures(std::string_view key,
     return pattern_->Match({end.data(), end.size()}, 0, end.size(), re2::RE2::ANCHOR_START,
                            groups.data(), static_cast<int>(groups.size()));
   });
+  std::vector<bool> captured(key.size());
   for (const auto& [index, name] : pattern_->CapturingGroupNames()) {
     const re2::StringPiece& text = groups[static_cast<std::size_t>(index)];
     if (text.data() != nullptr) {
       out.emplace_back(name, std::string(text.data(), text.size()));
+      const auto first = captured.begin() + (text.data() - key.data());
+      std::fill(first, first + static_cast<std::ptrdiff_t>(text.size()), true);
     }
   }
+  std::string rest;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (!captured[i]) {
+      rest += key[i];
+    }
+  }
+  return rest;
 }
 
 bool Path::is_literal() const {

@@ -37,8 +37,10 @@ class Segment {
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] bool matches(std::string_view key) const;
 
-  /// Appends (name, text) of the named groups that took part in matching `key`.
-  void captures(std::string_view key, std::vector<std::pair<std::string, std::string>>& out) const;
+  /// Appends (name, text) of the named groups that took part in matching `key`, and returns what
+  /// they leave of it.
+  std::string capture(std::string_view key,
+                      std::vector<std::pair<std::string, std::string>>& out) const;
 
  private:
   enum class Kind : std::uint8_t { literal, every, pattern };

@@ -15,6 +15,11 @@ namespace heapwatch::check::python {
 
 namespace {
 
+/// An empty name leaves the host to the agent.
+std::optional<std::string> host_of(const char* hostname) {
+  return *hostname == '\0' ? std::nullopt : std::optional<std::string>(hostname);
+}
+
 struct Destination {
   metrics::SampleSink* sink = nullptr;
   std::map<std::string, std::uint64_t> dropped;
@@ -69,8 +74,8 @@ PyObject* submit_metric(PyObject* /*module*/, PyObject* args) {
   }
   Destination* const destination = find_destination(check_id);
   if (destination != nullptr && type >= 0 && static_cast<std::size_t>(type) < metric_types.size()) {
-    const metrics::ContextPtr context =
-        metrics::make_context({.name = name, .tags = array->tags(), .host = hostname, .help = {}});
+    const metrics::ContextPtr context = metrics::make_context(
+        {.name = name, .tags = array->tags(), .host = host_of(hostname), .help = {}});
     destination->sink->submit(
         metrics::Sample{.context = context,
                         .type = metric_types.at(static_cast<std::size_t>(type)),

@@ -67,7 +67,7 @@ void append_series(std::vector<ApiSeries>& all, const metrics::Series& series,
   made.metric = series.context->name;
   made.time = seconds_of(series.time);
   made.tags = series.context->tags;
-  made.host = series.context->host.empty() ? options.hostname : series.context->host;
+  made.host = series.context->host.value_or(options.hostname);
   made.type = api_type(series.type);
   move_device(made);
   if (series.distribution) {

@@ -48,6 +48,7 @@ DogStatsdOptions with_packet_size(DogStatsdOptions options) {
 LineOptions line_options(const DogStatsdOptions& options) {
   LineOptions line;
   line.tags = options.tags;
+  line.hostname = options.hostname;
   line.entity_id = options.entity_id;
   line.container_id = options.origin_detection ? detect_container() : std::string();
   line.external_data = options.external_data;

@@ -21,6 +21,7 @@ namespace heapwatch::exporters::dogstatsd {
 struct DogStatsdOptions {
   Address address;
   metrics::Tags tags;                // on everything that is sent
+  std::string hostname;              // as in LineOptions
   bool origin_detection = true;      // send which container this is
   bool timestamps = false;           // protocol 1.3
   bool telemetry = true;             // datadog.dogstatsd.client.*

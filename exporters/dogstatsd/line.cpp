@@ -129,9 +129,18 @@ LineWriter::LineWriter(LineOptions options) : options_(std::move(options)) {
   append_field(origin_, "card:", options_.cardinality);
 }
 
-std::string LineWriter::fields(const metrics::Tags& tags, std::string_view host) const {
+std::optional<std::string_view> LineWriter::own_host() const {
+  return options_.hostname.empty() ? std::nullopt
+                                   : std::optional<std::string_view>(options_.hostname);
+}
+
+std::string LineWriter::fields(const metrics::Tags& tags,
+                               std::optional<std::string_view> host) const {
   std::string text;
-  append_tag(text, "host:", host);
+  if (host) {
+    text += ",host:";
+    append_clean(text, *host, ",|");
+  }
   for (const std::string& tag : tags) {
     append_tag(text, "", tag);
   }
@@ -154,7 +163,9 @@ const LineWriter::Parts& LineWriter::parts_of(const metrics::ContextPtr& context
     sweep_at_ = std::max<std::size_t>(1024, 2 * parts_.size());
   }
   Parts& parts = parts_[context.get()];
-  parts = {context, clean_name(context->name), fields(context->tags, context->host)};
+  parts = {context, clean_name(context->name),
+           fields(context->tags,
+                  context->host ? std::optional<std::string_view>(*context->host) : own_host())};
   return parts;
 }
 
@@ -258,7 +269,8 @@ Written LineWriter::append_aggregates(std::string& out, const Parts& parts,
 
 Written LineWriter::append_count(std::string& out, std::string_view name, std::uint64_t value,
                                  const metrics::Tags& tags) const {
-  return append_line(out, {name, "", WireType::count, fields(tags, "")}, base::Number::of(value));
+  return append_line(out, {name, "", WireType::count, fields(tags, own_host())},
+                     base::Number::of(value));
 }
 
 std::string LineWriter::check_head(const metrics::ServiceCheck& check) const {
@@ -267,7 +279,7 @@ std::string LineWriter::check_head(const metrics::ServiceCheck& check) const {
   line += '|';
   line += static_cast<char>('0' + static_cast<int>(check.status));
   append_field(line, "h:", check.host);
-  line += fields(check.tags, "");
+  line += fields(check.tags, check.host.empty() ? own_host() : std::nullopt);
   return line;
 }
 
@@ -307,7 +319,7 @@ std::string LineWriter::event_fields(const metrics::Event& event) const {
   if (one_of(event.alert_type, {"error", "warning", "info", "success"})) {
     append_field(line, "t:", event.alert_type);
   }
-  line += fields(event.tags, "");
+  line += fields(event.tags, event.host.empty() ? own_host() : std::nullopt);
   return line;
 }
 

@@ -19,7 +19,9 @@ enum class WireType : std::uint8_t { gauge, count, histogram };
 inline constexpr std::array<std::string_view, 3> wire_type_names{"gauge", "count", "histogram"};
 
 struct LineOptions {
-  metrics::Tags tags;         // appended to the tags of every line
+  metrics::Tags tags;  // appended to the tags of every line
+  std::string
+      hostname;  // the tag `host:` of what has no host of its own; empty: left to the server
   std::string entity_id;      // becomes the tag dd.internal.entity_id
   std::string container_id;   // field `c:`
   std::string external_data;  // field `e:`
@@ -70,7 +72,10 @@ class LineWriter {
   struct Line;
 
   const Parts& parts_of(const metrics::ContextPtr& context);
-  [[nodiscard]] std::string fields(const metrics::Tags& tags, std::string_view host) const;
+  /// An empty `host` tells the server that there is none; absent, nothing is said of it.
+  [[nodiscard]] std::string fields(const metrics::Tags& tags,
+                                   std::optional<std::string_view> host) const;
+  [[nodiscard]] std::optional<std::string_view> own_host() const;
   [[nodiscard]] std::string check_head(const metrics::ServiceCheck& check) const;
   [[nodiscard]] std::string event_fields(const metrics::Event& event) const;
   Written append_line(std::string& out, const Line& line, const base::Number& value) const;

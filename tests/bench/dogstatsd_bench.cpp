@@ -18,7 +18,7 @@ std::vector<metrics::Series> gauges(std::size_t count) {
     made[i].context =
         metrics::make_context({"go_expvar.memstats.value_" + std::to_string(i),
                                {"expvar_url:http://127.0.0.1:8080/debug/vars", "env:prod"},
-                               "",
+                               {},
                                ""});
     made[i].value = base::Number::of(i * 1'000'003);
   }

@@ -20,13 +20,19 @@ class RecordingSink final : public metrics::SampleSink {
     lines.push_back(std::move(line));
     contexts.push_back(sample.context);
     totals.push_back(sample.value_is_total);
+    from_zero.push_back(sample.flush_first_value);
   }
-  void submit(const metrics::ServiceCheck& check) override { lines.push_back(check.name); }
+  void submit(const metrics::ServiceCheck& check) override {
+    lines.push_back(check.name);
+    service_checks.push_back(check);
+  }
   void submit(const metrics::Event& event) override { lines.push_back(event.title); }
 
   std::vector<std::string> lines;
   std::vector<metrics::ContextPtr> contexts;
   std::vector<bool> totals;
+  std::vector<bool> from_zero;  // flush_first_value
+  std::vector<metrics::ServiceCheck> service_checks;
 };
 
 }  // namespace heapwatch::check

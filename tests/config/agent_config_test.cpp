@@ -333,21 +333,20 @@ TEST_F(AgentConfigTest, DogStatsdIsOnWhenAnAddressIsConfigured) {
   EXPECT_EQ(address("dogstatsd_host: h", {{"DD_DOGSTATSD_DISABLE", "false"}}), "udp://h:8125");
 }
 
-// The address: an explicit one, DD_DOGSTATSD_URL, DD_AGENT_HOST with DD_DOGSTATSD_PORT, localhost.
 TEST_F(AgentConfigTest, AnAddressComesFromTheFirstThatSaysOne) {
   const Variables all = {{"DD_DOGSTATSD_URL", "udp://u:1"},
                          {"DD_AGENT_HOST", "a"},
                          {"DD_DOGSTATSD_PORT", "2"},
                          {"DD_DOGSTATSD_SOCKET", "/s"}};
   Variables some = all;
-  EXPECT_EQ(address("dogstatsd_url: udp://f:3\ndogstatsd_host: h\ndogstatsd_socket: /fs", some),
-            "udp://f:3");
-  EXPECT_EQ(address("dogstatsd_host: h\ndogstatsd_port: 4\ndogstatsd_socket: /fs", some),
-            "udp://h:4");
-  EXPECT_EQ(address("dogstatsd_host: h", some), "udp://h:2");
-  EXPECT_EQ(address("dogstatsd_socket: /fs", some), "unix:///fs");
+  const char* const file = "dogstatsd_host: h\ndogstatsd_port: 4\ndogstatsd_socket: /fs\n";
+  EXPECT_EQ(address(std::string("dogstatsd_url: udp://f:3\n") + file, some), "udp://u:1");
   EXPECT_EQ(address("", some), "udp://u:1");
   some.erase("DD_DOGSTATSD_URL");
+  EXPECT_EQ(address(std::string("dogstatsd_url: udp://f:3\n") + file, some), "udp://f:3");
+  EXPECT_EQ(address(file, some), "udp://a:2");
+  EXPECT_EQ(address(file), "udp://h:4");
+  EXPECT_EQ(address("dogstatsd_socket: /fs\ndogstatsd_port: 4\n"), "unix:///fs");
   EXPECT_EQ(address("", some), "udp://a:2");
   some["DD_DOGSTATSD_HOST"] = "own";
   EXPECT_EQ(address("", some), "udp://own:2");
@@ -356,7 +355,8 @@ TEST_F(AgentConfigTest, AnAddressComesFromTheFirstThatSaysOne) {
   EXPECT_EQ(address("", some), "unix:///s");
   some.erase("DD_DOGSTATSD_SOCKET");
   EXPECT_EQ(address("", some), "udp://127.0.0.1:2");
-  EXPECT_EQ(address("dogstatsd_port: 5", some), "udp://127.0.0.1:5");
+  EXPECT_EQ(address("dogstatsd_port: 5", some), "udp://127.0.0.1:2");
+  EXPECT_EQ(address("dogstatsd_port: 5"), "udp://127.0.0.1:5");
 }
 
 TEST_F(AgentConfigTest, AHostMayBeAnAddress) {

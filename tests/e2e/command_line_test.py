@@ -1,6 +1,7 @@
 """The one-shot commands, run as their users run them."""
 import json
 import pathlib
+import re
 import sys
 import unittest
 
@@ -10,6 +11,7 @@ from agent import Agent, Confd, run, wait_until  # noqa: E402
 from pages import Pages  # noqa: E402
 
 PROGRAM = GO_TARGET = ""
+SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "conf.d"
 GUIDE = """init_config:
 instances:
   - expvar_url: %s
@@ -130,6 +132,24 @@ class ConfigcheckTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("Config for instance ID: go_expvar:", done.stdout)
         self.assertNotIn("hunter2", done.stdout + done.stderr)
+
+    def test_every_shipped_example_is_right_as_it_stands_and_with_its_comments_in_force(self):
+        option = re.compile(r"^(\s*)# (\s*- \w+:|\s*\w+:)(.*)$", re.M)
+        examples = sorted(SHIPPED.rglob("*.yaml*"))
+        self.assertGreaterEqual(len(examples), 3)
+        for example in examples:
+            text = example.read_text()
+            for form in {text, option.sub(r"\1\2\3", text)}:
+                with self.subTest(example=example.name, whole=form is text), Confd() as folder:
+                    folder.write(f"{example.parent.name}/example.yaml", form)
+                    backend = folder.root / "backend"
+                    backend.write_text('#!/bin/sh\nread -r _; echo \'{"page_password": {"value": "x"}}\'\n')
+                    backend.chmod(0o700)
+                    config = folder.config(f"confd_path: {folder.confd}\nsecret_backend_command: {backend}\n")
+                    done = run(PROGRAM, "-c", config, "configcheck")
+                    self.assertEqual(done.returncode, 0, done.stdout)
+                    self.assertIn(", 0 errors, 0 warnings\n", done.stdout)
+                    self.assertIn("Config for instance ID: ", done.stdout)
 
 
 class VarsTest(unittest.TestCase):

@@ -75,7 +75,7 @@ std::vector<std::string_view> lines_of(std::string_view out, const LineOptions& 
 void check_series(Input& input, const metrics::Tags& tags, const LineOptions& options) {
   LineWriter writer(options);
   metrics::Series series;
-  series.context = metrics::make_context({input.text(), tags, "", ""});
+  series.context = metrics::make_context({input.text(), tags, {}, ""});
   series.type = static_cast<metrics::MetricType>(input.byte() % 8);
   series.value = input.number();
   series.distribution.emplace().run = {input.number(), input.number(), input.number()};

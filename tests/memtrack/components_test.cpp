@@ -2,6 +2,7 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "counters_text.h"
 #include "memtrack/memtrack.hpp"
@@ -32,6 +33,69 @@ TEST(Components, AScopeIsOfItsThread) {
   const Scope scope("check:mine");
   std::thread([] { _free(_malloc(10)); }).join();
   EXPECT_EQ(stats_of("check:mine"), "allocated 0/0 freed 0/0 inuse 0 untracked 0");
+}
+
+TEST(Components, ARunTellsWhatItLeavesBehind) {
+  const memtrack_component component = memtrack_component_id("check:run");
+  const auto before = memtrack_self().lost_samples;
+  void* older = nullptr;
+  {
+    const Scope scope(component);
+    older = _malloc(1000);
+  }
+  const memtrack_component run = memtrack_run_begin(component);
+  void* left = nullptr;
+  void* moved = nullptr;
+  {
+    const Scope scope(run);
+    _free(_malloc(5));
+    _free(older);  // of no run
+    left = _malloc(10);
+    moved = _realloc(_malloc(20), 300);
+    {
+      const Scope inner("check:inner");
+      moved = _realloc(moved, 400);  // the inner scope's
+    }
+    std::thread([run, &left] {
+      const Scope here(run);
+      left = _realloc(left, 70);
+    }).join();
+  }
+  EXPECT_EQ(memtrack_run_end(run), 70U);
+  EXPECT_EQ(memtrack_run_end(run), 0U);
+  _free(left);
+  _free(moved);
+  EXPECT_EQ(stats_of("check:run"), "allocated 1405/6 freed 1405/6 inuse 0 untracked 0");
+  EXPECT_EQ(memtrack_self().lost_samples, before);
+}
+
+TEST(Components, BlocksOfARunAreSampledLikeOthers) {
+  memtrack_set_sample_interval(1);
+  const memtrack_component run = memtrack_run_begin(memtrack_component_id("check:sampled run"));
+  const std::uint64_t samples = memtrack_self().samples;
+  {
+    const Scope scope(run);
+    _free(_malloc(50));
+    _free(_malloc(50));
+  }
+  EXPECT_EQ(memtrack_self().samples - samples, 2U);
+  EXPECT_EQ(memtrack_run_end(run), 0U);
+  memtrack_set_sample_interval(memtrack_sample_interval_default);
+}
+
+TEST(Components, RunsBeyondTheLimitAreNotFollowed) {
+  const memtrack_component component = memtrack_component_id("check:many");
+  std::vector<memtrack_component> runs(memtrack_runs_max);
+  for (memtrack_component& run : runs) {
+    run = memtrack_run_begin(component);
+    EXPECT_NE(run, component);
+  }
+  EXPECT_EQ(memtrack_run_begin(component), component);
+  EXPECT_EQ(memtrack_run_end(component), 0U);
+  for (const memtrack_component run : runs) {
+    EXPECT_EQ(memtrack_run_end(run), 0U);
+  }
+  EXPECT_EQ(memtrack_component_id("check:many"), component);
 }
 
 TEST(Components, NamesAreFoundAgain) {

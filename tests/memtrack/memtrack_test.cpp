@@ -85,6 +85,15 @@ TEST(Memtrack, AForeignBlockIsAnUntrackedFreeAndIsFreed) {
   EXPECT_EQ(growth.text(), "allocated 0/0 freed 0/0 inuse 0 untracked 1");
 }
 
+TEST(Memtrack, WhoeverMeetsBothKindsFreesEither) {
+  const Growth growth;
+  memtrack_free_either(malloc(10));
+  memtrack_free_either(nullptr);
+  EXPECT_EQ(growth.text(), "allocated 0/0 freed 0/0 inuse 0 untracked 0");
+  memtrack_free_either(_malloc(10));
+  EXPECT_EQ(growth.text(), "allocated 10/1 freed 10/1 inuse 0 untracked 0");
+}
+
 TEST(Memtrack, ReallocOfAForeignBlockIsAnUntrackedFree) {
   const Growth growth;
   void* block = _realloc(malloc(10), 20);

@@ -6,10 +6,11 @@ import threading
 class Pages:
     """Answers the n-th request for a path with its n-th body (the last one again and again).
 
-    A body may be bytes, or a function that takes the request handler and answers by itself.
+    A body may be bytes, or a function that takes the request handler and answers by itself. With `tls`, an SSLContext,
+    over https.
     """
 
-    def __init__(self, pages):
+    def __init__(self, pages, tls=None):
         self.pages = {path: bodies if isinstance(bodies, list) else [bodies] for path, bodies in pages.items()}
         self.requests = []
         self._served = {}
@@ -37,6 +38,10 @@ class Pages:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # of a client that went away
+        if tls:  # the handshake is left to the thread of the connection
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._scheme = "https" if tls else "http"
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
@@ -53,7 +58,7 @@ class Pages:
             return bodies[min(index, len(bodies) - 1)]
 
     def url(self, path="/debug/vars"):
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self._scheme}://127.0.0.1:{self.port}{path}"
 
     def close(self):
         self._server.shutdown()

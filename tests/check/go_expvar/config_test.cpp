@@ -122,14 +122,43 @@ TEST(ReadConfig, RefusesWrongPathsWithTheirPlace) {
   EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: []\n").config);
 }
 
-TEST(ReadConfig, RefusesOneNameWithTwoTypes) {
-  const auto lines = said("metrics:\n- path: a\n- path: a\n  type: rate\n");
+TEST(ReadConfig, RefusesOneAliasWithTwoTypes) {
+  const auto lines = said("metrics:\n- path: a\n  alias: b\n- path: a\n  type: rate\n  alias: b\n");
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_THAT(lines[0],
-              testing::EndsWith("path a is listed already at line 3 as gauge, and one name has one "
-                                "type; give one of them an alias"));
-  EXPECT_EQ(collector("metrics:\n- path: a\n- path: a\n  type: rate\n  alias: b\n").metrics.size(),
-            2U);
+              testing::EndsWith("path a is listed already at line 3 with this alias as gauge, and "
+                                "one name has one type; give it another alias"));
+}
+
+TEST(ReadConfig, GivesAPathThatIsListedWithAnotherTypeANameOfItsOwn) {
+  const auto options = collector(
+      "metrics:\n- path: a\n- path: a\n  type: rate\n- path: a\n  type: monotonic_counter\n"
+      "- path: a\n  type: count\n  alias: b\n");
+  ASSERT_EQ(options.metrics.size(), 4U);
+  EXPECT_EQ(options.metrics[0].suffix, "");
+  EXPECT_EQ(options.metrics[1].suffix, ".rate");
+  EXPECT_EQ(options.metrics[2].suffix, ".count");
+  EXPECT_EQ(options.metrics[3].suffix, "");
+}
+
+TEST(ReadConfig, SaysWhereFlushFirstValueHasNoEffect) {
+  const auto outcome = read(std::string(url) + "metrics:\n- path: a\n  flush_first_value: true\n");
+  ASSERT_TRUE(outcome.config);
+  ASSERT_EQ(outcome.said.size(), 1U);
+  EXPECT_THAT(outcome.said[0], testing::EndsWith("flush_first_value concerns rate and "
+                                                 "monotonic_counter, and has no effect here"));
+}
+
+TEST(ReadConfig, LeavesTheHostOutWhereThatIsAskedFor) {
+  EXPECT_EQ(collector("").host, std::nullopt);
+  EXPECT_EQ(collector("empty_default_hostname: true\n").host, "");
+}
+
+TEST(ReadConfig, SendsTheServiceCheckOnlyWhenAsked) {
+  EXPECT_EQ(read(url).config.value().can_connect_tags, std::nullopt);
+  EXPECT_THAT(
+      read(std::string(url) + "can_connect: true\ntags: [a:b]\n").config.value().can_connect_tags,
+      testing::Optional(ElementsAre("a:b", "expvar_url:http://h:1/debug/vars")));
 }
 
 TEST(ReadConfig, CollectsOnceWhatIsListedTwice) {

@@ -105,5 +105,25 @@ TEST(MakeCheck, SuggestsAName) {
             "f.yaml: there is no check \"go_expvr\"; did you mean \"go_expvar\"?");
 }
 
+TEST(GoExpvarCheck, SaysWhetherItCouldConnect) {
+  GoExpvarConfig config;
+  config.request = std::make_shared<const net::HttpRequest>();
+  config.target = "http://h/debug/vars";
+  config.can_connect_tags = metrics::Tags{"a:b"};
+  GoExpvarCheck check(std::move(config));
+  RecordingSink sink;
+  ASSERT_TRUE(check.consume(net::HttpResponse{.status = 200, .body = "{}", .headers = {}}, sink));
+  ASSERT_FALSE(check.consume(net::HttpResponse{.status = 500, .body = "", .headers = {}}, sink));
+  ASSERT_FALSE(check.consume(base::fail(base::ErrorKind::unreachable, "no route"), sink));
+  ASSERT_EQ(sink.service_checks.size(), 3U);
+  EXPECT_EQ(sink.service_checks[0].name, "go_expvar.can_connect");
+  EXPECT_EQ(sink.service_checks[0].status, metrics::ServiceCheckStatus::ok);
+  EXPECT_THAT(sink.service_checks[0].tags, ElementsAre("a:b"));
+  EXPECT_EQ(sink.service_checks[1].status, metrics::ServiceCheckStatus::critical);
+  EXPECT_EQ(sink.service_checks[1].message,
+            "500 Internal Server Error for url: http://h/debug/vars");
+  EXPECT_EQ(sink.service_checks[2].message, "no route");
+}
+
 }  // namespace
 }  // namespace heapwatch::check::go_expvar

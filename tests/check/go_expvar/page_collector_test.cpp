@@ -389,5 +389,46 @@ TEST(PageCollector, ForgetsVariablesThatAreGone) {
   EXPECT_EQ(cache.size(), 0U);
 }
 
+TEST(PageCollector, EndsTheNameOfASecondTypeAsTheEntrySays) {
+  MetricEntry rate = entry("a", MetricType::rate);
+  rate.suffix = ".rate";
+  EXPECT_THAT(collect(options({entry("a"), rate}), page(R"("a":1)")).lines,
+              ElementsAre("p.a gauge 1", "p.a.rate rate 1"));
+}
+
+TEST(PageCollector, CountsFromZeroOnlyAfterTheFirstRun) {
+  MetricEntry counter = entry("a", MetricType::monotonic_counter);
+  counter.flush_first_value = true;
+  CollectorOptions with = options({counter, entry("b", MetricType::monotonic_counter)});
+  with.memstats = false;
+  PageCollector collector(std::move(with));
+  RecordingSink sink;
+  ASSERT_TRUE(collector.collect(R"({"a":1,"b":1})", sink));
+  ASSERT_TRUE(collector.collect(R"({"a":1,"b":1})", sink));
+  EXPECT_THAT(sink.from_zero, ElementsAre(false, false, true, false));
+}
+
+TEST(PageCollector, SaysThatThereIsNoHost) {
+  CollectorOptions with = options({entry("a")});
+  with.host = "";
+  PageCollector collector(std::move(with));
+  RecordingSink sink;
+  ASSERT_TRUE(collector.collect(page(R"("a":1)"), sink));
+  for (const auto& context : sink.contexts) {
+    EXPECT_EQ(context->host, "");
+  }
+}
+
+TEST(PageCollector, LeavesWhatBecameATagOutOfTheName) {
+  const std::string text = page(R"("routes":{"/a":{"n":1},"/b":{"n":2}},"shard_7":{"n":3},"x":4)");
+  EXPECT_THAT(collect(options({entry("routes/(?P<route>.*)/n")}), text).lines,
+              ElementsAre("p.routes.n gauge 1 route:/a", "p.routes.n gauge 2 route:/b"));
+  EXPECT_THAT(collect(options({entry(R"(shard_(?P<shard>\d+)/n)")}), text).lines,
+              ElementsAre("p.shard.n gauge 3 shard:7"));
+  EXPECT_THAT(collect(options({entry("(?P<name>x)")}), text).lines,
+              ElementsAre("p.x gauge 4 name:x"))
+      << "a name has to be left";
+}
+
 }  // namespace
 }  // namespace heapwatch::check::go_expvar

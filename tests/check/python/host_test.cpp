@@ -38,7 +38,7 @@ class Recorder final : public metrics::SampleSink {
     const metrics::Context& context = *sample.context;
     std::string line = std::string(metrics::to_text(sample.type)) + " " + context.name + " " +
                        base::to_text(sample.value) + tags_text(context.tags);
-    lines.push_back(line + (context.host.empty() ? "" : " on " + context.host) +
+    lines.push_back(line + (context.host ? " on " + *context.host : "") +
                     (sample.flush_first_value ? " flushed first" : ""));
   }
   void submit(const metrics::ServiceCheck& check) override {

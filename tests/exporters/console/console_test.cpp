@@ -19,7 +19,7 @@ using metrics::MetricType;
 constexpr std::chrono::sys_seconds start{std::chrono::seconds{1'735'787'045}};
 
 metrics::Series series(std::string name, MetricType type, std::optional<Number> value,
-                       metrics::Tags tags = {}, std::string host = {}) {
+                       metrics::Tags tags = {}, std::optional<std::string> host = std::nullopt) {
   metrics::Series made;
   made.context = metrics::make_context({std::move(name), std::move(tags), std::move(host), ""});
   made.type = type;

@@ -30,7 +30,7 @@ class ExporterTest : public testing::Test {
 
   static metrics::Series series(MetricType type, double value) {
     metrics::Series made;
-    made.context = metrics::make_context({"n", {}, "", ""});
+    made.context = metrics::make_context({"n", {}, {}, ""});
     made.type = type;
     made.value = base::Number::of(value);
     return made;
@@ -200,7 +200,7 @@ TEST_F(ExporterTest, LinesOfAUdpAddressFitAnEthernetFrame) {
   DogStatsdExporter exporter(udp);
   metrics::Snapshot one;
   one.series = {series(MetricType::gauge, 1)};
-  one.series[0].context = metrics::make_context({std::string(1428, 'n'), {}, "", ""});
+  one.series[0].context = metrics::make_context({std::string(1428, 'n'), {}, {}, ""});
   EXPECT_TRUE(exporter.publish(one));
   EXPECT_EQ(exporter.counters().oversize, 1U);
 }

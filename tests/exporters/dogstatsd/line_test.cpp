@@ -19,7 +19,7 @@ using metrics::MetricType;
 constexpr std::chrono::sys_seconds noon{std::chrono::seconds{1'735'787'045}};
 
 metrics::Series series(MetricType type, Number value,
-                       metrics::ContextParts parts = {"n", {}, "", ""}) {
+                       metrics::ContextParts parts = {"n", {}, {}, ""}) {
   metrics::Series made;
   made.context = metrics::make_context(std::move(parts));
   made.type = type;
@@ -56,7 +56,8 @@ LineOptions short_lines(std::size_t bytes) {
   return options;
 }
 
-metrics::Series named(std::string name, metrics::Tags tags = {}, std::string host = {}) {
+metrics::Series named(std::string name, metrics::Tags tags = {},
+                      std::optional<std::string> host = std::nullopt) {
   return series(MetricType::gauge, Number::of(1),
                 {std::move(name), std::move(tags), std::move(host), ""});
 }
@@ -106,6 +107,14 @@ TEST(SeriesLine, AppendsTheCommonTagsAndTheFieldsOfTheOrigin) {
   EXPECT_EQ(line(named("n", {"a:1"}), options),
             "n:1|g|#a:1,env:prod,team:a_b,dd.internal.entity_id:pod_1|c:in-42"
             "|e:it-false,cn-web,pu-1|card:low|T1735787045\n");
+}
+
+TEST(SeriesLine, NamesTheAgentsHostWhereASeriesHasNone) {
+  LineOptions options;
+  options.hostname = "agent-1";
+  EXPECT_EQ(line(named("n", {"a"}), options), "n:1|g|#host:agent-1,a\n");
+  EXPECT_EQ(line(named("n", {"a"}, "other"), options), "n:1|g|#host:other,a\n");
+  EXPECT_EQ(line(named("n", {"a"}, ""), options), "n:1|g|#host:,a\n");
 }
 
 TEST(SeriesLine, NoTagsMeansNoField) {
@@ -200,7 +209,7 @@ TEST(LineWriterCache, AnotherContextAtTheSameAddressIsAnotherSeries) {
   std::string out;
   for (const char* name : {"first", "second"}) {
     metrics::Series one = named("x");
-    auto* context = new (place) metrics::Context{name, {}, "", "", 0};
+    auto* context = new (place) metrics::Context{name, {}, {}, "", 0};
     one.context =
         metrics::ContextPtr(context, [](const metrics::Context* old) { old->~Context(); });
     writer.append(out, one);

@@ -89,7 +89,7 @@ metrics::Snapshot gauges(std::size_t count) {
   metrics::Snapshot made;
   for (std::size_t i = 0; i < count; ++i) {
     auto& series = made.series.emplace_back();
-    series.context = metrics::make_context({"load." + std::to_string(i), {"a:b"}, "", ""});
+    series.context = metrics::make_context({"load." + std::to_string(i), {"a:b"}, {}, ""});
     series.value = base::Number::of(i);
   }
   return made;

@@ -1,0 +1,251 @@
+#include "check/shared_library/receiver.h"
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <shared_mutex>
+#include <utility>
+
+#include "base/log.h"
+
+namespace heapwatch::check::shared_library {
+
+namespace {
+
+using metrics::MetricType;
+
+constexpr std::array metric_types{
+    MetricType::gauge,   MetricType::rate,      MetricType::count,    MetricType::monotonic_counter,
+    MetricType::counter, MetricType::histogram, MetricType::historate};
+
+constexpr std::size_t tags_max = 4096;
+constexpr std::size_t log_bytes_max = std::size_t{8} * 1024;
+constexpr std::uint64_t runs_to_forget = 16;
+constexpr std::size_t known_max = 1'000'000;
+
+/// The instances whose run is going on.
+struct Running {
+  std::shared_mutex mutex;
+  std::unordered_map<std::string_view, Receiver*> receivers;
+};
+
+Running& running() {
+  static Running* const instance = new Running;  // threads of libraries may outlive statics
+  return *instance;
+}
+
+std::string& current_check() {
+  thread_local std::string id;
+  return id;
+}
+
+std::string text_or_empty(const char* text) {
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+base::LogLevel level_of(int level) {
+  using base::LogLevel;
+  constexpr std::array<std::pair<int, LogLevel>, 5> levels{{{50, LogLevel::critical},
+                                                            {40, LogLevel::error},
+                                                            {30, LogLevel::warn},
+                                                            {20, LogLevel::info},
+                                                            {10, LogLevel::debug}}};
+  for (const auto& [least, named] : levels) {
+    if (level >= least) {
+      return named;
+    }
+  }
+  return LogLevel::trace;
+}
+
+}  // namespace
+
+/// The C functions, which let nothing out.
+struct Callbacks {
+  template <typename Use>
+  static void with(const char* id, const Use& use) noexcept {
+    try {
+      const std::string_view wanted = id == nullptr ? std::string_view() : id;
+      const std::shared_lock lock(running().mutex);
+      const auto found = running().receivers.find(wanted);
+      if (found == running().receivers.end()) {
+        base::log(base::LogLevel::debug, "a submission for check \"" + std::string(wanted) +
+                                             "\" is dropped: none of its runs is going on");
+        return;
+      }
+      const std::lock_guard own(found->second->mutex_);
+      use(*found->second);
+    } catch (const std::exception& thrown) {
+      base::log(base::LogLevel::error, std::string("a submission is lost: ") + thrown.what());
+    }
+  }
+
+  static void metric(char* id, int type, char* name, double value, char** tags, char* hostname,
+                     bool flush_first_value) noexcept {
+    with(id, [&](Receiver& receiver) {
+      receiver.metric(type, name, value, tags, hostname, flush_first_value);
+    });
+  }
+  static void service_check(char* id, char* name, int status, char** tags, char* hostname,
+                            char* message) noexcept {
+    with(id, [&](Receiver& receiver) {
+      receiver.service_check(name, status, tags, hostname, message);
+    });
+  }
+  static void event(char* id, event_t* event) noexcept {
+    with(id, [&](Receiver& receiver) {
+      event == nullptr ? receiver.drop("malformed") : receiver.event(*event);
+    });
+  }
+  static void histogram_bucket(char* id, char* /*name*/, long long /*value*/, float /*lower*/,
+                               float /*upper*/, int /*monotonic*/, char* /*hostname*/,
+                               char** /*tags*/, bool /*flush_first_value*/) noexcept {
+    with(id, [](Receiver& receiver) { receiver.drop("histogram_bucket"); });
+  }
+  static void event_platform_event(char* id, char* /*raw*/, int /*size*/,
+                                   char* /*track*/) noexcept {
+    with(id, [](Receiver& receiver) { receiver.drop("event_platform_event"); });
+  }
+  static void log(char* message, int level) noexcept {
+    if (message == nullptr) {
+      return;
+    }
+    try {
+      const std::string& check = current_check();
+      base::log(level_of(level), (check.empty() ? "shared library: " : "check " + check + ": ") +
+                                     std::string(message, strnlen(message, log_bytes_max)));
+    } catch (const std::exception&) {
+      return;  // no memory for a line of the log
+    }
+  }
+};
+
+const aggregator_t& callbacks() {
+  static constexpr aggregator_t table{
+      .submit_metric = Callbacks::metric,
+      .submit_service_check = Callbacks::service_check,
+      .submit_event = Callbacks::event,
+      .submit_histogram_bucket = Callbacks::histogram_bucket,
+      .submit_event_platform_event = Callbacks::event_platform_event,
+      .log = Callbacks::log,
+  };
+  return table;
+}
+
+Receiver::Receiver(std::string check_id, metrics::Tags tags, MetricPatterns patterns)
+    : check_id_(std::move(check_id)), tags_(std::move(tags)), patterns_(std::move(patterns)) {}
+
+void Receiver::begin(metrics::SampleSink& sink) {
+  sink_ = &sink;
+  ++run_;
+  dropped_.clear();
+  current_check() = check_id_;
+  const std::unique_lock lock(running().mutex);
+  running().receivers[check_id_] = this;
+}
+
+std::map<std::string, std::uint64_t> Receiver::end() {
+  {
+    const std::unique_lock lock(running().mutex);
+    running().receivers.erase(check_id_);
+  }
+  current_check().clear();
+  sink_ = nullptr;
+  if (run_ % runs_to_forget == 0) {
+    std::erase_if(known_,
+                  [&](const auto& item) { return item.second.run + runs_to_forget < run_; });
+  }
+  return std::exchange(dropped_, {});
+}
+
+void Receiver::drop(const char* reason) {
+  ++dropped_[reason];
+}
+
+metrics::Tags Receiver::with_own(char** tags) const {
+  metrics::Tags all;
+  for (std::size_t i = 0; tags != nullptr && tags[i] != nullptr && i < tags_max; ++i) {
+    all.emplace_back(tags[i]);
+  }
+  all.insert(all.end(), tags_.begin(), tags_.end());
+  return all;
+}
+
+/// Names and tags are made into a context once per series, not once per sample.
+Receiver::Known& Receiver::known(const char* name, char** tags, const char* host) {
+  key_.assign(name);
+  key_.push_back('\0');
+  key_.append(host == nullptr ? "" : host);
+  for (std::size_t i = 0; tags != nullptr && tags[i] != nullptr && i < tags_max; ++i) {
+    key_.push_back('\0');
+    key_.append(tags[i]);
+  }
+  auto found = known_.find(std::string_view(key_));
+  if (found == known_.end()) {
+    if (known_.size() >= known_max) {
+      known_.clear();
+    }
+    Known made;
+    if (patterns_.allows(name)) {
+      made.context = metrics::make_context(
+          {.name = name, .tags = with_own(tags), .host = text_or_empty(host), .help = {}});
+    }
+    found = known_.emplace(key_, std::move(made)).first;
+  }
+  found->second.run = run_;
+  return found->second;
+}
+
+void Receiver::metric(int type, const char* name, double value, char** tags, const char* host,
+                      bool flush_first_value) {
+  const auto index = static_cast<std::size_t>(type);
+  if (name == nullptr || *name == '\0' || index >= metric_types.size()) {
+    drop(index >= metric_types.size() ? "unknown_type" : "malformed");
+    return;
+  }
+  const Known& series = known(name, tags, host);
+  if (!series.context) {
+    drop("metric_patterns");
+    return;
+  }
+  sink_->submit(metrics::Sample{.context = series.context,
+                                .type = metric_types.at(index),
+                                .value = base::Number::of(value),
+                                .flush_first_value = flush_first_value});
+}
+
+void Receiver::service_check(const char* name, int status, char** tags, const char* host,
+                             const char* message) {
+  using Status = metrics::ServiceCheckStatus;
+  if (name == nullptr || *name == '\0') {
+    drop("malformed");
+    return;
+  }
+  const bool is_status = status >= 0 && status <= static_cast<int>(Status::unknown);
+  sink_->submit(
+      metrics::ServiceCheck{.name = name,
+                            .status = is_status ? static_cast<Status>(status) : Status::unknown,
+                            .tags = with_own(tags),
+                            .host = text_or_empty(host),
+                            .message = text_or_empty(message)});
+}
+
+void Receiver::event(const event_t& event) {
+  std::optional<std::chrono::sys_seconds> time;
+  if (event.ts > 0) {
+    time = std::chrono::sys_seconds(std::chrono::seconds(event.ts));
+  }
+  sink_->submit(metrics::Event{.title = text_or_empty(event.title),
+                               .text = text_or_empty(event.text),
+                               .time = time,
+                               .host = text_or_empty(event.host),
+                               .priority = text_or_empty(event.priority),
+                               .alert_type = text_or_empty(event.alert_type),
+                               .aggregation_key = text_or_empty(event.aggregation_key),
+                               .source_type_name = text_or_empty(event.source_type_name),
+                               .tags = with_own(event.tags)});
+}
+
+}  // namespace heapwatch::check::shared_library

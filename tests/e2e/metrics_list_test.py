@@ -1,0 +1,83 @@
+"""docs/metrics.csv lists exactly the metrics that heapwatch has names for: what a run emits is there, and all of it is emitted."""
+import csv
+import pathlib
+import re
+import socket
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from real_parts import GoProgram  # noqa: E402
+from agent import Agent, Confd, free_port, wait_until  # noqa: E402
+from pages import Pages  # noqa: E402
+
+PROGRAM = GO_TARGET = ""
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+AGGREGATES = re.compile(r"\.(max|median|avg|count|95percentile)$")
+RTLOADER = (b'{"rtloader": {"AllocatedBytes": 3, "FreedBytes": 2, "Allocations": 2, "Frees": 1, "InuseBytes": 1,'
+            b' "UntrackedFrees": 0}, "odd": +Inf}')
+
+
+CLASHING = "datadog.agent.rtloader.frees_total"  # a gauge with the name of a counter at Prometheus
+
+
+def listed():
+    with open(ROOT / "docs/metrics.csv", newline="") as file:
+        return [row["metric_name"] for row in csv.DictReader(file)]
+
+
+def at_prometheus(name):
+    """The families that a metric may be there."""
+    plain = re.sub(r"[^a-zA-Z0-9_:]", "_", name)
+    return {plain, plain + "_total", re.sub(r"[^a-zA-Z0-9_:]", "_", AGGREGATES.sub("", name))}
+
+
+def instance(url, namespace):
+    return f"  - expvar_url: {url}\n    namespace: {namespace}\n    min_collection_interval: 0.2\n"
+
+
+class MetricsListTest(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_list_is_what_is_emitted(self):
+        reader = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        reader.bind(("127.0.0.1", 0))
+        reader.settimeout(0.05)
+        sent, shown = set(), set()
+
+        def collect(agent):
+            """Whether every metric of the list was seen."""
+            try:
+                while True:
+                    sent.update(line.split(":")[0] for line in reader.recv(65536).decode().splitlines()
+                                if not line.startswith(("_sc", "_e{")))
+            except socket.timeout:
+                pass
+            shown.update(re.findall(r"^# TYPE (\S+)", agent.metrics(), re.M))
+            return all(name in sent or at_prometheus(name) & shown for name in listed())
+
+        port = free_port()
+        shipped = (ROOT / "conf.d/go_expvar.d/conf.yaml").read_text().replace("localhost:5000", f"localhost:{port}")
+        guide = (ROOT / "conf.d/go_expvar.d/agent.yaml.example").read_text()
+        with reader, GoProgram(GO_TARGET) as go, Confd() as folder, Pages({"/debug/vars": RTLOADER}) as pages:
+            folder.write("go_expvar.d/shipped.yaml", shipped)
+            folder.write("go_expvar.d/go.yaml", "init_config:\ninstances:\n" + instance(go.url(), "go_expvar"))
+            folder.write("go_expvar.d/guide.yaml", guide.replace("http://localhost:5000/debug/vars", pages.url()) +
+                         f"      - path: rtloader/Frees\n        alias: {CLASHING}\n"
+                         "    memstats: false\n    can_connect: true\n")
+            with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ndogstatsd_histogram_aggregates: true\n"
+                       f"dogstatsd_port: {reader.getsockname()[1]}\n", port=port) as agent:
+                try:
+                    wait_until(lambda: collect(agent), "every metric of the list")
+                except AssertionError:
+                    missing = [name for name in listed() if name not in sent and not at_prometheus(name) & shown]
+                    self.assertEqual(missing, [], "listed and never emitted")
+        known = {*listed(), CLASHING}
+        self.assertEqual(sorted(sent - known), [], "sent to DogStatsD and not listed")
+        families = set().union(*(at_prometheus(name) for name in known))
+        self.assertEqual(sorted(shown - families), [], "shown to Prometheus and not listed")
+
+
+if __name__ == "__main__":
+    PROGRAM, GO_TARGET = sys.argv.pop(1), sys.argv.pop(1)
+    unittest.main()

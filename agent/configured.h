@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "check/python/python_loader.h"
 #include "check/registry.h"
 #include "config/agent_config.h"
 #include "config/check_config.h"
@@ -32,6 +33,9 @@ struct Configured {
 /// heapwatch.yaml and the environment. Without -c the file is /etc/heapwatch/heapwatch.yaml, if
 /// there is one. Sets the log level.
 [[nodiscard]] config::AgentConfigFile load_agent(const GlobalOptions& options);
+
+/// The one source of Python checks: the process has one interpreter, which is never ended.
+[[nodiscard]] check::python::PythonLoader& python_loader();
 
 /// The whole configuration; with `only_check`, instances of that check alone are made.
 [[nodiscard]] Configured load(const GlobalOptions& options,

@@ -7,7 +7,6 @@
 
 #include "base/nearest.h"
 #include "check/go_expvar/go_expvar_check.h"
-#include "check/shared_library/shared_library_check.h"
 #include "config/section.h"
 
 namespace heapwatch::check {
@@ -18,7 +17,6 @@ struct Made {
   std::unique_ptr<Check> check;
   std::string target;
   std::chrono::milliseconds interval;
-  std::string version = HEAPWATCH_VERSION;
 };
 
 std::optional<Made> make_go_expvar(const InstanceSource& source, config::Diagnostics& diagnostics) {
@@ -40,103 +38,124 @@ constexpr std::array<NativeCheck, 1> native_checks{{
     {"go_expvar", make_go_expvar},
 }};
 
-enum class Loader : std::uint8_t { any, native, shared_library };
+constexpr config::Section::Range interval_seconds{0.1, 7.0 * 24 * 3600};
 
-/// Absent, with a diagnostic, when there is no such loader.
-std::optional<Loader> wanted_loader(const InstanceSource& source,
-                                    config::Diagnostics& diagnostics) {
-  static constexpr std::array<std::pair<std::string_view, Loader>, 4> names{
-      {{"native", Loader::native},
-       {"core", Loader::native},
-       {"shared_library", Loader::shared_library},
-       {"sharedlibrary", Loader::shared_library}}};
-  const std::string file = source.file.file.string();
-  config::Section instance(source.instance, file, diagnostics, "instance");
-  config::Section init_config(source.file.init_config, file, diagnostics, "init_config");
-  const std::size_t errors = diagnostics.error_count();
-  const auto own = instance.one_of<Loader>("loader", names, "loader");
-  const auto inherited = init_config.one_of<Loader>("loader", names, "loader");
-  if (diagnostics.error_count() != errors) {
-    return std::nullopt;
-  }
-  return own.value_or(inherited.value_or(Loader::any));
-}
-
-/// Absent without a diagnostic when there is no such library.
-std::optional<Made> make_from_library(const InstanceSource& source, bool wanted,
-                                      config::Diagnostics& diagnostics) {
-  if (!source.agent.shared_libraries.enabled && !wanted) {
-    return std::nullopt;
-  }
-  const std::string file = source.file.file.string();
-  const config::Value& instance = source.instance;
-  if (!source.agent.shared_libraries.enabled) {
-    diagnostics.error(file, instance.line, instance.column,
-                      "shared_library_check.enabled is false, and this instance wants the loader "
-                      "shared_library");
-    return std::nullopt;
-  }
-  const std::size_t errors = diagnostics.error_count();
-  auto loaded = shared_library::load(source, diagnostics);
-  if (loaded) {
-    return Made{.check = std::move(loaded->check),
-                .target = {},
-                .interval = loaded->interval,
-                .version = std::move(loaded->version)};
-  }
-  const bool missing = loaded.error().kind == base::ErrorKind::not_found;
-  if ((!missing || wanted) && diagnostics.error_count() == errors) {
-    diagnostics.error(file, instance.line, instance.column, loaded.error().message);
-  }
-  return std::nullopt;
-}
-
-/// The first loader that has the check: native, shared library.
-std::optional<Made> make(const InstanceSource& source, config::Diagnostics& diagnostics) {
-  const std::string& name = source.file.check_name;
-  const auto loader = wanted_loader(source, diagnostics);
-  if (!loader) {
-    return std::nullopt;
-  }
-  const auto* const native =
+const NativeCheck* find_native(std::string_view name) {
+  const auto* const found =
       std::find_if(native_checks.begin(), native_checks.end(),
                    [&](const NativeCheck& check) { return check.name == name; });
-  if (native != native_checks.end() && *loader != Loader::shared_library) {
-    return native->make(source, diagnostics);
-  }
-  const std::size_t errors = diagnostics.error_count();
-  if (*loader != Loader::native) {
-    if (auto made = make_from_library(source, *loader == Loader::shared_library, diagnostics)) {
-      return made;
+  return found == native_checks.end() ? nullptr : found;
+}
+
+/// What every check takes, whoever makes it.
+struct CommonOptions {
+  std::string loader;  // empty: whoever has the check
+  std::chrono::milliseconds interval;
+};
+
+CommonOptions read_common(const InstanceSource& source, config::Diagnostics& diagnostics) {
+  const std::string file = source.file.file.string();
+  config::Section init_config(source.file.init_config, file, diagnostics, "init_config");
+  config::Section instance(source.instance, file, diagnostics);
+  const auto inherited = init_config.seconds("min_collection_interval", interval_seconds);
+  const auto inherited_loader = init_config.text("loader");
+  return {.loader = instance.text("loader").value_or(inherited_loader.value_or("")),
+          .interval = instance.seconds("min_collection_interval", interval_seconds)
+                          .value_or(inherited.value_or(source.agent.min_collection_interval))};
+}
+
+bool is_native(std::string_view loader) {
+  return loader == "native" || loader == "core";
+}
+
+/// False, with an error in the diagnostics, when nothing answers to the name.
+bool knows_loader(const InstanceSource& source, const std::string& name,
+                  std::span<Loader* const> loaders, config::Diagnostics& diagnostics) {
+  std::string known = "native";
+  for (const Loader* const loader : loaders) {
+    known += ", " + std::string(loader->name());
+    if (loader->name() == name) {
+      return true;
     }
   }
-  if (diagnostics.error_count() == errors) {
-    diagnostics.error(
-        source.file.file.string(), 0, 0,
-        "there is no check \"" + name + '"' + base::did_you_mean(name, check_names()));
+  if (name.empty() || is_native(name)) {
+    return true;
   }
-  return std::nullopt;
+  const config::Value* const own = source.instance.find("loader");
+  const config::Value* const value = own != nullptr ? own : source.file.init_config.find("loader");
+  diagnostics.error(source.file.file.string(), value->line, value->column,
+                    "unknown loader " + config::shown(*value) + "; one of " + known);
+  return false;
+}
+
+/// Asks the loaders in their order; the error holds what each of them said.
+base::Result<LoadedCheck> load(const InstanceSource& source, std::string_view only,
+                               std::span<Loader* const> loaders, const std::string& id) {
+  const std::string& name = source.file.check_name;
+  bool unknown = true;
+  std::string said;
+  for (Loader* const loader : loaders) {
+    if (!only.empty() && loader->name() != only) {
+      continue;
+    }
+    auto loaded = loader->load(source, id);
+    if (loaded) {
+      return loaded;
+    }
+    unknown = unknown && loaded.error().kind == base::ErrorKind::not_found;
+    said += "\n* " + std::string(loader->name()) + ": " + loaded.error().message;
+  }
+  if (unknown) {
+    return base::fail(
+        base::ErrorKind::not_found,
+        "there is no check \"" + name + '"' + base::did_you_mean(name, check_names()) + said);
+  }
+  return base::fail(base::ErrorKind::invalid, "could not load check \"" + name + "\":" + said);
+}
+
+std::unique_ptr<ConfiguredCheck> configured_check(const InstanceSource& source, std::string id,
+                                                  std::string version, Made made) {
+  auto configured = std::make_unique<ConfiguredCheck>();
+  configured->instance = std::make_shared<const metrics::Instance>(
+      metrics::Instance{.check_name = source.file.check_name,
+                        .check_version = std::move(version),
+                        .id = std::move(id),
+                        .source = "file:" + source.file.file.string(),
+                        .target = std::move(made.target)});
+  configured->interval = made.interval;
+  configured->check = std::move(made.check);
+  return configured;
 }
 
 }  // namespace
 
 std::unique_ptr<ConfiguredCheck> make_check(const InstanceSource& source,
+                                            std::span<Loader* const> loaders,
                                             config::Diagnostics& diagnostics) {
-  const std::string& name = source.file.check_name;
-  auto made = make(source, diagnostics);
-  if (!made) {
+  config::Diagnostics own;
+  const CommonOptions common = read_common(source, own);
+  const NativeCheck* const native = find_native(source.file.check_name);
+  std::string id = config::check_id(source.file, source.instance);
+  if (native != nullptr && (common.loader.empty() || is_native(common.loader))) {
+    auto made = native->make(source, diagnostics);
+    return made ? configured_check(source, std::move(id), HEAPWATCH_VERSION, *std::move(made))
+                : nullptr;
+  }
+  const bool known = knows_loader(source, common.loader, loaders, own);
+  diagnostics.append(own);
+  if (!known || own.has_errors()) {
     return nullptr;
   }
-  auto configured = std::make_unique<ConfiguredCheck>();
-  configured->instance = std::make_shared<const metrics::Instance>(
-      metrics::Instance{.check_name = name,
-                        .check_version = std::move(made->version),
-                        .id = config::check_id(source.file, source.instance),
-                        .source = "file:" + source.file.file.string(),
-                        .target = std::move(made->target)});
-  configured->interval = made->interval;
-  configured->check = std::move(made->check);
-  return configured;
+  auto loaded = load(source, common.loader, loaders, id);
+  if (!loaded) {
+    const bool nobody_asked = loaders.empty();
+    diagnostics.error(source.file.file.string(), nobody_asked ? 0 : source.instance.line,
+                      nobody_asked ? 0 : source.instance.column, std::move(loaded.error().message));
+    return nullptr;
+  }
+  return configured_check(
+      source, std::move(id), std::move(loaded->version),
+      {.check = std::move(loaded->check), .target = {}, .interval = common.interval});
 }
 
 std::vector<std::string_view> check_names() {

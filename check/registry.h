@@ -3,11 +3,12 @@
 
 #include <chrono>
 #include <memory>
-#include <string>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "check/check.h"
+#include "check/loader.h"
 #include "config/agent_config.h"
 #include "config/check_config.h"
 #include "metrics/snapshot.h"
@@ -21,16 +22,11 @@ struct ConfiguredCheck {
   std::unique_ptr<Check> check;
 };
 
-/// Where one instance stands in its file, and what the whole agent contributes.
-struct InstanceSource {
-  const config::CheckConfig& file;
-  const config::Value& instance;
-  const config::AgentConfig& agent;
-};
-
-/// Builds the check an instance asks for. Errors, with their places, go to `diagnostics`, and the
-/// result is then empty.
+/// Builds the check an instance asks for: the native one of its name, else that of the first of
+/// `loaders` that has one; `loader: native` (or `core`) and `loader: <name of a loader>` leave no
+/// choice. Errors, with their places, go to `diagnostics`, and the result is then empty.
 [[nodiscard]] std::unique_ptr<ConfiguredCheck> make_check(const InstanceSource& source,
+                                                          std::span<Loader* const> loaders,
                                                           config::Diagnostics& diagnostics);
 
 /// The names of the native checks.

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "config/agent_options.h"
 #include "config/secrets.h"
+#include "config/settings.h"
 
 namespace heapwatch::config {
 
@@ -199,12 +200,16 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   read_variables(variables, draft, diagnostics);
   draft.config.confd_path = folder / draft.config.confd_path;
   draft.config.shared_libraries.folder = folder / draft.config.shared_libraries.folder;
+  if (!draft.config.additional_checksd.empty()) {
+    draft.config.additional_checksd = folder / draft.config.additional_checksd;
+  }
   if (draft.config.tracemalloc_debug) {
     draft.config.check_runners = 1;
   }
   settle_dogstatsd(draft, environment, diagnostics);
   settle_tags(draft);
   loaded.config = std::move(draft.config);
+  loaded.config.settings = settings(loaded.config, std::move(root));
   return loaded;
 }
 

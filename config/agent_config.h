@@ -67,6 +67,14 @@ struct AgentConfig {
   std::chrono::milliseconds min_collection_interval{15'000};
   bool memtrack_enabled = true;
   bool tracemalloc_debug = false;
+  std::string tracemalloc_include;  // comma-separated names of checks; empty: all
+  std::string tracemalloc_exclude;
+  std::string tracemalloc_whitelist;  // older names of the two above
+  std::string tracemalloc_blacklist;
+  bool python_memory = true;                 // telemetry.python_memory
+  std::filesystem::path additional_checksd;  // one more folder of Python checks; empty: none
+  std::filesystem::path run_path = "/var/lib/heapwatch";  // what checks keep from run to run
+  std::string cluster_name;
   std::vector<std::string> histogram_aggregates{"max", "median", "avg", "count"};
   std::vector<int> histogram_percentiles{95};
   unsigned logging_frequency = 500;
@@ -78,6 +86,10 @@ struct AgentConfig {
   DogStatsdConfig dogstatsd;
   PrometheusConfig prometheus;
   SharedLibrariesConfig shared_libraries;
+
+  /// Everything that is set, by its key, as checks ask for it: the file with what is not known
+  /// here, and over it each option as it counts.
+  Value settings;
 };
 
 struct AgentConfigFile {

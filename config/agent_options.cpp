@@ -207,7 +207,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 48> readers{{
+constexpr std::array<AgentOptionReader, 56> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -230,6 +230,20 @@ constexpr std::array<AgentOptionReader, 48> readers{{
      [](S& s, N n, D& d) { set(d.config.memtrack_enabled, s.boolean(n)); }},
     {"tracemalloc_debug", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.tracemalloc_debug, s.boolean(n)); }},
+    {"tracemalloc_include", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.tracemalloc_include, s.text(n)); }},
+    {"tracemalloc_exclude", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.tracemalloc_exclude, s.text(n)); }},
+    {"tracemalloc_whitelist", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.tracemalloc_whitelist, s.text(n)); }},
+    {"tracemalloc_blacklist", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.tracemalloc_blacklist, s.text(n)); }},
+    {"telemetry.python_memory", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.python_memory, s.boolean(n)); }},
+    {"additional_checksd", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.additional_checksd, s.text(n)); }},
+    {"run_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.run_path, s.text(n)); }},
+    {"cluster_name", Shape::scalar, [](S& s, N n, D& d) { set(d.config.cluster_name, s.text(n)); }},
     {"histogram_aggregates", Shape::words, read_aggregates},
     {"histogram_percentiles", Shape::words, read_percentiles},
     {"logging_frequency", Shape::scalar,

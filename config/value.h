@@ -36,6 +36,7 @@ struct Value::Member {
   int line = 0;
   int column = 0;
   Value value;
+  bool quoted = false;  // the key stood in quotes
 };
 
 /// Something about a file that a person has to know.

@@ -195,7 +195,7 @@ class TreeBuilder : public YAML::EventHandler {
     map.has_key = true;
     map.merging = !key.quoted && key.text == "<<";
     map.key = {key.kind == Value::Kind::null ? "null" : std::move(key.text), key.line, key.column,
-               Value{}};
+               Value{}, key.quoted};
   }
 
   /// The last of several equal keys stays, where the first one was.

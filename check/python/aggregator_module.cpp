@@ -1,13 +1,12 @@
-#include "check/python/aggregator_module.h"
-
 #include <array>
 #include <chrono>
 #include <climits>
-#include <cstring>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "check/python/modules.h"
+#include "check/python/object.h"
+#include "check/python/submissions.h"
 #include "check/python/tag_array.h"
 #include "metrics/context.h"
 
@@ -18,32 +17,6 @@ namespace {
 /// An empty name leaves the host to the agent.
 std::optional<std::string> host_of(const char* hostname) {
   return *hostname == '\0' ? std::nullopt : std::optional<std::string>(hostname);
-}
-
-struct Destination {
-  metrics::SampleSink* sink = nullptr;
-  std::map<std::string, std::uint64_t> dropped;
-};
-
-struct State {
-  Services services;
-  std::unordered_map<std::string, Destination> destinations;  // by check id; under the GIL
-};
-
-State& state() {
-  static State* const instance = new State;  // threads of checks may outlive static destructors
-  return *instance;
-}
-
-/// Nothing when no run of that check is going on, which is logged.
-Destination* find_destination(const char* check_id) {
-  const auto found = state().destinations.find(check_id);
-  if (found != state().destinations.end()) {
-    return &found->second;
-  }
-  state().services.log(base::LogLevel::debug, std::string("a submission for check \"") + check_id +
-                                                  "\" is dropped: none of its runs is going on");
-  return nullptr;
 }
 
 constexpr std::array metric_types{
@@ -68,19 +41,17 @@ PyObject* submit_metric(PyObject* /*module*/, PyObject* args) {
                        &flush_first_value) == 0) {
     return nullptr;
   }
-  const std::optional<TagArray> array = TagArray::read(tags, state().services);
+  const std::optional<TagArray> array = TagArray::read(tags);
   if (!array) {
     return nullptr;
   }
-  Destination* const destination = find_destination(check_id);
-  if (destination != nullptr && type >= 0 && static_cast<std::size_t>(type) < metric_types.size()) {
-    const metrics::ContextPtr context = metrics::make_context(
-        {.name = name, .tags = array->tags(), .host = host_of(hostname), .help = {}});
-    destination->sink->submit(
-        metrics::Sample{.context = context,
-                        .type = metric_types.at(static_cast<std::size_t>(type)),
-                        .value = base::Number::of(value),
-                        .flush_first_value = flush_first_value != 0});
+  Submissions* const submissions = find_submissions(check_id);
+  if (submissions != nullptr && type >= 0 && static_cast<std::size_t>(type) < metric_types.size()) {
+    submissions->submit(SubmittedMetric{
+        .context = {.name = name, .tags = array->tags(), .host = host_of(hostname), .help = {}},
+        .type = metric_types.at(static_cast<std::size_t>(type)),
+        .value = value,
+        .flush_first_value = flush_first_value != 0});
   }
   Py_RETURN_NONE;
 }
@@ -97,14 +68,14 @@ PyObject* submit_service_check(PyObject* /*module*/, PyObject* args) {
                        &message) == 0) {
     return nullptr;
   }
-  const std::optional<TagArray> array = TagArray::read(tags, state().services);
+  const std::optional<TagArray> array = TagArray::read(tags);
   if (!array) {
     return nullptr;
   }
-  if (Destination* const destination = find_destination(check_id); destination != nullptr) {
+  if (Submissions* const submissions = find_submissions(check_id); submissions != nullptr) {
     using Status = metrics::ServiceCheckStatus;
     const bool known = status >= 0 && status <= static_cast<int>(Status::unknown);
-    destination->sink->submit(
+    submissions->submit(
         metrics::ServiceCheck{.name = name,
                               .status = known ? static_cast<Status>(status) : Status::unknown,
                               .tags = array->tags(),
@@ -143,30 +114,29 @@ PyObject* submit_event(PyObject* /*module*/, PyObject* args) {
   }
   metrics::Tags tags;
   if (PyObject* const given = PyDict_GetItemString(event, "tags"); given != nullptr) {
-    const std::optional<TagArray> array = TagArray::read(given, state().services);
+    const std::optional<TagArray> array = TagArray::read(given);
     if (!array) {
       return nullptr;
     }
     tags = array->tags();
   }
-  if (Destination* const destination = find_destination(check_id); destination != nullptr) {
-    destination->sink->submit(
-        metrics::Event{.title = event_text(event, "msg_title"),
-                       .text = event_text(event, "msg_text"),
-                       .time = event_time(event),
-                       .host = event_text(event, "host"),
-                       .priority = event_text(event, "priority"),
-                       .alert_type = event_text(event, "alert_type"),
-                       .aggregation_key = event_text(event, "aggregation_key"),
-                       .source_type_name = event_text(event, "source_type_name"),
-                       .tags = std::move(tags)});
+  if (Submissions* const submissions = find_submissions(check_id); submissions != nullptr) {
+    submissions->submit(metrics::Event{.title = event_text(event, "msg_title"),
+                                       .text = event_text(event, "msg_text"),
+                                       .time = event_time(event),
+                                       .host = event_text(event, "host"),
+                                       .priority = event_text(event, "priority"),
+                                       .alert_type = event_text(event, "alert_type"),
+                                       .aggregation_key = event_text(event, "aggregation_key"),
+                                       .source_type_name = event_text(event, "source_type_name"),
+                                       .tags = std::move(tags)});
   }
   Py_RETURN_NONE;
 }
 
 void drop(const char* check_id, const char* kind) {
-  if (Destination* const destination = find_destination(check_id); destination != nullptr) {
-    ++destination->dropped[kind];
+  if (Submissions* const submissions = find_submissions(check_id); submissions != nullptr) {
+    submissions->drop(kind);
   }
 }
 
@@ -185,7 +155,7 @@ PyObject* submit_histogram_bucket(PyObject* /*module*/, PyObject* args) {
                        &monotonic, &hostname, &tags, &flush_first_value) == 0) {
     return nullptr;
   }
-  if (!TagArray::read(tags, state().services)) {
+  if (!TagArray::read(tags)) {
     return nullptr;
   }
   drop(check_id, "histogram_bucket");
@@ -210,11 +180,11 @@ PyObject* submit_event_platform_event(PyObject* /*module*/, PyObject* args) {
 }
 
 PyMethodDef methods[] = {
-    {"submit_metric", submit_metric, METH_VARARGS, nullptr},
-    {"submit_service_check", submit_service_check, METH_VARARGS, nullptr},
-    {"submit_event", submit_event, METH_VARARGS, nullptr},
-    {"submit_histogram_bucket", submit_histogram_bucket, METH_VARARGS, nullptr},
-    {"submit_event_platform_event", submit_event_platform_event, METH_VARARGS, nullptr},
+    {"submit_metric", guarded<submit_metric>, METH_VARARGS, nullptr},
+    {"submit_service_check", guarded<submit_service_check>, METH_VARARGS, nullptr},
+    {"submit_event", guarded<submit_event>, METH_VARARGS, nullptr},
+    {"submit_histogram_bucket", guarded<submit_histogram_bucket>, METH_VARARGS, nullptr},
+    {"submit_event_platform_event", guarded<submit_event_platform_event>, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -231,22 +201,8 @@ PyObject* init() {
 
 }  // namespace
 
-void add_aggregator_module(const Services& services) {
-  state().services = services;
+void add_aggregator_module() {
   PyImport_AppendInittab("aggregator", init);
-}
-
-SinkScope::SinkScope(std::string check_id, metrics::SampleSink& sink)
-    : check_id_(std::move(check_id)) {
-  state().destinations[check_id_] = {.sink = &sink, .dropped = {}};
-}
-
-SinkScope::~SinkScope() {
-  state().destinations.erase(check_id_);
-}
-
-const std::map<std::string, std::uint64_t>& SinkScope::dropped() const {
-  return state().destinations.at(check_id_).dropped;
 }
 
 }  // namespace heapwatch::check::python

@@ -1,14 +1,27 @@
 // Starts CPython and keeps what every check needs of it.
 #include "check/python/host.h"
 
-#include "check/python/aggregator_module.h"
+#include "check/python/agent_state.h"
+#include "check/python/crossing.h"
+#include "check/python/interpreter_memory.h"
 #include "check/python/loader.h"
+#include "check/python/modules.h"
 #include "check/python/object.h"
 #include "check/python/python_check.h"
 
 namespace heapwatch::check::python {
 
 namespace {
+
+std::string service_of(const CheckSource& source) {
+  for (const config::Value* const map : {&source.instance, &source.init_config}) {
+    const config::Value* const service = map->find("service");
+    if (service != nullptr && service->kind == config::Value::Kind::scalar) {
+      return service->text;
+    }
+  }
+  return {};
+}
 
 class CPythonHost final : public Host {
  public:
@@ -21,8 +34,17 @@ class CPythonHost final : public Host {
       return tl::unexpected<base::Error>(constructed.error());
     }
     return LoadedCheck{
-        std::move(constructed->version),
-        std::make_unique<PythonCheck>(std::move(constructed->check), source.name, source.id)};
+        .check = std::make_unique<PythonCheck>(std::move(constructed->check), source.name,
+                                               source.id, service_of(source)),
+        .version = std::move(constructed->version)};
+  }
+
+  [[nodiscard]] HostReport report() const override {
+    AgentState& state = agent_state();
+    const std::lock_guard lock(state.mutex);
+    HostReport report = state.told;
+    report.memory = interpreter_memory();
+    return report;
   }
 
  private:
@@ -31,13 +53,16 @@ class CPythonHost final : public Host {
 
 /// Child processes of checks run sys.executable, so it is Python's and neither ours nor whatever
 /// comes first on the PATH.
-PyStatus start_interpreter() {
+PyStatus start_interpreter(bool count_memory) {
   PyPreConfig preconfig;
   PyPreConfig_InitPythonConfig(&preconfig);
   preconfig.utf8_mode = 1;
   PyStatus status = Py_PreInitialize(&preconfig);
   if (PyStatus_Exception(status) != 0) {
     return status;
+  }
+  if (count_memory) {
+    count_interpreter_memory();
   }
   PyConfig config;
   PyConfig_InitPythonConfig(&config);
@@ -78,20 +103,26 @@ bool base_is_installed() {
   return found && found.get() != Py_None;
 }
 
-/// AgentCheck of the installed base package, or of ours.
-Object prepare(const Services& services) {
-  if (!redirect_prints()) {
-    return nullptr;
-  }
+/// sys.path as checks find it.
+bool extend_path(const Services& services) {
   for (const std::filesystem::path& path : services.search_paths) {
     if (!append_path(path)) {
-      return nullptr;
+      return false;
     }
   }
-  if (!base_is_installed() && !append_path(services.base_package)) {
+  if (!base_is_installed() && !append_path(services.packages / "base")) {
+    return false;
+  }
+  return append_path(services.packages / "support") && append_path(services.packages / "fallbacks");
+}
+
+/// AgentCheck of the installed base package, or of ours.
+Object prepare(const Services& services) {
+  if (!redirect_prints() || !extend_path(services)) {
     return nullptr;
   }
-  const Object module(PyImport_ImportModule("datadog_checks.checks"));
+  const Object support(PyImport_ImportModule("heapwatch_support"));
+  const Object module(support ? PyImport_ImportModule("datadog_checks.checks") : nullptr);
   return Object(module ? PyObject_GetAttrString(module.get(), "AgentCheck") : nullptr);
 }
 
@@ -99,10 +130,19 @@ Object prepare(const Services& services) {
 
 extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_start_python(
     const Services& services) {
-  add_aggregator_module(services);
-  if (const PyStatus status = start_interpreter(); PyStatus_Exception(status) != 0) {
+  agent_state().services = services;
+  set_crossing_memory(services);
+  add_aggregator_module();
+  add_datadog_agent_module();
+  add_util_module();
+  add_subprocess_module();
+  add_tagger_module();
+  add_kubeutil_module();
+  add_containers_module();
+  if (const PyStatus status = start_interpreter(services.memory_telemetry);
+      PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,
-                      std::string("could not initialize Python: ") +
+                      std::string("could not initialize rtloader: ") +
                           (status.err_msg != nullptr ? status.err_msg : "no reason given"));
   }
   Object base_class = prepare(services);

@@ -3,15 +3,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <memory>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "check/check.h"
+#include "check/loader.h"
 #include "config/value.h"
 
 namespace heapwatch::check::python {
@@ -19,14 +20,27 @@ namespace heapwatch::check::python {
 /// What the module needs of the program that loads it. It is a shared object with copies of its own
 /// of our libraries, so whatever has one state per process is handed in.
 struct Services {
-  /// Every tag array and tag string that crosses into the program is made and released by these.
+  /// Every C string and tag array on the boundary to Python is made and released by these.
   void* (*allocate)(std::size_t) noexcept = nullptr;
   void (*release)(void*) noexcept = nullptr;
   void (*log)(base::LogLevel level, std::string_view message) = nullptr;
+
   /// Appended to sys.path, in this order.
   std::vector<std::filesystem::path> search_paths;
-  /// Holds our `datadog_checks`; used when none is installed.
-  std::filesystem::path base_package;
+  /// Holds the folders of our own Python code: `base`, used when no other `datadog_checks.base` is
+  /// installed, `support`, and `fallbacks`, behind everything else on sys.path.
+  std::filesystem::path packages;
+  /// Counts the interpreter's memory: HostReport::memory.
+  bool memory_telemetry = true;
+
+  // What checks ask the agent for.
+  std::string version;
+  std::string hostname;
+  std::string cluster_name;
+  std::vector<std::string> host_tags;
+  config::Value settings;  // of heapwatch.yaml, by key
+  bool tracemalloc_debug = false;
+  std::filesystem::path run_path;
 };
 
 struct CheckSource {
@@ -36,15 +50,27 @@ struct CheckSource {
   const config::Value& instance;     // a map
 };
 
-struct LoadedCheck {
-  std::string version;  // of the module, or "unversioned"
-  std::unique_ptr<Check> check;
+/// Bytes that CPython holds: its arenas and the blocks of its raw domain.
+struct MemoryUse {
+  std::uint64_t inuse_bytes = 0;
+  std::uint64_t allocated_bytes = 0;  // since the start
+};
+
+/// What Python checks told the agent about themselves.
+struct HostReport {
+  MemoryUse memory;
+  std::map<std::string, std::map<std::string, std::string>> metadata;  // by check id, then name
+  std::map<std::string, double> telemetry;  // by "check.metric" or "check.metric{labels}"
+  std::map<std::string, std::map<std::string, std::vector<std::string>>>
+      external_tags;                          // by host, then source type
+  std::map<std::string, std::string> issues;  // that are not resolved, by check
 };
 
 /// The interpreter of the process.
 ///
 /// Threads: load() and the runs of checks may come from any thread; the GIL is taken per call.
-/// Ownership: lives as long as the process, which must not end while a check is destroyed.
+/// report() takes no GIL. Ownership: lives as long as the process, which must not end while a check
+/// is destroyed.
 class Host {
  public:
   Host() = default;
@@ -55,6 +81,7 @@ class Host {
   /// Errors: not_found when no module of the name can be imported or none has a check, refused when
   /// the check does not take its configuration, invalid when that is no map.
   [[nodiscard]] virtual base::Result<LoadedCheck> load(const CheckSource& source) = 0;
+  [[nodiscard]] virtual HostReport report() const = 0;
 };
 
 /// Maps the module at `file` and starts the interpreter; to be called once per process. Errors: io

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "check/python/agent_state.h"
 #include "check/python/value.h"
 
 namespace heapwatch::check::python {
@@ -63,11 +64,17 @@ Object call_constructor(PyObject* type, const CheckSource& source, PyObject* ini
   const Object arguments(PyTuple_New(0));
   const Object keywords(Py_BuildValue("{s:s,s:O,s:(O)}", "name", source.name.c_str(), "init_config",
                                       init_config, "instances", instance));
-  const Object agent_config(PyDict_New());
-  if (!arguments || !keywords || !agent_config ||
-      (with_agent_config &&
-       PyDict_SetItemString(keywords.get(), "agentConfig", agent_config.get()) != 0)) {
+  if (!arguments || !keywords) {
     return nullptr;
+  }
+  if (with_agent_config) {
+    const config::Value& settings = agent_state().services.settings;
+    const Object agent_config =
+        settings.kind == config::Value::Kind::map ? to_python(settings) : Object(PyDict_New());
+    if (!agent_config ||
+        PyDict_SetItemString(keywords.get(), "agentConfig", agent_config.get()) != 0) {
+      return nullptr;
+    }
   }
   return Object(PyObject_Call(type, arguments.get(), keywords.get()));
 }

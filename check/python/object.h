@@ -4,7 +4,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +35,35 @@ class Gil {
 [[nodiscard]] Object make_text(std::string_view text);
 /// The UTF-8 of a str or the bytes of a bytes; nothing for anything else. Leaves no Python error.
 [[nodiscard]] std::optional<std::string> text_of(PyObject* object);
+
+/// A function of a module whose C++ exceptions become Python's.
+template <PyObject* (*function)(PyObject*, PyObject*)>
+PyObject* guarded(PyObject* module, PyObject* args) noexcept {
+  try {
+    return function(module, args);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+}
+template <PyObject* (*function)(PyObject*, PyObject*, PyObject*)>
+PyObject* guarded_keywords(PyObject* module, PyObject* args, PyObject* keywords) noexcept {
+  try {
+    return function(module, args, keywords);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+}
+/// For the table of a module: a function that takes keywords has another type there.
+template <PyObject* (*function)(PyObject*, PyObject*, PyObject*)>
+PyCFunction with_keywords() {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(guarded_keywords<function>));
+}
 
 /// Takes the pending Python error: its formatted traceback if it has one, else str(exception).
 [[nodiscard]] std::string take_error();

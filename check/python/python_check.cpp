@@ -1,12 +1,21 @@
 #include "check/python/python_check.h"
 
+#include <optional>
 #include <utility>
 
-#include "check/python/aggregator_module.h"
+#include "check/python/agent_state.h"
+#include "check/python/crossing.h"
 
 namespace heapwatch::check::python {
 
 namespace {
+
+/// What Python says, by way of a text on the books; nothing when it is no str.
+std::optional<std::string> crossed(PyObject* said) {
+  const auto text = text_of(said);
+  const CrossingText crossing = text ? crossing_text(*text) : nullptr;
+  return crossing ? std::optional<std::string>(crossing.get()) : std::nullopt;
+}
 
 std::vector<std::string> take_warnings(PyObject* check) {
   std::vector<std::string> warnings;
@@ -14,7 +23,7 @@ std::vector<std::string> take_warnings(PyObject* check) {
   const Py_ssize_t count =
       list && PyList_Check(list.get()) != 0 ? PyList_GET_SIZE(list.get()) : Py_ssize_t{0};
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (auto text = text_of(PyList_GET_ITEM(list.get(), i))) {
+    if (auto text = crossed(PyList_GET_ITEM(list.get(), i))) {
       warnings.push_back(*std::move(text));
     }
   }
@@ -22,35 +31,68 @@ std::vector<std::string> take_warnings(PyObject* check) {
   return warnings;
 }
 
+/// The message and the traceback of what run() returns for a failed run; the text as it is when it
+/// is something else.
+std::string readable(const std::string& result) {
+  const Object json(PyImport_ImportModule("json"));
+  const Object list(json ? PyObject_CallMethod(json.get(), "loads", "O", make_text(result).get())
+                         : nullptr);
+  std::string text;
+  if (list && PyList_Check(list.get()) != 0 && PyList_GET_SIZE(list.get()) == 1) {
+    PyObject* const error = PyList_GET_ITEM(list.get(), 0);
+    for (const char* const key : {"message", "traceback"}) {
+      PyObject* const part = PyDict_Check(error) != 0 ? PyDict_GetItemString(error, key) : nullptr;
+      if (const auto said = part != nullptr ? text_of(part) : std::nullopt) {
+        text += (text.empty() ? "" : "\n") + *said;
+      }
+    }
+  }
+  PyErr_Clear();
+  while (text.ends_with('\n')) {
+    text.pop_back();
+  }
+  return text.empty() ? result : text;
+}
+
 }  // namespace
 
-PythonCheck::PythonCheck(Object check, std::string name, std::string id)
-    : check_(std::move(check)), name_(std::move(name)), id_(std::move(id)) {}
+PythonCheck::PythonCheck(Object check, std::string name, std::string id, const std::string& service)
+    : check_(std::move(check)),
+      name_(std::move(name)),
+      id_(std::move(id)),
+      submissions_(std::make_unique<SubmissionsOwner>(id_, service)) {}
 
 PythonCheck::~PythonCheck() {
   const Gil gil;
+  if (!Object(PyObject_CallMethod(check_.get(), "cancel", nullptr))) {
+    agent_state().services.log(
+        base::LogLevel::warn, "check " + id_ + ": error invoking 'cancel' method: " + take_error());
+  }
   check_.reset();
+  submissions_.reset();
+  const std::lock_guard lock(agent_state().mutex);
+  agent_state().told.metadata.erase(id_);
 }
 
 base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
   const Gil gil;
-  const SinkScope scope(id_, sink);
+  submissions_->begin_run(sink);
   const Object result(PyObject_CallMethod(check_.get(), "run", nullptr));
-  if (!result) {
-    // Also SystemExit and KeyboardInterrupt: they end the run, not the process.
-    std::string error = take_error();
-    take_warnings(check_.get());
-    return base::fail(base::ErrorKind::refused, "error invoking 'run' method: " + std::move(error));
-  }
-  const std::optional<std::string> error = text_of(result.get());
+  // Also SystemExit and KeyboardInterrupt: they end the run, not the process.
+  std::string raised = result ? std::string() : take_error();
   RunReport report{
-      .warnings = take_warnings(check_.get()), .body_bytes = 0, .dropped = scope.dropped()};
+      .warnings = take_warnings(check_.get()), .body_bytes = 0, .dropped = submissions_->end_run()};
+  if (!result) {
+    return base::fail(base::ErrorKind::refused,
+                      "error invoking 'run' method: " + std::move(raised));
+  }
+  const std::optional<std::string> error = crossed(result.get());
   if (!error) {
     return base::fail(base::ErrorKind::refused,
                       "An error occurred while running python check " + name_);
   }
   if (!error->empty()) {
-    return base::fail(base::ErrorKind::refused, *error);
+    return base::fail(base::ErrorKind::refused, readable(*error));
   }
   return report;
 }

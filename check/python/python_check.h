@@ -1,19 +1,22 @@
 // One instance of a check written in Python.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "check/check.h"
 #include "check/python/object.h"
+#include "check/python/submissions.h"
 
 namespace heapwatch::check::python {
 
 class PythonCheck final : public Check {
  public:
-  PythonCheck(Object check, std::string name, std::string id);
+  /// `service`: see SubmissionsOwner. With the GIL held.
+  PythonCheck(Object check, std::string name, std::string id, const std::string& service);
   PythonCheck(const PythonCheck&) = delete;
   PythonCheck& operator=(const PythonCheck&) = delete;
-  /// Takes the GIL.
+  /// Takes the GIL; tells the check that it is cancelled.
   ~PythonCheck() override;
 
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) override;
@@ -22,6 +25,7 @@ class PythonCheck final : public Check {
   Object check_;
   std::string name_;
   std::string id_;
+  std::unique_ptr<SubmissionsOwner> submissions_;
 };
 
 }  // namespace heapwatch::check::python

@@ -1,11 +1,12 @@
 #include "check/python/tag_array.h"
 
-#include <cstring>
 #include <utility>
+
+#include "check/python/crossing.h"
 
 namespace heapwatch::check::python {
 
-std::optional<TagArray> TagArray::read(PyObject* sequence, const Services& services) {
+std::optional<TagArray> TagArray::read(PyObject* sequence) {
   if (PySequence_Check(sequence) == 0) {
     PyErr_SetString(PyExc_TypeError, "tags must be a sequence");
     return std::nullopt;
@@ -15,13 +16,13 @@ std::optional<TagArray> TagArray::read(PyObject* sequence, const Services& servi
     return std::nullopt;
   }
   const std::size_t bytes = (static_cast<std::size_t>(count) + 1) * sizeof(char*);
-  auto** const array = static_cast<char**>(services.allocate(bytes));
+  auto** const array = static_cast<char**>(allocate_crossing(bytes));
   if (array == nullptr) {
     PyErr_NoMemory();
     return std::nullopt;
   }
   array[0] = nullptr;
-  TagArray result(array, services.release);
+  TagArray result(array);
   std::size_t used = 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
     const Object element(PySequence_GetItem(sequence, i));
@@ -32,29 +33,27 @@ std::optional<TagArray> TagArray::read(PyObject* sequence, const Services& servi
     if (!text) {
       continue;
     }
-    auto* const tag = static_cast<char*>(services.allocate(text->size() + 1));
-    if (tag == nullptr) {
+    CrossingText tag = crossing_text(*text);
+    if (!tag) {
       PyErr_NoMemory();
       return std::nullopt;
     }
-    std::memcpy(tag, text->c_str(), text->size() + 1);
-    array[used++] = tag;
+    array[used++] = tag.release();
     array[used] = nullptr;
   }
   return result;
 }
 
-TagArray::TagArray(TagArray&& other) noexcept
-    : array_(std::exchange(other.array_, nullptr)), release_(other.release_) {}
+TagArray::TagArray(TagArray&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
 
 TagArray::~TagArray() {
   if (array_ == nullptr) {
     return;
   }
   for (char** tag = array_; *tag != nullptr; ++tag) {
-    release_(*tag);
+    release_crossing(*tag);
   }
-  release_(static_cast<void*>(array_));
+  release_crossing(static_cast<void*>(array_));
 }
 
 metrics::Tags TagArray::tags() const {

@@ -1,10 +1,8 @@
 // Tags on their way from Python, in memory that is on the books.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 
-#include "check/python/host.h"
 #include "check/python/object.h"
 #include "metrics/context.h"
 
@@ -15,7 +13,7 @@ class TagArray {
  public:
   /// Elements that are neither str nor bytes, and text that has no UTF-8, are left out. Nothing,
   /// with a Python error set, when `sequence` is none.
-  [[nodiscard]] static std::optional<TagArray> read(PyObject* sequence, const Services& services);
+  [[nodiscard]] static std::optional<TagArray> read(PyObject* sequence);
 
   TagArray(TagArray&& other) noexcept;
   TagArray& operator=(TagArray&&) = delete;
@@ -27,10 +25,9 @@ class TagArray {
   [[nodiscard]] metrics::Tags tags() const;
 
  private:
-  TagArray(char** array, void (*release)(void*) noexcept) : array_(array), release_(release) {}
+  explicit TagArray(char** array) : array_(array) {}
 
   char** array_;
-  void (*release_)(void*) noexcept;
 };
 
 }  // namespace heapwatch::check::python

@@ -87,9 +87,8 @@ Object real(std::string_view text) {
   return Object(PyFloat_FromDouble(number));
 }
 
-Object scalar(const config::Value& value) {
-  const std::string_view text = value.text;
-  if (!value.quoted) {
+Object scalar(std::string_view text, bool quoted) {
+  if (!quoted) {
     if (one_of<5>(text, {"", "~", "null", "Null", "NULL"})) {
       return borrow(Py_None);
     }
@@ -117,7 +116,7 @@ Object to_python(const config::Value& value) {
     return borrow(Py_None);
   }
   if (value.kind == Kind::scalar) {
-    return scalar(value);
+    return scalar(value.text, value.quoted);
   }
   if (value.kind == Kind::list) {
     Object list(PyList_New(0));
@@ -131,7 +130,7 @@ Object to_python(const config::Value& value) {
   }
   Object map(PyDict_New());
   for (const config::Value::Member& member : value.members) {
-    const Object key = make_text(member.key);
+    const Object key = scalar(member.key, member.quoted);
     const Object element = to_python(member.value);
     if (!map || !key || !element || PyDict_SetItem(map.get(), key.get(), element.get()) != 0) {
       return nullptr;

@@ -45,6 +45,11 @@ std::string text_or_empty(const char* text) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
+/// An empty name leaves the host to the agent.
+std::optional<std::string> host_of(const char* name) {
+  return name == nullptr || *name == '\0' ? std::nullopt : std::optional<std::string>(name);
+}
+
 base::LogLevel level_of(int level) {
   using base::LogLevel;
   constexpr std::array<std::pair<int, LogLevel>, 5> levels{{{50, LogLevel::critical},
@@ -190,7 +195,7 @@ Receiver::Known& Receiver::known(const char* name, char** tags, const char* host
     Known made;
     if (patterns_.allows(name)) {
       made.context = metrics::make_context(
-          {.name = name, .tags = with_own(tags), .host = text_or_empty(host), .help = {}});
+          {.name = name, .tags = with_own(tags), .host = host_of(host), .help = {}});
     }
     found = known_.emplace(key_, std::move(made)).first;
   }

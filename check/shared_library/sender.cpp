@@ -63,11 +63,12 @@ void Sender::submit(const metrics::Sample& sample) {
   if (!rendered.context) {
     rendered.context = sample.context;
     rendered.tags = as_arguments(sample.context->tags);
+    rendered.host = sample.context->host.value_or("");
   }
   rendered.run = run_;
   aggregator_->submit_metric(check_id_, type_of(sample.type), as_argument(sample.context->name),
                              sample.value.to_double(), rendered.tags.data(),
-                             as_argument(sample.context->host), sample.flush_first_value);
+                             as_argument(rendered.host), sample.flush_first_value);
 }
 
 void Sender::submit(const metrics::ServiceCheck& check) {

@@ -26,6 +26,7 @@ class Sender final : public metrics::SampleSink {
  private:
   struct Rendered {
     metrics::ContextPtr context;
+    std::string host;         // empty: the host program's
     std::vector<char*> tags;  // into the context; ends in a null pointer
     std::uint64_t run = 0;    // that used it last
   };

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "check/instance_options.h"
 #include "config/section.h"
 
 namespace heapwatch::check::shared_library {
@@ -44,27 +43,37 @@ base::Result<RunReport> SharedLibraryCheck::run(metrics::SampleSink& sink) {
   return report;
 }
 
-base::Result<LoadedLibrary> load(const InstanceSource& source, config::Diagnostics& diagnostics) {
-  auto library = Library::open(source.agent.shared_libraries.folder, source.file.check_name);
+base::Result<LoadedCheck> SharedLibraryLoader::load(const InstanceSource& source,
+                                                    const std::string& id) {
+  const config::SharedLibrariesConfig& libraries = source.agent.shared_libraries;
+  if (!libraries.enabled) {
+    return base::fail(base::ErrorKind::not_found, "shared_library_check.enabled is false");
+  }
+  auto library = Library::open(libraries.folder, source.file.check_name);
   if (!library) {
     return tl::unexpected(library.error());
   }
   const std::string file = source.file.file.string();
-  config::Section init_config(source.file.init_config, file, diagnostics, "init_config");
-  config::Section instance(source.instance, file, diagnostics, "instance");
+  config::Diagnostics said;
+  config::Section init_config(source.file.init_config, file, said, "init_config");
+  config::Section instance(source.instance, file, said, "instance");
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
   if (!options) {
-    return base::fail(base::ErrorKind::invalid, "the options of the instance are wrong");
+    std::string all;
+    for (const config::Diagnostic& diagnostic : said.all()) {
+      all += (all.empty() ? "" : "; ") + config::to_text(diagnostic);
+    }
+    return base::fail(base::ErrorKind::invalid, std::move(all));
   }
-  LoadedLibrary loaded{
-      .check = nullptr, .version = library->version(), .interval = options->interval};
-  loaded.check = std::make_unique<SharedLibraryCheck>(
-      *std::move(library),
-      SharedLibraryCheck::Texts{.check_id = config::check_id(source.file, source.instance),
-                                .init_config = text_for_library(source.file.init_config),
-                                .instance = text_for_library(source.instance)},
-      std::move(options->tags), std::move(options->metric_patterns));
-  return loaded;
+  std::string version = library->version();
+  return LoadedCheck{
+      .check = std::make_unique<SharedLibraryCheck>(
+          *std::move(library),
+          SharedLibraryCheck::Texts{.check_id = id,
+                                    .init_config = text_for_library(source.file.init_config),
+                                    .instance = text_for_library(source.instance)},
+          std::move(options->tags), std::move(options->metric_patterns)),
+      .version = std::move(version)};
 }
 
 }  // namespace heapwatch::check::shared_library

@@ -1,12 +1,13 @@
 // A check whose runs are calls into a shared library.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "check/check.h"
-#include "check/registry.h"
+#include "check/instance_options.h"
+#include "check/loader.h"
 #include "check/shared_library/library.h"
 #include "check/shared_library/receiver.h"
 
@@ -31,16 +32,14 @@ class SharedLibraryCheck final : public Check {
   Receiver receiver_;
 };
 
-struct LoadedLibrary {
-  std::unique_ptr<Check> check;
-  std::string version;
-  std::chrono::milliseconds interval{15'000};
+/// The checks of the folder of libraries.
+class SharedLibraryLoader final : public Loader {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "shared_library"; }
+  /// Errors: of Library::open(); not_found while libraries are switched off; invalid, with what is
+  /// wrong in the instance's common options.
+  [[nodiscard]] base::Result<LoadedCheck> load(const InstanceSource& source,
+                                               const std::string& id) override;
 };
-
-/// The check of an instance from the folder of libraries. Errors: of Library::open(); invalid when
-/// the instance's common options are wrong, which `diagnostics` then holds and the message repeats
-/// nothing of.
-[[nodiscard]] base::Result<LoadedLibrary> load(const InstanceSource& source,
-                                               config::Diagnostics& diagnostics);
 
 }  // namespace heapwatch::check::shared_library

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Segment& segment : path->segments) {
     std::vector<std::pair<std::string, std::string>> groups;
     if (segment.matches(key)) {
-      segment.captures(key, groups);
+      segment.capture(key, groups);
     }
   }
   const auto again = parse_path(path->text());

@@ -83,7 +83,7 @@ TEST(MakeCheck, BuildsAnInstance) {
       .instances = {config::parse_yaml("{expvar_url: 'http://u:p@h', min_collection_interval: 0.5}",
                                        "f", diagnostics)}};
   const config::AgentConfig agent;
-  const auto made = make_check({file, file.instances[0], agent}, diagnostics);
+  const auto made = make_check({file, file.instances[0], agent}, {}, diagnostics);
   ASSERT_NE(made, nullptr);
   EXPECT_EQ(made->instance->check_name, "go_expvar");
   EXPECT_EQ(made->instance->check_version, HEAPWATCH_VERSION);
@@ -99,7 +99,7 @@ TEST(MakeCheck, SuggestsAName) {
   const config::CheckConfig file{
       .check_name = "go_expvr", .file = "f.yaml", .init_config = {}, .instances = {{}}};
   const config::AgentConfig agent;
-  EXPECT_EQ(make_check({file, file.instances[0], agent}, diagnostics), nullptr);
+  EXPECT_EQ(make_check({file, file.instances[0], agent}, {}, diagnostics), nullptr);
   ASSERT_EQ(diagnostics.all().size(), 1U);
   EXPECT_EQ(to_text(diagnostics.all()[0]),
             "f.yaml: there is no check \"go_expvr\"; did you mean \"go_expvar\"?");

@@ -151,7 +151,7 @@ class PluginsTest(unittest.TestCase):
             self.assertEqual(outputs["shared_library"], outputs["native"])
             self.assertEqual(outputs["native"], [("go_expvar.n", 4, [f"expvar_url:{pages.url()}"], "gauge")])
             folder.write("go_expvar.d/conf.yaml", text + "perl\n")
-            self.assertIn('unknown loader "perl"; one of native, core, shared_library, sharedlibrary', folder.check("go_expvar").stderr)
+            self.assertIn('unknown loader "perl"; one of native, shared_library, python', folder.check("go_expvar").stderr)
 
     def test_plugin_check_says_what_does_not_fit(self):
         with Checks() as folder:

@@ -1,0 +1,22 @@
+// What the built-in modules share: the program's services, and what checks told them.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "check/python/host.h"
+
+namespace heapwatch::check::python {
+
+struct AgentState {
+  Services services;  // set before the interpreter starts, then only read
+
+  std::mutex mutex;  // of `told`; never waited for while Python code could run
+  HostReport told;
+};
+
+/// Never destroyed: threads of checks may outlive static destructors.
+[[nodiscard]] AgentState& agent_state();
+
+}  // namespace heapwatch::check::python

@@ -1,0 +1,150 @@
+#include "check/python/python_loader.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "memtrack/memtrack.h"
+
+namespace heapwatch::check::python {
+
+namespace {
+
+constexpr const char* module_name = "heapwatch_python.so";
+constexpr const char* base_folder_variable = "HEAPWATCH_DATADOG_CHECKS_BASE";
+
+std::string machine_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+bool holds_base(const std::filesystem::path& folder) {
+  std::error_code failure;
+  return std::filesystem::exists(folder / "datadog_checks" / "base", failure);
+}
+
+/// Where the operator says that Datadog's own base package is; empty when nowhere. The folder that
+/// holds `datadog_checks`, that folder itself, or the checkout above it.
+std::filesystem::path datadog_base() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the environment is not changed after start
+  const char* const value = std::getenv(base_folder_variable);
+  const std::filesystem::path folder = value == nullptr ? "" : value;
+  for (const std::filesystem::path& place :
+       {folder, folder / "datadog_checks_base", folder.parent_path(),
+        folder.parent_path().parent_path()}) {
+    if (!folder.empty() && holds_base(place)) {
+      return std::filesystem::absolute(place);
+    }
+  }
+  return {};
+}
+
+Services services_of(const config::AgentConfig& agent, const std::string& version,
+                     const std::filesystem::path& module) {
+  Services services{.allocate = _malloc, .release = _free, .log = base::log};
+  if (std::filesystem::path base = datadog_base(); !base.empty()) {
+    services.search_paths.push_back(std::move(base));
+  }
+  for (std::filesystem::path& folder : check_folders(agent)) {
+    services.search_paths.push_back(std::move(folder));
+  }
+  services.packages = module.parent_path() / "python";
+  services.memory_telemetry = agent.python_memory;
+  services.version = version;
+  services.hostname = agent.hostname.empty() ? machine_name() : agent.hostname;
+  services.cluster_name = agent.cluster_name;
+  services.host_tags = agent.tags;
+  services.settings = agent.settings;
+  services.tracemalloc_debug = agent.tracemalloc_debug;
+  services.run_path = agent.run_path;
+  return services;
+}
+
+}  // namespace
+
+struct PythonLoader::State {
+  std::string version;
+  std::optional<base::Result<Host*>> host;  // once it was tried to start
+
+  mutable std::mutex mutex;  // of what follows
+  PythonReport told;
+};
+
+PythonLoader::PythonLoader(std::string version) : state_(std::make_unique<State>()) {
+  state_->version = std::move(version);
+}
+
+PythonLoader::~PythonLoader() = default;
+
+base::Result<LoadedCheck> PythonLoader::load(const InstanceSource& source, const std::string& id) {
+  if (!state_->host) {
+    // Python code takes a broken pipe as an error of the call, as it does in an interpreter of its
+    // own.
+    (void)std::signal(SIGPIPE, SIG_IGN);
+    const auto module = find_module();
+    state_->host = module ? load_host(*module, services_of(source.agent, state_->version, *module))
+                          : tl::unexpected(module.error());
+    const std::lock_guard lock(state_->mutex);
+    state_->told.running = state_->host->has_value();
+    if (!*state_->host) {
+      state_->told.start_errors.push_back(state_->host->error().message);
+    }
+  }
+  if (!*state_->host) {
+    return tl::unexpected(state_->host->error());
+  }
+  auto loaded = (**state_->host)
+                    ->load({.name = source.file.check_name,
+                            .id = id,
+                            .init_config = source.file.init_config,
+                            .instance = source.instance});
+  if (!loaded) {
+    const std::lock_guard lock(state_->mutex);
+    state_->told.configure_errors[source.file.check_name].push_back(loaded.error().message);
+  }
+  return loaded;
+}
+
+PythonReport PythonLoader::report() const {
+  const std::lock_guard lock(state_->mutex);
+  PythonReport report = state_->told;
+  if (report.running) {
+    report.host = (**state_->host)->report();
+  }
+  return report;
+}
+
+base::Result<std::filesystem::path> find_module() {
+  std::error_code failure;
+  const std::filesystem::path program =
+      std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
+  std::string places;
+  for (const char* const folder : {"../lib/heapwatch", "../check/python"}) {
+    const std::filesystem::path module = (program / folder / module_name).lexically_normal();
+    if (std::filesystem::exists(module, failure)) {
+      return module;
+    }
+    places += (places.empty() ? "" : " nor ") + module.string();
+  }
+  return base::fail(base::ErrorKind::not_found, "cannot load Python: there is neither " + places);
+}
+
+std::vector<std::filesystem::path> check_folders(const config::AgentConfig& agent) {
+  const std::filesystem::path confd =
+      std::filesystem::absolute(agent.confd_path).lexically_normal();
+  const std::filesystem::path folder =
+      confd.has_filename() ? confd.parent_path() : confd.parent_path().parent_path();
+  std::vector<std::filesystem::path> folders{folder / "checks.d"};
+  if (!agent.additional_checksd.empty()) {
+    folders.push_back(std::filesystem::absolute(agent.additional_checksd).lexically_normal());
+  }
+  return folders;
+}
+
+}  // namespace heapwatch::check::python

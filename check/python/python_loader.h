@@ -1,0 +1,49 @@
+// Python checks for the registry: starts the interpreter at the first one.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "check/loader.h"
+#include "check/python/host.h"
+
+namespace heapwatch::check::python {
+
+/// What there is to tell of Python, whether it runs or not.
+struct PythonReport {
+  bool running = false;
+  std::vector<std::string> start_errors;
+  /// Why checks could not be loaded, by `name (version)` or name.
+  std::map<std::string, std::vector<std::string>> configure_errors;
+  HostReport host;
+};
+
+/// Threads: load() is called from one thread at a time; report() from any.
+class PythonLoader final : public Loader {
+ public:
+  /// `version`: of the program.
+  explicit PythonLoader(std::string version);
+  ~PythonLoader() override;
+
+  [[nodiscard]] std::string_view name() const override { return "python"; }
+  /// The first call maps and starts CPython, with the agent's settings as they are then.
+  [[nodiscard]] base::Result<LoadedCheck> load(const InstanceSource& source,
+                                               const std::string& id) override;
+  [[nodiscard]] PythonReport report() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Where the module is: beside the program as it is installed (`../lib/heapwatch`), or in the build
+/// tree. Errors: not_found, with the places.
+[[nodiscard]] base::Result<std::filesystem::path> find_module();
+
+/// Folders of custom checks, in the order in which they are searched: `checks.d` beside conf.d, and
+/// additional_checksd.
+[[nodiscard]] std::vector<std::filesystem::path> check_folders(const config::AgentConfig& agent);
+
+}  // namespace heapwatch::check::python

@@ -1,0 +1,147 @@
+#include "check/python/submissions.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "check/python/agent_state.h"
+
+namespace heapwatch::check::python {
+
+namespace {
+
+struct WaitingMetric {
+  metrics::ContextPtr context;
+  metrics::MetricType type;
+  double value;
+  bool flush_first_value;
+  base::Instant time;
+};
+using Waiting = std::variant<WaitingMetric, metrics::ServiceCheck, metrics::Event>;
+
+}  // namespace
+
+class SubmissionsOwner::Queue final : public Submissions {
+ public:
+  explicit Queue(const std::string& service)
+      : service_tag_(service.empty() ? std::string() : "service:" + service) {}
+
+  void submit(SubmittedMetric metric) override {
+    add_service(metric.context.tags);
+    const metrics::ContextPtr context = metrics::make_context(std::move(metric.context));
+    if (sink_ != nullptr) {
+      sink_->submit(metrics::Sample{.context = context,
+                                    .type = metric.type,
+                                    .value = base::Number::of(metric.value),
+                                    .flush_first_value = metric.flush_first_value});
+    } else if (has_room()) {
+      waiting_.emplace_back(
+          WaitingMetric{context, metric.type, metric.value, metric.flush_first_value, base::now()});
+    }
+  }
+
+  void submit(metrics::ServiceCheck check) override {
+    add_service(check.tags);
+    if (sink_ != nullptr) {
+      sink_->submit(check);
+    } else if (has_room()) {
+      waiting_.emplace_back(std::move(check));
+    }
+  }
+
+  void submit(metrics::Event event) override {
+    add_service(event.tags);
+    if (sink_ != nullptr) {
+      sink_->submit(event);
+    } else if (has_room()) {
+      waiting_.emplace_back(std::move(event));
+    }
+  }
+
+  void drop(const char* kind) override { ++dropped_[kind]; }
+
+  void begin_run(metrics::SampleSink& sink) {
+    for (const Waiting& one : waiting_) {
+      if (const auto* const metric = std::get_if<WaitingMetric>(&one)) {
+        sink.submit(metrics::Sample{.context = metric->context,
+                                    .type = metric->type,
+                                    .value = base::Number::of(metric->value),
+                                    .flush_first_value = metric->flush_first_value,
+                                    .time = metric->time});
+      } else if (const auto* const check = std::get_if<metrics::ServiceCheck>(&one)) {
+        sink.submit(*check);
+      } else {
+        sink.submit(std::get<metrics::Event>(one));
+      }
+    }
+    waiting_.clear();
+    sink_ = &sink;
+  }
+
+  std::map<std::string, std::uint64_t> end_run() {
+    sink_ = nullptr;
+    return std::exchange(dropped_, {});
+  }
+
+ private:
+  void add_service(metrics::Tags& tags) const {
+    if (!service_tag_.empty()) {
+      tags.push_back(service_tag_);
+    }
+  }
+
+  bool has_room() {
+    if (waiting_.size() < waiting_submissions_max) {
+      return true;
+    }
+    drop("between_runs");
+    return false;
+  }
+
+  std::string service_tag_;
+  metrics::SampleSink* sink_ = nullptr;  // of the run that is going on
+  std::vector<Waiting> waiting_;
+  std::map<std::string, std::uint64_t> dropped_;
+};
+
+std::map<std::string, std::shared_ptr<SubmissionsOwner::Queue>, std::less<>>&
+SubmissionsOwner::all() {
+  // Never destroyed: threads of checks may outlive static destructors.
+  static auto* const instance = new std::map<std::string, std::shared_ptr<Queue>, std::less<>>;
+  return *instance;
+}
+
+Submissions* find_submissions(const char* check_id) {
+  const auto found = SubmissionsOwner::all().find(std::string_view(check_id));
+  if (found != SubmissionsOwner::all().end()) {
+    return found->second.get();
+  }
+  agent_state().services.log(base::LogLevel::debug,
+                             std::string("a submission for check \"") + check_id +
+                                 "\" is dropped: no check of that id is loaded");
+  return nullptr;
+}
+
+SubmissionsOwner::SubmissionsOwner(std::string check_id, const std::string& service)
+    : check_id_(std::move(check_id)), queue_(std::make_shared<Queue>(service)) {
+  all()[check_id_] = queue_;
+}
+
+SubmissionsOwner::~SubmissionsOwner() {
+  const auto found = all().find(check_id_);
+  if (found != all().end() && found->second == queue_) {
+    all().erase(found);  // not when a newer instance of the same id has taken the place
+  }
+}
+
+void SubmissionsOwner::begin_run(metrics::SampleSink& sink) {
+  queue_->begin_run(sink);
+}
+
+std::map<std::string, std::uint64_t> SubmissionsOwner::end_run() {
+  return queue_->end_run();
+}
+
+}  // namespace heapwatch::check::python

@@ -214,7 +214,7 @@ Result<CommandLine> Shell::parse_command(Words words) const {
     } else if (word == "-cum" || word == "--cum") {
       command.options.sort_by_cum = true;
     } else if (word[0] == '-') {
-      add_alternative(ignore, std::string_view(word).substr(1));
+      add_alternative(ignore, word.substr(1));
     } else {
       add_alternative(focus, word);
     }

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
+#include <ctime>
 #include <iostream>
 #include <optional>
 #include <utility>
@@ -28,12 +31,35 @@ constexpr int exit_failure = 2;
 constexpr const char* commands_usage =
     "usage: heapwatch pprof [flags] [binary] source...    reports, a shell, or pages (-http)\n"
     "       heapwatch pprof save [flags] URL              keeps what a program serves as a file\n"
+    "       heapwatch pprof grow [flags] source...        what grows from profile to profile\n"
     "\n"
     "A source is a file, http(s)://host:port[/path], host:port or unix:///a.sock[/path]; several\n"
     "are added up. Without a path, -kind says which profile is meant:\n"
     "\n"
     "  heapwatch pprof -top -kind heap localhost:5000\n"
     "\n";
+
+/// Waits. False when the user presses Ctrl-C meanwhile: then what there is will do.
+bool pause_for(std::chrono::milliseconds time) {
+  sigset_t signals;
+  sigset_t before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  const auto end = std::chrono::steady_clock::now() + time;
+  int signal = -1;
+  while (signal < 0) {
+    const auto left = end - std::chrono::steady_clock::now();
+    if (left <= std::chrono::nanoseconds(0)) break;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec wait{static_cast<std::time_t>(seconds.count()),
+                        static_cast<long>((left - seconds).count())};
+    signal = sigtimedwait(&signals, nullptr, &wait);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return signal < 0;
+}
 
 /// Everything that `heapwatch pprof` does beside the reports of the library.
 class Command {
@@ -61,6 +87,11 @@ class Command {
       const auto code = run_save(args.subspan(1), seams_, fetch_options_, out_, err_);
       return code ? *code : told(code.error());
     }
+    if (args[0] == "grow") {
+      seams_.pause = &pause_for;
+      keeps_fetched_ = true;
+      return pprof::run_grow(args.subspan(1), out_, err_, seams_);
+    }
     if (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") err_ << commands_usage;
     return pprof::run_pprof(args, out_, err_, seams_);
   }
@@ -73,8 +104,13 @@ class Command {
 
   std::vector<Result<std::string>> fetch(std::span<const pprof::FetchRequest> asked) {
     auto bodies = fetch_profiles(asked, transport_, fetch_options_, err_);
-    for (Result<std::string>& body : bodies) {
-      if (!body || !is_execution_trace(*body)) continue;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      Result<std::string>& body = bodies[i];
+      if (!body) continue;
+      if (!is_execution_trace(*body)) {
+        if (keeps_fetched_) keep(asked[i].url, *body);
+        continue;
+      }
       const auto path = save_trace(*body, seams_);
       const std::string what = "an execution trace, not a profile; ";
       body = fail(ErrorKind::invalid,
@@ -82,6 +118,16 @@ class Command {
                        : what + "and it could not be saved: " + path.error().message);
     }
     return bodies;
+  }
+
+  /// Snapshots of a series are kept as they came, so that the series can be looked at again.
+  void keep(const std::string& url, const std::string& bytes) {
+    const auto path = save_fetched(url, transport_, bytes, seams_);
+    if (path) {
+      err_ << "Saved profile in " << *path << "\n";
+    } else {
+      err_ << "Could not save profile: " << path.error().message << "\n";
+    }
   }
 
   Result<std::string> converse(const pprof::CommandLine& line, const pprof::Session& session) {
@@ -119,6 +165,7 @@ class Command {
   TransportFlags transport_;
   std::vector<pprof::ExtraFlag> flags_;
   FetchOptions fetch_options_;
+  bool keeps_fetched_ = false;
 };
 
 }  // namespace

@@ -309,6 +309,15 @@ Result<std::string> save_trace(std::string_view bytes, const pprof::Seams& seams
   return write_numbered(pprof::folder_for_profiles(seams) + "/pprof.trace", ".out", bytes);
 }
 
+Result<std::string> save_fetched(const std::string& url, const TransportFlags& flags,
+                                 std::string_view bytes, const pprof::Seams& seams) {
+  const auto source = parse_source({.url = url}, flags);
+  if (!source) return tl::unexpected(source.error());
+  const std::string kind = as_file_name(source->kind);
+  return write_numbered(pprof::folder_for_profiles(seams) + "/pprof." + kind,
+                        extension_of(kind, bytes), bytes);
+}
+
 Result<int> run_save(std::span<const std::string> args, const pprof::Seams& seams,
                      const FetchOptions& fetch_options, std::ostream& out, std::ostream& err) {
   SaveOptions options;

@@ -19,6 +19,12 @@ namespace heapwatch::agent {
 [[nodiscard]] base::Result<std::string> save_trace(std::string_view bytes,
                                                    const pprof::Seams& seams);
 
+/// Keeps what came from a URL as it is, in a new file of the folder for such. Returns its path.
+[[nodiscard]] base::Result<std::string> save_fetched(const std::string& url,
+                                                     const TransportFlags& flags,
+                                                     std::string_view bytes,
+                                                     const pprof::Seams& seams);
+
 /// Reads flags by Go's rules, also behind what is none, and returns the latter.
 /// Errors: invalid, naming the flag.
 [[nodiscard]] base::Result<std::vector<std::string>> read_flags(

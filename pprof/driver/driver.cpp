@@ -36,14 +36,27 @@ bool is_file(const std::string& source) {
   return stat(source.c_str(), &status) == 0;
 }
 
-/// A URL as messages show it.
-std::string without_password(const std::string& source) {
-  const std::size_t scheme = source.find("://");
-  const std::size_t start = scheme == std::string::npos ? 0 : scheme + 3;
-  const std::size_t at = source.substr(0, source.find('/', start)).rfind('@');
-  return at == std::string::npos || at < start || is_file(source)
-             ? source
-             : source.substr(0, start) + source.substr(at + 1);
+/// A profile without mappings gets one for all its locations.
+void adopt(Profile& profile, const CommandLine& line) {
+  if (profile.mappings.empty()) {
+    profile.mappings.push_back({.id = 1});
+    for (Location& location : profile.locations) location.mapping = 0;
+  }
+  Mapping& program = profile.mappings[0];
+  if (!line.program.empty()) program.file = profile.strings.add(line.program);
+  if (!line.build_id.empty() && program.build_id == 0) {
+    program.build_id = profile.strings.add(line.build_id);
+  }
+}
+
+Result<Profile> parse_source(std::string bytes, const CommandLine& line) {
+  auto profile = parse_profile(std::move(bytes), line.limits);
+  if (profile) adopt(*profile, line);
+  return profile;
+}
+
+FetchRequest fetch_request(const std::string& source, const CommandLine& line) {
+  return {source, line.seconds, line.timeout_s, line.tls, line.limits.bytes_max};
 }
 
 /// Reads what a command line names.
@@ -77,9 +90,7 @@ class Loader {
     if (!seams_.fetch) return;
     std::vector<FetchRequest> requests;
     const auto add = [&](const std::string& source) {
-      if (is_file(source)) return;
-      requests.push_back(
-          {source, line_.seconds, line_.timeout_s, line_.tls, line_.limits.bytes_max});
+      if (!is_file(source)) requests.push_back(fetch_request(source, line_));
     };
     for (const std::string& source : line_.sources) add(source);
     if (!line_.base.empty()) add(line_.base);
@@ -102,7 +113,7 @@ class Loader {
       if (profile) {
         profiles.push_back(std::move(*profile));
       } else {
-        err_ << without_password(source) << ": " << profile.error().message << "\n";
+        err_ << shown_source(source) << ": " << profile.error().message << "\n";
       }
     }
     if (profiles.empty()) {
@@ -120,33 +131,13 @@ class Loader {
   }
 
   Result<Profile> read(const std::string& source) {
-    Result<std::string> bytes;
-    if (const auto fetched = fetched_.find(source); fetched != fetched_.end()) {
-      bytes = std::move(fetched->second);
-      fetched_.erase(fetched);
-      has_remote_source_ = has_remote_source_ || bytes.has_value();
-    } else if (is_file(source)) {
-      bytes = base::read_file(source, line_.limits.bytes_max);
-    } else {
-      return fail(ErrorKind::not_found, "open " + source + ": no such file or directory");
-    }
+    const auto fetched = fetched_.find(source);
+    if (fetched == fetched_.end()) return load_source(source, line_, seams_);
+    auto bytes = std::move(fetched->second);
+    fetched_.erase(fetched);
     if (!bytes) return tl::unexpected(bytes.error());
-    auto profile = parse_profile(std::move(*bytes), line_.limits);
-    if (profile) adopt(*profile);
-    return profile;
-  }
-
-  /// A profile without mappings gets one for all its locations.
-  void adopt(Profile& profile) const {
-    if (profile.mappings.empty()) {
-      profile.mappings.push_back({.id = 1});
-      for (Location& location : profile.locations) location.mapping = 0;
-    }
-    Mapping& program = profile.mappings[0];
-    if (!line_.program.empty()) program.file = profile.strings.add(line_.program);
-    if (!line_.build_id.empty() && program.build_id == 0) {
-      program.build_id = profile.strings.add(line_.build_id);
-    }
+    has_remote_source_ = true;
+    return parse_source(std::move(*bytes), line_);
   }
 
   const CommandLine& line_;
@@ -204,6 +195,30 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
 }
 
 }  // namespace
+
+std::string shown_source(const std::string& source) {
+  const std::size_t scheme = source.find("://");
+  const std::size_t start = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = source.substr(0, source.find('/', start)).rfind('@');
+  return at == std::string::npos || at < start || is_file(source)
+             ? source
+             : source.substr(0, start) + source.substr(at + 1);
+}
+
+Result<Profile> load_source(const std::string& source, const CommandLine& line,
+                            const Seams& seams) {
+  Result<std::string> bytes;
+  if (is_file(source)) {
+    bytes = base::read_file(source, line.limits.bytes_max);
+  } else if (seams.fetch) {
+    const FetchRequest request = fetch_request(source, line);
+    bytes = std::move(seams.fetch({&request, 1}).at(0));
+  } else {
+    return fail(ErrorKind::not_found, "open " + source + ": no such file or directory");
+  }
+  if (!bytes) return tl::unexpected(bytes.error());
+  return parse_source(std::move(*bytes), line);
+}
 
 Result<Loaded> load_profile(const CommandLine& line, std::ostream& err, const Seams& seams) {
   return Loader(line, err, seams).run();

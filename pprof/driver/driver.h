@@ -1,6 +1,7 @@
 // The command line of `pprof`, as its users type it: from flags to files and reports.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -38,6 +39,8 @@ struct Seams {
   /// to do. Without it such formats are an error.
   std::function<base::Result<std::string>(const CommandLine& line, Session session)> other;
   std::function<std::optional<std::string>(const char* name)> environment;
+  /// Waits between rounds of fetching; false when the user wants no more. Empty: no rounds.
+  std::function<bool(std::chrono::milliseconds)> pause{};
   std::string working_folder;
   bool output_is_terminal = false;
   std::span<const ExtraFlag> extra_flags{};
@@ -48,7 +51,20 @@ struct Seams {
 int run_pprof(std::span<const std::string> args, std::ostream& out, std::ostream& err,
               const Seams& seams);
 
+/// Runs `pprof grow args...`: what grew over the sources, or over `-count` fetches of them, one
+/// round each `-every`. Otherwise as run_pprof(); `-json` and `-flame` are its other formats, the
+/// latter by `Seams::other`.
+int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream& err,
+             const Seams& seams);
+
 // The steps of run_pprof(), for those who take them one by one.
+
+/// A source as messages show it: URLs without passwords.
+[[nodiscard]] std::string shown_source(const std::string& source);
+
+/// Reads one source: a file or a URL.
+[[nodiscard]] base::Result<Profile> load_source(const std::string& source, const CommandLine& line,
+                                                const Seams& seams);
 
 /// Reads and merges all sources, subtracts the base, and cuts off what the profile itself drops.
 /// Sources that cannot be read are told on `err` and left out, unless none is left.

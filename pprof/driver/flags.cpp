@@ -349,10 +349,14 @@ Result<CommandLine> parse_command_line(std::span<const std::string> args, const 
   return Parser(extra).run(args, warn);
 }
 
+std::string flag_list(std::span<const ExtraFlag> extra) {
+  return Parser(extra).usage();
+}
+
 std::string usage(std::span<const ExtraFlag> extra) {
   return "usage: pprof FORMAT [options] [binary] source...\n\n"
          "A source is a file or a URL; several are added up. Flags:\n" +
-         Parser(extra).usage();
+         flag_list(extra);
 }
 
 }  // namespace heapwatch::pprof

@@ -63,5 +63,7 @@ struct ExtraFlag {
 
 /// All flags with what they do, for people.
 [[nodiscard]] std::string usage(std::span<const ExtraFlag> extra = {});
+/// The part of usage() that lists the flags.
+[[nodiscard]] std::string flag_list(std::span<const ExtraFlag> extra = {});
 
 }  // namespace heapwatch::pprof

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,8 @@ int main(int argc, char** argv) {
     const char* const value = std::getenv(name);
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+  if (!args.empty() && args[0] == "grow") {
+    return heapwatch::pprof::run_grow(std::span(args).subspan(1), std::cout, std::cerr, seams);
+  }
   return heapwatch::pprof::run_pprof(args, std::cout, std::cerr, seams);
 }

@@ -1,0 +1,143 @@
+// `pprof grow`: a series of profiles from files, or fetched one after the other.
+#include <cmath>
+#include <ostream>
+#include <utility>
+
+#include "pprof/driver/driver.h"
+#include "pprof/go_number.h"
+#include "pprof/grow.h"
+
+namespace heapwatch::pprof {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+using std::chrono::milliseconds;
+
+constexpr int exit_failure = 2;
+
+struct Rounds {
+  milliseconds every{0};
+  std::int64_t count = 1;
+};
+
+/// `30s`, `1.5m`, `2h`, `500ms`, or a number of seconds.
+Result<milliseconds> parse_interval(const std::string& text) {
+  struct Unit {
+    std::string_view name;
+    double ms;
+  };
+  constexpr Unit units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"", 1e3}};
+  for (const Unit& unit : units) {
+    if (!text.ends_with(unit.name)) continue;
+    const auto number =
+        parse_go_float(std::string_view(text).substr(0, text.size() - unit.name.size()));
+    if (!number || !(*number > 0) || *number > 1e9) break;
+    return milliseconds(std::llround(*number * unit.ms));
+  }
+  return fail(ErrorKind::invalid, "an interval is a number and one of ms, s, m, h");
+}
+
+std::vector<ExtraFlag> grow_flags(Rounds& rounds) {
+  return {{"every", false, "Fetch the sources again each 30s, 5m, 1h, ...",
+           [&](const std::string& value) -> Result<void> {
+             const auto interval = parse_interval(value);
+             if (!interval) return tl::unexpected(interval.error());
+             rounds.every = *interval;
+             return {};
+           }},
+          {"count", false, "How often the sources are fetched, with -every",
+           [&](const std::string& value) -> Result<void> {
+             const auto count = parse_go_integer(value, 0);
+             if (!count || *count < 1) return fail(ErrorKind::invalid, "a count is 1 or more");
+             rounds.count = *count;
+             return {};
+           }}};
+}
+
+/// Sources that cannot be read are told and left out.
+void read_round(std::vector<Snapshot>& snapshots, const CommandLine& line, std::ostream& err,
+                const Seams& seams) {
+  for (const std::string& source : line.sources) {
+    auto profile = load_source(source, line, seams);
+    if (!profile) {
+      err << shown_source(source) << ": " << profile.error().message << "\n";
+      continue;
+    }
+    if (!line.all_frames) drop_uninteresting(*profile);
+    snapshots.push_back({shown_source(source), std::move(*profile)});
+  }
+}
+
+Result<std::vector<Snapshot>> read_series(const CommandLine& line, const Rounds& rounds,
+                                          std::ostream& err, const Seams& seams) {
+  if ((rounds.count > 1) != (rounds.every.count() > 0)) {
+    return fail(ErrorKind::invalid, "-every and -count go together: -every=30s -count=10");
+  }
+  std::vector<Snapshot> snapshots;
+  for (std::int64_t round = 1; round <= rounds.count; ++round) {
+    if (round > 1) {
+      if (!seams.pause || !seams.pause(rounds.every)) break;
+    }
+    if (rounds.count > 1) err << "Snapshot " << round << " of " << rounds.count << "\n";
+    read_round(snapshots, line, err, seams);
+  }
+  if (snapshots.empty()) return fail(ErrorKind::not_found, "failed to fetch any source profiles");
+  return snapshots;
+}
+
+Result<void> run_line(CommandLine line, const Rounds& rounds, std::ostream& out, std::ostream& err,
+                      const Seams& seams) {
+  const Format format = line.format.value_or(Format::top);
+  const bool is_flame = format == Format::flame;
+  if (!is_flame && (format != Format::top || line.encoding == Encoding::csv)) {
+    return fail(ErrorKind::invalid, "growth is told as text, with -json or with -flame");
+  }
+  if (!line.base.empty()) return fail(ErrorKind::invalid, "growth has no -base and -diff_base");
+  auto snapshots = read_series(line, rounds, err, seams);
+  if (!snapshots) return tl::unexpected(snapshots.error());
+  const auto warn = [&](const std::string& message) { err << message << "\n"; };
+  auto growth = measure_growth(std::move(*snapshots), line.options, warn);
+  if (!growth) return tl::unexpected(growth.error());
+  if (!is_flame) {
+    const std::string text = line.encoding == Encoding::json ? growth_json(*growth, line.options)
+                                                             : growth_text(*growth, line.options);
+    return write_report(format, text, line.options.output, out, err, seams);
+  }
+  if (!seams.other) return fail(ErrorKind::invalid, "this program makes no -flame");
+  // What the options choose and filter is chosen and filtered.
+  ReportOptions left;
+  left.output = line.options.output;
+  left.unit = line.options.unit;
+  line.options = left;
+  const auto bytes = seams.other(line, Session(std::move(growth->profile)));
+  if (!bytes) return tl::unexpected(bytes.error());
+  return write_report(format, *bytes, line.options.output, out, err, seams);
+}
+
+}  // namespace
+
+int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream& err,
+             const Seams& seams) {
+  Rounds rounds;
+  std::vector<ExtraFlag> extra = grow_flags(rounds);
+  extra.insert(extra.end(), seams.extra_flags.begin(), seams.extra_flags.end());
+  auto line = parse_command_line(
+      args, [&](const std::string& text) { err << text << "\n"; }, extra);
+  if (!line) {
+    err << "pprof: " << line.error().message << "\n";
+    return exit_failure;
+  }
+  if (line->wants_help) {
+    err << "usage: pprof grow [options] source...\n\n" << flag_list(extra);
+    return 0;
+  }
+  if (auto done = run_line(std::move(*line), rounds, out, err, seams); !done) {
+    err << "pprof: " << done.error().message << "\n";
+    return exit_failure;
+  }
+  return 0;
+}
+
+}  // namespace heapwatch::pprof

@@ -1,0 +1,245 @@
+#include "pprof/grow.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "pprof/merge.h"
+#include "pprof/report.h"
+
+namespace heapwatch::pprof {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+
+// Beyond so many slopes the pairs that are half the series apart stand for all.
+constexpr std::size_t slopes_max = 200'000'000;
+
+bool have_times(const std::vector<Snapshot>& snapshots) {
+  return std::all_of(snapshots.begin(), snapshots.end(),
+                     [](const Snapshot& snapshot) { return snapshot.profile.time_nanos != 0; });
+}
+
+void sort_by_time(std::vector<Snapshot>& snapshots, const Warn& warn) {
+  const auto is_earlier = [](const Snapshot& a, const Snapshot& b) {
+    return a.profile.time_nanos < b.profile.time_nanos;
+  };
+  if (std::is_sorted(snapshots.begin(), snapshots.end(), is_earlier)) return;
+  warn("Snapshots are compared in the order of their times, not in that of the command line");
+  std::stable_sort(snapshots.begin(), snapshots.end(), is_earlier);
+}
+
+/// Turns a profile into one with a sample type for each snapshot, of which it fills its own.
+Profile spread(PreparedProfile prepared, std::size_t at, std::size_t count) {
+  Profile& profile = prepared.profile;
+  Samples samples;
+  samples.set_type_count(count);
+  std::vector<std::int64_t> values(count);
+  for (std::size_t i = 0; i < profile.samples.size(); ++i) {
+    values[at] = prepared.value.of(std::as_const(profile.samples).values(i)).value();
+    samples.append(profile.samples.frames(i), values, {});
+  }
+  profile.samples = std::move(samples);
+  profile.sample_types.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    profile.sample_types.push_back({profile.strings.add(std::to_string(i)), 0});
+  }
+  profile.default_sample_type = 0;
+  profile.period_type = {};
+  profile.period = 0;
+  // A program that is started anew stands elsewhere in memory: its functions are known by name, and
+  // what has no name by where it is in its file.
+  for (Location& location : profile.locations) {
+    if (location.line_count != 0) {
+      location.mapping = no_index;
+    } else if (location.address == 0 && location.mapping != no_index) {
+      location.address = profile.mappings[location.mapping].start;
+    }
+  }
+  return std::move(profile);
+}
+
+Trend trend_of(const std::vector<std::int64_t>& values) {
+  const std::int64_t first = values.front();
+  const std::int64_t last = values.back();
+  if (first == last) return Trend::steady;
+  if (first == 0) return Trend::appeared;
+  if (last == 0) return Trend::vanished;
+  return last > first ? Trend::grew : Trend::shrank;
+}
+
+double kendall(const std::vector<std::int64_t>& values) {
+  std::int64_t rising = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t j = i + 1; j < values.size(); ++j) {
+      rising += values[j] > values[i] ? 1 : 0;
+      rising -= values[j] < values[i] ? 1 : 0;
+    }
+  }
+  const auto pairs = static_cast<double>(values.size() * (values.size() - 1)) / 2;
+  return static_cast<double>(rising) / pairs;
+}
+
+double median(std::vector<double>& numbers) {
+  if (numbers.empty()) return 0;
+  const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
+  std::nth_element(numbers.begin(), middle, numbers.end());
+  const double upper = *middle;
+  if (numbers.size() % 2 == 1) return upper;
+  return (*std::max_element(numbers.begin(), middle) + upper) / 2;
+}
+
+double slope_of_pairs(std::span<const double> times, std::span<const std::int64_t> values,
+                      bool all_pairs) {
+  std::vector<double> slopes;
+  const std::size_t half = (values.size() + 1) / 2;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t first = all_pairs ? i + 1 : i + half;
+    const std::size_t end = all_pairs ? values.size() : std::min(first + 1, values.size());
+    for (std::size_t j = first; j < end; ++j) {
+      const double time = times[j] - times[i];
+      if (time <= 0) continue;
+      slopes.push_back((static_cast<double>(values[j]) - static_cast<double>(values[i])) / time);
+    }
+  }
+  return median(slopes);
+}
+
+class Series {
+ public:
+  Series(Profile merged, std::vector<double> times)
+      : merged_(std::move(merged)), times_(std::move(times)) {}
+
+  void rank(Growth& growth) {
+    const std::size_t count = times_.size();
+    const std::size_t pairs = count * (count - 1) / 2;
+    const bool all_pairs = merged_.samples.size() <= slopes_max / pairs;
+    const double span = times_.back() - times_.front();
+    for (std::size_t i = 0; i < merged_.samples.size(); ++i) {
+      const auto values = std::as_const(merged_.samples).values(i);
+      StackGrowth stack;
+      stack.sample = i;
+      stack.values.assign(values.begin(), values.end());
+      stack.trend = trend_of(stack.values);
+      stack.slope = slope_of_pairs(times_, values, all_pairs);
+      stack.monotonicity = kendall(stack.values);
+      stack.score = stack.slope * span * std::max(0.0, stack.monotonicity);
+      growth.stacks.push_back(std::move(stack));
+    }
+    std::stable_sort(growth.stacks.begin(), growth.stacks.end(),
+                     [](const StackGrowth& a, const StackGrowth& b) {
+                       if (a.score != b.score) return a.score > b.score;
+                       if (a.growth() != b.growth()) return a.growth() > b.growth();
+                       return a.values.back() > b.values.back();
+                     });
+    growth.profile = growth_profile(growth.unit);
+  }
+
+ private:
+  Profile growth_profile(const std::string& unit) {
+    Profile profile = std::move(merged_);
+    Samples samples;
+    samples.set_type_count(3);
+    for (std::size_t i = 0; i < profile.samples.size(); ++i) {
+      const auto values = std::as_const(profile.samples).values(i);
+      const std::int64_t first = values.front();
+      const std::int64_t last = values.back();
+      const std::int64_t three[] = {wrapping_add(last, wrapping_negate(first)), first, last};
+      samples.append(profile.samples.frames(i), three, {});
+    }
+    profile.samples = std::move(samples);
+    const StringId unit_id = profile.strings.add(unit);
+    profile.sample_types = {{profile.strings.add("growth"), unit_id},
+                            {profile.strings.add("first"), unit_id},
+                            {profile.strings.add("last"), unit_id}};
+    profile.default_sample_type = profile.strings.add("growth");
+    return profile;
+  }
+
+  Profile merged_;
+  std::vector<double> times_;
+};
+
+Result<std::vector<Profile>> prepare_all(std::vector<Snapshot>& snapshots,
+                                         const ReportOptions& options, const Warn& warn,
+                                         Growth& growth) {
+  std::vector<Profile> profiles;
+  for (Snapshot& snapshot : snapshots) profiles.push_back(std::move(snapshot.profile));
+  if (auto compatible = make_compatible(profiles, warn); !compatible) {
+    return tl::unexpected(compatible.error());
+  }
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    GrowthSnapshot& told = growth.snapshots.emplace_back();
+    told.name = std::move(snapshots[i].name);
+    told.time_nanos = profiles[i].time_nanos;
+    // What one says of a filter or a unit, all would.
+    const Warn once = [&](const std::string& message) {
+      if (i == 0) warn(message);
+    };
+    auto prepared = prepare_profile(std::move(profiles[i]), options, once);
+    if (!prepared) return tl::unexpected(prepared.error());
+    for (std::size_t at = 0; at < prepared->profile.samples.size(); ++at) {
+      const auto values = std::as_const(prepared->profile.samples).values(at);
+      told.total = wrapping_add(told.total, prepared->value.of(values).value());
+    }
+    growth.type = prepared->type;
+    growth.unit = prepared->sample_unit;
+    profiles[i] = spread(std::move(*prepared), i, profiles.size());
+  }
+  return profiles;
+}
+
+}  // namespace
+
+std::string_view trend_name(Trend trend) {
+  switch (trend) {
+    case Trend::grew:
+      return "grew";
+    case Trend::shrank:
+      return "shrank";
+    case Trend::appeared:
+      return "appeared";
+    case Trend::vanished:
+      return "vanished";
+    case Trend::steady:
+      return "steady";
+  }
+  return "";
+}
+
+double theil_sen_slope(std::span<const double> times, std::span<const std::int64_t> values) {
+  return slope_of_pairs(times, values, true);
+}
+
+Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptions& options,
+                              const Warn& warn) {
+  if (snapshots.size() < 2) {
+    return fail(ErrorKind::invalid, "growth is seen between two profiles or more, not in " +
+                                        std::to_string(snapshots.size()));
+  }
+  if (snapshots.size() > snapshots_max) {
+    return fail(ErrorKind::limit, std::to_string(snapshots.size()) +
+                                      " profiles; growth is measured over at most " +
+                                      std::to_string(snapshots_max));
+  }
+  Growth growth;
+  growth.has_times = have_times(snapshots);
+  if (growth.has_times) sort_by_time(snapshots, warn);
+  const std::int64_t start = snapshots.front().profile.time_nanos;
+  growth.has_times = growth.has_times && snapshots.back().profile.time_nanos > start;
+  std::vector<double> times;
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    const auto nanos = static_cast<double>(snapshots[i].profile.time_nanos - start);
+    times.push_back(growth.has_times ? nanos / 1e9 : static_cast<double>(i));
+  }
+  auto profiles = prepare_all(snapshots, options, warn, growth);
+  if (!profiles) return tl::unexpected(profiles.error());
+  auto merged = merge(std::move(*profiles));
+  if (!merged) return tl::unexpected(merged.error());
+  Series(std::move(*merged), std::move(times)).rank(growth);
+  return growth;
+}
+
+}  // namespace heapwatch::pprof

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/commands.h"
+#include "agent/pprof/command.h"
 #include "base/log.h"
 
 namespace {
@@ -161,9 +166,21 @@ void describe(CommandLine& line) {
   describe_vars(line);
   describe_plugin(line);
   describe_dashboards(line);
+  // Its flags are spelled as pprof spells them: main() hands them on before any is read here.
+  app.add_subcommand("pprof", "Analyse profiles of Go programs, as go tool pprof does");
+}
+
+/// The arguments of `heapwatch pprof ...`, where that is what is asked for.
+std::optional<std::vector<std::string>> pprof_arguments(int argc, char** argv) {
+  if (argc < 2 || std::string_view(argv[1]) != "pprof") return std::nullopt;
+  return std::vector<std::string>(argv + 2, argv + argc);
 }
 
 int dispatch(const CommandLine& line) {
+  if (line.app.got_subcommand("pprof")) {
+    std::cerr << "heapwatch: pprof comes first: heapwatch pprof ...\n";
+    return 1;
+  }
   if (line.run_command->parsed()) {
     return heapwatch::agent::run_agent(line.global);
   }
@@ -194,6 +211,10 @@ int main(int argc, char** argv) {
     return 1;
   }
   try {
+    if (const auto arguments = pprof_arguments(argc, argv)) {
+      heapwatch::agent::let_signals_go();
+      return heapwatch::agent::run_pprof_command(*arguments);
+    }
     CommandLine line;
     describe(line);
     if (argc == 1) {

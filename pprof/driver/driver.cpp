@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <ostream>
 #include <utility>
 #include <vector>
@@ -48,6 +49,16 @@ void adopt(Profile& profile, const CommandLine& line) {
   }
 }
 
+Result<Profile> parse_source(std::string bytes, const CommandLine& line) {
+  auto profile = parse_profile(std::move(bytes), line.limits);
+  if (profile) adopt(*profile, line);
+  return profile;
+}
+
+FetchRequest fetch_request(const std::string& source, const CommandLine& line) {
+  return {source, line.seconds, line.timeout_s, line.tls, line.limits.bytes_max};
+}
+
 /// Reads what a command line names.
 class Loader {
  public:
@@ -55,6 +66,7 @@ class Loader {
       : line_(line), err_(err), seams_(seams) {}
 
   Result<Loaded> run() {
+    fetch_all();
     auto source = read_group(line_.sources, "source");
     if (!source) return tl::unexpected(source.error());
     if (!line_.base.empty()) {
@@ -73,6 +85,22 @@ class Loader {
   }
 
  private:
+  /// All URLs at once, so that profiles over time are of the same time.
+  void fetch_all() {
+    if (!seams_.fetch) return;
+    std::vector<FetchRequest> requests;
+    const auto add = [&](const std::string& source) {
+      if (!is_file(source)) requests.push_back(fetch_request(source, line_));
+    };
+    for (const std::string& source : line_.sources) add(source);
+    if (!line_.base.empty()) add(line_.base);
+    if (requests.empty()) return;
+    auto answers = seams_.fetch(requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      fetched_.emplace(requests[i].url, std::move(answers[i]));
+    }
+  }
+
   [[nodiscard]] Warn warn() const {
     return [this](const std::string& message) { err_ << message << "\n"; };
   }
@@ -85,7 +113,7 @@ class Loader {
       if (profile) {
         profiles.push_back(std::move(*profile));
       } else {
-        err_ << source << ": " << profile.error().message << "\n";
+        err_ << shown_source(source) << ": " << profile.error().message << "\n";
       }
     }
     if (profiles.empty()) {
@@ -103,14 +131,19 @@ class Loader {
   }
 
   Result<Profile> read(const std::string& source) {
-    auto profile = load_source(source, line_, seams_);
-    has_remote_source_ = has_remote_source_ || (profile && !is_file(source));
-    return profile;
+    const auto fetched = fetched_.find(source);
+    if (fetched == fetched_.end()) return load_source(source, line_, seams_);
+    auto bytes = std::move(fetched->second);
+    fetched_.erase(fetched);
+    if (!bytes) return tl::unexpected(bytes.error());
+    has_remote_source_ = true;
+    return parse_source(std::move(*bytes), line_);
   }
 
   const CommandLine& line_;
   std::ostream& err_;
   const Seams& seams_;
+  std::multimap<std::string, Result<std::string>> fetched_;
   bool has_remote_source_ = false;
 };
 
@@ -128,23 +161,6 @@ Result<void> write_file(const std::string& path, const std::string& bytes) {
   file.close();
   if (!file) return fail(ErrorKind::io, "cannot write to " + path);
   return {};
-}
-
-/// The first folder of pprof's list that is there or can be made.
-std::string folder_for_profiles(const Seams& seams) {
-  const auto variable = [&](const char* name) {
-    return seams.environment ? seams.environment(name).value_or("") : std::string();
-  };
-  std::vector<std::string> folders = {variable("PPROF_TMPDIR")};
-  if (const std::string home = variable("HOME"); !home.empty()) folders.push_back(home + "/pprof");
-  std::error_code error;
-  folders.push_back(std::filesystem::temp_directory_path(error).string());
-  for (const std::string& folder : folders) {
-    if (folder.empty()) continue;
-    std::filesystem::create_directories(folder, error);
-    if (std::filesystem::is_directory(folder, error)) return folder;
-  }
-  return ".";
 }
 
 Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& err,
@@ -172,7 +188,7 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
                             : "no output format given; one of -top, -tree, "
                               "-dot, ...");
   }
-  const auto bytes = seams.other(line, loaded->session);
+  const auto bytes = seams.other(line, std::move(loaded->session));
   if (!bytes) return tl::unexpected(bytes.error());
   if (bytes->empty() || !line.format) return {};
   return write_report(*line.format, *bytes, line.options.output, out, err, seams);
@@ -180,20 +196,28 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
 
 }  // namespace
 
+std::string shown_source(const std::string& source) {
+  const std::size_t scheme = source.find("://");
+  const std::size_t start = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = source.substr(0, source.find('/', start)).rfind('@');
+  return at == std::string::npos || at < start || is_file(source)
+             ? source
+             : source.substr(0, start) + source.substr(at + 1);
+}
+
 Result<Profile> load_source(const std::string& source, const CommandLine& line,
                             const Seams& seams) {
   Result<std::string> bytes;
   if (is_file(source)) {
     bytes = base::read_file(source, line.limits.bytes_max);
   } else if (seams.fetch) {
-    bytes = seams.fetch({source, line.seconds, line.timeout_s, line.tls, line.limits.bytes_max});
+    const FetchRequest request = fetch_request(source, line);
+    bytes = std::move(seams.fetch({&request, 1}).at(0));
   } else {
-    return fail(ErrorKind::not_found, "no such file");
+    return fail(ErrorKind::not_found, "open " + source + ": no such file or directory");
   }
   if (!bytes) return tl::unexpected(bytes.error());
-  auto profile = parse_profile(std::move(*bytes), line.limits);
-  if (profile) adopt(*profile, line);
-  return profile;
+  return parse_source(std::move(*bytes), line);
 }
 
 Result<Loaded> load_profile(const CommandLine& line, std::ostream& err, const Seams& seams) {
@@ -228,6 +252,22 @@ Result<std::string> save_profile(const Profile& profile, const Seams& seams) {
   }
   return fail(ErrorKind::limit,
               "all names up to " + start + std::to_string(saved_files_max) + ".pb.gz are taken");
+}
+
+std::string folder_for_profiles(const Seams& seams) {
+  const auto variable = [&](const char* name) {
+    return seams.environment ? seams.environment(name).value_or("") : std::string();
+  };
+  std::vector<std::string> folders = {variable("PPROF_TMPDIR")};
+  if (const std::string home = variable("HOME"); !home.empty()) folders.push_back(home + "/pprof");
+  std::error_code error;
+  folders.push_back(std::filesystem::temp_directory_path(error).string());
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    std::filesystem::create_directories(folder, error);
+    if (std::filesystem::is_directory(folder, error)) return folder;
+  }
+  return P_tmpdir;  // writing there then says what is wrong
 }
 
 ReportSeams report_seams(std::ostream& err, const Seams& seams) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "pprof/driver/flags.h"
@@ -30,12 +31,13 @@ struct Loaded {
 
 /// What the command needs from outside, so that it opens no connection itself.
 struct Seams {
-  /// The bytes of a profile behind a URL. Empty: only files are read.
-  std::function<base::Result<std::string>(const FetchRequest&)> fetch;
+  /// The bytes of the profiles behind URLs, fetched at the same time, in their order. Empty: only
+  /// files are read.
+  std::function<std::vector<base::Result<std::string>>(std::span<const FetchRequest>)> fetch;
   /// Runs what is no report of this library: pictures, pages, the shell (`line.format` is none).
   /// Returns the bytes to write where the report goes, which are empty when there is nothing more
   /// to do. Without it such formats are an error.
-  std::function<base::Result<std::string>(const CommandLine& line, const Session& session)> other;
+  std::function<base::Result<std::string>(const CommandLine& line, Session session)> other;
   std::function<std::optional<std::string>(const char* name)> environment;
   /// Waits between rounds of fetching; false when the user wants no more. Empty: no rounds.
   std::function<bool(std::chrono::milliseconds)> pause{};
@@ -57,6 +59,9 @@ int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream&
 
 // The steps of run_pprof(), for those who take them one by one.
 
+/// A source as messages show it: URLs without passwords.
+[[nodiscard]] std::string shown_source(const std::string& source);
+
 /// Reads one source: a file or a URL.
 [[nodiscard]] base::Result<Profile> load_source(const std::string& source, const CommandLine& line,
                                                 const Seams& seams);
@@ -69,6 +74,9 @@ int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream&
 /// Writes a profile that was fetched to a file under $PPROF_TMPDIR, ~/pprof or the folder for
 /// temporary files, under the name that pprof would choose. Returns its path.
 [[nodiscard]] base::Result<std::string> save_profile(const Profile& profile, const Seams& seams);
+
+/// The folder into which profiles that were fetched go.
+[[nodiscard]] std::string folder_for_profiles(const Seams& seams);
 
 /// The seams of reports: source files are read from disk, warnings go to `err`.
 [[nodiscard]] ReportSeams report_seams(std::ostream& err, const Seams& seams);

@@ -300,6 +300,10 @@ class Parser {
       line_.pattern = format.takes_pattern ? patterns_[name] : std::string();
     }
     if (count > 1) return fail(ErrorKind::invalid, "must set at most one output format");
+    if (count == 1 && line_.http) {
+      return fail(ErrorKind::invalid,
+                  "-http is not compatible with an output format on the command line");
+    }
     return read_encoding();
   }
 

@@ -16,7 +16,7 @@ constexpr std::array<FormatInfo, 27> formats = {{
     {F::dot, "dot", K::dot, true, false, "", "The graph of calls, for Graphviz"},
     {F::eog, "eog", K::dot, false, false, ".svg", "The graph of calls, opened in eog"},
     {F::evince, "evince", K::dot, false, false, ".pdf", "The graph of calls, opened in evince"},
-    {F::flame, "flame", K::raw, false, false, ".svg", "A flame graph that needs no server"},
+    {F::flame, "flame", K::raw, false, false, ".html", "A flame graph that needs no server"},
     {F::gif, "gif", K::dot, false, false, ".gif", "The graph of calls as a picture"},
     {F::goroutines, "goroutines", K::goroutines, true, false, "",
      "Goroutines with equal stacks, their states, waits and creators"},

@@ -62,11 +62,11 @@ void read_round(std::vector<Snapshot>& snapshots, const CommandLine& line, std::
   for (const std::string& source : line.sources) {
     auto profile = load_source(source, line, seams);
     if (!profile) {
-      err << source << ": " << profile.error().message << "\n";
+      err << shown_source(source) << ": " << profile.error().message << "\n";
       continue;
     }
     if (!line.all_frames) drop_uninteresting(*profile);
-    snapshots.push_back({source, std::move(*profile)});
+    snapshots.push_back({shown_source(source), std::move(*profile)});
   }
 }
 

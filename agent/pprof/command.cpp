@@ -1,0 +1,183 @@
+#include "agent/pprof/command.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "agent/pprof/fetch.h"
+#include "agent/pprof/pictures.h"
+#include "agent/pprof/save.h"
+#include "agent/pprof/serve.h"
+#include "agent/terminal.h"
+#include "pprof/shell/line_editor.h"
+#include "pprof/shell/shell.h"
+
+namespace heapwatch::agent {
+
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+
+constexpr int exit_failure = 2;
+
+constexpr const char* commands_usage =
+    "usage: heapwatch pprof [flags] [binary] source...    reports, a shell, or pages (-http)\n"
+    "       heapwatch pprof save [flags] URL              keeps what a program serves as a file\n"
+    "       heapwatch pprof grow [flags] source...        what grows from profile to profile\n"
+    "\n"
+    "A source is a file, http(s)://host:port[/path], host:port or unix:///a.sock[/path]; several\n"
+    "are added up. Without a path, -kind says which profile is meant:\n"
+    "\n"
+    "  heapwatch pprof -top -kind heap localhost:5000\n"
+    "\n";
+
+/// Waits. False when the user presses Ctrl-C meanwhile: then what there is will do.
+bool pause_for(std::chrono::milliseconds time) {
+  sigset_t signals;
+  sigset_t before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  const auto end = std::chrono::steady_clock::now() + time;
+  int signal = -1;
+  while (signal < 0) {
+    const auto left = end - std::chrono::steady_clock::now();
+    if (left <= std::chrono::nanoseconds(0)) break;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec wait{static_cast<std::time_t>(seconds.count()),
+                        static_cast<long>((left - seconds).count())};
+    signal = sigtimedwait(&signals, nullptr, &wait);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return signal < 0;
+}
+
+/// Everything that `heapwatch pprof` does beside the reports of the library.
+class Command {
+ public:
+  Command(std::ostream& out, std::ostream& err) : out_(out), err_(err), seams_(system_seams()) {
+    seams_.fetch = [this](std::span<const pprof::FetchRequest> asked) { return fetch(asked); };
+    seams_.other = [this](const pprof::CommandLine& line, pprof::Session session) {
+      return line.format ? make_picture(line, std::move(session), seams_, err_)
+                         : converse(line, session);
+    };
+    flags_ = transport_flags(transport_);
+    seams_.extra_flags = flags_;
+    fetch_options_.is_terminal = isatty(STDERR_FILENO) == 1;
+  }
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+  ~Command() = default;
+
+  int run(std::span<const std::string> args) {
+    if (args.empty()) {
+      err_ << commands_usage << "heapwatch pprof -help lists the flags.\n";
+      return exit_failure;
+    }
+    if (args[0] == "save") {
+      const auto code = run_save(args.subspan(1), seams_, fetch_options_, out_, err_);
+      return code ? *code : told(code.error());
+    }
+    if (args[0] == "grow") {
+      seams_.pause = &pause_for;
+      keeps_fetched_ = true;
+      return pprof::run_grow(args.subspan(1), out_, err_, seams_);
+    }
+    if (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") err_ << commands_usage;
+    return pprof::run_pprof(args, out_, err_, seams_);
+  }
+
+ private:
+  int told(const base::Error& error) {
+    err_ << "pprof: " << error.message << "\n";
+    return exit_failure;
+  }
+
+  std::vector<Result<std::string>> fetch(std::span<const pprof::FetchRequest> asked) {
+    auto bodies = fetch_profiles(asked, transport_, fetch_options_, err_);
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      Result<std::string>& body = bodies[i];
+      if (!body) continue;
+      if (!is_execution_trace(*body)) {
+        if (keeps_fetched_) keep(asked[i].url, *body);
+        continue;
+      }
+      const auto path = save_trace(*body, seams_);
+      const std::string what = "an execution trace, not a profile; ";
+      body = fail(ErrorKind::invalid,
+                  path ? what + "saved in " + *path + " for `go tool trace`"
+                       : what + "and it could not be saved: " + path.error().message);
+    }
+    return bodies;
+  }
+
+  /// Snapshots of a series are kept as they came, so that the series can be looked at again.
+  void keep(const std::string& url, const std::string& bytes) {
+    const auto path = save_fetched(url, transport_, bytes, seams_);
+    if (path) {
+      err_ << "Saved profile in " << *path << "\n";
+    } else {
+      err_ << "Could not save profile: " << path.error().message << "\n";
+    }
+  }
+
+  Result<std::string> converse(const pprof::CommandLine& line, const pprof::Session& session) {
+    if (line.http) {
+      if (auto served = serve_profile(line, session, seams_, err_); !served) {
+        return tl::unexpected(served.error());
+      }
+      return std::string();
+    }
+    pprof::shell::Shell shell(line, session, {out_, err_, seams_, takes_colors(STDERR_FILENO)});
+    if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) {
+      auto editor = pprof::shell::LineEditor::create(
+          [&](std::string_view input) { return shell.completions(input); });
+      if (!editor) return tl::unexpected(editor.error());
+      pprof::shell::converse(shell, [&](const std::string& prompt) {
+        out_ << std::flush;
+        return (*editor)->read(prompt);
+      });
+    } else {
+      pprof::shell::converse(shell, [&](const std::string& prompt) { return ask(prompt); });
+    }
+    return std::string();
+  }
+
+  std::optional<std::string> ask(const std::string& prompt) {
+    out_ << prompt << std::flush;
+    std::string input;
+    if (!std::getline(std::cin, input)) return std::nullopt;
+    return input;
+  }
+
+  std::ostream& out_;
+  std::ostream& err_;
+  pprof::Seams seams_;
+  TransportFlags transport_;
+  std::vector<pprof::ExtraFlag> flags_;
+  FetchOptions fetch_options_;
+  bool keeps_fetched_ = false;
+};
+
+}  // namespace
+
+int run_pprof_command(std::span<const std::string> args) {
+  const int code = Command(std::cout, std::cerr).run(args);
+  std::cout << std::flush;
+  if (!std::cout) {
+    std::cerr << "pprof: the report could not be written to the standard output\n";
+    return exit_failure;
+  }
+  return code;
+}
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,79 @@
+// The program that is started as `heapwatch`: reports on profiles in files, by itself and at once;
+// all else is the agent's.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/pprof/pictures.h"
+#include "agent/pprof/transport.h"
+
+namespace {
+
+namespace agent = heapwatch::agent;
+namespace pprof = heapwatch::pprof;
+
+constexpr int exit_failure = 2;
+
+/// True for what needs neither the network nor a conversation.
+bool is_report_on_files(const std::vector<std::string>& args) {
+  agent::TransportFlags transport;
+  const auto flags = agent::transport_flags(transport);
+  const auto line = pprof::parse_command_line(
+      args, [](const std::string&) {}, flags);
+  if (!line || line->wants_help || !line->format) return false;
+  std::vector<std::string> sources = line->sources;
+  if (!line->base.empty()) sources.push_back(line->base);
+  std::error_code error;
+  return std::all_of(sources.begin(), sources.end(), [&](const std::string& source) {
+    return std::filesystem::exists(source, error);
+  });
+}
+
+int report(const std::vector<std::string>& args) {
+  pprof::Seams seams = agent::system_seams();
+  agent::TransportFlags transport;
+  const auto flags = agent::transport_flags(transport);
+  seams.extra_flags = flags;
+  seams.other = [&](const pprof::CommandLine& line, pprof::Session session) {
+    return agent::make_picture(line, std::move(session), seams, std::cerr);
+  };
+  const int code = pprof::run_pprof(args, std::cout, std::cerr, seams);
+  std::cout << std::flush;
+  if (std::cout) return code;
+  std::cerr << "pprof: the report could not be written to the standard output\n";
+  return exit_failure;
+}
+
+/// Becomes the agent, which stands beside this program. Its libraries take several times the
+/// memory and the time of a report.
+int become_agent(char** argv) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string program = (self.parent_path() / "heapwatch-agent").string();
+  execv(program.c_str(), argv);
+  std::cerr << "heapwatch: cannot start " << program << ": " << std::strerror(errno) << '\n';
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 2 && std::string(argv[1]) == "pprof") {
+      const std::vector<std::string> args(argv + 2, argv + argc);
+      if (is_report_on_files(args)) return report(args);
+    }
+    return become_agent(argv);
+  } catch (const std::exception& error) {
+    std::cerr << "heapwatch: " << error.what() << '\n';
+    return 1;
+  }
+}

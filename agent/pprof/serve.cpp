@@ -1,0 +1,98 @@
+#include "agent/pprof/serve.h"
+
+#include <csignal>
+#include <ostream>
+#include <utility>
+
+#include "agent/pprof/viewer.h"
+#include "net/http_server.h"
+#include "pprof/web/site.h"
+
+namespace heapwatch::agent {
+
+namespace {
+
+/// Where to listen, and what the address is called. Without a host it is this machine alone, and
+/// without a port a free one.
+struct Place {
+  std::string listen;
+  std::string host;
+};
+
+Place place_of(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const bool is_bare_ipv6 = !text.empty() && text.back() == ']';
+  std::string host = colon == std::string::npos || is_bare_ipv6 ? text : text.substr(0, colon);
+  std::string port = colon == std::string::npos || is_bare_ipv6 ? "" : text.substr(colon + 1);
+  if (host.empty()) host = "localhost";
+  if (port.empty()) port = "0";
+  return {host + ":" + port, host};
+}
+
+/// Blocks the signals that end the program, so that they can be waited for; servers' threads are
+/// started while this lives.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  }
+  EndSignals(const EndSignals&) = delete;
+  EndSignals& operator=(const EndSignals&) = delete;
+  ~EndSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  void wait() const {
+    int number = 0;
+    sigwait(&signals_, &number);
+  }
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+};
+
+net::ServerReply reply_of(pprof::web::Reply reply) {
+  net::ServerReply out;
+  out.status = reply.status;
+  out.content_type = std::move(reply.type);
+  out.body = std::move(reply.body);
+  out.headers = std::move(reply.headers);
+  return out;
+}
+
+}  // namespace
+
+base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Session& session,
+                                 const pprof::Seams& seams, std::ostream& err) {
+  pprof::ReportSeams report_seams = pprof::report_seams(err, seams);
+  const auto variable = [&](const char* name) {
+    return seams.environment ? seams.environment(name).value_or("") : std::string();
+  };
+  const pprof::web::Site site(session, line.options, std::move(report_seams),
+                              pprof::web::Settings(pprof::web::settings_path(
+                                  variable("XDG_CONFIG_HOME"), variable("HOME"))));
+  const Place place = place_of(line.http.value_or(""));
+  const EndSignals signals;
+  net::ServerOptions options;
+  options.listen = place.listen;
+  options.request_timeout = std::chrono::seconds(30);
+  auto server = net::HttpServer::start(options, [&](const net::ServerRequest& request) {
+    // Browsers say whose page made them ask; what says nothing is no browser.
+    const std::string_view asked_by = request.header("sec-fetch-site");
+    const bool is_own = asked_by.empty() || asked_by == "same-origin" || asked_by == "none";
+    return reply_of(site.answer(request.path, request.query, is_own));
+  });
+  if (!server) return tl::unexpected(server.error());
+  const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());
+  err << "Serving web UI on " << url << std::endl;
+  if (!line.no_browser) {
+    if (auto opened = open_in_browser(url); !opened) err << opened.error().message << "\n";
+  }
+  signals.wait();
+  return {};
+}
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,41 @@
+// Flame graphs as a page for a browser, and as the data of one.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "pprof/session.h"
+
+namespace heapwatch::pprof::flame {
+
+/// Bytes of the data of a page; smaller boxes are left out until it fits.
+inline constexpr std::size_t data_bytes_max = std::size_t{4} << 20U;
+
+/// What a flame graph is drawn of.
+struct Source {
+  PreparedProfile prepared;
+  std::vector<std::string> labels;  // lines that tell what profile this is
+};
+
+/// Applies the options' filters. Files are told apart unless the options ask for something else.
+/// Errors: those of reports.
+[[nodiscard]] base::Result<Source> prepare(Profile profile, ReportOptions options,
+                                           const Warn& warn);
+
+/// The flame graph as JSON: the trees of the chosen one or of all sample types over shared names.
+[[nodiscard]] std::string make_data(const Source& source, bool all_types);
+
+/// A page that needs nothing else, also no network.
+[[nodiscard]] std::string make_page(const Source& source);
+
+/// What draws such data in a page: showFlame(element, data).
+[[nodiscard]] std::string_view script();
+[[nodiscard]] std::string_view style();
+
+/// `text` as a JSON string that may stand inside a <script>.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace heapwatch::pprof::flame

@@ -1,0 +1,61 @@
+// The pages on which one profile is looked at in a browser.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "pprof/session.h"
+#include "pprof/web/settings.h"
+
+namespace heapwatch::pprof::web {
+
+/// The answer to a request, for whatever server there is.
+struct Reply {
+  int status = 200;
+  std::string type = "text/html; charset=utf-8";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// The parameters of a URL's query, decoded.
+using Query = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] Query parse_query(std::string_view query);
+
+/// Serves top, graph, flame graph, peek and source of a profile, with pprof's paths and parameters,
+/// and keeps options under names.
+/// Everything the pages need is in the program.
+///
+/// Threads: answer() may be called by several; reports are made one after the other, so that the
+/// memory of one is enough.
+/// Ownership: refers to the session.
+class Site {
+ public:
+  Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings);
+
+  /// Errors are replies: 400 with a sentence for a wrong option, 404 for a page that is not there.
+  ///
+  /// `is_own` says that no other site made the browser ask, which pages that change something want.
+  [[nodiscard]] Reply answer(std::string_view path, std::string_view query, bool is_own) const;
+
+ private:
+  struct Page;
+  [[nodiscard]] base::Result<ReportOptions> read_options(const Query& query) const;
+  [[nodiscard]] base::Result<std::string> page_data(const Page& page, const Query& query,
+                                                    ReportOptions options, Warn warn) const;
+  [[nodiscard]] Reply show(const Page& page, std::string_view raw_query) const;
+  [[nodiscard]] Reply download() const;
+  [[nodiscard]] Reply change_configs(bool is_removal, const Query& query) const;
+  void append_frame(std::string& out, const Page& page, const ReportOptions& options) const;
+
+  const Session& session_;
+  ReportOptions defaults_;
+  ReportSeams seams_;
+  Settings settings_;
+  mutable std::mutex one_report_;
+};
+
+}  // namespace heapwatch::pprof::web

@@ -1,0 +1,254 @@
+// The pages of heapwatch pprof in a real browser: they open, search, zoom and switch what is measured, and nothing overlaps.
+// node pprof_pages_test.mjs HEAPWATCH GO_TARGET; HEAPWATCH_SCREENSHOTS=folder keeps what was seen.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+const require = createRequire(new URL('../../pprof/web/package.json', import.meta.url));
+const { chromium } = require('playwright-core');
+const [program, goTarget] = process.argv.slice(-2);
+const folder = mkdtempSync(path.join(tmpdir(), 'heapwatch-pages-'));
+const shots = process.env.HEAPWATCH_SCREENSHOTS || folder;
+const environment = { ...process.env, PPROF_TMPDIR: folder, HOME: folder, XDG_CONFIG_HOME: folder, NO_COLOR: '1' };
+let go, server, browser, page, site, profile;
+const complaints = [];
+
+/// Starts a program and resolves to the first match of `pattern` in what it says.
+function start(command, args, pattern) {
+  const child = spawn(command, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
+  const said = new Promise((resolve, reject) => {
+    let text = '';
+    const read = chunk => {
+      text += chunk;
+      const match = pattern.exec(text);
+      if (match) resolve(match[1]);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.on('exit', code => reject(new Error(`${command} ended with ${code}: ${text}`)));
+  });
+  return { child, said };
+}
+
+function heapwatch(...args) {
+  const done = spawnSync(program, ['pprof', ...args], { env: environment, encoding: 'utf8' });
+  assert.equal(done.status, 0, done.stderr);
+  return done;
+}
+
+before(async () => {
+  go = start(goTarget, [], /(http:\S+)/);
+  const target = await go.said;
+  for (let i = 0; i < 24; i++) await (await fetch(`${target}/hold`)).text();
+  await (await fetch(`${target}/gc`)).text();
+  profile = path.join(folder, 'heap.pb.gz');
+  heapwatch('save', `${target}/debug/pprof/heap`, '-o', profile);
+  server = start(program, ['pprof', '-no_browser', '-http=localhost:0', profile], /Serving web UI on (\S+)/);
+  site = await server.said;
+  browser = await chromium.launchPersistentContext(path.join(folder, 'browser'), {
+    executablePath: '/usr/bin/chromium', headless: true, viewport: { width: 1280, height: 800 },
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  });
+  page = await browser.newPage();
+  page.on('console', message => { if (message.type() === 'error') complaints.push(message.text()); });
+  page.on('pageerror', error => complaints.push(String(error)));
+});
+
+after(async () => {
+  if (browser) await browser.close();
+  for (const started of [server, go]) {
+    if (!started) continue;
+    started.said.catch(() => {});
+    started.child.kill();
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const shoot = name => page.screenshot({ path: path.join(shots, `${name}.png`) });
+const boxes = () => page.locator('.flame-box').count();
+
+/// Boxes that share a place on the screen, of those that match the selector.
+function overlaps(selector) {
+  return page.evaluate(wanted => {
+    const shown = [...document.querySelectorAll(wanted)].map(one => ({ text: one.textContent, box: one.getBoundingClientRect() }))
+      .filter(one => one.box.width > 0);
+    const found = [];
+    for (let i = 0; i < shown.length; i++) {
+      for (let j = i + 1; j < shown.length; j++) {
+        const [a, b] = [shown[i].box, shown[j].box];
+        if (a.left + 0.5 < b.right && b.left + 0.5 < a.right && a.top + 0.5 < b.bottom && b.top + 0.5 < a.bottom) {
+          found.push(`${shown[i].text} / ${shown[j].text}`);
+        }
+      }
+    }
+    return found;
+  }, selector);
+}
+
+async function checkFlameGraph(name) {
+  assert.ok(await boxes() > 5);
+  assert.deepEqual(await overlaps('.flame-box'), []);
+  await shoot(name);
+  const small = await page.evaluate(() => [...document.querySelectorAll('.flame-box')].filter(box => box.textContent &&
+    parseFloat(getComputedStyle(box).fontSize) < 11).length);
+  assert.equal(small, 0, 'text that is too small to read');
+
+  const search = page.locator('#search, #flame-search').first();
+  await search.fill('main\\.main');
+  assert.match(await page.locator('#flame-found').textContent(), /^\d+ box( matches|es match): [\d.]+[kM]?B, [\d.]+%$/);
+  assert.ok(await page.locator('.flame-box.found').count() > 0);
+  await shoot(`${name}-search`);
+  await search.fill('(');
+  assert.equal(await page.locator('.flame-box.found').count(), 0);
+  await search.fill('');
+
+  const all = await boxes();
+  const narrow = page.locator('.flame-box').filter({ hasText: 'main.main.func' }).first();
+  const width = (await narrow.boundingBox()).width;
+  await narrow.click();
+  const zoomed = page.locator('.flame-box:not(.above)').filter({ hasText: 'main.main.func' }).first();
+  const full = (await page.locator('#flame-rows').boundingBox()).width;
+  assert.ok(Math.abs((await zoomed.boundingBox()).width - full) < 3);
+  assert.ok(width <= full);
+  assert.ok(await page.locator('.flame-box.above').count() > 0);
+  assert.match(await page.locator('#flame-about').textContent(), /main\.main\.func\d/);
+  await shoot(`${name}-zoom`);
+  await page.keyboard.press('Escape');
+  assert.equal(await boxes(), all);
+  assert.equal(await page.locator('#flame-reset').isDisabled(), true);
+}
+
+test('the server leads to a flame graph that searches and zooms', async () => {
+  await page.goto(site);
+  assert.equal(page.url(), `${site}/ui/flamegraph`);
+  await checkFlameGraph('flamegraph');
+  assert.deepEqual(await overlaps('#bar a, #bar select, #bar input, #bar button, #bar .brand'), []);
+});
+
+test('choosing a sample type shows the page for it', async () => {
+  await page.goto(`${site}/ui/flamegraph`);
+  await page.selectOption('#sample', 'alloc_objects');
+  await page.waitForURL('**/ui/flamegraph?si=alloc_objects');
+  assert.equal(await page.locator('#sample').inputValue(), 'alloc_objects');
+  assert.match(await page.locator('#flame-about').textContent(), /alloc_objects/);
+  assert.doesNotMatch(await page.locator('#flame-about').textContent(), /[kM]B/);
+  await page.getByRole('link', { name: 'Top', exact: true }).click();
+  assert.equal(page.url(), `${site}/ui/top?si=alloc_objects`);
+});
+
+test('the table sorts, searches and refines', async () => {
+  await page.goto(`${site}/ui/top`);
+  const names = () => page.locator('#rows tbody tr td:last-child').allTextContents();
+  const before = await names();
+  assert.ok(before.length > 3);
+  await page.getByRole('columnheader', { name: 'Name' }).click();
+  assert.deepEqual(await names(), [...before].sort((a, b) => (a.replace(/ \(.*inline\)$/, '') < b.replace(/ \(.*inline\)$/, '') ? -1 : 1)));
+  await page.locator('#search').fill('runtime');
+  assert.ok(await page.locator('tr.found').count() > 0);
+  await page.locator('#search').fill('');
+  await page.locator('#rows tbody tr').filter({ hasText: 'main.main.func' }).first().click();
+  assert.match(await page.locator('#search').inputValue(), /^\^main\\\.main\\\.func\d+\$$/);
+  await shoot('top');
+  await page.getByRole('button', { name: 'Focus' }).click();
+  await page.waitForURL(/[?&]f=/);
+  assert.match(await page.locator('.legend').textContent(), /focus=\^main/);
+  assert.match(await page.locator('.chip').textContent(), /^focus=\^main/);
+  await page.locator('.chip button').click();
+  await page.waitForURL(`${site}/ui/top`);
+  assert.deepEqual(await names(), before);
+});
+
+test('the graph is drawn in the browser, its texts inside their boxes', async () => {
+  await page.goto(`${site}/ui/graph`);
+  await page.waitForSelector('body[data-ready=graph]');
+  const outside = await page.evaluate(() => [...document.querySelectorAll('#graph g.node')].flatMap(node => {
+    const frame = node.querySelector('polygon').getBBox();
+    return [...node.querySelectorAll('text')].filter(text => {
+      const box = text.getBBox();
+      return box.x < frame.x - 1 || box.x + box.width > frame.x + frame.width + 1;
+    }).map(text => text.textContent);
+  }));
+  assert.deepEqual(outside, []);
+  assert.deepEqual(await overlaps('#graph g.node'), []);
+  const place = () => page.locator('#graph svg').evaluate(svg => svg.style.transform);
+  const at = await place();
+  await page.locator('#graph').hover();
+  await page.mouse.wheel(0, -300);
+  await page.waitForFunction(old => document.querySelector('#graph svg').style.transform !== old, at);
+  await page.locator('#search').fill('main.main');
+  assert.ok(await page.locator('g.node.found').count() > 0);
+  await shoot('graph');
+});
+
+test('peek and source show what the expression names', async () => {
+  await page.goto(`${site}/ui/peek`);
+  await page.locator('form.pattern input').fill('main.main.func');
+  await page.locator('form.pattern button').click();
+  await page.waitForURL(/[?&]f=/);
+  assert.match(await page.locator('pre.text').textContent(), /\| main\.main\.func\d/);
+  await shoot('peek');
+  await page.getByRole('link', { name: 'Source' }).click();
+  assert.match(await page.locator('pre.text').textContent(), /ROUTINE =+ main\.main\.func\d/);
+  await shoot('source');
+});
+
+test('options are saved under a name, chosen and deleted', async () => {
+  await page.goto(`${site}/ui/top?n=2&sort=cum`);
+  const shown = () => page.locator('#rows tbody tr').count();
+  assert.equal(await shown(), 2);
+  page.once('dialog', dialog => dialog.accept('two by cum'));
+  await Promise.all([page.waitForEvent('load'), page.locator('#save').click()]);
+  await page.goto(`${site}/ui/top`);
+  assert.ok(await shown() > 2);
+  await page.selectOption('#config', { label: 'two by cum' });
+  await page.waitForURL(`${site}/ui/top?n=2&sort=cum`);
+  assert.equal(await shown(), 2);
+  page.once('dialog', dialog => dialog.accept('two by cum'));
+  await Promise.all([page.waitForEvent('load'), page.locator('#delete').click()]);
+  assert.deepEqual(await page.locator('#config option').allTextContents(), ['Config', 'Default']);
+});
+
+test('the flame graph in a file needs nobody, and has every sample type', async () => {
+  const file = path.join(folder, 'flame.html');
+  heapwatch('-flame', `-output=${file}`, profile);
+  const asked = [];
+  page.on('request', request => asked.push(request.url()));
+  await page.goto(`file://${file}`);
+  await checkFlameGraph('flame-file');
+  assert.deepEqual(await page.locator('#flame-type option').allTextContents(),
+    ['inuse_space', 'alloc_objects', 'alloc_space', 'inuse_objects']);
+  const space = await page.locator('#flame-about').textContent();
+  await page.selectOption('#flame-type', 'alloc_objects');
+  const objects = await page.locator('#flame-about').textContent();
+  assert.notEqual(objects, space);
+  assert.match(objects, /^all \d+ \(100% of all\)alloc_objects$/);
+  assert.deepEqual(asked, [`file://${file}`]);
+});
+
+test('a difference shows what grew and what shrank', async () => {
+  const file = path.join(folder, 'diff.html');
+  heapwatch('-flame', `-diff_base=${profile}`, `-output=${file}`, profile);
+  await page.goto(`file://${file}`);
+  await page.mouse.move(2, 2); // off the boxes, which are told when the mouse is over them
+  await page.waitForFunction(() => /^all 0 .*\+[\d.]+MB \u2212[\d.]+MB/.test(document.getElementById('flame-about').textContent));
+});
+
+test('the picture of the graph can be zoomed', async () => {
+  const file = path.join(folder, 'graph.svg');
+  heapwatch('-svg', `-output=${file}`, profile);
+  await page.goto(`file://${file}`);
+  const place = () => page.evaluate(() => document.getElementById('viewport').getAttribute('transform'));
+  const at = await place();
+  assert.match(at, /^translate\(/);
+  await page.mouse.move(600, 300);
+  await page.mouse.wheel(0, -200);
+  await page.waitForFunction(old => document.getElementById('viewport').getAttribute('transform') !== old, at);
+  await shoot('svg');
+});
+
+test('no page complained', () => assert.deepEqual(complaints, []));

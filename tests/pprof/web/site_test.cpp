@@ -1,0 +1,141 @@
+#include "pprof/web/site.h"
+
+#include <gmock/gmock.h>
+
+#include "pprof/parse.h"
+#include "tests/pprof/small_profile.h"
+
+namespace heapwatch::pprof::web {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::Pair;
+
+class SiteTest : public testing::Test {
+ protected:
+  [[nodiscard]] Reply get(std::string_view path, std::string_view query = "") const {
+    return site_.answer(path, query, true);
+  }
+  /// The JSON from which the page is drawn.
+  [[nodiscard]] std::string data(std::string_view path, std::string_view query = "") const {
+    const Reply reply = get(path, query);
+    constexpr std::string_view start = "id=\"page-data\">";
+    const std::size_t at = reply.body.find(start);
+    if (at == std::string::npos) return reply.body;
+    return reply.body.substr(at + start.size(),
+                             reply.body.find("</script>", at) - at - start.size());
+  }
+
+  Session session_ = small_session();
+  Site site_{
+      session_,
+      {},
+      {.warn = [](const std::string&) {},
+       .read_source = [](const std::string& path) -> base::Result<std::string> {
+         return "source of " + path + "\n";
+       }},
+      Settings(settings_path(testing::TempDir() + "site_test_" + std::to_string(getpid()), ""))};
+};
+
+TEST_F(SiteTest, LeadsToTheFlameGraphWithTheSameParameters) {
+  const Reply first = get("/", "si=alloc_space&f=a%7Cb");
+  EXPECT_EQ(first.status, 307);
+  EXPECT_THAT(first.headers, testing::Contains(Pair("Location", "/ui?si=alloc_space&f=a%7Cb")));
+  const Reply second = get("/ui/", "f=x");
+  EXPECT_EQ(second.status, 301);
+  EXPECT_THAT(second.headers, testing::Contains(Pair("Location", "/ui/flamegraph?f=x")));
+  for (const char* old : {"/ui/flamegraph2", "/ui/flamegraphold"}) {
+    EXPECT_THAT(get(old).headers, testing::Contains(Pair("Location", "/ui/flamegraph")));
+  }
+}
+
+TEST_F(SiteTest, TopHasTheRowsOfTheReport) {
+  EXPECT_THAT(
+      data("/ui/top", "n=2&unit=B"),
+      HasSubstr(R"("total":"4096B","totalNumber":4096,"rows":[)"
+                R"({"Name":"example.com/kit/store.(*Map).grow","InlineLabel":"",)"
+                R"("FlatFormat":"3072B","CumFormat":"3072B","Flat":3072,"Cum":3072},)"
+                R"({"Name":"main.leaf","InlineLabel":"","FlatFormat":"1024B","CumFormat":"1024B",)"
+                R"("Flat":1024,"Cum":1024}])"));
+}
+
+TEST_F(SiteTest, TakesPprofsParameters) {
+  EXPECT_THAT(data("/ui/top", "si=alloc_space"), HasSubstr("main.spent"));
+  EXPECT_THAT(data("/ui/top", "f=leaf"), Not(HasSubstr("grow")));
+  EXPECT_THAT(data("/ui/top", "i=leaf"), Not(HasSubstr("main.leaf\",\"Inline")));
+  EXPECT_THAT(data("/ui/top", "h=main%5C."), Not(HasSubstr("\"main.main\"")));
+  EXPECT_THAT(data("/ui/top", "g=lines"), HasSubstr("main.leaf /src/main.go:5"));
+  EXPECT_THAT(data("/ui/top", "sort=cum&n=1"), HasSubstr("\"rows\":[{\"Name\":\"main.main\""));
+  EXPECT_THAT(data("/ui/graph", "calltree=t"), HasSubstr("digraph"));
+}
+
+TEST_F(SiteTest, PeekAndSourceWorkOnTheExpressionOfTheirParameter) {
+  EXPECT_THAT(data("/ui/peek", "f=leaf"), HasSubstr("|   main.middle"));
+  EXPECT_THAT(data("/ui/peek"), Not(HasSubstr("\"text\"")));
+  EXPECT_THAT(data("/ui/source", "f=leaf"),
+              HasSubstr("ROUTINE ======================== main.leaf in /src/main.go\\u000a"));
+  EXPECT_THAT(data("/ui/source", "f=leaf"), HasSubstr("1:source of /src/main.go"));
+}
+
+TEST_F(SiteTest, RefusesWrongParametersWithASentence) {
+  const Reply reply = get("/ui/top", "f=(");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.body, "parsing focus regexp: error parsing regexp: missing closing ): `(`\n");
+  EXPECT_EQ(get("/ui/top", "n=many").status, 400);
+  EXPECT_EQ(get("/ui/top", "si=foo").status, 400);
+  EXPECT_EQ(get("/ui/peek", "f=nothing_has_this_name").status, 400);
+  EXPECT_EQ(get("/ui/disasm", "f=x").status, 501);
+  EXPECT_EQ(get("/ui/other").status, 404);
+  EXPECT_EQ(get("/other").status, 404);
+}
+
+TEST_F(SiteTest, TellsWarningsOnThePage) {
+  EXPECT_THAT(data("/ui/top", "f=nothing_has_this_name"),
+              HasSubstr("\"warnings\":[\"Focus expression matched no samples\"]"));
+}
+
+TEST_F(SiteTest, PagesRunNoScriptsButTheirOwn) {
+  const Reply reply = get("/ui/flamegraph", "f=%3Cscript%3Ealert(1)%3C%2Fscript%3E");
+  EXPECT_THAT(reply.body, Not(HasSubstr("<script>alert")));
+  const Reply page = get("/ui/flamegraph");
+  EXPECT_THAT(page.headers,
+              testing::Contains(Pair("Content-Security-Policy", HasSubstr("script-src 'self'"))));
+  EXPECT_THAT(page.body, Not(HasSubstr("http")));
+}
+
+TEST_F(SiteTest, DownloadIsTheProfile) {
+  const Reply reply = get("/ui/download");
+  EXPECT_EQ(reply.type, "application/vnd.google.protobuf+gzip");
+  const auto profile = parse_profile(reply.body, {});
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_EQ(profile->samples.size(), 3U);
+}
+
+TEST_F(SiteTest, KeepsOptionsUnderNames) {
+  EXPECT_EQ(get("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
+  EXPECT_THAT(data("/ui/top"), HasSubstr(R"("configs":[{"name":"mine","query":"f=leaf"}])"));
+  EXPECT_EQ(site_.answer("/ui/deleteconfig", "config=mine", false).status, 403);
+  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").body, "deleted\n");
+  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").status, 400);
+  EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
+}
+
+TEST_F(SiteTest, ServesWhatThePagesNeed) {
+  for (const char* name : {"site.js", "site.css", "flame.js", "flame.css", "viz.js"}) {
+    const Reply reply = get("/ui/assets/" + std::string(name));
+    EXPECT_EQ(reply.status, 200) << name;
+    EXPECT_GT(reply.body.size(), 500U) << name;
+  }
+  // Its notice stays with it.
+  EXPECT_THAT(get("/ui/assets/viz.js").body, HasSubstr("Copyright (c) Michael Daines"));
+}
+
+TEST(Query, IsDecoded) {
+  EXPECT_THAT(parse_query("f=a%7Cb+c&n=5&&empty&x=%zz"),
+              testing::ElementsAre(Pair("f", "a|b c"), Pair("n", "5"), Pair("empty", ""),
+                                   Pair("x", "%zz")));
+}
+
+}  // namespace
+}  // namespace heapwatch::pprof::web

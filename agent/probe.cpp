@@ -9,6 +9,7 @@
 #include "check/instance_runner.h"
 #include "check/target_url.h"
 #include "net/ascii.h"
+#include "net/query.h"
 #include "net/target.h"
 
 namespace heapwatch::agent {
@@ -39,29 +40,6 @@ constexpr std::array<std::string_view, 14> lent_options{"namespace",
                                                         "can_connect",
                                                         "metric_patterns",
                                                         "disable_generic_tags"};
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  const char lower = net::ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::string decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = i + 2 < text.size() && text[i] == '%' ? hex_digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
 
 Value scalar(std::string text) {
   Value value;
@@ -119,18 +97,6 @@ class Running {
 
 }  // namespace
 
-std::optional<std::string> query_value(std::string_view query, std::string_view key) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    const auto equals = pair.find('=');
-    if (equals != std::string_view::npos && decoded(pair.substr(0, equals)) == key) {
-      return decoded(pair.substr(equals + 1));
-    }
-  }
-  return std::nullopt;
-}
-
 bool may_probe(const std::string& host, std::uint16_t port,
                const std::vector<std::string>& allowed) {
   if (allowed.empty()) {
@@ -151,7 +117,7 @@ struct Probe::Chosen {
 
 base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                           const net::ServerRequest& request) {
-  auto text = query_value(request.query, "target");
+  auto text = net::query_value(request.query, "target");
   if (!text || text->empty()) {
     return base::fail(base::ErrorKind::invalid,
                       "say which: /probe?target=http://HOST:PORT/debug/vars");
@@ -163,7 +129,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   if (!target) {
     return base::fail(base::ErrorKind::invalid, "target " + target.error().message);
   }
-  const auto module = query_value(request.query, "module");
+  const auto module = net::query_value(request.query, "module");
   Chosen chosen;
   chosen.file.check_name = check_name;
   chosen.file.file = "probe";
@@ -234,8 +200,8 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
     return plain(status_of(chosen.error().kind), chosen.error().message);
   }
   config::Diagnostics diagnostics;
-  auto check = make_check({chosen->file, chosen->file.instances.front(), in_force->agent},
-                                 diagnostics);
+  auto check =
+      make_check({chosen->file, chosen->file.instances.front(), in_force->agent}, diagnostics);
   if (!check) {
     std::string wrong;
     for (const config::Diagnostic& diagnostic : diagnostics.all()) {

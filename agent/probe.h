@@ -14,9 +14,6 @@
 
 namespace heapwatch::agent {
 
-/// What a query string says; percent signs and `+` are resolved.
-[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
-
 /// Whether `host:port` is one of `allowed`: HOST, HOST:PORT, or .DOMAIN for every host below it.
 /// With nothing allowed, loopback addresses are.
 [[nodiscard]] bool may_probe(const std::string& host, std::uint16_t port,

@@ -234,8 +234,8 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
     return plain(status_of(chosen.error().kind), chosen.error().message);
   }
   config::Diagnostics diagnostics;
-  auto check = make_check({chosen->file, chosen->file.instances.front(), in_force->agent},
-                                 diagnostics);
+  auto check =
+      make_check({chosen->file, chosen->file.instances.front(), in_force->agent}, diagnostics);
   if (!check) {
     std::string wrong;
     for (const config::Diagnostic& diagnostic : diagnostics.all()) {

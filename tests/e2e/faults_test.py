@@ -29,7 +29,7 @@ FAULTS = {  # what the log says of each
 
 def instance(url, name, interval=0.5, timeout=2):
     return (f"  - expvar_url: {url}\n    namespace: {name}\n    memstats: false\n    min_collection_interval: {interval}\n"
-            f"    timeout: {timeout}\n    metrics: [{{path: n}}]\n")
+            f"    timeout: {timeout}\n    total_timeout: {timeout + 0.5}\n    metrics: [{{path: n}}]\n")
 
 
 def resident_mb(pid):

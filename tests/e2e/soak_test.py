@@ -22,7 +22,7 @@ FAULTS = ("dead", "hang", "slow", "loop", "cut", "garbage", "status", "flaky", "
 
 def instance(url, name, interval):
     return (f"  - expvar_url: {url}\n    namespace: {name}\n    memstats: false\n    min_collection_interval: {interval}\n"
-            "    timeout: 1\n    metrics: [{path: n, type: monotonic_counter}]\n")
+            "    timeout: 1\n    total_timeout: 1.5\n    metrics: [{path: n, type: monotonic_counter}]\n")
 
 
 class Statsd(threading.Thread):

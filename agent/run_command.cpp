@@ -1,4 +1,5 @@
 // `heapwatch run`: the loop, the scheduler, the exporters and the pages, wired together.
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -36,6 +37,18 @@ constexpr std::chrono::milliseconds stop_patience{1000};
 /// How long the last packets may take then.
 constexpr std::chrono::milliseconds drain_patience{500};
 constexpr std::chrono::microseconds pulse_interval{1'000'000};
+
+/// As many descriptors as the system gives us, and a quarter of them for exchanges at once: targets
+/// that hang must not be enough to fill the line.
+std::size_t transfers_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return net::EventLoopOptions{}.transfers_max;
+  }
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  return std::clamp<std::size_t>(limit.rlim_cur / 4, 64, 4096);
+}
 
 net::ServerReply not_found(std::string_view known) {
   return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
@@ -111,7 +124,7 @@ class Agent {
 };
 
 base::Result<void> Agent::start(const sigset_t& signals) {
-  auto loop = net::EventLoop::create();
+  auto loop = net::EventLoop::create({.transfers_max = transfers_max()});
   if (!loop) {
     return tl::unexpected(loop.error());
   }

@@ -29,8 +29,8 @@ struct Context {
   Tags tags;
   std::optional<std::string> host;  // absent: the agent's own; empty: none at all
   std::string help;                 // what people read: "expvar path memstats/HeapAlloc"
+  std::uint64_t hash = 0;           // of name, tags and host
   Audience audience = Audience::everyone;
-  std::uint64_t hash = 0;  // of name, tags and host
 
   /// The same series: help is not part of the identity, nor is the metric type.
   [[nodiscard]] bool same_series(const Context& other) const;

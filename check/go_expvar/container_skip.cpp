@@ -89,7 +89,11 @@ class Follower {
   Outcome take(const char* block, std::size_t& at) {
     const Marks marks = marks_of(block);
     const std::uint64_t quotes = marks.quotes & ~escaped(marks.backslashes);
-    std::uint64_t brackets = marks.brackets & ~strings(quotes);
+    const std::uint64_t inside = strings(quotes);
+    // A backslash outside of strings is no JSON, and what follows it is not what it seems.
+    const std::uint64_t strays = marks.backslashes & ~inside;
+    const std::uint64_t trusted = strays == 0 ? ~std::uint64_t{0} : (strays & (~strays + 1)) - 1;
+    std::uint64_t brackets = marks.brackets & ~inside & trusted;
     while (brackets != 0) {
       at = static_cast<std::size_t>(std::countr_zero(brackets));
       brackets &= brackets - 1;
@@ -105,7 +109,7 @@ class Follower {
         return Outcome::closed;
       }
     }
-    return Outcome::goes_on;
+    return strays == 0 ? Outcome::goes_on : Outcome::broken;
   }
 
  private:

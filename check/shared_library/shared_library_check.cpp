@@ -46,9 +46,10 @@ base::Result<LoadedCheck> SharedLibraryLoader::load(const InstanceSource& source
   return LoadedCheck{
       .check = std::make_unique<SharedLibraryCheck>(
           *std::move(library),
-          SharedLibraryCheck::Texts{.check_id = id,
-                                    .init_config = config::to_yaml(config::without_handles(source.file.init_config)),
-                                    .instance = config::to_yaml(config::without_handles(source.instance))},
+          SharedLibraryCheck::Texts{
+              .check_id = id,
+              .init_config = config::to_yaml(config::without_handles(source.file.init_config)),
+              .instance = config::to_yaml(config::without_handles(source.instance))},
           *options),
       .version = std::move(version)};
 }

@@ -24,6 +24,8 @@ std::size_t reference(std::string_view text, bool is_array) {
       } else if (c == '"') {
         in_string = false;
       }
+    } else if (c == '\\') {
+      return npos;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -62,6 +64,8 @@ TEST(EndOfContainer, RefusesWhatDoesNotBalance) {
   EXPECT_EQ(end_of_container("[}", false, deep), npos);
   EXPECT_EQ(end_of_container("{}", false, deep), npos);
   EXPECT_EQ(end_of_container("\"}", false, deep), npos);
+  EXPECT_EQ(end_of_container("\\}", false, deep), npos);
+  EXPECT_EQ(end_of_container("}\\", false, deep), 0U);
   EXPECT_EQ(end_of_container("\"\\\"}", false, deep), npos);
 }
 

@@ -136,6 +136,8 @@ TEST(RenderStatusJson, HasTheNamesOfTheAgent) {
   "TotalRuns": 2,
   "TotalErrors": 1,
   "TotalWarnings": 1,
+  "FailedRunsInARow": 1,
+  "TurnsSatOut": 0,
   "MetricSamples": 21,
   "Events": 1,
   "ServiceChecks": 0,

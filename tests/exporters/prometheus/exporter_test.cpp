@@ -355,6 +355,7 @@ TEST(PrometheusExporter, TargetsAreOnThePageAndStayWhenTheyAreDown) {
   publish(exporter, run);
   run.time.wall += std::chrono::seconds(15);
   run.error = base::Error{base::ErrorKind::timeout, "too slow"};
+  run.failed_runs = 7;
   run.samples = 0;
   run.body_bytes = 0;
   run.dropped = {};
@@ -369,6 +370,7 @@ TEST(PrometheusExporter, TargetsAreOnThePageAndStayWhenTheyAreDown) {
       exporter.render("").body,
       family("up", "Whether the last run succeeded.") + labels + "0\n" +
           family("scrape_duration_seconds", "How long the last run took.") + labels + "0.25\n" +
+          family("failed_runs", "Failed runs in a row, up to the last one.") + labels + "7\n" +
           family("scrape_samples", "Samples that the last run submitted.") + labels + "0\n" +
           family("scrape_body_size_bytes", "Size of what the target answered in the last run.") +
           labels + "0\n" +

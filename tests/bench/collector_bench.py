@@ -1,0 +1,221 @@
+"""CPU per scrape and memory of heapwatch beside collectd's curl_json, against nginx on the loopback.
+
+collector_bench.py HEAPWATCH [--targets N] [--seconds S] [--cases 4k,100k,5m,regex] [--scale N]
+
+CPU is user and system time of the process over the requests that nginx served in the same time. --scale N instead runs heapwatch
+alone with N targets of 4 KB at an interval of 15 s."""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
+from agent import clean_environment, free_port, wait_until  # noqa: E402
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PATHS = 30
+
+
+def filler(index):
+    """A member that no path enters, as services have them: a route with its counts."""
+    return {"route": f'GET /api/v1/things/{index}?q="x\\y"', "count": index * 7919, "errors": {"4xx": index % 17, "5xx": index % 3},
+            "latency": {"p50": index * 0.125, "p95": index * 0.5, "max": index * 3.75}, "sizes": [index, index + 1, index + 2]}
+
+
+def page_of(size):
+    """About `size` bytes with the 30 numbers in three objects: first, last, and deep inside."""
+    groups = [{f"value{n}": 1000000 + n * 37 for n in range(10)} for _ in range(3)]
+    page = {"first": groups[0], "routes": {}, "deep": {"a": {"b": groups[1], "other": filler(1)}}, "last": groups[2]}
+    used = len(json.dumps(page))
+    index = 0
+    while used < size:
+        page["routes"][f"r{index}"] = filler(index)
+        used += len(json.dumps(page["routes"][f"r{index}"])) + len(str(index)) + 6
+        index += 1
+    page["last"] = page.pop("last")
+    return json.dumps(page)
+
+
+def regex_page():
+    """100 KB, of which 900 members are taken by one path."""
+    page = {"counters": {f"requests_{n:04}": n * 104729 for n in range(900)}, "routes": {}}
+    while len(json.dumps(page)) < 100_000:
+        page["routes"][f"r{len(page['routes'])}"] = filler(len(page["routes"]))
+    return json.dumps(page)
+
+
+THIRTY = [f"{group}/value{n}" for group in ("first", "deep/a/b", "last") for n in range(10)]
+CASES = {
+    "4k": (lambda: page_of(4_000), THIRTY, THIRTY, 1.0),
+    "100k": (lambda: page_of(100_000), THIRTY, THIRTY, 1.0),
+    "5m": (lambda: page_of(5_000_000), THIRTY, THIRTY, 10.0),
+    "regex": (regex_page, ["counters/.*"], ["counters/*"], 2.0),
+}
+
+
+class Nginx:
+    def __init__(self, folder, pages):
+        self.folder = folder
+        self.port = free_port()
+        for name, text in pages.items():
+            (folder / f"{name}.json").write_text(text)
+        config = folder / "nginx.conf"
+        locations = "".join(f"location /{name}/ {{ default_type application/json; try_files /{name}.json =404; }}\n" for name in pages)
+        config.write_text(f"""daemon off; pid {folder}/nginx.pid; worker_processes 1; error_log {folder}/error.log crit;
+events {{ worker_connections 16000; }}
+worker_rlimit_nofile 20000;
+http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; sendfile on; tcp_nodelay on;
+client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4;
+scgi_temp_path {folder}/t5;
+server {{ listen 127.0.0.1:{self.port} backlog=4096; root {folder}; location = /stub {{ stub_status; }}
+{locations} }} }}""")
+        os.chmod(folder, 0o755)
+        self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL)
+        wait_until(self._requests_or_none, "nginx")
+
+    def _requests_or_none(self):
+        with contextlib.suppress(OSError):
+            return self.requests()
+        return None
+
+    def requests(self):
+        """Served so far, this one included."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        text = opener.open(f"http://127.0.0.1:{self.port}/stub", timeout=10).read().decode()
+        return int(text.split("\n")[2].split()[2])
+
+    def url(self, case, target):
+        return f"http://127.0.0.1:{self.port}/{case}/{target}"
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def memory_mb(pid, name):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(name)
+
+
+def start_heapwatch(program, folder, nginx, case, paths, targets, interval, limit):
+    confd = folder / "conf.d" / "go_expvar.d"
+    confd.mkdir(parents=True)
+    metrics = "".join(f"      - path: {path}\n" for path in paths)
+    # An anchor would do too; this is what deployments write.
+    instances = "".join(f"  - expvar_url: {nginx.url(case, n)}\n    namespace: b\n    memstats: false\n    max_returned_metrics: {limit}\n"
+                        f"    metrics:\n{metrics}" for n in range(targets))
+    (confd / "conf.yaml").write_text(f"init_config:\n  min_collection_interval: {interval}\ninstances:\n{instances}")
+    port = free_port()
+    config = folder / "heapwatch.yaml"
+    config.write_text(f"confd_path: {folder}/conf.d\nexpvar_port: 0\nlog_level: warn\nprometheus: {{listen: '127.0.0.1:{port}'}}\n")
+    return subprocess.Popen([program, "-c", str(config), "run"], env=clean_environment(), stderr=open(folder / "log", "w"))
+
+
+def start_collectd(folder, nginx, case, paths, targets, interval):
+    keys = "".join(f'<Key "{path}">\nType "gauge"\n</Key>\n' for path in paths)
+    urls = "".join(f'<URL "{nginx.url(case, n)}">\nInstance "t{n}"\nInterval {interval}\n{keys}</URL>\n' for n in range(targets))
+    config = folder / "collectd.conf"
+    config.write_text(f'Interval {interval}\nBaseDir "{folder}"\nPluginDir "/usr/lib/collectd"\nTypesDB "/usr/share/collectd/types.db"\n'
+                      f'PIDFile "{folder}/pid"\nHostname "bench"\nFQDNLookup false\nReadThreads 5\n'
+                      f'LoadPlugin curl_json\n<Plugin curl_json>\n{urls}</Plugin>\n')
+    return subprocess.Popen(["/usr/sbin/collectd", "-f", "-C", str(config)], env=clean_environment(),
+                            stdout=subprocess.DEVNULL, stderr=open(folder / "log", "w"))
+
+
+def measure(process, nginx, seconds, warm_up):
+    """Milliseconds of CPU per request, requests, and resident megabytes."""
+    time.sleep(warm_up)
+    requests, cpu, began = nginx.requests(), cpu_seconds(process.pid), time.monotonic()
+    time.sleep(seconds)
+    if process.poll() is not None:
+        raise RuntimeError("the program ended")
+    cpu = cpu_seconds(process.pid) - cpu
+    took = time.monotonic() - began
+    served = nginx.requests() - requests - 1
+    return {"cpu_ms": 1000 * cpu / max(served, 1), "requests": served, "cores": cpu / took, "rss_mb": memory_mb(process.pid, "VmRSS"),
+            "peak_mb": memory_mb(process.pid, "VmHWM")}
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run_case(program, case, targets, seconds, collectd=True):
+    make, ours, theirs, interval = CASES[case]
+    results = {}
+    for name in ("heapwatch", "collectd") if collectd else ("heapwatch",):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="collector_bench."))
+        nginx = Nginx(folder, {case: make()})
+        try:
+            process = (start_heapwatch(program, folder, nginx, case, ours, targets, interval, 2000) if name == "heapwatch"
+                       else start_collectd(folder, nginx, case, theirs, targets, interval))
+            try:
+                results[name] = measure(process, nginx, seconds, warm_up=3 * interval + 1)
+            finally:
+                stop(process)
+        finally:
+            nginx.close()
+            shutil.rmtree(folder, ignore_errors=True)
+        if results[name]["requests"] <= 0:
+            raise RuntimeError(f"{name} made no request")
+    return results
+
+
+def scale(program, targets, seconds):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="collector_bench."))
+    nginx = Nginx(folder, {"4k": page_of(4_000)})
+    try:
+        process = start_heapwatch(program, folder, nginx, "4k", THIRTY, targets, 15, 350)
+        try:
+            return measure(process, nginx, seconds, warm_up=40)
+        finally:
+            stop(process)
+    finally:
+        nginx.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("heapwatch")
+    parser.add_argument("--targets", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--scale", type=int, default=0)
+    parser.add_argument("--alone", action="store_true", help="without collectd")
+    options = parser.parse_args()
+    if options.scale:
+        figures = scale(options.heapwatch, options.scale, options.seconds)
+        print(f"{options.scale} targets of 4 KB at 15 s: {figures['cores']:.3f} cores, {figures['cpu_ms']:.4f} ms a scrape, "
+              f"{figures['requests']} scrapes, {figures['rss_mb']:.0f} MB resident, peak {figures['peak_mb']:.0f} MB")
+        return
+    print("| page | heapwatch ms | collectd ms | ratio | heapwatch MB | collectd MB | scrapes |\n|---|---|---|---|---|---|---|")
+    for case in options.cases.split(","):
+        results = run_case(options.heapwatch, case, options.targets, options.seconds, not options.alone)
+        ours = results["heapwatch"]
+        theirs = results.get("collectd", {"cpu_ms": float("nan"), "peak_mb": float("nan"), "requests": 0})
+        print(f"| {case} | {ours['cpu_ms']:.4f} | {theirs['cpu_ms']:.4f} | {ours['cpu_ms'] / theirs['cpu_ms']:.2f} | {ours['peak_mb']:.0f} | "
+              f"{theirs['peak_mb']:.0f} | {ours['requests']}, {theirs['requests']} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

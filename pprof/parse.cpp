@@ -12,6 +12,17 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 
+/// What bytes are that are no profile, where that can be told.
+std::string_view known_stranger(std::string_view bytes) {
+  if (bytes.starts_with("go 1.") && bytes.substr(0, 16).find(" trace") != std::string_view::npos) {
+    return "an execution trace of Go, which go tool trace reads";
+  }
+  if (bytes.starts_with("PERFILE2")) return "a perf.data file, which perf_to_profile converts";
+  if (bytes.starts_with("<") || bytes.starts_with("HTTP/")) return "a page, not a profile";
+  if (bytes.starts_with("{")) return "JSON, not a profile";
+  return "";
+}
+
 base::Result<Profile> parse_uncompressed(std::string_view bytes) {
   auto decoded = decode_proto(bytes, true);
   if (decoded) return std::move(*decoded);
@@ -29,6 +40,10 @@ base::Result<Profile> parse_uncompressed(std::string_view bytes) {
   auto legacy = parse_legacy(bytes);
   if (legacy) return legacy;
   if (legacy.error().message == unrecognized_format) {
+    if (const auto stranger = known_stranger(bytes); !stranger.empty()) {
+      return fail(ErrorKind::invalid, "parsing profile: " + legacy.error().message + ": it is " +
+                                          std::string(stranger));
+    }
     return fail(ErrorKind::invalid, "parsing profile: " + legacy.error().message +
                                         " (as profile.proto: " + error.message + ")");
   }

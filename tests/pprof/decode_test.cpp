@@ -6,7 +6,6 @@
 
 #include "pprof/encode.h"
 #include "pprof/gunzip.h"
-#include "pprof/merge.h"
 #include "pprof/parse.h"
 
 namespace heapwatch::pprof {
@@ -114,27 +113,6 @@ TEST(Decode, TellsWhatIsInconsistent) {
             "malformed profile: found location with reserved id=0");
   EXPECT_EQ(error_of(bytes(4, number(1, 2) + bytes(4, number(1, 8))) + strings),
             "malformed profile: location id: 2 has a line with nil function");
-}
-
-TEST(Merge, AProfileLessItselfIsEmpty) {
-  const auto profile = decode_proto(small_profile(), false);
-  ASSERT_TRUE(profile.has_value());
-  const auto nothing = subtract(*profile, *profile, {});
-  ASSERT_TRUE(nothing.has_value());
-  EXPECT_EQ(nothing->samples.size(), 0U);
-  EXPECT_TRUE(nothing->locations.empty());
-}
-
-TEST(Merge, IsAssociative) {
-  const auto a = decode_proto(small_profile(), false);
-  ASSERT_TRUE(a.has_value());
-  const auto pair = merge({*a, *a});
-  ASSERT_TRUE(pair.has_value());
-  const auto left = merge({*pair, *a});
-  const auto right = merge({*a, *pair});
-  ASSERT_TRUE(left.has_value() && right.has_value());
-  EXPECT_EQ(encode_proto(*left), encode_proto(*right));
-  EXPECT_THAT(left->samples.values(0), testing::ElementsAre(21));
 }
 
 }  // namespace

@@ -88,8 +88,61 @@ TEST(Legacy, RefusesBytesWithoutACount) {
 }
 
 TEST(Legacy, SaysWhenNoFormatFits) {
-  const std::string message = report("go 1.20 trace", ReportKind::raw);
-  EXPECT_THAT(message, testing::StartsWith("parsing profile: unrecognized profile format"));
+  EXPECT_THAT(report("nothing known", ReportKind::raw),
+              testing::StartsWith("parsing profile: unrecognized profile format"));
+}
+
+TEST(Legacy, SaysWhatATraceIs) {
+  EXPECT_EQ(report(std::string("go 1.24 trace\0\0\0", 16), ReportKind::raw),
+            "parsing profile: unrecognized profile format: it is an execution trace of Go, which "
+            "go tool trace reads");
+}
+
+// Two goroutines wait at one place, for different times; a third stands elsewhere.
+constexpr const char* goroutines =
+    "goroutine 1 [running]:\n"
+    "main.main()\n\t/src/main.go:9 +0x1d\n\n"
+    "goroutine 7 [chan receive, 5 minutes]:\n"
+    "main.(*Worker).run(0xc0001, {0x1, 0x2})\n\t/src/worker.go:12 +0x2b\n"
+    "created by main.start in goroutine 1\n\t/src/main.go:4 +0x44\n\n"
+    "goroutine 8 [select, 12 minutes, locked to thread]:\n"
+    "main.(*Worker).run(0xc0002, {0x1, 0x2})\n\t/src/worker.go:12 +0x2b\n"
+    "created by main.start in goroutine 1\n\t/src/main.go:4 +0x44\n";
+
+TEST(Goroutines, AreGroupedByStackWithStatesWaitsAndCreator) {
+  EXPECT_EQ(report(goroutines, ReportKind::goroutines),
+            "Type: goroutine\n"
+            "3 goroutines in 2 groups\n"
+            "-----------+-------------------------------------------------------\n"
+            "         2   [chan receive (1), select (1), waiting for 300s to 720s]\n"
+            "             main.(*Worker).run /src/worker.go:12\n"
+            "             created by main.start /src/main.go:4\n"
+            "-----------+-------------------------------------------------------\n"
+            "         1   [running]\n"
+            "             main.main /src/main.go:9\n"
+            "-----------+-------------------------------------------------------\n");
+}
+
+TEST(Goroutines, AreGroupedAsJson) {
+  auto profile = parse_profile(goroutines, {});
+  ASSERT_TRUE(profile.has_value());
+  ReportRequest request;
+  request.kind = ReportKind::goroutines;
+  request.encoding = Encoding::json;
+  request.options.focus = "Worker";
+  const auto text = make_report(std::move(*profile), request, {.warn = [](const std::string&) {}});
+  ASSERT_TRUE(text.has_value());
+  EXPECT_EQ(*text, R"({"goroutines":2,"groups":[{"count":2,"states":{"chan receive":1,"select":1},)"
+                   R"("wait_min_seconds":300,"wait_max_seconds":720,"created_by":"main.start",)"
+                   R"("created_at":"/src/main.go:4","labels":{},)"
+                   R"("stack":["main.(*Worker).run /src/worker.go:12"]}]})"
+                   "\n");
+}
+
+TEST(Goroutines, AreNotInAHeapProfile) {
+  EXPECT_EQ(report("heap profile: 1: 8 [0: 0] @ heapprofile\n1: 8 [0: 0] @ 0x1\n",
+                   ReportKind::goroutines),
+            "the profile tells of no goroutines: its type is space");
 }
 
 }  // namespace

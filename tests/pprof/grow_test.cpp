@@ -1,0 +1,159 @@
+// Growth over a series of profiles.
+#include "pprof/grow.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <string>
+
+#include "pprof/session.h"
+
+namespace heapwatch::pprof {
+namespace {
+
+constexpr std::int64_t minute_ns = 60'000'000'000;
+
+/// A heap profile taken at a minute, with one sample for each function.
+Snapshot snapshot(std::int64_t minute, const std::map<std::string, std::int64_t>& space,
+                  const char* type = "inuse_space") {
+  Profile profile;
+  profile.sample_types = {{profile.strings.add(type), profile.strings.add("bytes")}};
+  profile.samples.set_type_count(1);
+  profile.time_nanos = (1000 + minute) * minute_ns;
+  for (const auto& [name, bytes] : space) {
+    const auto at = static_cast<std::uint32_t>(profile.locations.size());
+    profile.functions.push_back({.id = at + 1U, .name = profile.strings.add(name)});
+    profile.lines.push_back({.function = at});
+    profile.locations.push_back({.id = at + 1U, .first_line = at, .line_count = 1});
+    const std::uint32_t frames[] = {at};
+    const std::int64_t values[] = {bytes};
+    // The size of the objects does not tell stacks apart.
+    const Label labels[] = {{profile.strings.add("bytes"), true, 0, bytes}};
+    profile.samples.append(frames, values, labels);
+  }
+  return {"file" + std::to_string(minute), std::move(profile)};
+}
+
+Growth measure(std::vector<Snapshot> snapshots, std::string* warnings = nullptr) {
+  auto growth = measure_growth(std::move(snapshots), {}, [&](const std::string& text) {
+    if (warnings != nullptr) *warnings += text + "\n";
+  });
+  EXPECT_TRUE(growth.has_value()) << growth.error().message;
+  return std::move(*growth);
+}
+
+std::vector<Snapshot> leaking_series() {
+  std::vector<Snapshot> series;
+  for (std::int64_t minute = 0; minute < 5; ++minute) {
+    std::map<std::string, std::int64_t> space = {{"leak", 1024 + minute * 1024},
+                                                 {"steady", 4096},
+                                                 {"shrinks", 9000 - minute * 1000},
+                                                 {"wavers", minute % 2 == 0 ? 100000 : 200000}};
+    if (minute > 2) space["new"] = 512;
+    if (minute < 2) space["old"] = 2048;
+    series.push_back(snapshot(minute, space));
+  }
+  return series;
+}
+
+TEST(Grow, RanksWhatGrowsSteadilyAboveWhatWavers) {
+  const Growth growth = measure(leaking_series());
+  EXPECT_EQ(growth_text(growth, {.nodecount = 2}),
+            "Type: inuse_space\n"
+            "Snapshots: 5 from 1970-01-01 16:40:00 UTC to 1970-01-01 16:44:00 UTC (240s)\n"
+            "Total: 113.45kB to 112.04kB (-1.41kB)\n"
+            "Showing the 2 most suspect of 6 stacks: 1 grew, 1 shrank, 1 appeared, 1 vanished, "
+            "2 steady\n"
+            "-----------+-------------------------------------------------------\n"
+            "      +4kB   grew +1kB/min, 100% rising: 1kB 2kB 3kB 4kB 5kB\n"
+            "             leak\n"
+            "-----------+-------------------------------------------------------\n"
+            "     +512B   appeared +149B/min, 60% rising: 0 0 0 512B 512B\n"
+            "             new\n"
+            "-----------+-------------------------------------------------------\n");
+}
+
+TEST(Grow, TellsATrendOfEachStack) {
+  const Growth growth = measure(leaking_series());
+  const Profile& profile = growth.profile;
+  std::map<std::string, std::string_view> trends;
+  for (const StackGrowth& stack : growth.stacks) {
+    const std::uint32_t frame = profile.samples.frames(stack.sample)[0];
+    const Line& line = profile.lines_of(profile.locations[frame])[0];
+    trends[std::string(profile.text(profile.functions[line.function].name))] =
+        trend_name(stack.trend);
+  }
+  EXPECT_THAT(trends, testing::ElementsAre(
+                          testing::Pair("leak", "grew"), testing::Pair("new", "appeared"),
+                          testing::Pair("old", "vanished"), testing::Pair("shrinks", "shrank"),
+                          testing::Pair("steady", "steady"), testing::Pair("wavers", "steady")));
+}
+
+TEST(Grow, AsJsonHasEveryValue) {
+  const Growth growth =
+      measure({snapshot(0, {{"a", 10}}), snapshot(1, {{"a", 40}}), snapshot(2, {{"a", 70}})});
+  EXPECT_EQ(growth_json(growth, {}),
+            R"({"type":"inuse_space","unit":"bytes","snapshots":[)"
+            R"({"source":"file0","time_nanos":60000000000000,"total":10},)"
+            R"({"source":"file1","time_nanos":60060000000000,"total":40},)"
+            R"({"source":"file2","time_nanos":60120000000000,"total":70}],"stacks":[)"
+            R"({"trend":"grew","growth":60,"slope_per_second":0.5,"monotonicity":1,"score":60,)"
+            R"("values":[10,40,70],"stack":["a"]}]})"
+            "\n");
+}
+
+TEST(Grow, PutsSnapshotsIntoTheOrderOfTheirTimes) {
+  std::string warnings;
+  const Growth growth = measure(
+      {snapshot(2, {{"a", 70}}), snapshot(0, {{"a", 10}}), snapshot(1, {{"a", 40}})}, &warnings);
+  EXPECT_THAT(growth.stacks[0].values, testing::ElementsAre(10, 40, 70));
+  EXPECT_EQ(warnings,
+            "Snapshots are compared in the order of their times, not in that of the command "
+            "line\n");
+}
+
+TEST(Grow, GivesAProfileOfTheGrowthForOtherReports) {
+  Growth growth = measure(leaking_series());
+  ReportRequest request;
+  request.options.trim = false;
+  request.options.compact_labels = true;
+  const auto top =
+      Session(std::move(growth.profile)).report(request, {.warn = [](const std::string&) {}});
+  ASSERT_TRUE(top.has_value());
+  EXPECT_EQ(*top,
+            "Showing nodes accounting for -1440B, 13.51% of 10656B total\n"
+            "      flat  flat%   sum%        cum   cum%\n"
+            "     4096B 38.44% 38.44%      4096B 38.44%  leak\n"
+            "    -4000B 37.54%   0.9%     -4000B 37.54%  shrinks\n"
+            "    -2048B 19.22% 18.32%     -2048B 19.22%  old\n"
+            "      512B  4.80% 13.51%       512B  4.80%  new\n");
+}
+
+TEST(Grow, MeetsTheMeaningOfTypesAndRefusesWhatDiffers) {
+  const Growth growth = measure({snapshot(0, {{"a", 1}}), snapshot(1, {{"a", 5}}, "space")});
+  EXPECT_EQ(growth.type, "inuse_space");
+  const auto refused = measure_growth({snapshot(0, {{"a", 1}}), snapshot(1, {{"a", 1}}, "cpu")}, {},
+                                      [](const std::string&) {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().message,
+            "profiles have empty common sample type list: [inuse_space] and [cpu] measure "
+            "different things");
+}
+
+TEST(Grow, NeedsTwoSnapshots) {
+  const auto refused = measure_growth({snapshot(0, {})}, {}, [](const std::string&) {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().message, "growth is seen between two profiles or more, not in 1");
+}
+
+TEST(TheilSen, IsNotMovedByAnOutlier) {
+  const double times[] = {0, 1, 2, 3, 4, 5, 6};
+  const std::int64_t values[] = {0, 2, 4, 1000, 8, 10, 12};
+  EXPECT_EQ(theil_sen_slope(times, values), 2);
+  const double uneven[] = {0, 1, 3};
+  const std::int64_t two[] = {0, 1, 5};
+  EXPECT_DOUBLE_EQ(theil_sen_slope(uneven, two), 5.0 / 3);
+}
+
+}  // namespace
+}  // namespace heapwatch::pprof

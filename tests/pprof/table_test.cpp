@@ -1,0 +1,90 @@
+// Tables for programs: JSON and CSV of top, tree and peek.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "pprof/report.h"
+#include "pprof/report/json.h"
+
+namespace heapwatch::pprof {
+namespace {
+
+/// main calls a "quoted, name", which is 3 of 4 bytes.
+Profile two_functions() {
+  Profile profile;
+  const auto text = [&](const char* it) { return profile.strings.add(it); };
+  profile.sample_types = {{text("space"), text("bytes")}};
+  profile.samples.set_type_count(1);
+  profile.functions = {{.id = 1, .name = text("main")}, {.id = 2, .name = text("a \"b\", c")}};
+  profile.lines = {{.function = 0}, {.function = 1}};
+  profile.locations = {{.id = 1, .first_line = 0, .line_count = 1},
+                       {.id = 2, .first_line = 1, .line_count = 1}};
+  const std::uint32_t deep[] = {1, 0};
+  const std::int64_t three[] = {3072};
+  const std::uint32_t shallow[] = {0};
+  const std::int64_t one[] = {1024};
+  profile.samples.append(deep, three, {});
+  profile.samples.append(shallow, one, {});
+  return profile;
+}
+
+std::string report(ReportKind kind, Encoding encoding) {
+  ReportRequest request;
+  request.kind = kind;
+  request.encoding = encoding;
+  request.pattern = kind == ReportKind::peek ? "main" : "";
+  const auto text = make_report(two_functions(), request, {.warn = [](const std::string&) {}});
+  return text ? *text : "error: " + text.error().message;
+}
+
+TEST(Table, TopAsCsvHasPlainNumbers) {
+  EXPECT_EQ(report(ReportKind::text, Encoding::csv),
+            "function,inline,flat (bytes),flat%,sum%,cum (bytes),cum%\r\n"
+            "\"a \"\"b\"\", c\",,3072,75,75,3072,75\r\n"
+            "main,,1024,25,100,4096,100\r\n");
+}
+
+TEST(Table, TreeAsCsvTellsWhoCallsWhom) {
+  EXPECT_EQ(report(ReportKind::tree, Encoding::csv),
+            "node,role,function,inline,flat (bytes),flat%,sum%,cum (bytes),cum%\r\n"
+            "\"a \"\"b\"\", c\",caller,main,,,,,3072,75\r\n"
+            "\"a \"\"b\"\", c\",itself,\"a \"\"b\"\", c\",,3072,75,75,3072,75\r\n"
+            "main,itself,main,,1024,25,100,4096,100\r\n"
+            "main,callee,\"a \"\"b\"\", c\",,,,,3072,75\r\n");
+}
+
+TEST(Table, TopAsJsonHasNumbersAndTheirTexts) {
+  EXPECT_EQ(report(ReportKind::text, Encoding::json),
+            R"({"labels":["Type: space","Showing nodes accounting for 4kB, 100% of 4kB total"],)"
+            R"("type":"space","unit":"bytes","total":4096,"total_text":"4kB","rows":[)"
+            R"({"name":"a \"b\", c","inline":"","flat":3072,"flat_text":"3kB","flat_percent":75,)"
+            R"("sum_percent":75,"cum":3072,"cum_text":"3kB","cum_percent":75},)"
+            R"({"name":"main","inline":"","flat":1024,"flat_text":"1kB","flat_percent":25,)"
+            R"("sum_percent":100,"cum":4096,"cum_text":"4kB","cum_percent":100}]})"
+            "\n");
+}
+
+TEST(Table, PeekAsJsonHasTheCallsOfWhatMatches) {
+  EXPECT_EQ(report(ReportKind::peek, Encoding::json),
+            R"({"labels":["Type: space","Showing nodes accounting for 4kB, 100% of 4kB total"],)"
+            R"("type":"space","unit":"bytes","total":4096,"total_text":"4kB","rows":[)"
+            R"({"name":"main","inline":"","flat":1024,"flat_text":"1kB","flat_percent":25,)"
+            R"("sum_percent":25,"cum":4096,"cum_text":"4kB","cum_percent":100,"callers":[],)"
+            R"("callees":[{"name":"a \"b\", c","value":3072,"text":"3kB","inline":false,)"
+            R"("residual":false}]}]})"
+            "\n");
+}
+
+TEST(Table, OtherReportsAreOnlyText) {
+  EXPECT_EQ(report(ReportKind::raw, Encoding::json),
+            "error: this kind of report is only written as text");
+}
+
+TEST(Json, EscapesWhatAPageOrAParserWouldMistake) {
+  EXPECT_EQ(json_text("a\"\\\n\t\x01</b> ü"), R"("a\"\\\n\t\u0001\u003c/b> ü")");
+  EXPECT_EQ(json_text("\xff\xc3("), R"("\ufffd\ufffd(")");
+  EXPECT_EQ(json_text("\xed\xa0\x80"), R"("\ufffd\ufffd\ufffd")");
+}
+
+}  // namespace
+}  // namespace heapwatch::pprof

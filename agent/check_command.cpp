@@ -61,7 +61,8 @@ std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(Configured& configur
 }
 
 std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& checks,
-                         const CheckOptions& options, const config::AgentConfig& agent) {
+                         const CheckOptions& options, const config::AgentConfig& agent,
+                         MemoryProfiles& profiles) {
   std::vector<Ran> all;
   for (auto& check : checks) {
     Ran& ran = all.emplace_back();
@@ -71,7 +72,10 @@ std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& 
         std::this_thread::sleep_for(std::chrono::milliseconds(options.pause_ms));
       }
       ran.runs.push_back(ran.runner->run());
+      profiles.after_run();
     }
+    const std::optional<base::Error>& error = ran.runs.back().error;
+    profiles.after_instance(ran.runner->instance().id, error ? error->message : "");
   }
   return all;
 }
@@ -181,11 +185,21 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     options.times = 2;
     options.pause_ms = 1000;
   }
+  MemoryProfiles profiles(options.memory);
+  if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();
+      !begun || !(begun = profiles.begin())) {
+    std::cerr << "heapwatch: " << begun.error().message << '\n';
+    return 1;
+  }
   Configured configured = load(global, options.name);
+  account_memory(configured.agent);
   print_errors(configured.diagnostics);
   auto checks = chosen(configured, options);
   if (checks.empty()) {
-    const std::vector<std::string_view> known = check::check_names();
+    std::vector<std::string_view> known = check::check_names();
+    for (const config::CheckConfig& file : configured.confd.checks) {
+      known.push_back(file.check_name);
+    }
     std::cerr << "heapwatch: no valid check found: ";
     if (std::find(known.begin(), known.end(), options.name) == known.end()) {
       std::cerr << "there is no check \"" << options.name << '"'
@@ -198,7 +212,7 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     }
     return 1;
   }
-  const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent);
+  const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent, profiles);
   const console::ConsoleOptions console_options{.hostname = configured.agent.hostname,
                                                 .histograms = histogram_options(configured.agent)};
   if (options.dogstatsd) {
@@ -207,12 +221,17 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     print_prometheus(all, configured.agent);
   } else if (options.json) {
     print_json(all, console_options);
-  } else {
+  } else if (options.table || !(options.memory.profile || options.memory.objects)) {
     print_text(all, options, console_options);
+  }
+  const bool has_format = options.dogstatsd || options.prometheus || options.json || options.table;
+  const auto profiled = profiles.end(options.times, !has_format);
+  if (!profiled) {
+    std::cerr << "heapwatch: " << profiled.error().message << '\n';
   }
   const bool failed = std::any_of(all.begin(), all.end(),
                                   [](const Ran& ran) { return ran.runs.back().error.has_value(); });
-  return failed ? 1 : 0;
+  return failed || !profiled ? 1 : 0;
 }
 
 }  // namespace heapwatch::agent

@@ -6,10 +6,16 @@
 #include <string>
 
 #include "agent/configured.h"
+#include "agent/memory_profile.h"
 
 namespace heapwatch::agent {
 
-/// Runs the agent until SIGTERM or SIGINT.
+/// Holds back what run_agent() reads as messages (SIGTERM, SIGINT, SIGHUP), from the first moment
+/// on: one that comes while the agent starts must not end it. Other commands let them go again.
+[[nodiscard]] bool hold_signals();
+void let_signals_go();
+
+/// Runs the agent until SIGTERM or SIGINT. The signals must be held.
 [[nodiscard]] int run_agent(const GlobalOptions& global);
 
 struct CheckOptions {
@@ -23,6 +29,7 @@ struct CheckOptions {
   bool table = false;
   bool dogstatsd = false;
   bool prometheus = false;
+  MemoryProfileOptions memory;
 };
 /// Runs the instances of one check here and now, and prints what they measured.
 [[nodiscard]] int run_check(const GlobalOptions& global, CheckOptions options);
@@ -42,6 +49,17 @@ struct VarsOptions {
 };
 /// Prints the values at a path of a page of expvars.
 [[nodiscard]] int show_vars(const VarsOptions& options);
+
+struct DashboardOptions {
+  std::string folder;
+  // Absent: as the configuration has it.
+  std::optional<std::string> naming;          // guide or reference
+  std::optional<std::string> memstats_names;  // datadog or go_collector
+  std::optional<std::string> memstats_namespace;
+  std::optional<std::string> rtloader_namespace;
+};
+/// Writes the dashboards, monitors and alert rules with the names in use.
+[[nodiscard]] int write_dashboards(const GlobalOptions& global, const DashboardOptions& options);
 
 /// Says whether a shared library fits the ABI of checks; 1 when it does not.
 [[nodiscard]] int check_plugin(const std::string& file);

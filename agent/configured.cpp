@@ -8,6 +8,7 @@
 #include "check/shared_library/shared_library_check.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "memtrack/memtrack.h"
 
 namespace heapwatch::agent {
 
@@ -41,30 +42,42 @@ check::python::PythonLoader& python_loader() {
   return *loader;
 }
 
+void account_memory(const config::AgentConfig& agent) {
+  memtrack_set_sample_interval(agent.memtrack_sample_interval);
+  memtrack_enable(agent.memtrack_enabled ? 1 : 0);
+}
+
+std::unique_ptr<check::ConfiguredCheck> make_check(const check::InstanceSource& source,
+                                                   config::Diagnostics& diagnostics) {
+  check::shared_library::SharedLibraryLoader libraries;
+  const std::array<check::Loader*, 2> loaders{&libraries, &python_loader()};
+  return check::make_check(source, loaders, diagnostics);
+}
+
+config::Confd load_confd(const config::AgentConfig& agent) {
+  config::SecretResolver secrets(agent.secrets);
+  return config::load_confd(agent.confd_path,
+                            {.secrets = &secrets,
+                             .allowed_env_vars = agent.ad_allowed_env_vars,
+                             .resolve_env_vars = !agent.ad_disable_env_var_resolution});
+}
+
 Configured load(const GlobalOptions& options, const std::optional<std::string>& only_check) {
   config::AgentConfigFile loaded = load_agent(options);
   Configured configured;
   configured.agent = std::move(loaded.config);
   configured.diagnostics = std::move(loaded.diagnostics);
 
-  config::SecretResolver secrets(configured.agent.secrets);
-  configured.confd =
-      config::load_confd(configured.agent.confd_path,
-                         {.secrets = &secrets,
-                          .allowed_env_vars = configured.agent.ad_allowed_env_vars,
-                          .resolve_env_vars = !configured.agent.ad_disable_env_var_resolution});
+  configured.confd = load_confd(configured.agent);
   configured.diagnostics.append(configured.confd.diagnostics);
 
-  check::shared_library::SharedLibraryLoader libraries;
-  const std::array<check::Loader*, 2> loaders{&libraries, &python_loader()};
   std::set<std::string> ids;
   for (const config::CheckConfig& file : configured.confd.checks) {
     if (only_check && file.check_name != *only_check) {
       continue;
     }
     for (const config::Value& instance : file.instances) {
-      auto check =
-          check::make_check({file, instance, configured.agent}, loaders, configured.diagnostics);
+      auto check = make_check({file, instance, configured.agent}, configured.diagnostics);
       if (check && ids.insert(check->instance->id).second) {
         configured.checks.push_back(std::move(check));
       }

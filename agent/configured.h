@@ -37,6 +37,16 @@ struct Configured {
 /// The one source of Python checks: the process has one interpreter, which is never ended.
 [[nodiscard]] check::python::PythonLoader& python_loader();
 
+/// Switches the accounting of native memory on or off, before any check runs.
+void account_memory(const config::AgentConfig& agent);
+
+/// The check of an instance, from whichever loader has it.
+[[nodiscard]] std::unique_ptr<check::ConfiguredCheck> make_check(
+    const check::InstanceSource& source, config::Diagnostics& diagnostics);
+
+/// conf.d as `agent` says to read it.
+[[nodiscard]] config::Confd load_confd(const config::AgentConfig& agent);
+
 /// The whole configuration; with `only_check`, instances of that check alone are made.
 [[nodiscard]] Configured load(const GlobalOptions& options,
                               const std::optional<std::string>& only_check = std::nullopt);

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <map>
+#include <string>
 
+#include "agent/native_pages.h"
+#include "agent/python_vars.h"
 #include "agent/self_report.h"
 
 namespace heapwatch::agent {
@@ -44,13 +47,68 @@ void write_process(Writer& json, const SelfReport& report) {
   json.EndObject();
 }
 
+/// The C and C++ space, under the names that the Datadog Agent gives it.
+void write_rtloader(Writer& json) {
+  json.Key("rtloader");
+  json.StartObject();
+  write_counters(json, memtrack_stats());
+  json.EndObject();
+}
+
+void write_memtrack(Writer& json) {
+  const memtrack_health health = memtrack_self();
+  json.Key("memtrack");
+  json.StartObject();
+  json.Key("enabled");
+  json.Bool(memtrack_enabled() != 0);
+  member(json, "sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
+  member(json, "mapped_bytes", health.mapped_bytes);
+  member(json, "double_frees", health.double_frees);
+  member(json, "older_frees", health.older_frees);
+  member(json, "freed_elsewhere", health.freed_elsewhere);
+  member(json, "unrecorded", health.unrecorded);
+  member(json, "samples", health.samples);
+  member(json, "lost_samples", health.lost_samples);
+  json.Key("components");
+  json.StartObject();
+  for (memtrack_component id = 1; id < memtrack_component_count(); ++id) {
+    json.Key(memtrack_component_name(id));
+    json.StartObject();
+    write_counters(json, memtrack_component_stats(id));
+    json.EndObject();
+  }
+  json.EndObject();
+  json.EndObject();
+}
+
 void write_scheduler(Writer& json, const check::Scheduler::Totals& totals) {
   json.Key("scheduler");
   json.StartObject();
   member(json, "instances", totals.instances);
+  member(json, "failing", totals.failing);
   member(json, "running", totals.running);
   member(json, "waiting_for_runner", totals.waiting_for_runner);
   member(json, "contexts", totals.contexts);
+  json.EndObject();
+}
+
+void write_loop(Writer& json, const OwnFigures& own) {
+  json.Key("event_loop");
+  json.StartObject();
+  member(json, "lag_seconds", std::chrono::duration<double>(own.lag).count());
+  member(json, "lag_max_seconds", std::chrono::duration<double>(own.lag_max).count());
+  member(json, "transfers_running", own.transfers_running);
+  member(json, "transfers_waiting", own.transfers_waiting);
+  json.EndObject();
+}
+
+void write_reloads(Writer& json, const ReloadState& reload) {
+  json.Key("reloads");
+  json.StartObject();
+  member(json, "applied", reload.applied);
+  member(json, "unchanged", reload.unchanged);
+  member(json, "with_errors", reload.with_errors);
+  member(json, "config_errors", reload.errors);
   json.EndObject();
 }
 
@@ -62,6 +120,7 @@ struct RunCounters {
   std::uint64_t samples = 0;
   std::uint64_t dropped = 0;
   std::uint64_t skipped = 0;
+  std::uint64_t sat_out = 0;
 
   void add(const metrics::RunStats& stats) {
     runs += stats.runs;
@@ -70,6 +129,7 @@ struct RunCounters {
     samples += stats.samples;
     dropped += stats.dropped;
     skipped += stats.skipped;
+    sat_out += stats.sat_out;
   }
 
   void write(Writer& json) const {
@@ -79,6 +139,7 @@ struct RunCounters {
     member(json, "samples", samples);
     member(json, "dropped", dropped);
     member(json, "skipped", skipped);
+    member(json, "sat_out", sat_out);
   }
 };
 
@@ -88,30 +149,54 @@ void write_instance(Writer& json, const metrics::RunStats& stats) {
   RunCounters counters;
   counters.add(stats);
   counters.write(json);
+  member(json, "failed_runs_in_a_row", stats.failed_runs);
   member(json, "last_samples", stats.last_samples);
   member(json, "average_duration_seconds",
          std::chrono::duration<double>(stats.average_duration()).count());
   json.EndObject();
 }
 
-void write_checks(Writer& json, const std::vector<metrics::RunStats>& instances) {
+std::uint64_t total_of(const std::map<std::string, std::uint64_t>& by_reason) {
+  std::uint64_t sum = 0;
+  for (const auto& [reason, count] : by_reason) {
+    sum += count;
+  }
+  return sum;
+}
+
+/// Of a check as a whole since the start, also of instances that went.
+void write_totals(Writer& json, const check::CheckTotals& totals) {
+  RunCounters{.runs = totals.runs,
+              .errors = totals.errors,
+              .warnings = totals.warnings,
+              .samples = totals.samples,
+              .dropped = total_of(totals.dropped),
+              .skipped = totals.skipped,
+              .sat_out = totals.sat_out}
+      .write(json);
+  member(json, "run_seconds", std::chrono::duration<double>(totals.run_time).count());
+  json.Key("dropped_by_reason");
+  json.StartObject();
+  for (const auto& [reason, count] : totals.dropped) {
+    member(json, reason.c_str(), count);
+  }
+  json.EndObject();
+}
+
+void write_checks(Writer& json, const SelfReport& report) {
   std::map<std::string, std::vector<const metrics::RunStats*>> by_name;
-  for (const metrics::RunStats& stats : instances) {
+  for (const metrics::RunStats& stats : report.instances) {
     by_name[stats.instance->check_name].push_back(&stats);
   }
   json.Key("checks");
   json.StartObject();
-  for (const auto& [name, members] : by_name) {
+  for (const auto& [name, totals] : report.own.by_check) {
     json.Key(name.c_str());
     json.StartObject();
-    RunCounters total;
-    for (const metrics::RunStats* const stats : members) {
-      total.add(*stats);
-    }
-    total.write(json);
+    write_totals(json, totals);
     json.Key("instances");
     json.StartObject();
-    for (const metrics::RunStats* const stats : members) {
+    for (const metrics::RunStats* const stats : by_name[name]) {
       write_instance(json, *stats);
     }
     json.EndObject();
@@ -127,14 +212,22 @@ std::string debug_vars(const SelfReport& report) {
   Writer json(text);
   json.StartObject();
   write_process(json, report);
-  write_scheduler(json, report.scheduler);
-  write_checks(json, report.instances);
+  write_rtloader(json);
+  write_memtrack(json);
+  write_scheduler(json, report.own.scheduler);
+  write_loop(json, report.own);
+  write_reloads(json, report.own.reload);
+  write_checks(json, report);
   json.Key("dogstatsd");
   json.StartObject();
-  for (const auto& [name, value] : report.dogstatsd) {
-    member(json, name.c_str(), value);
+  if (report.own.dogstatsd) {
+    for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
+      member(json, name.c_str(), value);
+    }
+    member(json, "packets_queued", report.own.dogstatsd_queued);
   }
   json.EndObject();
+  write_python(json, report.python);
   json.EndObject();
   return std::string(text.GetString(), text.GetSize()) + "\n";
 }

@@ -50,12 +50,14 @@ metrics::HistogramOptions histogram_options(const config::AgentConfig& agent) {
 check::RunnerOptions runner_options(const config::AgentConfig& agent) {
   check::RunnerOptions options;
   options.check_status = agent.integration_check_status_enabled;
+  options.run_memory = agent.tracemalloc_debug;
   return options;
 }
 
 check::SchedulerOptions scheduler_options(const config::AgentConfig& agent) {
   return {.check_runners = agent.check_runners,
           .logging_frequency = agent.logging_frequency,
+          .backoff_max = agent.failure_backoff_max,
           .runner = runner_options(agent)};
 }
 

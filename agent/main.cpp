@@ -1,5 +1,6 @@
 // The heapwatch program: its command line.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -14,6 +15,7 @@
 namespace {
 
 using heapwatch::agent::CheckOptions;
+using heapwatch::agent::DashboardOptions;
 using heapwatch::agent::GlobalOptions;
 using heapwatch::agent::VarsOptions;
 
@@ -35,6 +37,8 @@ struct CommandLine {
   CheckOptions check;
   VarsOptions vars;
   std::string plugin_file;
+  DashboardOptions dashboards;
+  CLI::App* dashboards_command = nullptr;
   bool status_json = false;
   CLI::App* run_command = nullptr;
   CLI::App* check_command = nullptr;
@@ -43,6 +47,20 @@ struct CommandLine {
   CLI::App* vars_command = nullptr;
   CLI::App* plugin_check_command = nullptr;
 };
+
+/// As the Datadog Agent has them: not on the page of --help.
+void describe_memory_profile(CLI::App& command, heapwatch::agent::MemoryProfileOptions& options) {
+  auto* const profile =
+      command.add_flag("-m,--profile-memory", options.profile,
+                       "Print what memory each run of a Python check leaves behind, and where");
+  command.add_flag("--objects", options.objects,
+                   "Print the live Python objects by type, and what each run changes");
+  command.add_option("--m-dir", options.folder)->group("")->needs(profile);
+  command.add_option("--m-pprof", options.pprof_file)->group("")->needs(profile);
+  for (const std::string& name : heapwatch::agent::memory_profile_options()) {
+    command.add_option("--m-" + name, options.values[name])->group("")->needs(profile);
+  }
+}
 
 void describe_check(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
@@ -63,6 +81,7 @@ void describe_check(CommandLine& line) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--instance-filter", options.instance_filter,
                       "Only instances whose option has this value: namespace=my.app");
+  describe_memory_profile(*command, options.memory);
   auto* const json = command->add_flag("--json", options.json, "Print JSON");
   auto* const table = command->add_flag("--table", options.table, "Print a table");
   auto* const dogstatsd = command->add_flag("--dogstatsd", options.dogstatsd,
@@ -107,6 +126,21 @@ void describe_plugin(CommandLine& line) {
   line.plugin_check_command->add_option("file", line.plugin_file, "The library")->required();
 }
 
+void describe_dashboards(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "dashboards",
+      "Write dashboards, monitors and alert rules with the names that the configuration gives");
+  line.dashboards_command = command;
+  DashboardOptions& options = line.dashboards;
+  command->add_option("-o,--out", options.folder, "The folder to write to")->required();
+  command->add_option("--naming", options.naming, "Names of rtloader's counters")
+      ->check(CLI::IsMember({"guide", "reference"}));
+  command->add_option("--memstats-names", options.memstats_names, "Names of memstats at Prometheus")
+      ->check(CLI::IsMember({"datadog", "go_collector"}));
+  command->add_option("--namespace", options.memstats_namespace, "Namespace of memstats");
+  command->add_option("--rtloader-namespace", options.rtloader_namespace, "Namespace of rtloader");
+}
+
 void describe(CommandLine& line) {
   CLI::App& app = line.app;
   app.set_version_flag("--version", "heapwatch " HEAPWATCH_VERSION);
@@ -131,6 +165,7 @@ void describe(CommandLine& line) {
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_vars(line);
   describe_plugin(line);
+  describe_dashboards(line);
   // Its flags are spelled as pprof spells them: main() hands them on before any is read here.
   app.add_subcommand("pprof", "Analyse profiles of Go programs, as go tool pprof does");
 }
@@ -149,6 +184,7 @@ int dispatch(const CommandLine& line) {
   if (line.run_command->parsed()) {
     return heapwatch::agent::run_agent(line.global);
   }
+  heapwatch::agent::let_signals_go();
   if (line.check_command->parsed()) {
     return heapwatch::agent::run_check(line.global, line.check);
   }
@@ -157,6 +193,9 @@ int dispatch(const CommandLine& line) {
   }
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);
+  }
+  if (line.dashboards_command->parsed()) {
+    return heapwatch::agent::write_dashboards(line.global, line.dashboards);
   }
   if (line.plugin_check_command->parsed()) {
     return heapwatch::agent::check_plugin(line.plugin_file);
@@ -167,8 +206,13 @@ int dispatch(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!heapwatch::agent::hold_signals()) {
+    std::cerr << "heapwatch: cannot hold signals back\n";
+    return 1;
+  }
   try {
     if (const auto arguments = pprof_arguments(argc, argv)) {
+      heapwatch::agent::let_signals_go();
       return heapwatch::agent::run_pprof_command(*arguments);
     }
     CommandLine line;
@@ -177,7 +221,15 @@ int main(int argc, char** argv) {
       std::cout << line.app.help();
       return 0;
     }
-    CLI11_PARSE(line.app, argc, argv);
+    try {
+      // From the last to the first, as the parser takes them.
+      std::vector<std::string> arguments =
+          heapwatch::agent::with_long_flags({argv + 1, argv + argc});
+      std::reverse(arguments.begin(), arguments.end());
+      line.app.parse(std::move(arguments));
+    } catch (const CLI::ParseError& error) {
+      return line.app.exit(error);
+    }
     return dispatch(line);
   } catch (const std::exception& error) {
     std::cerr << "heapwatch: " << error.what() << '\n';

@@ -2,6 +2,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -9,7 +10,14 @@
 
 #include "agent/commands.h"
 #include "agent/exporter_options.h"
+#include "agent/native_pages.h"
+#include "agent/own_metrics.h"
+#include "agent/probe.h"
+#include "agent/pulse.h"
+#include "agent/python_vars.h"
+#include "agent/reloader.h"
 #include "agent/self_report.h"
+#include "agent/service_manager.h"
 #include "base/log.h"
 #include "check/scheduler.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
@@ -27,6 +35,7 @@ using base::LogLevel;
 constexpr std::chrono::milliseconds stop_patience{1000};
 /// How long the last packets may take then.
 constexpr std::chrono::milliseconds drain_patience{500};
+constexpr std::chrono::microseconds pulse_interval{1'000'000};
 
 net::ServerReply not_found(std::string_view known) {
   return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
@@ -42,11 +51,31 @@ sigset_t handled_signals() {
   return signals;
 }
 
+pthread_t loop_thread;  // set before a handler can run
+
+extern "C" void pass_on(int number) {
+  (void)pthread_kill(loop_thread, number);
+}
+
+/// Threads that run code of others take signals, so that its child processes do not inherit that
+/// they are blocked; what such a thread gets goes on to this thread, and so to the descriptor.
+bool pass_signals_to_this_thread() {
+  loop_thread = pthread_self();
+  struct sigaction action {};
+  action.sa_handler = pass_on;
+  action.sa_flags = SA_RESTART;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    if (sigaction(number, &action, nullptr) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 class Agent {
  public:
   Agent(Configured configured, const GlobalOptions& global)
-      : configured_(std::move(configured)),
-        config_file_(global.config_file.value_or(std::string{})) {}
+      : configured_(std::move(configured)), global_(global) {}
 
   /// Everything that can fail, before anything runs.
   base::Result<void> start(const sigset_t& signals);
@@ -58,18 +87,25 @@ class Agent {
   base::Result<void> start_pages();
   void take_signal();
   void publish(const metrics::Snapshot& snapshot);
+  void forget(const metrics::Instance& instance);
+  [[nodiscard]] OwnFigures own_figures() const;
   [[nodiscard]] SelfReport report() const;
-  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request) const;
+  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
   [[nodiscard]] net::ServerReply metrics_page(const net::ServerRequest& request) const;
 
-  Configured configured_;
-  std::string config_file_;
+  Configured configured_;  // as it was at the start
+  GlobalOptions global_;
+  ServiceManager service_;
   int signal_descriptor_ = -1;
   std::unique_ptr<net::EventLoop> loop_;
   std::unique_ptr<exporters::dogstatsd::DogStatsdExporter> dogstatsd_;
   std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
   std::vector<exporters::Exporter*> exporters_;
   std::unique_ptr<check::Scheduler> scheduler_;
+  HeapPages heap_pages_{[](const net::ServerRequest&) { return own_native_heap(); }};
+  std::unique_ptr<Reloader> reloader_;
+  std::unique_ptr<Pulse> pulse_;
+  std::unique_ptr<Probe> probe_;                        // null: not wanted
   std::unique_ptr<net::HttpServer> own_server_;         // after what its handlers read
   std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
 };
@@ -88,8 +124,24 @@ base::Result<void> Agent::start(const sigset_t& signals) {
   scheduler_ = std::make_unique<check::Scheduler>(
       *loop_, scheduler_options(configured_.agent),
       [this](const metrics::Snapshot& snapshot) { publish(snapshot); });
-  for (auto& check : configured_.checks) {
-    scheduler_->add(std::move(check));
+  reloader_ = std::make_unique<Reloader>(
+      Reloader::Parts{.loop = *loop_,
+                      .scheduler = *scheduler_,
+                      .service = service_,
+                      .forget = [this](const metrics::Instance& instance) { forget(instance); }},
+      global_, configured_);
+  if (configured_.agent.watch_config) {
+    reloader_->watch_files();
+  }
+  pulse_ = std::make_unique<Pulse>(
+      *loop_, std::min(pulse_interval, service_.watchdog().value_or(pulse_interval)), [this] {
+        if (service_.watchdog()) {
+          service_.alive();
+        }
+      });
+  if (configured_.agent.python_memory && python_loader().report().running) {
+    scheduler_->add(
+        python_memory_check(python_loader(), configured_.agent.min_collection_interval));
   }
   return start_pages();
 }
@@ -105,8 +157,10 @@ base::Result<void> Agent::start_exporters() {
     exporters_.push_back(dogstatsd_.get());
   }
   if (agent.prometheus.enabled) {
-    prometheus_ =
-        std::make_unique<exporters::prometheus::PrometheusExporter>(prometheus_options(agent));
+    exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
+    options.collectables.push_back(
+        exporters::prometheus::provided([this] { return own_metrics(own_figures()); }));
+    prometheus_ = std::make_unique<exporters::prometheus::PrometheusExporter>(options);
     exporters_.push_back(prometheus_.get());
   }
   if (exporters_.empty()) {
@@ -120,7 +174,8 @@ base::Result<void> Agent::start_pages() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.expvar_port != 0) {
     auto server = net::HttpServer::start(
-        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port)},
+        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+         .body_bytes_max = symbol_request_bytes_max},
         [this](const net::ServerRequest& request) { return own_page(request); });
     if (!server) {
       return tl::unexpected(server.error());
@@ -128,8 +183,12 @@ base::Result<void> Agent::start_pages() {
     own_server_ = std::move(*server);
   }
   if (prometheus_) {
+    if (agent.prometheus.probe) {
+      probe_ = std::make_unique<Probe>([this] { return reloader_->in_force(); });
+    }
+    // Probes wait for their targets; scrapes must not wait for them.
     auto server = net::HttpServer::start(
-        {.listen = agent.prometheus.listen},
+        {.listen = agent.prometheus.listen, .threads = probe_ ? 16U : 4U},
         [this](const net::ServerRequest& request) { return metrics_page(request); });
     if (!server) {
       return tl::unexpected(server.error());
@@ -145,10 +204,15 @@ bool Agent::run() {
   base::log(LogLevel::info, "heapwatch " HEAPWATCH_VERSION " runs " +
                                 std::to_string(scheduler_->totals().instances) +
                                 " check instances from " + configured_.agent.confd_path.string());
+  pulse_->begin();
+  service_.ready("watching " + std::to_string(scheduler_->totals().instances) + " check instances");
   loop_->run();
+  service_.stopping();
+  heap_pages_.stop();
   own_server_.reset();
   prometheus_server_.reset();
-  const bool ended = scheduler_->stop(stop_patience);
+  const bool read = reloader_->stop();
+  const bool ended = scheduler_->stop(stop_patience) && read;
   if (dogstatsd_) {
     (void)dogstatsd_->drain(drain_patience);
   }
@@ -160,8 +224,8 @@ void Agent::take_signal() {
   signalfd_siginfo signal{};
   while (read(signal_descriptor_, &signal, sizeof signal) == sizeof signal) {
     if (signal.ssi_signo == SIGHUP) {
-      base::log(LogLevel::warn,
-                "SIGHUP: the configuration is read at start only; restart to apply it");
+      base::log(LogLevel::info, "SIGHUP: reading the configuration again");
+      reloader_->request(true);
     } else {
       loop_->stop();
     }
@@ -176,39 +240,64 @@ void Agent::publish(const metrics::Snapshot& snapshot) {
   }
 }
 
+void Agent::forget(const metrics::Instance& instance) {
+  for (exporters::Exporter* const exporter : exporters_) {
+    exporter->forget(instance);
+  }
+}
+
+OwnFigures Agent::own_figures() const {
+  OwnFigures figures{.scheduler = scheduler_->totals(),
+                     .by_check = scheduler_->by_check(),
+                     .transfers_running = pulse_->transfers_running(),
+                     .transfers_waiting = pulse_->transfers_waiting(),
+                     .lag = pulse_->lag(),
+                     .lag_max = pulse_->lag_max(),
+                     .reload = reloader_->state()};
+  if (dogstatsd_) {
+    figures.dogstatsd = dogstatsd_->counters();
+    figures.dogstatsd_queued = dogstatsd_->packets_queued();
+  }
+  return figures;
+}
+
 SelfReport Agent::report() const {
   const config::AgentConfig& agent = configured_.agent;
-  SelfReport report{
+  return {
       .now = base::now(),
       .process = base::process_usage(),
-      .scheduler = scheduler_->totals(),
+      .own = own_figures(),
       .instances = scheduler_->stats(),
-      .configuration = configured_.diagnostics.all(),
-      .config_file = config_file_,
+      .config_file = global_.config_file.value_or(std::string{}),
       .confd_path = agent.confd_path.string(),
       .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
       .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
-      .dogstatsd = {},
       .log_level = base::log_level(),
+      .python = python_loader().report(),
   };
-  if (dogstatsd_) {
-    report.dogstatsd = named_counters(dogstatsd_->counters());
-  }
-  return report;
 }
 
-net::ServerReply Agent::own_page(const net::ServerRequest& request) const {
+net::ServerReply Agent::own_page(const net::ServerRequest& request) {
   constexpr const char* json = "application/json; charset=utf-8";
   if (request.path == "/debug/vars") {
     return {.content_type = json, .body = debug_vars(report())};
   }
   if (request.path == "/status") {
+    SelfReport status = report();
+    status.python_objects =
+        python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
     if (request.query == "format=json") {
-      return {.content_type = json, .body = status_json(report())};
+      return {.content_type = json, .body = status_json(status)};
     }
-    return {.body = status_text(report(), request.query == "colors=true")};
+    return {.body = status_text(status, request.query == "colors=true")};
   }
-  return not_found("/debug/vars, /status");
+  if (request.path == "/debug/memtrack") {
+    return {.content_type = json, .body = memtrack_page()};
+  }
+  if (auto reply = heap_pages_.answer(request)) {
+    return *std::move(reply);
+  }
+  return not_found("/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, /status");
 }
 
 net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {
@@ -216,7 +305,10 @@ net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {
     auto page = prometheus_->render(request.header("accept"));
     return {.content_type = std::move(page.content_type), .body = std::move(page.body)};
   }
-  return not_found("/metrics");
+  if (probe_ && request.path == "/probe") {
+    return probe_->answer(request);
+  }
+  return not_found(probe_ ? "/metrics, /probe?target=" : "/metrics");
 }
 
 void log_diagnostics(const config::Diagnostics& diagnostics) {
@@ -229,14 +321,26 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
 
 }  // namespace
 
+bool hold_signals() {
+  const sigset_t signals = handled_signals();
+  return pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0 &&
+         std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+}
+
+void let_signals_go() {
+  const sigset_t signals = handled_signals();
+  (void)std::signal(SIGPIPE, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
 int run_agent(const GlobalOptions& global) {
   const sigset_t signals = handled_signals();
-  if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0 ||
-      std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+  if (!pass_signals_to_this_thread()) {
     std::cerr << "heapwatch: cannot set signal handlers\n";
     return 1;
   }
   Configured configured = load(global);
+  account_memory(configured.agent);
   log_diagnostics(configured.diagnostics);
   Agent agent(std::move(configured), global);
   if (const auto started = agent.start(signals); !started) {

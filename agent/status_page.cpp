@@ -3,6 +3,9 @@
 #include <ctime>
 #include <sstream>
 
+#include "agent/memory_profile.h"
+#include "agent/native_pages.h"
+#include "agent/python_vars.h"
 #include "agent/self_report.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
@@ -10,6 +13,8 @@
 namespace heapwatch::agent {
 
 namespace {
+
+constexpr std::size_t object_types_shown = 15;
 
 std::string utc(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -35,6 +40,23 @@ std::string level_name(base::LogLevel level) {
     }
   }
   return {};
+}
+
+void write_native_memory(std::ostream& out) {
+  const memtrack_counters counters = memtrack_stats();
+  out << heading("Native memory") << "  Accounting: " << (memtrack_enabled() != 0 ? "on" : "off")
+      << "\n  Allocations: " << counters.allocations << ", " << counters.allocated_bytes
+      << " bytes\n  Frees: " << counters.frees << ", " << counters.freed_bytes
+      << " bytes\n  In use: " << counters.inuse_bytes
+      << " bytes\n  Untracked frees: " << counters.untracked_frees << "\n\n";
+  for (const UntrackedFree& free : own_untracked_frees()) {
+    out << "    " << free.count << " x " << free.kind << ", last of " << free.last
+        << (free.component.empty() ? "" : ", in " + free.component) << '\n';
+    for (const std::string& frame : free.stack) {
+      out << "      " << frame << '\n';
+    }
+    out << '\n';
+  }
 }
 
 }  // namespace
@@ -64,8 +86,13 @@ std::string status_text(const SelfReport& report, bool colors) {
       << "\n  Config File: " << or_none(report.config_file) << "\n  conf.d: " << report.confd_path
       << "\n  Prometheus: " << or_none(report.prometheus_address)
       << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
+      << "\n  Python: " << python_line(report.python)
       << "\n  Resident memory: " << report.process.resident_bytes / 1024 << " KiB\n\n"
-      << heading("Collector") << "  Running Checks\n  ==============\n\n";
+      << heading("Collector") << "  Instances: " << report.own.scheduler.instances
+      << ", of them failing: " << report.own.scheduler.failing
+      << "\n  Reloads: " << report.own.reload.applied << " applied, " << report.own.reload.unchanged
+      << " without a change, " << report.own.reload.with_errors << " with errors\n\n"
+      << "  Running Checks\n  ==============\n\n";
   std::string check;
   for (const metrics::RunStats& stats : report.instances) {
     if (stats.instance->check_name != check) {
@@ -74,16 +101,21 @@ std::string status_text(const SelfReport& report, bool colors) {
     }
     out << exporters::console::render_status_block(stats, {.colour = colors}) << '\n';
   }
-  if (!report.configuration.empty()) {
+  if (!report.own.reload.diagnostics.empty()) {
     out << "  Config Errors\n  =============\n\n";
-    for (const config::Diagnostic& diagnostic : report.configuration) {
+    for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
       out << "    " << config::to_text(diagnostic) << '\n';
     }
     out << '\n';
   }
-  if (!report.dogstatsd_address.empty()) {
+  write_native_memory(out);
+  if (!report.python_objects.empty()) {
+    out << heading("Python Objects") << render_objects(report.python_objects, object_types_shown)
+        << '\n';
+  }
+  if (report.own.dogstatsd) {
     out << heading("DogStatsD");
-    for (const auto& [name, value] : report.dogstatsd) {
+    for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
       out << "  " << name << ": " << value << '\n';
     }
   }
@@ -104,8 +136,18 @@ std::string status_json(const SelfReport& report) {
   json.end_array();
   json.key("configErrors");
   json.begin_array();
-  for (const config::Diagnostic& diagnostic : report.configuration) {
+  for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
     json.text(config::to_text(diagnostic));
+  }
+  json.end_array();
+  json.key("pythonObjects");
+  json.begin_array();
+  for (const check::python::ObjectCount& objects : report.python_objects) {
+    json.begin_object();
+    json.member("Type", objects.type);
+    json.member("NObjects", objects.count);
+    json.member("Size", objects.bytes);
+    json.end_object();
   }
   json.end_array();
   json.end_object();

@@ -20,6 +20,8 @@ std::string colored(std::string_view text, Color color, bool enabled) {
   const char* const start = color == Color::red      ? "\033[31m"
                             : color == Color::yellow ? "\033[33m"
                             : color == Color::green  ? "\033[32m"
+                            : color == Color::cyan   ? "\033[96m"
+                            : color == Color::white  ? "\033[97m"
                                                      : "\033[1m";
   return start + std::string(text) + "\033[0m";
 }

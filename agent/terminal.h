@@ -6,7 +6,7 @@
 
 namespace heapwatch::agent {
 
-enum class Color { red, yellow, green, bold };
+enum class Color { red, yellow, green, cyan, white, bold };
 
 /// Whether a stream (1 or 2) takes colours: it is a terminal, TERM is not "dumb" and NO_COLOR is
 /// not set.

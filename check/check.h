@@ -32,6 +32,9 @@ class Check {
 
   /// Blocks until the run is over.
   [[nodiscard]] virtual base::Result<RunReport> run(metrics::SampleSink& sink) = 0;
+
+  /// Whether its runs report what they leave behind themselves, with a profiler of their language.
+  [[nodiscard]] virtual bool profiles_itself() const { return false; }
 };
 
 /// A check whose run is one HTTP exchange: the same code runs blocking, and on an event loop that

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "memtrack/memtrack.hpp"
+
 namespace heapwatch::check {
 
 namespace {
@@ -26,6 +28,7 @@ InstanceRunner::InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, Runn
     : configured_(std::move(configured)),
       options_(std::move(options)),
       http_(dynamic_cast<HttpCheck*>(configured_->check.get())),
+      component_(memtrack_component_id(("check:" + configured_->instance->check_name).c_str())),
       aggregator_(options_.aggregator) {
   snapshot_.instance = configured_->instance;
   stats_.instance = configured_->instance;
@@ -34,7 +37,50 @@ InstanceRunner::InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, Runn
 
 const metrics::Snapshot& InstanceRunner::run() {
   const base::Instant began = now();
-  return finish(began, check().run(sink()));
+  return finish(began, run_check());
+}
+
+template <typename Work>
+base::Result<RunReport> InstanceRunner::in_scope(Work work) {
+  if (!options_.run_memory || configured_->check->profiles_itself()) {
+    const memtrack::Scope scope(component_);
+    return work();
+  }
+  const memtrack_component run = memtrack_run_begin(component_);
+  auto outcome = [&] {
+    const memtrack::Scope scope(run);
+    return work();
+  }();
+  const std::uint64_t alive = memtrack_run_end(run);
+  if (outcome) {
+    submit_alive(alive);
+  }
+  return outcome;
+}
+
+void InstanceRunner::submit_alive(std::uint64_t bytes) {
+  if (!alive_bytes_) {
+    alive_bytes_ = metrics::make_context(
+        {.name = "datadog.agent.profile.memory.check_run_alloc",
+         .tags = {"check_name:" + instance().check_name,
+                  "check_version:" + instance().check_version},
+         .host = {},
+         .help = "Bytes that the run of a check allocated and that are alive at its end"});
+  }
+  sink().submit(metrics::Sample{.context = alive_bytes_, .value = base::Number::of(bytes)});
+}
+
+base::Result<RunReport> InstanceRunner::run_check() {
+  return in_scope([this] { return configured_->check->run(sink()); });
+}
+
+base::Result<net::HttpRequestPtr> InstanceRunner::request() {
+  const memtrack::Scope scope(component_);
+  return http_->request();
+}
+
+base::Result<RunReport> InstanceRunner::consume(const net::HttpResult& response) {
+  return in_scope([&] { return http_->consume(response, sink()); });
 }
 
 const metrics::Snapshot& InstanceRunner::finish(const base::Instant& began,
@@ -53,6 +99,7 @@ const metrics::Snapshot& InstanceRunner::finish(const base::Instant& began,
     snapshot_.warnings.clear();
     snapshot_.body_bytes = 0;
   }
+  snapshot_.failed_runs = snapshot_.error ? stats_.failed_runs + 1 : 0;
   if (options_.check_status) {
     snapshot_.service_checks.push_back(check_status(snapshot_));
   }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "check/check.h"
 #include "check/registry.h"
+#include "memtrack/memtrack.h"
 #include "metrics/aggregator.h"
 #include "metrics/run_stats.h"
 #include "metrics/snapshot.h"
@@ -18,6 +19,8 @@ struct RunnerOptions {
   metrics::AggregatorOptions aggregator;
   /// Adds the service check `datadog.agent.check_status` to every run.
   bool check_status = false;
+  /// Adds to every run the bytes that it allocated and that are alive at its end.
+  bool run_memory = false;
 };
 
 /// Threads: not safe; whoever runs the instance hands it from thread to thread.
@@ -35,20 +38,33 @@ class InstanceRunner {
   const metrics::Snapshot& finish(const base::Instant& began,
                                   const base::Result<RunReport>& outcome);
 
-  [[nodiscard]] Check& check() { return *configured_->check; }
-  /// The check, when it is one over HTTP; nullptr otherwise.
-  [[nodiscard]] HttpCheck* http() { return http_; }
+  /// The check's own code, against sink(), with what it allocates put down to the component
+  /// "check:NAME".
+  [[nodiscard]] base::Result<RunReport> run_check();
+  [[nodiscard]] bool is_http() const { return http_ != nullptr; }
+  /// The two halves of run_check() for a check over HTTP.
+  [[nodiscard]] base::Result<net::HttpRequestPtr> request();
+  [[nodiscard]] base::Result<RunReport> consume(const net::HttpResult& response);
+
   [[nodiscard]] const metrics::Instance& instance() const { return *configured_->instance; }
   [[nodiscard]] std::chrono::milliseconds interval() const { return configured_->interval; }
   [[nodiscard]] const metrics::RunStats& stats() const { return stats_; }
   [[nodiscard]] std::size_t contexts() const { return aggregator_.contexts(); }
   /// A turn came while the last run was still going on.
   void count_skipped() { ++stats_.skipped; }
+  /// A turn was given up because runs keep failing.
+  void count_sat_out() { ++stats_.sat_out; }
 
  private:
+  template <typename Work>
+  base::Result<RunReport> in_scope(Work work);
+  void submit_alive(std::uint64_t bytes);
+
   std::unique_ptr<ConfiguredCheck> configured_;
   RunnerOptions options_;
   HttpCheck* http_;
+  memtrack_component component_;
+  metrics::ContextPtr alive_bytes_;  // of the last run; made when first needed
   metrics::Aggregator aggregator_;
   metrics::Snapshot snapshot_;
   metrics::RunStats stats_;

@@ -122,6 +122,7 @@ std::unique_ptr<ConfiguredCheck> configured_check(const InstanceSource& source, 
                         .id = std::move(id),
                         .source = "file:" + source.file.file.string(),
                         .target = std::move(made.target)});
+  configured->fingerprint = config::check_fingerprint(source.file, source.instance);
   configured->interval = made.interval;
   configured->check = std::move(made.check);
   return configured;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -18,6 +19,7 @@ namespace heapwatch::check {
 /// A check instance ready to be scheduled.
 struct ConfiguredCheck {
   metrics::InstancePtr instance;
+  std::uint64_t fingerprint = 0;  // config::check_fingerprint()
   std::chrono::milliseconds interval{15'000};
   std::unique_ptr<Check> check;
 };

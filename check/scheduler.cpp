@@ -1,52 +1,86 @@
 #include "check/scheduler.h"
 
+#include <algorithm>
+#include <atomic>
+#include <optional>
 #include <utility>
 
 #include "base/hash.h"
-#include "base/log.h"
+#include "check/backoff.h"
+#include "check/run_log.h"
 #include "check/turn.h"
 
 namespace heapwatch::check {
 
-namespace {
-
-constexpr std::uint64_t runs_always_logged = 5;
-
-}  // namespace
-
 struct Scheduler::Entry {
-  Entry(std::unique_ptr<ConfiguredCheck> configured, const RunnerOptions& options,
-        std::size_t position)
-      : runner(std::move(configured), options),
-        index(position),
-        hash(base::fnv1a(runner.instance().id)) {}
+  Entry(std::unique_ptr<ConfiguredCheck> configured, const RunnerOptions& options)
+      : runner(std::move(configured), options), hash(base::fnv1a(runner.instance().id)) {}
 
   InstanceRunner runner;
-  std::size_t index;
   std::uint64_t hash;
+  net::EventLoop::TimerId timer{};
   base::Instant began{};
   bool running = false;
+  std::atomic<bool> leaving{false};
+  std::uint64_t turns_to_sit_out = 0;
+  RunLog log;
+
+  // Under stats_mutex_:
+  metrics::RunStats shown;
+  CheckTotals* totals = nullptr;
+  std::optional<std::chrono::steady_clock::time_point> on_runner;  // under stats_mutex_
+  bool told_stuck = false;
   std::size_t contexts = 0;
-  std::string trouble;  // the error or the warnings of the last run, as the log told them
+  bool failing = false;
 };
 
 Scheduler::Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish)
     : loop_(loop),
       options_(std::move(options)),
       publish_(std::move(publish)),
+      random_(std::random_device{}()),
       workers_(options_.check_runners) {}
 
 Scheduler::~Scheduler() = default;
 
 void Scheduler::add(std::unique_ptr<ConfiguredCheck> configured) {
-  entries_.push_back(
-      std::make_unique<Entry>(std::move(configured), options_.runner, entries_.size()));
-  Entry& entry = *entries_.back();
+  auto made = std::make_unique<Entry>(std::move(configured), options_.runner);
+  Entry& entry = *made;
   {
     const std::lock_guard lock(stats_mutex_);
-    stats_.push_back(entry.runner.stats());
+    entry.shown = entry.runner.stats();
+    entry.totals = &by_check_[entry.runner.instance().check_name];
+    ++entry.totals->instances;
+    entries_.push_back(std::move(made));
   }
   schedule(entry, first_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
+}
+
+bool Scheduler::remove(std::string_view id) {
+  std::unique_ptr<Entry> entry;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& other) {
+      return other->runner.instance().id == id;
+    });
+    if (found == entries_.end()) {
+      return false;
+    }
+    entry = std::move(*found);
+    entries_.erase(found);
+    --entry->totals->instances;
+    contexts_ -= entry->contexts;
+    if (entry->failing) {
+      --failing_;
+      --entry->totals->failing;
+    }
+  }
+  loop_.cancel(entry->timer);
+  if (entry->running) {
+    entry->leaving = true;
+    leaving_.push_back(std::move(entry));
+  }
+  return true;
 }
 
 bool Scheduler::stop(std::chrono::milliseconds patience) {
@@ -56,7 +90,14 @@ bool Scheduler::stop(std::chrono::milliseconds patience) {
 
 void Scheduler::schedule(Entry& entry, std::chrono::system_clock::time_point turn) {
   const base::Instant now = entry.runner.now();
-  loop_.at(now.steady + (turn - now.wall), [this, &entry] { take_turn(entry); });
+  entry.timer = loop_.at(now.steady + (turn - now.wall), [this, &entry] { take_turn(entry); });
+}
+
+void Scheduler::skip_turn(Entry& entry, std::uint64_t CheckTotals::*total) {
+  const std::lock_guard lock(stats_mutex_);
+  ++(entry.totals->*total);
+  entry.shown.skipped = entry.runner.stats().skipped;
+  entry.shown.sat_out = entry.runner.stats().sat_out;
 }
 
 void Scheduler::take_turn(Entry& entry) {
@@ -64,10 +105,17 @@ void Scheduler::take_turn(Entry& entry) {
     return;
   }
   schedule(entry, next_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
+  workers_.relieve(options_.stuck_after);
   if (entry.running) {
+    watch_run(entry);
     entry.runner.count_skipped();
-    const std::lock_guard lock(stats_mutex_);
-    ++stats_[entry.index].skipped;
+    skip_turn(entry, &CheckTotals::skipped);
+    return;
+  }
+  if (entry.turns_to_sit_out > 0) {
+    --entry.turns_to_sit_out;
+    entry.runner.count_sat_out();
+    skip_turn(entry, &CheckTotals::sat_out);
     return;
   }
   entry.running = true;
@@ -76,7 +124,7 @@ void Scheduler::take_turn(Entry& entry) {
     const std::lock_guard lock(stats_mutex_);
     ++running_;
   }
-  if (entry.runner.http() != nullptr) {
+  if (entry.runner.is_http()) {
     start_http(entry);
   } else {
     start_blocking(entry);
@@ -84,74 +132,121 @@ void Scheduler::take_turn(Entry& entry) {
 }
 
 void Scheduler::start_http(Entry& entry) {
-  auto request = entry.runner.http()->request();
+  auto request = entry.runner.request();
   if (!request) {
     finish(entry, tl::unexpected(request.error()));
     return;
   }
   loop_.fetch(std::move(*request), [this, &entry](const net::HttpResult& response) {
-    finish(entry, entry.runner.http()->consume(response, entry.runner.sink()));
+    if (entry.leaving) {
+      bury(entry);
+    } else {
+      finish(entry, entry.runner.consume(response));
+    }
   });
 }
 
 void Scheduler::start_blocking(Entry& entry) {
   workers_.submit([this, &entry] {
-    auto outcome = entry.runner.check().run(entry.runner.sink());
-    loop_.post([this, &entry, outcome = std::move(outcome)] { finish(entry, outcome); });
+    {
+      const std::lock_guard lock(stats_mutex_);
+      entry.on_runner = std::chrono::steady_clock::now();
+    }
+    base::Result<RunReport> outcome;
+    if (!entry.leaving) {
+      outcome = entry.runner.run_check();
+    }
+    loop_.post([this, &entry, outcome = std::move(outcome)] {
+      entry.leaving ? bury(entry) : finish(entry, outcome);
+    });
   });
+}
+
+void Scheduler::bury(Entry& entry) {
+  {
+    const std::lock_guard lock(stats_mutex_);
+    --running_;
+  }
+  std::erase_if(leaving_, [&](const auto& other) { return other.get() == &entry; });
+}
+
+void Scheduler::watch_run(Entry& entry) {
+  std::optional<std::chrono::steady_clock::time_point> began;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    began = entry.on_runner;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!began || entry.told_stuck || now - *began <= options_.stuck_after) {
+    return;
+  }
+  entry.told_stuck = true;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began).count();
+  base::log(base::LogLevel::warn, "check " + entry.runner.instance().id +
+                                      ": has been running for " + std::to_string(seconds) +
+                                      " s; others get a further runner");
 }
 
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
   const metrics::Snapshot& snapshot = entry.runner.finish(entry.began, outcome);
   entry.running = false;
-  {
-    const std::lock_guard lock(stats_mutex_);
-    --running_;
-    const std::size_t contexts = entry.runner.contexts();
-    contexts_ += contexts - entry.contexts;
-    entry.contexts = contexts;
-    stats_[entry.index] = entry.runner.stats();
-  }
-  log_run(entry, snapshot);
+  entry.told_stuck = false;
+  entry.turns_to_sit_out = turns_to_sit_out(snapshot.failed_runs, entry.runner.interval(),
+                                            options_.backoff_max, random_());
+  count_run(entry, snapshot);
+  entry.log.tell(snapshot, entry.runner.stats(), options_.logging_frequency);
   publish_(snapshot);
 }
 
-void Scheduler::log_run(Entry& entry, const metrics::Snapshot& snapshot) const {
-  using base::LogLevel;
-  const std::string subject = "check " + entry.runner.instance().id + ": ";
-  std::string trouble = snapshot.error ? snapshot.error->message : std::string{};
-  for (const std::string& warning : snapshot.warnings) {
-    trouble += (trouble.empty() ? "" : "; ") + warning;
+void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {
+  const std::lock_guard lock(stats_mutex_);
+  entry.on_runner.reset();
+  --running_;
+  const std::size_t contexts = entry.runner.contexts();
+  contexts_ += contexts - entry.contexts;
+  entry.contexts = contexts;
+  entry.shown = entry.runner.stats();
+  CheckTotals& totals = *entry.totals;
+  const bool failing = snapshot.error.has_value();
+  if (failing != entry.failing) {
+    const std::size_t change = failing ? 1 : static_cast<std::size_t>(-1);
+    failing_ += change;
+    totals.failing += change;
+    entry.failing = failing;
   }
-  if (trouble != entry.trouble) {
-    if (trouble.empty()) {
-      base::log(LogLevel::info, subject + "works again");
-    } else {
-      base::log(snapshot.error ? LogLevel::error : LogLevel::warn, subject + trouble);
-    }
-    entry.trouble = std::move(trouble);
-  }
-  const std::uint64_t runs = entry.runner.stats().runs;
-  if (!snapshot.error && (runs <= runs_always_logged || runs % options_.logging_frequency == 0)) {
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(snapshot.duration);
-    base::log(LogLevel::info, subject + "run " + std::to_string(runs) + ", " +
-                                  std::to_string(snapshot.samples) + " samples in " +
-                                  std::to_string(took.count()) + " ms");
+  ++totals.runs;
+  totals.errors += failing ? 1 : 0;
+  totals.warnings += snapshot.warnings.size();
+  totals.samples += snapshot.samples;
+  totals.run_time += snapshot.duration;
+  for (const auto& [reason, count] : snapshot.dropped) {
+    totals.dropped[reason] += count;
   }
 }
 
 std::vector<metrics::RunStats> Scheduler::stats() const {
   const std::lock_guard lock(stats_mutex_);
-  return stats_;
+  std::vector<metrics::RunStats> all;
+  all.reserve(entries_.size());
+  for (const auto& entry : entries_) {
+    all.push_back(entry->shown);
+  }
+  return all;
 }
 
 Scheduler::Totals Scheduler::totals() const {
   const std::size_t waiting = workers_.waiting();
   const std::lock_guard lock(stats_mutex_);
-  return {.instances = stats_.size(),
+  return {.instances = entries_.size(),
+          .failing = failing_,
           .running = running_,
           .waiting_for_runner = waiting,
           .contexts = contexts_};
+}
+
+std::map<std::string, CheckTotals> Scheduler::by_check() const {
+  const std::lock_guard lock(stats_mutex_);
+  return by_check_;
 }
 
 }  // namespace heapwatch::check

@@ -5,9 +5,9 @@
 namespace heapwatch::check {
 
 WorkerPool::WorkerPool(unsigned threads) {
-  threads_.reserve(threads);
+  const std::lock_guard lock(mutex_);
   for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([this]() noexcept { work(); });
+    start_worker();
   }
 }
 
@@ -18,8 +18,8 @@ WorkerPool::~WorkerPool() {
     line_.clear();
   }
   changed_.notify_all();
-  for (std::thread& thread : threads_) {
-    thread.join();
+  for (Worker& worker : workers_) {
+    worker.thread.join();
   }
 }
 
@@ -47,7 +47,36 @@ std::size_t WorkerPool::waiting() const {
   return line_.size();
 }
 
-void WorkerPool::work() {
+void WorkerPool::relieve(std::chrono::steady_clock::duration patience) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) {
+    return;
+  }
+  for (auto worker = workers_.begin(); worker != workers_.end();) {
+    if (worker->ended) {
+      worker->thread.join();
+      worker = workers_.erase(worker);
+    } else {
+      ++worker;
+    }
+  }
+  const auto now = std::chrono::steady_clock::now();
+  std::size_t wanted = line_.size();
+  for (Worker& worker : workers_) {
+    if (wanted > 0 && !worker.relieved && worker.began && now - *worker.began > patience) {
+      worker.relieved = true;
+      --wanted;
+      start_worker();
+    }
+  }
+}
+
+void WorkerPool::start_worker() {
+  Worker& worker = workers_.emplace_back();
+  worker.thread = std::thread([this, &worker]() noexcept { work(worker); });
+}
+
+void WorkerPool::work(Worker& worker) {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || !line_.empty(); });
@@ -57,11 +86,17 @@ void WorkerPool::work() {
     const Task task = std::move(line_.front());
     line_.pop_front();
     ++busy_;
+    worker.began = std::chrono::steady_clock::now();
     lock.unlock();
     task();
     lock.lock();
     --busy_;
+    worker.began.reset();
     changed_.notify_all();
+    if (worker.relieved) {
+      worker.ended = true;  // the one that stood in goes on
+      return;
+    }
   }
 }
 

@@ -5,16 +5,18 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
+#include <optional>
 #include <thread>
-#include <vector>
 
 namespace heapwatch::check {
 
-/// A fixed number of threads and a line of tasks. Each instance has at most one task in line, so
-/// the line is bounded by the number of instances.
+/// A number of threads and a line of tasks. Each instance has at most one task in line, so the line
+/// is bounded by the number of instances. A thread whose task goes on and on does not count: while
+/// it does, another takes its place (see relieve()).
 ///
-/// Threads: submit() and waiting() may be called from any.
+/// Threads: submit(), relieve() and waiting() may be called from any.
 class WorkerPool {
  public:
   using Task = std::function<void()>;
@@ -35,15 +37,27 @@ class WorkerPool {
 
   [[nodiscard]] std::size_t waiting() const;
 
+  /// Starts a thread for each one whose task has been going on for longer than `patience`, when
+  /// tasks wait for it. To be called now and then.
+  void relieve(std::chrono::steady_clock::duration patience);
+
  private:
-  void work();
+  struct Worker {
+    std::thread thread;
+    std::optional<std::chrono::steady_clock::time_point> began;  // its task
+    bool relieved = false;                                       // another stands in for it
+    bool ended = false;                                          // and can be joined
+  };
+
+  void start_worker();  // under mutex_
+  void work(Worker& worker);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task> line_;
   unsigned busy_ = 0;
   bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::list<Worker> workers_;
 };
 
 }  // namespace heapwatch::check

@@ -18,6 +18,8 @@ struct ProxyConfig {
   std::string http;
   std::string https;
   std::vector<std::string> no_proxy;
+
+  friend bool operator==(const ProxyConfig&, const ProxyConfig&) = default;
 };
 
 struct SecretsConfig {
@@ -28,6 +30,8 @@ struct SecretsConfig {
   bool remove_trailing_line_break = false;
   bool skip_checks = false;
   bool allow_group_exec = false;
+
+  friend bool operator==(const SecretsConfig&, const SecretsConfig&) = default;
 };
 
 struct DogStatsdConfig {
@@ -42,18 +46,27 @@ struct DogStatsdConfig {
   std::string external_data;                 // DD_EXTERNAL_ENV
   std::string entity_id;                     // DD_ENTITY_ID
   bool histogram_aggregates = false;         // send five gauges instead of raw samples
+
+  friend bool operator==(const DogStatsdConfig&, const DogStatsdConfig&) = default;
 };
 
 struct PrometheusConfig {
   bool enabled = true;
   std::string listen = "127.0.0.1:9464";
-  bool suffixes = true;  // add `_total` where it belongs
+  bool suffixes = true;             // add `_total` where it belongs
+  bool go_collector_names = false;  // memstats_names: go_collector
+  bool probe = false;               // serve /probe?target=
+  std::vector<std::string> probe_targets;
+
+  friend bool operator==(const PrometheusConfig&, const PrometheusConfig&) = default;
 };
 
 struct SharedLibrariesConfig {
   bool enabled = true;
   /// Holds the libdatadog-agent-NAME.so; absolute, or relative to the current folder.
   std::filesystem::path folder = "checks.d";
+
+  friend bool operator==(const SharedLibrariesConfig&, const SharedLibrariesConfig&) = default;
 };
 
 struct AgentConfig {
@@ -66,6 +79,7 @@ struct AgentConfig {
   unsigned check_runners = 4;
   std::chrono::milliseconds min_collection_interval{15'000};
   bool memtrack_enabled = true;
+  std::size_t memtrack_sample_interval = std::size_t{512} * 1024;  // bytes; 0: no heap profile
   bool tracemalloc_debug = false;
   std::string tracemalloc_include;  // comma-separated names of checks; empty: all
   std::string tracemalloc_exclude;
@@ -78,6 +92,8 @@ struct AgentConfig {
   std::vector<std::string> histogram_aggregates{"max", "median", "avg", "count"};
   std::vector<int> histogram_percentiles{95};
   unsigned logging_frequency = 500;
+  std::chrono::milliseconds failure_backoff_max{60'000};  // zero: none
+  bool watch_config = true;  // read the configuration again when a file changes
   bool integration_check_status_enabled = false;
   std::vector<std::string> ad_allowed_env_vars;
   bool ad_disable_env_var_resolution = false;

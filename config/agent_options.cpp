@@ -15,9 +15,11 @@ using Shape = AgentOptionReader::Shape;
 
 constexpr double interval_seconds_min = 0.1;
 constexpr double interval_seconds_max = 7.0 * 24 * 3600;
+constexpr double backoff_seconds_max = 24.0 * 3600;
 constexpr std::int64_t port_max = 65535;
 constexpr std::int64_t check_runners_max = 1024;
 constexpr std::int64_t logging_frequency_max = 1'000'000;
+constexpr std::int64_t sample_interval_bytes_max = std::int64_t{32} * 1024 * 1024;
 constexpr std::int64_t secret_output_bytes_max = std::int64_t{64} * 1024 * 1024;
 constexpr std::size_t hostname_bytes_max = 255;
 
@@ -191,6 +193,29 @@ void read_cardinality(Section& section, std::string_view name, AgentDraft& draft
   set(draft.config.dogstatsd.cardinality, section.one_of<const char*>(name, words));
 }
 
+void read_memstats_names(Section& section, std::string_view name, AgentDraft& draft) {
+  static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
+      {{"datadog", false}, {"go_collector", true}}};
+  set(draft.config.prometheus.go_collector_names, section.one_of<bool>(name, words));
+}
+
+void read_probe_targets(Section& section, std::string_view name, AgentDraft& draft) {
+  const auto hosts = section.texts(name);
+  if (!hosts) {
+    return;
+  }
+  for (const std::string& host : *hosts) {
+    if (host.empty() || host.find_first_of("/@?# ") != std::string::npos) {
+      section.error(name,
+                    "prometheus -> probe_targets must be hosts with or without a port, such as "
+                    "app-1:8080 or .example.com, not \"" +
+                        host + '"');
+      return;
+    }
+  }
+  draft.config.prometheus.probe_targets = *hosts;
+}
+
 void read_packet_bytes(Section& section, std::string_view name, AgentDraft& draft) {
   constexpr std::int64_t udp_bytes_max = 65467;
   const auto bytes = section.integer(name, 0, udp_bytes_max);
@@ -207,7 +232,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 56> readers{{
+constexpr std::array<AgentOptionReader, 62> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -228,6 +253,10 @@ constexpr std::array<AgentOptionReader, 56> readers{{
      }},
     {"memtrack_enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.memtrack_enabled, s.boolean(n)); }},
+    {"memtrack_sample_interval", Shape::scalar,
+     [](S& s, N n, D& d) {
+       set(d.config.memtrack_sample_interval, s.integer(n, 0, sample_interval_bytes_max));
+     }},
     {"tracemalloc_debug", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.tracemalloc_debug, s.boolean(n)); }},
     {"tracemalloc_include", Shape::scalar,
@@ -250,6 +279,12 @@ constexpr std::array<AgentOptionReader, 56> readers{{
      [](S& s, N n, D& d) {
        set(d.config.logging_frequency, s.integer(n, 1, logging_frequency_max));
      }},
+    {"failure_backoff_max", Shape::scalar,
+     [](S& s, N n, D& d) {
+       set(d.config.failure_backoff_max, s.seconds(n, {0, backoff_seconds_max}));
+     }},
+    {"watch_config", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.watch_config, s.boolean(n)); }},
     {"integration_check_status_enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.integration_check_status_enabled, s.boolean(n)); }},
     {"ad_allowed_env_vars", Shape::words,
@@ -283,6 +318,10 @@ constexpr std::array<AgentOptionReader, 56> readers{{
     {"prometheus.listen", Shape::scalar, read_listen},
     {"prometheus.suffixes", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.prometheus.suffixes, s.boolean(n)); }},
+    {"prometheus.memstats_names", Shape::scalar, read_memstats_names},
+    {"prometheus.probe", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.prometheus.probe, s.boolean(n)); }},
+    {"prometheus.probe_targets", Shape::items, read_probe_targets},
     {"shared_library_check.enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.shared_libraries.enabled, s.boolean(n)); }},
     {"shared_library_check.library_folder_path", Shape::scalar,

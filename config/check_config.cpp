@@ -63,8 +63,7 @@ std::optional<File> classify(const std::filesystem::path& path, std::string_view
 }
 
 /// The entries of a folder in the order of their names; a folder that cannot be read is an error.
-std::vector<std::filesystem::path> entries(const std::filesystem::path& folder,
-                                           Diagnostics& diagnostics) {
+std::vector<std::filesystem::path> entries(const std::filesystem::path& folder, Confd& confd) {
   std::vector<std::filesystem::path> paths;
   std::error_code failure;
   for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
@@ -72,27 +71,28 @@ std::vector<std::filesystem::path> entries(const std::filesystem::path& folder,
     paths.push_back(entry->path());
   }
   if (failure) {
-    diagnostics.error(folder.string(), 0, 0, failure.message());
+    confd.diagnostics.error(folder.string(), 0, 0, failure.message());
+    confd.failed.push_back(folder);
   }
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
-std::vector<File> find_files(const std::filesystem::path& folder, Diagnostics& diagnostics) {
+std::vector<File> find_files(const std::filesystem::path& folder, Confd& confd) {
   std::vector<File> files;
   const auto add = [&](const std::filesystem::path& path, std::string_view check_name) {
     if (auto file = classify(path, check_name)) {
       files.push_back(std::move(*file));
     }
   };
-  for (const auto& path : entries(folder, diagnostics)) {
+  for (const auto& path : entries(folder, confd)) {
     std::error_code ignored;
     const std::string name = path.filename().string();
     std::string_view check_name = name;
     if (!std::filesystem::is_directory(path, ignored)) {
       add(path, {});
     } else if (remove_suffix(check_name, ".d") && !name.starts_with('.')) {
-      for (const auto& inner : entries(path, diagnostics)) {
+      for (const auto& inner : entries(path, confd)) {
         if (!std::filesystem::is_directory(inner, ignored)) {
           add(inner, check_name);
         }
@@ -165,7 +165,7 @@ void resolve_secrets(Value& value, const ConfdOptions& options, std::string_view
 
 /// One file; absent when it holds nothing for us or has an error.
 std::optional<CheckConfig> load_file(const File& file, const ConfdOptions& options,
-                                     Diagnostics& diagnostics) {
+                                     Diagnostics& diagnostics, bool& wrong) {
   Diagnostics own;
   std::optional<CheckConfig> config;
   std::error_code failure;
@@ -181,7 +181,8 @@ std::optional<CheckConfig> load_file(const File& file, const ConfdOptions& optio
   if (config) {
     config->check_name = file.check_name;
   }
-  return own.has_errors() ? std::nullopt : std::move(config);
+  wrong = own.has_errors();
+  return wrong ? std::nullopt : std::move(config);
 }
 
 /// The same instance twice would count everything twice.
@@ -242,11 +243,15 @@ std::optional<CheckConfig> parse_check_config(std::string_view text,
 
 Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& options) {
   Confd confd;
-  const std::vector<File> files = find_files(folder, confd.diagnostics);
+  const std::vector<File> files = find_files(folder, confd);
   std::set<std::string_view> loaded;
   std::vector<std::pair<std::size_t, CheckConfig>> configs;  // with their place in the order
   const auto load = [&](std::size_t index) {
-    auto config = load_file(files[index], options, confd.diagnostics);
+    bool wrong = false;
+    auto config = load_file(files[index], options, confd.diagnostics, wrong);
+    if (wrong) {
+      confd.failed.push_back(files[index].path);
+    }
     if (config) {
       loaded.insert(files[index].check_name);
       configs.emplace_back(index, std::move(*config));
@@ -289,6 +294,14 @@ std::string check_id(const CheckConfig& config, const Value& instance) {
     }
   }
   return id.append(digits.data(), end);
+}
+
+std::uint64_t check_fingerprint(const CheckConfig& config, const Value& instance) {
+  std::uint64_t hash = base::fnv1a(config.check_name);
+  for (const Value* const part : {&instance, &config.init_config}) {
+    hash = base::fnv1a(to_yaml(without_handles(*part)), hash);
+  }
+  return hash;
 }
 
 }  // namespace heapwatch::config

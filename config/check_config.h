@@ -1,6 +1,7 @@
 // conf.d: which checks to run, and with what.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -36,6 +37,7 @@ struct ConfdOptions {
 struct Confd {
   std::vector<CheckConfig> checks;  // in the order of names; a file with an error is not among them
   Diagnostics diagnostics;          // of all files
+  std::vector<std::filesystem::path> failed;  // files with an error, and folders not to be read
 };
 
 /// Reads a conf.d folder: `<check>.d/*.yaml|*.yml` (also `.default`, only when no other file of the
@@ -52,5 +54,9 @@ struct Confd {
 /// `name:hash` or `name:<instance name or namespace>:hash`; equal text gives equal ids, now and
 /// after a restart.
 [[nodiscard]] std::string check_id(const CheckConfig& config, const Value& instance);
+
+/// A hash of all that an instance is configured with, secrets included: it changes when anything
+/// does, also what check_id() does not show.
+[[nodiscard]] std::uint64_t check_fingerprint(const CheckConfig& config, const Value& instance);
 
 }  // namespace heapwatch::config

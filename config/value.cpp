@@ -282,6 +282,18 @@ bool is_text(const Value& value) {
   return !word && !read_number(value).has_value();
 }
 
+Value without_handles(Value value) {
+  value.quoted = value.quoted || !value.secret_handle.empty();
+  value.secret_handle.clear();
+  for (Value& item : value.items) {
+    item = without_handles(std::move(item));
+  }
+  for (Value::Member& member : value.members) {
+    member.value = without_handles(std::move(member.value));
+  }
+  return value;
+}
+
 std::string to_yaml(const Value& value) {
   std::string out;
   append_yaml(out, value, 0, true);

@@ -98,6 +98,9 @@ inline constexpr std::size_t yaml_text_bytes_max = std::size_t{64} * 1024 * 1024
 /// secrets as the ENC[handle] they came from. It parses to the same value.
 [[nodiscard]] std::string to_yaml(const Value& value);
 
+/// The value with its secrets as plain text, for whoever must be handed them. Never to be shown.
+[[nodiscard]] Value without_handles(Value value);
+
 /// The same without what nobody should read over a shoulder: passwords, tokens and header values by
 /// the names of their keys, and credentials in addresses.
 [[nodiscard]] Value scrubbed(const Value& value);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "memtrack/books.h"
 #include "memtrack/lock.h"
 #include "memtrack/run.h"
 #include "memtrack/tracker.h"
@@ -12,14 +13,10 @@ namespace heapwatch::memtrack {
 
 namespace {
 
-using Name = char[memtrack_component_name_max + 1];
-
 constexpr memtrack_component other = memtrack_components_max - 1;
 constexpr std::size_t slots = std::size_t{2} * memtrack_components_max;
 
 constinit Lock lock;
-constinit Name names[memtrack_components_max]{};
-constinit std::atomic<memtrack_component> count{1};
 constinit std::atomic<memtrack_component> by_hash[slots]{};  // 0: empty
 
 std::size_t hash_of(const char* name, std::size_t length) {
@@ -31,7 +28,8 @@ std::size_t hash_of(const char* name, std::size_t length) {
 }
 
 bool is_named(memtrack_component id, const char* name, std::size_t length) {
-  return strncmp(names[id], name, length) == 0 && names[id][length] == '\0';
+  return strncmp(books.component_names[id], name, length) == 0 &&
+         books.component_names[id][length] == '\0';
 }
 
 /// The id, or 0 and the slot where it belongs. Entries are never removed, so no lock is needed to
@@ -74,16 +72,16 @@ memtrack_component memtrack_component_id(const char* name) noexcept {
   if (id != 0) {
     return id;
   }
-  id = memtrack::count.load(std::memory_order_relaxed);
+  id = memtrack_component_count();
   if (id >= memtrack::other) {
     constexpr char name_of_other[] = "(other)";
-    memcpy(memtrack::names[memtrack::other], name_of_other, sizeof name_of_other);
-    memtrack::count.store(memtrack_components_max, std::memory_order_release);
+    memcpy(memtrack::books.component_names[memtrack::other], name_of_other, sizeof name_of_other);
+    memtrack::books.names_count.store(memtrack_components_max - 1, std::memory_order_release);
     return memtrack::other;
   }
-  memcpy(memtrack::names[id], name, length);
+  memcpy(memtrack::books.component_names[id], name, length);
   memtrack::by_hash[slot].store(id, std::memory_order_release);
-  memtrack::count.store(id + 1, std::memory_order_release);
+  memtrack::books.names_count.store(id, std::memory_order_release);
   return id;
 }
 
@@ -106,12 +104,17 @@ void memtrack_scope_leave(memtrack_component previous) noexcept {
   memtrack_scope_enter(previous);
 }
 
+memtrack_component memtrack_current_component(void) noexcept {
+  return memtrack::thread_state.component;
+}
+
 uint32_t memtrack_component_count(void) noexcept {
-  return memtrack::count.load(std::memory_order_acquire);
+  return memtrack::books.names_count.load(std::memory_order_acquire) + 1;
 }
 
 const char* memtrack_component_name(memtrack_component component) noexcept {
-  return component < memtrack_component_count() ? memtrack::names[component] : nullptr;
+  return component < memtrack_component_count() ? memtrack::books.component_names[component]
+                                                : nullptr;
 }
 
 memtrack_counters memtrack_component_stats(memtrack_component component) noexcept {

@@ -1,4 +1,7 @@
 // The code that is loaded, with build ids.
+#include "memtrack/mappings.h"
+
+#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <string.h>
@@ -7,7 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "memtrack/memtrack.h"
+#include "memtrack/books.h"
+#include "memtrack/lock.h"
+
+namespace memtrack = heapwatch::memtrack;
 
 namespace {
 
@@ -75,7 +81,87 @@ int visit_object(dl_phdr_info* object, std::size_t, void* context) {
   return 0;
 }
 
+constinit memtrack::Lock lock;
+
+bool is_known(std::uintptr_t address) {
+  const std::size_t count = memtrack::books.mapping_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    const memtrack::Mapping& mapping = memtrack::books.mappings[i];
+    if (address >= mapping.start && address < mapping.limit) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void note(const memtrack_mapping* found, void*) {
+  const std::size_t count = memtrack::books.mapping_count.load(std::memory_order_relaxed);
+  if (count == memtrack::Books::mappings_max || is_known(found->start)) {
+    return;
+  }
+  memtrack::Mapping& mapping = memtrack::books.mappings[count];
+  mapping.start = found->start;
+  mapping.limit = found->limit;
+  mapping.offset = found->offset;
+  strncpy(mapping.path, found->path, sizeof mapping.path - 1);
+  mapping.build_id_size = 0;
+  if (found->build_id_size <= sizeof mapping.build_id) {
+    mapping.build_id_size = static_cast<std::uint32_t>(found->build_id_size);
+    memcpy(mapping.build_id, found->build_id, found->build_id_size);
+  }
+  memtrack::books.mapping_count.store(count + 1, std::memory_order_release);
+}
+
+/// By the loader's table that needs no lock.
+void learn(std::uintptr_t address) {
+  dl_find_object found;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of code
+  if (_dl_find_object(reinterpret_cast<void*>(address), &found) != 0 ||
+      found.dlfo_map_start == nullptr) {
+    return;
+  }
+  ElfW(Ehdr) header;
+  memcpy(&header, found.dlfo_map_start, sizeof header);
+  const char* const start = static_cast<const char*>(found.dlfo_map_start);
+  const auto mapped =
+      static_cast<std::size_t>(static_cast<const char*>(found.dlfo_map_end) - start);
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phoff > mapped ||
+      header.e_phnum * sizeof(ElfW(Phdr)) > mapped - header.e_phoff) {
+    return;
+  }
+  dl_phdr_info object{};
+  object.dlpi_addr = found.dlfo_link_map->l_addr;
+  object.dlpi_name = found.dlfo_link_map->l_name;
+  object.dlpi_phdr = reinterpret_cast<const ElfW(Phdr)*>(start + header.e_phoff);
+  object.dlpi_phnum = header.e_phnum;
+  // The program itself is the one without a name, but for the kernel's object.
+  const bool is_program = object.dlpi_name[0] == '\0' && found.dlfo_link_map->l_prev == nullptr;
+  Visit visit{note, nullptr, is_program};
+  visit_object(&object, sizeof object, &visit);
+}
+
 }  // namespace
+
+namespace heapwatch::memtrack {
+
+void learn_mappings(const std::uintptr_t* addresses, std::size_t count) noexcept {
+  const Locked locked(lock);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!is_known(addresses[i] - 1)) {
+      learn(addresses[i] - 1);
+    }
+  }
+}
+
+void mappings_before_fork() noexcept {
+  lock.acquire();
+}
+
+void mappings_after_fork() noexcept {
+  lock.release();
+}
+
+}  // namespace heapwatch::memtrack
 
 void memtrack_mappings(void (*visit)(const memtrack_mapping*, void*), void* context) noexcept {
   Visit all{visit, context, true};

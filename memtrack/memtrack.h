@@ -131,6 +131,7 @@ memtrack_component memtrack_component_id(const char* name) HEAPWATCH_NOEXCEPT;
 /* Makes the component current for this thread and returns the one before, to be handed to leave. */
 memtrack_component memtrack_scope_enter(memtrack_component component) HEAPWATCH_NOEXCEPT;
 void memtrack_scope_leave(memtrack_component previous) HEAPWATCH_NOEXCEPT;
+memtrack_component memtrack_current_component(void) HEAPWATCH_NOEXCEPT;
 
 /* A run is a stretch of a component's work of which one wants to know what it leaves behind. Its id
  * goes into memtrack_scope_enter in place of the component's, in any number of threads and scopes;

@@ -9,7 +9,6 @@ namespace heapwatch::memtrack {
 
 namespace {
 
-constexpr std::size_t arena_chunk_bytes = std::size_t{256} * 1024;
 constinit std::atomic<std::uint64_t> mapped{0};
 
 }  // namespace
@@ -51,26 +50,6 @@ ReadOutcome read_memory(std::uintptr_t address, void* to, std::size_t bytes) noe
     return ReadOutcome::ok;
   }
   return copied >= 0 || error == EFAULT ? ReadOutcome::unmapped : ReadOutcome::refused;
-}
-
-void* Arena::take(std::size_t bytes) noexcept {
-  const std::size_t rounded = (bytes + 15) & ~std::size_t{15};
-  if (rounded > left_) {
-    if (rounded > arena_chunk_bytes || bytes_ + arena_chunk_bytes > bytes_max_) {
-      return nullptr;
-    }
-    void* chunk = map_pages(arena_chunk_bytes);
-    if (chunk == nullptr) {
-      return nullptr;
-    }
-    bytes_ += arena_chunk_bytes;
-    next_ = static_cast<char*>(chunk);
-    left_ = arena_chunk_bytes;
-  }
-  void* taken = next_;
-  next_ += rounded;
-  left_ -= rounded;
-  return taken;
 }
 
 }  // namespace heapwatch::memtrack

@@ -21,24 +21,4 @@ void unmap_pages(void* pages, std::size_t bytes) noexcept;
 enum class ReadOutcome { ok, unmapped, refused };
 [[nodiscard]] ReadOutcome read_memory(std::uintptr_t address, void* to, std::size_t bytes) noexcept;
 
-/// Hands out memory that is never given back, from chunks of pages, up to a limit.
-///
-/// Threads: the caller locks.
-class Arena {
- public:
-  constexpr explicit Arena(std::size_t bytes_max) : bytes_max_(bytes_max) {}
-  [[nodiscard]] void* take(std::size_t bytes) noexcept;
-
-  template <typename T>
-  [[nodiscard]] T* take() noexcept {
-    return static_cast<T*>(take(sizeof(T)));
-  }
-
- private:
-  std::size_t bytes_max_;
-  std::size_t bytes_ = 0;
-  char* next_ = nullptr;
-  std::size_t left_ = 0;
-};
-
 }  // namespace heapwatch::memtrack

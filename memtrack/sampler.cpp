@@ -5,37 +5,18 @@
 
 #include <atomic>
 
+#include "memtrack/books.h"
 #include "memtrack/lock.h"
+#include "memtrack/mappings.h"
 #include "memtrack/pages.h"
 #include "memtrack/poisson.h"
 #include "memtrack/run.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
 
-namespace heapwatch::memtrack::sampler {
-
-struct Stack {
-  Stack* next;
-  std::uint64_t hash;
-  std::uint32_t depth;
-  std::uintptr_t addresses[1];  // depth of them
-};
-
-struct Record {
-  Record* next;
-  const Stack* stack;  // null: could not be kept
-  std::uint64_t size;
-  std::uint64_t interval;
-  memtrack_component component;
-  std::uint64_t allocated;
-  std::uint64_t inuse;
-};
-
-}  // namespace heapwatch::memtrack::sampler
-
 struct memtrack_profile {
   struct Line {
-    const heapwatch::memtrack::sampler::Record* record;
+    const heapwatch::memtrack::Record* record;
     std::uint64_t allocated;
     std::uint64_t inuse;
   };
@@ -48,9 +29,6 @@ namespace heapwatch::memtrack::sampler {
 
 namespace {
 
-constexpr std::size_t profile_bytes_max = std::size_t{512} << 20;
-constexpr std::size_t records_per_chunk = 4096;
-constexpr std::size_t chunks_max = 1024;
 constexpr unsigned hash_bits = 16;
 /// While sampling is off threads look again after so many bytes.
 constexpr std::int64_t look_again_bytes = 64 << 20;
@@ -62,21 +40,11 @@ struct Live {
   Record* record;
 };
 
-struct Chunk {
-  Record records[records_per_chunk];
-};
-
 constinit Lock lock;
-constinit Arena arena{profile_bytes_max};
 constinit Stack* stacks[1U << hash_bits]{};
 constinit Record* records[1U << hash_bits]{};
 constinit Live* lives[1U << hash_bits]{};
 constinit Live* spare_lives = nullptr;
-constinit Chunk* chunks[chunks_max]{};
-constinit std::size_t record_count = 0;
-constinit std::atomic<std::size_t> interval_bytes{memtrack_sample_interval_default};
-constinit std::atomic<std::uint64_t> taken{0};
-constinit std::atomic<std::uint64_t> lost{0};
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
@@ -104,29 +72,32 @@ const Stack* intern(const std::uintptr_t* addresses, std::size_t depth) {
       return stack;
     }
   }
-  auto* const stack = static_cast<Stack*>(arena.take(sizeof(Stack) + bytes));
+  auto* const stack = static_cast<Stack*>(take_pool(sizeof(Stack) + bytes));
   if (stack != nullptr) {
     stack->hash = hash;
     stack->depth = static_cast<std::uint32_t>(depth);
     memcpy(stack->addresses, addresses, bytes);
     stack->next = head;
     head = stack;
+    learn_mappings(addresses, depth);
   }
   return stack;
 }
 
+/// Not counted yet.
 Record* new_record() {
-  const std::size_t chunk = record_count / records_per_chunk;
-  if (chunk == chunks_max) {
+  const std::size_t count = books.record_count.load(std::memory_order_relaxed);
+  const std::size_t chunk = count / records_per_chunk;
+  if (chunk == Books::chunks_max) {
     return nullptr;
   }
-  if (chunks[chunk] == nullptr) {
-    chunks[chunk] = static_cast<Chunk*>(map_pages(sizeof(Chunk)));
-    if (chunks[chunk] == nullptr) {
+  if (books.chunks[chunk] == nullptr) {
+    books.chunks[chunk] = static_cast<Chunk*>(take_pool(sizeof(Chunk)));
+    if (books.chunks[chunk] == nullptr) {
       return nullptr;
     }
   }
-  return &chunks[chunk]->records[record_count++ % records_per_chunk];
+  return &books.chunks[chunk]->records[count % records_per_chunk];
 }
 
 Record* find_record(const Stack* stack, std::uint64_t size, std::uint64_t interval,
@@ -144,6 +115,7 @@ Record* find_record(const Stack* stack, std::uint64_t size, std::uint64_t interv
   if (record != nullptr) {
     *record = {head, stack, size, interval, component, 0, 0};
     head = record;
+    books.record_count.fetch_add(1, std::memory_order_release);
   }
   return record;
 }
@@ -153,7 +125,7 @@ bool add_live(const void* block, Record* record) {
   if (live != nullptr) {
     spare_lives = live->next;
   } else {
-    live = arena.take<Live>();
+    live = static_cast<Live*>(take_pool(sizeof(Live)));
     if (live == nullptr) {
       return false;
     }
@@ -195,7 +167,7 @@ void seed(ThreadState& thread) {
 std::uint64_t draw(std::size_t size) noexcept {
   ThreadState& thread = thread_state;
   const std::uint64_t drawn_for = thread.interval;
-  const std::uint64_t wanted = interval_bytes.load(std::memory_order_relaxed);
+  const std::uint64_t wanted = interval();
   if (thread.random == 0) {
     seed(thread);
   }
@@ -222,11 +194,11 @@ bool keep(const void* block, std::size_t size, std::uint64_t interval,
   Record* const record =
       find_record(intern(addresses, depth), size, interval, thread_state.component);
   if (record == nullptr || !add_live(block, record)) {
-    lost.fetch_add(1, std::memory_order_relaxed);
+    books.lost_samples.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
   ++record->allocated;
-  taken.fetch_add(1, std::memory_order_relaxed);
+  books.samples.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
@@ -252,22 +224,23 @@ bool restore(const void* block, Record* record) noexcept {
 
 void set_interval(std::size_t bytes) noexcept {
   constexpr std::size_t most = memtrack_sample_interval_max;
-  interval_bytes.store(bytes < most ? bytes : most, std::memory_order_relaxed);
+  books.interval_and_one.store((bytes < most ? bytes : most) + 1, std::memory_order_relaxed);
   // The process has no memory, so the thread may start over.
   thread_state.interval = 0;
   bytes_left(thread_state) = 0;
 }
 
 std::size_t interval() noexcept {
-  return interval_bytes.load(std::memory_order_relaxed);
+  const std::uint64_t stored = books.interval_and_one.load(std::memory_order_relaxed);
+  return stored == 0 ? std::size_t{memtrack_sample_interval_default} : stored - 1;
 }
 
 std::uint64_t samples() noexcept {
-  return taken.load(std::memory_order_relaxed);
+  return books.samples.load(std::memory_order_relaxed);
 }
 
 std::uint64_t lost_samples() noexcept {
-  return lost.load(std::memory_order_relaxed);
+  return books.lost_samples.load(std::memory_order_relaxed);
 }
 
 void before_fork() noexcept {
@@ -286,7 +259,7 @@ memtrack_profile* memtrack_profile_take(void) noexcept {
   const heapwatch::memtrack::Busy busy;
   // The pages are made outside the lock; records that come meanwhile are for the next profile.
   sampler::lock.acquire();
-  const std::size_t count = sampler::record_count;
+  const std::size_t count = heapwatch::memtrack::books.record_count.load(std::memory_order_relaxed);
   sampler::lock.release();
   const std::size_t bytes = sizeof(memtrack_profile) + count * sizeof(memtrack_profile::Line);
   auto* const profile = static_cast<memtrack_profile*>(heapwatch::memtrack::map_pages(bytes));
@@ -297,8 +270,9 @@ memtrack_profile* memtrack_profile_take(void) noexcept {
   profile->count = count;
   const heapwatch::memtrack::Locked locked(sampler::lock);
   for (std::size_t i = 0; i < count; ++i) {
-    const sampler::Record& record =
-        sampler::chunks[i / sampler::records_per_chunk]->records[i % sampler::records_per_chunk];
+    using heapwatch::memtrack::books;
+    constexpr std::size_t per_chunk = heapwatch::memtrack::records_per_chunk;
+    const heapwatch::memtrack::Record& record = books.chunks[i / per_chunk]->records[i % per_chunk];
     profile->lines[i] = {&record, record.allocated, record.inuse};
   }
   return profile;

@@ -6,10 +6,11 @@
 
 #include "memtrack/memtrack.h"
 
-namespace heapwatch::memtrack::sampler {
-
-/// The samples of one size from one place; lives as long as the process.
+namespace heapwatch::memtrack {
 struct Record;
+}
+
+namespace heapwatch::memtrack::sampler {
 
 /// The thread's byte count ran out: draws the next interval. When the allocation of `size` bytes,
 /// already taken off the count, is a sample, returns the interval it was drawn with, else 0.

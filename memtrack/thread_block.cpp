@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
+#include "memtrack/books.h"
 #include "memtrack/lock.h"
-#include "memtrack/pages.h"
 
 namespace heapwatch::memtrack {
 
@@ -12,8 +12,6 @@ constinit thread_local ThreadState thread_state{};
 namespace {
 
 constinit Lock join_lock;
-constinit std::atomic<ThreadBlock*> blocks{nullptr};
-constinit Cell cells_without_block[memtrack_components_max]{};
 
 pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 pthread_key_t exit_key;
@@ -34,7 +32,7 @@ void make_exit_key() {
 }
 
 ThreadBlock* find_free_block() {
-  for (ThreadBlock* block = blocks.load(std::memory_order_acquire); block != nullptr;
+  for (ThreadBlock* block = books.blocks.load(std::memory_order_acquire); block != nullptr;
        block = block->next) {
     if (!block->taken.load(std::memory_order_acquire)) {
       block->taken.store(true, std::memory_order_relaxed);
@@ -47,9 +45,9 @@ ThreadBlock* find_free_block() {
 template <typename Add>
 void for_each_cell(memtrack_component first, memtrack_component limit, Add add) {
   for (memtrack_component id = first; id < limit; ++id) {
-    add(cells_without_block[id]);
+    add(books.cells_without_block[id]);
   }
-  for (const ThreadBlock* block = blocks.load(std::memory_order_acquire); block != nullptr;
+  for (const ThreadBlock* block = books.blocks.load(std::memory_order_acquire); block != nullptr;
        block = block->next) {
     for (memtrack_component id = first; id < limit; ++id) {
       add(block->cells[id]);
@@ -66,13 +64,13 @@ bool join_thread() noexcept {
     const Locked locked(join_lock);
     block = find_free_block();
     if (block == nullptr) {
-      block = static_cast<ThreadBlock*>(map_pages(sizeof(ThreadBlock)));
+      block = static_cast<ThreadBlock*>(take_pool(sizeof(ThreadBlock)));
       if (block == nullptr) {
         return false;
       }
       block->taken.store(true, std::memory_order_relaxed);
-      block->next = blocks.load(std::memory_order_relaxed);
-      blocks.store(block, std::memory_order_release);
+      block->next = books.blocks.load(std::memory_order_relaxed);
+      books.blocks.store(block, std::memory_order_release);
     }
   }
   thread_state.block = block;
@@ -84,7 +82,7 @@ bool join_thread() noexcept {
 
 void count_without_block(memtrack_component component, std::uint64_t bytes,
                          bool allocation) noexcept {
-  Cell& cell = cells_without_block[component];
+  Cell& cell = books.cells_without_block[component];
   (allocation ? cell.allocations : cell.frees).fetch_add(1, std::memory_order_acq_rel);
   (allocation ? cell.allocated_bytes : cell.freed_bytes)
       .fetch_add(bytes, std::memory_order_acq_rel);
@@ -106,7 +104,7 @@ memtrack_counters sum_counters(memtrack_component first, memtrack_component limi
 }
 
 bool is_being_freed(const void* block) noexcept {
-  for (const ThreadBlock* other = blocks.load(std::memory_order_acquire); other != nullptr;
+  for (const ThreadBlock* other = books.blocks.load(std::memory_order_acquire); other != nullptr;
        other = other->next) {
     if (other->freeing.load(std::memory_order_acquire) == block) {
       return true;
@@ -121,7 +119,7 @@ void thread_blocks_before_fork() noexcept {
 
 void thread_blocks_after_fork(bool child) noexcept {
   if (child) {
-    for (ThreadBlock* block = blocks.load(std::memory_order_acquire); block != nullptr;
+    for (ThreadBlock* block = books.blocks.load(std::memory_order_acquire); block != nullptr;
          block = block->next) {
       if (block != thread_state.block) {
         block->freeing.store(nullptr, std::memory_order_relaxed);

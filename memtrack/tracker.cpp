@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 
+#include "memtrack/books.h"
 #include "memtrack/component.h"
 #include "memtrack/fallback.h"
 #include "memtrack/lock.h"
+#include "memtrack/mappings.h"
 #include "memtrack/pages.h"
 #include "memtrack/run.h"
 #include "memtrack/untracked.h"
@@ -19,9 +21,6 @@ constinit Lock mode_lock;
 constinit std::atomic<memtrack_callback> current_callback{nullptr};
 constinit std::atomic<bool> prepared{false};
 constinit std::atomic<bool> dormant_blocks{false};  // allocated in dormant mode, known to nobody
-constinit std::atomic<std::uint64_t> older_frees{0};
-constinit std::atomic<std::uint64_t> freed_elsewhere{0};
-constinit std::atomic<std::uint64_t> unrecorded{0};
 constinit std::atomic<std::uint64_t> unrecorded_freed{0};
 
 void before_fork() {
@@ -31,11 +30,18 @@ void before_fork() {
   untracked_before_fork();
   fallback::before_fork();
   sampler::before_fork();
+  mappings_before_fork();
   thread_blocks_before_fork();
+  books_before_fork();
 }
 
 void after_fork(bool child) {
+  if (child) {
+    run_fork_hook();
+  }
+  books_after_fork();
   thread_blocks_after_fork(child);
+  mappings_after_fork();
   sampler::after_fork();
   fallback::after_fork();
   untracked_after_fork();
@@ -145,7 +151,7 @@ bool take_older(void* block) {
 
 bool take_unrecorded() {
   std::uint64_t freed = unrecorded_freed.load(std::memory_order_relaxed);
-  while (freed < unrecorded.load(std::memory_order_relaxed)) {
+  while (freed < books.unrecorded.load(std::memory_order_relaxed)) {
     if (unrecorded_freed.compare_exchange_weak(freed, freed + 1, std::memory_order_relaxed)) {
       return true;
     }
@@ -174,7 +180,7 @@ Stranger identify(void* block, Reuse reuse) {
 Fate dismiss(void* block, const void* caller, Reuse reuse) {
   switch (identify(block, reuse)) {
     case Stranger::older:
-      older_frees.fetch_add(1, std::memory_order_relaxed);
+      books.older_frees.fetch_add(1, std::memory_order_relaxed);
       break;
     case Stranger::foreign:
       note_untracked(memtrack_foreign_free, block, caller);
@@ -221,6 +227,7 @@ void set_enabled(bool on) noexcept {
                                                               : seen;
     }
   } while (!current_mode.compare_exchange_weak(seen, next, std::memory_order_acq_rel));
+  books.disabled.store(!on, std::memory_order_relaxed);
 }
 
 void set_callback(memtrack_callback callback) noexcept {
@@ -257,7 +264,7 @@ void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
   if (take(block, stale)) {  // it went to free() behind our back
     settle();
     remove(block, stale);
-    freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
+    books.freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
   }
   if (bytes_left(thread) <= 0 && joined && !thread.busy) {
     const Busy busy;
@@ -269,7 +276,7 @@ void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
     if (entry.sampled) {
       sampler::drop(block);
     }
-    unrecorded.fetch_add(1, std::memory_order_relaxed);
+    books.unrecorded.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   count(entry, true);
@@ -341,7 +348,7 @@ void finish_move(const Moving& moving, void* to, std::size_t size, const void* c
       count(moving.entry, false);
       break;
     case Moving::Was::older:
-      older_frees.fetch_add(1, std::memory_order_relaxed);
+      books.older_frees.fetch_add(1, std::memory_order_relaxed);
       break;
     case Moving::Was::foreign:
       note_untracked(memtrack_foreign_free, moving.block, caller);
@@ -376,12 +383,12 @@ void note_older(void* block) noexcept {
   if (take(block, stale)) {
     settle();
     remove(block, stale);
-    freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
+    books.freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
   }
   if (shadow::Word* const word = shadow::find_or_map(block); word != nullptr) {
     word->store(shadow::older, std::memory_order_release);
   } else {
-    unrecorded.fetch_add(1, std::memory_order_relaxed);
+    books.unrecorded.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
@@ -416,9 +423,9 @@ memtrack_health health() noexcept {
   memtrack_health health{};
   health.mapped_bytes = mapped_bytes();
   health.double_frees = double_frees();
-  health.older_frees = older_frees.load(std::memory_order_relaxed);
-  health.freed_elsewhere = freed_elsewhere.load(std::memory_order_relaxed);
-  health.unrecorded = unrecorded.load(std::memory_order_relaxed);
+  health.older_frees = books.older_frees.load(std::memory_order_relaxed);
+  health.freed_elsewhere = books.freed_elsewhere.load(std::memory_order_relaxed);
+  health.unrecorded = books.unrecorded.load(std::memory_order_relaxed);
   health.samples = sampler::samples();
   health.lost_samples = sampler::lost_samples();
   return health;

@@ -99,7 +99,7 @@ struct Moving {
   enum class Was { tracked, older, foreign, freed } was;
   void* block;  // as an address only, once it has moved
   Entry entry;
-  sampler::Record* sample;  // of a sampled block
+  Record* sample;  // of a sampled block
 };
 
 [[nodiscard]] Moving begin_move(void* block, const void* caller,

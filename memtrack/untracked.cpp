@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "memtrack/books.h"
 #include "memtrack/lock.h"
+#include "memtrack/mappings.h"
 #include "memtrack/pages.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
@@ -19,10 +21,6 @@ namespace heapwatch::memtrack {
 namespace {
 
 constinit Lock sites_lock;
-constinit memtrack_untracked_site sites[memtrack_untracked_sites_max]{};
-constinit std::size_t site_count = 0;
-constinit std::atomic<std::uint64_t> untracked[memtrack_components_max]{};
-constinit std::atomic<std::uint64_t> doubles{0};
 
 pthread_once_t tcache_once = PTHREAD_ONCE_INIT;
 std::uintptr_t tcache_key = 0;
@@ -88,39 +86,41 @@ bool is_certainly_free(const void* block) noexcept {
 
 void note_untracked(memtrack_untracked_kind kind, const void* block, const void* caller) noexcept {
   const memtrack_component component = thread_state.component;
-  untracked[component].fetch_add(1, std::memory_order_relaxed);
+  books.untracked[component].fetch_add(1, std::memory_order_relaxed);
   if (kind == memtrack_double_free) {
-    doubles.fetch_add(1, std::memory_order_relaxed);
+    books.double_frees.fetch_add(1, std::memory_order_relaxed);
   }
   const Busy busy;
   std::uintptr_t stack[memtrack_stack_depth_max];
   const std::size_t depth = unwind(caller, stack, memtrack_stack_depth_max);
   const Locked locked(sites_lock);
+  const std::size_t site_count = books.site_count.load(std::memory_order_relaxed);
   std::size_t at = 0;
-  while (at < site_count && !same_site(sites[at], kind, stack, depth)) {
+  while (at < site_count && !same_site(books.sites[at], kind, stack, depth)) {
     ++at;
   }
   if (at == memtrack_untracked_sites_max) {
     return;
   }
-  memtrack_untracked_site& site = sites[at];
+  memtrack_untracked_site& site = books.sites[at];
   if (at == site_count) {
     site.kind = kind;
     site.component = component;
     site.depth = static_cast<std::uint32_t>(depth);
     memcpy(site.stack, stack, depth * sizeof *stack);
-    ++site_count;
+    learn_mappings(stack, depth);
+    books.site_count.store(site_count + 1, std::memory_order_release);
   }
   ++site.count;
   site.last = block;
 }
 
 std::uint64_t untracked_frees(memtrack_component component) noexcept {
-  return untracked[component].load(std::memory_order_relaxed);
+  return books.untracked[component].load(std::memory_order_relaxed);
 }
 
 std::uint64_t double_frees() noexcept {
-  return doubles.load(std::memory_order_relaxed);
+  return books.double_frees.load(std::memory_order_relaxed);
 }
 
 void untracked_before_fork() noexcept {
@@ -136,9 +136,9 @@ void untracked_after_fork() noexcept {
 size_t memtrack_untracked_sites(memtrack_untracked_site* sites, size_t capacity) noexcept {
   namespace memtrack = heapwatch::memtrack;
   const memtrack::Locked locked(memtrack::sites_lock);
-  const std::size_t count = memtrack::site_count;
+  const std::size_t count = memtrack::books.site_count.load(std::memory_order_relaxed);
   if (capacity > 0) {
-    memcpy(sites, memtrack::sites, (count < capacity ? count : capacity) * sizeof *sites);
+    memcpy(sites, memtrack::books.sites, (count < capacity ? count : capacity) * sizeof *sites);
   }
   return count;
 }

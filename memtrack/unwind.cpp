@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "memtrack/books.h"
 #include "memtrack/call_frame.h"
 #include "memtrack/pages.h"
 #include "memtrack/thread_block.h"
@@ -83,7 +84,6 @@ class RuleCache {
 
 constinit RuleCache rules;
 
-constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t stack_pages_max = 256;  // that are checked at once
 
 /// Whether all pages from `low` up to `high` can be read.

@@ -84,6 +84,7 @@ struct Accumulator {
   std::optional<Point> last;      // sample
   std::optional<Point> previous;  // rates: the last sample of the run before
   Number sum;                     // of a count's samples, ever
+  std::shared_ptr<const Quartiles> quartiles;
   std::unique_ptr<Distribution> distribution;
   std::unique_ptr<DistinctElements> elements;
 
@@ -176,6 +177,7 @@ struct Aggregator::State {
     switch (sample.type) {
       case MetricType::gauge:
         series.value = sample.value;
+        series.quartiles = sample.quartiles;
         return;
       case MetricType::count:
       case MetricType::counter:
@@ -243,6 +245,7 @@ struct Aggregator::State {
       out.context = context;
     }
     out.type = series.type;
+    out.quartiles = std::move(series.quartiles);
     out.time = now.wall;
     out.total.reset();
     switch (series.type) {

@@ -19,6 +19,7 @@ ContextPtr make_context(ContextParts parts) {
   context->tags = std::move(parts.tags);
   context->host = std::move(parts.host);
   context->help = std::move(parts.help);
+  context->audience = parts.audience;
   std::sort(context->tags.begin(), context->tags.end());
   context->tags.erase(std::unique(context->tags.begin(), context->tags.end()), context->tags.end());
   constexpr std::string_view end_of_part{"\0", 1};

@@ -12,6 +12,13 @@ namespace heapwatch::metrics {
 /// `key:value` or bare tags. In a Context they are sorted and each is there once.
 using Tags = std::vector<std::string>;
 
+/// Who is shown a series.
+enum class Audience : std::uint8_t {
+  everyone,
+  datadog,     // Prometheus has it under another name
+  prometheus,  // and Datadog likewise
+};
+
 /// Name, host and tags of a series, with the sentence that documents it.
 ///
 /// Immutable; a check makes it when it first meets a series and hands the same pointer in with
@@ -22,7 +29,8 @@ struct Context {
   Tags tags;
   std::optional<std::string> host;  // absent: the agent's own; empty: none at all
   std::string help;                 // what people read: "expvar path memstats/HeapAlloc"
-  std::uint64_t hash = 0;           // of name, tags and host
+  Audience audience = Audience::everyone;
+  std::uint64_t hash = 0;  // of name, tags and host
 
   /// The same series: help is not part of the identity, nor is the metric type.
   [[nodiscard]] bool same_series(const Context& other) const;
@@ -35,6 +43,7 @@ struct ContextParts {
   Tags tags;
   std::optional<std::string> host;
   std::string help;
+  Audience audience = Audience::everyone;
 };
 [[nodiscard]] ContextPtr make_context(ContextParts parts);
 

@@ -27,9 +27,11 @@ void RunStats::add(const Snapshot& snapshot) {
   last_run = snapshot.time.wall;
   if (snapshot.error) {
     ++errors;
+    ++failed_runs;
     last_error = snapshot.error->message;
   } else {
     last_error.clear();
+    failed_runs = 0;
     last_success = snapshot.time.wall;
   }
   warnings += snapshot.warnings.size();

@@ -19,10 +19,12 @@ struct RunStats {
   std::chrono::milliseconds interval{0};
 
   std::uint64_t runs = 0;
-  std::uint64_t errors = 0;    // runs that failed
-  std::uint64_t warnings = 0;  // warnings of all runs
-  std::uint64_t skipped = 0;   // turns that came while the last run was still going on
-  std::uint64_t samples = 0;   // of all runs; raw submissions
+  std::uint64_t errors = 0;       // runs that failed
+  std::uint64_t failed_runs = 0;  // in a row, up to now
+  std::uint64_t sat_out = 0;      // turns given up because runs kept failing
+  std::uint64_t warnings = 0;     // warnings of all runs
+  std::uint64_t skipped = 0;      // turns that came while the last run was still going on
+  std::uint64_t samples = 0;      // of all runs; raw submissions
   std::uint64_t events = 0;
   std::uint64_t service_checks = 0;
   std::uint64_t dropped = 0;  // samples dropped, for any reason

@@ -1,8 +1,10 @@
 // One measurement as a check submits it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,14 @@ enum class MetricType : std::uint8_t {
 [[nodiscard]] std::string_view to_text(MetricType type);
 [[nodiscard]] std::optional<MetricType> parse_metric_type(std::string_view name);
 
+/// What a target itself makes of a distribution: its quantiles 0, 0.25, 0.5, 0.75 and 1, and the
+/// sum and count of all values so far.
+struct Quartiles {
+  std::array<base::Number, 5> values;
+  base::Number sum;
+  base::Number count;
+};
+
 struct Sample {
   const ContextPtr& context;
   MetricType type = MetricType::gauge;
@@ -47,6 +57,9 @@ struct Sample {
 
   /// The element of a `set`; other types leave it empty.
   std::string_view element = {};
+
+  /// Of a gauge that stands for a distribution; its value is then the count.
+  std::shared_ptr<const Quartiles> quartiles = nullptr;
 };
 
 enum class ServiceCheckStatus : std::uint8_t { ok, warning, critical, unknown };

@@ -51,6 +51,9 @@ struct Series {
 
   /// Histograms and historates only.
   std::optional<Distribution> distribution;
+
+  /// As the target made them; null for all other series.
+  std::shared_ptr<const Quartiles> quartiles;
 };
 
 /// Threads: a snapshot is passed by const reference and not kept; an exporter copies what it needs.
@@ -64,8 +67,9 @@ struct Snapshot {
       series;  // those with a sample in this run, in the order of their first sample
   std::vector<ServiceCheck> service_checks;
   std::vector<Event> events;
-  std::uint64_t samples = 0;     // raw submissions, as `status` counts them
-  std::uint64_t body_bytes = 0;  // what a target answered with; 0 where there is no body
+  std::uint64_t failed_runs = 0;  // in a row, this one included; 0 when it did not fail
+  std::uint64_t samples = 0;      // raw submissions, as `status` counts them
+  std::uint64_t body_bytes = 0;   // what a target answered with; 0 where there is no body
   std::map<std::string, std::uint64_t>
       dropped;  // samples dropped in this run by reason: "limit", "not_finite", ...
 };

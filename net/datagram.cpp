@@ -95,8 +95,13 @@ base::Result<ClientSocket> ClientSocket::connect_unix(const std::string& path, U
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
+  std::size_t bytes = sizeof address;
+  if (path.starts_with('@')) {
+    address.sun_path[0] = '\0';  // a name of its own, not padded
+    bytes = offsetof(sockaddr_un, sun_path) + path.size();
+  }
   return connect_socket(AF_UNIX, kind == UnixKind::stream ? SOCK_STREAM : SOCK_DGRAM, &address,
-                        sizeof address)
+                        static_cast<socklen_t>(bytes))
       .map([](int descriptor) { return ClientSocket(descriptor); });
 }
 

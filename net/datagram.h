@@ -77,6 +77,7 @@ struct SendResult {
 class ClientSocket {
  public:
   [[nodiscard]] static base::Result<ClientSocket> connect_udp(const Endpoint& endpoint);
+  /// A path that begins with `@` is a name outside the file system.
   [[nodiscard]] static base::Result<ClientSocket> connect_unix(const std::string& path,
                                                                UnixKind kind);
   ClientSocket(ClientSocket&& other) noexcept;

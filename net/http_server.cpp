@@ -93,6 +93,21 @@ ServerRequest read_request(const mg_request_info& info) {
   return request;
 }
 
+/// False when the body is longer than `bytes_max`. Where no POST is served none is read.
+bool read_body(mg_connection* connection, std::size_t bytes_max, ServerRequest& request) {
+  if (bytes_max == 0) {
+    return true;
+  }
+  std::array<char, 4096> piece{};
+  for (int got = 0; (got = mg_read(connection, piece.data(), piece.size())) > 0;) {
+    request.body.append(piece.data(), static_cast<std::size_t>(got));
+    if (request.body.size() > bytes_max) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool write_all(mg_connection* connection, std::string_view bytes) {
   constexpr std::size_t piece_bytes = std::size_t{1} << 20;
   while (!bytes.empty()) {
@@ -145,6 +160,7 @@ std::string_view ServerRequest::header(std::string_view lower_case_name) const {
 
 struct HttpServer::State {
   ServerHandler handler;
+  std::size_t body_bytes_max = 0;
   ListenAddress address;
   mg_context* context = nullptr;
 
@@ -176,10 +192,15 @@ void HttpServer::State::stop() {
 }
 
 ServerReply HttpServer::State::answer(const ServerRequest& request, bool& close) const {
-  if (request.method != "GET" && request.method != "HEAD") {
+  const bool takes_post = body_bytes_max > 0;
+  if (request.method != "GET" && request.method != "HEAD" &&
+      !(takes_post && request.method == "POST")) {
     close = true;  // rather than read a body nobody wants
-    ServerReply refusal = plain(405, request.method + " is not served here, only GET and HEAD are");
-    refusal.headers = {{"Allow", "GET, HEAD"}};
+    const std::string allowed = takes_post ? "GET, HEAD, POST" : "GET, HEAD";
+    ServerReply refusal =
+        plain(405, request.method + " is not served here, only " +
+                       (takes_post ? "GET, HEAD and POST" : "GET and HEAD") + " are");
+    refusal.headers = {{"Allow", allowed}};
     return refusal;
   }
   const std::string_view host = host_name(request.header("host"));
@@ -214,9 +235,13 @@ ServerReply HttpServer::State::answer(const ServerRequest& request, bool& close)
 int HttpServer::State::on_request(mg_connection* connection) noexcept {
   const mg_request_info& info = *mg_get_request_info(connection);
   const auto& state = *static_cast<const State*>(info.user_data);
-  const ServerRequest request = read_request(info);
-  bool close = false;
-  ServerReply reply = state.answer(request, close);
+  ServerRequest request = read_request(info);
+  const bool whole =
+      request.method != "POST" || read_body(connection, state.body_bytes_max, request);
+  bool close = !whole;
+  ServerReply reply = whole ? state.answer(request, close)
+                            : plain(413, "the body is longer than " +
+                                             std::to_string(state.body_bytes_max) + " bytes");
   if (close) {
     mg_disable_connection_keep_alive(connection);
   }
@@ -275,6 +300,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& optio
   }
   auto state = std::make_unique<State>();
   state->handler = std::move(handler);
+  state->body_bytes_max = options.body_bytes_max;
   state->address = std::move(*address);
   const std::string port = std::to_string(state->address.port);
   // Every address means IPv6 and IPv4, or IPv4 alone where the system has no IPv6.

@@ -19,6 +19,7 @@ struct ServerRequest {
   std::string path;   // "/debug/vars", decoded
   std::string query;  // without "?", as it came
   Headers headers;    // names in lower case
+  std::string body;   // of a POST
 
   /// The value of a header, empty when it is absent.
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
@@ -38,13 +39,15 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // HOST:PORT, [IPV6]:PORT, or :PORT for every address
   unsigned threads = 4;
   std::size_t request_bytes_max = std::size_t{16} * 1024;  // request line and headers
+  std::size_t body_bytes_max = 0;                          // of a POST; 0: none is served
   std::chrono::milliseconds request_timeout{5'000};  // to receive a request, and without progress
                                                      // in sending a reply
 };
 
-/// GET and HEAD only (405 for the rest). Replies over 1 KiB are gzipped when the client takes that.
-/// Connections are kept alive. A handler that throws gives a 500. On a loopback address, a request
-/// whose Host is a name other than localhost gets a 421: it comes from a browser that was tricked.
+/// GET and HEAD, and POST where it is allowed (405 for the rest). Replies over 1 KiB are gzipped
+/// when the client takes that. Connections are kept alive. A handler that throws gives a 500. On a
+/// loopback address, a request whose Host is a name other than localhost gets a 421: it comes from
+/// a browser that was tricked.
 class HttpServer {
  public:
   /// Errors: invalid (the address; an IPv6 one where civetweb is built without), io (in use; the

@@ -34,6 +34,11 @@ constexpr std::array<std::pair<std::string_view, Naming>, 2> namings{{
     {"reference", Naming::reference},
 }};
 
+constexpr std::array<std::pair<std::string_view, bool>, 2> memstats_names{{
+    {"datadog", false},
+    {"go_collector", true},
+}};
+
 std::optional<Path> read_path(Section& metric) {
   const Value* const value = metric.value().find("path");
   base::Result<Path> path;
@@ -194,7 +199,8 @@ std::size_t index_of(const InstanceSource& source) {
   return found == all.end() ? 0 : static_cast<std::size_t>(found - all.begin()) + 1;
 }
 
-CollectorOptions read_collector(Section& init_config, Section& instance) {
+CollectorOptions read_collector(Section& init_config, Section& instance,
+                                const config::AgentConfig& agent) {
   CollectorOptions options;
   options.prefix = read_namespace(instance);
   const auto naming = init_config.one_of<Naming>("naming", namings);
@@ -204,6 +210,11 @@ CollectorOptions read_collector(Section& init_config, Section& instance) {
       instance.integer("max_returned_metrics", 0, static_cast<std::int64_t>(returned_metrics_max))
           .value_or(static_cast<std::int64_t>(returned_metrics_default)));
   options.memstats = instance.boolean("memstats").value_or(true);
+  const auto inherited = init_config.one_of<bool>("memstats_names", memstats_names)
+                             .value_or(agent.prometheus.go_collector_names);
+  options.go_collector_names =
+      instance.one_of<bool>("memstats_names", memstats_names).value_or(inherited) &&
+      options.memstats;
   options.metrics = read_metrics(instance);
   options.everything = read_everything(instance);
   return options;
@@ -222,7 +233,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   const auto target = read_target_url(instance);
   auto request = read_http_options(init_config, instance, source.agent);
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
-  CollectorOptions collector = read_collector(init_config, instance);
+  CollectorOptions collector = read_collector(init_config, instance, source.agent);
   const bool can_connect = instance.boolean("can_connect").value_or(false);
   instance.finish();
   if (index <= 1) {

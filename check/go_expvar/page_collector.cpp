@@ -94,6 +94,13 @@ class PageCollector::Run {
     if (c_.plan_.has_auto()) {
       entry(listed, c_.plan_.auto_target());
     }
+    if (c_.go_collector_) {
+      c_.go_collector_->submit(c_.matches_, c_.runtime_.go_collector,
+                               {.collections = c_.runtime_.collections,
+                                .pause_total = c_.runtime_.pause_total,
+                                .pause_slots = c_.runtime_.pause_slots},
+                               sink_);
+    }
     if (c_.options_.memstats) {
       memstats();
     }
@@ -236,10 +243,15 @@ class PageCollector::Run {
       tags.push_back("path:" + path.dotted());
     }
     const std::string help = "expvar path " + path.text();
+    const metrics::Audience audience =
+        index < c_.default_count_ ? c_.default_audience() : metrics::Audience::everyone;
     const auto series = [&](const std::string& of) {
-      return c_.series_.series(
-          metrics::make_context({.name = of, .tags = tags, .host = c_.options_.host, .help = help}),
-          c_.options_.allows(of));
+      return c_.series_.series(metrics::make_context({.name = of,
+                                                      .tags = tags,
+                                                      .host = c_.options_.host,
+                                                      .help = help,
+                                                      .audience = audience}),
+                               c_.options_.allows(of));
     };
     variable.series = series(name);
     if (name.find("memstats.total_alloc") != std::string::npos) {
@@ -368,6 +380,12 @@ Plan PageCollector::make_plan() {
               .total_alloc = also("memstats/TotalAlloc", 1),
               .pauses = also("memstats/PauseNs", 1),
               .pause_slots = also("memstats/PauseNs/.*", pause_slots)};
+  runtime_.go_collector = targets.size();
+  if (options_.go_collector_names) {
+    for (Target& target : GoCollector::targets()) {
+      targets.push_back(std::move(target));
+    }
+  }
   if (!options_.everything) {
     return Plan(std::move(targets));
   }
@@ -389,7 +407,14 @@ PageCollector::PageCollector(CollectorOptions options)
     pause_context_ = metrics::make_context({.name = std::move(pause_name),
                                             .tags = options_.tags,
                                             .host = options_.host,
-                                            .help = "expvar path memstats/PauseNs"});
+                                            .help = "expvar path memstats/PauseNs",
+                                            .audience = default_audience()});
+  }
+  if (options_.go_collector_names) {
+    go_collector_.emplace(GoCollector::Options{.tags = options_.tags,
+                                               .host = options_.host,
+                                               .target = options_.target,
+                                               .allows = options_.allows});
   }
 }
 

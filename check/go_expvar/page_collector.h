@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "check/check.h"
 #include "check/go_expvar/gc_pauses.h"
+#include "check/go_expvar/go_collector.h"
 #include "check/go_expvar/metric_entry.h"
 #include "check/go_expvar/page_walker.h"
 #include "check/go_expvar/plan.h"
@@ -34,6 +35,8 @@ struct CollectorOptions {
   std::optional<Everything> everything;
   std::optional<std::string> prefix = "go_expvar";  // none: names stand alone
   Naming naming = Naming::guide;
+  /// Prometheus sees memstats under the names of its Go client; Datadog keeps its own.
+  bool go_collector_names = false;
   bool memstats = true;  // the default metrics, and the pauses of the garbage collector
   std::size_t max_returned_metrics = returned_metrics_default;
   metrics::Tags tags;               // of every series
@@ -68,9 +71,13 @@ class PageCollector {
     TargetIndex total_alloc{};
     TargetIndex pauses{};
     TargetIndex pause_slots{};
+    std::size_t go_collector = 0;  // the first of its targets
   };
 
   [[nodiscard]] Plan make_plan();
+  [[nodiscard]] metrics::Audience default_audience() const {
+    return options_.go_collector_names ? metrics::Audience::datadog : metrics::Audience::everyone;
+  }
 
   CollectorOptions options_;
   std::vector<MetricEntry> entries_;  // defaults, the user's, then one for everything else
@@ -83,6 +90,7 @@ class PageCollector {
   GcPauses pauses_;
   metrics::ContextPtr pause_context_;  // null: metric_patterns does not want it
   SeriesCache series_;
+  std::optional<GoCollector> go_collector_;
 };
 
 }  // namespace heapwatch::check::go_expvar

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "check/go_expvar/container_skip.h"
 #include "check/go_expvar/value.h"
 
 namespace heapwatch::check::go_expvar {
@@ -53,8 +54,10 @@ struct PageStream : rapidjson::InsituStringStream {
 /// RapidJSON's handler: follows the plan through the events of one page.
 class Walk {
  public:
-  Walk(const Plan& plan, PageStream& stream, WalkBuffers& buffers, PageMatches& out)
-      : plan_(plan), stream_(stream), b_(buffers), out_(out) {
+  /// `end` is where the text of `stream` ends.
+  Walk(const Plan& plan, PageStream& stream, const char* end, WalkBuffers& buffers,
+       PageMatches& out)
+      : plan_(plan), stream_(stream), end_(end), b_(buffers), out_(out) {
     b_.frames.clear();
     b_.nodes.clear();
     b_.pending.assign(1, Plan::root());
@@ -223,7 +226,9 @@ class Walk {
       return false;
     }
     if (!at_wanted_value()) {
-      ++skipped_;
+      if (skipped_++ == 0) {
+        skip(is_array);
+      }
       return true;
     }
     WalkBuffers::Frame frame{.is_array = is_array,
@@ -247,6 +252,16 @@ class Walk {
     b_.nodes.insert(b_.nodes.end(), b_.pending.begin(), b_.pending.end());
     b_.frames.push_back(frame);
     return true;
+  }
+
+  /// Moves the stream to the bracket that closes what has just begun, as if it were empty. What
+  /// does not balance stays for the reader, who knows what to say of it.
+  void skip(bool is_array) {
+    const std::string_view rest(stream_.src_, static_cast<std::size_t>(end_ - stream_.src_));
+    const std::size_t at = end_of_container(rest, is_array, page_depth_max - depth_);
+    if (at != std::string_view::npos) {
+      stream_.src_ += at;
+    }
   }
 
   bool end() {
@@ -298,6 +313,7 @@ class Walk {
 
   const Plan& plan_;
   PageStream& stream_;
+  const char* end_;
   WalkBuffers& b_;
   PageMatches& out_;
   std::size_t depth_ = 0;
@@ -387,7 +403,7 @@ base::Result<void> PageWalker::walk_text(const Plan& plan, PageMatches& matches,
   matches.targets_.assign(plan.target_count(), {});
   work_.assign(text_);
   PageStream stream(work_.data());
-  Walk walk(plan, stream, *buffers_, matches);
+  Walk walk(plan, stream, work_.data() + work_.size(), *buffers_, matches);
   constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag |
                              rapidjson::kParseNanAndInfFlag;
   const auto parsed = buffers_->reader.Parse<flags>(stream, walk);

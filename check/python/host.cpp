@@ -5,6 +5,8 @@
 #include "check/python/crossing.h"
 #include "check/python/interpreter_memory.h"
 #include "check/python/loader.h"
+#include "check/python/memory_module.h"
+#include "check/python/memory_profiling.h"
 #include "check/python/modules.h"
 #include "check/python/object.h"
 #include "check/python/python_check.h"
@@ -13,14 +15,23 @@ namespace heapwatch::check::python {
 
 namespace {
 
-std::string service_of(const CheckSource& source) {
+/// A scalar of the instance, or else of the init_config.
+const config::Value* find_scalar(const CheckSource& source, std::string_view key) {
   for (const config::Value* const map : {&source.instance, &source.init_config}) {
-    const config::Value* const service = map->find("service");
-    if (service != nullptr && service->kind == config::Value::Kind::scalar) {
-      return service->text;
+    const config::Value* const value = map->find(key);
+    if (value != nullptr && value->kind == config::Value::Kind::scalar) {
+      return value;
     }
   }
-  return {};
+  return nullptr;
+}
+
+SubmissionOptions options_of(const CheckSource& source) {
+  const config::Value* const service = find_scalar(source, "service");
+  const config::Value* const no_host = find_scalar(source, "empty_default_hostname");
+  return {.service = service == nullptr ? std::string() : service->text,
+          .empty_default_hostname =
+              no_host != nullptr && config::read_boolean(*no_host).value_or(false)};
 }
 
 class CPythonHost final : public Host {
@@ -33,9 +44,12 @@ class CPythonHost final : public Host {
     if (!constructed) {
       return tl::unexpected<base::Error>(constructed.error());
     }
+    if (const auto attached = attach_profiler(constructed->check.get()); !attached) {
+      return tl::unexpected<base::Error>(attached.error());
+    }
     return LoadedCheck{
         .check = std::make_unique<PythonCheck>(std::move(constructed->check), source.name,
-                                               source.id, service_of(source)),
+                                               source.id, options_of(source)),
         .version = std::move(constructed->version)};
   }
 
@@ -44,7 +58,19 @@ class CPythonHost final : public Host {
     const std::lock_guard lock(state.mutex);
     HostReport report = state.told;
     report.memory = interpreter_memory();
+    const std::string_view version = Py_GetVersion();
+    report.python_version = version.substr(0, version.find(' '));
     return report;
+  }
+
+  [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id) override {
+    const Gil gil;
+    return finish_profile(id);
+  }
+
+  [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) override {
+    const Gil gil;
+    return count_objects(collect);
   }
 
  private:
@@ -103,6 +129,22 @@ bool base_is_installed() {
   return found && found.get() != Py_None;
 }
 
+/// Also into a `datadog_checks` that is there already, with checks but without a base.
+bool add_own_base(const std::filesystem::path& folder) {
+  if (!append_path(folder)) {
+    return false;
+  }
+  const Object package(PyImport_ImportModule("datadog_checks"));
+  const Object path(package ? PyObject_GetAttrString(package.get(), "__path__") : nullptr);
+  const Object own = make_text((folder / "datadog_checks").string());
+  if (!path || !own) {
+    return false;
+  }
+  const int has = PySequence_Contains(path.get(), own.get());
+  return has == 1 ||
+         (has == 0 && Object(PyObject_CallMethod(path.get(), "append", "O", own.get())) != nullptr);
+}
+
 /// sys.path as checks find it.
 bool extend_path(const Services& services) {
   for (const std::filesystem::path& path : services.search_paths) {
@@ -110,10 +152,12 @@ bool extend_path(const Services& services) {
       return false;
     }
   }
-  if (!base_is_installed() && !append_path(services.packages / "base")) {
+  if (!base_is_installed() && !add_own_base(services.packages / "base")) {
     return false;
   }
-  return append_path(services.packages / "support") && append_path(services.packages / "fallbacks");
+  return append_path(services.packages / "support") &&
+         append_path(services.packages / "profiling") &&
+         append_path(services.packages / "fallbacks");
 }
 
 /// AgentCheck of the installed base package, or of ours.
@@ -131,7 +175,7 @@ Object prepare(const Services& services) {
 extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_start_python(
     const Services& services) {
   agent_state().services = services;
-  set_crossing_memory(services);
+  set_crossing_memory(traced(services));
   add_aggregator_module();
   add_datadog_agent_module();
   add_util_module();
@@ -139,6 +183,7 @@ extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_
   add_tagger_module();
   add_kubeutil_module();
   add_containers_module();
+  add_memory_module();
   if (const PyStatus status = start_interpreter(services.memory_telemetry);
       PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,

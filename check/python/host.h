@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,12 @@
 #include "config/value.h"
 
 namespace heapwatch::check::python {
+
+/// What `heapwatch check <name> -m` asks for: every check is profiled.
+struct MemoryProfile {
+  std::filesystem::path folder;                // of the reports
+  std::map<std::string, std::string> options;  // frames, gc, ...: over those of init_config
+};
 
 /// What the module needs of the program that loads it. It is a shared object with copies of its own
 /// of our libraries, so whatever has one state per process is handed in.
@@ -41,6 +48,7 @@ struct Services {
   config::Value settings;  // of heapwatch.yaml, by key
   bool tracemalloc_debug = false;
   std::filesystem::path run_path;
+  std::optional<MemoryProfile> memory_profile;
 };
 
 struct CheckSource {
@@ -58,12 +66,28 @@ struct MemoryUse {
 
 /// What Python checks told the agent about themselves.
 struct HostReport {
+  std::string python_version;  // "3.11.2"
   MemoryUse memory;
   std::map<std::string, std::map<std::string, std::string>> metadata;  // by check id, then name
   std::map<std::string, double> telemetry;  // by "check.metric" or "check.metric{labels}"
   std::map<std::string, std::map<std::string, std::vector<std::string>>>
       external_tags;                          // by host, then source type
   std::map<std::string, std::string> issues;  // that are not resolved, by check
+};
+
+/// The reports on the memory of one instance's runs; empty where there is none.
+struct MemoryReports {
+  std::string snapshot;  // of the last run, if it was successful
+  std::string diff;      // to the one before
+  std::string growth;    // over all runs: what is held, imported and allocated by our modules
+  std::string profile;   // profile.proto of what is held
+};
+
+/// The live Python objects of a type.
+struct ObjectCount {
+  std::string type;
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
 };
 
 /// The interpreter of the process.
@@ -78,10 +102,18 @@ class Host {
   Host& operator=(const Host&) = delete;
   virtual ~Host() = default;
 
-  /// Errors: not_found when no module of the name can be imported or none has a check, refused when
-  /// the check does not take its configuration, invalid when that is no map.
+  /// Errors: not_found when there is no module of the name; invalid when it cannot be imported, has
+  /// no check, or when a configuration is no map; refused when the check does not take its
+  /// configuration.
   [[nodiscard]] virtual base::Result<LoadedCheck> load(const CheckSource& source) = 0;
   [[nodiscard]] virtual HostReport report() const = 0;
+  /// With Services::memory_profile, once after the last run of an instance and before the first of
+  /// another. Errors: invalid when the profile cannot be made.
+  [[nodiscard]] virtual base::Result<MemoryReports> finish_memory_profile(
+      const std::string& id) = 0;
+  /// Of all types, most bytes first; through Pympler where that is installed. `collect`: without
+  /// garbage, which is collected. Errors: limit, when memory runs out.
+  [[nodiscard]] virtual base::Result<std::vector<ObjectCount>> objects(bool collect) = 0;
 };
 
 /// Maps the module at `file` and starts the interpreter; to be called once per process. Errors: io

@@ -20,7 +20,7 @@ bool has_subclasses(PyObject* type) {
 }
 
 /// The first class of the module, by name, that is a check and that nothing is derived from.
-Object find_class(PyObject* module, PyObject* base_class) {
+Object class_of(PyObject* module, PyObject* base_class) {
   const Object names(PyObject_Dir(module));
   const Py_ssize_t count = names ? PyList_Size(names.get()) : 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
@@ -40,15 +40,32 @@ struct CheckClass {
   std::string version;
 };
 
+/// Whether the pending error says that this very module is not there, or a package it is in.
+bool is_missing(const std::string& module_name) {
+  if (PyErr_ExceptionMatches(PyExc_ModuleNotFoundError) == 0) {
+    return false;
+  }
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  const Object name(value != nullptr ? PyObject_GetAttrString(value, "name") : nullptr);
+  const std::string missing = name ? text_of(name.get()).value_or("") : "";
+  PyErr_Restore(type, value, traceback);
+  return !missing.empty() && (module_name + ".").starts_with(missing + ".");
+}
+
 base::Result<CheckClass> load_class(const std::string& module_name, PyObject* base_class) {
   const Object module(PyImport_ImportModule(module_name.c_str()));
   if (!module) {
-    return base::fail(base::ErrorKind::not_found,
-                      "unable to import module '" + module_name + "': " + take_error());
+    const base::ErrorKind kind =
+        is_missing(module_name) ? base::ErrorKind::not_found : base::ErrorKind::invalid;
+    return base::fail(kind, "unable to import module '" + module_name + "': " + take_error());
   }
-  Object type = find_class(module.get(), base_class);
+  Object type = class_of(module.get(), base_class);
   if (!type) {
-    return base::fail(base::ErrorKind::not_found,
+    return base::fail(base::ErrorKind::invalid,
                       "unable to find a subclass of the base check in module '" + module_name +
                           "': cannot find a subclass");
   }
@@ -57,6 +74,22 @@ base::Result<CheckClass> load_class(const std::string& module_name, PyObject* ba
   const bool is_text = version && PyUnicode_Check(version.get()) != 0;
   return CheckClass{std::move(type),
                     is_text ? text_of(version.get()).value_or("unversioned") : "unversioned"};
+}
+
+/// The class of an installed check, or of a custom one.
+base::Result<CheckClass> find_class(const std::string& name, PyObject* base_class) {
+  auto installed = load_class("datadog_checks." + name, base_class);
+  if (installed) {
+    return installed;
+  }
+  auto custom = load_class(name, base_class);
+  // The last error is the one that counts, unless it hides why a check that is there does not load.
+  if (!custom && custom.error().kind == base::ErrorKind::not_found &&
+      installed.error().kind != base::ErrorKind::not_found) {
+    custom.error().kind = installed.error().kind;
+    custom.error().message = installed.error().message + "\n" + custom.error().message;
+  }
+  return custom;
 }
 
 Object call_constructor(PyObject* type, const CheckSource& source, PyObject* init_config,
@@ -82,10 +115,7 @@ Object call_constructor(PyObject* type, const CheckSource& source, PyObject* ini
 }  // namespace
 
 base::Result<Constructed> construct(const CheckSource& source, PyObject* base_class) {
-  base::Result<CheckClass> found = load_class("datadog_checks." + source.name, base_class);
-  if (!found) {
-    found = load_class(source.name, base_class);
-  }
+  base::Result<CheckClass> found = find_class(source.name, base_class);
   if (!found) {
     return tl::unexpected<base::Error>(found.error());
   }

@@ -1,5 +1,8 @@
 #include "check/python/python_check.h"
 
+#include <pthread.h>
+
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -31,6 +34,30 @@ std::vector<std::string> take_warnings(PyObject* check) {
   return warnings;
 }
 
+/// Child processes inherit what the thread that starts them blocks: while a check runs, nothing of
+/// what the program handles whichever thread gets it.
+class SignalsTaken {
+ public:
+  SignalsTaken() {
+    sigset_t handled;
+    sigemptyset(&handled);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+      struct sigaction action {};
+      if (sigaction(number, nullptr, &action) == 0 && action.sa_handler != SIG_DFL &&
+          action.sa_handler != SIG_IGN) {
+        sigaddset(&handled, number);
+      }
+    }
+    (void)pthread_sigmask(SIG_UNBLOCK, &handled, &before_);
+  }
+  SignalsTaken(const SignalsTaken&) = delete;
+  SignalsTaken& operator=(const SignalsTaken&) = delete;
+  ~SignalsTaken() { (void)pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 /// The message and the traceback of what run() returns for a failed run; the text as it is when it
 /// is something else.
 std::string readable(const std::string& result) {
@@ -56,11 +83,12 @@ std::string readable(const std::string& result) {
 
 }  // namespace
 
-PythonCheck::PythonCheck(Object check, std::string name, std::string id, const std::string& service)
+PythonCheck::PythonCheck(Object check, std::string name, std::string id,
+                         const SubmissionOptions& options)
     : check_(std::move(check)),
       name_(std::move(name)),
       id_(std::move(id)),
-      submissions_(std::make_unique<SubmissionsOwner>(id_, service)) {}
+      submissions_(std::make_unique<SubmissionsOwner>(id_, options)) {}
 
 PythonCheck::~PythonCheck() {
   const Gil gil;
@@ -75,6 +103,7 @@ PythonCheck::~PythonCheck() {
 }
 
 base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
+  const SignalsTaken signals;
   const Gil gil;
   submissions_->begin_run(sink);
   const Object result(PyObject_CallMethod(check_.get(), "run", nullptr));

@@ -12,14 +12,15 @@ namespace heapwatch::check::python {
 
 class PythonCheck final : public Check {
  public:
-  /// `service`: see SubmissionsOwner. With the GIL held.
-  PythonCheck(Object check, std::string name, std::string id, const std::string& service);
+  /// With the GIL held.
+  PythonCheck(Object check, std::string name, std::string id, const SubmissionOptions& options);
   PythonCheck(const PythonCheck&) = delete;
   PythonCheck& operator=(const PythonCheck&) = delete;
   /// Takes the GIL; tells the check that it is cancelled.
   ~PythonCheck() override;
 
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) override;
+  [[nodiscard]] bool profiles_itself() const override { return true; }
 
  private:
   Object check_;

@@ -70,7 +70,12 @@ Services services_of(const config::AgentConfig& agent, const std::string& versio
 
 struct PythonLoader::State {
   std::string version;
+  std::optional<MemoryProfile> memory_profile;
   std::optional<base::Result<Host*>> host;  // once it was tried to start
+
+  [[nodiscard]] base::Result<Host*> running_host() const {
+    return host ? *host : base::fail(base::ErrorKind::not_found, "no Python check is loaded");
+  }
 
   mutable std::mutex mutex;  // of what follows
   PythonReport told;
@@ -88,8 +93,13 @@ base::Result<LoadedCheck> PythonLoader::load(const InstanceSource& source, const
     // own.
     (void)std::signal(SIGPIPE, SIG_IGN);
     const auto module = find_module();
-    state_->host = module ? load_host(*module, services_of(source.agent, state_->version, *module))
-                          : tl::unexpected(module.error());
+    if (module) {
+      Services services = services_of(source.agent, state_->version, *module);
+      services.memory_profile = state_->memory_profile;
+      state_->host = load_host(*module, services);
+    } else {
+      state_->host = tl::unexpected(module.error());
+    }
     const std::lock_guard lock(state_->mutex);
     state_->told.running = state_->host->has_value();
     if (!*state_->host) {
@@ -118,6 +128,24 @@ PythonReport PythonLoader::report() const {
     report.host = (**state_->host)->report();
   }
   return report;
+}
+
+void PythonLoader::profile_memory(MemoryProfile profile) {
+  state_->memory_profile = std::move(profile);
+}
+
+base::Result<MemoryReports> PythonLoader::finish_memory_profile(const std::string& id) {
+  return state_->running_host().and_then(
+      [&](Host* host) { return host->finish_memory_profile(id); });
+}
+
+base::Result<std::vector<ObjectCount>> PythonLoader::objects(bool collect) const {
+  base::Result<Host*> host;
+  {
+    const std::lock_guard lock(state_->mutex);
+    host = state_->running_host();
+  }
+  return host.and_then([&](Host* running) { return running->objects(collect); });
 }
 
 base::Result<std::filesystem::path> find_module() {

@@ -33,6 +33,12 @@ class PythonLoader final : public Loader {
                                                const std::string& id) override;
   [[nodiscard]] PythonReport report() const;
 
+  /// Before the first load(): has every Python check profiled.
+  void profile_memory(MemoryProfile profile);
+  /// See Host. Errors: also not_found, while no Python runs.
+  [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id);
+  [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -25,11 +25,15 @@ using Waiting = std::variant<WaitingMetric, metrics::ServiceCheck, metrics::Even
 
 class SubmissionsOwner::Queue final : public Submissions {
  public:
-  explicit Queue(const std::string& service)
-      : service_tag_(service.empty() ? std::string() : "service:" + service) {}
+  explicit Queue(const SubmissionOptions& options)
+      : service_tag_(options.service.empty() ? std::string() : "service:" + options.service),
+        empty_default_hostname_(options.empty_default_hostname) {}
 
   void submit(SubmittedMetric metric) override {
     add_service(metric.context.tags);
+    if (empty_default_hostname_ && !metric.context.host) {
+      metric.context.host = "";
+    }
     const metrics::ContextPtr context = metrics::make_context(std::move(metric.context));
     if (sink_ != nullptr) {
       sink_->submit(metrics::Sample{.context = context,
@@ -101,6 +105,7 @@ class SubmissionsOwner::Queue final : public Submissions {
   }
 
   std::string service_tag_;
+  bool empty_default_hostname_;
   metrics::SampleSink* sink_ = nullptr;  // of the run that is going on
   std::vector<Waiting> waiting_;
   std::map<std::string, std::uint64_t> dropped_;
@@ -124,8 +129,8 @@ Submissions* find_submissions(const char* check_id) {
   return nullptr;
 }
 
-SubmissionsOwner::SubmissionsOwner(std::string check_id, const std::string& service)
-    : check_id_(std::move(check_id)), queue_(std::make_shared<Queue>(service)) {
+SubmissionsOwner::SubmissionsOwner(std::string check_id, const SubmissionOptions& options)
+    : check_id_(std::move(check_id)), queue_(std::make_shared<Queue>(options)) {
   all()[check_id_] = queue_;
 }
 

@@ -20,6 +20,12 @@ struct SubmittedMetric {
   bool flush_first_value = false;
 };
 
+/// What the agent does to everything that an instance submits.
+struct SubmissionOptions {
+  std::string service;                  // as the tag `service:<it>`; empty: none
+  bool empty_default_hostname = false;  // no host where the check names none
+};
+
 /// The submissions of one check instance.
 ///
 /// Threads: everything here is called with the GIL held, which puts submissions in a row.
@@ -39,8 +45,7 @@ class Submissions {
 /// While it lives, submissions under the id have a place.
 class SubmissionsOwner {
  public:
-  /// `service`: the tag `service:<it>` on everything; empty: none.
-  SubmissionsOwner(std::string check_id, const std::string& service);
+  SubmissionsOwner(std::string check_id, const SubmissionOptions& options);
   SubmissionsOwner(const SubmissionsOwner&) = delete;
   SubmissionsOwner& operator=(const SubmissionsOwner&) = delete;
   ~SubmissionsOwner();

@@ -135,7 +135,7 @@ base::Result<CommandResult> run_command(const Command& command) {
   const SpawnSettings settings(output.writer(), errors.writer());
   const std::vector<char*> arguments = pointers(command.arguments);
   const std::vector<char*> environment =
-      pointers(command.environment.value_or(std::vector<std::string>{}));
+      command.environment ? pointers(*command.environment) : std::vector<char*>{};
   pid_t child = 0;
   const int failure =
       posix_spawnp(&child, arguments[0], settings.actions(), settings.attributes(),

@@ -45,11 +45,6 @@ std::string text_or_empty(const char* text) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
-/// An empty name leaves the host to the agent.
-std::optional<std::string> host_of(const char* name) {
-  return name == nullptr || *name == '\0' ? std::nullopt : std::optional<std::string>(name);
-}
-
 base::LogLevel level_of(int level) {
   using base::LogLevel;
   constexpr std::array<std::pair<int, LogLevel>, 5> levels{{{50, LogLevel::critical},
@@ -139,8 +134,12 @@ const aggregator_t& callbacks() {
   return table;
 }
 
-Receiver::Receiver(std::string check_id, metrics::Tags tags, MetricPatterns patterns)
-    : check_id_(std::move(check_id)), tags_(std::move(tags)), patterns_(std::move(patterns)) {}
+Receiver::Receiver(std::string check_id, const InstanceOptions& options)
+    : check_id_(std::move(check_id)), tags_(options.tags), patterns_(options.metric_patterns) {
+  if (options.empty_default_hostname) {
+    usual_host_ = std::string();
+  }
+}
 
 void Receiver::begin(metrics::SampleSink& sink) {
   sink_ = &sink;
@@ -148,13 +147,18 @@ void Receiver::begin(metrics::SampleSink& sink) {
   dropped_.clear();
   current_check() = check_id_;
   const std::unique_lock lock(running().mutex);
-  running().receivers[check_id_] = this;
+  running().receivers.erase(check_id_);  // with a key that is the other one's
+  running().receivers.emplace(check_id_, this);
 }
 
 std::map<std::string, std::uint64_t> Receiver::end() {
   {
     const std::unique_lock lock(running().mutex);
-    running().receivers.erase(check_id_);
+    // After a reload another instance can run under the id already.
+    const auto found = running().receivers.find(check_id_);
+    if (found != running().receivers.end() && found->second == this) {
+      running().receivers.erase(found);
+    }
   }
   current_check().clear();
   sink_ = nullptr;
@@ -194,8 +198,11 @@ Receiver::Known& Receiver::known(const char* name, char** tags, const char* host
     }
     Known made;
     if (patterns_.allows(name)) {
-      made.context = metrics::make_context(
-          {.name = name, .tags = with_own(tags), .host = host_of(host), .help = {}});
+      const bool names_host = host != nullptr && *host != '\0';
+      made.context = metrics::make_context({.name = name,
+                                            .tags = with_own(tags),
+                                            .host = names_host ? std::string(host) : usual_host_,
+                                            .help = {}});
     }
     found = known_.emplace(key_, std::move(made)).first;
   }

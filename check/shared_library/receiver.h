@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,8 +25,8 @@ namespace heapwatch::check::shared_library {
 /// Threads: safe between begin() and end(), which belong to the thread of the run.
 class Receiver {
  public:
-  /// `tags` and `patterns` are those of the instance.
-  Receiver(std::string check_id, metrics::Tags tags, MetricPatterns patterns);
+  /// Of `options` those count that every check has: tags, patterns and the host.
+  Receiver(std::string check_id, const InstanceOptions& options);
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
   ~Receiver() = default;
@@ -61,6 +62,7 @@ class Receiver {
   std::string check_id_;
   metrics::Tags tags_;
   MetricPatterns patterns_;
+  std::optional<std::string> usual_host_;  // of metrics that name none
 
   std::mutex mutex_;  // the rest
   metrics::SampleSink* sink_ = nullptr;

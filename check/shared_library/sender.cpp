@@ -56,7 +56,8 @@ void Sender::begin(char* check_id, const aggregator_t& aggregator) {
 }
 
 void Sender::submit(const metrics::Sample& sample) {
-  if (aggregator_->submit_metric == nullptr) {
+  if (aggregator_->submit_metric == nullptr ||
+      sample.context->audience == metrics::Audience::prometheus) {
     return;
   }
   Rendered& rendered = rendered_[sample.context.get()];

@@ -6,31 +6,8 @@
 
 namespace heapwatch::check::shared_library {
 
-namespace {
-
-/// The YAML that a library reads: secrets are in it as what they are, for it has to use them.
-std::string text_for_library(config::Value value) {
-  const auto reveal = [](auto& self, config::Value& node) -> void {
-    node.quoted = node.quoted || !node.secret_handle.empty();
-    node.secret_handle.clear();
-    for (config::Value& item : node.items) {
-      self(self, item);
-    }
-    for (config::Value::Member& member : node.members) {
-      self(self, member.value);
-    }
-  };
-  reveal(reveal, value);
-  return config::to_yaml(value);
-}
-
-}  // namespace
-
-SharedLibraryCheck::SharedLibraryCheck(Library library, Texts texts, metrics::Tags tags,
-                                       MetricPatterns patterns)
-    : library_(std::move(library)),
-      texts_(std::move(texts)),
-      receiver_(texts_.check_id, std::move(tags), std::move(patterns)) {}
+SharedLibraryCheck::SharedLibraryCheck(Library library, Texts texts, const InstanceOptions& options)
+    : library_(std::move(library)), texts_(std::move(texts)), receiver_(texts_.check_id, options) {}
 
 base::Result<RunReport> SharedLibraryCheck::run(metrics::SampleSink& sink) {
   receiver_.begin(sink);
@@ -70,9 +47,9 @@ base::Result<LoadedCheck> SharedLibraryLoader::load(const InstanceSource& source
       .check = std::make_unique<SharedLibraryCheck>(
           *std::move(library),
           SharedLibraryCheck::Texts{.check_id = id,
-                                    .init_config = text_for_library(source.file.init_config),
-                                    .instance = text_for_library(source.instance)},
-          std::move(options->tags), std::move(options->metric_patterns)),
+                                    .init_config = config::to_yaml(config::without_handles(source.file.init_config)),
+                                    .instance = config::to_yaml(config::without_handles(source.instance))},
+          *options),
       .version = std::move(version)};
 }
 

@@ -21,7 +21,7 @@ class SharedLibraryCheck final : public Check {
     std::string init_config;
     std::string instance;
   };
-  SharedLibraryCheck(Library library, Texts texts, metrics::Tags tags, MetricPatterns patterns);
+  SharedLibraryCheck(Library library, Texts texts, const InstanceOptions& options);
 
   /// Errors: refused, with what the library said.
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) override;

@@ -88,7 +88,9 @@ std::vector<ApiSeries> api_series(Runs runs, const ConsoleOptions& options) {
   std::vector<ApiSeries> all;
   for (const metrics::Snapshot& run : runs) {
     for (const metrics::Series& series : run.series) {
-      append_series(all, series, options);
+      if (series.context->audience != metrics::Audience::prometheus) {
+        append_series(all, series, options);
+      }
     }
   }
   return all;
@@ -331,6 +333,9 @@ std::vector<Unshown> series_without_value(Runs runs) {
   std::unordered_map<const metrics::Context*, bool> shown;
   for (const metrics::Snapshot& run : runs) {
     for (const metrics::Series& series : run.series) {
+      if (series.context->audience == metrics::Audience::prometheus) {
+        continue;
+      }
       const bool has_value = series.value || series.distribution;
       const auto [entry, is_new] = shown.try_emplace(series.context.get(), has_value);
       entry->second = entry->second || has_value;

@@ -109,6 +109,12 @@ std::string render_status_block(const metrics::RunStats& status, const StatusOpt
   line("Last Execution Date : ", status.last_run ? date(*status.last_run) : "Never");
   line("Last Successful Execution Date : ",
        status.last_success ? date(*status.last_success) : "Never");
+  if (status.failed_runs > 1) {
+    line("Failed Runs In A Row: ",
+         with_commas(status.failed_runs) +
+             (status.sat_out == 0 ? std::string()
+                                  : ", Turns Sat Out: " + with_commas(status.sat_out)));
+  }
   if (!status.last_error.empty()) {
     line("Error: ", indented(status.last_error));
   }
@@ -127,6 +133,8 @@ void append_status(Json& json, const metrics::RunStats& status) {
   json.member("TotalRuns", status.runs);
   json.member("TotalErrors", status.errors);
   json.member("TotalWarnings", status.warnings);
+  json.member("FailedRunsInARow", status.failed_runs);
+  json.member("TurnsSatOut", status.sat_out);
   json.member("MetricSamples", status.last_samples);
   json.member("Events", status.last_events);
   json.member("ServiceChecks", status.last_service_checks);

@@ -53,6 +53,8 @@ class DogStatsdExporter final : public Exporter {
 
   [[nodiscard]] Counters counters() const { return counters_.read(); }
 
+  [[nodiscard]] std::size_t packets_queued() const { return sender_.queued(); }
+
   /// Waits until everything published is sent or dropped; false when it took longer.
   [[nodiscard]] bool drain(std::chrono::milliseconds timeout) { return sender_.drain(timeout); }
 

@@ -170,6 +170,9 @@ const LineWriter::Parts& LineWriter::parts_of(const metrics::ContextPtr& context
 }
 
 Written LineWriter::append(std::string& out, const metrics::Series& series) {
+  if (series.context->audience == metrics::Audience::prometheus) {
+    return {};
+  }
   const WireType type = wire_type(series.type);
   const Parts& parts = parts_of(series.context);
   if (type == WireType::histogram) {

@@ -49,6 +49,11 @@ void Sender::push(std::string packet) {
   });
 }
 
+std::size_t Sender::queued() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 bool Sender::drain(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [this] { return queue_.empty() && !sending_; });

@@ -28,6 +28,9 @@ class Sender {
   /// Never waits. A packet the queue has no room for is dropped and counted.
   void push(std::string packet);
 
+  /// Packets that nobody has begun to send.
+  [[nodiscard]] std::size_t queued() const;
+
   /// Waits until all that was pushed is sent or dropped; false when it took longer.
   [[nodiscard]] bool drain(std::chrono::milliseconds timeout);
 
@@ -41,7 +44,7 @@ class Sender {
   std::size_t queue_bytes_max_;
   SharedCounters& counters_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> queue_;
   std::size_t queue_bytes_ = 0;

@@ -68,6 +68,9 @@ void append_metric(const Lines& lines, FamilyType type, const ClientMetric& metr
     case FamilyType::counter:
       lines.add(Part::plain, labels, "", metric.counter.value);
       return;
+    case FamilyType::quartiles:
+    case FamilyType::lone_total:
+      return;  // type_of() makes none
     case FamilyType::gauge:
       lines.add(Part::plain, labels, "", metric.gauge.value);
       return;

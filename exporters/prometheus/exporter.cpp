@@ -53,6 +53,16 @@ FamilyType family_type(MetricType type) {
   }
 }
 
+/// Go's client has a gauge and a counter of this name.
+constexpr std::string_view beside_a_gauge = "go_memstats_alloc_bytes_total";
+
+FamilyType family_type(const metrics::Series& series) {
+  if (series.quartiles) {
+    return FamilyType::quartiles;
+  }
+  return series.context->name == beside_a_gauge ? FamilyType::lone_total : family_type(series.type);
+}
+
 Labels valid_labels(const Labels& labels) {
   Labels valid;
   for (const auto& [name, value] : labels) {
@@ -93,8 +103,8 @@ struct PrometheusExporter::State {
     target.series.begin();
     if (!snapshot.error) {
       for (const metrics::Series& series : snapshot.series) {
-        if (values_of(series)) {
-          target.series.put(shared, series.context, family_type(series.type), values);
+        if (series.context->audience != metrics::Audience::datadog && values_of(series)) {
+          target.series.put(shared, series.context, family_type(series), values);
         }
       }
     }
@@ -104,6 +114,13 @@ struct PrometheusExporter::State {
   /// Fills `values`; false when the series has none to show.
   bool values_of(const metrics::Series& series) {
     values.clear();
+    if (series.quartiles) {
+      const metrics::Quartiles& quartiles = *series.quartiles;
+      values.assign(quartiles.values.begin(), quartiles.values.end());
+      values.push_back(quartiles.sum);
+      values.push_back(quartiles.count);
+      return true;
+    }
     if (!series.distribution) {
       const auto& value = series.total ? series.total : series.value;
       if (value) {

@@ -24,8 +24,8 @@ std::string head(const std::string& name, std::string_view type, std::string_vie
 }  // namespace
 
 std::string_view to_text(FamilyType type) {
-  constexpr std::array<std::string_view, 5> names{"counter", "gauge", "summary", "histogram",
-                                                  "unknown"};
+  constexpr std::array<std::string_view, 7> names{"counter", "gauge",   "summary", "histogram",
+                                                  "unknown", "summary", "counter"};
   return names.at(static_cast<std::size_t>(type));
 }
 
@@ -40,7 +40,9 @@ FamilyText::FamilyText(const Naming& naming, FamilyType type, std::string_view h
   Texts& openmetrics = texts_[static_cast<std::size_t>(Format::openmetrics)];
   text.head = prometheus::head(text_name, type == FamilyType::unknown ? "untyped" : to_text(type),
                                help, false);
-  openmetrics.head = prometheus::head(naming.base, to_text(type), help, true);
+  openmetrics.head = prometheus::head(
+      naming.base, to_text(type == FamilyType::lone_total ? FamilyType::unknown : type), help,
+      true);
   for (std::size_t part = 0; part < part_suffixes.size(); ++part) {
     text.samples.at(part) = text_name + std::string(part_suffixes.at(part));
     openmetrics.samples.at(part) =
@@ -54,6 +56,7 @@ std::vector<std::string> claimed_names(std::string_view base, FamilyType type) {
   switch (type) {
     case FamilyType::gauge:
     case FamilyType::unknown:
+    case FamilyType::lone_total:
       break;
     case FamilyType::counter:
       claim(total);
@@ -63,6 +66,7 @@ std::vector<std::string> claimed_names(std::string_view base, FamilyType type) {
       claim("_bucket");
       [[fallthrough]];
     case FamilyType::summary:
+    case FamilyType::quartiles:
       claim("_sum");
       claim("_count");
       claim("_created");

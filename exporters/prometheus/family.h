@@ -12,7 +12,17 @@
 
 namespace heapwatch::exporters::prometheus {
 
-enum class FamilyType : std::uint8_t { counter, gauge, summary, histogram, unknown };
+enum class FamilyType : std::uint8_t {
+  counter,
+  gauge,
+  summary,
+  histogram,
+  unknown,
+  quartiles,  // a summary with the quantiles 0, 0.25, 0.5, 0.75 and 1, whatever is configured
+  /// A counter whose name without `_total` belongs to a gauge: OpenMetrics has no place for both,
+  /// so it is of unknown type there and keeps its name.
+  lone_total,
+};
 
 [[nodiscard]] std::string_view to_text(FamilyType type);
 

@@ -4,6 +4,15 @@
 
 namespace heapwatch::exporters::prometheus {
 
+namespace {
+
+// As Go's client writes them.
+const std::vector<std::string> quartile_labels{"quantile=\"0\"", "quantile=\"0.25\"",
+                                               "quantile=\"0.5\"", "quantile=\"0.75\"",
+                                               "quantile=\"1\""};
+
+}  // namespace
+
 Family::Family(FamilyText text, FamilyType type, std::string base)
     : text_(std::move(text)), type_(type), base_(std::move(base)) {}
 
@@ -79,8 +88,9 @@ Placed SeriesPage::find_or_add(const Wanted& wanted) {
   if (added) {
     row.family = family;
     row.slot = family->slots_.size();
-    if (wanted.type == FamilyType::summary) {
-      for (const std::string& quantile : quantile_labels_) {
+    const bool quartiles = wanted.type == FamilyType::quartiles;
+    if (wanted.type == FamilyType::summary || quartiles) {
+      for (const std::string& quantile : quartiles ? quartile_labels : quantile_labels_) {
         family->add_slot(row, Part::plain, enclose(wanted.labels, quantile));
       }
       family->add_slot(row, Part::sum, enclose(wanted.labels));

@@ -14,6 +14,8 @@ TargetMetrics::TargetMetrics(const metrics::Instance& instance)
   }
   up_ = context("heapwatch_target_up", "Whether the last run succeeded.");
   duration_ = context("heapwatch_target_scrape_duration_seconds", "How long the last run took.");
+  failed_runs_ =
+      context("heapwatch_target_failed_runs", "Failed runs in a row, up to the last one.");
   samples_ = context("heapwatch_target_scrape_samples", "Samples that the last run submitted.");
   body_bytes_ = context("heapwatch_target_scrape_body_size_bytes",
                         "Size of what the target answered in the last run.");
@@ -50,6 +52,7 @@ void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) 
   group_.begin();
   put(shared, up_, Number::of(snapshot.error ? 0 : 1));
   put(shared, duration_, Number::of(std::chrono::duration<double>(snapshot.duration).count()));
+  put(shared, failed_runs_, Number::of(snapshot.failed_runs));
   put(shared, samples_, Number::of(snapshot.samples));
   put(shared, body_bytes_, Number::of(snapshot.body_bytes));
   if (last_success_seconds_) {

@@ -28,6 +28,7 @@ class TargetMetrics {
 
   metrics::Tags tags_;
   metrics::ContextPtr up_;
+  metrics::ContextPtr failed_runs_;
   metrics::ContextPtr duration_;
   metrics::ContextPtr samples_;
   metrics::ContextPtr body_bytes_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "memtrack/memtrack.h"
 #include "scripted_check.h"
 
 namespace heapwatch::check {
@@ -112,6 +113,46 @@ TEST_F(InstanceRunnerTest, AverageDurationIsOfTheLast32Runs) {
     runs.run();
   }
   EXPECT_EQ(runs.stats().average_duration(), milliseconds(10));
+}
+
+TEST_F(InstanceRunnerTest, PutsWhatTheCheckAllocatesDownToIt) {
+  void* kept = nullptr;
+  InstanceRunner runs = runner([&kept](metrics::SampleSink&) -> base::Result<RunReport> {
+    kept = _malloc(100);
+    _free(_malloc(20));
+    return RunReport{};
+  });
+  const memtrack_component component =
+      memtrack_component_id(("check:" + runs.instance().check_name).c_str());
+  const memtrack_counters before = memtrack_component_stats(component);
+  const metrics::Snapshot& snapshot = runs.run();
+  const memtrack_counters after = memtrack_component_stats(component);
+  EXPECT_EQ(after.allocated_bytes - before.allocated_bytes, 120U);
+  EXPECT_EQ(after.inuse_bytes - before.inuse_bytes, 100U);
+  EXPECT_EQ(memtrack_current_component(), 0U);
+  EXPECT_THAT(snapshot.series, SizeIs(0));
+  _free(kept);
+}
+
+TEST_F(InstanceRunnerTest, TellsWhatARunLeavesBehindWhenAsked) {
+  void* kept = nullptr;
+  const auto clock = [this] { return now_; };
+  InstanceRunner runs(scripted("scripted:1",
+                               [&kept](metrics::SampleSink&) -> base::Result<RunReport> {
+                                 _free(std::exchange(kept, _malloc(kept == nullptr ? 100 : 30)));
+                                 return RunReport{};
+                               }),
+                      {.clock = clock, .aggregator = {.clock = clock}, .run_memory = true});
+  for (const int bytes : {100, 30}) {  // what an earlier run left does not count
+    const metrics::Snapshot& snapshot = runs.run();
+    ASSERT_THAT(snapshot.series, SizeIs(1));
+    EXPECT_EQ(snapshot.series[0].context->name, "datadog.agent.profile.memory.check_run_alloc");
+    EXPECT_THAT(snapshot.series[0].context->tags,
+                ElementsAre("check_name:" + runs.instance().check_name,
+                            "check_version:" + runs.instance().check_version));
+    EXPECT_EQ(snapshot.series[0].value, base::Number::of(bytes));
+  }
+  _free(kept);
 }
 
 }  // namespace

@@ -105,6 +105,29 @@ TEST_F(SchedulerTest, ABlockingCheckHoldsUpOnlyItsOwnRunner) {
   EXPECT_TRUE(scheduler_->stop(seconds(10)));
 }
 
+TEST_F(SchedulerTest, AStuckCheckKeepsNoRunnerFromTheOthers) {
+  scheduler_ = std::make_unique<Scheduler>(
+      *loop_, SchedulerOptions{.check_runners = 1, .stuck_after = milliseconds(1)},
+      [this](const metrics::Snapshot& snapshot) {
+        if (++published_[snapshot.instance->id] >= 3) {
+          loop_->stop();
+        }
+      });
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  for (const char* id : {"stuck1", "stuck2"}) {
+    scheduler_->add(scripted(id, [released](metrics::SampleSink&) {
+      released.wait();
+      return RunReport{};
+    }));
+  }
+  scheduler_->add(scripted("good", [](metrics::SampleSink&) { return RunReport{}; }));
+  loop_->run();
+  EXPECT_EQ(published_["good"], 3);
+  release.set_value();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+}
+
 TEST_F(SchedulerTest, AnHttpCheckGetsTheFailureToReachItsTarget) {
   make_scheduler();
   base::Error seen;
@@ -138,6 +161,83 @@ TEST_F(SchedulerTest, TotalsCountInstancesRunsAndSeries) {
   EXPECT_EQ(totals.instances, 1U);
   EXPECT_EQ(totals.running, 0U);
   EXPECT_EQ(totals.contexts, 2U);
+}
+
+TEST_F(SchedulerTest, AnInstanceThatKeepsFailingSitsOutTurnsAndOthersDoNot) {
+  make_scheduler();
+  scheduler_->add(scripted("bad", [](metrics::SampleSink&) -> base::Result<RunReport> {
+    return base::fail(base::ErrorKind::refused, "no");
+  }));
+  scheduler_->add(scripted("good", [](metrics::SampleSink&) { return RunReport{}; }));
+  stop_when_ = [this] { return published_["good"] >= 15; };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  const auto stats = scheduler_->stats();
+  EXPECT_GT(stats[0].sat_out, 0U);
+  EXPECT_LT(stats[0].runs + 3, stats[1].runs);
+  EXPECT_EQ(stats[0].failed_runs, stats[0].runs);
+  EXPECT_EQ(stats[1].sat_out, 0U);
+  const CheckTotals totals = scheduler_->by_check().at("scripted");
+  EXPECT_EQ(totals.runs, stats[0].runs + stats[1].runs);
+  EXPECT_EQ(totals.errors, stats[0].runs);
+  EXPECT_EQ(totals.sat_out, stats[0].sat_out);
+  EXPECT_EQ(totals.instances, 2U);
+  EXPECT_EQ(totals.failing, 1U);
+  EXPECT_EQ(scheduler_->totals().failing, 1U);
+}
+
+TEST_F(SchedulerTest, ARemovedInstanceIsHeardOfNoMoreAndItsRunsStayCounted) {
+  make_scheduler();
+  for (const char* id : {"goes", "stays"}) {
+    scheduler_->add(scripted(id, [](metrics::SampleSink& sink) {
+      sink.submit(metrics::Sample{.context = test_context("x"), .value = base::Number::of(1)});
+      return RunReport{};
+    }));
+  }
+  int before = 0;
+  stop_when_ = [&] {
+    if (before == 0 && published_["goes"] >= 2 && published_["stays"] >= 1) {
+      before = published_["goes"];
+      loop_->post([this] { EXPECT_TRUE(scheduler_->remove("goes")); });
+    }
+    return before != 0 && published_["stays"] >= 6;
+  };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_LE(published_["goes"], before + 1);  // one can have been on its way
+  EXPECT_FALSE(scheduler_->remove("goes"));
+  ASSERT_EQ(scheduler_->stats().size(), 1U);
+  EXPECT_EQ(scheduler_->stats()[0].instance->id, "stays");
+  EXPECT_EQ(scheduler_->totals().contexts, 1U);
+  const CheckTotals totals = scheduler_->by_check().at("scripted");
+  EXPECT_EQ(totals.instances, 1U);
+  EXPECT_EQ(totals.runs, scheduler_->stats()[0].runs + static_cast<unsigned>(published_["goes"]));
+}
+
+TEST_F(SchedulerTest, AnInstanceMayGoWhileItsRunGoesOn) {
+  make_scheduler(2);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<bool> began{false};
+  scheduler_->add(scripted("stuck", [&](metrics::SampleSink&) -> base::Result<RunReport> {
+    began = true;
+    released.wait();
+    return RunReport{};
+  }));
+  scheduler_->add(scripted("quick", [](metrics::SampleSink&) { return RunReport{}; }));
+  bool removed = false;
+  stop_when_ = [&] {
+    if (began && !removed) {
+      removed = true;
+      EXPECT_TRUE(scheduler_->remove("stuck"));
+      scheduler_->add(scripted("stuck", [](metrics::SampleSink&) { return RunReport{}; }));
+      release.set_value();
+    }
+    return removed && published_["stuck"] >= 2;
+  };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_EQ(scheduler_->totals().instances, 2U);
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ TEST_F(AgentConfigTest, HasTheAgentsDefaults) {
   EXPECT_EQ(config.check_runners, 4U);
   EXPECT_EQ(config.min_collection_interval, milliseconds(15'000));
   EXPECT_TRUE(config.memtrack_enabled);
+  EXPECT_EQ(config.memtrack_sample_interval, 524288U);
   EXPECT_FALSE(config.tracemalloc_debug);
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("max", "median", "avg", "count"));
   EXPECT_THAT(config.histogram_percentiles, ElementsAre(95));
@@ -93,6 +94,7 @@ void expect_every_key_set(const AgentConfig& config) {
   EXPECT_EQ(config.check_runners, 7U);
   EXPECT_EQ(config.min_collection_interval, milliseconds(500));
   EXPECT_FALSE(config.memtrack_enabled);
+  EXPECT_EQ(config.memtrack_sample_interval, 4096U);
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("min", "sum"));
   EXPECT_THAT(config.histogram_percentiles, ElementsAre(29, 99));
   EXPECT_EQ(config.logging_frequency, 9U);
@@ -134,6 +136,7 @@ expvar_host: 0.0.0.0
 check_runners: 7
 min_collection_interval: 0.5
 memtrack_enabled: no
+memtrack_sample_interval: 4096
 histogram_aggregates: [min, sum]
 histogram_percentiles: ["0.99", 0.29, 0.99]
 logging_frequency: 9

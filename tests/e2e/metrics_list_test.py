@@ -17,7 +17,13 @@ AGGREGATES = re.compile(r"\.(max|median|avg|count|95percentile)$")
 RTLOADER = (b'{"rtloader": {"AllocatedBytes": 3, "FreedBytes": 2, "Allocations": 2, "Frees": 1, "InuseBytes": 1,'
             b' "UntrackedFrees": 0}, "odd": +Inf}')
 
+QUIET_CHECK = """from datadog_checks.base import AgentCheck
 
+
+class QuietCheck(AgentCheck):
+    def check(self, instance):
+        pass
+"""
 CLASHING = "datadog.agent.rtloader.frees_total"  # a gauge with the name of a counter at Prometheus
 
 
@@ -62,9 +68,13 @@ class MetricsListTest(unittest.TestCase):
         with reader, GoProgram(GO_TARGET) as go, Confd() as folder, Pages({"/debug/vars": RTLOADER}) as pages:
             folder.write("go_expvar.d/shipped.yaml", shipped)
             folder.write("go_expvar.d/go.yaml", "init_config:\ninstances:\n" + instance(go.url(), "go_expvar"))
+            folder.write("go_expvar.d/names.yaml", "init_config:\ninstances:\n" + instance(go.url(), "named") +
+                         "    memstats_names: go_collector\n    metric_patterns: {exclude: ['^named']}\n")
             folder.write("go_expvar.d/guide.yaml", guide.replace("http://localhost:5000/debug/vars", pages.url()) +
                          f"      - path: rtloader/Frees\n        alias: {CLASHING}\n"
                          "    memstats: false\n    can_connect: true\n")
+            folder.write("quiet.d/conf.yaml", "init_config:\ninstances: [{}]\n")
+            folder.write("../checks.d/quiet.py", QUIET_CHECK)
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ndogstatsd_histogram_aggregates: true\n"
                        f"dogstatsd_port: {reader.getsockname()[1]}\n", port=port) as agent:
                 try:

@@ -5,12 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <future>
 #include <thread>
 
-#include "base/number.h"
-#include "memtrack/memtrack.h"
+#include "fixture.h"
 
 namespace heapwatch::check::python {
 namespace {
@@ -18,101 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-void ignore_log(base::LogLevel /*level*/, std::string_view /*message*/) {}
-
-/// Writes down what it gets.
-class Recorder final : public metrics::SampleSink {
- public:
-  void submit(const metrics::Sample& sample) override {
-    const metrics::Context& context = *sample.context;
-    std::string line = std::string(metrics::to_text(sample.type)) + " " + context.name + " " +
-                       base::to_text(sample.value) + tags_text(context.tags);
-    lines.push_back(line + (context.host ? " on " + *context.host : "") +
-                    (sample.flush_first_value ? " flushed first" : ""));
-  }
-  void submit(const metrics::ServiceCheck& check) override {
-    lines.push_back("service check " + check.name + " " +
-                    std::to_string(static_cast<int>(check.status)) + tags_text(check.tags) +
-                    (check.host.empty() ? "" : " on " + check.host) + " " + check.message);
-    submitted.set_value();
-  }
-  void submit(const metrics::Event& event) override {
-    lines.push_back("event " + event.title + "|" + event.text + "|" +
-                    (event.time ? std::to_string(event.time->time_since_epoch().count()) : "now") +
-                    "|" + event.host + "|" + event.priority + "|" + event.alert_type + "|" +
-                    event.aggregation_key + "|" + event.source_type_name + tags_text(event.tags));
-  }
-
-  std::vector<std::string> lines;
-  std::promise<void> submitted;  // of the first service check
-
- private:
-  static std::string tags_text(const metrics::Tags& tags) {
-    std::string text;
-    for (const std::string& tag : tags) {
-      text += " #" + tag;
-    }
-    return text;
-  }
-};
-
-Host& host() {
-  static const base::Result<Host*> loaded =
-      load_host(HEAPWATCH_PYTHON_MODULE, {.allocate = _malloc,
-                                          .release = _free,
-                                          .log = ignore_log,
-                                          .search_paths = {HEAPWATCH_TEST_CHECKS},
-                                          .packages = HEAPWATCH_PYTHON_PACKAGES});
-  if (!loaded) {
-    ADD_FAILURE() << loaded.error().message;
-    std::abort();
-  }
-  return **loaded;
-}
-
-config::Value yaml(std::string_view text) {
-  config::Diagnostics diagnostics;
-  config::Value value = config::parse_yaml(text, "conf.yaml", diagnostics);
-  EXPECT_FALSE(diagnostics.has_errors());
-  return value;
-}
-
-base::Result<LoadedCheck> load(const std::string& name, std::string_view instance = "{}",
-                               std::string_view init_config = "") {
-  const config::Value init = yaml(init_config);
-  const config::Value own = yaml(instance);
-  return host().load({.name = name, .id = name + ":1", .init_config = init, .instance = own});
-}
-
-class PythonHost : public testing::Test {
- protected:
-  void TearDown() override {
-    const memtrack_counters counters = memtrack_stats();
-    EXPECT_EQ(counters.allocations, counters.frees);
-    EXPECT_EQ(counters.inuse_bytes, 0U);
-    EXPECT_EQ(counters.untracked_frees, 0U);
-  }
-
-  /// The warnings of one run.
-  std::vector<std::string> warnings_of(const std::string& name, std::string_view instance = "{}",
-                                       std::string_view init_config = "") {
-    const auto loaded = load(name, instance, init_config);
-    if (!loaded) {
-      return {loaded.error().message};
-    }
-    const auto report = loaded->check->run(sink_);
-    return report ? report->warnings : std::vector<std::string>{report.error().message};
-  }
-
-  std::string load_error(const std::string& name, std::string_view instance = "{}",
-                         std::string_view init_config = "") {
-    const auto loaded = load(name, instance, init_config);
-    return loaded ? "no error" : loaded.error().message;
-  }
-
-  Recorder sink_;
-};
 
 TEST_F(PythonHost, SubmitsEveryKindOfMetricServiceCheckEventAndWarning) {
   const auto loaded = load("every_kind");
@@ -153,7 +55,7 @@ TEST_F(PythonHost, RefusesConfigurationsThatAreNoMaps) {
 }
 
 TEST_F(PythonHost, AggregatorChecksItsArguments) {
-  const std::vector<std::string> results = warnings_of("call_aggregator", R"yaml(calls:
+  const std::vector<std::string> results = warnings_of("evaluate", R"yaml(calls:
 - "[getattr(aggregator, n) for n in 'GAUGE RATE COUNT MONOTONIC_COUNT COUNTER HISTOGRAM HISTORATE'.split()]"
 - "aggregator.submit_metric(self, id, 0, 'n', 1, 7, '')"
 - "aggregator.submit_metric(self, id, 0, 'n', 1)"
@@ -182,7 +84,7 @@ TEST_F(PythonHost, AggregatorChecksItsArguments) {
 }
 
 TEST_F(PythonHost, FindsTheProgramsOfTheInterpreterAndNotOfThePath) {
-  EXPECT_THAT(warnings_of("call_aggregator", "calls: [sys.executable, sys.prefix]"),
+  EXPECT_THAT(warnings_of("evaluate", "calls: [sys.executable, sys.prefix]"),
               ElementsAre("'/usr/bin/python3'", "'/usr'"));
 }
 

@@ -137,7 +137,7 @@ class Http:
             return _option(instance, init_config or {}, name, default)
 
         self.log = log
-        timeout = option("timeout", TIMEOUT_S)
+        timeout = _seconds(option("timeout", TIMEOUT_S), "timeout")
         self.timeout = max(_seconds(option(name, timeout), name) for name in ("connect_timeout", "read_timeout"))
         headers = _mapping(option("headers", {}), "headers") or dict(datadog_agent.headers())
         headers.update(_mapping(option("extra_headers", {}), "extra_headers"))

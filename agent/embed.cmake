@@ -1,0 +1,20 @@
+# Writes OUTPUT, a C++ source with the text of every file below FOLDER.
+file(GLOB_RECURSE files RELATIVE "${FOLDER}" "${FOLDER}/*")
+list(SORT files)
+set(entries "")
+foreach(file IN LISTS files)
+  file(READ "${FOLDER}/${file}" text)
+  string(APPEND entries "    {\"${file}\", R\"embedded(${text})embedded\"},\n")
+endforeach()
+file(WRITE "${OUTPUT}" "// Made by agent/embed.cmake.
+#include \"agent/dashboards.h\"
+
+namespace heapwatch::agent {
+
+std::vector<Dashboard> shipped_dashboards() {
+  return {
+${entries}  };
+}
+
+}  // namespace heapwatch::agent
+")

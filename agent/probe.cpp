@@ -1,0 +1,260 @@
+#include "agent/probe.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "agent/exporter_options.h"
+#include "base/number.h"
+#include "check/instance_runner.h"
+#include "check/target_url.h"
+#include "net/ascii.h"
+#include "net/target.h"
+
+namespace heapwatch::agent {
+
+namespace {
+
+using config::Value;
+
+constexpr unsigned probes_max = 8;
+constexpr double timeout_seconds_default = 10;
+constexpr double timeout_seconds_max = 60;
+/// What is left of Prometheus' own timeout for the answer to travel.
+constexpr double timeout_margin_seconds = 0.5;
+constexpr const char* check_name = "go_expvar";
+
+/// What a module lends to another target: nothing that identifies us to anybody.
+constexpr std::array<std::string_view, 14> lent_options{"namespace",
+                                                        "metrics",
+                                                        "auto",
+                                                        "include",
+                                                        "exclude",
+                                                        "naming",
+                                                        "tags",
+                                                        "memstats",
+                                                        "memstats_names",
+                                                        "max_returned_metrics",
+                                                        "service",
+                                                        "can_connect",
+                                                        "metric_patterns",
+                                                        "disable_generic_tags"};
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  const char lower = net::ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = i + 2 < text.size() && text[i] == '%' ? hex_digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    if (low >= 0) {
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+Value scalar(std::string text) {
+  Value value;
+  value.kind = Value::Kind::scalar;
+  value.quoted = true;
+  value.text = std::move(text);
+  return value;
+}
+
+void set(Value& map, std::string key, Value value) {
+  std::erase_if(map.members, [&](const Value::Member& member) { return member.key == key; });
+  map.members.push_back({std::move(key), 0, 0, std::move(value)});
+}
+
+net::ServerReply plain(int status, const std::string& sentence) {
+  return {.status = status, .body = sentence + "\n", .headers = {}};
+}
+
+double timeout_seconds(const net::ServerRequest& request) {
+  const auto asked = base::parse_number(request.header("x-prometheus-scrape-timeout-seconds"));
+  const double seconds = asked && asked->is_finite() ? asked->to_double() - timeout_margin_seconds
+                                                     : timeout_seconds_default;
+  return std::clamp(seconds, timeout_margin_seconds, timeout_seconds_max);
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") &&
+          host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+int status_of(base::ErrorKind kind) {
+  switch (kind) {
+    case base::ErrorKind::refused:
+      return 403;
+    case base::ErrorKind::not_found:
+      return 404;
+    default:
+      return 400;
+  }
+}
+
+class Running {
+ public:
+  explicit Running(std::atomic<unsigned>& count) : count_(count), order_(++count) {}
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { --count_; }
+  [[nodiscard]] bool too_many() const { return order_ > probes_max; }
+
+ private:
+  std::atomic<unsigned>& count_;
+  unsigned order_;
+};
+
+}  // namespace
+
+std::optional<std::string> query_value(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos && decoded(pair.substr(0, equals)) == key) {
+      return decoded(pair.substr(equals + 1));
+    }
+  }
+  return std::nullopt;
+}
+
+bool may_probe(const std::string& host, std::uint16_t port,
+               const std::vector<std::string>& allowed) {
+  if (allowed.empty()) {
+    return is_loopback(host);
+  }
+  const std::string with_port = net::bracketed(host) + ":" + std::to_string(port);
+  return std::any_of(allowed.begin(), allowed.end(), [&](const std::string& entry) {
+    const std::string lower = net::ascii_lower(entry);
+    return lower == host || lower == with_port || lower == net::bracketed(host) ||
+           (lower.starts_with('.') && host.size() > lower.size() && host.ends_with(lower));
+  });
+}
+
+/// The instance to run, in a file of its own.
+struct Probe::Chosen {
+  config::CheckConfig file;
+};
+
+base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
+                                          const net::ServerRequest& request) {
+  auto text = query_value(request.query, "target");
+  if (!text || text->empty()) {
+    return base::fail(base::ErrorKind::invalid,
+                      "say which: /probe?target=http://HOST:PORT/debug/vars");
+  }
+  if (text->find("://") == std::string::npos) {
+    text->insert(0, "http://");
+  }
+  const auto target = check::parse_target_url(*text);
+  if (!target) {
+    return base::fail(base::ErrorKind::invalid, "target " + target.error().message);
+  }
+  const auto module = query_value(request.query, "module");
+  Chosen chosen;
+  chosen.file.check_name = check_name;
+  chosen.file.file = "probe";
+  chosen.file.init_config.kind = Value::Kind::map;
+  Value instance;
+  instance.kind = Value::Kind::map;
+  bool knows_module = !module;
+  for (const config::CheckConfig& file : in_force.confd.checks) {
+    for (const Value& configured : file.instances) {
+      if (file.check_name != check_name) {
+        continue;
+      }
+      const Value* const url = configured.find("expvar_url");
+      const auto known =
+          url == nullptr ? check::parse_target_url("") : check::parse_target_url(url->text);
+      const Value* const name = configured.find("namespace");
+      const bool is_module = module && name != nullptr && name->text == *module;
+      if (known && known->url == target->url && known->unix_socket == target->unix_socket &&
+          (!module || is_module)) {
+        chosen.file.init_config = file.init_config;
+        chosen.file.instances = {configured};
+        return chosen;
+      }
+      if (is_module) {
+        knows_module = true;
+        for (const Value::Member& member : configured.members) {
+          if (std::find(lent_options.begin(), lent_options.end(), member.key) !=
+              lent_options.end()) {
+            set(instance, member.key, member.value);
+          }
+        }
+      }
+    }
+  }
+  if (!knows_module) {
+    return base::fail(base::ErrorKind::not_found,
+                      "no configured instance of go_expvar has the namespace \"" + *module + '"');
+  }
+  if (!target->unix_socket.empty() || !target->username.empty() || !target->password.empty()) {
+    return base::fail(base::ErrorKind::refused,
+                      "a target that is not configured must be http or https and without "
+                      "credentials");
+  }
+  const auto place = net::parse_target(target->url);
+  if (!place) {
+    return base::fail(base::ErrorKind::invalid, "target " + place.error().message);
+  }
+  if (!may_probe(place->host, place->port, in_force.agent.prometheus.probe_targets)) {
+    return base::fail(base::ErrorKind::refused, place->host +
+                                                    " is neither configured in conf.d nor among "
+                                                    "prometheus.probe_targets");
+  }
+  set(instance, "expvar_url", scalar(target->url));
+  set(instance, "allow_redirects", scalar("false"));
+  set(instance, "timeout", scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
+  chosen.file.instances = {std::move(instance)};
+  return chosen;
+}
+
+net::ServerReply Probe::answer(const net::ServerRequest& request) {
+  const Running running(running_);
+  if (running.too_many()) {
+    return plain(503, "too many probes at once; " + std::to_string(probes_max) + " are served");
+  }
+  const auto in_force = in_force_();
+  const auto chosen = choose(*in_force, request);
+  if (!chosen) {
+    return plain(status_of(chosen.error().kind), chosen.error().message);
+  }
+  config::Diagnostics diagnostics;
+  auto check = make_check({chosen->file, chosen->file.instances.front(), in_force->agent},
+                                 diagnostics);
+  if (!check) {
+    std::string wrong;
+    for (const config::Diagnostic& diagnostic : diagnostics.all()) {
+      wrong += config::to_text(diagnostic) + "\n";
+    }
+    return {.status = 400, .body = wrong, .headers = {}};
+  }
+  check::InstanceRunner runner(std::move(check), runner_options(in_force->agent));
+  const metrics::Snapshot& snapshot = runner.run();
+  if (snapshot.error) {
+    return plain(502, snapshot.error->message);
+  }
+  exporters::prometheus::PrometheusOptions options = prometheus_options(in_force->agent);
+  options.self = nullptr;
+  exporters::prometheus::PrometheusExporter exporter(options);
+  (void)exporter.publish(snapshot);
+  auto page = exporter.render(request.header("accept"));
+  return {
+      .content_type = std::move(page.content_type), .body = std::move(page.body), .headers = {}};
+}
+
+}  // namespace heapwatch::agent

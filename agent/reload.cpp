@@ -1,0 +1,246 @@
+#include "agent/reload.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <set>
+#include <utility>
+
+namespace heapwatch::agent {
+
+namespace {
+
+using config::AgentConfig;
+using config::CheckConfig;
+
+/// What the parts that live as long as the agent were made with.
+constexpr std::array<std::pair<const char*, bool (*)(const AgentConfig&, const AgentConfig&)>, 14>
+    fixed_options{{
+        {"hostname", [](const auto& a, const auto& b) { return a.hostname == b.hostname; }},
+        {"tags", [](const auto& a, const auto& b) { return a.tags == b.tags; }},
+        {"expvar_port",
+         [](const auto& a, const auto& b) { return a.expvar_port == b.expvar_port; }},
+        {"expvar_host",
+         [](const auto& a, const auto& b) { return a.expvar_host == b.expvar_host; }},
+        {"check_runners",
+         [](const auto& a, const auto& b) { return a.check_runners == b.check_runners; }},
+        {"memtrack_enabled",
+         [](const auto& a, const auto& b) { return a.memtrack_enabled == b.memtrack_enabled; }},
+        {"tracemalloc_debug",
+         [](const auto& a, const auto& b) { return a.tracemalloc_debug == b.tracemalloc_debug; }},
+        {"histogram_aggregates",
+         [](const auto& a, const auto& b) {
+           return a.histogram_aggregates == b.histogram_aggregates &&
+                  a.histogram_percentiles == b.histogram_percentiles;
+         }},
+        {"logging_frequency",
+         [](const auto& a, const auto& b) { return a.logging_frequency == b.logging_frequency; }},
+        {"failure_backoff_max",
+         [](const auto& a, const auto& b) {
+           return a.failure_backoff_max == b.failure_backoff_max;
+         }},
+        {"integration_check_status_enabled",
+         [](const auto& a, const auto& b) {
+           return a.integration_check_status_enabled == b.integration_check_status_enabled;
+         }},
+        {"watch_config",
+         [](const auto& a, const auto& b) { return a.watch_config == b.watch_config; }},
+        {"dogstatsd", [](const auto& a, const auto& b) { return a.dogstatsd == b.dogstatsd; }},
+        {"prometheus", [](const auto& a, const auto& b) { return a.prometheus == b.prometheus; }},
+    }};
+
+/// Whether instances of equal text come out the same.
+bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
+  return a.min_collection_interval == b.min_collection_interval && a.proxy == b.proxy &&
+         a.shared_libraries == b.shared_libraries;
+}
+
+std::string plural(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+/// Instances are many and a log line is read by a person.
+constexpr std::size_t told_each_max = 20;
+
+std::string named(const metrics::Instance& instance) {
+  return instance.id + (instance.target.empty() ? "" : " (" + instance.target + ")");
+}
+
+class Planner {
+ public:
+  Planner(const GlobalOptions& options, const InForce& old, const RunningInstances& running)
+      : options_(options), old_(old), running_(running) {}
+
+  Reload plan() {
+    read_agent();
+    read_files();
+    for (CheckConfig& file : files_) {
+      take(std::move(file));
+    }
+    std::set<std::string> stopping;
+    for (const auto& [id, instance] : running_) {
+      if (!kept_.contains(id)) {
+        plan_.stop.push_back(id);
+        stopping.insert(id);
+      }
+    }
+    tell_changes();
+    return std::move(plan_);
+  }
+
+ private:
+  void tell(std::string sentence) { plan_.told.push_back(std::move(sentence)); }
+
+  void read_agent() {
+    config::AgentConfigFile read = load_agent(options_);
+    plan_.diagnostics.append(read.diagnostics);
+    if (read.diagnostics.has_errors()) {
+      tell("heapwatch.yaml has an error: what it said before stays in force");
+      plan_.in_force.agent = old_.agent;
+      return;
+    }
+    std::string restart;
+    for (const auto& [name, same] : fixed_options) {
+      if (!same(read.config, old_.agent)) {
+        restart += (restart.empty() ? "" : ", ") + std::string(name);
+      }
+    }
+    if (!restart.empty()) {
+      tell("a restart is needed for what changed in heapwatch.yaml: " + restart);
+    }
+    plan_.in_force.agent = std::move(read.config);
+    same_for_checks_ = same_for_checks(plan_.in_force.agent, old_.agent);
+  }
+
+  void read_files() {
+    config::Confd confd = load_confd(plan_.in_force.agent);
+    plan_.diagnostics.append(confd.diagnostics);
+    files_ = std::move(confd.checks);
+    for (const CheckConfig& old : old_.confd.checks) {
+      const bool failed =
+          std::any_of(confd.failed.begin(), confd.failed.end(), [&](const auto& path) {
+            return path == old.file || path == old.file.parent_path() ||
+                   path == old.file.parent_path().parent_path();
+          });
+      const bool is_there = std::any_of(files_.begin(), files_.end(),
+                                        [&](const auto& file) { return file.file == old.file; });
+      if (failed && !is_there) {
+        tell_kept(old);
+        files_.push_back(old);
+      }
+    }
+    std::stable_sort(files_.begin(), files_.end(),
+                     [](const auto& a, const auto& b) { return a.file < b.file; });
+  }
+
+  void tell_kept(const CheckConfig& old) {
+    tell(old.file.string() + " has an error: its " + plural(old.instances.size(), "instance") +
+         " from before " + (old.instances.size() == 1 ? "stays" : "stay"));
+  }
+
+  /// Makes what is new in a file, or falls back to what the file said before.
+  void take(CheckConfig file) {
+    const auto before = std::find_if(old_.confd.checks.begin(), old_.confd.checks.end(),
+                                     [&](const CheckConfig& old) { return old.file == file.file; });
+    config::Diagnostics found;
+    std::vector<std::unique_ptr<check::ConfiguredCheck>> made = make(file, found);
+    plan_.diagnostics.append(found);
+    if (found.has_errors() && before != old_.confd.checks.end()) {
+      tell_kept(*before);
+      file = *before;
+      config::Diagnostics told_already;
+      made = make(file, told_already);
+    }
+    std::vector<std::string> ids;
+    for (const config::Value& instance : file.instances) {
+      const std::string id = config::check_id(file, instance);
+      if (is_running(id, config::check_fingerprint(file, instance)) && kept_.insert(id).second) {
+        ++plan_.unchanged;
+      }
+    }
+    for (auto& check : made) {
+      if (started_.insert(check->instance->id).second && !kept_.contains(check->instance->id)) {
+        plan_.start.push_back(std::move(check));
+      }
+    }
+    plan_.in_force.confd.checks.push_back(std::move(file));
+  }
+
+  [[nodiscard]] bool is_running(const std::string& id, std::uint64_t fingerprint) const {
+    const auto found = running_.find(id);
+    return found != running_.end() && same_for_checks_ && found->second.fingerprint == fingerprint;
+  }
+
+  [[nodiscard]] std::vector<std::unique_ptr<check::ConfiguredCheck>> make(
+      const CheckConfig& file, config::Diagnostics& diagnostics) const {
+    std::vector<std::unique_ptr<check::ConfiguredCheck>> made;
+    for (const config::Value& instance : file.instances) {
+      if (is_running(config::check_id(file, instance), config::check_fingerprint(file, instance))) {
+        continue;
+      }
+      if (auto check = agent::make_check({file, instance, plan_.in_force.agent}, diagnostics)) {
+        made.push_back(std::move(check));
+      }
+    }
+    return made;
+  }
+
+  /// A new instance in place of an old one of the same file is a change: of the same target, or,
+  /// where a check has none, of the same check.
+  void tell_changes() {
+    std::vector<const metrics::Instance*> removed;
+    for (const std::string& id : plan_.stop) {
+      removed.push_back(running_.at(id).instance.get());
+    }
+    std::vector<std::string> added;
+    std::vector<std::string> changed;
+    for (const auto& check : plan_.start) {
+      const metrics::Instance& now = *check->instance;
+      const auto predecessor =
+          std::find_if(removed.begin(), removed.end(), [&](const metrics::Instance* old) {
+            return old->id == now.id || (old->source == now.source && old->target == now.target &&
+                                         old->check_name == now.check_name);
+          });
+      if (predecessor == removed.end()) {
+        added.push_back(named(now));
+      } else {
+        changed.push_back(named(now));
+        removed.erase(predecessor);
+      }
+    }
+    std::vector<std::string> gone;
+    for (const metrics::Instance* const instance : removed) {
+      gone.push_back(named(*instance));
+    }
+    tell_list("added", added);
+    tell_list("changed", changed);
+    tell_list("removed", gone);
+  }
+
+  void tell_list(const char* what, const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < std::min(names.size(), told_each_max); ++i) {
+      tell(std::string(what) + " " + names[i]);
+    }
+    if (names.size() > told_each_max) {
+      tell(std::string(what) + " " + std::to_string(names.size() - told_each_max) + " more");
+    }
+  }
+
+  const GlobalOptions& options_;
+  const InForce& old_;
+  const RunningInstances& running_;
+  Reload plan_;
+  std::vector<CheckConfig> files_;
+  bool same_for_checks_ = true;
+  std::set<std::string> kept_;
+  std::set<std::string> started_;
+};
+
+}  // namespace
+
+Reload plan_reload(const GlobalOptions& options, const InForce& old,
+                   const RunningInstances& running) {
+  return Planner(options, old, running).plan();
+}
+
+}  // namespace heapwatch::agent

@@ -1,0 +1,53 @@
+// The memstats of a page under the names that Go's own Prometheus client gives them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "check/go_expvar/page_walker.h"
+#include "check/go_expvar/plan.h"
+#include "metrics/sample_sink.h"
+
+namespace heapwatch::check::go_expvar {
+
+/// Where the variables of the garbage collector stand among the matches.
+struct GcTargets {
+  TargetIndex collections{};
+  TargetIndex pause_total{};
+  TargetIndex pause_slots{};
+};
+
+/// Series for Prometheus alone: `go_memstats_heap_inuse_bytes`, `go_gc_duration_seconds`, ... with
+/// a label `instance` beside the tags, so that dashboards made for that client show them.
+///
+/// Threads: not safe.
+class GoCollector {
+ public:
+  struct Options {
+    metrics::Tags tags;
+    std::optional<std::string> host;
+    std::string target;  // as people read it
+    std::function<bool(std::string_view)> allows;
+  };
+  explicit GoCollector(const Options& options);
+
+  /// What is to be found in each page.
+  [[nodiscard]] static std::vector<Target> targets();
+
+  /// `first` is the index of the first of targets() in the plan.
+  void submit(const PageMatches& matches, std::size_t first, const GcTargets& gc,
+              metrics::SampleSink& sink);
+
+ private:
+  void submit_pauses(const PageMatches& matches, const GcTargets& gc, metrics::SampleSink& sink);
+
+  std::vector<metrics::ContextPtr> contexts_;  // as targets(); null: not wanted
+  metrics::ContextPtr pauses_;
+  std::vector<double> sorted_;
+};
+
+}  // namespace heapwatch::check::go_expvar

@@ -1,0 +1,118 @@
+// The allocation functions of the C library, each with the books around it. They lead to glibc's
+// own, which need no looking up and so work from the first instruction of the program on.
+#define MEMTRACK_ALLOW_RAW
+#include <errno.h>
+#include <unistd.h>
+
+#include "memtrack/tracked.h"
+
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the C library's names
+
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* block, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+void __libc_free(void* block);
+}
+
+namespace {
+
+struct Glibc {
+  static constexpr auto reuse = heapwatch::memtrack::Reuse::impossible;
+  static void* malloc(std::size_t size) { return __libc_malloc(size); }
+  static void* calloc(std::size_t count, std::size_t size) { return __libc_calloc(count, size); }
+  static void* realloc(void* block, std::size_t size) { return __libc_realloc(block, size); }
+  static void* aligned_alloc(std::size_t alignment, std::size_t size) {
+    return __libc_memalign(alignment, size);
+  }
+  static void free(void* block) { __libc_free(block); }
+};
+
+using Program = heapwatch::memtrack::Tracked<Glibc>;
+
+std::size_t page_size() {
+  return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+#define HEAPWATCH_EXPORT extern "C" [[gnu::visibility("default")]]
+#define HEAPWATCH_CALLER __builtin_return_address(0)
+
+HEAPWATCH_EXPORT void* malloc(std::size_t size) noexcept {
+  return Program::malloc(size, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void free(void* block) noexcept {
+  Program::free(block, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void cfree(void* block) noexcept {
+  Program::free(block, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void free_sized(void* block, std::size_t /*size*/) noexcept {
+  Program::free(block, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void free_aligned_sized(void* block, std::size_t /*alignment*/,
+                                         std::size_t /*size*/) noexcept {
+  Program::free(block, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void* calloc(std::size_t count, std::size_t size) noexcept {
+  return Program::calloc(count, size, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void* realloc(void* block, std::size_t size) noexcept {
+  return Program::realloc(block, size, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) noexcept {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return Program::realloc(block, bytes, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void* memalign(std::size_t alignment, std::size_t size) noexcept {
+  return Program::aligned_alloc(alignment, size, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+  return Program::aligned_alloc(alignment, size, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT int posix_memalign(void** block, std::size_t alignment,
+                                    std::size_t size) noexcept {
+  if (alignment % sizeof(void*) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
+    return EINVAL;
+  }
+  const int before = errno;
+  void* const made = Program::aligned_alloc(alignment, size, HEAPWATCH_CALLER);
+  errno = before;
+  if (made == nullptr) {
+    return ENOMEM;
+  }
+  *block = made;
+  return 0;
+}
+
+HEAPWATCH_EXPORT void* valloc(std::size_t size) noexcept {
+  return Program::aligned_alloc(page_size(), size, HEAPWATCH_CALLER);
+}
+
+HEAPWATCH_EXPORT void* pvalloc(std::size_t size) noexcept {
+  const std::size_t page = page_size();
+  std::size_t rounded = 0;
+  if (__builtin_add_overflow(size, page - 1, &rounded)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return Program::aligned_alloc(page, rounded & ~(page - 1), HEAPWATCH_CALLER);
+}
+
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

@@ -1,0 +1,5 @@
+from datadog_checks.base import AgentCheck
+
+
+class DoesNothing(AgentCheck):
+    pass

@@ -1,0 +1,219 @@
+"""The shipped dashboards: well formed, and every metric in them is one that heapwatch emits under that name."""
+import csv
+import json
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/testing"))
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from real_parts import GoProgram  # noqa: E402
+from agent import Agent, Confd, run, wait_until  # noqa: E402
+from pages import Pages  # noqa: E402
+
+PROGRAM = GO_TARGET = ""
+SHIPPED = ROOT / "dashboards"
+RULES = pathlib.Path(__file__).with_name("heapwatch.rules.test.yml")
+DATADOG_QUERY = re.compile(r"(?:avg|sum|min|max):([\w.]+)\{")
+PROMQL_WORD = re.compile(r"(?<![\w:$\"])([a-zA-Z_:][\w:]*)")
+PROMQL_OWN = set("sum avg max min by and on rate increase deriv avg_over_time topk bool label_values".split())
+RTLOADER = ("AllocatedBytes", "FreedBytes", "Allocations", "Frees", "InuseBytes", "UntrackedFrees")
+
+
+def strings(value):
+    """Every text in a JSON document, with the key it stands at."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, str):
+                yield key, inner
+            else:
+                yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+def datadog_names(folder):
+    names = set()
+    for file in sorted((folder / "datadog").glob("*.json")):
+        queries = [text for key, text in strings(json.loads(file.read_text())) if key == "query"]
+        assert queries, file
+        found = {name for query in queries for name in DATADOG_QUERY.findall(query)}
+        assert found, file
+        names |= found
+    return names
+
+
+def metrics_of(expr):
+    """The metrics of a PromQL expression: words that are neither functions nor labels."""
+    expr = re.sub(r"\{[^}]*\}", "", expr)
+    expr = re.sub(r"\b(by|on)\s*\([^)]*\)", "", expr)
+    expr = re.sub(r"\[[^\]]*\]", "", expr)
+    return {word for word in PROMQL_WORD.findall(expr) if word not in PROMQL_OWN and not re.fullmatch(r"\d+e\d+|e\d+|h|m", word)}
+
+
+def prometheus_names(folder):
+    names = set()
+    board = json.loads((folder / "grafana/heapwatch.json").read_text())
+    for key, text in strings(board):
+        if key == "expr":
+            names |= metrics_of(text)
+        elif key == "definition":
+            names.add(re.match(r"label_values\((\w+)", text)[1])
+    rules = (folder / "prometheus/heapwatch.rules.yml").read_text()
+    for expr in re.findall(r"^ *expr: (.*)$", rules, re.M):
+        names |= metrics_of(expr)
+    return names
+
+
+class Emitted:
+    """What a real run emits, by exporter."""
+
+    def __init__(self, options="", prefix="go_expvar", rtloader="datadog.agent", extra=""):
+        reader = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        reader.bind(("127.0.0.1", 0))
+        reader.settimeout(0.05)
+        self.datadog, self.prometheus = set(), set()
+        page = json.dumps({"rtloader": dict.fromkeys(RTLOADER, 1), "odd": "never"}).replace('"never"', "+Inf").encode()
+        entries = "".join(f"      - path: rtloader/{name}\n        type: {'gauge' if name == 'InuseBytes' else 'monotonic_counter'}\n"
+                          for name in RTLOADER)
+        with reader, GoProgram(GO_TARGET) as go, Confd() as folder, Pages({"/debug/vars": page}) as pages:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            shipped = (ROOT / "conf.d/go_expvar.d/conf.yaml").read_text().replace("localhost:5000", f"localhost:{port}")
+            folder.write("go_expvar.d/own.yaml", shipped)
+            folder.write("go_expvar.d/go.yaml", f"init_config:\ninstances:\n  - expvar_url: {go.url()}\n    namespace: {prefix}\n{options}")
+            folder.write("go_expvar.d/rtloader.yaml", f"init_config:\ninstances:\n  - expvar_url: {pages.url()}\n    namespace: {rtloader}\n"
+                         f"    memstats: false\n{extra}    metrics:\n{entries}"
+                         f"      - path: rtloader/Frees\n        alias: {rtloader}.rtloader.frees_total\n")
+            self.confd = folder.confd
+            with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ndogstatsd_histogram_aggregates: true\n"
+                       f"dogstatsd_port: {reader.getsockname()[1]}\n", port=port) as agent:
+                done = run(PROGRAM, "-c", agent.config_file, "dashboards", "--out", folder.root / "out")
+                assert done.returncode == 0, done.stderr
+                self.files = tempfile.TemporaryDirectory()
+                self.folder = pathlib.Path(self.files.name)
+                shutil.copytree(folder.root / "out", self.folder, dirs_exist_ok=True)
+                self.wanted = datadog_names(self.folder), prometheus_names(self.folder)
+
+                def collect():
+                    try:
+                        while True:
+                            self.datadog |= {line.split(":")[0] for line in reader.recv(65536).decode().splitlines()
+                                             if not line.startswith(("_sc", "_e{"))}
+                    except socket.timeout:
+                        pass
+                    self.prometheus |= set(re.findall(r"^([a-zA-Z_:][\w:]*)[{ ]", agent.metrics("text/plain"), re.M))
+                    return self.wanted[0] <= self.datadog and self.wanted[1] <= self.prometheus
+                try:
+                    wait_until(collect, "every metric of the dashboards", patience_s=40)
+                except AssertionError:
+                    pass
+
+    def missing(self):
+        return sorted(self.wanted[0] - self.datadog), sorted(self.wanted[1] - self.prometheus)
+
+
+class DashboardsTest(unittest.TestCase):
+    maxDiff = None
+
+    def test_every_metric_is_emitted_under_the_name_it_has_there(self):
+        emitted = Emitted()
+        self.addCleanup(emitted.files.cleanup)
+        self.assertGreater(len(emitted.wanted[0]), 25)
+        self.assertGreater(len(emitted.wanted[1]), 30)
+        self.assertEqual(emitted.missing(), ([], []))
+        for file in sorted(path for path in SHIPPED.rglob("*") if path.is_file()):
+            self.assertEqual((emitted.folder / file.relative_to(SHIPPED)).read_text(), file.read_text(), file)
+
+    def test_other_names_are_written_where_the_configuration_gives_them(self):
+        emitted = Emitted("    memstats_names: go_collector\n", "my.app", "other", "    naming: reference\n")
+        self.addCleanup(emitted.files.cleanup)
+        self.assertIn("other.rtloader.allocated_bytes", emitted.wanted[0])
+        self.assertIn("my.app.memstats.heap_inuse", emitted.wanted[0])
+        self.assertIn("other_rtloader_untracked_frees_total", emitted.wanted[1])
+        self.assertIn("go_memstats_heap_inuse_bytes", emitted.wanted[1])
+        self.assertIn("go_gc_duration_seconds", emitted.wanted[1])
+        self.assertEqual(emitted.missing(), ([], []))
+        checked = subprocess.run(["promtool", "check", "rules", emitted.folder / "prometheus/heapwatch.rules.yml"],
+                                 capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_every_datadog_metric_is_in_the_list_of_metrics(self):
+        with open(ROOT / "docs/metrics.csv", newline="") as file:
+            listed = {row["metric_name"] for row in csv.DictReader(file)}
+        self.assertEqual(sorted(datadog_names(SHIPPED) - listed), [])
+
+    def test_the_datadog_files_are_as_datadog_takes_them(self):
+        board = json.loads((SHIPPED / "datadog/dashboard.json").read_text())
+        self.assertEqual((board["layout_type"], board["reflow_type"], board["notify_list"]), ("ordered", "fixed", []))
+        groups = board["widgets"]
+        self.assertEqual({group["definition"]["type"] for group in groups}, {"group"})
+        ids = [widget["id"] for group in groups for widget in [group, *group["definition"]["widgets"]]]
+        self.assertEqual(len(ids), len(set(ids)))
+        bottom = 0
+        for group in groups:
+            self.assertEqual(group["layout"]["y"], bottom)
+            bottom += group["layout"]["height"]
+            inner = group["definition"]["widgets"]
+            self.assertEqual(1 + max(w["layout"]["y"] + w["layout"]["height"] for w in inner), group["layout"]["height"],
+                             group["definition"]["title"])
+            cells = [(x, y) for w in inner for x in range(w["layout"]["x"], w["layout"]["x"] + w["layout"]["width"])
+                     for y in range(w["layout"]["y"], w["layout"]["y"] + w["layout"]["height"])]
+            self.assertEqual(len(cells), len(set(cells)), "widgets overlap")
+            self.assertLessEqual(max(x for x, _ in cells), 11)
+        for file in (SHIPPED / "datadog").glob("monitor_*.json"):
+            monitor = json.loads(file.read_text())
+            self.assertLessEqual(len(monitor["title"]), 80)
+            self.assertEqual((monitor["version"], monitor["definition"]["type"]), (2, "query alert"))
+            critical = monitor["definition"]["options"]["thresholds"]["critical"]
+            self.assertTrue(monitor["definition"]["query"].endswith(f"> {critical}"), file)
+
+    def test_the_grafana_board_is_as_grafana_takes_it(self):
+        board = json.loads((SHIPPED / "grafana/heapwatch.json").read_text())
+        self.assertIsNone(board["id"])
+        self.assertGreaterEqual(board["schemaVersion"], 36)
+        variables = {variable["name"]: variable["type"] for variable in board["templating"]["list"]}
+        self.assertEqual(variables, {"datasource": "datasource", "job": "query", "target": "query"})
+        cells = []
+        for panel in board["panels"]:
+            if panel["type"] != "row":
+                self.assertEqual(panel["datasource"], {"type": "prometheus", "uid": "${datasource}"})
+                self.assertTrue(panel["targets"])
+            place = panel["gridPos"]
+            cells += [(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
+        self.assertEqual(len(cells), len(set(cells)), "panels overlap")
+        self.assertLess(max(x for x, _ in cells), 24)
+
+    def test_the_alerts_fire_when_they_should_and_only_then(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for file in (SHIPPED / "prometheus/heapwatch.rules.yml", RULES):
+                shutil.copy(file, folder)
+            done = subprocess.run(["promtool", "test", "rules", RULES.name], cwd=folder, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            alerts = set(re.findall(r"alert: (\w+)", (SHIPPED / "prometheus/heapwatch.rules.yml").read_text()))
+            self.assertEqual(alerts, set(re.findall(r"alertname: (\w+)", RULES.read_text())), "an alert is not tested")
+
+    def test_every_alert_is_explained(self):
+        page = (ROOT / "docs/operations.md").read_text().lower()
+        for anchor in re.findall(r"runbook_url: docs/operations.md#(\w+)", (SHIPPED / "prometheus/heapwatch.rules.yml").read_text()):
+            self.assertIn(f"\n### {anchor}\n", page)
+
+    def test_a_folder_that_cannot_be_written_is_an_error(self):
+        with Confd() as folder:
+            (folder.root / "file").write_text("")
+            done = run(PROGRAM, "--confd", folder.confd, "dashboards", "--out", folder.root / "file")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("cannot be written", done.stderr)
+
+
+if __name__ == "__main__":
+    PROGRAM, GO_TARGET = sys.argv.pop(1), sys.argv.pop(1)
+    unittest.main()

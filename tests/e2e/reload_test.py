@@ -1,0 +1,190 @@
+"""The running agent and its configuration: what a change does, and what it leaves alone."""
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
+from agent import Agent, Confd, clean_environment, free_port, run, wait_until  # noqa: E402
+from pages import Pages  # noqa: E402
+
+PROGRAM = ""
+
+
+def instance(url, name, extra=""):
+    return (f"  - expvar_url: {url}\n    namespace: {name}\n    min_collection_interval: 0.2\n    memstats: false\n"
+            f"    metrics: [{{path: n, type: monotonic_counter}}]\n{extra}")
+
+
+def file_of(*instances):
+    return "init_config:\ninstances:\n" + "".join(instances)
+
+
+def runs(agent, name):
+    """How often the instance of a namespace ran; None when there is none."""
+    instances = agent.vars()["checks"].get("go_expvar", {}).get("instances", {})
+    found = [stats["runs"] for key, stats in instances.items() if f":{name}:" in key]
+    return found[0] if found else None
+
+
+class Manager:
+    """A service manager's socket."""
+
+    def __init__(self, folder):
+        self.path = str(folder / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.path)
+        self.messages = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            self.messages.append(self._socket.recv(4096).decode())
+
+
+class ReloadTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.pages = Pages({path: b'{"n": 5}' for path in ("/a", "/b", "/c")})
+        self.addCleanup(self.pages.close)
+
+    def wait_for(self, agent, text):
+        return wait_until(lambda: text in agent.log(), f'"{text}" in the log')
+
+    def test_a_change_touches_only_what_changed_and_says_so(self):
+        for asked in (False, True):
+            with self.subTest(asked=asked), Confd() as folder:
+                a, b, c = (self.pages.url(path) for path in ("/a", "/b", "/c"))
+                folder.write("go_expvar.d/a.yaml", file_of(instance(a, "stays")))
+                folder.write("go_expvar.d/b.yaml", file_of(instance(b, "changes"), instance(b + "?x=1", "goes")))
+                with Agent(PROGRAM, folder, "" if not asked else "watch_config: false\n") as agent:
+                    wait_until(lambda: (runs(agent, "stays") or 0) >= 3 and runs(agent, "goes"), "some runs")
+                    before = runs(agent, "stays")
+                    folder.write("go_expvar.d/b.yaml", file_of(instance(b, "changes", "    tags: [new]\n")))
+                    folder.write("go_expvar.d/c.yaml", file_of(instance(c, "comes")))
+                    if asked:
+                        agent.process.send_signal(signal.SIGHUP)
+                    page = wait_until(lambda: "comes_n_total{" in (text := agent.metrics()) and 'new="true"' in text and text,
+                                      "the new series")
+                    self.assertNotIn("goes_n_total", page)
+                    self.assertGreaterEqual(runs(agent, "stays"), before)
+                    self.assertIsNone(runs(agent, "goes"))
+                    log = agent.log()
+                    self.assertRegex(log, rf"reload: added go_expvar:comes:\w+ \({re.escape(c)}\)")
+                    self.assertRegex(log, rf"reload: changed go_expvar:changes:\w+ \({re.escape(b)}\)")
+                    self.assertRegex(log, rf"reload: removed go_expvar:goes:\w+ \({re.escape(b)}\?x=1\)")
+                    self.assertNotRegex(log, "reload: (added|changed|removed) go_expvar:stays")
+                    self.assertRegex(log, r"reload: done; 1 instances go on as they were")
+                    if asked:
+                        self.assertEqual(agent.vars()["reloads"]["applied"], 1)
+
+    def test_a_counter_goes_on_over_a_reload_and_the_phase_stays(self):
+        numbers = [b'{"n": %d}' % n for n in range(0, 100000, 10)]
+        with Pages({"/count": numbers}) as pages, Confd() as folder:
+            folder.write("go_expvar.d/a.yaml", file_of(instance(pages.url("/count"), "stays")))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
+                statsd.bind(("127.0.0.1", 0))
+                statsd.settimeout(30)
+                with Agent(PROGRAM, folder, f"dogstatsd_url: udp://127.0.0.1:{statsd.getsockname()[1]}\n"
+                                            "dogstatsd_telemetry_enabled: false\n") as agent:
+                    def increase():
+                        return int(re.match(rb"stays\.n:(\d+)\|c", statsd.recv(8192))[1])
+                    self.assertEqual(increase(), 10)
+                    for n in range(3):
+                        folder.write("go_expvar.d/b.yaml", file_of(instance(self.pages.url("/a"), f"other{n}", "    tags: [x]\n"
+                                                                            "    metric_patterns: {exclude: ['.']}\n")))
+                        agent.process.send_signal(signal.SIGHUP)
+                        wait_until(lambda n=n: runs(agent, f"other{n}"), "the other instance")
+                    self.assertEqual({increase() for _ in range(10)}, {10})
+
+    def test_a_bad_file_keeps_what_it_said_before_and_the_rest_takes_effect(self):
+        bad = {"no YAML": "init_config:\ninstances: [unclosed\n",
+               "a wrong type": file_of(instance(self.pages.url("/b"), "other")).replace("monotonic_counter", "guage"),
+               "no instances": "init_config:\ninstances: []\n"}
+        for what, text in bad.items():
+            with self.subTest(what), Confd() as folder:
+                path = folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "old")))
+                with Agent(PROGRAM, folder) as agent:
+                    wait_until(lambda: runs(agent, "old"), "a run")
+                    path.write_text(text)
+                    folder.write("go_expvar.d/b.yaml", file_of(instance(self.pages.url("/c"), "new")))
+                    wait_until(lambda: runs(agent, "new"), "the other file's instance")
+                    count = runs(agent, "old")
+                    wait_until(lambda: runs(agent, "old") > count, "the old instance to run on")
+                    self.assertIn(f"reload: {path} has an error: its 1 instance from before stays", agent.log())
+                    self.assertIn("heapwatch_config_errors 1\n", agent.metrics("text/plain"))
+                    status = run(PROGRAM, "-c", agent.config_file, "status").stdout
+                    self.assertIn(f"    {path}:", status.split("Config Errors")[1])
+                    path.write_text(file_of(instance(self.pages.url("/a"), "fixed")))
+                    wait_until(lambda: runs(agent, "fixed") and runs(agent, "old") is None, "the mended file")
+                    self.assertIn("heapwatch_config_errors 0\n", agent.metrics("text/plain"))
+
+    def test_a_file_removed_removes_its_instances_and_a_new_folder_is_noticed(self):
+        with Confd() as folder:
+            path = folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
+            with Agent(PROGRAM, folder) as agent:
+                wait_until(lambda: "one_n_total" in agent.metrics(), "a run")
+                path.unlink()
+                wait_until(lambda: runs(agent, "one") is None, "the instance to go")
+                self.assertNotIn("one_n_total", agent.metrics())
+                self.assertNotIn("heapwatch_target_up", agent.metrics())
+                path.parent.rmdir()
+                folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "two")))
+                wait_until(lambda: runs(agent, "two"), "the new folder's instance")
+
+    def test_heapwatch_yaml_is_read_again_too(self):
+        with Confd() as folder:
+            folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
+            with Agent(PROGRAM, folder) as agent:
+                wait_until(lambda: runs(agent, "one"), "a run")
+                text = agent.config_file.read_text()
+                agent.config_file.write_text(text + "log_level: debug\ncheck_runners: 9\n")
+                self.wait_for(agent, "a restart is needed for what changed in heapwatch.yaml: check_runners")
+                folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
+                self.wait_for(agent, "| DEBUG | reload: no instance changed; 1 instances go on as they were")
+                agent.config_file.write_text("confd_path: [\n")
+                self.wait_for(agent, "reload: heapwatch.yaml has an error: what it said before stays in force")
+                count = runs(agent, "one")
+                wait_until(lambda: runs(agent, "one") > count, "the instance to run on")
+
+    def test_the_service_manager_is_told(self):
+        with Confd() as folder:
+            manager = Manager(folder.root)
+            folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
+            with Agent(PROGRAM, folder, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}) as agent:
+                wait_until(lambda: manager.messages.count("WATCHDOG=1\n") >= 3, "signs of life")
+                self.assertEqual(manager.messages[0], "READY=1\nSTATUS=watching 1 check instances\n")
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: sum(m.startswith("READY=1") for m in manager.messages) == 2, "READY again")
+                others = [m for m in manager.messages if m != "WATCHDOG=1\n"]
+                self.assertRegex(others[1], r"^RELOADING=1\nMONOTONIC_USEC=\d+\n$")
+                self.assertEqual(others[2], others[0])
+                self.assertEqual(agent.stop()[0], 0)
+                wait_until(lambda: "STOPPING=1\n" in manager.messages, "STOPPING")
+
+    def test_a_signal_at_the_first_moment_does_not_end_the_agent(self):
+        with Confd() as folder:
+            port = free_port()
+            config = folder.config(f"confd_path: {folder.confd}\nexpvar_port: {port}\nprometheus: {{enabled: false}}\n")
+            log = folder.root / "log"
+            with open(log, "w") as out:
+                # The shell's kill comes before, during or after main() begins; held signals are what makes it safe.
+                process = subprocess.Popen(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", PROGRAM, "-c", str(config), "run"],
+                                           stdout=out, stderr=out, env=clean_environment())
+                try:
+                    while "no exporter is on" not in log.read_text() and process.poll() is None:
+                        process.send_signal(signal.SIGHUP)
+                    wait_until(lambda: "SIGHUP: reading the configuration again" in log.read_text(), "the reload")
+                finally:
+                    process.terminate()
+                    self.assertEqual(process.wait(30), 0, log.read_text())
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()

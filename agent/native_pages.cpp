@@ -16,7 +16,7 @@ net::ServerReply refusal(int status, std::string sentence) {
 
 /// A parameter that is a whole number; `absent` when it is not there.
 base::Result<long> number_parameter(std::string_view query, std::string_view key, long most) {
-  const std::optional<std::string> text = query_value(query, key);
+  const std::optional<std::string> text = raw_query_value(query, key);
   if (!text) {
     return 0;
   }
@@ -32,7 +32,7 @@ base::Result<long> number_parameter(std::string_view query, std::string_view key
 
 }  // namespace
 
-std::optional<std::string> query_value(std::string_view query, std::string_view key) {
+std::optional<std::string> raw_query_value(std::string_view query, std::string_view key) {
   while (!query.empty()) {
     const std::string_view item = query.substr(0, query.find('&'));
     const std::size_t equals = item.find('=');
@@ -54,7 +54,7 @@ std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& requ
   }
   const auto seconds = number_parameter(request.query, "seconds", seconds_max);
   const auto debug = number_parameter(request.query, "debug", 2);
-  const auto symbolize = query_value(request.query, "symbolize");
+  const auto symbolize = raw_query_value(request.query, "symbolize");
   for (const auto* const parameter : {&seconds, &debug}) {
     if (!*parameter) {
       return refusal(400, parameter->error().message);

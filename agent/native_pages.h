@@ -44,8 +44,9 @@ class HeapPages {
 /// For the server: addresses that /debug/pprof/symbol is asked for.
 constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
 
-/// The value of `key` in a query; nothing when it is not there.
-[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
+/// The value of `key` in a query, as it stands there; nothing when it is not there.
+[[nodiscard]] std::optional<std::string> raw_query_value(std::string_view query,
+                                                         std::string_view key);
 
 /// An untracked free as people read it.
 struct UntrackedFree {

@@ -1,5 +1,6 @@
 #include "agent/pprof/command.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -39,27 +40,47 @@ constexpr const char* commands_usage =
     "  heapwatch pprof -top -kind heap localhost:5000\n"
     "\n";
 
-/// Waits. False when the user presses Ctrl-C meanwhile: then what there is will do.
-bool pause_for(std::chrono::milliseconds time) {
-  sigset_t signals;
-  sigset_t before;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, &before);
-  const auto end = std::chrono::steady_clock::now() + time;
-  int signal = -1;
-  while (signal < 0) {
-    const auto left = end - std::chrono::steady_clock::now();
-    if (left <= std::chrono::nanoseconds(0)) break;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-    const timespec wait{static_cast<std::time_t>(seconds.count()),
-                        static_cast<long>((left - seconds).count())};
-    signal = sigtimedwait(&signals, nullptr, &wait);
+volatile std::sig_atomic_t is_interrupted = 0;
+
+/// While it lives, the first Ctrl-C ends a series of fetches, which is then told as far as it got.
+/// The second ends the program.
+class SeriesEnd {
+ public:
+  SeriesEnd() {
+    is_interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { is_interrupted = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &before_);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return signal < 0;
-}
+  SeriesEnd(const SeriesEnd&) = delete;
+  SeriesEnd& operator=(const SeriesEnd&) = delete;
+  ~SeriesEnd() { sigaction(SIGINT, &before_, nullptr); }
+
+  /// Waits. False when the series is to end.
+  static bool pause(std::chrono::milliseconds time) {
+    sigset_t interrupt;
+    sigset_t before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, &before);
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (is_interrupted == 0) {
+      const auto left = end - std::chrono::steady_clock::now();
+      if (left <= std::chrono::nanoseconds(0)) break;
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+      const timespec wait{static_cast<std::time_t>(seconds.count()),
+                          static_cast<long>((left - seconds).count())};
+      // Takes the signal only while it waits, so that none comes between the look and the wait.
+      (void)ppoll(nullptr, 0, &wait, &before);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return is_interrupted == 0;
+  }
+
+ private:
+  struct sigaction before_ {};
+};
 
 /// Everything that `heapwatch pprof` does beside the reports of the library.
 class Command {
@@ -88,7 +109,8 @@ class Command {
       return code ? *code : told(code.error());
     }
     if (args[0] == "grow") {
-      seams_.pause = &pause_for;
+      const SeriesEnd series_end;
+      seams_.pause = &SeriesEnd::pause;
       keeps_fetched_ = true;
       return pprof::run_grow(args.subspan(1), out_, err_, seams_);
     }

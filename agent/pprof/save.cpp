@@ -231,6 +231,7 @@ class Saver {
   /// The folder that is asked for, or a new one named after the moment.
   [[nodiscard]] Result<std::string> make_folder() const {
     std::string folder = options_.output;
+    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
     if (folder.empty()) {
       const std::time_t now = std::time(nullptr);
       std::tm parts{};

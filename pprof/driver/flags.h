@@ -22,6 +22,8 @@ struct TlsFiles {
   std::string authority;
 };
 
+// One of each is alive.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct CommandLine {
   std::optional<Format> format;  // none: a shell, or pages when `http` is set
   std::string pattern;           // of formats that take one

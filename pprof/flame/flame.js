@@ -155,7 +155,24 @@ class FlameGraph {
     this.note.textContent = rest <= 0 ? '' :
       `${this.view.listed} boxes of ${this.view.count} are in this page; ` +
       `smaller ones than ${flameText(this.view.smallest, this.view.unit)} are left out and hatched.`;
-    this.zoom(this.boxes[0]);
+    this.zoom(this.pivot() || this.boxes[0]);
+  }
+
+  /// The widest box of the name that the page was asked for.
+  pivot() {
+    if (!this.options.pivot) return null;
+    let pattern;
+    try {
+      pattern = new RegExp(this.options.pivot);
+    } catch (error) {
+      return null;
+    }
+    let widest = null;
+    for (const box of this.boxes) {
+      if (box.frame < 0 || !pattern.test(this.name(box))) continue;
+      if (!widest || box.gained + box.lost > widest.gained + widest.lost) widest = box;
+    }
+    return widest;
   }
 
   zoom(box) {

@@ -233,7 +233,7 @@ function show() {
   if (page.page === 'flamegraph') {
     const graph = element('div', {});
     content.append(graph);
-    showFlame(graph, page.flame, { search, onSelect: name => { selected = name ? `^${quoted(name)}$` : ''; } });
+    showFlame(graph, page.flame, { search, pivot: parameters.get('p'), onSelect: name => { selected = name ? `^${quoted(name)}$` : ''; } });
     document.body.dataset.ready = 'flame';
     return;
   }

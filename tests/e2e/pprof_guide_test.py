@@ -1,13 +1,16 @@
 """docs/go-memory.md leads from a growing Go program to the lines that leak: its commands, on the program it tells of."""
+import json
 import pathlib
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from real_parts import GoProgram  # noqa: E402
-from agent import fetch, run  # noqa: E402
+from agent import clean_environment, fetch, run  # noqa: E402
 
 PROGRAM = GO_LEAK = ""
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "go-memory.md"
@@ -55,6 +58,40 @@ class GuideTest(unittest.TestCase):
         rows = self.pprof("-top", f"-diff_base={self.profile}", "-kind", "heap", self.host).splitlines()
         head = next(i for i, row in enumerate(rows) if "flat%" in row)
         self.assertTrue(rows[head + 1].endswith("  main.remember"), rows)
+
+    def test_what_grows_over_a_series_is_the_first_suspect(self):
+        command = [PROGRAM, "pprof", "grow", "-json", "-every", "400ms", "-count", "4", "-kind", "heap", self.host]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=clean_environment(PPROF_TMPDIR=self.folder, HOME=self.folder)) as process:
+            while process.poll() is None:
+                self.load("visit", 20)
+            growth, told = json.load(process.stdout), process.stderr.read()
+        self.assertEqual(process.returncode, 0, told)
+        self.assertEqual([line for line in told.splitlines() if line.startswith("Snapshot")],
+                         [f"Snapshot {n} of 4" for n in (1, 2, 3, 4)])
+        self.assertEqual(len(growth["snapshots"]), 4)
+        suspect = growth["stacks"][0]
+        self.assertEqual((suspect["stack"][0], suspect["monotonicity"]), ("main.remember", 1))
+        self.assertGreater(suspect["slope_per_second"], 0)
+        kept = re.findall(r"Saved profile in (.*)", told)
+        self.assertEqual(len(kept), 4)
+        again = json.loads(self.pprof("grow", "-json", *kept))
+        self.assertEqual(again["stacks"], growth["stacks"])
+        page = self.pprof("grow", "-flame", *kept)
+        self.assertIn('{"type":"growth"', page)
+
+    def test_ctrl_c_ends_a_series_with_what_there_is(self):
+        heap, allocs = (f"http://{self.host}/debug/pprof/heap?gc={n}" for n in (0, 1))
+        command = [PROGRAM, "pprof", "grow", "-every=1h", "-count=5", heap, allocs]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=clean_environment(PPROF_TMPDIR=self.folder, HOME=self.folder)) as process:
+            for _ in range(2):
+                while "Saved profile in" not in process.stderr.readline():
+                    pass
+            process.send_signal(signal.SIGINT)
+            text = process.stdout.read()
+            self.assertEqual(process.wait(timeout=60), 0, process.stderr.read())
+        self.assertIn("\nSnapshots: 2", text)
 
     def test_goroutines_are_found_where_they_wait_and_who_started_them(self):
         shown = self.pprof("-top", "-show=^main", "-kind", "goroutine", self.host)

@@ -127,6 +127,8 @@ test('the server leads to a flame graph that searches and zooms', async () => {
   await page.goto(site);
   assert.equal(page.url(), `${site}/ui/flamegraph`);
   await checkFlameGraph('flamegraph');
+  await page.goto(`${site}/ui/flamegraph?p=main\\.main\\.func`);
+  assert.match(await page.locator('#flame-about').textContent(), /^main\.main\.func\d/);
   assert.deepEqual(await overlaps('#bar a, #bar select, #bar input, #bar button, #bar .brand'), []);
 });
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
 #include "memtrack/books.h"
 
@@ -27,16 +26,10 @@ std::string text_in(const char (&array)[size]) {
   return {array, strnlen(array, size)};
 }
 
-std::string name_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
-  std::string name;
-  std::getline(file, name);
-  return name;
-}
-
 }  // namespace
 
-base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid_t pid) {
+base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid_t pid,
+                                                                   std::string name) {
   // Once the file cannot shrink, what is mapped of it stays readable.
   struct stat status {};
   const bool sealed = fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) == 0 && fstat(file, &status) == 0;
@@ -51,7 +44,7 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
   }
   std::unique_ptr<WatchedProcess> process(new WatchedProcess);
   process->pid_ = pid;
-  process->name_ = name_of(pid);
+  process->name_ = std::move(name);
   process->process_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   process->books_ = static_cast<const Books*>(mapped);
   process->file_bytes_ = bytes;

@@ -25,13 +25,14 @@ namespace heapwatch::agent {
 class WatchedProcess {
  public:
   /// Takes the file over. Errors: invalid, when it is none of our books.
-  [[nodiscard]] static base::Result<std::unique_ptr<WatchedProcess>> open(int file, pid_t pid);
+  [[nodiscard]] static base::Result<std::unique_ptr<WatchedProcess>> open(int file, pid_t pid,
+                                                                          std::string name);
   WatchedProcess(const WatchedProcess&) = delete;
   WatchedProcess& operator=(const WatchedProcess&) = delete;
   ~WatchedProcess();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// As /proc calls it, when it handed in its books.
+  /// As the kernel called it when it handed in its books.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool is_alive() const;
 

@@ -19,8 +19,7 @@ namespace heapwatch::agent {
 namespace {
 
 /// The file that a message brings; -1 without.
-int receive_file(int connection) {
-  preload::Hello hello{};
+int receive_file(int connection, preload::Hello& hello) {
   iovec content{&hello, sizeof hello};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
@@ -118,11 +117,13 @@ void WatchedProcesses::take(int connection) {
   if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return;
   }
-  const int file = receive_file(connection);
+  preload::Hello hello{};
+  const int file = receive_file(connection, hello);
   if (file < 0) {
     return;
   }
-  auto opened = WatchedProcess::open(file, peer.pid);
+  auto opened =
+      WatchedProcess::open(file, peer.pid, {hello.name, strnlen(hello.name, sizeof hello.name)});
   if (!opened) {
     base::log(base::LogLevel::warn, opened.error().message);
     return;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/configured.h"
 #include "agent/memory_profile.h"
@@ -39,6 +40,15 @@ struct CheckOptions {
 
 /// Prints the status of a running agent.
 [[nodiscard]] int show_status(const GlobalOptions& global, bool json);
+
+struct ExecOptions {
+  std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
+  std::string report;  // a file; empty: none
+  std::size_t sample_interval = std::size_t{512} * 1024;
+  std::vector<std::string> program;  // and its arguments
+};
+/// Runs a program and watches its native memory; exits as it did.
+[[nodiscard]] int exec_program(const ExecOptions& options);
 
 struct VarsOptions {
   std::string url;

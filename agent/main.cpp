@@ -16,6 +16,7 @@ namespace {
 
 using heapwatch::agent::CheckOptions;
 using heapwatch::agent::DashboardOptions;
+using heapwatch::agent::ExecOptions;
 using heapwatch::agent::GlobalOptions;
 using heapwatch::agent::VarsOptions;
 
@@ -35,6 +36,7 @@ struct CommandLine {
       "Collects /debug/vars pages and emits them through DogStatsD and Prometheus."};
   GlobalOptions global;
   CheckOptions check;
+  ExecOptions exec;
   VarsOptions vars;
   std::string plugin_file;
   DashboardOptions dashboards;
@@ -44,6 +46,7 @@ struct CommandLine {
   CLI::App* check_command = nullptr;
   CLI::App* configcheck_command = nullptr;
   CLI::App* status_command = nullptr;
+  CLI::App* exec_command = nullptr;
   CLI::App* vars_command = nullptr;
   CLI::App* plugin_check_command = nullptr;
 };
@@ -141,6 +144,24 @@ void describe_dashboards(CommandLine& line) {
   command->add_option("--rtloader-namespace", options.rtloader_namespace, "Namespace of rtloader");
 }
 
+void describe_exec(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "exec", "Run a program with its native memory watched: exec [OPTIONS] -- PROGRAM ARGS");
+  line.exec_command = command;
+  ExecOptions& options = line.exec;
+  command->add_option("--listen", options.listen,
+                      "Serve /debug/vars and /debug/pprof/heap of it at HOST:PORT or unix:PATH");
+  command->add_option("--report", options.report,
+                      "Write its heap profile to this file when it ends");
+  command
+      ->add_option("--sample-interval", options.sample_interval,
+                   "One sample per so many bytes allocated, on average (default 524288)")
+      ->check(CLI::Range(0, 32 * 1024 * 1024));
+  command->add_option("program", options.program, "The program and its arguments, after --")
+      ->required();
+  command->fallthrough(false);
+}
+
 void describe(CommandLine& line) {
   CLI::App& app = line.app;
   app.set_version_flag("--version", "heapwatch " HEAPWATCH_VERSION);
@@ -163,6 +184,7 @@ void describe(CommandLine& line) {
       ->description("Taken as the Agent takes it; warnings are always printed");
   line.status_command = app.add_subcommand("status", "Print the status of the running agent");
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
+  describe_exec(line);
   describe_vars(line);
   describe_plugin(line);
   describe_dashboards(line);
@@ -190,6 +212,9 @@ int dispatch(const CommandLine& line) {
   }
   if (line.configcheck_command->parsed()) {
     return heapwatch::agent::check_config(line.global);
+  }
+  if (line.exec_command->parsed()) {
+    return heapwatch::agent::exec_program(line.exec);
   }
   if (line.status_command->parsed()) {
     return heapwatch::agent::show_status(line.global, line.status_json);

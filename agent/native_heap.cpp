@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <unordered_map>
@@ -24,19 +25,10 @@ constexpr const char* allocators =
     "(posix_)?memalign|reallocarray|p?valloc|operator new(\\[\\])?(\\(.*\\))?|_Zn[wa]m.*|"
     "std::(__new_allocator<.*>|allocator_traits<.*>|__allocate_guarded)::allocate\\(.*";
 
-std::string digits_of(const std::uint8_t* bytes, std::size_t count) {
-  constexpr const char* digits = "0123456789abcdef";
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) {
-    text += digits[bytes[i] >> 4];
-    text += digits[bytes[i] & 15U];
-  }
-  return text;
-}
-
-const Mapping* mapping_of(const std::vector<Mapping>& mappings, std::uintptr_t address) {
+const Mapping* mapping_of(const std::vector<Mapping>& mappings, std::uintptr_t address,
+                          const std::string& process = {}) {
   for (const Mapping& mapping : mappings) {
-    if (address >= mapping.start && address < mapping.limit) {
+    if (address >= mapping.start && address < mapping.limit && mapping.process == process) {
       return &mapping;
     }
   }
@@ -57,14 +49,16 @@ class Builder {
     add_head();
     add_mappings();
     profile_.samples.set_type_count(4);
+    const pprof::StringId process = text("process");
     const pprof::StringId component = text("component");
+
     const pprof::StringId bytes = text("bytes");
     for (const Record& record : heap_.records) {
       if (record.allocated == 0 && record.inuse == 0) {
         continue;
       }
       for (const std::uintptr_t address : record.stack) {
-        profile_.samples.add_frame(location_of(address - 1));
+        profile_.samples.add_frame(location_of(address - 1, record.process));
       }
       const double block_bytes = record.weight * static_cast<double>(record.size);
       profile_.samples.add_value(scaled(record.allocated, record.weight));
@@ -73,6 +67,9 @@ class Builder {
       profile_.samples.add_value(scaled(record.inuse, block_bytes));
       if (!record.component.empty()) {
         profile_.samples.add_label({.key = component, .text = text(record.component)});
+      }
+      if (!record.process.empty()) {
+        profile_.samples.add_label({.key = process, .text = text(record.process)});
       }
       profile_.samples.add_label(
           {.key = bytes, .is_number = true, .number = static_cast<std::int64_t>(record.size)});
@@ -112,15 +109,15 @@ class Builder {
     }
   }
 
-  std::uint32_t location_of(std::uintptr_t address) {
-    const auto [known, is_new] =
-        locations_.try_emplace(address, static_cast<std::uint32_t>(profile_.locations.size()));
+  std::uint32_t location_of(std::uintptr_t address, const std::string& process) {
+    const auto [known, is_new] = locations_.try_emplace(
+        {process, address}, static_cast<std::uint32_t>(profile_.locations.size()));
     if (is_new) {
       pprof::Location& location = profile_.locations.emplace_back();
       location.id = profile_.locations.size();
       location.address = address;
       location.first_line = static_cast<std::uint32_t>(profile_.lines.size());
-      if (const Mapping* const mapping = mapping_of(heap_.mappings, address)) {
+      if (const Mapping* const mapping = mapping_of(heap_.mappings, address, process)) {
         location.mapping = static_cast<std::uint32_t>(mapping - heap_.mappings.data());
         name(location, *mapping);
       }
@@ -153,7 +150,7 @@ class Builder {
   const NativeProfileOptions& options_;
   pprof::Profile profile_;
   Symbols symbols_;
-  std::unordered_map<std::uintptr_t, std::uint32_t> locations_;
+  std::map<std::pair<std::string, std::uintptr_t>, std::uint32_t> locations_;
   std::unordered_map<pprof::StringId, std::uint32_t> functions_;
 };
 
@@ -179,6 +176,16 @@ std::string described(std::uintptr_t address, const std::vector<Mapping>& mappin
 
 }  // namespace
 
+std::string hex_digits(const std::uint8_t* bytes, std::size_t count) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text += digits[bytes[i] >> 4];
+    text += digits[bytes[i] & 15U];
+  }
+  return text;
+}
+
 std::string hexadecimal(std::uint64_t value) {
   char text[16];
   const auto end = std::to_chars(std::begin(text), std::end(text), value, 16).ptr;
@@ -199,8 +206,12 @@ std::vector<Mapping> own_mappings() {
   memtrack_mappings(
       [](const memtrack_mapping* mapping, void* into) {
         static_cast<std::vector<Mapping>*>(into)->push_back(
-            {mapping->start, mapping->limit, mapping->offset, mapping->path,
-             digits_of(mapping->build_id, mapping->build_id_size)});
+            {mapping->start,
+             mapping->limit,
+             mapping->offset,
+             mapping->path,
+             {},
+             hex_digits(mapping->build_id, mapping->build_id_size)});
       },
       &mappings);
   return mappings;
@@ -227,6 +238,17 @@ NativeHeap own_native_heap() {
                             .weight = sample.weight});
   }
   return heap;
+}
+
+void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
+  for (Record& record : other.records) {
+    record.process = name;
+    heap.records.push_back(std::move(record));
+  }
+  for (Mapping& mapping : other.mappings) {
+    mapping.process = name;
+    heap.mappings.push_back(std::move(mapping));
+  }
 }
 
 NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later) {

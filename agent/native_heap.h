@@ -17,6 +17,7 @@ struct NativeHeap {
   struct Record {
     std::vector<std::uintptr_t> stack;  // innermost first, return addresses
     std::string component;              // empty: none
+    std::string process;                // empty: the one the profile is of
     std::uint64_t size = 0;
     std::int64_t allocated = 0;
     std::int64_t inuse = 0;  // between two moments it may have shrunk
@@ -27,6 +28,7 @@ struct NativeHeap {
     std::uintptr_t limit = 0;
     std::uint64_t offset = 0;
     std::string path;
+    std::string process;   // as in Record
     std::string build_id;  // in hexadecimal digits; empty: none
   };
 
@@ -40,6 +42,8 @@ struct NativeHeap {
 
 /// Of this process, now.
 [[nodiscard]] NativeHeap own_native_heap();
+/// Adds the profile of another process, whose records are labelled with its name.
+void append(NativeHeap& heap, NativeHeap other, const std::string& name);
 /// What came between two profiles of one process.
 [[nodiscard]] NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later);
 
@@ -63,6 +67,8 @@ struct NativeProfileOptions {
 [[nodiscard]] std::string function_name(std::uintptr_t address,
                                         const std::vector<NativeHeap::Mapping>& maps,
                                         Symbols& symbols);
+/// Bytes as hexadecimal digits.
+[[nodiscard]] std::string hex_digits(const std::uint8_t* bytes, std::size_t count);
 /// `0x401136`.
 [[nodiscard]] std::string hexadecimal(std::uint64_t value);
 /// The code that is mapped in this process.

@@ -53,6 +53,10 @@ struct UntrackedFree {
   std::vector<std::string> stack;
 };
 [[nodiscard]] std::vector<UntrackedFree> own_untracked_frees();
+[[nodiscard]] UntrackedFree described(const memtrack_untracked_site& site, std::string component,
+                                      const std::vector<NativeHeap::Mapping>& mappings);
+/// As `status` shows them.
+void append_untracked_frees(std::string& out, const std::vector<UntrackedFree>& frees);
 
 /// The six counters under their names at /debug/vars, as members of the object being written.
 template <typename Writer>

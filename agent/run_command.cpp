@@ -310,7 +310,9 @@ net::ServerReply Agent::own_page(const net::ServerRequest& request) {
   if (auto reply = heap_pages_.answer(request)) {
     return *std::move(reply);
   }
-  return not_found("/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, /status");
+  return not_found(
+      "/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, "
+      "/status");
 }
 
 net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {

@@ -49,14 +49,9 @@ void write_native_memory(std::ostream& out) {
       << " bytes\n  Frees: " << counters.frees << ", " << counters.freed_bytes
       << " bytes\n  In use: " << counters.inuse_bytes
       << " bytes\n  Untracked frees: " << counters.untracked_frees << "\n\n";
-  for (const UntrackedFree& free : own_untracked_frees()) {
-    out << "    " << free.count << " x " << free.kind << ", last of " << free.last
-        << (free.component.empty() ? "" : ", in " + free.component) << '\n';
-    for (const std::string& frame : free.stack) {
-      out << "      " << frame << '\n';
-    }
-    out << '\n';
-  }
+  std::string frees;
+  append_untracked_frees(frees, own_untracked_frees());
+  out << frees;
 }
 
 }  // namespace

@@ -64,6 +64,17 @@ int visit_object(dl_phdr_info* object, std::size_t, void* context) {
     path = "[vdso]";
   }
   visit.is_first = false;
+  if (path[0] != '/' && path[0] != '[' && getcwd(program, sizeof program) != nullptr) {
+    // A relative name is told from the folder that was current when the code was loaded; the one
+    // that is current now is the best there is.
+    const std::size_t folder = strlen(program);
+    const std::size_t name = strlen(path);
+    if (folder + 1 + name < sizeof program) {
+      program[folder] = '/';
+      memcpy(program + folder + 1, path, name + 1);
+      path = program;
+    }
+  }
   memtrack_mapping mapping{};
   mapping.path = path;
   find_build_id(*object, mapping);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -39,7 +40,8 @@ int connect_to_watcher() {
 }
 
 bool send_books(int connection, int file) {
-  Hello hello{Hello::current_version};
+  Hello hello{Hello::current_version, {}};
+  prctl(PR_GET_NAME, hello.name);
   iovec content{&hello, sizeof hello};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof file)] = {};
   msghdr message{};

@@ -11,6 +11,7 @@ constexpr const char* interval_variable = "HEAPWATCH_SAMPLE_INTERVAL";
 struct Hello {
   static constexpr unsigned current_version = 1;
   unsigned version;
+  char name[16];  // of the process, as the kernel knows it
 };
 
 }  // namespace heapwatch::preload

@@ -1,9 +1,9 @@
 """The agent's pages about native memory."""
-import gzip
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import urllib.error
@@ -33,8 +33,9 @@ def watch(folder, pages):
 
 
 def pprof(*arguments):
-    done = subprocess.run(["go", "tool", "pprof", *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                          env=clean_environment(PPROF_TMPDIR="/nonexistent"), check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(["go", "tool", "pprof", *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                              env=clean_environment(PPROF_TMPDIR=folder), check=False)
     return done.stdout + done.stderr
 
 

@@ -1,0 +1,100 @@
+#include "agent/leak_summary.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <sstream>
+
+namespace heapwatch::agent {
+
+namespace {
+
+constexpr std::size_t places_max = 10;
+constexpr std::size_t frames_max = 6;
+
+struct Place {
+  double bytes = 0;
+  double blocks = 0;
+  const NativeHeap::Record* example = nullptr;
+};
+
+std::string bytes_text(double bytes) {
+  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < std::size(units)) {
+    bytes /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+  return text;
+}
+
+/// Those that hold memory, the greatest first.
+std::vector<Place> places_of(const NativeHeap& heap) {
+  std::map<std::vector<std::uintptr_t>, Place> by_stack;
+  for (const NativeHeap::Record& record : heap.records) {
+    if (record.inuse <= 0) {
+      continue;
+    }
+    Place& place = by_stack[record.stack];
+    const double blocks = static_cast<double>(record.inuse) * record.weight;
+    place.blocks += blocks;
+    place.bytes += blocks * static_cast<double>(record.size);
+    place.example = &record;
+  }
+  std::vector<Place> places;
+  for (const auto& [stack, place] : by_stack) {
+    places.push_back(place);
+  }
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.bytes > b.bytes; });
+  return places;
+}
+
+}  // namespace
+
+std::string leak_summary(const Ended& ended) {
+  const WatchedProcess& process = ended.process;
+  const memtrack_counters counters = process.counters();
+  const NativeHeap heap = process.heap();
+  std::ostringstream out;
+  out << process.name() << " (pid " << process.pid() << ')'
+      << (ended.how.empty() ? "" : " ended with " + ended.how) << '\n'
+      << "  allocated " << counters.allocated_bytes << " bytes in " << counters.allocations
+      << " blocks, freed " << counters.freed_bytes << " bytes in " << counters.frees
+      << " blocks\n  not freed: " << counters.inuse_bytes << " bytes in "
+      << counters.allocations - counters.frees
+      << " blocks; untracked frees: " << counters.untracked_frees << '\n';
+  const std::vector<Place> places = places_of(heap);
+  if (!places.empty()) {
+    out << "  held by (estimated from one sample per " << bytes_text(double(heap.interval))
+        << "):\n";
+  }
+  for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
+    const Place& place = places[i];
+    char blocks[32];
+    std::snprintf(blocks, sizeof blocks, "%.0f", place.blocks);
+    out << "    " << bytes_text(place.bytes) << " in " << blocks << " blocks\n";
+    std::vector<std::uintptr_t> stack = place.example->stack;
+    stack.resize(std::min(stack.size(), frames_max));
+    for (const std::string& frame : described_stack(stack, heap.mappings)) {
+      out << "      " << frame << '\n';
+    }
+  }
+  std::string frees;
+  append_untracked_frees(frees, process.untracked_frees());
+  if (!frees.empty()) {
+    out << "  untracked frees:\n" << frees;
+  }
+  std::istringstream lines(out.str());
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) {
+      text += "heapwatch: " + line + '\n';
+    }
+  }
+  return text;
+}
+
+}  // namespace heapwatch::agent

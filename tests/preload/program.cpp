@@ -1,0 +1,227 @@
+// A program to be watched: its first argument says what it does. Blocks of 12345 bytes are what it
+// leaks.
+#include <dlfcn.h>
+#include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t leaked_bytes = 12345;
+
+/// Keeps the optimiser from knowing what becomes of a block.
+template <typename T>
+T* kept(T* block) {
+  asm volatile("" : "+r"(block) : : "memory");
+  return block;
+}
+
+}  // namespace
+
+extern "C" [[gnu::noinline]] void leak_blocks(int count) {
+  for (int i = 0; i < count; ++i) {
+    std::memset(kept(std::malloc(leaked_bytes)), 1, leaked_bytes);
+  }
+}
+
+namespace {
+
+struct AtThreadEnd {
+  void* block = nullptr;
+  ~AtThreadEnd() {
+    std::free(block);
+    std::free(kept(std::malloc(99)));
+  }
+};
+
+void work(unsigned seed, int rounds) {
+  thread_local AtThreadEnd late;
+  late.block = std::malloc(50);
+  std::vector<void*> blocks(64);
+  for (int i = 0; i < rounds; ++i) {
+    seed = seed * 1664525 + 1013904223;
+    void*& block = blocks[seed >> 26];
+    switch (seed >> 8 & 3U) {
+      case 0:
+        block = std::realloc(block, 1 + (seed >> 12 & 4095U));
+        break;
+      case 1:
+        std::free(block);
+        block = std::aligned_alloc(256, 512);
+        break;
+      default:
+        std::free(block);
+        block = std::calloc(1, seed >> 12 & 1023U);
+    }
+  }
+  for (void* block : blocks) {
+    std::free(block);
+  }
+}
+
+void run_threads() {
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 32; ++i) {
+    threads.emplace_back(work, i, 5000);
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  leak_blocks(100);
+}
+
+/// Every function of the family, each leaking one block.
+void run_family() {
+  kept(std::malloc(leaked_bytes));
+  kept(std::calloc(5, leaked_bytes / 5));
+  kept(std::realloc(std::malloc(5), leaked_bytes));
+  kept(reallocarray(nullptr, 5, leaked_bytes / 5));
+  kept(std::aligned_alloc(64, leaked_bytes));
+  kept(memalign(4096, leaked_bytes));
+  kept(valloc(leaked_bytes));
+  void* block = nullptr;
+  if (posix_memalign(&block, 128, leaked_bytes) != 0 || posix_memalign(&block, 3, 8) != EINVAL) {
+    std::abort();
+  }
+  kept(block);
+  kept(new char[leaked_bytes]);
+  kept(static_cast<char*>(operator new (leaked_bytes, std::align_val_t{64})));
+  kept(strdup(std::string(leaked_bytes - 1, 'x').c_str()));
+  if (std::malloc(kept(reinterpret_cast<char*>(-1)) - static_cast<char*>(nullptr)) != nullptr ||
+      errno != ENOMEM || malloc_usable_size(kept(std::malloc(1))) < 1) {
+    std::abort();
+  }
+}
+
+std::atomic<bool> done{false};
+
+/// Children of a process whose threads are allocating.
+void run_forks() {
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 4; ++i) {
+    threads.emplace_back([i] {
+      while (!done) {
+        work(i, 200);
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      work(7, 2000);
+      leak_blocks(3);
+      _exit(0);
+    }
+    int status = -1;
+    if (waitpid(child, &status, 0) != child || status != 0) {
+      std::abort();
+    }
+  }
+  done = true;
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  leak_blocks(1);
+}
+
+void run_signals() {
+  std::signal(SIGALRM, [](int) {});
+  std::thread sender([process = getpid()] {
+    while (!done) {
+      kill(process, SIGALRM);
+    }
+  });
+  work(1, 200000);
+  done = true;
+  sender.join();
+  leak_blocks(2);
+}
+
+void run_module(const char* path) {
+  void* const module = dlopen(path, RTLD_NOW);
+  if (module == nullptr) {
+    std::puts(dlerror());
+    std::abort();
+  }
+  reinterpret_cast<void (*)()>(dlsym(module, "leak_in_module"))();
+  dlclose(module);
+}
+
+/// Until its standard input ends.
+void run_serving() {
+  leak_blocks(10);
+  std::puts("ready");
+  std::fflush(stdout);
+  char line[64];
+  while (std::fgets(line, sizeof line, stdin) != nullptr) {
+    leak_blocks(std::atoi(line));
+    std::puts("ok");
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::string what = count > 1 ? arguments[1] : "";
+  const std::map<std::string, std::function<void()>> all{
+      {"threads", run_threads},
+      {"family", run_family},
+      {"forks", run_forks},
+      {"signals", run_signals},
+      {"serve", run_serving},
+      {"module", [&] { run_module(arguments[2]); }},
+      {"double",
+       [] {
+         void* const block = kept(std::malloc(77));
+         std::free(block);
+         std::free(kept(block));
+       }},
+      {"abort",
+       [] {
+         leak_blocks(5);
+         std::abort();
+       }},
+      {"kill",
+       [] {
+         leak_blocks(5);
+         raise(SIGKILL);
+       }},
+      {"exit",
+       [] {
+         leak_blocks(5);
+         _exit(9);
+       }},
+      {"exec",
+       [&] {
+         leak_blocks(50);
+         execl("/proc/self/exe", arguments[0], "exit", nullptr);
+       }},
+      {"term",
+       [] {
+         std::puts("ready");
+         std::fflush(stdout);
+         pause();
+       }},
+  };
+  const auto found = all.find(what);
+  if (found == all.end()) {
+    return 2;
+  }
+  found->second();
+  std::puts("done");
+  return 0;
+}

@@ -113,6 +113,8 @@ void write_exporters(Writer& write, const AgentConfig& config) {
   write.boolean("prometheus.enabled", config.prometheus.enabled);
   write.text("prometheus.listen", config.prometheus.listen);
   write.boolean("prometheus.suffixes", config.prometheus.suffixes);
+  write.boolean("shared_library_check.enabled", config.shared_libraries.enabled);
+  write.text("shared_library_check.library_folder_path", config.shared_libraries.folder.string());
   const DogStatsdConfig& dogstatsd = config.dogstatsd;
   write.boolean("dogstatsd_enabled", dogstatsd.enabled);
   write.text("dogstatsd_url", dogstatsd.url);

@@ -174,8 +174,8 @@ class PythonTest(unittest.TestCase):
             folder.check("broken", "def broken(:\n", "\n  - {}")
             done = run(PROGRAM, "--confd", folder.confd, "check", "broken")
             self.assertEqual(done.returncode, 1)
-            self.assertIn('broken.d/conf.yaml:3:5: could not load check "broken":\n* python: unable to import module '
-                          "'broken': invalid syntax", done.stderr)
+            self.assertIn('broken.d/conf.yaml:3:5: could not load check "broken":\n', done.stderr)
+            self.assertIn("\n* python: unable to import module 'broken': invalid syntax (broken.py, line 1)\n", done.stderr)
             self.assertIn("no valid check found", done.stderr)
             folder.check("typo", "import nothing_of_the_kind\n", "[{}]")
             done = run(PROGRAM, "--confd", folder.confd, "configcheck")

@@ -184,7 +184,7 @@ TEST_F(PythonModules, CommandsGiveTheirOutputErrorsAndStatus) {
   const std::string call = "_util.get_subprocess_output(";
   EXPECT_THAT(
       values_of({"_util.subprocess_output(['sh', '-c', 'echo out; echo err >&2; exit 3'])",
-                 call + "['sh', '-c', 'cat; echo $A$PATH'], env={'A': 'b', 'PATH': ':c'})",
+                 call + "['sh', '-c', '/bin/cat; echo $A$PATH'], env={'A': 'b', 'PATH': ':c'})",
                  call + "['sh', '-c', 'echo $HOME'], env={})[0] == os.environ['HOME'] + chr(10)",
                  call + "['sh', '-c', 'kill -9 $$'])", call + "['/nowhere/program'])",
                  call + "['true'], False)",

@@ -1,5 +1,11 @@
 #include "check/python/memory_module.h"
 
+#include <map>
+#include <set>
+#include <utility>
+
+#include "check/python/allocation_tracer.h"
+#include "check/python/import_watch.h"
 #include "check/python/memory_profile.h"
 #include "check/python/native_domain.h"
 #include "check/python/object_census.h"

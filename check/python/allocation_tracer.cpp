@@ -233,6 +233,7 @@ void forget(Tracing& tracing, const Block& block) noexcept {
     }
   }
   if (block.is_code != 0) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): a key
     tracing.stacks.forget_code(reinterpret_cast<const void*>(block.address));
   }
 }

@@ -18,12 +18,14 @@ constexpr std::uint64_t tuple_size(std::uint64_t length) {
   return gc_head_size + offsetof(PyTupleObject, ob_item) + length * sizeof(PyObject*);
 }
 
+// NOLINTBEGIN(performance-no-int-to-ptr): addresses are keys elsewhere
 PyObject* plain_object(std::uintptr_t address) {
   return reinterpret_cast<PyObject*>(address);
 }
 PyObject* collected_object(std::uintptr_t address) {
   return reinterpret_cast<PyObject*>(address + gc_head_size);
 }
+// NOLINTEND(performance-no-int-to-ptr)
 
 std::size_t most(std::size_t kind) {
   switch (kind) {

@@ -1,10 +1,4 @@
-#include <cstddef>
-#include <cstdint>
-
-extern "C" {  // which CPython's own header leaves out
-int PyTraceMalloc_Track(unsigned int domain, std::uintptr_t address, std::size_t size);
-int PyTraceMalloc_Untrack(unsigned int domain, std::uintptr_t address);
-}
+#include "check/python/memory_module.h"
 
 #include <map>
 #include <set>
@@ -12,16 +6,13 @@ int PyTraceMalloc_Untrack(unsigned int domain, std::uintptr_t address);
 
 #include "check/python/allocation_tracer.h"
 #include "check/python/import_watch.h"
-#include "check/python/memory_module.h"
 #include "check/python/memory_profile.h"
+#include "check/python/native_domain.h"
 #include "check/python/object_census.h"
 
 namespace heapwatch::check::python {
 
 namespace {
-
-/// tracemalloc's domain for memory of our modules: a number of our own.
-constexpr unsigned native_domain = 0x68770001U;
 
 AllocationTracer& tracer() {
   return AllocationTracer::instance();
@@ -197,7 +188,7 @@ PyObject* traces(PyObject* /*module*/, PyObject* args) {
     if (!trace) {
       const bool is_text = tracer().text_site(block.stack) != nullptr;
       const std::uint32_t total = is_text ? 1 : tracer().stacks()[block.stack].total;
-      trace.reset(Py_BuildValue("(IKOI)", block.native != 0 ? native_domain : 0U,
+      trace.reset(Py_BuildValue("(IKOI)", block.native != 0 ? heapwatch_native_domain : 0,
                                 static_cast<unsigned long long>(block.size), frames.of(block.stack),
                                 total == 0 ? 1U : total));
     }
@@ -345,14 +336,14 @@ void* traced_allocate(std::size_t bytes) noexcept {
   void* const block = untraced.allocate(bytes);
   AllocationTracer::note_native(block, bytes);
   if (block != nullptr) {
-    PyTraceMalloc_Track(native_domain, reinterpret_cast<std::uintptr_t>(block), bytes);
+    heapwatch_track_native(block, bytes);
   }
   return block;
 }
 
 void traced_release(void* block) noexcept {
   AllocationTracer::forget_native(block);
-  PyTraceMalloc_Untrack(native_domain, reinterpret_cast<std::uintptr_t>(block));
+  heapwatch_untrack_native(block);
   untraced.release(block);
 }
 

@@ -24,6 +24,7 @@
 #include "agent/unix_server.h"
 #include "agent/watched_processes.h"
 #include "net/http_server.h"
+#include "net/query.h"
 #include "preload/attach.h"
 
 namespace heapwatch::agent {
@@ -200,7 +201,7 @@ base::Result<void> Watch::listen() {
 /// The program, or the process that ?pid= names.
 base::Result<WatchedProcesses::ProcessPtr> Watch::chosen(const net::ServerRequest& request) const {
   pid_t pid = program_;
-  if (const auto wanted = query_value(request.query, "pid")) {
+  if (const auto wanted = net::query_value(request.query, "pid")) {
     const auto [end, error] = std::from_chars(wanted->data(), wanted->data() + wanted->size(), pid);
     if (error != std::errc{} || end != wanted->data() + wanted->size()) {
       return base::fail(base::ErrorKind::not_found,

@@ -43,12 +43,20 @@ template <typename... Alignment>
 
 }  // namespace
 
-// The other forms, for arrays and nothrow, call these as the standard library defines them.
+// The forms for arrays call these as the standard library defines them. Those that do not throw are
+// here too, as AddressSanitizer has its own of them, whose blocks only its own delete may take.
 void* operator new(std::size_t bytes) {
   return allocate_or_throw(bytes);
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate_or_throw(bytes, alignment);
+}
+void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
+  return allocate(bytes);
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment,
+                   const std::nothrow_t& /*tag*/) noexcept {
+  return allocate(bytes, alignment);
 }
 void operator delete(void* block) noexcept {
   memtrack_free_either(block);

@@ -183,6 +183,7 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_CHECK_RUNNERS", "7"},
        {"DD_MIN_COLLECTION_INTERVAL", "0.5"},
        {"DD_MEMTRACK_ENABLED", "false"},
+       {"DD_MEMTRACK_SAMPLE_INTERVAL", "4096"},
        {"DD_HISTOGRAM_AGGREGATES", "min sum"},
        {"DD_HISTOGRAM_PERCENTILES", "0.99 0.29"},
        {"DD_LOGGING_FREQUENCY", "9"},

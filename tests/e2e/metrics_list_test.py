@@ -75,7 +75,7 @@ class MetricsListTest(unittest.TestCase):
                          "    memstats: false\n    can_connect: true\n")
             folder.write("quiet.d/conf.yaml", "init_config:\ninstances: [{}]\n")
             folder.write("../checks.d/quiet.py", QUIET_CHECK)
-            with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ndogstatsd_histogram_aggregates: true\n"
+            with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"
                        f"dogstatsd_port: {reader.getsockname()[1]}\n", port=port) as agent:
                 try:
                     wait_until(lambda: collect(agent), "every metric of the list")

@@ -6,10 +6,10 @@
 
 #include "agent/exporter_options.h"
 #include "base/number.h"
+#include "base/query.h"
 #include "check/instance_runner.h"
 #include "check/target_url.h"
 #include "net/ascii.h"
-#include "net/query.h"
 #include "net/target.h"
 
 namespace heapwatch::agent {
@@ -117,7 +117,7 @@ struct Probe::Chosen {
 
 base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                           const net::ServerRequest& request) {
-  auto text = net::query_value(request.query, "target");
+  auto text = base::query_value(request.query, "target");
   if (!text || text->empty()) {
     return base::fail(base::ErrorKind::invalid,
                       "say which: /probe?target=http://HOST:PORT/debug/vars");
@@ -129,7 +129,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   if (!target) {
     return base::fail(base::ErrorKind::invalid, "target " + target.error().message);
   }
-  const auto module = net::query_value(request.query, "module");
+  const auto module = base::query_value(request.query, "module");
   Chosen chosen;
   chosen.file.check_name = check_name;
   chosen.file.file = "probe";

@@ -9,6 +9,7 @@
 #include "preload/other_allocator.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the C library's names
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): its own begin with __
 
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -160,4 +161,5 @@ HEAPWATCH_EXPORT std::size_t malloc_usable_size(void* block) noexcept {
              : usable_bytes(block);
 }
 
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

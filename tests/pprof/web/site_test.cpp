@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "pprof/parse.h"
 #include "tests/pprof/small_profile.h"
 
@@ -119,6 +122,23 @@ TEST_F(SiteTest, KeepsOptionsUnderNames) {
   EXPECT_EQ(get("/ui/deleteconfig", "config=mine").body, "deleted\n");
   EXPECT_EQ(get("/ui/deleteconfig", "config=mine").status, 400);
   EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
+}
+
+TEST_F(SiteTest, AnswersSeveralAtOnce) {
+  const std::string top = get("/ui/top").body;
+  const std::string graph = get("/ui/graph", "si=alloc_space").body;
+  std::vector<std::thread> threads;
+  std::atomic<int> same = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 5; ++round) {
+        if (get("/ui/top").body == top) ++same;
+        if (get("/ui/graph", "si=alloc_space").body == graph) ++same;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(same, 40);
 }
 
 TEST_F(SiteTest, ServesWhatThePagesNeed) {

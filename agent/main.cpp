@@ -11,6 +11,7 @@
 #include "agent/commands.h"
 #include "agent/pprof/command.h"
 #include "base/log.h"
+#include "base/nearest.h"
 
 namespace {
 
@@ -168,8 +169,10 @@ void describe(CommandLine& line) {
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("-c,--config", line.global.config_file,
-                 "heapwatch.yaml (default /etc/heapwatch/heapwatch.yaml, if there is one)");
-  app.add_option("--confd", line.global.confd, "The conf.d folder, instead of confd_path");
+                 "heapwatch.yaml (default /etc/heapwatch/heapwatch.yaml, if there is one)")
+      ->check(CLI::ExistingFile);
+  app.add_option("--confd", line.global.confd, "The conf.d folder, instead of confd_path")
+      ->check(CLI::ExistingDirectory);
   app.add_option("-l,--log-level", line.global.log_level,
                  "trace, debug, info, warn, error, critical or off")
       ->check(log_level_name());
@@ -196,6 +199,21 @@ void describe(CommandLine& line) {
 std::optional<std::vector<std::string>> pprof_arguments(int argc, char** argv) {
   if (argc < 2 || std::string_view(argv[1]) != "pprof") return std::nullopt;
   return std::vector<std::string>(argv + 2, argv + argc);
+}
+
+/// What was taken for a subcommand and is none, and what may have been meant; else empty.
+std::string unknown_subcommand(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining();
+  if (!app.get_subcommands().empty() || words.empty()) {
+    return "";
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    names.push_back(command->get_name());
+  }
+  return "unknown subcommand \"" + words.front() + '"' +
+         heapwatch::base::did_you_mean(words.front(),
+                                       std::vector<std::string_view>(names.begin(), names.end()));
 }
 
 int dispatch(const CommandLine& line) {
@@ -253,6 +271,10 @@ int main(int argc, char** argv) {
       std::reverse(arguments.begin(), arguments.end());
       line.app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
+      if (const std::string unknown = unknown_subcommand(line.app); !unknown.empty()) {
+        std::cerr << "heapwatch: " << unknown << "\nRun with --help for more information.\n";
+        return error.get_exit_code();
+      }
       return line.app.exit(error);
     }
     return dispatch(line);

@@ -116,7 +116,7 @@ void note(const memtrack_mapping* found, void*) {
   mapping.offset = found->offset;
   strncpy(mapping.path, found->path, sizeof mapping.path - 1);
   mapping.build_id_size = 0;
-  if (found->build_id_size <= sizeof mapping.build_id) {
+  if (found->build_id != nullptr && found->build_id_size <= sizeof mapping.build_id) {
     mapping.build_id_size = static_cast<std::uint32_t>(found->build_id_size);
     memcpy(mapping.build_id, found->build_id, found->build_id_size);
   }

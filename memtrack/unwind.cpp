@@ -137,8 +137,8 @@ class StackReader {
   explicit StackReader(std::uintptr_t sp)
       : low_(sp), high_(is_on_thread_stack(sp) ? thread_state.stack_high : sp) {}
 
-  [[gnu::no_sanitize("address", "thread", "undefined")]] bool read(std::uintptr_t address,
-                                                                   std::uintptr_t& word) {
+  __attribute__((no_sanitize("address", "thread", "undefined"))) bool read(std::uintptr_t address,
+                                                                           std::uintptr_t& word) {
     if (address % sizeof word != 0) {
       return false;
     }

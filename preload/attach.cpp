@@ -115,7 +115,7 @@ void take_interval(const char* text) {
     take_interval(interval);
   }
   watcher.sun_family = AF_UNIX;
-  strcpy(watcher.sun_path, path);
+  memcpy(watcher.sun_path, path, strlen(path) + 1);
   books_are_shared = share_books();
   if (books_are_shared) {
     memtrack::set_fork_hook(in_child);

@@ -7,6 +7,7 @@
 #include "memtrack/tracked.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the C library's names
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): its own begin with __
 
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -115,4 +116,5 @@ HEAPWATCH_EXPORT void* pvalloc(std::size_t size) noexcept {
   return Program::aligned_alloc(page, rounded & ~(page - 1), HEAPWATCH_CALLER);
 }
 
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

@@ -6,6 +6,7 @@
 
 #include "agent/pprof/viewer.h"
 #include "net/http_server.h"
+#include "net/listen_address.h"
 #include "pprof/web/site.h"
 
 namespace heapwatch::agent {
@@ -88,6 +89,10 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
   if (!server) return tl::unexpected(server.error());
   const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());
   err << "Serving web UI on " << url << std::endl;
+  if (const auto address = net::parse_listen_address(place.listen);
+      address && !address->is_loopback()) {
+    err << "Everybody who reaches this machine there can read the profile." << std::endl;
+  }
   if (!line.no_browser) {
     if (auto opened = open_in_browser(url); !opened) err << opened.error().message << "\n";
   }

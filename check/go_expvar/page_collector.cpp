@@ -278,10 +278,12 @@ class PageCollector::Run {
     }
     variable.told = true;
     const bool container = match.kind == JsonKind::object || match.kind == JsonKind::array;
+    const bool repaired = match.kind == JsonKind::null && c_.matches_.invalid_members > 0;
     const std::string text = path.text();
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
               c_.options_.target + ": path " + text + " is " +
-                  std::string(with_article(match.kind)) + ", which is no number" +
+                  std::string(with_article(match.kind)) +
+                  (repaired ? " or a value that JSON does not know" : ", which is no number") +
                   (container ? "; name a path in it" : ""));
   }
 

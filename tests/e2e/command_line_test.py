@@ -210,6 +210,19 @@ class HelpTest(unittest.TestCase):
         for command in ("run", "check", "configcheck", "status", "vars"):
             self.assertRegex(done.stdout, rf"\n  {command}[ ,]")
 
+    def test_an_unknown_subcommand_names_the_nearest(self):
+        done = run(PROGRAM, "rnu")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, 'heapwatch: unknown subcommand "rnu"; did you mean "run"?\n'
+                                      "Run with --help for more information.\n")
+
+    def test_a_file_or_folder_that_is_named_must_be_there(self):
+        for option in ("--config", "--confd"):
+            done = run(PROGRAM, option, "/no/such", "run")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(f"{option}: ", done.stderr)
+            self.assertIn("does not exist: /no/such\n", done.stderr)
+
     def test_a_wrong_option_is_refused_with_a_sentence(self):
         done = run(PROGRAM, "--log-level", "loud", "run")
         self.assertNotEqual(done.returncode, 0)

@@ -2,7 +2,7 @@
 // node pprof_pages_test.mjs HEAPWATCH GO_TARGET; HEAPWATCH_SCREENSHOTS=folder keeps what was seen.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -230,6 +230,24 @@ test('the flame graph in a file needs nobody, and has every sample type', async 
   assert.notEqual(objects, space);
   assert.match(objects, /^all \d+ \(100% of all\)alloc_objects$/);
   assert.deepEqual(asked, [`file://${file}`]);
+});
+
+test('what is too narrow to be drawn is hatched, and comes nearer with clicks', async () => {
+  const text = path.join(folder, 'wide.txt');
+  let stacks = 'goroutine profile: total 6000\n';
+  for (let i = 0; i < 3000; i++) stacks += `2 @ 0x${(4096 + i * 16).toString(16)}\n#\t0x${(4095 + i * 16).toString(16)}\tmain.wide${i}+0x0\t/src/wide.go:${i + 1}\n\n`;
+  writeFileSync(text, stacks);
+  const file = path.join(folder, 'wide.html');
+  heapwatch('-flame', `-output=${file}`, text);
+  await page.goto(`file://${file}`);
+  assert.equal(await boxes(), 1);
+  await page.locator('.flame-rest.nearer').click();
+  assert.ok(await boxes() > 20);
+  assert.deepEqual(await overlaps('.flame-box'), []);
+  await page.locator('.flame-box[aria-label^="main.wide"]').nth(5).click();
+  assert.match(await page.locator('#flame-about').textContent(), /^main\.wide\d+ 2 \(0\.033% of all\)/);
+  await page.locator('#flame-reset').click();
+  assert.equal(await boxes(), 1);
 });
 
 test('a difference shows what grew and what shrank', async () => {

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "pprof/parse.h"
 #include "tests/pprof/small_profile.h"
 
@@ -121,6 +124,23 @@ TEST_F(SiteTest, KeepsOptionsUnderNames) {
   EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
 }
 
+TEST_F(SiteTest, AnswersSeveralAtOnce) {
+  const std::string top = get("/ui/top").body;
+  const std::string graph = get("/ui/graph", "si=alloc_space").body;
+  std::vector<std::thread> threads;
+  std::atomic<int> same = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 5; ++round) {
+        if (get("/ui/top").body == top) ++same;
+        if (get("/ui/graph", "si=alloc_space").body == graph) ++same;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(same, 40);
+}
+
 TEST_F(SiteTest, ServesWhatThePagesNeed) {
   for (const char* name : {"site.js", "site.css", "flame.js", "flame.css", "viz.js"}) {
     const Reply reply = get("/ui/assets/" + std::string(name));
@@ -129,12 +149,6 @@ TEST_F(SiteTest, ServesWhatThePagesNeed) {
   }
   // Its notice stays with it.
   EXPECT_THAT(get("/ui/assets/viz.js").body, HasSubstr("Copyright (c) Michael Daines"));
-}
-
-TEST(Query, IsDecoded) {
-  EXPECT_THAT(parse_query("f=a%7Cb+c&n=5&&empty&x=%zz"),
-              testing::ElementsAre(Pair("f", "a|b c"), Pair("n", "5"), Pair("empty", ""),
-                                   Pair("x", "%zz")));
 }
 
 }  // namespace

@@ -41,14 +41,6 @@ constexpr std::array<std::string_view, 14> lent_options{"namespace",
                                                         "metric_patterns",
                                                         "disable_generic_tags"};
 
-Value scalar(std::string text) {
-  Value value;
-  value.kind = Value::Kind::scalar;
-  value.quoted = true;
-  value.text = std::move(text);
-  return value;
-}
-
 void set(Value& map, std::string key, Value value) {
   std::erase_if(map.members, [&](const Value::Member& member) { return member.key == key; });
   map.members.push_back({std::move(key), 0, 0, std::move(value)});
@@ -182,9 +174,10 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                                     " is neither configured in conf.d nor among "
                                                     "prometheus.probe_targets");
   }
-  set(instance, "expvar_url", scalar(target->url));
-  set(instance, "allow_redirects", scalar("false"));
-  set(instance, "timeout", scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
+  set(instance, "expvar_url", Value::scalar(target->url));
+  set(instance, "allow_redirects", Value::scalar("false"));
+  set(instance, "timeout",
+      Value::scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
   chosen.file.instances = {std::move(instance)};
   return chosen;
 }

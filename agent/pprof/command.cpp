@@ -114,6 +114,7 @@ class Command {
       keeps_fetched_ = true;
       return pprof::run_grow(args.subspan(1), out_, err_, seams_);
     }
+    if (const auto code = save_traces(args)) return *code;
     if (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") err_ << commands_usage;
     return pprof::run_pprof(args, out_, err_, seams_);
   }
@@ -122,6 +123,34 @@ class Command {
   int told(const base::Error& error) {
     err_ << "pprof: " << error.message << "\n";
     return exit_failure;
+  }
+
+  /// Sources that are all traces, of which nobody wants a report, are kept and that is all.
+  std::optional<int> save_traces(std::span<const std::string> args) {
+    TransportFlags transport;
+    const auto flags = transport_flags(transport);
+    const auto line = pprof::parse_command_line(
+        args, [](const std::string&) {}, flags);
+    if (!line || line->format || line->http || line->sources.empty()) return std::nullopt;
+    std::vector<pprof::FetchRequest> asked;
+    for (const std::string& url : line->sources) {
+      asked.push_back({url, line->seconds, line->timeout_s, line->tls, line->limits.bytes_max});
+      const auto source = parse_source(asked.back(), transport);
+      if (!source || source->kind != "trace") return std::nullopt;
+    }
+    int code = 0;
+    const auto bodies = fetch_profiles(asked, transport, fetch_options_, err_);
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      const auto path = bodies[i] ? save_fetched(asked[i].url, transport, *bodies[i], seams_)
+                                  : tl::unexpected(bodies[i].error());
+      if (path) {
+        err_ << saved_sentence(*path, *bodies[i]) << "\n";
+      } else {
+        err_ << pprof::shown_source(asked[i].url) << ": " << path.error().message << "\n";
+        code = exit_failure;
+      }
+    }
+    return code;
   }
 
   std::vector<Result<std::string>> fetch(std::span<const pprof::FetchRequest> asked) {

@@ -28,7 +28,8 @@ constexpr int numbers_max = 9999;
 constexpr std::int64_t seconds_max = 604'800;
 
 constexpr const char* save_usage =
-    "usage: heapwatch pprof save [flags] URL\n\n"
+    "usage: heapwatch pprof save [flags] URL\n"
+    "       heapwatch pprof save -all [flags] URL [FOLDER]\n\n"
     "Fetches a profile from a running program and keeps it as it came.\n"
     "  -o FILE          where to; - is the standard output (default: a new file in ~/pprof)\n"
     "  -all             all kinds at once, into a new folder (or the one that -o names)\n"
@@ -250,12 +251,7 @@ class Saver {
   }
 
   void tell(const std::string& path, std::string_view bytes) {
-    if (is_execution_trace(bytes)) {
-      err_ << "Saved trace in " << path
-           << ": an execution trace, not a profile; `go tool trace` shows it\n";
-    } else {
-      err_ << "Saved profile in " << path << "\n";
-    }
+    err_ << saved_sentence(path, bytes) << "\n";
   }
 
   SaveOptions options_;
@@ -310,6 +306,11 @@ Result<std::string> save_trace(std::string_view bytes, const pprof::Seams& seams
   return write_numbered(pprof::folder_for_profiles(seams) + "/pprof.trace", ".out", bytes);
 }
 
+std::string saved_sentence(const std::string& path, std::string_view bytes) {
+  if (!is_execution_trace(bytes)) return "Saved profile in " + path;
+  return "Saved trace in " + path + ": an execution trace, not a profile; `go tool trace` shows it";
+}
+
 Result<std::string> save_fetched(const std::string& url, const TransportFlags& flags,
                                  std::string_view bytes, const pprof::Seams& seams) {
   const auto source = parse_source({.url = url}, flags);
@@ -329,7 +330,9 @@ Result<int> run_save(std::span<const std::string> args, const pprof::Seams& seam
     err << save_usage;
     return 0;
   }
-  if (sources->size() != 1) {
+  const bool names_folder = options.all && options.output.empty() && sources->size() == 2;
+  if (names_folder) options.output = (*sources)[1];
+  if (sources->size() != 1 && !names_folder) {
     return fail(ErrorKind::invalid,
                 sources->empty() ? "save needs the URL of a profile, such as localhost:5000"
                                  : "save takes one URL; " + (*sources)[1] + " is a second one");

@@ -19,6 +19,9 @@ namespace heapwatch::agent {
 [[nodiscard]] base::Result<std::string> save_trace(std::string_view bytes,
                                                    const pprof::Seams& seams);
 
+/// `Saved profile in PATH`, or what else it is that was saved.
+[[nodiscard]] std::string saved_sentence(const std::string& path, std::string_view bytes);
+
 /// Keeps what came from a URL as it is, in a new file of the folder for such. Returns its path.
 [[nodiscard]] base::Result<std::string> save_fetched(const std::string& url,
                                                      const TransportFlags& flags,

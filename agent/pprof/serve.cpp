@@ -6,6 +6,7 @@
 
 #include "agent/pprof/viewer.h"
 #include "net/http_server.h"
+#include "net/listen_address.h"
 #include "pprof/web/site.h"
 
 namespace heapwatch::agent {
@@ -83,11 +84,16 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
     // Browsers say whose page made them ask; what says nothing is no browser.
     const std::string_view asked_by = request.header("sec-fetch-site");
     const bool is_own = asked_by.empty() || asked_by == "same-origin" || asked_by == "none";
-    return reply_of(site.answer(request.path, request.query, is_own));
+    const bool wants_page = request.header("accept").find("text/html") != std::string_view::npos;
+    return reply_of(site.answer({request.path, request.query, is_own, wants_page}));
   });
   if (!server) return tl::unexpected(server.error());
   const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());
   err << "Serving web UI on " << url << std::endl;
+  if (const auto address = net::parse_listen_address(place.listen);
+      address && !address->is_loopback()) {
+    err << "Everybody who reaches this machine there can read the profile." << std::endl;
+  }
   if (!line.no_browser) {
     if (auto opened = open_in_browser(url); !opened) err << opened.error().message << "\n";
   }

@@ -21,6 +21,16 @@ std::string choices_of(const std::vector<std::string>& choices) {
   return out + "]";
 }
 
+/// The name as an expression that matches it; dots match themselves well enough.
+std::string quoted(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (std::string_view("()[]{}*+?^$|\\").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::string usage_of(const FormatInfo& format) {
   std::string usage = "  " + std::string(format.name);
   if (format.takes_pattern) usage += " <regexp>";
@@ -121,11 +131,13 @@ std::vector<std::string> Shell::completions(std::string_view input) const {
     for (const char* name : {"options", "help", "quit", "exit"}) offer(name);
   } else {
     if (word.starts_with('-')) word.remove_prefix(1);
+    std::string part(word);
+    part.erase(std::remove(part.begin(), part.end(), '\\'), part.end());
     const Profile& profile = session_.profile();
     for (const Function& function : profile.functions) {
       const std::string_view name = profile.text(function.name);
-      if (name.find(word) == std::string_view::npos) continue;
-      found.emplace_back(name);
+      if (name.find(part) == std::string_view::npos) continue;
+      found.push_back(quoted(name));
       if (found.size() > completions_max) break;
     }
   }

@@ -58,6 +58,7 @@ struct LineEditor::State {
     std::string word(blank == std::string_view::npos ? input : input.substr(blank + 1));
     if (blank != std::string_view::npos && word.starts_with('-')) word.erase(0, 1);
     std::string start = common_start(found);
+    while (found.size() > 1 && start.ends_with('\\')) start.pop_back();  // half an escape
     if (found.size() == 1) start += ' ';
     if (start.size() > word.size()) {
       el_deletestr(editor, static_cast<int>(word.size()));

@@ -35,7 +35,7 @@ class Shell {
   bool execute(std::string_view input);
 
   /// What the last word of `input` may become: names of commands and options at the start, then
-  /// functions that hold it.
+  /// functions that hold it, as expressions.
   [[nodiscard]] std::vector<std::string> completions(std::string_view input) const;
 
  private:

@@ -102,6 +102,16 @@ class RealProgramTest(WithFolder):
         self.assertEqual(done.returncode, 2)
         self.assertTrue(pathlib.Path(path).read_bytes().startswith(b"go 1."))
 
+    def test_a_trace_of_which_no_report_is_asked_for_is_just_kept(self):
+        for arguments in (["-kind=trace", "-seconds=1", self.host], [f"http://{self.host}/debug/pprof/trace?seconds=1"]):
+            done = self.pprof(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+            self.assertRegex(done.stderr, r"\nSaved trace in \S+/pprof\.trace\.00[12]\.out: an execution trace, not a profile; "
+                                          r"`go tool trace` shows it\n\Z")
+        gone = self.pprof(f"http://{self.host}/gone/trace")
+        self.assertEqual(gone.returncode, 2)
+        self.assertIn(f"http://{self.host}/gone/trace: server response: 404", gone.stderr)
+
     def test_save_keeps_a_profile_as_it_came(self):
         path = self.folder / "myheap.profile"
         done = self.pprof("save", f"{self.host}/debug/pprof/heap", "-o", path)
@@ -119,6 +129,9 @@ class RealProgramTest(WithFolder):
                          sorted(f"{kind}.pb.gz" for kind in KINDS if kind != "trace") + ["trace.out"])
         self.assertIn(f"Saved trace in {folder}/trace.out: an execution trace, not a profile; `go tool trace` shows it\n",
                       done.stderr)
+        again = self.folder / "again"
+        self.assertEqual(self.pprof("save", "-all", "-seconds=1", self.host, f"{again}/").returncode, 0, self.last.stderr)
+        self.assertEqual(len(list(again.iterdir())), 8)
         for kind in KINDS[:-1]:
             self.assertEqual(self.pprof("-top", folder / f"{kind}.pb.gz").returncode, 0, kind)
 

@@ -152,7 +152,10 @@ TEST_F(ShellTest, CompletesCommandsByTheirStartAndFunctionsByAnyPart) {
   EXPECT_THAT(shell_.completions("to"), ElementsAre("top", "topproto"));
   EXPECT_THAT(shell_.completions("inuse_s"), ElementsAre("inuse_space"));
   EXPECT_THAT(shell_.completions("prune"), ElementsAre("prune_from"));
-  EXPECT_THAT(shell_.completions("peek Map"), ElementsAre("example.com/kit/store.(*Map).grow"));
+  const std::string grow = "example.com/kit/store.\\(\\*Map\\).grow";
+  EXPECT_THAT(shell_.completions("peek Map"), ElementsAre(grow));
+  EXPECT_THAT(shell_.completions("peek " + grow), ElementsAre(grow));
+  EXPECT_THAT(said({("peek " + grow).c_str()}), testing::HasSubstr("|   main.main\n"));
   EXPECT_THAT(shell_.completions("top -lea"), ElementsAre("main.leaf"));
   EXPECT_THAT(shell_.completions("nothing"), ElementsAre());
 }

@@ -23,8 +23,8 @@
 #include "agent/leak_summary.h"
 #include "agent/unix_server.h"
 #include "agent/watched_processes.h"
+#include "base/query.h"
 #include "net/http_server.h"
-#include "net/query.h"
 #include "preload/attach.h"
 
 namespace heapwatch::agent {
@@ -201,7 +201,7 @@ base::Result<void> Watch::listen() {
 /// The program, or the process that ?pid= names.
 base::Result<WatchedProcesses::ProcessPtr> Watch::chosen(const net::ServerRequest& request) const {
   pid_t pid = program_;
-  if (const auto wanted = net::query_value(request.query, "pid")) {
+  if (const auto wanted = base::query_value(request.query, "pid")) {
     const auto [end, error] = std::from_chars(wanted->data(), wanted->data() + wanted->size(), pid);
     if (error != std::errc{} || end != wanted->data() + wanted->size()) {
       return base::fail(base::ErrorKind::not_found,

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "net/query.h"
+#include "base/query.h"
 
 namespace heapwatch::agent {
 
@@ -18,7 +18,7 @@ net::ServerReply refusal(int status, std::string sentence) {
 
 /// A parameter that is a whole number; `absent` when it is not there.
 base::Result<long> number_parameter(std::string_view query, std::string_view key, long most) {
-  const std::optional<std::string> text = net::query_value(query, key);
+  const std::optional<std::string> text = base::query_value(query, key);
   if (!text) {
     return 0;
   }
@@ -44,7 +44,7 @@ std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& requ
   }
   const auto seconds = number_parameter(request.query, "seconds", seconds_max);
   const auto debug = number_parameter(request.query, "debug", 2);
-  const auto symbolize = net::query_value(request.query, "symbolize");
+  const auto symbolize = base::query_value(request.query, "symbolize");
   for (const auto* const parameter : {&seconds, &debug}) {
     if (!*parameter) {
       return refusal(400, parameter->error().message);

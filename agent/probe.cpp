@@ -6,10 +6,10 @@
 
 #include "agent/exporter_options.h"
 #include "base/number.h"
+#include "base/query.h"
 #include "check/instance_runner.h"
 #include "check/target_url.h"
 #include "net/ascii.h"
-#include "net/query.h"
 #include "net/target.h"
 
 namespace heapwatch::agent {
@@ -40,14 +40,6 @@ constexpr std::array<std::string_view, 14> lent_options{"namespace",
                                                         "can_connect",
                                                         "metric_patterns",
                                                         "disable_generic_tags"};
-
-Value scalar(std::string text) {
-  Value value;
-  value.kind = Value::Kind::scalar;
-  value.quoted = true;
-  value.text = std::move(text);
-  return value;
-}
 
 void set(Value& map, std::string key, Value value) {
   std::erase_if(map.members, [&](const Value::Member& member) { return member.key == key; });
@@ -117,7 +109,7 @@ struct Probe::Chosen {
 
 base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                           const net::ServerRequest& request) {
-  auto text = net::query_value(request.query, "target");
+  auto text = base::query_value(request.query, "target");
   if (!text || text->empty()) {
     return base::fail(base::ErrorKind::invalid,
                       "say which: /probe?target=http://HOST:PORT/debug/vars");
@@ -129,7 +121,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   if (!target) {
     return base::fail(base::ErrorKind::invalid, "target " + target.error().message);
   }
-  const auto module = net::query_value(request.query, "module");
+  const auto module = base::query_value(request.query, "module");
   Chosen chosen;
   chosen.file.check_name = check_name;
   chosen.file.file = "probe";
@@ -182,9 +174,10 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                                     " is neither configured in conf.d nor among "
                                                     "prometheus.probe_targets");
   }
-  set(instance, "expvar_url", scalar(target->url));
-  set(instance, "allow_redirects", scalar("false"));
-  set(instance, "timeout", scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
+  set(instance, "expvar_url", Value::scalar(target->url));
+  set(instance, "allow_redirects", Value::scalar("false"));
+  set(instance, "timeout",
+      Value::scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
   chosen.file.instances = {std::move(instance)};
   return chosen;
 }

@@ -18,15 +18,6 @@ std::pair<std::string_view, std::string_view> split_key(std::string_view key) {
                                        : std::pair{key.substr(0, dot), key.substr(dot + 1)};
 }
 
-/// A variable's value, which is always text.
-Value scalar(std::string text) {
-  Value value;
-  value.kind = Value::Kind::scalar;
-  value.quoted = true;
-  value.text = std::move(text);
-  return value;
-}
-
 Value list(std::string_view text, std::string_view separators) {
   Value value;
   value.kind = Value::Kind::list;
@@ -37,7 +28,7 @@ Value list(std::string_view text, std::string_view separators) {
     }
     text.remove_prefix(begin);
     const auto word = text.substr(0, text.find_first_of(separators));
-    value.items.push_back(scalar(std::string(word)));
+    value.items.push_back(Value::scalar(std::string(word)));
     text.remove_prefix(word.size());
   }
 }
@@ -68,7 +59,7 @@ std::vector<Variable> read_environment(const Environment& environment) {
       }
       using Shape = AgentOptionReader::Shape;
       Value value = option.shape == Shape::scalar
-                        ? scalar(*text)
+                        ? Value::scalar(*text)
                         : list(*text, option.shape == Shape::items ? " \t\n," : " \t\n");
       variables.push_back({&option, name, map_of(split_key(option.key).second, std::move(value))});
     }
@@ -134,7 +125,7 @@ void settle_dogstatsd(AgentDraft& draft, const Environment& environment, Diagnos
   static constexpr std::string_view disable = "DD_DOGSTATSD_DISABLE";
   const auto text = environment(disable);
   if (text && !text->empty()) {
-    const Value map = map_of(disable, scalar(*text));
+    const Value map = map_of(disable, Value::scalar(*text));
     Section section(map, disable, diagnostics);
     const bool disabled = section.boolean(disable).value_or(false);
     dogstatsd.enabled = dogstatsd.enabled && !disabled;

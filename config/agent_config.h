@@ -69,6 +69,8 @@ struct SharedLibrariesConfig {
   friend bool operator==(const SharedLibrariesConfig&, const SharedLibrariesConfig&) = default;
 };
 
+// One of each is alive: the order is that of docs/configuration.md.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct AgentConfig {
   std::filesystem::path confd_path;  // absolute, or relative to the current folder
   std::string hostname;

@@ -8,14 +8,6 @@ namespace heapwatch::config {
 
 namespace {
 
-Value scalar(std::string text, bool quoted) {
-  Value value;
-  value.kind = Value::Kind::scalar;
-  value.quoted = quoted;
-  value.text = std::move(text);
-  return value;
-}
-
 Value& member(Value& map, std::string_view key) {
   if (map.kind != Value::Kind::map) {
     map = {};
@@ -36,19 +28,19 @@ class Writer {
 
   void text(std::string_view key, const std::string& text) {
     if (!text.empty()) {
-      set(key, scalar(text, true));
+      set(key, Value::scalar(text, true));
     }
   }
   void boolean(std::string_view key, bool value) {
-    set(key, scalar(value ? "true" : "false", false));
+    set(key, Value::scalar(value ? "true" : "false", false));
   }
   template <typename Integer>
   void integer(std::string_view key, Integer value) {
-    set(key, scalar(std::to_string(value), false));
+    set(key, Value::scalar(std::to_string(value), false));
   }
   void seconds(std::string_view key, std::chrono::milliseconds value) {
     const auto count = base::Number::of(static_cast<double>(value.count()) / 1000);
-    set(key, scalar(base::to_text(count), false));
+    set(key, Value::scalar(base::to_text(count), false));
   }
   void list(std::string_view key, const std::vector<std::string>& texts) {
     if (texts.empty()) {
@@ -57,7 +49,7 @@ class Writer {
     Value value;
     value.kind = Value::Kind::list;
     for (const std::string& text : texts) {
-      value.items.push_back(scalar(text, true));
+      value.items.push_back(Value::scalar(text, true));
     }
     set(key, std::move(value));
   }

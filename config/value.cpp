@@ -153,6 +153,14 @@ void append_yaml(std::string& out, const Value& value, std::size_t indent, bool 
 
 }  // namespace
 
+Value Value::scalar(std::string text, bool quoted) {
+  Value value;
+  value.kind = Kind::scalar;
+  value.quoted = quoted;
+  value.text = std::move(text);
+  return value;
+}
+
 const Value* Value::find(std::string_view key) const {
   const auto found = std::find_if(members.begin(), members.end(),
                                   [&](const Member& member) { return member.key == key; });

@@ -27,6 +27,9 @@ struct Value {
   std::vector<Value> items;     // lists
   std::vector<Member> members;  // maps, in the order of the file, each key once
 
+  /// A scalar from no file.
+  [[nodiscard]] static Value scalar(std::string text, bool quoted = true);
+
   /// The value of a key of a map; nullptr when there is none (or this is no map).
   [[nodiscard]] const Value* find(std::string_view key) const;
 };

@@ -27,7 +27,7 @@ ContextPtr make_context(ContextParts parts) {
   constexpr std::string_view own_host{"\1", 1};
   context->hash = base::fnv1a(
       end_of_part,
-      base::fnv1a(context->host ? std::string_view(*context->host) : own_host, context->hash));
+      base::fnv1a(context->host ? std::string_view{*context->host} : own_host, context->hash));
   for (const std::string& tag : context->tags) {
     context->hash = base::fnv1a(end_of_part, base::fnv1a(tag, context->hash));
   }

@@ -38,6 +38,7 @@ Result<std::string> finest_unit(const std::vector<Profile>& profiles, const char
 /// Keeps the sample types at these positions, in their order.
 void select_types(Profile& profile, const std::vector<std::size_t>& positions) {
   std::vector<ValueType> types;
+  types.reserve(positions.size());
   for (const std::size_t at : positions) types.push_back(profile.sample_types[at]);
   std::vector<std::int64_t> chosen(positions.size());
   profile.samples.filter([&](Samples::Editable& sample) {
@@ -120,6 +121,7 @@ void tell_left_out(const std::vector<Profile>& profiles, const std::vector<std::
 /// Brings one profile to these types, which it has; they get the names that the first has for them.
 void keep_types(Profile& profile, const std::vector<std::string>& common, bool by_meaning) {
   std::vector<std::size_t> positions;
+  positions.reserve(common.size());
   for (const std::string& name : common) {
     positions.push_back(*find_type(profile, name, by_meaning));
   }

@@ -31,7 +31,9 @@ class FlatArray {
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
   FlatArray& operator=(const FlatArray& other) {
-    *this = FlatArray(other);
+    if (this != &other) {
+      *this = FlatArray(other);
+    }
     return *this;
   }
   FlatArray& operator=(FlatArray&& other) noexcept {

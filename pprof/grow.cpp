@@ -166,6 +166,7 @@ Result<std::vector<Profile>> prepare_all(std::vector<Snapshot>& snapshots,
                                          const ReportOptions& options, const Warn& warn,
                                          Growth& growth) {
   std::vector<Profile> profiles;
+  profiles.reserve(snapshots.size());
   for (Snapshot& snapshot : snapshots) profiles.push_back(std::move(snapshot.profile));
   if (auto compatible = make_compatible(profiles, warn); !compatible) {
     return tl::unexpected(compatible.error());

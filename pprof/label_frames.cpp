@@ -91,18 +91,23 @@ void add_label_frames(Profile& profile, const ReportOptions& options, const Warn
     Samples with_frames;
     with_frames.set_type_count(profile.samples.type_count());
     std::vector<std::uint32_t> stack;
-    // The first key is nearest to the root, in both groups.
+    std::vector<std::uint32_t> above;
+    // The first key is nearest to the root, in both groups. Frames at the root get the first ids.
     for (std::size_t i = 0; i < profile.samples.size(); ++i) {
       const auto labels = profile.samples.labels(i);
+      const auto append = [&](std::vector<std::uint32_t>& to, const std::vector<StringId>& keys,
+                              bool& matched) {
+        for (std::size_t key = keys.size(); key-- > 0;) {
+          to.push_back(frames.frame(labels, keys[key], matched));
+        }
+      };
+      above.clear();
+      append(above, roots, root_matched);
       stack.clear();
-      for (std::size_t key = leaves.size(); key-- > 0;) {
-        stack.push_back(frames.frame(labels, leaves[key], leaf_matched));
-      }
+      append(stack, leaves, leaf_matched);
       const auto own = profile.samples.frames(i);
       stack.insert(stack.end(), own.begin(), own.end());
-      for (std::size_t key = roots.size(); key-- > 0;) {
-        stack.push_back(frames.frame(labels, roots[key], root_matched));
-      }
+      stack.insert(stack.end(), above.begin(), above.end());
       with_frames.append(stack, std::as_const(profile.samples).values(i), labels);
     }
     profile.samples = std::move(with_frames);

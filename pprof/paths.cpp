@@ -33,11 +33,10 @@ std::string clean_path(std::string_view path) {
   std::vector<std::string_view> kept;
   for (const std::string_view part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
-    if (part != "..") {
-      kept.push_back(part);
-    } else if (!kept.empty() && kept.back() != "..") {
+    const bool goes_up = part == "..";
+    if (goes_up && !kept.empty() && kept.back() != "..") {
       kept.pop_back();
-    } else if (!is_rooted) {
+    } else if (!goes_up || !is_rooted) {
       kept.push_back(part);
     }
   }

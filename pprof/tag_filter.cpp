@@ -83,7 +83,7 @@ base::Result<TagFilter> TagFilter::compile(const char* option, std::string value
   }
   for (std::size_t at = 0; at <= value.size();) {
     const std::size_t comma = std::min(value.find(',', at), value.size());
-    auto regex = Regex::compile(std::string_view(value).substr(at, comma - at));
+    auto regex = Regex::compile(std::string_view{value}.substr(at, comma - at));
     if (!regex) {
       return base::fail(regex.error().kind,
                         std::string("parsing ") + option + " regexp: " + regex.error().message);

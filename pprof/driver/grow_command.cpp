@@ -32,7 +32,7 @@ Result<milliseconds> parse_interval(const std::string& text) {
   for (const Unit& unit : units) {
     if (!text.ends_with(unit.name)) continue;
     const auto number =
-        parse_go_float(std::string_view(text).substr(0, text.size() - unit.name.size()));
+        parse_go_float(std::string_view{text}.substr(0, text.size() - unit.name.size()));
     if (!number || !(*number > 0) || *number > 1e9) break;
     return milliseconds(std::llround(*number * unit.ms));
   }

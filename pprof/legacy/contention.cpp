@@ -44,7 +44,7 @@ bool read_attribute(std::string_view key, std::string_view value, Sampling& samp
     sampling.period = number;
     profile.period = number;
   } else if (key == "ms since reset") {
-    profile.duration_nanos = wrapping_multiply(number, 1000 * 1000);
+    profile.duration_nanos = wrapping_multiply(number, 1'000'000);
   } else {
     return false;
   }

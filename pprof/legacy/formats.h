@@ -128,6 +128,9 @@ class GoSymbols {
   bool in_mem_stats_ = false;
 };
 
+/// Adds the labels that a comment tells to the sample that is being built.
+void add_go_labels(std::string_view comment, Profile& profile);
+
 [[nodiscard]] Result<Profile> parse_cpu(std::string_view bytes);
 [[nodiscard]] Result<Profile> parse_heap(std::string_view bytes);
 [[nodiscard]] Result<Profile> parse_go_count(std::string_view bytes);

@@ -19,16 +19,16 @@ std::string_view profile_name(std::string_view line) {
              : std::string_view{};
 }
 
-/// Adds a line `N @ 0x... 0x...`; false when it is none.
-bool add_sample(std::string_view line, StackBuilder& builder) {
+/// Begins the sample of a line `N @ 0x... 0x...`; false when it is none. Threads that the program
+/// did not make itself have no addresses.
+bool begin_sample(std::string_view line, StackBuilder& builder) {
   const std::size_t at = line.find(" @");
   if (at == std::string_view::npos) return false;
   Samples& samples = builder.profile.samples;
   std::int64_t count = 0;
   if (line.front() == '-' || !parse_integer(line.substr(0, at), 10, count)) return false;
   std::string_view rest = line.substr(at + 2);
-  if (rest.empty()) return false;
-  while (!rest.empty()) {
+  while (!rest.empty() && rest != " ") {
     if (!rest.starts_with(" 0x")) return false;
     const std::size_t end = std::min(rest.find(' ', 1), rest.size());
     std::uint64_t address = 0;
@@ -37,7 +37,6 @@ bool add_sample(std::string_view line, StackBuilder& builder) {
     rest.remove_prefix(end);
   }
   samples.add_value(count);
-  samples.finish_sample();
   return true;
 }
 
@@ -53,17 +52,26 @@ Result<Profile> parse_go_count(std::string_view bytes) {
   builder.set_types({{name, "count"}});
   builder.set_period(name, "count", 1);
   GoSymbols symbols;
+  bool is_open = false;
+  const auto finish_sample = [&] {
+    if (is_open) builder.profile.samples.finish_sample();
+    is_open = false;
+  };
   while (lines.next()) {
     const std::string_view line = lines.line();
     if (is_space_or_comment(line)) {
+      if (is_open) add_go_labels(line, builder.profile);
       symbols.read(line);
       continue;
     }
     if (line.starts_with("---")) break;
-    if (!add_sample(line, builder)) {
+    finish_sample();
+    if (!begin_sample(line, builder)) {
       return fail(ErrorKind::invalid, "malformed profile format: " + std::string(line));
     }
+    is_open = true;
   }
+  finish_sample();
   if (!symbols.empty()) symbols.apply(builder);
   skip_to_memory_map(lines);
   return builder.finish(lines);

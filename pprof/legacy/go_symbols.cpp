@@ -64,9 +64,10 @@ void GoSymbols::apply(StackBuilder& builder) {
   profile.samples.filter([&](Samples::Editable& sample) {
     std::size_t leaf = 0;
     while (leaf < sample.frames.size() && is_hidden(profile, sample.frames[leaf])) ++leaf;
-    if (leaf == sample.frames.size()) return true;
+    if (leaf == sample.frames.size()) leaf = 0;  // all of it is the runtime's own
     std::size_t root = sample.frames.size();
-    while (profile.locations[sample.frames[root - 1]].line_count == 0) --root;
+    while (root > leaf && profile.locations[sample.frames[root - 1]].line_count == 0) --root;
+    if (root == leaf) return true;
     sample.frames = sample.frames.subspan(leaf, root - leaf);
     return true;
   });

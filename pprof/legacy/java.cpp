@@ -36,7 +36,7 @@ bool read_attribute(Kind kind, std::string_view name, std::string_view value,
     builder.set_period("contentions", "count", number);
     return true;
   }
-  builder.profile.duration_nanos = wrapping_multiply(number, 1000 * 1000);
+  builder.profile.duration_nanos = wrapping_multiply(number, 1'000'000);
   return name == "ms since reset";
 }
 

@@ -32,7 +32,8 @@ std::string color(double score, bool is_background) {
   constexpr double grey_below = 0.2;
   double saturation = is_background ? 0.1 : 1.0;
   const double value = is_background ? 0.93 : 0.7;
-  score = std::max(-1.0, std::min(1.0, score));
+  // Nothing of nothing is no number, and remains none.
+  if (!std::isnan(score)) score = std::max(-1.0, std::min(1.0, score));
   if (std::abs(score) < grey_below) saturation *= std::abs(score) / grey_below;
   if (score > 0) score = std::pow(score, exponent);
   if (score < 0) score = -std::pow(-score, exponent);

@@ -22,27 +22,6 @@ constexpr std::int64_t rows_max = 500;
 constexpr std::size_t text_bytes_max = std::size_t{4} << 20U;  // more is nothing to look at
 constexpr std::string_view root = "/ui/";
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-std::string decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = high < 0 ? -1 : hex_digit(text[i + 2]);
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
-
 std::string value_of(const Query& query, std::string_view name) {
   const auto found =
       std::find_if(query.begin(), query.end(), [&](const auto& it) { return it.first == name; });
@@ -107,20 +86,6 @@ void shorten(std::string& text, const Warn& warn) {
 
 }  // namespace
 
-Query parse_query(std::string_view query) {
-  Query parameters;
-  while (!query.empty()) {
-    const std::string_view one = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(one.size() + 1, query.size()));
-    const std::size_t equals = std::min(one.find('='), one.size());
-    const std::size_t value = std::min(equals + 1, one.size());
-    if (!one.empty()) {
-      parameters.emplace_back(decoded(one.substr(0, equals)), decoded(one.substr(value)));
-    }
-  }
-  return parameters;
-}
-
 struct Site::Page {
   std::string_view name;
   std::string_view title;
@@ -154,7 +119,7 @@ Reply Site::answer(const Request& request) const {
   if (path == "saveconfig" || path == "deleteconfig") {
     if (!request.is_own)
       return text_reply(403, "another site asked for this; only these pages may");
-    return change_configs(path == "deleteconfig", parse_query(query));
+    return change_configs(path == "deleteconfig", base::parse_query(query));
   }
   if (path == "disasm") {
     return text_reply(501,
@@ -279,7 +244,7 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
 }
 
 Reply Site::show(const Page& page, const Request& request) const {
-  const Query query = parse_query(request.query);
+  const Query query = base::parse_query(request.query);
   const auto options = read_options(query);
   std::vector<std::string> warnings;
   const auto warn = [&](const std::string& text) { warnings.push_back(text); };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/query.h"
 #include "pprof/session.h"
 #include "pprof/web/settings.h"
 
@@ -30,9 +31,7 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-/// The parameters of a URL's query, decoded.
-using Query = std::vector<std::pair<std::string, std::string>>;
-[[nodiscard]] Query parse_query(std::string_view query);
+using base::Query;
 
 /// Serves top, graph, flame graph, peek and source of a profile, with pprof's paths and parameters,
 /// and keeps options under names.

@@ -30,6 +30,21 @@ TEST(FirstTurn, IsTheSameForEveryMomentOfAnInterval) {
   EXPECT_EQ(first_turn(turn, interval, hash), turn + interval);
 }
 
+TEST(FirstTurn, IsSharedByTheTargetsOfAQuarterOfASecond) {
+  constexpr std::uint64_t ms = 1'000'000;
+  for (const std::uint64_t hash : {4000 * ms, 4001 * ms, 4250 * ms - 1}) {
+    EXPECT_EQ(first_turn(at(seconds(1500)), interval, hash), at(milliseconds(1'504'000)));
+  }
+  EXPECT_EQ(first_turn(at(seconds(1500)), interval, 4250 * ms), at(milliseconds(1'504'250)));
+}
+
+TEST(FirstTurn, IsSharedByTheTargetsOfATenthOfAShortInterval) {
+  constexpr std::uint64_t ms = 1'000'000;
+  constexpr milliseconds second{1000};
+  EXPECT_EQ(first_turn(at(seconds(1500)), second, 399 * ms), at(milliseconds(1'500'300)));
+  EXPECT_EQ(first_turn(at(seconds(1500)), second, 400 * ms), at(milliseconds(1'500'400)));
+}
+
 TEST(NextTurn, NeitherRepeatsNorLosesATurnWhenTheTimerIsOff) {
   const std::uint64_t hash = 12'345'678'901;
   const auto turn = first_turn(at(seconds(6000)), interval, hash);

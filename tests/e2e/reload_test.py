@@ -173,9 +173,9 @@ class ReloadTest(unittest.TestCase):
             config = folder.config(f"confd_path: {folder.confd}\nexpvar_port: {port}\nprometheus: {{enabled: false}}\n")
             log = folder.root / "log"
             with open(log, "w") as out:
-                # The shell's kill comes before, during or after main() begins; held signals are what makes it safe.
-                process = subprocess.Popen(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", PROGRAM, "-c", str(config), "run"],
-                                           stdout=out, stderr=out, env=clean_environment())
+                # Signals come before, while and after main() begins; until it holds them back they are ignored, as nohup would have it.
+                process = subprocess.Popen([PROGRAM, "-c", str(config), "run"], stdout=out, stderr=out, env=clean_environment(),
+                                           preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
                 try:
                     while "no exporter is on" not in log.read_text() and process.poll() is None:
                         process.send_signal(signal.SIGHUP)

@@ -43,14 +43,13 @@ TEST(Flags, KnowsAllThatPprofKnows) {
   const CommandLine line =
       parse({"-symbolize=none", "-tools=x", "-no_browser", "-http=localhost:0", "-tls_cert=c",
              "-tls_key=k", "-tls_ca=a", "-buildid=b", "-timeout=3", "-add_comment=hi",
-             "-all_frames", "-profile_bytes_max=1000", "-weblist=main", "x"});
+             "-all_frames", "-profile_bytes_max=1000", "x"});
   EXPECT_EQ(line.http, "localhost:0");
   EXPECT_TRUE(line.no_browser);
   EXPECT_EQ(line.tls.authority, "a");
   EXPECT_EQ(line.limits.bytes_max, 1000U);
-  EXPECT_EQ(line.format, Format::weblist);
-  EXPECT_EQ(line.pattern, "main");
   EXPECT_EQ(line.timeout_s, 3);
+  EXPECT_EQ(parse({"-weblist=main", "x"}).pattern, "main");
   for (const FormatInfo& format : all_formats()) {
     const std::string flag = "-" + std::string(format.name) + (format.takes_pattern ? "=x" : "");
     EXPECT_EQ(parse({flag, "x"}).format, format.format) << flag;
@@ -67,8 +66,8 @@ TEST(Flags, ChoosesTheValueByTheStrongestFlag) {
 }
 
 TEST(Flags, SaysWhatIsWrong) {
-  EXPECT_EQ(error_of({"-trase", "x"}),
-            "flag provided but not defined: -trase; did you mean \"traces\"?");
+  EXPECT_EQ(error_of({"-tracs", "x"}),
+            "flag provided but not defined: -tracs; did you mean \"traces\"?");
   EXPECT_EQ(error_of({"-nodecount=many", "x"}),
             "invalid value \"many\" for flag -nodecount: parse error");
   EXPECT_EQ(error_of({"-cum=perhaps", "x"}),
@@ -77,6 +76,8 @@ TEST(Flags, SaysWhatIsWrong) {
   EXPECT_EQ(error_of({"-=1", "x"}), "bad flag syntax: -=1");
   EXPECT_EQ(error_of({"-top"}), "no profile source specified");
   EXPECT_EQ(error_of({"-top", "-tree", "x"}), "must set at most one output format");
+  EXPECT_EQ(error_of({"-top", "-http=:0", "x"}),
+            "-http is not compatible with an output format on the command line");
   EXPECT_EQ(error_of({"-lines", "-files", "x"}), "conflicting options set: [files lines]");
   EXPECT_EQ(error_of({"-tls_cert=c", "x"}), "-tls_cert and -tls_key go together");
   EXPECT_EQ(error_of({"-raw", "-json", "x"}),

@@ -38,6 +38,49 @@ TEST(Legacy, ReadsGoHeapTextWithItsNamesAndMemStats) {
   EXPECT_EQ(report(text, ReportKind::comments), "# runtime.MemStats\n# HeapAlloc = 77\n");
 }
 
+TEST(Legacy, ReadsTheLabelsOfGoroutines) {
+  const std::string text =
+      "goroutine profile: total 3\n"
+      "2 @ 0x11 0x21\n"
+      "# labels: {\"tenant\":\"a\\tb \\\\ \\\"c\\\" \\u00fc\\x41\", \"key:1\":\"\"}\n"
+      "#\t0x10\tmain.leaf+0x1\t/src/main.go:5\n"
+      "#\t0x20\tmain.main+0x2\t/src/main.go:9\n"
+      "\n"
+      "1 @ 0x11 0x21\n"
+      "# labels: {\"tenant\":\"cut\n"
+      "#\t0x10\tmain.leaf+0x1\t/src/main.go:5\n";
+  EXPECT_EQ(report(text, ReportKind::traces),
+            "Type: goroutine\n"
+            "-----------+-------------------------------------------------------\n"
+            "     key:1:  \n"
+            "    tenant:  a\tb \\ \"c\" \u00fcA\n"
+            "         2   main.leaf\n"
+            "             main.main\n"
+            "-----------+-------------------------------------------------------\n"
+            "         1   main.leaf\n"
+            "             main.main\n"
+            "-----------+-------------------------------------------------------\n");
+}
+
+TEST(Legacy, ReadsThreadsThatTheProgramDidNotMake) {
+  const std::string text =
+      "threadcreate profile: total 7\n"
+      "6 @ \n"
+      "#\t0x0\n"
+      "\n"
+      "1 @ 0x11 0x21 0x31\n"
+      "#\t0x10\truntime.allocm+0x1\t/go/proc.go:5\n"
+      "#\t0x20\truntime.main+0x2\t/go/proc.go:9\n";
+  EXPECT_EQ(report(text, ReportKind::raw),
+            "PeriodType: threadcreate count\nPeriod: 1\nSamples:\nthreadcreate/count\n"
+            "          6: \n"
+            "          1: 1 2 \n"
+            "Locations\n"
+            "     1: 0x10 M=1 runtime.allocm /go/proc.go:5:0 s=0\n"
+            "     2: 0x20 M=1 runtime.main /go/proc.go:9:0 s=0\n"
+            "Mappings\n1: 0x0/0xffffffffffffffff/0x0   \n");
+}
+
 TEST(Legacy, GroupsAGoroutineDumpByStateCreatorAndStack) {
   const std::string text =
       "goroutine 1 [running]:\n"

@@ -223,6 +223,11 @@ class OracleTest(unittest.TestCase):
                 # Without -noinlines both tell inlined calls too, the text as calls of their own.
                 self.assertLessEqual(functions(f"{kind}.pb.gz"), functions(f"{kind}.txt"))
 
+    def test_labels_in_the_comments_are_those_of_the_proto(self):
+        tags = self.run_checked(CLI, "-tags", "goroutine.txt")
+        self.assertEqual(tags, self.run_checked(CLI, "-tags", "goroutine.pb.gz"))
+        self.assertIn(b"tenant", tags)
+
     def test_errors_end_alike(self):
         for args in (["-top", "missing"], ["-top", "-tree", "heap.merged"], ["-top", "-focus=(", "heap.merged"],
                      ["-peek=nothing_has_this_name", "heap.merged"], ["-top", "-sample_index=9", "heap.merged"],

@@ -46,7 +46,11 @@ class MemoryTest(unittest.TestCase):
             timeout=120,
             cwd=cwd,
             env=testing.clean_environment(
-                PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(self.temporary), **(env or {})
+                PYTHONHASHSEED="0",
+                PYTHONDONTWRITEBYTECODE="1",
+                ASAN_OPTIONS="detect_leaks=0",  # whole Python heaps, looked through at every exit
+                TMPDIR=str(self.temporary),
+                **(env or {}),
             ),
         )
 

@@ -181,11 +181,5 @@ TEST_F(SiteTest, ServesWhatThePagesNeed) {
   EXPECT_THAT(get("/ui/assets/viz.js").body, HasSubstr("Copyright (c) Michael Daines"));
 }
 
-TEST(Query, IsDecoded) {
-  EXPECT_THAT(parse_query("f=a%7Cb+c&n=5&&empty&x=%zz"),
-              testing::ElementsAre(Pair("f", "a|b c"), Pair("n", "5"), Pair("empty", ""),
-                                   Pair("x", "%zz")));
-}
-
 }  // namespace
 }  // namespace heapwatch::pprof::web

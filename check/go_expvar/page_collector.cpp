@@ -278,7 +278,7 @@ class PageCollector::Run {
     }
     variable.told = true;
     const bool container = match.kind == JsonKind::object || match.kind == JsonKind::array;
-    const bool repaired = match.kind == JsonKind::null && c_.matches_.invalid_members > 0;
+    const bool repaired = match.kind == JsonKind::null && w_.matches.invalid_members > 0;
     const std::string text = path.text();
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
               c_.options_.target + ": path " + text + " is " +

@@ -19,7 +19,7 @@ DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "go-memory.md"
 class GuideTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.shop = GoProgram(GO_LEAK)
+        cls.shop = GoProgram(GO_LEAK, GODEBUG="memprofilerate=4096")  # so that no stack is missed
         cls.addClassCleanup(cls.shop.stop)
         cls.host = f"127.0.0.1:{cls.shop.port}"
         folder = tempfile.TemporaryDirectory()
@@ -60,7 +60,7 @@ class GuideTest(unittest.TestCase):
         self.assertTrue(rows[head + 1].endswith("  main.remember"), rows)
 
     def test_what_grows_over_a_series_is_the_first_suspect(self):
-        command = [PROGRAM, "pprof", "grow", "-json", "-every", "400ms", "-count", "4", "-kind", "heap", self.host]
+        command = [PROGRAM, "pprof", "grow", "-json", "-every", "1s", "-count", "4", "-kind", "heap", self.host]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               env=clean_environment(PPROF_TMPDIR=self.folder, HOME=self.folder)) as process:
             while process.poll() is None:

@@ -27,6 +27,7 @@ Head& head_of(void* block) {
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): its own begin with __
 extern "C" {
 
 void* other_make(std::size_t size) {
@@ -71,3 +72,4 @@ void* realloc(void* block, std::size_t size) {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -32,7 +32,7 @@ int main() {
   expect(other_freed() - before == 1000, "free() takes a special block back to where it is from");
 
   char* text = static_cast<char*>(other_make(50));
-  std::strcpy(text, "kept");
+  std::memcpy(text, "kept", sizeof "kept");
   text = static_cast<char*>(std::realloc(text, 5000));
   expect(std::strcmp(text, "kept") == 0, "realloc() keeps what a special block holds");
   expect(other_freed() - before == 1050, "realloc() takes a special block back");

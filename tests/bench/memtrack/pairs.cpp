@@ -131,19 +131,20 @@ double run(const Scenario& scenario, std::uint64_t pairs, std::uint64_t seed) {
 }
 
 template <typename Variant>
-double run_threads(Scenario scenario, unsigned threads, std::uint64_t pairs) {
-  scenario.live = scenario.live < 64 * threads ? scenario.live : scenario.live / threads;
+double run_threads(Scenario scenario, std::size_t threads, std::uint64_t each) {
+  scenario.live =
+      scenario.live < std::size_t{64} * threads ? scenario.live : scenario.live / threads;
   std::vector<double> took(threads);
   std::vector<std::thread> workers;
-  for (unsigned i = 0; i < threads; ++i) {
-    workers.emplace_back([&, i] { took[i] = run<Variant>(scenario, pairs / threads, i + 1); });
+  for (std::size_t i = 0; i < threads; ++i) {
+    workers.emplace_back([&, i] { took[i] = run<Variant>(scenario, each, i + 1); });
   }
   double sum = 0;
-  for (unsigned i = 0; i < threads; ++i) {
+  for (std::size_t i = 0; i < threads; ++i) {
     workers[i].join();
     sum += took[i];
   }
-  return sum / static_cast<double>(pairs / threads * threads);
+  return sum / (static_cast<double>(each) * static_cast<double>(threads));
 }
 
 }  // namespace
@@ -156,23 +157,27 @@ int main(int count, char** arguments) {
   const std::string variant = arguments[1];
   const Scenario scenario =
       std::strcmp(arguments[2], "live") == 0 ? Scenario{1000000, 16, 256} : Scenario{64, 16, 2032};
-  const auto threads = static_cast<unsigned>(std::atoi(arguments[3]));
-  const std::uint64_t pairs = std::strtoull(arguments[4], nullptr, 10);
+  const std::size_t threads = std::strtoull(arguments[3], nullptr, 10);
+  const std::uint64_t each = threads == 0 ? 0 : std::strtoull(arguments[4], nullptr, 10) / threads;
+  if (each == 0) {
+    std::fputs("pairs: no threads, or fewer pairs than threads\n", stderr);
+    return 2;
+  }
   double took = 0;
   if (variant == "glibc") {
-    took = run_threads<Glibc>(scenario, threads, pairs);
+    took = run_threads<Glibc>(scenario, threads, each);
   } else if (variant == "memtrack") {
-    took = run_threads<Memtrack>(scenario, threads, pairs);
+    took = run_threads<Memtrack>(scenario, threads, each);
   } else if (variant == "disabled") {
     memtrack_enable(0);
-    took = run_threads<Memtrack>(scenario, threads, pairs);
+    took = run_threads<Memtrack>(scenario, threads, each);
   } else if (variant == "counters") {
     memtrack_set_sample_interval(0);
-    took = run_threads<Memtrack>(scenario, threads, pairs);
+    took = run_threads<Memtrack>(scenario, threads, each);
   } else if (variant == "mutex_map") {
-    took = run_threads<MutexAndMap>(scenario, threads, pairs);
+    took = run_threads<MutexAndMap>(scenario, threads, each);
   } else if (variant == "five_atomics") {
-    took = run_threads<FiveAtomics>(scenario, threads, pairs);
+    took = run_threads<FiveAtomics>(scenario, threads, each);
   } else {
     std::fprintf(stderr, "no variant \"%s\"\n", variant.c_str());
     return 2;

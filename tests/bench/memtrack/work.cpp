@@ -56,6 +56,7 @@ int main(int count, char** arguments) {
   }
   Shop shop;
   std::vector<std::thread> workers;
+  workers.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) {
     workers.emplace_back([&shop, i] { shop.serve(static_cast<std::uint32_t>(i), 60000); });
   }

@@ -296,9 +296,10 @@ class DatadogBaseTest(unittest.TestCase):
     def test_a_folder_without_the_real_base_package_is_named(self):
         with Folder() as folder:
             folder.check("hello", check_source("self.gauge('hello', 1)"))
-            answer, said = self.check_json(folder, "hello", env={"HEAPWATCH_DATADOG_CHECKS_BASE": str(folder.root)})
-            self.assertEqual(self.metrics(answer), [("hello", 1, [])])
-            self.assertIn(f"HEAPWATCH_DATADOG_CHECKS_BASE={folder.root}: no datadog_checks/base is there", said)
+            done = run(PROGRAM, "--confd", folder.confd, "check", "hello", "--json",
+                       env={"HEAPWATCH_DATADOG_CHECKS_BASE": str(folder.root)})
+            self.assertEqual([one["metric"] for one in json.loads(done.stdout)[0]["aggregator"]["metrics"]], ["hello"])
+            self.assertIn(f"HEAPWATCH_DATADOG_CHECKS_BASE={folder.root}: no datadog_checks/base is there", done.stderr)
 
     def test_the_real_base_package_runs_a_check(self):
         base = os.environ.get("HEAPWATCH_DATADOG_CHECKS_BASE")

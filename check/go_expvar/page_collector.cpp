@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "check/go_expvar/missing_paths.h"
 #include "check/go_expvar/name.h"
+#include "check/go_expvar/page_walker.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -14,32 +15,13 @@ namespace {
 
 using metrics::MetricType;
 
-// Values that are no numbers are only spoken of in the log.
-constexpr std::size_t others_max = 16;
 constexpr std::size_t collision_warnings_max = 10;
-
-constexpr unsigned rank_of_default = 1;
-constexpr unsigned rank_of_alias = 1;  // stands beside a default
-constexpr unsigned rank_of_user = 2;   // takes the place of a default
+/// After a larger page a thread gives the buffers back.
+constexpr std::size_t kept_page_bytes_max = std::size_t{16} * 1024 * 1024;
 
 bool is_total(MetricType type) {
   return type == MetricType::rate || type == MetricType::count || type == MetricType::counter ||
          type == MetricType::monotonic_counter;
-}
-
-Path literal(std::string_view text) {
-  return *parse_path(text);
-}
-
-/// The defaults for whose very path the user has no entry.
-std::vector<MetricEntry> defaults_beside(const std::vector<MetricEntry>& user) {
-  std::vector<MetricEntry> entries = default_entries();
-  std::erase_if(entries, [&](const MetricEntry& entry) {
-    return std::any_of(user.begin(), user.end(), [&](const MetricEntry& own) {
-      return own.path.text() == entry.path.text();
-    });
-  });
-  return entries;
 }
 
 /// Adds what the named groups of `pattern` capture to the tags, and returns what they leave of the
@@ -70,35 +52,47 @@ std::string plural(std::uint64_t count, std::string_view one, std::string_view m
 
 }  // namespace
 
+/// What a run needs and no later one: buffers, whose memory stays.
+struct PageCollector::Workspace {
+  PageWalker walker;
+  PageWalker missing_walker;
+  PageMatches matches;
+};
+
 /// One run: the samples of a page that has been walked, and what there is to say of it.
 class PageCollector::Run {
  public:
-  Run(PageCollector& collector, std::string_view page, metrics::SampleSink& sink)
-      : c_(collector), page_(page), sink_(sink), run_(collector.series_.next_run()) {}
+  Run(PageCollector& collector, Workspace& workspace, std::string_view page,
+      metrics::SampleSink& sink)
+      : c_(collector),
+        w_(workspace),
+        page_(page),
+        sink_(sink),
+        run_(collector.series_.next_run()) {}
 
   RunReport collect() {
     report_.body_bytes = page_.size();
-    if (const auto invalid = c_.matches_.invalid_members; invalid > 0) {
+    if (const auto invalid = w_.matches.invalid_members; invalid > 0) {
       report_.dropped["invalid_json"] = invalid;
       warn(plural(invalid, "member of the page has a value", "members of the page have values") +
            " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
-           " left out, the first at " + place_in_page(page_, c_.matches_.first_invalid_at));
+           " left out, the first at " + place_in_page(page_, w_.matches.first_invalid_at));
     }
     if (c_.options_.memstats) {
       pauses();
     }
-    const std::size_t listed = c_.default_count_ + c_.options_.metrics.size();
+    const std::size_t listed = c_.plan_->listed_count;
     for (std::size_t i = 0; i < listed; ++i) {
       entry(i, static_cast<TargetIndex>(i));
     }
-    if (c_.plan_.has_auto()) {
-      entry(listed, c_.plan_.auto_target());
+    if (c_.plan_->plan.has_auto()) {
+      entry(listed, c_.plan_->plan.auto_target());
     }
     if (c_.go_collector_) {
-      c_.go_collector_->submit(c_.matches_, c_.runtime_.go_collector,
-                               {.collections = c_.runtime_.collections,
-                                .pause_total = c_.runtime_.pause_total,
-                                .pause_slots = c_.runtime_.pause_slots},
+      c_.go_collector_->submit(w_.matches, c_.plan_->runtime.go_collector,
+                               {.collections = c_.plan_->runtime.collections,
+                                .pause_total = c_.plan_->runtime.pause_total,
+                                .pause_slots = c_.plan_->runtime.pause_slots},
                                sink_);
     }
     if (c_.options_.memstats) {
@@ -121,32 +115,32 @@ class PageCollector::Run {
   void warn(std::string text) { report_.warnings.push_back(std::move(text)); }
 
   [[nodiscard]] std::optional<base::Number> number(TargetIndex target) const {
-    const Match* match = c_.matches_.first(target);
+    const Match* match = w_.matches.first(target);
     return match != nullptr ? match->number : std::nullopt;
   }
 
   void pauses() {
-    const auto collections = number(c_.runtime_.collections);
+    const auto collections = number(c_.plan_->runtime.collections);
     const auto count = collections ? collections->to_uint64() : std::nullopt;
     if (!count) {
       return;
     }
     const auto slots = c_.pauses_.advance({.collections = *count,
-                                           .pause_total = number(c_.runtime_.pause_total),
-                                           .total_alloc = number(c_.runtime_.total_alloc)});
+                                           .pause_total = number(c_.plan_->runtime.pause_total),
+                                           .total_alloc = number(c_.plan_->runtime.total_alloc)});
     if (*count == 0 || !c_.pause_context_) {
       return;
     }
     std::array<std::optional<base::Number>, pause_slots> ring;
     std::size_t filled = 0;
-    c_.matches_.for_each(c_.runtime_.pause_slots, [&](const Match& match) {
+    w_.matches.for_each(c_.plan_->runtime.pause_slots, [&](const Match& match) {
       if (match.number && filled < ring.size()) {
         ring[filled++] = match.number;
       }
     });
-    const auto& seen = c_.matches_.of(c_.runtime_.pause_slots);
+    const auto& seen = w_.matches.of(c_.plan_->runtime.pause_slots);
     if (seen.numbers != pause_slots || seen.others != 0) {
-      warn(c_.matches_.first(c_.runtime_.pauses) == nullptr
+      warn(w_.matches.first(c_.plan_->runtime.pauses) == nullptr
                ? "memstats has no PauseNs: pauses of the garbage collector are not reported"
                : "memstats/PauseNs does not hold " + std::to_string(pause_slots) +
                      " numbers: pauses of the garbage collector are not reported");
@@ -162,7 +156,7 @@ class PageCollector::Run {
 
   void entry(std::size_t index, TargetIndex target) {
     std::size_t kept = 0;
-    c_.matches_.for_each(target, [&](const Match& match) {
+    w_.matches.for_each(target, [&](const Match& match) {
       if (match.number) {
         ++kept;
         value(index, match);
@@ -170,9 +164,9 @@ class PageCollector::Run {
         unreportable(index, match);
       }
     });
-    const std::size_t seen = c_.matches_.of(target).numbers;
+    const std::size_t seen = w_.matches.of(target).numbers;
     if (seen > kept && kept >= c_.options_.max_returned_metrics) {
-      hold_back(seen - kept, c_.entries_[index].path.text());
+      hold_back(seen - kept, c_.plan_->entries[index].path.text());
     }
   }
 
@@ -184,7 +178,7 @@ class PageCollector::Run {
   }
 
   void value(std::size_t index, const Match& match) {
-    const KeyPath path = c_.matches_.path(match);
+    const KeyPath path = w_.matches.path(match);
     if (sent_ >= c_.options_.max_returned_metrics) {
       hold_back(1, limited_ == 0 ? path.text() : "");
       return;
@@ -201,7 +195,7 @@ class PageCollector::Run {
     series.run = run_;
     series.entry = index;
     series.path = variable.path;
-    const MetricEntry& entry = c_.entries_[index];
+    const MetricEntry& entry = c_.plan_->entries[index];
     submit(series, entry.type, *match.number, entry.flush_first_value);
     if (variable.increase && variable.increase->run != run_) {
       variable.increase->run = run_;
@@ -229,7 +223,7 @@ class PageCollector::Run {
   }
 
   void make_series(std::size_t index, Variable& variable) {
-    const MetricEntry& entry = c_.entries_[index];
+    const MetricEntry& entry = c_.plan_->entries[index];
     const KeyPath& path = variable.path;
     metrics::Tags tags = entry.tags;
     const std::string remaining = capture(entry.path, path, tags);
@@ -244,7 +238,7 @@ class PageCollector::Run {
     }
     const std::string help = "expvar path " + path.text();
     const metrics::Audience audience =
-        index < c_.default_count_ ? c_.default_audience() : metrics::Audience::everyone;
+        index < c_.plan_->default_count ? c_.default_audience() : metrics::Audience::everyone;
     const auto series = [&](const std::string& of) {
       return c_.series_.series(metrics::make_context({.name = of,
                                                       .tags = tags,
@@ -268,8 +262,8 @@ class PageCollector::Run {
     const std::string& name = series.context->name;
     if (first == second) {
       warn("path " + first + " is taken as " + name + " by two entries, \"" +
-           c_.entries_[series.entry].path.text() + "\" and \"" + c_.entries_[index].path.text() +
-           "\"; the first counts, give the other an alias");
+           c_.plan_->entries[series.entry].path.text() + "\" and \"" +
+           c_.plan_->entries[index].path.text() + "\"; the first counts, give the other an alias");
     } else {
       warn("paths " + first + " and " + second + " both become " + name +
            "; the first counts, give the other an alias");
@@ -277,14 +271,14 @@ class PageCollector::Run {
   }
 
   void unreportable(std::size_t index, const Match& match) {
-    const KeyPath path = c_.matches_.path(match);
+    const KeyPath path = w_.matches.path(match);
     Variable& variable = c_.series_.variable(index, path);
     if (variable.told) {
       return;
     }
     variable.told = true;
     const bool container = match.kind == JsonKind::object || match.kind == JsonKind::array;
-    const bool repaired = match.kind == JsonKind::null && c_.matches_.invalid_members > 0;
+    const bool repaired = match.kind == JsonKind::null && w_.matches.invalid_members > 0;
     const std::string text = path.text();
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
               c_.options_.target + ": path " + text + " is " +
@@ -295,7 +289,7 @@ class PageCollector::Run {
 
   /// What the defaults miss, in one sentence.
   void memstats() {
-    const Match* found = c_.matches_.first(c_.runtime_.memstats);
+    const Match* found = w_.matches.first(c_.plan_->runtime.memstats);
     if (found == nullptr || found->kind != JsonKind::object) {
       warn(found == nullptr ? "the page has no memstats: the default metrics are absent"
                             : "memstats is " + std::string(with_article(found->kind)) +
@@ -303,9 +297,9 @@ class PageCollector::Run {
       return;
     }
     std::string absent;
-    for (std::size_t i = 0; i < c_.default_count_; ++i) {
-      const auto& path = c_.entries_[i].path;
-      const auto& seen = c_.matches_.of(static_cast<TargetIndex>(i));
+    for (std::size_t i = 0; i < c_.plan_->default_count; ++i) {
+      const auto& path = c_.plan_->entries[i].path;
+      const auto& seen = w_.matches.of(static_cast<TargetIndex>(i));
       if (seen.numbers + seen.others == 0 && !taken_by_user(path)) {
         absent += (absent.empty() ? "" : ", ") + path.segments.back().text();
       }
@@ -317,8 +311,8 @@ class PageCollector::Run {
 
   /// A default yields to an entry of the user whose pattern takes the same variable.
   [[nodiscard]] bool taken_by_user(const Path& path) const {
-    for (std::size_t i = c_.default_count_; i < c_.entries_.size(); ++i) {
-      const auto& own = c_.entries_[i].path.segments;
+    for (std::size_t i = c_.plan_->default_count; i < c_.plan_->entries.size(); ++i) {
+      const auto& own = c_.plan_->entries[i].path.segments;
       if (own.size() == path.segments.size() && own[0].matches(path.segments[0].text()) &&
           own[1].matches(path.segments[1].text())) {
         return true;
@@ -329,20 +323,21 @@ class PageCollector::Run {
 
   void missing() {
     std::vector<const Path*> paths;
-    const std::size_t user_end = c_.default_count_ + c_.options_.metrics.size();
-    for (std::size_t i = c_.default_count_; i < user_end; ++i) {
-      if (c_.matches_.first(static_cast<TargetIndex>(i)) == nullptr) {
-        paths.push_back(&c_.entries_[i].path);
+    const std::size_t user_end = c_.plan_->listed_count;
+    for (std::size_t i = c_.plan_->default_count; i < user_end; ++i) {
+      if (w_.matches.first(static_cast<TargetIndex>(i)) == nullptr) {
+        paths.push_back(&c_.plan_->entries[i].path);
       }
     }
     if (!paths.empty()) {
-      for (std::string& text : explain_missing(page_, paths, c_.missing_walker_)) {
+      for (std::string& text : explain_missing(page_, paths, w_.missing_walker)) {
         warn(std::move(text));
       }
     }
   }
 
   PageCollector& c_;
+  Workspace& w_;
   std::string_view page_;
   metrics::SampleSink& sink_;
   std::uint64_t run_;
@@ -353,57 +348,13 @@ class PageCollector::Run {
   std::uint64_t collisions_ = 0;
 };
 
-Plan PageCollector::make_plan() {
-  if (options_.memstats) {
-    entries_ = defaults_beside(options_.metrics);
-  }
-  default_count_ = entries_.size();
-  entries_.insert(entries_.end(), options_.metrics.begin(), options_.metrics.end());
-  // One more than may go out, so that a warning can name the first that does not.
-  const std::size_t numbers_max = options_.max_returned_metrics + 1;
-  std::vector<Target> targets;
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    const bool is_default = i < default_count_;
-    targets.push_back({.path = entries_[i].path,
-                       .numbers_max = numbers_max,
-                       .others_max = others_max,
-                       .rank = is_default          ? rank_of_default
-                               : entries_[i].alias ? rank_of_alias
-                                                   : rank_of_user,
-                       .yields = is_default});
-  }
-  const auto also = [&](std::string_view path, std::size_t most) {
-    targets.push_back({.path = literal(path), .numbers_max = most, .others_max = 1});
-    return static_cast<TargetIndex>(targets.size() - 1);
-  };
-  runtime_ = {.memstats = also("memstats", 1),
-              .collections = also("memstats/NumGC", 1),
-              .pause_total = also("memstats/PauseTotalNs", 1),
-              .total_alloc = also("memstats/TotalAlloc", 1),
-              .pauses = also("memstats/PauseNs", 1),
-              .pause_slots = also("memstats/PauseNs/.*", pause_slots)};
-  runtime_.go_collector = targets.size();
-  if (options_.go_collector_names) {
-    for (Target& target : GoCollector::targets()) {
-      targets.push_back(std::move(target));
-    }
-  }
-  if (!options_.everything) {
-    return Plan(std::move(targets));
-  }
-  entries_.emplace_back();
-  AutoTarget everything{.include = options_.everything->include,
-                        .exclude = options_.everything->exclude,
-                        .numbers_max = numbers_max};
-  for (const std::string_view path :
-       {"cmdline", "memstats/PauseNs", "memstats/PauseEnd", "memstats/BySize"}) {
-    everything.exclude.push_back(literal(path));
-  }
-  return {std::move(targets), everything};
-}
-
 PageCollector::PageCollector(CollectorOptions options)
-    : options_(std::move(options)), plan_(make_plan()) {
+    : options_(std::move(options)),
+      plan_(shared_page_plan({.metrics = std::exchange(options_.metrics, {}),
+                              .everything = std::exchange(options_.everything, std::nullopt),
+                              .memstats = options_.memstats,
+                              .go_collector_names = options_.go_collector_names,
+                              .max_returned_metrics = options_.max_returned_metrics})) {
   std::string pause_name = normalize("memstats.pause_ns", options_.prefix);
   if (options_.allows(pause_name)) {
     pause_context_ = metrics::make_context({.name = std::move(pause_name),
@@ -421,10 +372,15 @@ PageCollector::PageCollector(CollectorOptions options)
 }
 
 base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {
-  if (const auto walked = walker_.walk(plan_, page, matches_); !walked) {
-    return tl::unexpected(walked.error());
+  // Instances by the thousand take turns on a thread, and none keeps a page or its matches.
+  thread_local Workspace workspace;
+  const auto walked = workspace.walker.walk(plan_->plan, page, workspace.matches);
+  auto outcome = walked ? base::Result<RunReport>(Run(*this, workspace, page, sink).collect())
+                        : tl::unexpected(walked.error());
+  if (page.size() > kept_page_bytes_max) {
+    workspace = {};
   }
-  return Run(*this, page, sink).collect();
+  return outcome;
 }
 
 }  // namespace heapwatch::check::go_expvar

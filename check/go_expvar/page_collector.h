@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,8 +15,7 @@
 #include "check/go_expvar/gc_pauses.h"
 #include "check/go_expvar/go_collector.h"
 #include "check/go_expvar/metric_entry.h"
-#include "check/go_expvar/page_walker.h"
-#include "check/go_expvar/plan.h"
+#include "check/go_expvar/page_plan.h"
 #include "check/go_expvar/series_cache.h"
 #include "metrics/sample_sink.h"
 
@@ -23,12 +23,6 @@ namespace heapwatch::check::go_expvar {
 
 inline constexpr std::size_t returned_metrics_default = 350;
 inline constexpr std::size_t returned_metrics_max = 1'000'000;
-
-/// `auto`: every number of the page.
-struct Everything {
-  std::vector<Path> include;  // none: the whole page
-  std::vector<Path> exclude;
-};
 
 struct CollectorOptions {
   std::vector<MetricEntry> metrics;  // the user's
@@ -62,31 +56,14 @@ class PageCollector {
 
  private:
   class Run;
+  struct Workspace;
 
-  /// What Go says of itself, found in each page whatever the entries are.
-  struct Runtime {
-    TargetIndex memstats{};
-    TargetIndex collections{};
-    TargetIndex pause_total{};
-    TargetIndex total_alloc{};
-    TargetIndex pauses{};
-    TargetIndex pause_slots{};
-    std::size_t go_collector = 0;  // the first of its targets
-  };
-
-  [[nodiscard]] Plan make_plan();
   [[nodiscard]] metrics::Audience default_audience() const {
     return options_.go_collector_names ? metrics::Audience::datadog : metrics::Audience::everyone;
   }
 
-  CollectorOptions options_;
-  std::vector<MetricEntry> entries_;  // defaults, the user's, then one for everything else
-  std::size_t default_count_ = 0;
-  Runtime runtime_;
-  Plan plan_;
-  PageWalker walker_;
-  PageWalker missing_walker_;
-  PageMatches matches_;
+  CollectorOptions options_;  // without what the plan has of them
+  std::shared_ptr<const PagePlan> plan_;
   GcPauses pauses_;
   metrics::ContextPtr pause_context_;  // null: metric_patterns does not want it
   SeriesCache series_;

@@ -30,6 +30,21 @@ TEST(FirstTurn, IsTheSameForEveryMomentOfAnInterval) {
   EXPECT_EQ(first_turn(turn, interval, hash), turn + interval);
 }
 
+TEST(FirstTurn, IsSharedByTheTargetsOfAQuarterOfASecond) {
+  constexpr std::uint64_t ms = 1'000'000;
+  for (const std::uint64_t hash : {4000 * ms, 4001 * ms, 4250 * ms - 1}) {
+    EXPECT_EQ(first_turn(at(seconds(1500)), interval, hash), at(milliseconds(1'504'000)));
+  }
+  EXPECT_EQ(first_turn(at(seconds(1500)), interval, 4250 * ms), at(milliseconds(1'504'250)));
+}
+
+TEST(FirstTurn, IsSharedByTheTargetsOfAQuarterOfAShortInterval) {
+  constexpr std::uint64_t ms = 1'000'000;
+  constexpr milliseconds short_one{400};
+  EXPECT_EQ(first_turn(at(seconds(1500)), short_one, 399 * ms), at(milliseconds(1'500'300)));
+  EXPECT_EQ(first_turn(at(seconds(1500)), short_one, 299 * ms), at(milliseconds(1'500'200)));
+}
+
 TEST(NextTurn, NeitherRepeatsNorLosesATurnWhenTheTimerIsOff) {
   const std::uint64_t hash = 12'345'678'901;
   const auto turn = first_turn(at(seconds(6000)), interval, hash);

@@ -1,0 +1,57 @@
+// What a go_expvar instance looks for in its pages, shared by all instances that look for the same.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "check/go_expvar/metric_entry.h"
+#include "check/go_expvar/plan.h"
+
+namespace heapwatch::check::go_expvar {
+
+/// `auto`: every number of the page.
+struct Everything {
+  std::vector<Path> include;  // none: the whole page
+  std::vector<Path> exclude;
+};
+
+struct PagePlanOptions {
+  std::vector<MetricEntry> metrics;  // the user's
+  std::optional<Everything> everything;
+  bool memstats = true;  // the default metrics, and the pauses of the garbage collector
+  bool go_collector_names = false;
+  std::size_t max_returned_metrics = 0;
+};
+
+/// Immutable. Threads: safe.
+struct PagePlan {
+  /// What Go says of itself, found in each page whatever the entries are.
+  struct Runtime {
+    TargetIndex memstats{};
+    TargetIndex collections{};
+    TargetIndex pause_total{};
+    TargetIndex total_alloc{};
+    TargetIndex pauses{};
+    TargetIndex pause_slots{};
+    std::size_t go_collector = 0;  // the first of its targets
+  };
+
+  explicit PagePlan(PagePlanOptions options);
+
+  std::vector<MetricEntry> entries;  // defaults, the user's, then one for everything else
+  std::size_t default_count = 0;
+  std::size_t listed_count = 0;  // the defaults and the user's
+  Runtime runtime;
+  Plan plan;
+
+ private:
+  [[nodiscard]] Plan make_plan(PagePlanOptions options);
+};
+
+/// The plan for these options. Thousands of instances of one configuration have one plan, with its
+/// compiled patterns, between them. Threads: safe.
+[[nodiscard]] std::shared_ptr<const PagePlan> shared_page_plan(PagePlanOptions options);
+
+}  // namespace heapwatch::check::go_expvar

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "agent/commands.h"
 #include "agent/exporter_options.h"
+#include "agent/standard_output.h"
 #include "agent/terminal.h"
 #include "base/nearest.h"
 #include "check/instance_runner.h"
@@ -185,6 +187,7 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     options.times = 2;
     options.pause_ms = 1000;
   }
+  std::optional<StandardOutputAside> aside(std::in_place);
   MemoryProfiles profiles(options.memory);
   if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();
       !begun || !(begun = profiles.begin())) {
@@ -213,6 +216,7 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     return 1;
   }
   const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent, profiles);
+  aside.reset();
   const console::ConsoleOptions console_options{.hostname = configured.agent.hostname,
                                                 .histograms = histogram_options(configured.agent)};
   if (options.dogstatsd) {

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "agent/commands.h"
+#include "agent/standard_output.h"
 #include "agent/terminal.h"
 
 namespace heapwatch::agent {
@@ -48,7 +49,10 @@ void print_check(const config::CheckConfig& file, bool colors) {
 }  // namespace
 
 int check_config(const GlobalOptions& global) {
-  const Configured configured = load(global);
+  const Configured configured = [&] {
+    const StandardOutputAside aside;
+    return load(global);
+  }();
   const std::size_t errors = print_diagnostics(configured.diagnostics, Diagnostic::Severity::error,
                                                "Configuration errors", Color::red);
   const std::size_t warnings =

@@ -88,6 +88,9 @@ bool move_books(int file) noexcept {
   const int before = errno;
   books.magic = Books::magic_value;
   books.bytes = sizeof(Books);
+  if (books.pool == nullptr) {
+    reserve_pool();
+  }
   const std::size_t used = books.pool_used.load(std::memory_order_relaxed);
   bool moved = false;
   if (file < 0) {

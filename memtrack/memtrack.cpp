@@ -28,6 +28,8 @@ struct SystemAllocator {
     return block;
   }
   static void free(void* block) { ::free(block); }
+  static void free_foreign(void* block) { ::free(block); }
+  static void* realloc_foreign(void* block, std::size_t size) { return ::realloc(block, size); }
 };
 
 using System = memtrack::Tracked<SystemAllocator>;

@@ -9,8 +9,8 @@
 
 namespace heapwatch::memtrack {
 
-/// `Raw` has the static functions malloc, calloc, realloc, aligned_alloc and free, and the constant
-/// `reuse`.
+/// `Raw` has the static functions malloc, calloc, realloc, aligned_alloc and free, free_foreign and
+/// realloc_foreign for blocks that are not on the books, and the constant `reuse`.
 ///
 /// Everything is inlined into the exported function, whose return address is the place a block is
 /// put down to.
@@ -39,9 +39,8 @@ struct Tracked {
 
   [[gnu::always_inline]] static void free(void* block, const void* caller) {
     if (mode() == Mode::tracking) [[likely]] {
-      if (block != nullptr && forget(block, caller, Raw::reuse) == Fate::release) {
-        Raw::free(block);
-        settle();
+      if (block != nullptr) {
+        release(block, forget(block, caller, Raw::reuse));
       }
       return;
     }
@@ -96,7 +95,8 @@ struct Tracked {
     if (observed) {
       notify(block, 0, memtrack_free);
     }
-    void* const moved = Raw::realloc(block, fit(size));
+    void* const moved = moving.was == Moving::Was::foreign ? Raw::realloc_foreign(block, fit(size))
+                                                           : Raw::realloc(block, fit(size));
     if (moved == nullptr) {
       cancel_move(moving);
       if (observed && moving.was == Moving::Was::tracked) {
@@ -128,6 +128,15 @@ struct Tracked {
   }
 
  private:
+  [[gnu::always_inline]] static void release(void* block, Fate fate) {
+    if (fate == Fate::release) [[likely]] {
+      Raw::free(block);
+      settle();
+    } else if (fate == Fate::pass_on) {
+      Raw::free_foreign(block);
+    }
+  }
+
   [[gnu::noinline]] static void enter_in_mode(void* block, std::size_t size, const void* caller) {
     const Mode now = begin_mode(mode());
     if (now == Mode::paused) {
@@ -154,10 +163,7 @@ struct Tracked {
       }
       fate = forget(block, caller, Raw::reuse);
     }
-    if (fate == Fate::release) {
-      Raw::free(block);
-      settle();
-    }
+    release(block, fate);
   }
 };
 

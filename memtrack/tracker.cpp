@@ -184,7 +184,7 @@ Fate dismiss(void* block, const void* caller, Reuse reuse) {
       break;
     case Stranger::foreign:
       note_untracked(memtrack_foreign_free, block, caller);
-      break;
+      return Fate::pass_on;
     case Stranger::freed:
       note_untracked(memtrack_double_free, block, caller);
       return Fate::refuse;

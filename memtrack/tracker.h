@@ -39,6 +39,7 @@ enum class Reuse {
 /// What is to become of a block after it was looked up.
 enum class Fate {
   release,  // goes to the allocator
+  pass_on,  // was never on the books: goes to whoever made it
   refuse,   // is free already: leave it alone
 };
 

@@ -566,6 +566,10 @@ tl::expected<Profile, DecodeError> decode_proto(std::string_view bytes, bool con
     return not_a_profile("bad varint");
   } catch (const protozero::end_of_buffer_exception&) {
     return not_a_profile("too much data");
+  } catch (const protozero::unknown_pbf_wire_type_exception&) {
+    return not_a_profile("a field of a kind that does not exist");
+  } catch (const protozero::invalid_tag_exception&) {
+    return not_a_profile("a field with a number that does not exist");
   } catch (const protozero::exception& error) {
     return not_a_profile(error.what());
   }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "memtrack/books.h"
+#include "preload/other_allocator.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the sanitizers' names
 extern "C" [[gnu::weak]] void __asan_init();
@@ -99,16 +100,22 @@ void take_interval(const char* text) {
   }
 }
 
+void tell(const char* message) {
+  (void)!write(STDERR_FILENO, message, strlen(message));
+}
+
 [[gnu::constructor(101)]] void attach() {
+  find_other_allocator();
   const char* const path = getenv(socket_variable);
   if (path == nullptr || strlen(path) >= sizeof watcher.sun_path) {
     return;
   }
   if (&__asan_init != nullptr || &__tsan_init != nullptr || &__msan_init != nullptr) {
-    constexpr char message[] =
-        "heapwatch: a sanitizer keeps this program's memory; it is not watched\n";
-    (void)!write(STDERR_FILENO, message, sizeof message - 1);
+    tell("heapwatch: a sanitizer keeps this program's memory; it is not watched\n");
     return;
+  }
+  if (program_has_own_malloc()) {
+    tell("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
   }
   const int before = errno;
   if (const char* const interval = getenv(interval_variable); interval != nullptr) {

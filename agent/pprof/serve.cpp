@@ -84,7 +84,8 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
     // Browsers say whose page made them ask; what says nothing is no browser.
     const std::string_view asked_by = request.header("sec-fetch-site");
     const bool is_own = asked_by.empty() || asked_by == "same-origin" || asked_by == "none";
-    return reply_of(site.answer(request.path, request.query, is_own));
+    const bool wants_page = request.header("accept").find("text/html") != std::string_view::npos;
+    return reply_of(site.answer({request.path, request.query, is_own, wants_page}));
   });
   if (!server) return tl::unexpected(server.error());
   const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());

@@ -210,6 +210,11 @@ Result<Profile> load_source(const std::string& source, const CommandLine& line,
   Result<std::string> bytes;
   if (is_file(source)) {
     bytes = base::read_file(source, line.limits.bytes_max);
+    // Who asks tells the name itself.
+    const std::string named = source + ": ";
+    if (!bytes && bytes.error().message.starts_with(named)) {
+      bytes = fail(bytes.error().kind, bytes.error().message.substr(named.size()));
+    }
   } else if (seams.fetch) {
     const FetchRequest request = fetch_request(source, line);
     bytes = std::move(seams.fetch({&request, 1}).at(0));

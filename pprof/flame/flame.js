@@ -101,10 +101,11 @@ class FlameGraph {
     for (const view of data.views) this.types.append(flameElement('option', { textContent: view.type }));
     this.search = this.options.search || flameElement('input', { id: 'flame-search', type: 'search', placeholder: 'regular expression of names' });
     this.reset = flameElement('button', { id: 'flame-reset', type: 'button', textContent: 'Show all' });
-    this.found = flameElement('span', { id: 'flame-found', className: 'flame-found' });
+    this.found = flameElement('span', { id: 'flame-found', className: 'flame-found', role: 'status' });
     this.about = flameElement('div', { id: 'flame-about', className: 'flame-about' });
     this.note = flameElement('div', { id: 'flame-note', className: 'flame-note' });
-    this.rows = flameElement('div', { id: 'flame-rows', className: 'flame-rows' });
+    this.rows = flameElement('div', { id: 'flame-rows', className: 'flame-rows', role: 'group',
+      ariaLabel: 'Flame graph: arrow keys move, Enter zooms, Escape shows all' });
     container.classList.add('flame');
     const labels = flameElement('div', { className: 'flame-labels', textContent: data.labels.filter(l => !l.startsWith('Type:')).join(' \u00b7 ') });
     container.append(labels,
@@ -128,10 +129,8 @@ class FlameGraph {
       if (this.rows.contains(event.target)) this.withBox(event, box => this.tell(box));
       else this.tell(this.top);
     });
-    this.rows.addEventListener('focusin', event => this.withBox(event, box => this.tell(box)));
-    this.rows.addEventListener('keydown', event => {
-      if (event.key === 'Enter') this.withBox(event, box => this.zoom(box));
-    });
+    this.rows.addEventListener('focusin', event => this.withBox(event, box => this.visit(box)));
+    this.rows.addEventListener('keydown', event => this.withBox(event, box => this.press(event, box)));
     document.addEventListener('keydown', event => {
       if (event.key === 'Escape') this.zoom(this.boxes[0]);
     });
@@ -145,6 +144,34 @@ class FlameGraph {
   withBox(event, act) {
     const element = event.target.closest('.flame-box');
     if (element) act(this.boxes[Number(element.dataset.box)]);
+  }
+
+  /// Tab leads back to the box that was visited last.
+  visit(box) {
+    if (this.drawn.has(this.current)) this.drawn.get(this.current).tabIndex = -1;
+    this.current = box;
+    this.drawn.get(box).tabIndex = 0;
+    this.tell(box);
+  }
+
+  press(event, box) {
+    if (event.key === 'Enter' || event.key === ' ') {
+      this.zoom(box);
+    } else {
+      const next = this.neighbour(event.key, box);
+      if (!next) return;
+      this.drawn.get(next).focus();
+    }
+    event.preventDefault();
+  }
+
+  neighbour(key, box) {
+    if (key === 'ArrowUp') return box.parent;
+    if (key === 'ArrowDown') return box.below.find(child => this.drawn.has(child));
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (!step) return undefined;
+    const row = [...this.drawn.keys()].filter(other => other.level === box.level).sort((a, b) => a.start - b.start);
+    return row[row.indexOf(box) + step];
   }
 
   choose(index) {
@@ -275,6 +302,8 @@ class FlameGraph {
     const scale = pixels / this.span;
     const end = this.from + this.span;
     const parts = document.createDocumentFragment();
+    const hadFocus = this.rows.contains(document.activeElement);
+    this.drawn = new Map();
     let levels = 0;
     const place = (element, level, start, stop) => {
       const left = (Math.max(start, this.from) - this.from) * scale;
@@ -285,7 +314,8 @@ class FlameGraph {
       return width;
     };
     const addBox = (box, start, stop) => {
-      const element = flameElement('div', { className: 'flame-box', tabIndex: 0 });
+      const element = flameElement('div', { className: 'flame-box', role: 'button', tabIndex: -1 });
+      this.drawn.set(box, element);
       element.dataset.box = box.number;
       if (box.level < this.top.level) element.classList.add('above');
       if (matches.has(box)) element.classList.add('found');
@@ -296,7 +326,7 @@ class FlameGraph {
       } else {
         element.style.padding = '0';
       }
-      element.setAttribute('aria-label', this.name(box));
+      element.setAttribute('aria-label', `${this.name(box)}, ${flameText(box.gained - box.lost, this.view.unit)}`);
     };
     // What is too narrow to be drawn one by one is hatched; a click there comes nearer.
     const addRest = (level, start, stop, isInPage) => {
@@ -324,6 +354,9 @@ class FlameGraph {
     }
     this.rows.style.height = `${levels * flameRow}px`;
     this.rows.replaceChildren(parts);
+    if (!this.drawn.has(this.current)) this.current = this.drawn.has(this.top) ? this.top : this.boxes[0];
+    this.drawn.get(this.current).tabIndex = 0;
+    if (hadFocus) this.drawn.get(this.current).focus({ preventScroll: true });
   }
 }
 

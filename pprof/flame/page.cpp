@@ -186,7 +186,8 @@ std::string make_page(const Source& source) {
     if (label.starts_with("File: ")) title = label.substr(6) + " - flame graph";
   }
   std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>";
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>";
   for (const char c : title) {
     page += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
   }

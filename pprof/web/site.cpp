@@ -19,6 +19,7 @@ using base::Result;
 using flame::append_json_string;
 
 constexpr std::int64_t rows_max = 500;
+constexpr std::size_t text_bytes_max = std::size_t{4} << 20U;  // more is nothing to look at
 constexpr std::string_view root = "/ui/";
 
 std::string value_of(const Query& query, std::string_view name) {
@@ -75,6 +76,14 @@ std::string rows_of(const Table& table) {
   return out + "],";
 }
 
+/// Cuts a text that is too long for a page behind its last whole line.
+void shorten(std::string& text, const Warn& warn) {
+  if (text.size() <= text_bytes_max) return;
+  warn("this is the start of a report of " + std::to_string(text.size() >> 20U) +
+       " MB; an expression that names fewer functions shows the rest");
+  text.resize(text.rfind('\n', text_bytes_max - 1) + 1);
+}
+
 }  // namespace
 
 struct Site::Page {
@@ -88,7 +97,9 @@ Site::Site(const Session& session, ReportOptions defaults, ReportSeams seams, Se
       seams_(std::move(seams)),
       settings_(std::move(settings)) {}
 
-Reply Site::answer(std::string_view path, std::string_view query, bool is_own) const {
+Reply Site::answer(const Request& request) const {
+  std::string_view path = request.path;
+  const std::string_view query = request.query;
   static constexpr auto pages = std::to_array<Page>({{"top", "Top"},
                                                      {"graph", "Graph"},
                                                      {"flamegraph", "Flame graph"},
@@ -99,14 +110,15 @@ Reply Site::answer(std::string_view path, std::string_view query, bool is_own) c
   if (!path.starts_with(root)) return text_reply(404, "no such page; pages are below /ui/");
   path.remove_prefix(root.size());
   for (const Page& page : pages) {
-    if (page.name == path) return show(page, query);
+    if (page.name == path) return show(page, request);
   }
   if (path == "flamegraph2" || path == "flamegraphold") {
     return redirect(301, "/ui/flamegraph", query);
   }
   if (path == "download") return download();
   if (path == "saveconfig" || path == "deleteconfig") {
-    if (!is_own) return text_reply(403, "another site asked for this; only these pages may");
+    if (!request.is_own)
+      return text_reply(403, "another site asked for this; only these pages may");
     return change_configs(path == "deleteconfig", base::parse_query(query));
   }
   if (path == "disasm") {
@@ -224,29 +236,33 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
   const ReportKind kind = is_graph              ? ReportKind::dot
                           : page.name == "peek" ? ReportKind::peek
                                                 : ReportKind::list;
-  const auto text = session_.report({kind, pattern, options}, seams);
+  auto text = session_.report({kind, pattern, options}, seams);
   if (!text) return tl::unexpected(text.error());
+  if (!is_graph) shorten(*text, seams.warn);
   append_member(out, is_graph ? "dot" : "text", *text);
   return out;
 }
 
-Reply Site::show(const Page& page, std::string_view raw_query) const {
-  const Query query = base::parse_query(raw_query);
-  auto options = read_options(query);
-  if (!options) return text_reply(400, options.error().message);
+Reply Site::show(const Page& page, const Request& request) const {
+  const Query query = base::parse_query(request.query);
+  const auto options = read_options(query);
   std::vector<std::string> warnings;
   const auto warn = [&](const std::string& text) { warnings.push_back(text); };
-  std::string data = "{";
-  {
+  Result<std::string> members;
+  if (options) {
     const std::lock_guard lock(one_report_);
-    const auto members = page_data(page, query, *options, warn);
-    if (!members) return text_reply(400, members.error().message);
-    data += *members;
+    members = page_data(page, query, *options, warn);
+  } else {
+    members = tl::unexpected(options.error());
   }
+  if (!members && !request.wants_page) return text_reply(400, members.error().message);
+  std::string data = "{" + members.value_or("");
+  append_member(data, "error", members ? "" : members.error().message);
   append_list(data, "warnings", warnings);
-  append_frame(data, page, *options);
+  append_frame(data, page, options.value_or(defaults_));
   data.back() = '}';
   Reply reply;
+  if (!members) reply.status = 400;
   reply.headers = {{"Content-Security-Policy",
                     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' "
                     "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action "
@@ -256,7 +272,7 @@ Reply Site::show(const Page& page, std::string_view raw_query) const {
                    {"Referrer-Policy", "no-referrer"}};
   reply.body =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<title>" +
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
       std::string(page.title) +
       " - heapwatch pprof</title>\n"
       "<link rel=\"icon\" href=\"data:,\">\n"

@@ -14,6 +14,15 @@
 
 namespace heapwatch::pprof::web {
 
+/// What is asked of the site.
+struct Request {
+  std::string_view path;
+  std::string_view query;
+  bool is_own =
+      false;  // no other site made the browser ask, which pages that change something want
+  bool wants_page = false;  // a wrong option is told on a page of the site, not as plain text
+};
+
 /// The answer to a request, for whatever server there is.
 struct Reply {
   int status = 200;
@@ -36,16 +45,14 @@ class Site {
   Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings);
 
   /// Errors are replies: 400 with a sentence for a wrong option, 404 for a page that is not there.
-  ///
-  /// `is_own` says that no other site made the browser ask, which pages that change something want.
-  [[nodiscard]] Reply answer(std::string_view path, std::string_view query, bool is_own) const;
+  [[nodiscard]] Reply answer(const Request& request) const;
 
  private:
   struct Page;
   [[nodiscard]] base::Result<ReportOptions> read_options(const Query& query) const;
   [[nodiscard]] base::Result<std::string> page_data(const Page& page, const Query& query,
                                                     ReportOptions options, Warn warn) const;
-  [[nodiscard]] Reply show(const Page& page, std::string_view raw_query) const;
+  [[nodiscard]] Reply show(const Page& page, const Request& request) const;
   [[nodiscard]] Reply download() const;
   [[nodiscard]] Reply change_configs(bool is_removal, const Query& query) const;
   void append_frame(std::string& out, const Page& page, const ReportOptions& options) const;

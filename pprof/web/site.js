@@ -29,25 +29,37 @@ function quoted(name) {
   return name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
+/// What a click does to `made`, and the keys that stand for one.
+function onPress(made, act) {
+  made.addEventListener('click', act);
+  made.addEventListener('keydown', event => {
+    if (event.target !== made || (event.key !== 'Enter' && event.key !== ' ')) return;
+    event.preventDefault();
+    act(event);
+  });
+}
+
 const search = element('input', { id: 'search', type: 'search', placeholder: 'regular expression of names' });
 
 /// The expression in the search box, or null where there is none or a wrong one.
 function pattern() {
-  search.style.borderColor = '';
+  search.classList.remove('bad');
   if (search.value === '') return null;
   try {
     return new RegExp(search.value, /[A-Z]/.test(search.value) ? '' : 'i');
   } catch (error) {
-    search.style.borderColor = '#c62828';
+    search.classList.add('bad');
     return null;
   }
 }
 
 function showBar() {
   const bar = document.getElementById('bar');
-  const nav = element('nav', {});
+  const nav = element('nav', { ariaLabel: 'Views' });
   for (const [name, title] of views) {
-    nav.append(element('a', { href: address(name), textContent: title, className: name === page.page ? 'here' : '' }));
+    const link = element('a', { href: address(name), textContent: title });
+    if (name === page.page) link.setAttribute('aria-current', 'page');
+    nav.append(link);
   }
   nav.append(element('a', { href: 'download', textContent: 'Download' }));
   const types = element('select', { id: 'sample', title: 'What is measured' });
@@ -67,12 +79,12 @@ function showBar() {
   }
   for (const option of page.options) {
     if (!parameters.get(option.url) || option.url === 'si') continue;
-    const remove = element('button', { type: 'button', textContent: '\u00d7', title: 'Take it away' });
+    const remove = element('button', { type: 'button', textContent: '\u00d7', title: 'Take it away', ariaLabel: `Take ${option.name} away` });
     remove.addEventListener('click', () => { location.href = address(page.page, { [option.url]: '' }); });
     refine.append(element('span', { className: 'chip', title: option.help }, `${option.name}=${parameters.get(option.url)}`, remove));
   }
   bar.append(refine);
-  const configs = element('select', { id: 'config', title: 'Options that were saved' });
+  const configs = element('select', { id: 'config', title: 'Options that were saved', ariaLabel: 'Saved options' });
   configs.append(element('option', { textContent: 'Config', value: '' }), element('option', { textContent: 'Default', value: '?' }));
   for (const config of page.configs) configs.append(element('option', { textContent: config.name, value: `?${config.query}` }));
   configs.addEventListener('change', () => { if (configs.value) location.href = page.page + (configs.value === '?' ? '' : configs.value); });
@@ -115,25 +127,31 @@ function showTop(content) {
       const line = element('tr', {}, ...cells.map(text => element('td', { textContent: text })), name);
       if (chosen.has(row.Name)) line.classList.add('chosen');
       else if (expression && expression.test(row.Name)) line.classList.add('found');
-      line.addEventListener('click', () => {
+      line.tabIndex = 0;
+      onPress(line, () => {
+        const place = rows.indexOf(row);
         if (!chosen.delete(row.Name)) chosen.add(row.Name);
         search.value = [...chosen].map(text => `^${quoted(text)}$`).join('|');
         draw();
+        body.children[place].focus();
       });
       return line;
     }));
   };
   for (const [title, key] of columns) {
-    const cell = element('th', { textContent: title });
+    const cell = element('th', { textContent: title, scope: 'col' });
     if (key) {
-      cell.addEventListener('click', () => {
+      cell.tabIndex = 0;
+      onPress(cell, () => {
+        for (const other of head.children) other.removeAttribute('aria-sort');
+        cell.setAttribute('aria-sort', title === 'Name' ? 'ascending' : 'descending');
         rows = [...page.rows].sort((a, b) => typeof key(a) === 'string' ? (key(a) < key(b) ? -1 : 1) : Math.abs(key(b)) - Math.abs(key(a)));
         draw();
       });
     }
     head.append(cell);
   }
-  content.append(table);
+  content.append(element('div', { className: 'wide' }, table));
   onSearch = draw;
   draw();
 }
@@ -201,8 +219,9 @@ async function showGraph(content) {
     }
   };
   for (const node of nodes) {
-    node.addEventListener('click', () => {
-      if (hasMoved()) return;
+    node.setAttribute('tabindex', '0');
+    onPress(node, event => {
+      if (event.type === 'click' && hasMoved()) return;
       const name = nameOf(node);
       if (!chosen.delete(name)) chosen.add(name);
       search.value = [...chosen].map(text => `^${quoted(text)}$`).join('|');
@@ -215,7 +234,7 @@ async function showGraph(content) {
 }
 
 function showText(content) {
-  const input = element('input', { name: 'f', value: parameters.get('f') || '', placeholder: 'regular expression of functions' });
+  const input = element('input', { name: 'f', value: parameters.get('f') || '', placeholder: 'regular expression of functions', ariaLabel: 'Functions to show' });
   const form = element('form', { className: 'pattern' }, input, element('button', { type: 'submit', textContent: page.title }));
   form.addEventListener('submit', event => {
     event.preventDefault();
@@ -230,6 +249,8 @@ function show() {
   showBar();
   const content = document.getElementById('content');
   for (const warning of [...page.warnings, ...page.problems]) content.append(element('div', { className: 'warning', textContent: warning }));
+  if (page.error) content.append(element('div', { className: 'warning', role: 'alert', textContent: page.error }));
+  if (page.error && page.page !== 'peek' && page.page !== 'source') return;
   if (page.page === 'flamegraph') {
     const graph = element('div', {});
     content.append(graph);

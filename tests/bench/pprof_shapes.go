@@ -3,6 +3,7 @@
 //	pprof_shapes SHAPE [base] > FILE.pb.gz
 //
 // Stacks are random, with a few functions far hotter than the rest. "base" changes one value in a hundred.
+// With SCALE=0.01 in the environment there are a hundredth of the samples.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"strconv"
 )
 
 type shape struct {
@@ -107,6 +109,11 @@ func main() {
 		panic("no shape " + os.Args[1])
 	}
 	isBase := len(os.Args) > 2
+	if scale := os.Getenv("SCALE"); scale != "" {
+		part, err := strconv.ParseFloat(scale, 64)
+		check(err)
+		s.samples = int(float64(s.samples) * part)
+	}
 	random := rand.New(rand.NewSource(1))
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)
 	zip, err := gzip.NewWriterLevel(out, 1)

@@ -70,6 +70,8 @@ after(async () => {
 });
 
 const shoot = name => page.screenshot({ path: path.join(shots, `${name}.png`) });
+/// Takes the mouse off the boxes, which are told of while it is over them.
+const stepAside = () => page.mouse.move(2, 2);
 const boxes = () => page.locator('.flame-box').count();
 
 /// Boxes that share a place on the screen, of those that match the selector.
@@ -132,10 +134,36 @@ test('the server leads to a flame graph that searches and zooms', async () => {
   assert.deepEqual(await overlaps('#bar a, #bar select, #bar input, #bar button, #bar .brand'), []);
 });
 
+test('keys move through the flame graph, zoom and show all again', async () => {
+  await page.goto(`${site}/ui/flamegraph`);
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+  await page.locator('.flame-box').first().focus();
+  assert.match(await focused(), /^all, [\d.]+[kM]B$/);
+  await page.keyboard.press('ArrowDown');
+  const below = await focused();
+  assert.match(below, /^(?!all).+, [\d.]+[kM]B$/);
+  assert.ok(below.startsWith(await page.locator('#flame-about b').textContent()));
+  await page.keyboard.press('ArrowRight');
+  const beside = await focused();
+  assert.notEqual(beside, below);
+  await page.keyboard.press('ArrowLeft');
+  assert.equal(await focused(), below);
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(), beside);
+  assert.equal(await page.locator('.flame-box.above').count(), 1);
+  await page.keyboard.press('ArrowUp');
+  assert.match(await focused(), /^all, /);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('.flame-box.above').count(), 0);
+  assert.equal(await page.locator('.flame-box[tabindex="0"]').count(), 1);
+});
+
 test('choosing a sample type shows the page for it', async () => {
   await page.goto(`${site}/ui/flamegraph`);
   await page.selectOption('#sample', 'alloc_objects');
   await page.waitForURL('**/ui/flamegraph?si=alloc_objects');
+  await stepAside();
   assert.equal(await page.locator('#sample').inputValue(), 'alloc_objects');
   assert.match(await page.locator('#flame-about').textContent(), /alloc_objects/);
   assert.doesNotMatch(await page.locator('#flame-about').textContent(), /[kM]B/);
@@ -199,6 +227,66 @@ test('peek and source show what the expression names', async () => {
   await shoot('source');
 });
 
+test('a wrong expression is told on the page, where it can be put right', async () => {
+  const complained = complaints.length;
+  await page.goto(`${site}/ui/source?f=nothing_has_this_name`);
+  assert.equal(await page.getByRole('alert').textContent(), 'no matches found for regexp: nothing_has_this_name');
+  await page.locator('form.pattern input').fill('main.main.func');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/f=main/);
+  assert.match(await page.locator('pre.text').textContent(), /ROUTINE =+ main\.main\.func\d/);
+  await page.goto(`${site}/ui/top?i=(`);
+  assert.match(await page.getByRole('alert').textContent(), /^parsing ignore regexp: /);
+  await page.locator('.chip button').click();
+  await page.waitForURL(`${site}/ui/top`);
+  assert.equal(await page.getByRole('alert').count(), 0);
+  for (const told of complaints.splice(complained)) assert.match(told, /400 \(Bad Request\)/);
+});
+
+test('the table is worked with keys', async () => {
+  await page.goto(`${site}/ui/top`);
+  await page.getByRole('columnheader', { name: 'Name' }).focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await page.locator('th[aria-sort=ascending]').textContent(), 'Name');
+  const names = await page.locator('#rows tbody tr td:last-child').allTextContents();
+  assert.ok(names[0] < names.at(-1));
+  await page.locator('#rows tbody tr').nth(1).focus();
+  await page.keyboard.press(' ');
+  assert.equal(await page.locator('#rows tbody tr').nth(1).getAttribute('class'), 'chosen');
+  assert.notEqual(await page.locator('#search').inputValue(), '');
+});
+
+test('pages are readable in the dark, and on narrow screens', async () => {
+  const light = color => color.match(/\d+/g).slice(0, 3).map(Number).map(part => part / 255)
+    .map(part => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)).reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const name of ['flamegraph', 'top', 'peek?f=main', 'graph']) {
+      await page.goto(`${site}/ui/${name}`);
+      await shoot(`${name.split('?')[0]}-${colorScheme}`);
+      const seen = await page.evaluate(() => [...document.querySelectorAll('body, #bar a, #bar button, #bar select, #bar input, .legend, th, td, pre, .flame-box')].map(one => {
+        let behind = one;
+        while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)' && behind.parentElement) behind = behind.parentElement;
+        return { what: `${one.tagName} ${one.className} ${one.textContent.slice(0, 30)}`, ink: getComputedStyle(one).color, paper: getComputedStyle(behind).backgroundColor };
+      }));
+      assert.equal(light(seen[0].paper) < 0.1, colorScheme === 'dark');
+      for (const { what, ink, paper } of seen) {
+        const [darker, lighter] = [light(ink), light(paper)].sort((a, b) => a - b);
+        assert.ok((lighter + 0.05) / (darker + 0.05) >= 4.5, `${name} ${colorScheme}: ${what}: ${ink} on ${paper}`);
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize({ width: 400, height: 700 });
+  for (const name of ['flamegraph', 'top', 'peek?f=main', 'graph']) {
+    await page.goto(`${site}/ui/${name}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, name);
+    assert.deepEqual(await overlaps('#bar a, #bar select, #bar input, #bar button, #bar .brand'), []);
+    await shoot(`${name.split('?')[0]}-narrow`);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
 test('options are saved under a name, chosen and deleted', async () => {
   await page.goto(`${site}/ui/top?n=2&sort=cum`);
   const shown = () => page.locator('#rows tbody tr').count();
@@ -224,6 +312,7 @@ test('the flame graph in a file needs nobody, and has every sample type', async 
   await checkFlameGraph('flame-file');
   assert.deepEqual(await page.locator('#flame-type option').allTextContents(),
     ['inuse_space', 'alloc_objects', 'alloc_space', 'inuse_objects']);
+  await stepAside();
   const space = await page.locator('#flame-about').textContent();
   await page.selectOption('#flame-type', 'alloc_objects');
   const objects = await page.locator('#flame-about').textContent();
@@ -254,7 +343,7 @@ test('a difference shows what grew and what shrank', async () => {
   const file = path.join(folder, 'diff.html');
   heapwatch('-flame', `-diff_base=${profile}`, `-output=${file}`, profile);
   await page.goto(`file://${file}`);
-  await page.mouse.move(2, 2); // off the boxes, which are told when the mouse is over them
+  await stepAside();
   await page.waitForFunction(() => /^all 0 .*\+[\d.]+MB \u2212[\d.]+MB/.test(document.getElementById('flame-about').textContent));
 });
 

@@ -236,8 +236,12 @@ class PythonTest(unittest.TestCase):
             folder.check("prints", check_source("""\
                 print("to stdout")
                 print("to stderr", file=sys.stderr)
-            """, "import sys"))
+                os.write(1, b"to the descriptor\\n")
+                subprocess.run(["echo", "from a child"])
+            """, "import os\nimport subprocess\nimport sys"))
             _, said = self.check_json(folder, "prints")
+            self.assertIn("to the descriptor\n", said)
+            self.assertIn("from a child\n", said)
             self.assertIn("to stdout\n", said)
             self.assertIn("to stderr\n", said)
 

@@ -16,7 +16,7 @@ import urllib.error
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, fetch, free_port, wait_until  # noqa: E402
 
-HEAPWATCH = PROGRAM = MODULE = ""
+HEAPWATCH = PROGRAM = MODULE = OTHER_ALLOCATOR = OWN_MALLOC = ""
 HERE = pathlib.Path(__file__).resolve().parent
 COUNTERS = re.compile(r"allocated (\d+) bytes in (\d+) blocks, freed (\d+) bytes in (\d+) blocks\n"
                       r"heapwatch:   not freed: (\d+) bytes in (\d+) blocks; untracked frees: (\d+)\n")
@@ -80,11 +80,20 @@ class ExecTest(unittest.TestCase):
                 alone = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
                 done = self.watched(*command)
                 self.assertEqual((done.returncode, done.stdout), (alone.returncode, alone.stdout), done.stderr)
-                self.assertEqual(self.counters(done)["untracked"], 0, done.stderr)
+                counters = self.counters(done)
+                self.assertEqual(counters["untracked"], 0, done.stderr)
+                self.assertNotIn("malloc of its own", done.stderr)
+                if name != "false":
+                    self.assertGreater(counters["allocations"], 1000)
         with self.subTest("git"):
             done = self.watched("sh", "-c", git)
             self.assertEqual((done.returncode, done.stdout), (0, "x\n"), done.stderr)
             self.assertRegex(done.stderr, r"heapwatch: and \d+ child processes, which held \d+ bytes at their ends\n")
+
+    def test_the_library_needs_libc_alone(self):
+        library = next(path for path in (HEAPWATCH.parent.parent / "preload").glob("*.so"))
+        listed = subprocess.run(["readelf", "-d", str(library)], capture_output=True, text=True, check=True).stdout
+        self.assertLessEqual(set(re.findall(r"NEEDED.*\[(.*)\]", listed)), {"libc.so.6", "ld-linux-x86-64.so.2"})
 
     def test_a_go_program_shows_its_go_frames(self):
         program = self.folder / "cgo"
@@ -142,6 +151,18 @@ class ExecTest(unittest.TestCase):
         self.assertEqual(self.counters(done)["untracked"], 1)
         self.assertRegex(done.stderr, r"1 x double free, last of 0x[0-9a-f]+\n.*main")
 
+    def test_blocks_of_another_allocator_go_back_to_it(self):
+        done = self.watched(OTHER_ALLOCATOR)
+        self.assertEqual((done.returncode, done.stdout), (0, "done\n"), done.stderr)
+        counters = self.counters(done)
+        self.assertEqual(counters["untracked"], 2, done.stderr)  # one freed, one moved
+        self.assertGreaterEqual(counters["allocated"], 5100)
+
+    def test_a_program_that_defines_malloc_is_said_not_to_be_seen(self):
+        done = self.watched(OWN_MALLOC)
+        self.assertEqual((done.returncode, done.stdout), (0, "done\n"), done.stderr)
+        self.assertIn("heapwatch: this program has a malloc of its own; what it allocates is not seen\n", done.stderr)
+
     def test_the_estimate_is_right(self):
         report = self.folder / "heap.pb.gz"
         done = self.watched("/usr/bin/python3", "-c",
@@ -163,6 +184,11 @@ class ExecTest(unittest.TestCase):
         self.assertEqual(process.stdout.readline(), "ready\n")
         return process
 
+    def order(self, process, blocks):
+        process.stdin.write(f"{blocks}\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "ok\n")
+
     def finish(self, process):
         process.stdin.close()
         self.assertEqual(process.wait(timeout=60), 0)
@@ -172,15 +198,14 @@ class ExecTest(unittest.TestCase):
         port = free_port()
         process = self.serve(f"127.0.0.1:{port}")
         base = f"http://127.0.0.1:{port}"
+        self.order(process, 0)  # its buffer of stdin is there now
         page = json.loads(fetch(f"{base}/debug/vars"))
         self.assertEqual(list(page["rtloader"]), ["AllocatedBytes", "Allocations", "FreedBytes", "Frees", "InuseBytes",
                                                   "UntrackedFrees"])
         self.assertEqual(page["process"]["name"], "preload_program")
-        process.stdin.write("30\n")
-        process.stdin.flush()
-        self.assertEqual(process.stdout.readline(), "ok\n")
+        self.order(process, 30)
         later = json.loads(fetch(f"{base}/debug/vars?pid={page['process']['pid']}"))
-        self.assertEqual(later["rtloader"]["Allocations"] - page["rtloader"]["Allocations"], 30 + 1)  # stdin's buffer
+        self.assertEqual(later["rtloader"]["Allocations"] - page["rtloader"]["Allocations"], 30)
         self.assertEqual(list(later["processes"].values())[0]["alive"], True)
         text = fetch(f"{base}/debug/pprof/heap?debug=1")
         self.assertRegex(text, r"(?m)^30: 370350 \[30: 370350\] @( 0x[0-9a-f]+)+\n#\t0x[0-9a-f]+ leak_blocks\+0x")
@@ -254,5 +279,7 @@ class ExecTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, PROGRAM, MODULE = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
+    HEAPWATCH, PROGRAM, MODULE, OTHER_ALLOCATOR, OWN_MALLOC = sys.argv[1:6]
+    HEAPWATCH = pathlib.Path(HEAPWATCH)
+    del sys.argv[1:6]
     unittest.main()

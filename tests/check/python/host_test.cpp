@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 
+#include "base/process_usage.h"
+#include "check/instance_runner.h"
 #include "fixture.h"
 
 namespace heapwatch::check::python {
@@ -159,6 +162,38 @@ TEST_F(PythonHost, RunsChecksOnSeveralThreads) {
   for (std::thread& runner : runners) {
     runner.join();
   }
+}
+
+TEST_F(PythonHost, TenThousandRunsLeaveNoMemoryBehind) {
+  auto loaded = load("soak", "tags: [a:b]");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  auto configured = std::make_unique<ConfiguredCheck>();
+  configured->instance = std::make_shared<const metrics::Instance>(
+      metrics::Instance{"soak", "1", "soak:1", "file:conf.yaml", ""});
+  configured->check = std::move(loaded->check);
+  InstanceRunner runner(std::move(configured), {});
+  const auto blocks_after = [&](int runs) {
+    double blocks = 0;
+    for (int i = 0; i < runs; ++i) {
+      const metrics::Snapshot& snapshot = runner.run();
+      EXPECT_EQ(snapshot.error, std::nullopt);
+      blocks = snapshot.series.at(0).value->to_double();
+      (void)agent_log().take();
+    }
+    return blocks;
+  };
+  const double blocks = blocks_after(1'000);
+  const MemoryUse python = host().report().memory;
+  const auto process = base::process_usage();
+  EXPECT_LE(blocks_after(9'000), blocks + 100);  // one more in a hundred runs would be 90
+  EXPECT_LE(host().report().memory.inuse_bytes, python.inuse_bytes + (1U << 20U));  // an arena
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  constexpr std::uint64_t slack = 512U * 1024;  // of the C library's own pools
+  EXPECT_LE(base::process_usage().malloc_inuse_bytes, process.malloc_inuse_bytes + slack);
+  EXPECT_LE(base::process_usage().resident_bytes, process.resident_bytes + 4 * slack);
+#else
+  EXPECT_GT(process.resident_bytes, 0U);
+#endif
 }
 
 TEST(LoadHost, SaysWhenThereIsNoModule) {

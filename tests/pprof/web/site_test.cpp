@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -18,7 +19,7 @@ using testing::Pair;
 class SiteTest : public testing::Test {
  protected:
   [[nodiscard]] Reply get(std::string_view path, std::string_view query = "") const {
-    return site_.answer(path, query, true);
+    return site_.answer({.path = path, .query = query, .is_own = true});
   }
   /// The JSON from which the page is drawn.
   [[nodiscard]] std::string data(std::string_view path, std::string_view query = "") const {
@@ -93,6 +94,36 @@ TEST_F(SiteTest, RefusesWrongParametersWithASentence) {
   EXPECT_EQ(get("/other").status, 404);
 }
 
+TEST_F(SiteTest, TellsErrorsOnThePageWhenOneIsWanted) {
+  const Reply option = site_.answer({.path = "/ui/top", .query = "n=many", .wants_page = true});
+  EXPECT_EQ(option.status, 400);
+  EXPECT_EQ(option.type, "text/html; charset=utf-8");
+  EXPECT_THAT(option.body, HasSubstr(get("/ui/top", "n=many").body.substr(0, 20)));
+  const Reply peek = site_.answer({.path = "/ui/peek", .query = "f=none", .wants_page = true});
+  EXPECT_EQ(peek.status, 400);
+  EXPECT_THAT(peek.body, HasSubstr(R"("error":"no matches found for regexp: none")"));
+  EXPECT_THAT(data("/ui/peek", "f=leaf"), HasSubstr(R"("error":"")"));
+}
+
+TEST_F(SiteTest, ShowsTheStartOfATextThatIsTooLongToLookAt) {
+  std::string text = "goroutine profile: total 10000\n";
+  const std::string name = "main." + std::string(1000, 'x');
+  for (int i = 1000; i < 6000; ++i) {
+    const std::string number = std::to_string(i);
+    text += "2 @ 0x" + number + "2\n#\t0x" + number + "1\t";
+    text += name + number + "+0x1\t/a.go:1\n\n";
+  }
+  const Session session(std::move(parse_profile(text, {}).value()));
+  const Site site(session, {}, {}, Settings(""));
+  const Reply all = site.answer({.path = "/ui/peek", .query = "f=main"});
+  EXPECT_EQ(all.status, 200);
+  EXPECT_LT(all.body.size(), 6'000'000U);
+  EXPECT_THAT(all.body, HasSubstr("\"warnings\":[\"this is the start of a report of "));
+  EXPECT_THAT(all.body, HasSubstr("\\u000a\",\"error\":\"\""));
+  EXPECT_THAT(site.answer({.path = "/ui/peek", .query = "f=x5999"}).body,
+              HasSubstr("\"warnings\":[]"));
+}
+
 TEST_F(SiteTest, TellsWarningsOnThePage) {
   EXPECT_THAT(data("/ui/top", "f=nothing_has_this_name"),
               HasSubstr("\"warnings\":[\"Focus expression matched no samples\"]"));
@@ -118,7 +149,7 @@ TEST_F(SiteTest, DownloadIsTheProfile) {
 TEST_F(SiteTest, KeepsOptionsUnderNames) {
   EXPECT_EQ(get("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
   EXPECT_THAT(data("/ui/top"), HasSubstr(R"("configs":[{"name":"mine","query":"f=leaf"}])"));
-  EXPECT_EQ(site_.answer("/ui/deleteconfig", "config=mine", false).status, 403);
+  EXPECT_EQ(site_.answer({.path = "/ui/deleteconfig", .query = "config=mine"}).status, 403);
   EXPECT_EQ(get("/ui/deleteconfig", "config=mine").body, "deleted\n");
   EXPECT_EQ(get("/ui/deleteconfig", "config=mine").status, 400);
   EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
@@ -127,10 +158,10 @@ TEST_F(SiteTest, KeepsOptionsUnderNames) {
 TEST_F(SiteTest, AnswersSeveralAtOnce) {
   const std::string top = get("/ui/top").body;
   const std::string graph = get("/ui/graph", "si=alloc_space").body;
-  std::vector<std::thread> threads;
   std::atomic<int> same = 0;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
+  std::array<std::thread, 4> threads;
+  for (std::thread& thread : threads) {
+    thread = std::thread([&] {
       for (int round = 0; round < 5; ++round) {
         if (get("/ui/top").body == top) ++same;
         if (get("/ui/graph", "si=alloc_space").body == graph) ++same;

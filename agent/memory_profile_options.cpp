@@ -88,6 +88,9 @@ std::vector<std::string> with_long_flags(std::vector<std::string> arguments) {
     if (argument.find('=') == std::string::npos && i + 1 < arguments.size()) {
       argument += "=" + std::move(arguments[++i]);
     }
+    if (argument.find('=') + 1 == argument.size()) {
+      continue;  // an empty value is none
+    }
     result.push_back(std::move(argument));
   }
   return result;

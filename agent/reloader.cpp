@@ -30,7 +30,7 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
     : parts_(std::move(parts)), options_(std::move(options)) {
   auto in_force = std::make_shared<InForce>();
   in_force->agent = configured.agent;
-  in_force->confd.checks = configured.confd.checks;
+  in_force->confd.checks = std::move(configured.confd.checks);
   in_force_ = std::move(in_force);
   state_.diagnostics = configured.diagnostics.all();
   state_.errors = configured.diagnostics.error_count();

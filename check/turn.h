@@ -7,7 +7,7 @@
 namespace heapwatch::check {
 
 /// Turns fall on the moments of wall time whose remainder by `interval` is `hash % interval`,
-/// rounded down to a tenth of the interval and at most a quarter of a second: targets spread over
+/// rounded down to a quarter of a second, or of the interval where that is less: targets spread over
 /// the interval, a restart moves none of them, and those of a moment share the cost of waking up.
 
 /// The first turn after `now`.

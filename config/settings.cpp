@@ -84,6 +84,7 @@ std::string level_name(base::LogLevel level) {
 
 void write_checks(Writer& write, const AgentConfig& config) {
   write.boolean("memtrack_enabled", config.memtrack_enabled);
+  write.integer("memtrack_sample_interval", config.memtrack_sample_interval);
   write.boolean("tracemalloc_debug", config.tracemalloc_debug);
   write.text("tracemalloc_include", config.tracemalloc_include);
   write.text("tracemalloc_exclude", config.tracemalloc_exclude);
@@ -105,6 +106,10 @@ void write_exporters(Writer& write, const AgentConfig& config) {
   write.boolean("prometheus.enabled", config.prometheus.enabled);
   write.text("prometheus.listen", config.prometheus.listen);
   write.boolean("prometheus.suffixes", config.prometheus.suffixes);
+  write.text("prometheus.memstats_names",
+             config.prometheus.go_collector_names ? "go_collector" : "datadog");
+  write.boolean("prometheus.probe", config.prometheus.probe);
+  write.list("prometheus.probe_targets", config.prometheus.probe_targets);
   write.boolean("shared_library_check.enabled", config.shared_libraries.enabled);
   write.text("shared_library_check.library_folder_path", config.shared_libraries.folder.string());
   const DogStatsdConfig& dogstatsd = config.dogstatsd;
@@ -132,6 +137,8 @@ Value settings(const AgentConfig& config, Value file) {
   write.text("expvar_host", config.expvar_host);
   write.integer("check_runners", config.check_runners);
   write.seconds("min_collection_interval", config.min_collection_interval);
+  write.seconds("failure_backoff_max", config.failure_backoff_max);
+  write.boolean("watch_config", config.watch_config);
   write.text("proxy.http", config.proxy.http);
   write.text("proxy.https", config.proxy.https);
   write.list("proxy.no_proxy", config.proxy.no_proxy);

@@ -140,6 +140,7 @@ struct Aggregator::State {
   AggregatorOptions options;
   Contexts contexts;
   std::vector<Contexts::value_type*> sampled;  // in this run, in the order of their first sample
+  std::vector<Contexts::value_type*> sampled_before;  // in the run before, while all are there
   std::vector<ServiceCheck> service_checks;
   std::vector<Event> events;
   std::uint64_t run = 1;
@@ -154,6 +155,13 @@ struct Aggregator::State {
   }
 
   Contexts::value_type* find_or_add(const Sample& sample) {
+    // Runs are alike: what came next the last time is the first guess.
+    if (sampled.size() < sampled_before.size()) {
+      auto* const next = sampled_before[sampled.size()];
+      if (next->first == sample.context && next->second.type == sample.type) {
+        return next;
+      }
+    }
     auto found = contexts.find(sample.context);
     if (found != contexts.end() && found->second.type != sample.type) {
       if (!found->second.kept_until) {
@@ -161,6 +169,7 @@ struct Aggregator::State {
         return nullptr;
       }
       contexts.erase(found);  // the series had ended: another type may begin
+      sampled_before.clear();
       found = contexts.end();
     }
     if (found == contexts.end()) {
@@ -288,8 +297,10 @@ struct Aggregator::State {
 
   void expire(const Instant& now) {
     if (sampled.size() == contexts.size()) {
+      std::swap(sampled, sampled_before);
       return;
     }
+    sampled_before.clear();
     for (auto entry = contexts.begin(); entry != contexts.end();) {
       Accumulator& series = entry->second;
       const bool expired = run - series.run >= options.commits_to_expiry;

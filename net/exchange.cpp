@@ -15,6 +15,8 @@ using base::Error;
 using base::ErrorKind;
 using base::Result;
 
+/// Most answers have no more of them.
+constexpr std::size_t headers_expected = 16;
 constexpr std::size_t header_bytes_max = std::size_t{256} * 1024;
 
 bool is_redirect(int status) {
@@ -263,6 +265,9 @@ bool Exchange::take_header(std::string_view line) {
     in_headers_ =
         in_headers_ && !trimmed(line).empty();  // what follows the blank line is a trailer
     return true;
+  }
+  if (response_.headers.empty()) {
+    response_.headers.reserve(headers_expected);
   }
   response_.headers.emplace_back(ascii_lower(line.substr(0, colon)),
                                  trimmed(line.substr(colon + 1)));

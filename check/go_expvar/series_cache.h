@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "check/go_expvar/path.h"
 #include "metrics/context.h"
@@ -74,6 +76,8 @@ class SeriesCache {
   void forget();
 
   std::uint64_t run_ = 0;
+  std::vector<std::pair<const Key, Variable>*> order_;  // in which the last run asked
+  std::size_t asked_ = 0;                               // so many of them again in this one
   std::unordered_map<Key, Variable, Hash, Equal> variables_;
   std::unordered_multimap<std::uint64_t, std::weak_ptr<Series>> series_;  // by hash of the context
 };

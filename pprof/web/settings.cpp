@@ -85,6 +85,11 @@ JsonValue config_of(const std::string& name, const ReportOptions& options) {
   return config;
 }
 
+auto find_config(std::vector<JsonValue>& configs, const std::string& name) {
+  return std::find_if(configs.begin(), configs.end(),
+                      [&](const JsonValue& it) { return name_of(it) == name; });
+}
+
 JsonValue* list_in(JsonValue& settings) {
   for (auto& [name, value] : settings.members) {
     if (name == list_name) return &value;
@@ -150,8 +155,7 @@ Result<void> Settings::save(const std::string& name, const ReportOptions& option
   auto settings = read();
   if (!settings) return tl::unexpected(settings.error());
   auto& configs = list_in(*settings)->elements;
-  const auto old = std::find_if(configs.begin(), configs.end(),
-                                [&](const JsonValue& it) { return name_of(it) == name; });
+  const auto old = find_config(configs, name);
   if (old == configs.end()) {
     configs.push_back(config_of(name, options));
   } else {
@@ -164,8 +168,7 @@ Result<void> Settings::remove(const std::string& name) const {
   auto settings = read();
   if (!settings) return tl::unexpected(settings.error());
   auto& configs = list_in(*settings)->elements;
-  const auto old = std::find_if(configs.begin(), configs.end(),
-                                [&](const JsonValue& it) { return name_of(it) == name; });
+  const auto old = find_config(configs, name);
   if (old == configs.end()) {
     return fail(ErrorKind::not_found, "there is no config \"" + name + "\"");
   }

@@ -115,10 +115,11 @@ def start_heapwatch(program, folder, nginx, case, paths, targets, interval, limi
     confd = folder / "conf.d" / "go_expvar.d"
     confd.mkdir(parents=True)
     metrics = "".join(f"      - path: {path}\n" for path in paths)
-    # An anchor would do too; this is what deployments write.
-    instances = "".join(f"  - expvar_url: {nginx.url(case, n)}\n    namespace: b\n    memstats: false\n    max_returned_metrics: {limit}\n"
-                        f"    metrics:\n{metrics}" for n in range(targets))
-    (confd / "conf.yaml").write_text(f"init_config:\n  min_collection_interval: {interval}\ninstances:\n{instances}")
+    # An anchor would do too; this is what deployments write. One file has a limit, so they take several.
+    for first in range(0, targets, 500):
+        instances = "".join(f"  - expvar_url: {nginx.url(case, n)}\n    namespace: b\n    memstats: false\n"
+                            f"    max_returned_metrics: {limit}\n    metrics:\n{metrics}" for n in range(first, min(targets, first + 500)))
+        (confd / f"{first}.yaml").write_text(f"init_config:\n  min_collection_interval: {interval}\ninstances:\n{instances}")
     port = free_port()
     config = folder / "heapwatch.yaml"
     config.write_text(f"confd_path: {folder}/conf.d\nexpvar_port: 0\nlog_level: warn\nprometheus: {{listen: '127.0.0.1:{port}'}}\n")
@@ -186,7 +187,10 @@ def scale(program, targets, seconds):
     try:
         process = start_heapwatch(program, folder, nginx, "4k", THIRTY, targets, 15, 350)
         try:
-            return measure(process, nginx, seconds, warm_up=40)
+            figures = measure(process, nginx, seconds, warm_up=40)
+            if figures["requests"] <= 0:
+                raise RuntimeError((folder / "log").read_text())
+            return figures
         finally:
             stop(process)
     finally:

@@ -38,11 +38,11 @@ TEST(FirstTurn, IsSharedByTheTargetsOfAQuarterOfASecond) {
   EXPECT_EQ(first_turn(at(seconds(1500)), interval, 4250 * ms), at(milliseconds(1'504'250)));
 }
 
-TEST(FirstTurn, IsSharedByTheTargetsOfATenthOfAShortInterval) {
+TEST(FirstTurn, IsSharedByTheTargetsOfAQuarterOfAShortInterval) {
   constexpr std::uint64_t ms = 1'000'000;
-  constexpr milliseconds second{1000};
-  EXPECT_EQ(first_turn(at(seconds(1500)), second, 399 * ms), at(milliseconds(1'500'300)));
-  EXPECT_EQ(first_turn(at(seconds(1500)), second, 400 * ms), at(milliseconds(1'500'400)));
+  constexpr milliseconds short_one{400};
+  EXPECT_EQ(first_turn(at(seconds(1500)), short_one, 399 * ms), at(milliseconds(1'500'300)));
+  EXPECT_EQ(first_turn(at(seconds(1500)), short_one, 299 * ms), at(milliseconds(1'500'200)));
 }
 
 TEST(NextTurn, NeitherRepeatsNorLosesATurnWhenTheTimerIsOff) {

@@ -61,6 +61,7 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "proxy.http",
       "proxy.https",
       "proxy.no_proxy",
+      "prometheus.probe_targets",
       "dogstatsd_host",
       "dogstatsd_port",
       "dogstatsd_socket",

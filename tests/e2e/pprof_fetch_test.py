@@ -252,16 +252,30 @@ class OtherSidesTest(WithFolder):
         self.assertIn("server response: 404", failed.stderr)
         self.assertNotIn("s3cret", failed.stderr)
 
-    def test_certificates_are_checked_unless_told_otherwise(self):
+    def serve_tls(self, wants_client):
         key, certificate = self.folder / "key.pem", self.folder / "cert.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
                         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
                        check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        if wants_client:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(certificate)
         made, _ = self.serve_by(lambda handler: Server(("127.0.0.1", 0), handler),
                                 lambda sock: context.wrap_socket(sock, server_side=True))
-        host = f"localhost:{made.server_address[1]}/x"
+        return f"localhost:{made.server_address[1]}/x", key, certificate
+
+    def test_a_certificate_of_ours_is_shown_to_whom_wants_one(self):
+        host, key, certificate = self.serve_tls(wants_client=True)
+        ours = ["-tls_ca", certificate, "-tls_cert", certificate, "-tls_key", key]
+        self.assertEqual(self.pprof("-top", *ours, f"https://{host}").returncode, 0, self.last.stderr)
+        without = self.pprof("-top", "-tls_ca", certificate, f"https://{host}")
+        self.assertEqual(without.returncode, 2)
+        self.assertIn("certificate", without.stderr)
+
+    def test_certificates_are_checked_unless_told_otherwise(self):
+        host, _, certificate = self.serve_tls(wants_client=False)
         refused = self.pprof("-top", f"https://{host}")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("certificate", refused.stderr)

@@ -101,9 +101,8 @@ def query(server, expression):
 class GoProgram:
     """The Go program of tests/testing/go_target."""
 
-    def __init__(self, binary, **environment):
-        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=clean_environment(**environment))
+    def __init__(self, binary):
+        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment())
         self.port = int(self.process.stdout.readline().split(":")[-1])
 
     def url(self, path="/debug/vars"):

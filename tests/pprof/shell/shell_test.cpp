@@ -109,7 +109,7 @@ TEST_F(ShellTest, WritesReportsToFiles) {
 }
 
 TEST_F(ShellTest, HandsOnWhatIsNoReportOfTheLibrary) {
-  seams_.other = [](const CommandLine& line, Session) -> base::Result<std::string> {
+  seams_.other = [](const CommandLine& line, const Session&) -> base::Result<std::string> {
     return std::string("drawn: ") + std::string(info_of(*line.format).name) + " " +
            line.options.focus;
   };

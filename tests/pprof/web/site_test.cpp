@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -157,10 +158,10 @@ TEST_F(SiteTest, KeepsOptionsUnderNames) {
 TEST_F(SiteTest, AnswersSeveralAtOnce) {
   const std::string top = get("/ui/top").body;
   const std::string graph = get("/ui/graph", "si=alloc_space").body;
-  std::vector<std::thread> threads;
   std::atomic<int> same = 0;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
+  std::array<std::thread, 4> threads;
+  for (std::thread& thread : threads) {
+    thread = std::thread([&] {
       for (int round = 0; round < 5; ++round) {
         if (get("/ui/top").body == top) ++same;
         if (get("/ui/graph", "si=alloc_space").body == graph) ++same;

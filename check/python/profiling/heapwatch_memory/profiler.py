@@ -69,7 +69,7 @@ class LiveProfile:
         else:
             # Only cumulative sums depend on more than the innermost frame.
             enough = 1 <= chosen.frames <= 65535 and not chosen.combine
-            self._tracer = Native(chosen, 1 if enough else chosen.frames)
+            self._tracer = Native(chosen, 1 if enough else chosen.frames, with_blocks=False)
 
     def run(self, function):
         try:
@@ -110,7 +110,7 @@ class FileProfile:
         if chosen.profiler == "tracemalloc":
             self._tracer = Tracemalloc(chosen)
         else:
-            self._tracer = Native(chosen, chosen.frames)
+            self._tracer = Native(chosen, chosen.frames, with_blocks=True)
         self._runs = 0
         self.snapshot_text = None
         self.diff_text = None

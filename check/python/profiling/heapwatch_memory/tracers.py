@@ -78,10 +78,12 @@ class Tracemalloc(Tracer):
 class Native(Tracer):
     """heapwatch's own. Goes on from run to run, so that it knows what earlier runs still hold, until it is closed."""
 
-    def __init__(self, options, frames):
+    def __init__(self, options, frames, with_blocks):
         super().__init__(options)
         self._frames = frames
+        self._with_blocks = with_blocks
         self._run = 0
+        self._stacks = self._blocks = ()
 
     def _is_busy(self):
         return False
@@ -94,6 +96,11 @@ class Native(Tracer):
 
     def _look(self):
         self._list = []  # tracemalloc makes one too before it looks
+        tracer.set_run(0)
+        # At once, and with the collector still off: the books go on, and reports are to be of one moment.
+        self._stacks = tracer.stacks(self._run)
+        if self._with_blocks:
+            self._blocks = tracer.traces(self._run)
 
     def _end(self):
         tracer.set_run(0)
@@ -104,16 +111,17 @@ class Native(Tracer):
 
     def stacks(self):
         stacks = {}
-        for _, frames, size, count, _, _ in tracer.stacks(self._run):
+        for _, frames, size, count, _, _ in self._stacks:
             total = stacks.setdefault(frames, [0, 0])
             total[0] += size
             total[1] += count
         return stacks
 
     def snapshot(self, allows):
+        """For a tracer that was made `with_blocks`."""
         known = {}
         traces = []
-        for trace in tracer.traces(self._run):
+        for trace in self._blocks:
             name = trace[2][0][0]
             if name not in known:
                 known[name] = allows(name)
@@ -122,5 +130,6 @@ class Native(Tracer):
         return tracemalloc.Snapshot(traces, self._frames)
 
     def close(self):
+        self._stacks = self._blocks = ()
         tracer.stop()
         tracer.clear()

@@ -253,6 +253,7 @@ TEST(Model, RandomOperationsAgreeWithAMap) {
       const Block block = make(random, oracle);
       EXPECT_TRUE(model.emplace(block.at, block.size).second);
     } else {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): a place in the map, not an object
       auto at = model.lower_bound(reinterpret_cast<void*>(random() % (std::uintptr_t{1} << 47)));
       at = at == model.end() ? model.begin() : at;
       oracle.free(at->second);

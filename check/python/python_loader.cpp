@@ -42,6 +42,10 @@ std::filesystem::path datadog_base() {
       return std::filesystem::absolute(place);
     }
   }
+  if (!folder.empty()) {
+    base::log(base::LogLevel::warn, std::string(base_folder_variable) + "=" + folder.string() +
+                                        ": no datadog_checks/base is there, so it does not count");
+  }
   return {};
 }
 

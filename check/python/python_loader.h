@@ -25,6 +25,8 @@ class PythonLoader final : public Loader {
  public:
   /// `version`: of the program.
   explicit PythonLoader(std::string version);
+  PythonLoader(const PythonLoader&) = delete;
+  PythonLoader& operator=(const PythonLoader&) = delete;
   ~PythonLoader() override;
 
   [[nodiscard]] std::string_view name() const override { return "python"; }

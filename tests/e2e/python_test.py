@@ -293,6 +293,14 @@ class DatadogBaseTest(unittest.TestCase):
             self.assertIn(json.loads(done.stdout)[0]["runner"]["LastWarnings"],
                           (["No module named 'datadog_checks.modelled.config_models'"], ["validated"]))
 
+    def test_a_folder_without_the_real_base_package_is_named(self):
+        with Folder() as folder:
+            folder.check("hello", check_source("self.gauge('hello', 1)"))
+            done = run(PROGRAM, "--confd", folder.confd, "check", "hello", "--json",
+                       env={"HEAPWATCH_DATADOG_CHECKS_BASE": str(folder.root)})
+            self.assertEqual([one["metric"] for one in json.loads(done.stdout)[0]["aggregator"]["metrics"]], ["hello"])
+            self.assertIn(f"HEAPWATCH_DATADOG_CHECKS_BASE={folder.root}: no datadog_checks/base is there", done.stderr)
+
     def test_the_real_base_package_runs_a_check(self):
         base = os.environ.get("HEAPWATCH_DATADOG_CHECKS_BASE")
         if not base:

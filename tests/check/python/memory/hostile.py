@@ -15,7 +15,7 @@ class Hostile(AgentCheck):
     def nests_deeply(self):
         for make in (lambda inner: [inner], lambda inner: (inner,), lambda inner: {"k": inner}):
             nest = None
-            for _ in range(300_000):
+            for _ in range(100_000):
                 nest = make(nest)
             del nest
 

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -157,6 +158,9 @@ namespace heapwatch::memtrack {
 
 void learn_mappings(const std::uintptr_t* addresses, std::size_t count) noexcept {
   const Locked locked(lock);
+  if (books.mapping_count.load(std::memory_order_relaxed) == 0) {
+    learn(getauxval(AT_ENTRY));  // readers name a profile after the first
+  }
   for (std::size_t i = 0; i < count; ++i) {
     if (!is_known(addresses[i] - 1)) {
       learn(addresses[i] - 1);

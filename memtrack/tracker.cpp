@@ -57,8 +57,9 @@ void after_fork_in_child() {
   after_fork(true);
 }
 
-/// Once, when the first block comes. Registering may allocate, which finds the mode set already.
-void prepare() {
+/// Once. Before main at the latest: a fork that is under way when the handlers are registered goes
+/// without them, and its child would inherit the locks of threads that it does not have.
+[[gnu::constructor(101)]] void prepare() {
   if (!prepared.exchange(true, std::memory_order_acq_rel)) {
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   }

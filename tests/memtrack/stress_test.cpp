@@ -197,6 +197,52 @@ TEST(Stress, AProcessThatForksUnderLoadGoesOnInParentAndChild) {
   EXPECT_EQ(growth.text(), oracle.text());
 }
 
+/// Threads make the first blocks of the process while another forks; 0 when the child gets at the
+/// books.
+int fork_beside_the_first_blocks() {
+  memtrack_set_sample_interval(1);
+  std::atomic<bool> begun{false};
+  std::atomic<bool> done{false};
+  std::vector<std::thread> load;
+  for (int i = 0; i < 3; ++i) {
+    load.emplace_back([&] {
+      while (!done.load()) {
+        _free(_malloc(100));
+        begun.store(true);
+      }
+    });
+  }
+  int status = 0;
+  for (bool last = false; !last && status == 0;) {
+    last = begun.load();
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      memtrack_profile_release(memtrack_profile_take());
+      syscall(SYS_exit_group, 0);
+    }
+    status = waitpid(child, &status, 0) == child ? status : -1;
+  }
+  done.store(true);
+  for (std::thread& thread : load) {
+    thread.join();
+  }
+  return status;
+}
+
+TEST(Stress, AForkMayComeBesideTheFirstBlocks) {
+  for (int i = 0; i < 40; ++i) {
+    const pid_t fresh = fork();
+    ASSERT_GE(fresh, 0);
+    if (fresh == 0) {
+      syscall(SYS_exit_group, fork_beside_the_first_blocks() == 0 ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(fresh, &status, 0), fresh);
+    ASSERT_EQ(status, 0) << "in round " << i;
+  }
+}
+
 TEST(Model, RandomOperationsAgreeWithAMap) {
   std::mt19937_64 random(7);
   std::map<void*, std::size_t> model;

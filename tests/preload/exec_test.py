@@ -212,6 +212,7 @@ class ExecTest(unittest.TestCase):
         report = subprocess.run(["go", "tool", "pprof", "-top", "-symbolize=none", f"{base}/debug/pprof/heap"],
                                 capture_output=True, text=True, timeout=60,
                                 env=clean_environment(PPROF_TMPDIR=str(self.folder)), check=True).stdout
+        self.assertTrue(report.startswith("File: preload_program\n"), report)
         self.assertRegex(report, r"482\.23kB .* leak_blocks\n")
         for path, status, words in (("/debug/vars?pid=1", 404, "no process 1; "), ("/debug/vars?pid=x", 404, "pid must be"),
                                     ("/other", 404, "not found; pages here: ")):

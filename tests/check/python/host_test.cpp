@@ -188,7 +188,7 @@ TEST_F(PythonHost, TenThousandRunsLeaveNoMemoryBehind) {
   EXPECT_LE(blocks_after(9'000), blocks + 100);  // one more in a hundred runs would be 90
   EXPECT_LE(host().report().memory.inuse_bytes, python.inuse_bytes + (1U << 20U));  // an arena
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t slack = 512U * 1024;  // of the C library's own pools
+  constexpr std::uint64_t slack = std::uint64_t{512} * 1024;  // of the C library's own pools
   EXPECT_LE(base::process_usage().malloc_inuse_bytes, process.malloc_inuse_bytes + slack);
   EXPECT_LE(base::process_usage().resident_bytes, process.resident_bytes + 4 * slack);
 #else

@@ -224,7 +224,7 @@ class Growth(MemoryTest):
         self.instances("leaky", [{"name": "one"}])
         first, extra = self.report("leaky", "-m").split(SEPARATOR)
         self.assertIn("leaky.py:13: 300", first)
-        self.assertRegex(extra, r"Imports: \d+\.\d\d KiB in 1 modules, the rest: 3\d\d\.\d\d KiB\n")
+        self.assertRegex(extra, r"Imports: \d+\.\d\d KiB in 1 module, the rest: 3\d\d\.\d\d KiB\n")
         self.assertRegex(extra, r"\n#1: colorsys: \d+\.\d\d KiB\n")
         self.assertRegex(extra, r"\nNative memory of the agent's modules: 410 B in 40 allocations, 0 B held\n"
                                 r"#1: \S+/leaky.py:16: 410 B in 40 allocations\n    self.gauge")

@@ -19,3 +19,7 @@ def amount(size, unit="dynamic"):
 
 def signed(size, unit="dynamic"):
     return ("-" if size < 0 else "+") + amount(size, unit)
+
+
+def counted(number, thing):
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")

@@ -4,7 +4,7 @@ import os
 
 import _heapwatch_memory as tracer
 
-from heapwatch_memory.amounts import amount, signed
+from heapwatch_memory.amounts import amount, counted, signed
 from heapwatch_memory.report import entry
 from heapwatch_memory.traces import is_noise
 
@@ -100,7 +100,8 @@ class Growth:
         total = sum(self._imports.values())
         own = sum(line.size for line in self._lines.values())
         lines = [
-            "Imports: %s in %d modules, the rest: %s" % (amount(total, unit), len(self._imports), amount(own, unit)),
+            "Imports: %s in %s, the rest: %s"
+            % (amount(total, unit), counted(len(self._imports), "module"), amount(own, unit)),
             "Code that was loaded for them and is not in the reports: %s" % amount(self._machinery, unit),
         ]
         rows = sorted(((size, module) for module, size in self._imports.items()), reverse=True)
@@ -129,14 +130,14 @@ def _native_report(options):
         return ""
     held = tracer.native_held()
     lines = [
-        "Native memory of the agent's modules: %s in %d allocations, %s held"
+        "Native memory of the agent's modules: %s in %s, %s held"
         % (
             amount(sum(size for _, size in calls.values()), options.unit),
-            sum(count for count, _ in calls.values()),
+            counted(sum(count for count, _ in calls.values()), "allocation"),
             amount(held, options.unit),
         )
     ]
     rows = sorted(((size, count, frame) for frame, (count, size) in calls.items()), reverse=True)
     for number, (size, count, frame) in enumerate(rows[: options.limit], 1):
-        lines += entry(number, frame, "%s in %d allocations" % (amount(size, options.unit), count))[1:]
+        lines += entry(number, frame, "%s in %s" % (amount(size, options.unit), counted(count, "allocation")))[1:]
     return "\n".join(lines) + "\n"

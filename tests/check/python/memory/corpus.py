@@ -84,7 +84,8 @@ def in_threads(n):
     for thread in threads:
         thread.start()
         thread.join()
-        while os.path.exists("/proc/self/task/%d" % thread.native_id):  # its state is freed after the join
+        state = "/proc/self/task/%d" % thread.native_id
+        while os.access(state, os.F_OK):  # until it is gone: its state is freed after the join
             time.sleep(0)
     return kept
 

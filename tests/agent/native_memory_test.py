@@ -105,7 +105,7 @@ class NativeMemoryTest(unittest.TestCase):
                 self.assertIn("PeriodType: space bytes\nPeriod: 512\n", raw)
                 self.assertIn("alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes[dflt]", raw)
                 self.assertIn("component:[check:go_expvar]", raw)
-                self.assertRegex(raw, r"Mappings\n1: 0x[0-9a-f]+/0x[0-9a-f]+/0x[0-9a-f]+ \S+/heapwatch [0-9a-f]{40}")
+                self.assertRegex(raw, r"Mappings\n1: 0x[0-9a-f]+/0x[0-9a-f]+/0x[0-9a-f]+ \S+/heapwatch-agent [0-9a-f]{40}")
                 allocs = pprof("-raw", "-symbolize=remote", f"http://127.0.0.1:{agent.port}/debug/pprof/allocs?symbolize=0")
                 self.assertIn("alloc_space/bytes[dflt]", allocs)
 

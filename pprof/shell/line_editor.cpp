@@ -109,6 +109,8 @@ LineEditor::~LineEditor() = default;
 std::optional<std::string> LineEditor::read(const std::string& prompt) {
   state_->prompt = prompt;
   int size = 0;
+  // Before the prompt: who answers it at once (expect, a paste) finds the keys working, ^D too.
+  (void)el_set(state_->editor, EL_PREP_TERM, 1);
   const char* const text = el_gets(state_->editor, &size);
   if (text == nullptr || size <= 0) {
     std::putchar('\n');

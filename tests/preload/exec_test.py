@@ -182,7 +182,17 @@ class ExecTest(unittest.TestCase):
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.stderr.close)
         self.assertEqual(process.stdout.readline(), "ready\n")
+        wait_until(lambda: self.is_watched(listen), "the program among the watched ones")
         return process
+
+    def is_watched(self, listen):
+        """False while the program's greeting is on its way."""
+        if listen.startswith("unix:"):
+            return " 503 " not in self.over_unix(listen.removeprefix("unix:"), "GET /debug/vars HTTP/1.1\r\n\r\n")[0]
+        try:
+            return fetch(f"http://{listen}/debug/vars") != ""
+        except urllib.error.HTTPError as error:
+            return error.code != 503
 
     def order(self, process, blocks):
         process.stdin.write(f"{blocks}\n")

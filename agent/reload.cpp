@@ -211,6 +211,7 @@ class Planner {
       }
     }
     std::vector<std::string> gone;
+    gone.reserve(removed.size());
     for (const metrics::Instance* const instance : removed) {
       gone.push_back(named(*instance));
     }

@@ -62,7 +62,7 @@ TEST(PageCollector, ThousandsOfTargetsShareTheirNamesAndTags) {
     add(runners, target);
   }
   const std::size_t held = heapwatch::testing_support::allocated_bytes() - before;
-  EXPECT_LT(held / (targets * series_of_each), bytes_max);
+  EXPECT_LT(held / (std::size_t{targets} * series_of_each), bytes_max);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ constexpr std::size_t bytes_max = 350;
 
 metrics::Snapshot snapshot_of(int target) {
   std::vector<metrics::Series> all;
+  all.reserve(series_of_each);
   for (int i = 0; i < series_of_each; ++i) {
     all.push_back(series(MetricType::gauge, "requests_by_route.value" + std::to_string(i), i,
                          {"expvar_url:http://10.0.0." + std::to_string(target) + ":6060/debug/vars",
@@ -28,6 +29,7 @@ metrics::Snapshot snapshot_of(int target) {
 
 TEST(PrometheusExporter, SeriesOfATargetShareTheTextOfTheirLabels) {
   std::vector<metrics::Snapshot> snapshots;  // contexts are not what is measured
+  snapshots.reserve(targets + 1);
   for (int target = 0; target <= targets; ++target) {
     snapshots.push_back(snapshot_of(target));
   }
@@ -38,7 +40,7 @@ TEST(PrometheusExporter, SeriesOfATargetShareTheTextOfTheirLabels) {
     ASSERT_TRUE(exporter.publish(snapshots[static_cast<std::size_t>(target)]));
   }
   const std::size_t held = heapwatch::testing_support::allocated_bytes() - before;
-  EXPECT_LT(held / (targets * series_of_each), bytes_max);
+  EXPECT_LT(held / (std::size_t{targets} * series_of_each), bytes_max);
   for (int target = 0; target <= targets; ++target) {
     exporter.forget(*snapshots[static_cast<std::size_t>(target)].instance);
   }

@@ -46,6 +46,14 @@ void set(Value& map, std::string key, Value value) {
   map.members.push_back({std::move(key), 0, 0, std::move(value)});
 }
 
+void lend(const Value& configured, Value& instance) {
+  for (const Value::Member& member : configured.members) {
+    if (std::find(lent_options.begin(), lent_options.end(), member.key) != lent_options.end()) {
+      set(instance, member.key, member.value);
+    }
+  }
+}
+
 net::ServerReply plain(int status, const std::string& sentence) {
   return {.status = status, .body = sentence + "\n", .headers = {}};
 }
@@ -148,12 +156,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
       }
       if (is_module) {
         knows_module = true;
-        for (const Value::Member& member : configured.members) {
-          if (std::find(lent_options.begin(), lent_options.end(), member.key) !=
-              lent_options.end()) {
-            set(instance, member.key, member.value);
-          }
-        }
+        lend(configured, instance);
       }
     }
   }

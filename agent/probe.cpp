@@ -129,11 +129,12 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   Value instance;
   instance.kind = Value::Kind::map;
   bool knows_module = !module;
-  for (const config::CheckConfig& file : in_force.confd.checks) {
-    for (const Value& configured : file.instances) {
-      if (file.check_name != check_name) {
-        continue;
-      }
+  for (const config::PackedCheckConfig& file : in_force.checks) {
+    if (file.check_name != check_name) {
+      continue;
+    }
+    for (const config::PackedValue& packed : file.instances) {
+      const Value configured = packed.unpack();
       const Value* const url = configured.find("expvar_url");
       const auto known =
           url == nullptr ? check::parse_target_url("") : check::parse_target_url(url->text);
@@ -141,7 +142,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
       const bool is_module = module && name != nullptr && name->text == *module;
       if (known && known->url == target->url && known->unix_socket == target->unix_socket &&
           (!module || is_module)) {
-        chosen.file.init_config = file.init_config;
+        chosen.file.init_config = file.init_config.unpack();
         chosen.file.instances = {configured};
         return chosen;
       }

@@ -12,6 +12,7 @@ namespace {
 
 using config::AgentConfig;
 using config::CheckConfig;
+using config::PackedCheckConfig;
 
 /// What the parts that live as long as the agent were made with.
 constexpr std::array<std::pair<const char*, bool (*)(const AgentConfig&, const AgentConfig&)>, 14>
@@ -116,7 +117,7 @@ class Planner {
     config::Confd confd = load_confd(plan_.in_force.agent);
     plan_.diagnostics.append(confd.diagnostics);
     files_ = std::move(confd.checks);
-    for (const CheckConfig& old : old_.confd.checks) {
+    for (const PackedCheckConfig& old : old_.checks) {
       const bool failed =
           std::any_of(confd.failed.begin(), confd.failed.end(), [&](const auto& path) {
             return path == old.file || path == old.file.parent_path() ||
@@ -126,28 +127,29 @@ class Planner {
                                         [&](const auto& file) { return file.file == old.file; });
       if (failed && !is_there) {
         tell_kept(old);
-        files_.push_back(old);
+        files_.push_back(old.unpack());
       }
     }
     std::stable_sort(files_.begin(), files_.end(),
                      [](const auto& a, const auto& b) { return a.file < b.file; });
   }
 
-  void tell_kept(const CheckConfig& old) {
+  void tell_kept(const PackedCheckConfig& old) {
     tell(old.file.string() + " has an error: its " + plural(old.instances.size(), "instance") +
          " from before " + (old.instances.size() == 1 ? "stays" : "stay"));
   }
 
   /// Makes what is new in a file, or falls back to what the file said before.
   void take(CheckConfig file) {
-    const auto before = std::find_if(old_.confd.checks.begin(), old_.confd.checks.end(),
-                                     [&](const CheckConfig& old) { return old.file == file.file; });
+    const auto before =
+        std::find_if(old_.checks.begin(), old_.checks.end(),
+                     [&](const PackedCheckConfig& old) { return old.file == file.file; });
     config::Diagnostics found;
     std::vector<std::unique_ptr<check::ConfiguredCheck>> made = make(file, found);
     plan_.diagnostics.append(found);
-    if (found.has_errors() && before != old_.confd.checks.end()) {
+    if (found.has_errors() && before != old_.checks.end()) {
       tell_kept(*before);
-      file = *before;
+      file = before->unpack();
       config::Diagnostics told_already;
       made = make(file, told_already);
     }
@@ -163,7 +165,7 @@ class Planner {
         plan_.start.push_back(std::move(check));
       }
     }
-    plan_.in_force.confd.checks.push_back(std::move(file));
+    plan_.in_force.checks.emplace_back(file);
   }
 
   [[nodiscard]] bool is_running(const std::string& id, std::uint64_t fingerprint) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/configured.h"
+#include "config/packed.h"
 
 namespace heapwatch::agent {
 
@@ -23,7 +24,7 @@ using RunningInstances = std::map<std::string, RunningInstance>;  // by check id
 /// The configuration that is in force.
 struct InForce {
   config::AgentConfig agent;
-  config::Confd confd;
+  std::vector<config::PackedCheckConfig> checks;  // in the order of names
 };
 
 /// What is to be done, and what to say of it.

@@ -30,7 +30,9 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
     : parts_(std::move(parts)), options_(std::move(options)) {
   auto in_force = std::make_shared<InForce>();
   in_force->agent = configured.agent;
-  in_force->confd.checks = std::move(configured.confd.checks);
+  for (const config::CheckConfig& file : std::exchange(configured.confd.checks, {})) {
+    in_force->checks.emplace_back(file);
+  }
   in_force_ = std::move(in_force);
   state_.diagnostics = configured.diagnostics.all();
   state_.errors = configured.diagnostics.error_count();

@@ -107,4 +107,11 @@ const metrics::Snapshot& InstanceRunner::finish(const base::Instant& began,
   return snapshot_;
 }
 
+void InstanceRunner::let_go() {
+  snapshot_.series = {};
+  snapshot_.service_checks = {};
+  snapshot_.events = {};
+  snapshot_.warnings = {};
+}
+
 }  // namespace heapwatch::check

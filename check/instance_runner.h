@@ -28,7 +28,7 @@ class InstanceRunner {
  public:
   InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, RunnerOptions options);
 
-  /// Runs the check to its end on this thread. The snapshot holds until the next run.
+  /// Runs the check to its end on this thread. The snapshot holds until the next run or let_go().
   const metrics::Snapshot& run();
 
   /// The same in two halves, for whoever does not wait in between: now() before, finish() after the
@@ -37,6 +37,9 @@ class InstanceRunner {
   [[nodiscard]] metrics::SampleSink& sink() { return aggregator_; }
   const metrics::Snapshot& finish(const base::Instant& began,
                                   const base::Result<RunReport>& outcome);
+
+  /// The snapshot has been published: what it holds of series is made again by the next run.
+  void let_go();
 
   /// The check's own code, against sink(), with what it allocates put down to the component
   /// "check:NAME".

@@ -196,6 +196,7 @@ void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
   count_run(entry, snapshot);
   entry.log.tell(snapshot, entry.runner.stats(), options_.logging_frequency);
   publish_(snapshot);
+  entry.runner.let_go();  // thousands of instances wait for their turns
 }
 
 void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {

@@ -63,30 +63,49 @@ struct Point {
   Instant time;
 };
 
-/// What a context carries from sample to sample and from run to run.
-struct Accumulator {
-  explicit Accumulator(const Sample& sample) : type(sample.type) {
-    if (type == MetricType::histogram || type == MetricType::historate) {
-      distribution = std::make_unique<Distribution>();
-    } else if (type == MetricType::set) {
-      elements = std::make_unique<DistinctElements>();
-    }
-  }
-
-  MetricType type;
-  bool totals = false;             // the samples of this count are running totals
-  bool flush_first_value = false;  // as the last sample said
-  std::uint64_t run = 0;           // of the last sample
+/// What only some series carry: not the plain gauges, which are most.
+struct Carried {
   /// Set when only the last value is kept: when that goes too.
   std::optional<std::chrono::steady_clock::time_point> kept_until;
-
-  std::optional<Number> value;    // of this run
   std::optional<Point> last;      // sample
   std::optional<Point> previous;  // rates: the last sample of the run before
   Number sum;                     // of a count's samples, ever
   std::shared_ptr<const Quartiles> quartiles;
-  std::unique_ptr<Distribution> distribution;
-  std::unique_ptr<DistinctElements> elements;
+  std::optional<Distribution> distribution;
+  std::optional<DistinctElements> elements;
+};
+
+/// What a context carries from sample to sample and from run to run.
+struct Accumulator {
+  explicit Accumulator(const Sample& sample) : type(sample.type) {
+    if (type == MetricType::gauge) {
+      return;
+    }
+    carried = std::make_unique<Carried>();
+    if (type == MetricType::histogram || type == MetricType::historate) {
+      carried->distribution.emplace();
+    } else if (type == MetricType::set) {
+      carried->elements.emplace();
+    }
+  }
+
+  MetricType type;
+  bool totals = false;               // the samples of this count are running totals
+  bool flush_first_value = false;    // as the last sample said
+  std::uint64_t run = 0;             // of the last sample
+  std::optional<Number> value;       // of this run
+  std::unique_ptr<Carried> carried;  // never null but for gauges
+
+  void set_quartiles(std::shared_ptr<const Quartiles> quartiles) {
+    if (quartiles && !carried) {
+      carried = std::make_unique<Carried>();
+    }
+    if (carried) {
+      carried->quartiles = std::move(quartiles);
+    }
+  }
+
+  [[nodiscard]] bool is_kept() const { return carried && carried->kept_until; }
 
   [[nodiscard]] bool is_stateful() const {
     switch (type) {
@@ -120,11 +139,11 @@ std::optional<Number> rate_between(const Point& from, const Point& to, bool fall
 }
 
 void count_increase(Accumulator& series, const Sample& sample) {
-  const bool fell = series.last && sample.value < series.last->value;
-  if (series.last || sample.flush_first_value) {
+  const bool fell = series.carried->last && sample.value < series.carried->last->value;
+  if (series.carried->last || sample.flush_first_value) {
     Number increase;
-    if (series.last && !fell) {
-      increase = sample.value - series.last->value;
+    if (series.carried->last && !fell) {
+      increase = sample.value - series.carried->last->value;
     } else if (sample.flush_first_value && !sample.value.is_negative()) {
       increase = sample.value;
     }
@@ -164,7 +183,7 @@ struct Aggregator::State {
     }
     auto found = contexts.find(sample.context);
     if (found != contexts.end() && found->second.type != sample.type) {
-      if (!found->second.kept_until) {
+      if (!found->second.is_kept()) {
         drop(Drop::type_conflict);
         return nullptr;
       }
@@ -186,30 +205,30 @@ struct Aggregator::State {
     switch (sample.type) {
       case MetricType::gauge:
         series.value = sample.value;
-        series.quartiles = sample.quartiles;
+        series.set_quartiles(sample.quartiles);
         return;
       case MetricType::count:
       case MetricType::counter:
         series.totals = sample.value_is_total;
         series.value = series.value.value_or(Number()) + sample.value;
-        series.sum = series.totals ? sample.value : series.sum + sample.value;
+        series.carried->sum = series.totals ? sample.value : series.carried->sum + sample.value;
         return;
       case MetricType::rate:
-        series.last = point(sample);
+        series.carried->last = point(sample);
         series.flush_first_value = sample.flush_first_value;
         return;
       case MetricType::monotonic_counter:
         count_increase(series, sample);
-        series.last = Point{sample.value, {}};
+        series.carried->last = Point{sample.value, {}};
         return;
       case MetricType::histogram:
-        add_to_distribution(*series.distribution, sample.value);
+        add_to_distribution(*series.carried->distribution, sample.value);
         return;
       case MetricType::historate:
         add_rate(series, point(sample));
         return;
       case MetricType::set:
-        series.elements->add(sample.element, run);
+        series.carried->elements->add(sample.element, run);
         return;
     }
   }
@@ -221,32 +240,32 @@ struct Aggregator::State {
   }
 
   void add_rate(Accumulator& series, const Point& point) {
-    if (series.last) {
+    if (series.carried->last) {
       std::optional<Drop> reason;
-      if (const auto rate = rate_between(*series.last, point, false, reason)) {
-        add_to_distribution(*series.distribution, *rate);
+      if (const auto rate = rate_between(*series.carried->last, point, false, reason)) {
+        add_to_distribution(*series.carried->distribution, *rate);
       } else {
         drop(*reason);
       }
     }
-    series.last = point;
+    series.carried->last = point;
   }
 
   // From the last sample of the run before to the last of this one: a context sampled twice in a
   // run would otherwise show the rate of the microseconds in between.
   void end_rate(Accumulator& series) {
-    std::optional<Point> from = series.previous;
+    std::optional<Point> from = series.carried->previous;
     if (!from && series.flush_first_value && last_commit) {
       from = Point{Number(), *last_commit};
     }
     if (from) {
       std::optional<Drop> reason;
-      series.value = rate_between(*from, *series.last, series.flush_first_value, reason);
+      series.value = rate_between(*from, *series.carried->last, series.flush_first_value, reason);
       if (reason) {
         drop(*reason);
       }
     }
-    series.previous = series.last;
+    series.carried->previous = series.carried->last;
   }
 
   void end_series(const ContextPtr& context, Accumulator& series, Series& out, const Instant& now) {
@@ -254,7 +273,7 @@ struct Aggregator::State {
       out.context = context;
     }
     out.type = series.type;
-    out.quartiles = std::move(series.quartiles);
+    out.quartiles = series.carried ? std::move(series.carried->quartiles) : nullptr;
     out.time = now.wall;
     out.total.reset();
     switch (series.type) {
@@ -263,32 +282,32 @@ struct Aggregator::State {
         break;
       case MetricType::count:
       case MetricType::counter:
-        out.total = series.sum;
+        out.total = series.carried->sum;
         break;
       case MetricType::rate:
         end_rate(series);
-        out.time = series.last->time.wall;
-        out.total = series.last->value;
+        out.time = series.carried->last->time.wall;
+        out.total = series.carried->last->value;
         break;
       case MetricType::monotonic_counter:
-        out.total = series.last->value;
+        out.total = series.carried->last->value;
         break;
       case MetricType::set:
-        series.value = Number::of(series.elements->end_run(run));
+        series.value = Number::of(series.carried->elements->end_run(run));
         break;
       case MetricType::histogram:
       case MetricType::historate:
         break;
     }
-    if (series.distribution) {
+    if (series.carried && series.carried->distribution) {
       if (!out.distribution) {
         out.distribution.emplace();
       }
       // The vectors change places run by run, so that neither side allocates.
-      std::swap(out.distribution->run, series.distribution->run);
-      series.distribution->run.clear();
-      out.distribution->count = series.distribution->count;
-      out.distribution->sum = series.distribution->sum;
+      std::swap(out.distribution->run, series.carried->distribution->run);
+      series.carried->distribution->run.clear();
+      out.distribution->count = series.carried->distribution->count;
+      out.distribution->sum = series.carried->distribution->sum;
     } else {
       out.distribution.reset();
     }
@@ -304,10 +323,10 @@ struct Aggregator::State {
     for (auto entry = contexts.begin(); entry != contexts.end();) {
       Accumulator& series = entry->second;
       const bool expired = run - series.run >= options.commits_to_expiry;
-      if (expired && !series.kept_until && series.is_stateful()) {
-        series.kept_until = now.steady + options.stateful_expiry;
+      if (expired && !series.is_kept() && series.is_stateful()) {
+        series.carried->kept_until = now.steady + options.stateful_expiry;
       }
-      const bool kept = series.kept_until && now.steady < *series.kept_until;
+      const bool kept = series.is_kept() && now.steady < *series.carried->kept_until;
       entry = expired && !kept ? contexts.erase(entry) : std::next(entry);
     }
   }
@@ -333,7 +352,9 @@ void Aggregator::submit(const Sample& sample) {
   Accumulator& series = entry->second;
   if (series.run != state.run) {
     series.run = state.run;
-    series.kept_until.reset();
+    if (series.carried) {
+      series.carried->kept_until.reset();
+    }
     state.sampled.push_back(entry);
   }
   state.add(series, sample);

@@ -22,7 +22,7 @@ void RunStats::add(const Snapshot& snapshot) {
   ++runs;
   durations.push_back(snapshot.duration);
   if (durations.size() > durations_max) {
-    durations.pop_front();
+    durations.erase(durations.begin());
   }
   last_run = snapshot.time.wall;
   if (snapshot.error) {

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +31,7 @@ struct RunStats {
   std::uint64_t last_samples = 0;  // these three: of the last run that had any
   std::uint64_t last_events = 0;
   std::uint64_t last_service_checks = 0;
-  std::deque<std::chrono::nanoseconds> durations;  // of the last 32 runs, the newest last
+  std::vector<std::chrono::nanoseconds> durations;  // of the last 32 runs, the newest last
   std::optional<std::chrono::system_clock::time_point> last_run;
   std::optional<std::chrono::system_clock::time_point> last_success;
   std::string last_error;  // empty: the last run did not fail

@@ -73,7 +73,7 @@ struct EventLoop::State {
       : options(given),
         epoll(std::move(epoll_descriptor)),
         wake(std::move(wake_descriptor)),
-        idle(given.idle_connections_max),
+        idle(std::min(given.idle_handles_max, given.idle_connections_max)),
         multi(std::move(multi_handle)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;

@@ -13,59 +13,71 @@ const std::vector<std::string> quartile_labels{"quantile=\"0\"", "quantile=\"0.2
 
 }  // namespace
 
-Family::Family(FamilyText text, FamilyType type, std::string base)
-    : text_(std::move(text)), type_(type), base_(std::move(base)) {}
+LabelTexts::Text& LabelTexts::take(std::string text) {
+  Text& held = *texts_.try_emplace(std::move(text)).first;
+  ++held.second;
+  return held;
+}
+
+void LabelTexts::give_back(Text& text) {
+  if (--text.second == 0) {
+    texts_.erase(texts_.find(text.first));
+  }
+}
+
+Family::Family(FamilyText text, FamilyType type, std::string base, LabelTexts& label_texts)
+    : text_(std::move(text)), type_(type), base_(std::move(base)), label_texts_(label_texts) {}
 
 void Family::append(std::string& out, Format format) const {
   const std::size_t before = out.size();
   out += text_.head(format);
   const std::size_t after_head = out.size();
   const Shown least = format == Format::text ? Shown::text_only : Shown::yes;
-  const char* labels = labels_.data();
   for (const Slot& slot : slots_) {
     if (slot.shown >= least) {
       out += text_.sample(format, slot.part);
-      out.append(labels, slot.labels_bytes);
+      out += slot.labels->first;
       append_value_line(out, slot.value);
     }
-    labels += slot.labels_bytes;
   }
   if (out.size() == after_head) {
     out.resize(before);
   }
 }
 
-void Family::add_slot(Row& row, Part part, const std::string& labels) {
-  labels_ += labels;
-  slots_.push_back({static_cast<std::uint32_t>(labels.size()), part, Shown::no, &row, {}});
+void Family::add_slot(Row& row, Part part, std::string labels) {
+  slots_.push_back({.labels = &label_texts_.take(std::move(labels)), .row = &row, .part = part});
 }
 
 void Family::remove_unused_rows() {
-  std::size_t kept_slots = 0;
-  std::size_t kept_labels = 0;
-  std::size_t labels = 0;
+  std::size_t kept = 0;
   const Row* last = nullptr;
   for (const Slot slot : slots_) {
-    if (slot.row->users != 0) {
-      if (slot.row != last) {
-        slot.row->slot = kept_slots;
-        last = slot.row;
-      }
-      std::copy_n(labels_.begin() + static_cast<std::ptrdiff_t>(labels), slot.labels_bytes,
-                  labels_.begin() + static_cast<std::ptrdiff_t>(kept_labels));
-      kept_labels += slot.labels_bytes;
-      slots_[kept_slots++] = slot;
+    if (slot.row->users == 0) {
+      label_texts_.give_back(*slot.labels);
+      continue;
     }
-    labels += slot.labels_bytes;
+    if (slot.row != last) {
+      slot.row->slot = kept;
+      last = slot.row;
+    }
+    slots_[kept++] = slot;
   }
-  slots_.resize(kept_slots);
-  labels_.resize(kept_labels);
-  std::erase_if(rows_, [](const auto& row) { return row.second.users == 0; });
+  slots_.resize(kept);
+  std::erase_if(rows_, [&](const auto& row) {
+    const bool unused = row.second.users == 0;
+    if (unused) {
+      label_texts_.give_back(*row.first);
+    }
+    return unused;
+  });
   has_unused_rows_ = false;
 }
 
 SeriesPage::SeriesPage(std::vector<int> percentiles, bool suffixes)
-    : percentiles_(std::move(percentiles)), suffixes_(suffixes) {
+    : percentiles_(std::move(percentiles)),
+      suffixes_(suffixes),
+      label_texts_(std::make_unique<LabelTexts>()) {
   for (const int percent : percentiles_) {
     quantile_labels_.push_back("quantile=\"" + boundary_text(percent / 100.0) + "\"");
   }
@@ -83,9 +95,12 @@ Placed SeriesPage::find_or_add(const Wanted& wanted) {
   if (family == nullptr) {
     return {.row = nullptr, .in_the_way = in_the_way};
   }
-  const auto [found, added] = family->rows_.try_emplace(wanted.labels);
+  LabelTexts::Text& labels = label_texts_->take(enclose(wanted.labels));
+  const auto [found, added] = family->rows_.try_emplace(&labels);
   Row& row = found->second;
-  if (added) {
+  if (!added) {
+    label_texts_->give_back(labels);
+  } else {
     row.family = family;
     row.slot = family->slots_.size();
     const bool quartiles = wanted.type == FamilyType::quartiles;
@@ -120,7 +135,7 @@ std::pair<Family*, const Family*> SeriesPage::find_or_add_family(const Wanted& w
   families_.push_back(
       std::make_unique<Family>(FamilyText({.base = base, .plain_name = name, .suffixes = suffixes_},
                                           wanted.type, wanted.help),
-                               wanted.type, base));
+                               wanted.type, base, *label_texts_));
   Family* const family = families_.back().get();
   for (const std::string& claimed : names) {
     taken_.emplace(claimed, family);

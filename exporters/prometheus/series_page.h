@@ -18,6 +18,22 @@ namespace heapwatch::exporters::prometheus {
 
 class Family;
 
+/// What stands between name and value: `{a="b"} `. A target's series have the same, so each text is
+/// held once on the page.
+class LabelTexts {
+ public:
+  /// The text, and how many use it.
+  using Text = std::pair<const std::string, std::size_t>;
+
+  /// One user more.
+  [[nodiscard]] Text& take(std::string text);
+  /// One user less; what nobody uses is gone.
+  void give_back(Text& text);
+
+ private:
+  std::unordered_map<std::string, std::size_t> texts_;
+};
+
 /// One series on the page: a line, or the lines of a summary. Held by its family.
 struct Row {
   Family* family = nullptr;
@@ -29,7 +45,7 @@ struct Row {
 /// Lines of one name, in the order in which their series first came.
 class Family {
  public:
-  Family(FamilyText text, FamilyType type, std::string base);
+  Family(FamilyText text, FamilyType type, std::string base, LabelTexts& label_texts);
 
   [[nodiscard]] FamilyType type() const { return type_; }
   [[nodiscard]] const std::string& base() const { return base_; }
@@ -40,23 +56,23 @@ class Family {
   // A negative value is legal in the text format only, where the sample counts something.
   enum class Shown : std::uint8_t { no, text_only, yes };
   struct Slot {
-    std::uint32_t labels_bytes = 0;
-    Part part = Part::plain;
-    Shown shown = Shown::no;
+    LabelTexts::Text* labels = nullptr;
     Row* row = nullptr;
     base::Number value;
+    Part part = Part::plain;
+    Shown shown = Shown::no;
   };
 
   void append(std::string& out, Format format) const;
-  void add_slot(Row& row, Part part, const std::string& labels);
+  void add_slot(Row& row, Part part, std::string labels);
   void remove_unused_rows();
 
   FamilyText text_;
   FamilyType type_;
   std::string base_;
-  std::string labels_;  // of all slots, one after the other: `{a="b"} {a="c"} `
+  LabelTexts& label_texts_;
   std::vector<Slot> slots_;
-  std::unordered_map<std::string, Row> rows_;  // by labels
+  std::unordered_map<LabelTexts::Text*, Row> rows_;
   bool has_unused_rows_ = false;
 };
 
@@ -108,6 +124,7 @@ class SeriesPage {
   std::vector<int> percentiles_;
   std::vector<std::string> quantile_labels_;
   bool suffixes_;
+  std::unique_ptr<LabelTexts> label_texts_;        // families refer to it
   std::vector<std::unique_ptr<Family>> families_;  // in the order in which they first came
   std::unordered_map<std::string, Family*> taken_;
   std::uint64_t freed_ = 0;

@@ -209,7 +209,7 @@ TEST(LineWriterCache, AnotherContextAtTheSameAddressIsAnotherSeries) {
   std::string out;
   for (const char* name : {"first", "second"}) {
     metrics::Series one = named("x");
-    auto* context = new (place) metrics::Context{.name = name};
+    auto* context = new (place) metrics::Context({.name = name});
     one.context =
         metrics::ContextPtr(context, [](const metrics::Context* old) { old->~Context(); });
     writer.append(out, one);

@@ -32,7 +32,7 @@ Marks marks_of(const char* block) {
   const __m128i lower_case = _mm_set1_epi8(0x20);
   const __m128i open = _mm_set1_epi8('{');   // '[' with 0x20 set
   const __m128i close = _mm_set1_epi8('}');  // ']' likewise
-  for (unsigned i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i < 4; ++i) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i * 16));
     const __m128i folded = _mm_or_si128(bytes, lower_case);
     const auto mask = [&](__m128i equal) {

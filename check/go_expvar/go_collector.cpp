@@ -86,6 +86,7 @@ GoCollector::GoCollector(const Options& options) {
 
 std::vector<Target> GoCollector::targets() {
   std::vector<Target> wanted;
+  wanted.reserve(std::size(fields));
   for (const Field& field : fields) {
     wanted.push_back({.path = *parse_path("memstats/" + std::string(field.member)),
                       .numbers_max = 1,

@@ -170,10 +170,7 @@ Object prepare(const Services& services) {
   return Object(module ? PyObject_GetAttrString(module.get(), "AgentCheck") : nullptr);
 }
 
-}  // namespace
-
-extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_start_python(
-    const Services& services) {
+base::Result<Host*> start_host(const Services& services) {
   agent_state().services = services;
   set_crossing_memory(traced(services));
   add_aggregator_module();
@@ -199,6 +196,13 @@ extern "C" __attribute__((visibility("default"))) base::Result<Host*> heapwatch_
   static Host* const host = new CPythonHost(std::move(base_class));  // never finalised
   PyEval_SaveThread();
   return host;
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) void heapwatch_start_python(
+    const Services& services, base::Result<Host*>& started) {
+  started = start_host(services);
 }
 
 }  // namespace heapwatch::check::python

@@ -122,7 +122,7 @@ class Host {
                                             const Services& services);
 
 /// The one symbol of the module.
-using StartHost = base::Result<Host*> (*)(const Services& services);
+using StartHost = void (*)(const Services& services, base::Result<Host*>& started);
 inline constexpr const char* start_host_symbol = "heapwatch_start_python";
 
 }  // namespace heapwatch::check::python

@@ -16,7 +16,9 @@ base::Result<Host*> load_host(const std::filesystem::path& file, const Services&
     return base::fail(base::ErrorKind::io, "cannot load Python: \"" + file.string() +
                                                "\" is not heapwatch's Python module");
   }
-  return reinterpret_cast<StartHost>(symbol)(services);
+  base::Result<Host*> started = nullptr;
+  reinterpret_cast<StartHost>(symbol)(services, started);
+  return started;
 }
 
 }  // namespace heapwatch::check::python

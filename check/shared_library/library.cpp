@@ -160,7 +160,7 @@ Result<Library> Library::open_file(const std::filesystem::path& file) {
   const std::string file_name = file.filename().string();
   if (file_name.starts_with(file_prefix) && file_name.ends_with(file_suffix) &&
       file_name.size() > file_prefix.size() + file_suffix.size()) {
-    name = std::string_view(file_name).substr(
+    name = std::string_view{file_name}.substr(
         file_prefix.size(), file_name.size() - file_prefix.size() - file_suffix.size());
   }
   if (!is_check_name(name)) {

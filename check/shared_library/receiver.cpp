@@ -191,7 +191,7 @@ Receiver::Known& Receiver::known(const char* name, char** tags, const char* host
     key_.push_back('\0');
     key_.append(tags[i]);
   }
-  auto found = known_.find(std::string_view(key_));
+  auto found = known_.find(std::string_view{key_});
   if (found == known_.end()) {
     if (known_.size() >= known_max) {
       known_.clear();

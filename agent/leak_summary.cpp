@@ -44,6 +44,7 @@ std::vector<Place> places_of(const NativeHeap& heap) {
     place.example = &record;
   }
   std::vector<Place> places;
+  places.reserve(by_stack.size());
   for (const auto& [stack, place] : by_stack) {
     places.push_back(place);
   }
@@ -68,8 +69,8 @@ std::string leak_summary(const Ended& ended) {
       << " blocks; untracked frees: " << counters.untracked_frees << '\n';
   const std::vector<Place> places = places_of(heap);
   if (!places.empty()) {
-    out << "  held by (estimated from one sample per " << bytes_text(double(heap.interval))
-        << "):\n";
+    out << "  held by (estimated from one sample per "
+        << bytes_text(static_cast<double>(heap.interval)) << "):\n";
   }
   for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
     const Place& place = places[i];

@@ -137,6 +137,7 @@ std::vector<UntrackedFree> own_untracked_frees() {
   const std::vector<NativeHeap::Mapping> mappings =
       sites.empty() ? std::vector<NativeHeap::Mapping>{} : own_mappings();
   std::vector<UntrackedFree> frees;
+  frees.reserve(sites.size());
   for (const memtrack_untracked_site& site : sites) {
     frees.push_back(described(site, memtrack_component_name(site.component), mappings));
   }

@@ -10,7 +10,6 @@ namespace heapwatch::agent {
 namespace {
 
 using exporters::prometheus::ProvidedFamily;
-using exporters::prometheus::ProvidedMetric;
 using Type = ProvidedFamily::Type;
 
 double seconds(std::chrono::nanoseconds duration) {

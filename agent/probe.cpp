@@ -113,7 +113,46 @@ bool may_probe(const std::string& host, std::uint16_t port,
 /// The instance to run, in a file of its own.
 struct Probe::Chosen {
   config::CheckConfig file;
+  bool is_configured = false;  // as it stands in conf.d; else it has what `module` lends
+  bool knows_module = false;
 };
+
+Probe::Chosen Probe::look_up(const InForce& in_force, const check::TargetUrl& target,
+                             const std::optional<std::string>& module) {
+  Chosen chosen;
+  chosen.file.check_name = check_name;
+  chosen.file.file = "probe";
+  chosen.file.init_config.kind = Value::Kind::map;
+  Value lent;
+  lent.kind = Value::Kind::map;
+  chosen.knows_module = !module;
+  for (const config::PackedCheckConfig& file : in_force.checks) {
+    if (file.check_name != check_name) {
+      continue;
+    }
+    for (const config::PackedValue& packed : file.instances) {
+      const Value configured = packed.unpack();
+      const Value* const url = configured.find("expvar_url");
+      const auto known =
+          url == nullptr ? check::parse_target_url("") : check::parse_target_url(url->text);
+      const Value* const name = configured.find("namespace");
+      const bool is_module = module && name != nullptr && name->text == *module;
+      if (known && known->url == target.url && known->unix_socket == target.unix_socket &&
+          (!module || is_module)) {
+        chosen.is_configured = true;
+        chosen.file.init_config = file.init_config.unpack();
+        chosen.file.instances = {configured};
+        return chosen;
+      }
+      if (is_module) {
+        chosen.knows_module = true;
+        lend(configured, lent);
+      }
+    }
+  }
+  chosen.file.instances = {std::move(lent)};
+  return chosen;
+}
 
 base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                           const net::ServerRequest& request) {
@@ -130,37 +169,11 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
     return base::fail(base::ErrorKind::invalid, "target " + target.error().message);
   }
   const auto module = base::query_value(request.query, "module");
-  Chosen chosen;
-  chosen.file.check_name = check_name;
-  chosen.file.file = "probe";
-  chosen.file.init_config.kind = Value::Kind::map;
-  Value instance;
-  instance.kind = Value::Kind::map;
-  bool knows_module = !module;
-  for (const config::PackedCheckConfig& file : in_force.checks) {
-    if (file.check_name != check_name) {
-      continue;
-    }
-    for (const config::PackedValue& packed : file.instances) {
-      const Value configured = packed.unpack();
-      const Value* const url = configured.find("expvar_url");
-      const auto known =
-          url == nullptr ? check::parse_target_url("") : check::parse_target_url(url->text);
-      const Value* const name = configured.find("namespace");
-      const bool is_module = module && name != nullptr && name->text == *module;
-      if (known && known->url == target->url && known->unix_socket == target->unix_socket &&
-          (!module || is_module)) {
-        chosen.file.init_config = file.init_config.unpack();
-        chosen.file.instances = {configured};
-        return chosen;
-      }
-      if (is_module) {
-        knows_module = true;
-        lend(configured, instance);
-      }
-    }
+  Chosen chosen = look_up(in_force, *target, module);
+  if (chosen.is_configured) {
+    return chosen;
   }
-  if (!knows_module) {
+  if (!chosen.knows_module) {
     return base::fail(base::ErrorKind::not_found,
                       "no configured instance of go_expvar has the namespace \"" + *module + '"');
   }
@@ -178,11 +191,11 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
                                                     " is neither configured in conf.d nor among "
                                                     "prometheus.probe_targets");
   }
+  Value& instance = chosen.file.instances.front();
   set(instance, "expvar_url", Value::scalar(target->url));
   set(instance, "allow_redirects", Value::scalar("false"));
   set(instance, "timeout",
       Value::scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
-  chosen.file.instances = {std::move(instance)};
   return chosen;
 }
 

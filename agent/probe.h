@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/reload.h"
+#include "check/target_url.h"
 #include "net/http_server.h"
 
 namespace heapwatch::agent {
@@ -36,6 +37,9 @@ class Probe {
  private:
   struct Chosen;
 
+  /// The configured instance of this target; else what the instances of the module lend.
+  [[nodiscard]] static Chosen look_up(const InForce& in_force, const check::TargetUrl& target,
+                                      const std::optional<std::string>& module);
   [[nodiscard]] static base::Result<Chosen> choose(const InForce& in_force,
                                                    const net::ServerRequest& request);
 

@@ -16,8 +16,8 @@ namespace {
 
 constexpr int targets = 200;
 constexpr int series_of_each = 30;
-// With names and tags of its own a series takes 1,120.
-constexpr std::size_t bytes_max = 750;
+// About 720, or 790 as the thread sanitizer counts; with names and tags of its own 1,120.
+constexpr std::size_t bytes_max = 900;
 
 CollectorOptions options_of(int target) {
   CollectorOptions options;

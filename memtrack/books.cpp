@@ -16,8 +16,7 @@ namespace {
 
 constinit Lock pool_lock;
 constinit std::size_t pool_bytes = 0;
-using ForkHook = void (*)();
-constinit ForkHook fork_hook = nullptr;
+constinit ForkHooks fork_hooks{};
 
 /// As much as the kernel gives: a limit on address space may stand against all of it.
 void reserve_pool() {
@@ -48,22 +47,10 @@ bool write_all(int file, const void* from, std::size_t bytes, std::size_t at) {
   return true;
 }
 
-/// Lays a copy of what is there over it, in memory of this process alone.
-bool make_private(void* from, std::size_t bytes, std::size_t used) {
-  if (bytes == 0) {
-    return true;
-  }
-  void* const copy = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (copy == MAP_FAILED) {
-    return false;
-  }
-  memcpy(copy, from, used);
-  return mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, from) != MAP_FAILED;
-}
-
-bool map_file(int file, void* over, std::size_t bytes, std::size_t at) {
-  return bytes == 0 || mmap(over, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+/// Replaces what is mapped there by the file (or with -1 by private pages).
+bool map_over(void* from, std::size_t bytes, int file, std::size_t at) {
+  const int kind = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+  return bytes == 0 || mmap(from, bytes, PROT_READ | PROT_WRITE, kind | MAP_FIXED, file,
                             static_cast<off_t>(at)) != MAP_FAILED;
 }
 
@@ -84,48 +71,63 @@ void* take_pool(std::size_t bytes) noexcept {
   return books.pool + used;
 }
 
-bool move_books(int file) noexcept {
-  const int before = errno;
+bool copy_books(int file, BooksCopy& copy) noexcept {
   books.magic = Books::magic_value;
   books.bytes = sizeof(Books);
   if (books.pool == nullptr) {
     reserve_pool();
   }
   const std::size_t used = books.pool_used.load(std::memory_order_relaxed);
-  bool moved = false;
-  if (file < 0) {
-    moved = make_private(&books, sizeof books, sizeof books) &&
-            make_private(books.pool, pool_bytes, used);
-  } else {
-    moved = ftruncate(file, static_cast<off_t>(sizeof books + pool_bytes)) == 0 &&
-            write_all(file, &books, sizeof books, 0) &&
-            write_all(file, books.pool, used, sizeof books) &&
-            map_file(file, books.pool, pool_bytes, sizeof books) &&
-            map_file(file, &books, sizeof books, 0);
+  copy = {file, nullptr, sizeof books + used};
+  if (file >= 0) {
+    return ftruncate(file, static_cast<off_t>(sizeof books + pool_bytes)) == 0 &&
+           write_all(file, &books, sizeof books, 0) &&
+           write_all(file, books.pool, used, sizeof books);
   }
-  errno = before;
-  return moved;
+  copy.pages = static_cast<char*>(map_pages(copy.bytes));
+  if (copy.pages == nullptr) {
+    return false;
+  }
+  memcpy(copy.pages, &books, sizeof books);
+  memcpy(copy.pages + sizeof books, books.pool, used);
+  return true;
+}
+
+void drop_copy(BooksCopy& copy) noexcept {
+  if (copy.pages != nullptr) {
+    unmap_pages(copy.pages, copy.bytes);
+  }
+}
+
+bool move_to_copy(const BooksCopy& copy) noexcept {
+  if ((copy.file < 0 && copy.pages == nullptr) ||
+      !map_over(books.pool, pool_bytes, copy.file, sizeof books) ||
+      !map_over(&books, sizeof books, copy.file, 0)) {
+    return false;
+  }
+  if (copy.pages != nullptr) {
+    memcpy(static_cast<void*>(&books), copy.pages, sizeof books);
+    memcpy(books.pool, copy.pages + sizeof books, copy.bytes - sizeof books);
+  }
+  return true;
 }
 
 void books_before_fork() noexcept {
   pool_lock.acquire();
-  if (books.pool == nullptr) {
-    reserve_pool();
+  if (fork_hooks.before != nullptr) {
+    fork_hooks.before();
   }
 }
 
-void books_after_fork() noexcept {
+void books_after_fork(bool child) noexcept {
+  if (fork_hooks.after != nullptr) {
+    fork_hooks.after(child);
+  }
   pool_lock.release();
 }
 
-void set_fork_hook(void (*in_child)()) noexcept {
-  fork_hook = in_child;
-}
-
-void run_fork_hook() noexcept {
-  if (fork_hook != nullptr) {
-    fork_hook();
-  }
+void set_fork_hooks(ForkHooks hooks) noexcept {
+  fork_hooks = hooks;
 }
 
 }  // namespace heapwatch::memtrack

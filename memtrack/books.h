@@ -98,15 +98,33 @@ constexpr std::size_t pool_bytes_max = std::size_t{256} << 20;
 /// Where the books stand in the file that is handed to a reader: the object, then the pool.
 constexpr std::size_t books_file_bytes = sizeof(Books) + pool_bytes_max;
 
-/// Puts the books into a file of ours (or with -1 into private memory) and goes on there. Nobody
-/// else may count meanwhile. False when the kernel refuses, and then nothing has changed.
-bool move_books(int file) noexcept;
+/// A copy of the books, in a file or in private pages.
+struct BooksCopy {
+  int file = -1;  // the caller's
+  char* pages = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// Copies the books into an empty file of the caller's or (with -1) into pages. False when the
+/// kernel refuses. Nobody may take from the pool meanwhile, and what others count meanwhile may be
+/// missing.
+bool copy_books(int file, BooksCopy& copy) noexcept;
+void drop_copy(BooksCopy& copy) noexcept;
+/// Goes on in the copy, which is to be dropped then as any. False when the kernel refuses; only a
+/// copy in a file leaves the books usable then.
+///
+/// Threads: nobody may count meanwhile.
+bool move_to_copy(const BooksCopy& copy) noexcept;
 
 void books_before_fork() noexcept;
-void books_after_fork() noexcept;
+void books_after_fork(bool child) noexcept;
 
-/// Called in the child of a fork before anything is counted there.
-void set_fork_hook(void (*in_child)()) noexcept;
-void run_fork_hook() noexcept;
+/// Called around a fork while nobody can take from the pool; `after` before anything is counted in
+/// the child.
+struct ForkHooks {
+  void (*before)();
+  void (*after)(bool child);
+};
+void set_fork_hooks(ForkHooks hooks) noexcept;
 
 }  // namespace heapwatch::memtrack

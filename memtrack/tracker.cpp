@@ -36,10 +36,7 @@ void before_fork() {
 }
 
 void after_fork(bool child) {
-  if (child) {
-    run_fork_hook();
-  }
-  books_after_fork();
+  books_after_fork(child);
   thread_blocks_after_fork(child);
   mappings_after_fork();
   sampler::after_fork();

@@ -62,32 +62,60 @@ bool send_books(int connection, int file) {
   return sent == static_cast<ssize_t>(sizeof hello);
 }
 
-/// Moves the books into a file and hands it over. No descriptor stays open in the program.
-bool share_books() {
-  const int connection = connect_to_watcher();
-  if (connection < 0) {
-    return false;
-  }
-  const int file = memfd_create("heapwatch books", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  const bool moved = file >= 0 && memtrack::move_books(file);
-  if (moved) {
+/// Hands the file of the books over, if there is somebody.
+void send_to_watcher(int file) {
+  if (const int connection = connect_to_watcher(); connection >= 0) {
     send_books(connection, file);
+    close(connection);
   }
-  if (file >= 0) {
-    close(file);
+}
+
+/// Goes on in the copy. Of a file no descriptor stays open in the program.
+bool take_over(memtrack::BooksCopy& copy) {
+  const bool moved = memtrack::move_to_copy(copy);
+  books_are_shared = moved && copy.file >= 0;
+  if (books_are_shared) {
+    send_to_watcher(copy.file);
   }
-  close(connection);
   return moved;
 }
 
-/// The child must not count in its parent's books.
-void in_child() {
+void let_go(memtrack::BooksCopy& copy) {
+  memtrack::drop_copy(copy);
+  if (copy.file >= 0) {
+    close(copy.file);
+  }
+  copy = {};
+}
+
+bool copy_into_file(memtrack::BooksCopy& copy) {
+  const int file = memfd_create("heapwatch books", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (file >= 0 && memtrack::copy_books(file, copy)) {
+    return true;
+  }
+  let_go(copy);
+  return false;
+}
+
+/// What the child of the fork under way goes on in: it must not count in its parent's books, which
+/// change while it is made.
+constinit memtrack::BooksCopy for_child{};
+
+void before_fork() {
+  const int before = errno;
+  if (books_are_shared && !copy_into_file(for_child)) {
+    memtrack::copy_books(-1, for_child);
+  }
+  errno = before;
+}
+
+void after_fork(bool child) {
   const int before = errno;
   if (books_are_shared) {
-    books_are_shared = share_books();
-    if (!books_are_shared && !memtrack::move_books(-1)) {
+    if (child && !take_over(for_child)) {
       abort();
     }
+    let_go(for_child);
   }
   errno = before;
 }
@@ -123,9 +151,10 @@ void tell(const char* message) {
   }
   watcher.sun_family = AF_UNIX;
   memcpy(watcher.sun_path, path, strlen(path) + 1);
-  books_are_shared = share_books();
-  if (books_are_shared) {
-    memtrack::set_fork_hook(in_child);
+  if (memtrack::BooksCopy copy; copy_into_file(copy)) {
+    take_over(copy);
+    let_go(copy);
+    memtrack::set_fork_hooks({before_fork, after_fork});
   }
   errno = before;
 }

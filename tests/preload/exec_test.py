@@ -124,9 +124,14 @@ class ExecTest(unittest.TestCase):
         samples, done = self.leaked(PROGRAM, "forks")
         own = [blocks for _, blocks, labels in samples if "process:" not in labels]
         children = [blocks for _, blocks, labels in samples if "process:" in labels]
-        self.assertEqual((own, children), ([1], [3] * 20))
+        self.assertEqual((own, children), ([1], [3] * 100))
         self.assertEqual(self.counters(done)["untracked"], 0)
-        self.assertRegex(done.stderr, r"and 20 child processes")
+        self.assertRegex(done.stderr, r"and 100 child processes")
+
+    def test_a_child_that_nobody_can_watch_stays_off_its_parents_books(self):
+        samples, done = self.leaked(PROGRAM, "starved")
+        self.assertEqual([blocks for _, blocks, _ in samples], [1])
+        self.assertNotIn("child processes", done.stderr)
 
     def test_signals(self):
         samples, done = self.leaked(PROGRAM, "signals")

@@ -2,6 +2,7 @@
 // leaks.
 #include <dlfcn.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,6 +109,21 @@ void run_family() {
 
 std::atomic<bool> done{false};
 
+void run_child() {
+  const pid_t child = fork();
+  if (child == 0) {
+    work(7, 2000);
+    leak_blocks(3);
+    _exit(0);
+  }
+  int status = -1;
+  if (waitpid(child, &status, 0) != child || status != 0) {
+    std::printf("a child ended with wait status %d\n", status);
+    std::fflush(stdout);
+    std::abort();
+  }
+}
+
 /// Children of a process whose threads are allocating.
 void run_forks() {
   std::vector<std::thread> threads;
@@ -118,22 +134,21 @@ void run_forks() {
       }
     });
   }
-  for (int i = 0; i < 20; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      work(7, 2000);
-      leak_blocks(3);
-      _exit(0);
-    }
-    int status = -1;
-    if (waitpid(child, &status, 0) != child || status != 0) {
-      std::abort();
-    }
+  for (int i = 0; i < 100; ++i) {
+    run_child();
   }
   done = true;
   for (std::thread& thread : threads) {
     thread.join();
   }
+  leak_blocks(1);
+}
+
+/// A child of a process that can open no more files.
+void run_starved() {
+  constexpr rlimit none{3, 3};
+  setrlimit(RLIMIT_NOFILE, &none);
+  run_child();
   leak_blocks(1);
 }
 
@@ -181,6 +196,7 @@ int main(int count, char** arguments) {
       {"threads", run_threads},
       {"family", run_family},
       {"forks", run_forks},
+      {"starved", run_starved},
       {"signals", run_signals},
       {"serve", run_serving},
       {"module", [&] { run_module(arguments[2]); }},

@@ -7,8 +7,9 @@
 namespace heapwatch::check {
 
 /// Turns fall on the moments of wall time whose remainder by `interval` is `hash % interval`,
-/// rounded down to a quarter of a second, or of the interval where that is less: targets spread over
-/// the interval, a restart moves none of them, and those of a moment share the cost of waking up.
+/// rounded down to a quarter of a second, or of the interval where that is less: targets spread
+/// over the interval, a restart moves none of them, and those of a moment share the cost of waking
+/// up.
 
 /// The first turn after `now`.
 [[nodiscard]] std::chrono::system_clock::time_point first_turn(

@@ -152,6 +152,7 @@ void Scheduler::start_blocking(Entry& entry) {
       const std::lock_guard lock(stats_mutex_);
       entry.on_runner = std::chrono::steady_clock::now();
     }
+    entry.began = entry.runner.now();  // waiting for a runner is not running
     base::Result<RunReport> outcome;
     if (!entry.leaving) {
       outcome = entry.runner.run_check();
@@ -226,11 +227,15 @@ void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {
 }
 
 std::vector<metrics::RunStats> Scheduler::stats() const {
+  const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(stats_mutex_);
   std::vector<metrics::RunStats> all;
   all.reserve(entries_.size());
   for (const auto& entry : entries_) {
     all.push_back(entry->shown);
+    if (entry->on_runner) {
+      all.back().running_for = now - *entry->on_runner;
+    }
   }
   return all;
 }

@@ -32,6 +32,8 @@ struct RunStats {
   std::uint64_t last_events = 0;
   std::uint64_t last_service_checks = 0;
   std::vector<std::chrono::nanoseconds> durations;  // of the last 32 runs, the newest last
+  /// How long the run that is going on has taken, of a check that blocks.
+  std::optional<std::chrono::nanoseconds> running_for;
   std::optional<std::chrono::system_clock::time_point> last_run;
   std::optional<std::chrono::system_clock::time_point> last_success;
   std::string last_error;  // empty: the last run did not fail

@@ -59,14 +59,22 @@ std::string last_and_total(std::uint64_t last, std::uint64_t total) {
   return "Last Run: " + with_commas(last) + ", Total: " + with_commas(total);
 }
 
+/// A run that is still going on when the next should have begun.
+bool is_overdue(const metrics::RunStats& status) {
+  return status.running_for && *status.running_for > status.interval;
+}
+
 std::string verdict(const metrics::RunStats& status, const StatusOptions& options) {
-  const bool failed = !status.last_error.empty();
-  const bool warned = !status.last_warnings.empty();
-  const std::string word = failed ? "ERROR" : warned ? "WARNING" : "OK";
-  if (!options.colour) {
-    return "[" + word + "]";
-  }
-  return (failed ? "[\x1b[31m" : warned ? "[\x1b[33m" : "[\x1b[32m") + word + "\x1b[0m]";
+  constexpr std::string_view red = "\x1b[31m";
+  constexpr std::string_view yellow = "\x1b[33m";
+  constexpr std::string_view green = "\x1b[32m";
+  const auto [word, colour] = !status.last_error.empty()      ? std::pair("ERROR", red)
+                              : is_overdue(status)            ? std::pair("RUNNING", yellow)
+                              : !status.last_warnings.empty() ? std::pair("WARNING", yellow)
+                              : status.runs == 0              ? std::pair("NOT RUN", yellow)
+                                                              : std::pair("OK", green);
+  return options.colour ? "[" + std::string(colour) + word + "\x1b[0m]"
+                        : "[" + std::string(word) + "]";
 }
 
 /// Further lines of a text stand below its first.
@@ -109,6 +117,12 @@ std::string render_status_block(const metrics::RunStats& status, const StatusOpt
   line("Last Execution Date : ", status.last_run ? date(*status.last_run) : "Never");
   line("Last Successful Execution Date : ",
        status.last_success ? date(*status.last_success) : "Never");
+  if (is_overdue(status)) {
+    line("Running For: ",
+         with_commas(static_cast<std::uint64_t>(
+             std::chrono::floor<std::chrono::seconds>(*status.running_for).count())) +
+             "s, Turns Skipped: " + with_commas(status.skipped));
+  }
   if (status.failed_runs > 1) {
     line("Failed Runs In A Row: ",
          with_commas(status.failed_runs) +
@@ -135,6 +149,10 @@ void append_status(Json& json, const metrics::RunStats& status) {
   json.member("TotalWarnings", status.warnings);
   json.member("FailedRunsInARow", status.failed_runs);
   json.member("TurnsSatOut", status.sat_out);
+  json.member("TurnsSkipped", status.skipped);
+  if (status.running_for) {
+    json.member("RunningForMs", static_cast<std::uint64_t>(milliseconds(*status.running_for)));
+  }
   json.member("MetricSamples", status.last_samples);
   json.member("Events", status.last_events);
   json.member("ServiceChecks", status.last_service_checks);

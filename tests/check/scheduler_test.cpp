@@ -128,6 +128,42 @@ TEST_F(SchedulerTest, AStuckCheckKeepsNoRunnerFromTheOthers) {
   EXPECT_TRUE(scheduler_->stop(seconds(10)));
 }
 
+TEST_F(SchedulerTest, WaitingForARunnerIsNotRunning) {
+  make_scheduler(1);
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  std::atomic<bool> holding{false};
+  scheduler_->add(scripted("first", [&](metrics::SampleSink&) {
+    holding = true;
+    released.wait();
+    return RunReport{};
+  }));
+  const auto began = [&](auto&& self) -> void {
+    if (!holding) {
+      loop_->at(std::chrono::steady_clock::now() + milliseconds(1), [&, self] { self(self); });
+      return;
+    }
+    scheduler_->add(scripted("second", [](metrics::SampleSink&) { return RunReport{}; }));
+  };
+  began(began);
+  constexpr int waited = 10;  // of the intervals, at least
+  const auto watch = [&](auto&& self) -> void {
+    const auto all = scheduler_->stats();
+    if (all.size() < 2 || all[1].skipped < waited) {
+      loop_->at(std::chrono::steady_clock::now() + milliseconds(1), [&, self] { self(self); });
+      return;
+    }
+    EXPECT_GT(all[0].running_for.value_or(seconds(0)), all[0].interval * (waited - 2));
+    EXPECT_FALSE(all[1].running_for.has_value());
+    release.set_value();
+  };
+  watch(watch);
+  stop_when_ = [this] { return published_["second"] >= 1; };
+  loop_->run();
+  EXPECT_LT(scheduler_->stats()[1].durations.front(), milliseconds(100) * (waited / 2));
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+}
+
 TEST_F(SchedulerTest, AnHttpCheckGetsTheFailureToReachItsTarget) {
   make_scheduler();
   base::Error seen;

@@ -1,5 +1,6 @@
 #include "exporters/console/status.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -71,11 +72,24 @@ TEST(RenderStatusBlock, AnErrorWinsOverWarnings) {
             "      Warning: careful\n");
 }
 
+TEST(RenderStatusBlock, SaysWhenARunDoesNotEnd) {
+  metrics::RunStats status;
+  status.add(run(21));
+  status.interval = std::chrono::seconds{15};
+  status.skipped = 4;
+  status.running_for = std::chrono::seconds{15};
+  EXPECT_THAT(render_status_block(status), testing::HasSubstr("[OK]\n"));
+  status.running_for = milliseconds{75'900};
+  EXPECT_THAT(render_status_block(status),
+              testing::AllOf(testing::HasSubstr("[RUNNING]\n"),
+                             testing::HasSubstr("      Running For: 75s, Turns Skipped: 4\n")));
+}
+
 TEST(RenderStatusBlock, SaysNeverBeforeAnythingHappened) {
   metrics::RunStats status;
   status.instance = run(0).instance;
   EXPECT_EQ(render_status_block(status),
-            "      Instance ID: go_expvar:datadog.agent:1f2e [OK]\n"
+            "      Instance ID: go_expvar:datadog.agent:1f2e [NOT RUN]\n"
             "      Configuration Source: file:/etc/conf.yaml\n"
             "      Total Runs: 0\n"
             "      Metric Samples: Last Run: 0, Total: 0\n"
@@ -138,6 +152,7 @@ TEST(RenderStatusJson, HasTheNamesOfTheAgent) {
   "TotalWarnings": 1,
   "FailedRunsInARow": 1,
   "TurnsSatOut": 0,
+  "TurnsSkipped": 0,
   "MetricSamples": 21,
   "Events": 1,
   "ServiceChecks": 0,

@@ -28,7 +28,7 @@ struct Scheduler::Entry {
   // Under stats_mutex_:
   metrics::RunStats shown;
   CheckTotals* totals = nullptr;
-  std::optional<std::chrono::steady_clock::time_point> on_runner;  // under stats_mutex_
+  std::optional<std::chrono::steady_clock::time_point> on_runner;  // of the run going on there
   bool told_stuck = false;
   std::size_t contexts = 0;
   bool failing = false;

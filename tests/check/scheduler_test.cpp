@@ -40,6 +40,12 @@ class SchedulerTest : public testing::Test {
                                              });
   }
 
+  /// Looks again and again, on the loop.
+  void when(std::function<bool()> ready, std::function<void()> then) {
+    loop_->at(std::chrono::steady_clock::now() + milliseconds(1),
+              [=, this] { ready() ? then() : when(ready, then); });
+  }
+
   std::unique_ptr<net::EventLoop> loop_;
   std::unique_ptr<Scheduler> scheduler_;
   std::map<std::string, int> published_;
@@ -138,26 +144,18 @@ TEST_F(SchedulerTest, WaitingForARunnerIsNotRunning) {
     released.wait();
     return RunReport{};
   }));
-  const auto began = [&](auto&& self) -> void {
-    if (!holding) {
-      loop_->at(std::chrono::steady_clock::now() + milliseconds(1), [&, self] { self(self); });
-      return;
-    }
-    scheduler_->add(scripted("second", [](metrics::SampleSink&) { return RunReport{}; }));
-  };
-  began(began);
   constexpr int waited = 10;  // of the intervals, at least
-  const auto watch = [&](auto&& self) -> void {
+  const auto measure = [&] {
     const auto all = scheduler_->stats();
-    if (all.size() < 2 || all[1].skipped < waited) {
-      loop_->at(std::chrono::steady_clock::now() + milliseconds(1), [&, self] { self(self); });
-      return;
-    }
     EXPECT_GT(all[0].running_for.value_or(seconds(0)), all[0].interval * (waited - 2));
     EXPECT_FALSE(all[1].running_for.has_value());
     release.set_value();
   };
-  watch(watch);
+  when([&] { return holding.load(); },
+       [&] {
+         scheduler_->add(scripted("second", [](metrics::SampleSink&) { return RunReport{}; }));
+         when([this] { return scheduler_->stats()[1].skipped >= waited; }, measure);
+       });
   stop_when_ = [this] { return published_["second"] >= 1; };
   loop_->run();
   EXPECT_LT(scheduler_->stats()[1].durations.front(), milliseconds(100) * (waited / 2));

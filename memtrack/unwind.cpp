@@ -43,12 +43,6 @@ class RuleCache {
     return rule;
   }
 
-  void clear() {
-    for (Slot& slot : slots_) {
-      slot.key.store(0, std::memory_order_relaxed);
-    }
-  }
-
  private:
   struct Slot {
     std::atomic<std::uint64_t> key{0};
@@ -250,10 +244,6 @@ bool step_by_frame_pointer(StackReader& stack, Registers& registers, unsigned& s
     stack[depth++] = first;  // what is known without unwinding
   }
   return depth;
-}
-
-void forget_unwind_rules() noexcept {
-  rules.clear();
 }
 
 }  // namespace heapwatch::memtrack

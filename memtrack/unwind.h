@@ -13,10 +13,8 @@ namespace heapwatch::memtrack {
 /// Takes no lock and allocates nothing: code with call frame information (x86-64) is unwound by it,
 /// with the rule of every address remembered; other code by its frame pointers, which is how Go is
 /// crossed. Memory that is not known to be stack is read through the kernel, so that garbage in a
-/// register ends the walk and not the process.
+/// register ends the walk and not the process. Of code loaded where other code was unloaded, a rule
+/// of the older may be used: the stack may be wrong then, and nothing unsafe is read.
 std::size_t unwind(const void* caller, std::uintptr_t* stack, std::size_t depth_max) noexcept;
-
-/// Code was unloaded: forget what was learnt about its addresses.
-void forget_unwind_rules() noexcept;
 
 }  // namespace heapwatch::memtrack

@@ -24,8 +24,8 @@ struct Tracked {
   }
 
   [[gnu::always_inline]] static void* malloc(std::size_t size, Caller caller) {
-    if (mode() != Mode::tracking) [[unlikely]] {
-      return malloc_in_mode(size, caller);
+    if (const Mode now = mode(); now != Mode::tracking) [[unlikely]] {
+      return now == Mode::dormant ? Raw::malloc(size) : malloc_in_mode(size, caller);
     }
     void* const block = Raw::malloc(fit(size));
     if (block != nullptr) [[likely]] {
@@ -35,8 +35,8 @@ struct Tracked {
   }
 
   [[gnu::always_inline]] static void free(void* block, Caller caller) {
-    if (mode() != Mode::tracking) [[unlikely]] {
-      free_in_mode(block, caller);
+    if (const Mode now = mode(); now != Mode::tracking) [[unlikely]] {
+      now == Mode::dormant ? Raw::free(block) : free_in_mode(block, caller);
       return;
     }
     release(block, forget(block, caller, Raw::reuse));
@@ -134,9 +134,6 @@ struct Tracked {
   }
 
   [[gnu::noinline]] static void* malloc_in_mode(std::size_t size, const void* caller) {
-    if (mode() == Mode::dormant) {
-      return Raw::malloc(size);
-    }
     void* const block = Raw::malloc(fit(size));
     if (block != nullptr) {
       enter_in_mode(block, size, caller);

@@ -11,6 +11,7 @@
 
 #include "agent/commands.h"
 #include "agent/exporter_options.h"
+#include "agent/held_signals.h"
 #include "agent/native_pages.h"
 #include "agent/own_metrics.h"
 #include "agent/probe.h"
@@ -52,16 +53,6 @@ std::size_t transfers_max() {
 
 net::ServerReply not_found(std::string_view known) {
   return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
-}
-
-/// Blocked in every thread started later, and read from a descriptor instead.
-sigset_t handled_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    sigaddset(&signals, number);
-  }
-  return signals;
 }
 
 pthread_t loop_thread;  // set before a handler can run
@@ -335,18 +326,6 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
 }
 
 }  // namespace
-
-bool hold_signals() {
-  const sigset_t signals = handled_signals();
-  return pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0 &&
-         std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
-}
-
-void let_signals_go() {
-  const sigset_t signals = handled_signals();
-  (void)std::signal(SIGPIPE, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-}
 
 int run_agent(const GlobalOptions& global) {
   const sigset_t signals = handled_signals();

@@ -184,6 +184,24 @@ class ReloadTest(unittest.TestCase):
                     process.terminate()
                     self.assertEqual(process.wait(30), 0, log.read_text())
 
+    def test_a_signal_between_the_front_program_and_the_agent_waits_for_the_agent(self):
+        with Confd() as folder:
+            config = folder.config(f"confd_path: {folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n")
+            log = folder.root / "log"
+            with open(log, "w") as out:
+                front = pathlib.Path(PROGRAM).with_name("heapwatch")
+                process = subprocess.Popen([front, "-c", str(config), "run"], stdout=out, stderr=out, env=clean_environment())
+                try:
+                    comm = pathlib.Path(f"/proc/{process.pid}/comm")
+                    while comm.read_text() != "heapwatch-agent\n" and process.poll() is None:
+                        pass  # its libraries are still being mapped when the signal comes
+                    process.send_signal(signal.SIGHUP)
+                    wait_until(lambda: process.poll() is not None or "SIGHUP: reading the configuration again" in log.read_text(),
+                               "the reload")
+                finally:
+                    process.terminate()
+                    self.assertEqual(process.wait(30), 0, log.read_text())
+
 
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)

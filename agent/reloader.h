@@ -50,6 +50,7 @@ class Reloader {
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const;
 
  private:
+  void look_after_files();
   void files_changed();
   void begin();
   void finish(Reload reload);
@@ -60,6 +61,7 @@ class Reloader {
   GlobalOptions options_;
   RunningInstances running_;
   std::optional<ConfigWatch> watch_;
+  bool watch_refused_ = false;  // and told
   std::optional<net::EventLoop::TimerId> settling_;
   std::chrono::steady_clock::time_point unsettled_since_;
   std::thread reading_;

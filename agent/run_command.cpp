@@ -267,12 +267,15 @@ OwnFigures Agent::own_figures() const {
 
 SelfReport Agent::report() const {
   const config::AgentConfig& agent = configured_.agent;
+  std::error_code unreadable;
   return {
       .now = base::now(),
       .process = base::process_usage(),
       .own = own_figures(),
       .instances = scheduler_->stats(),
-      .config_file = global_.config_file.value_or(std::string{}),
+      .config_file = std::filesystem::exists(config_file(global_), unreadable)
+                         ? config_file(global_).string()
+                         : std::string{},
       .confd_path = agent.confd_path.string(),
       .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
       .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},

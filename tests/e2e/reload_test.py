@@ -1,6 +1,8 @@
 """The running agent and its configuration: what a change does, and what it leaves alone."""
+import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -137,6 +139,85 @@ class ReloadTest(unittest.TestCase):
                 folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "two")))
                 wait_until(lambda: runs(agent, "two"), "the new folder's instance")
 
+    def change_is_noticed(self, prepare, change):
+        """`prepare(folder, one, two)` lays out conf.d with the text `one`; `change` makes it `two`."""
+        one, two = (file_of(instance(self.pages.url("/a"), name)) for name in ("one", "two"))
+        with Confd() as folder:
+            prepare(folder, one, two)
+            with Agent(PROGRAM, folder) as agent:
+                wait_until(lambda: runs(agent, "one"), "a run")
+                change(folder, two)
+                wait_until(lambda: runs(agent, "two") and runs(agent, "one") is None, "the change to be noticed")
+
+    def test_an_editor_that_renames_and_leaves_swap_files_is_noticed(self):
+        def edit(folder, two):
+            path = folder.confd / "go_expvar.d/conf.yaml"
+            swap, probe, backup = (path.parent / name for name in (".conf.yaml.swp", "4913", "conf.yaml~"))
+            swap.write_bytes(b"b0VIM")
+            probe.write_text("")
+            probe.unlink()
+            path.rename(backup)
+            path.write_text(two)
+            backup.unlink()
+            swap.unlink()
+        self.change_is_noticed(lambda folder, one, _: folder.write("go_expvar.d/conf.yaml", one), edit)
+
+    def test_a_folder_of_kubernetes_is_swapped(self):
+        def mount(folder, one, two):
+            files = folder.confd / "go_expvar.d"
+            for version, text in (("..1", one), ("..2", two)):
+                folder.write(f"go_expvar.d/{version}/conf.yaml", text)
+            (files / "..data").symlink_to("..1")
+            (files / "conf.yaml").symlink_to("..data/conf.yaml")
+
+        def swap(folder, _):
+            files = folder.confd / "go_expvar.d"
+            (files / "..new").symlink_to("..2")
+            (files / "..new").rename(files / "..data")
+            shutil.rmtree(files / "..1")
+        self.change_is_noticed(mount, swap)
+
+    def test_conf_d_that_is_a_link_is_swapped(self):
+        def release(folder, one, two):
+            folder.confd.rmdir()
+            for version, text in (("1", one), ("2", two)):
+                path = folder.root / version / "go_expvar.d/conf.yaml"
+                path.parent.mkdir(parents=True)
+                path.write_text(text)
+            folder.confd.symlink_to("1")
+
+        def swap(folder, _):
+            (folder.root / "new").symlink_to("2")
+            (folder.root / "new").rename(folder.confd)
+        self.change_is_noticed(release, swap)
+
+    def test_a_file_behind_a_link_is_edited(self):
+        def link(folder, one, _):
+            (folder.root / "elsewhere").mkdir()
+            (folder.root / "elsewhere/a.yaml").write_text(one)
+            (folder.confd / "go_expvar.d").mkdir()
+            (folder.confd / "go_expvar.d/conf.yaml").symlink_to(folder.root / "elsewhere/a.yaml")
+        self.change_is_noticed(link, lambda folder, two: (folder.root / "elsewhere/a.yaml").write_text(two))
+
+    def test_a_file_that_comes_as_a_link_is_noticed(self):
+        with Confd() as folder:
+            (folder.confd / "go_expvar.d").mkdir()
+            for name in ("one", "two"):
+                (folder.root / f"{name}.yaml").write_text(file_of(instance(self.pages.url("/a"), name)))
+            with Agent(PROGRAM, folder) as agent:
+                (folder.confd / "go_expvar.d/one.yaml").symlink_to(folder.root / "one.yaml")
+                wait_until(lambda: runs(agent, "one"), "the file behind the symbolic link")
+                os.link(folder.root / "two.yaml", folder.confd / "go_expvar.d/two.yaml")
+                wait_until(lambda: runs(agent, "two"), "the file of another name")
+
+    def test_conf_d_goes_and_comes_back_later(self):
+        def replace(folder, two):
+            folder.confd.rename(folder.root / "old")
+            wait_until(lambda: "conf.yaml has an error: its 1 instance from before stays" in
+                       (folder.root / "heapwatch.log").read_text(), "the loss to be told")
+            folder.write("go_expvar.d/conf.yaml", two)
+        self.change_is_noticed(lambda folder, one, _: folder.write("go_expvar.d/conf.yaml", one), replace)
+
     def test_heapwatch_yaml_is_read_again_too(self):
         with Confd() as folder:
             folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
@@ -144,7 +225,10 @@ class ReloadTest(unittest.TestCase):
                 wait_until(lambda: runs(agent, "one"), "a run")
                 text = agent.config_file.read_text()
                 agent.config_file.write_text(text + "log_level: debug\ncheck_runners: 9\n")
-                self.wait_for(agent, "a restart is needed for what changed in heapwatch.yaml: check_runners")
+                self.wait_for(agent, "a restart is needed for what changed in heapwatch.yaml: check_runners\n")
+                text += "log_level: debug\n"
+                agent.config_file.write_text(text + "run_path: /somewhere\nprometheus_x: 1\ntelemetry: {python_memory: false}\n")
+                self.wait_for(agent, "in heapwatch.yaml: prometheus_x, run_path, telemetry.python_memory\n")
                 folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
                 self.wait_for(agent, "| DEBUG | reload: no instance changed; 1 instances go on as they were")
                 agent.config_file.write_text("confd_path: [\n")

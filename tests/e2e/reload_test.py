@@ -1,4 +1,5 @@
 """The running agent and its configuration: what a change does, and what it leaves alone."""
+import ctypes
 import os
 import pathlib
 import re
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
@@ -15,6 +17,7 @@ from agent import Agent, Confd, clean_environment, free_port, run, wait_until  #
 from pages import Pages  # noqa: E402
 
 PROGRAM = ""
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
 
 
 def instance(url, name, extra=""):
@@ -34,12 +37,12 @@ def runs(agent, name):
 
 
 class Manager:
-    """A service manager's socket."""
+    """A service manager's socket; its name may be an abstract one ("@name")."""
 
-    def __init__(self, folder):
-        self.path = str(folder / "notify")
+    def __init__(self, path):
+        self.path = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.path)
+        self._socket.bind(self.path.replace("@", "\0") if self.path.startswith("@") else self.path)
         self.messages = []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -238,7 +241,7 @@ class ReloadTest(unittest.TestCase):
 
     def test_the_service_manager_is_told(self):
         with Confd() as folder:
-            manager = Manager(folder.root)
+            manager = Manager(folder.root / "notify")
             folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
             with Agent(PROGRAM, folder, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}) as agent:
                 wait_until(lambda: manager.messages.count("WATCHDOG=1\n") >= 3, "signs of life")
@@ -250,6 +253,35 @@ class ReloadTest(unittest.TestCase):
                 self.assertEqual(others[2], others[0])
                 self.assertEqual(agent.stop()[0], 0)
                 wait_until(lambda: "STOPPING=1\n" in manager.messages, "STOPPING")
+
+    def test_no_sign_of_life_comes_from_an_event_loop_that_hangs(self):
+        def trace(request):
+            self.assertEqual(libc.ptrace(request, agent.process.pid, None, None), 0, os.strerror(ctypes.get_errno()))
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        with Confd() as folder:
+            manager = Manager(f"@heapwatch-test-{os.getpid()}")
+            with Agent(PROGRAM, folder, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"}) as agent:
+                wait_until(lambda: manager.messages.count("WATCHDOG=1\n") >= 3, "signs of life")
+                trace(PTRACE_SEIZE)  # stops the loop's thread alone
+                trace(PTRACE_INTERRUPT)
+                os.waitpid(agent.process.pid, WALL)
+                manager.messages.clear()
+                for _ in range(10):
+                    self.assertIn("heapwatch_event_loop_lag_seconds", agent.metrics())
+                    time.sleep(0.1)
+                self.assertEqual(manager.messages, [])
+                trace(PTRACE_DETACH)
+                wait_until(lambda: manager.messages.count("WATCHDOG=1\n") >= 3, "signs of life again")
+
+    def test_the_watchdog_of_another_process_is_left_alone(self):
+        with Confd() as folder:
+            manager = Manager(folder.root / "notify")
+            with Agent(PROGRAM, folder, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}) as agent:
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: len(manager.messages) >= 3, "the messages of a reload")
+                self.assertNotIn("WATCHDOG=1\n", manager.messages)
 
     def test_a_signal_at_the_first_moment_does_not_end_the_agent(self):
         with Confd() as folder:

@@ -88,14 +88,19 @@ bool ensure_block() {
   return join_thread();
 }
 
-Entry read_entry(const shadow::Word* word, std::uint32_t value) {
+/// Reads what stands behind the first word of a block that was taken, and clears it: another
+/// allocator's block may begin there next.
+Entry take_entry(shadow::Word* word, std::uint32_t value) {
   const std::uint32_t owner = word[1].load(std::memory_order_relaxed);
   Entry entry{(value & shadow::state_mask) - 2, component_of(owner),
               (value & shadow::sampled_bit) != 0, run_of(owner)};
   if ((value & shadow::state_mask) == shadow::giant) {
     entry.size = std::size_t{word[3].load(std::memory_order_relaxed)} << 32 |
                  word[2].load(std::memory_order_relaxed);
+    word[2].store(shadow::never, std::memory_order_relaxed);
+    word[3].store(shadow::never, std::memory_order_relaxed);
   }
+  word[1].store(shadow::never, std::memory_order_relaxed);
   return entry;
 }
 
@@ -128,7 +133,7 @@ bool take(void* block, Entry& entry) {
       word != nullptr && shadow::is_live(word->load(std::memory_order_relaxed))) {
     const std::uint32_t value = word->exchange(shadow::gone, std::memory_order_acq_rel);
     if (shadow::is_live(value)) {
-      entry = read_entry(word, value);
+      entry = take_entry(word, value);
       return true;
     }
   }
@@ -286,7 +291,7 @@ Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const vo
     settle();
     return dismiss(block, caller, reuse);
   }
-  remove(block, read_entry(word, value));
+  remove(block, take_entry(word, value));
   return Fate::release;
 }
 

@@ -1,6 +1,7 @@
 // Puts blocks on the books and takes them off: the fast paths here, everything rare in tracker.cpp.
 #pragma once
 
+#include "memtrack/run.h"
 #include "memtrack/sampler.h"
 #include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
@@ -85,7 +86,11 @@ Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const vo
   if (!shadow::is_plain(value)) [[unlikely]] {
     return forget_taken(block, word, value, caller, reuse);
   }
-  mine->cells[word[1].load(std::memory_order_relaxed)].count_free(value - 2);
+  const std::uint32_t owner = word[1].load(std::memory_order_relaxed);
+  // Another allocator's block may begin here next, and is not to be taken for one of ours.
+  word[1].store(shadow::never, std::memory_order_relaxed);
+  // What went to free() behind our back leaves words of which any may stand here.
+  mine->cells[component_of(owner)].count_free(value - 2);
   return Fate::release;
 }
 

@@ -132,6 +132,7 @@ void Reloader::finish(Reload reload) {
     const std::lock_guard lock(mutex_);
     in_force_ = std::make_shared<const InForce>(std::move(reload.in_force));
   }
+  parts_.applied();
   look_after_files();
   parts_.service.ready("watching " + std::to_string(running_.size()) + " check instances");
   busy_ = false;

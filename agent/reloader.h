@@ -31,6 +31,8 @@ class Reloader {
     const ServiceManager& service;
     /// The instance is configured no more.
     std::function<void(const metrics::Instance&)> forget;
+    /// After each reading: what runs may be of kinds that did not run before.
+    std::function<void()> applied;
   };
   Reloader(Parts parts, GlobalOptions options, Configured& configured);
   Reloader(const Reloader&) = delete;

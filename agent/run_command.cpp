@@ -89,6 +89,7 @@ class Agent {
  private:
   base::Result<void> start_exporters();
   base::Result<void> start_pages();
+  void measure_python_memory();
   void take_signal();
   void publish(const metrics::Snapshot& snapshot);
   void forget(const metrics::Instance& instance);
@@ -106,6 +107,7 @@ class Agent {
   std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
   std::vector<exporters::Exporter*> exporters_;
   std::unique_ptr<check::Scheduler> scheduler_;
+  bool python_memory_measured_ = false;
   HeapPages heap_pages_{[](const net::ServerRequest&) { return own_native_heap(); }};
   std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<Pulse> pulse_;
@@ -132,7 +134,8 @@ base::Result<void> Agent::start(const sigset_t& signals) {
       Reloader::Parts{.loop = *loop_,
                       .scheduler = *scheduler_,
                       .service = service_,
-                      .forget = [this](const metrics::Instance& instance) { forget(instance); }},
+                      .forget = [this](const metrics::Instance& instance) { forget(instance); },
+                      .applied = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
@@ -143,11 +146,17 @@ base::Result<void> Agent::start(const sigset_t& signals) {
           service_.alive();
         }
       });
-  if (configured_.agent.python_memory && python_loader().report().running) {
-    scheduler_->add(
-        python_memory_check(python_loader(), configured_.agent.min_collection_interval));
-  }
+  measure_python_memory();
   return start_pages();
+}
+
+/// Once there is a Python interpreter, which the first Python check brings.
+void Agent::measure_python_memory() {
+  const config::AgentConfig& agent = configured_.agent;
+  if (agent.python_memory && !python_memory_measured_ && python_loader().report().running) {
+    python_memory_measured_ = true;
+    scheduler_->add(python_memory_check(python_loader(), agent.min_collection_interval));
+  }
 }
 
 base::Result<void> Agent::start_exporters() {

@@ -213,6 +213,16 @@ class ReloadTest(unittest.TestCase):
                 os.link(folder.root / "two.yaml", folder.confd / "go_expvar.d/two.yaml")
                 wait_until(lambda: runs(agent, "two"), "the file of another name")
 
+    def test_the_first_python_check_may_come_with_a_reload(self):
+        with Confd() as folder:
+            (folder.root / "checks.d").mkdir()
+            (folder.root / "checks.d/one.py").write_text("from datadog_checks.base import AgentCheck\n\n\nclass One(AgentCheck):\n"
+                                                         "    def check(self, instance):\n        self.gauge('one', 1)\n")
+            with Agent(PROGRAM, folder, "min_collection_interval: 0.2\n") as agent:
+                folder.write("one.d/conf.yaml", "init_config:\ninstances:\n  - {}\n")
+                wait_until(lambda: "\none 1\n" in agent.metrics(), "a run of the check")
+                wait_until(lambda: "datadog_agent_pymem_inuse " in agent.metrics(), "the memory of the interpreter")
+
     def test_conf_d_goes_and_comes_back_later(self):
         def replace(folder, two):
             folder.confd.rename(folder.root / "old")

@@ -11,12 +11,7 @@
 
 namespace heapwatch::agent {
 
-/// Holds back what run_agent() reads as messages (SIGTERM, SIGINT, SIGHUP), from the first moment
-/// on: one that comes while the agent starts must not end it. Other commands let them go again.
-[[nodiscard]] bool hold_signals();
-void let_signals_go();
-
-/// Runs the agent until SIGTERM or SIGINT. The signals must be held.
+/// Runs the agent until SIGTERM or SIGINT. The signals must be held (agent/held_signals.h).
 [[nodiscard]] int run_agent(const GlobalOptions& global);
 
 struct CheckOptions {

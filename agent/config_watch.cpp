@@ -1,6 +1,7 @@
 #include "agent/config_watch.h"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,12 +15,20 @@ namespace heapwatch::agent {
 
 namespace {
 
-// Not IN_MODIFY and IN_CREATE of files: a file counts when it is written to its end.
+namespace fs = std::filesystem;
+
+// Not IN_MODIFY: a file counts when it is written to its end.
 constexpr std::uint32_t events_of_interest = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
                                              IN_DELETE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF |
                                              IN_ATTRIB | IN_ONLYDIR;
-/// How Kubernetes swaps all files of a folder at once.
-constexpr std::string_view swapped_link = "..data";
+/// As many as the kernel follows.
+constexpr int links_max = 40;
+
+/// A file that was just made is written to next, and that is what counts; links come whole.
+bool comes_whole(const fs::path& path) {
+  struct stat status {};
+  return lstat(path.c_str(), &status) == 0 && (!S_ISREG(status.st_mode) || status.st_nlink > 1);
+}
 
 }  // namespace
 
@@ -32,7 +41,7 @@ base::Result<ConfigWatch> ConfigWatch::create() {
 }
 
 ConfigWatch::ConfigWatch(ConfigWatch&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), watched_(std::move(other.watched_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), folders_(std::move(other.folders_)) {}
 
 ConfigWatch::~ConfigWatch() {
   if (descriptor_ >= 0) {
@@ -40,57 +49,118 @@ ConfigWatch::~ConfigWatch() {
   }
 }
 
-void ConfigWatch::add(const std::filesystem::path& folder, const std::string& only_file) {
+ConfigWatch::Folder* ConfigWatch::add(const fs::path& folder) {
   const int watch = inotify_add_watch(descriptor_, folder.c_str(), events_of_interest);
-  if (watch >= 0) {
-    std::string& file = watched_.emplace(watch, only_file).first->second;
-    if (only_file.empty()) {
-      file.clear();  // the folder of heapwatch.yaml can be conf.d too
-    }
+  if (watch < 0) {
+    refused_ = refused_ || errno == ENOSPC;
+    return nullptr;
+  }
+  return &made_.try_emplace(watch, Folder{.path = folder, .whole = false, .names = {}})
+              .first->second;
+}
+
+void ConfigWatch::add_whole(const fs::path& folder) {
+  if (Folder* const added = add(folder)) {
+    added->whole = true;
   }
 }
 
-void ConfigWatch::watch(const std::filesystem::path& confd,
-                        const std::optional<std::string>& config_file) {
-  add(confd, {});
+/// Every link on the way to `path`, and `path` itself in its folder.
+void ConfigWatch::follow(fs::path path) {
+  for (int links = 0; links < links_max; ++links) {
+    fs::path at;
+    auto part = path.begin();
+    std::error_code failure;
+    for (; part != path.end(); ++part) {
+      at = part->empty() ? at : at / *part;
+      if (fs::is_symlink(at, failure)) {
+        break;
+      }
+    }
+    if (Folder* const added = add(at.parent_path())) {
+      added->names.insert(at.filename());
+    }
+    if (part == path.end()) {
+      return;
+    }
+    fs::path next = at.parent_path() / fs::read_symlink(at, failure);
+    while (++part != path.end()) {
+      next /= *part;
+    }
+    path = std::move(next);
+  }
+}
+
+base::Result<void> ConfigWatch::watch(const fs::path& confd, const fs::path& config_file) {
+  made_.clear();
+  refused_ = false;
+  const fs::path folder = fs::absolute(confd);
+  follow(folder);
+  add_whole(folder);
   std::error_code failure;
-  for (std::filesystem::directory_iterator entry(confd, failure), end; !failure && entry != end;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end;
        entry.increment(failure)) {
     std::error_code ignored;
-    if (entry->path().extension() == ".d" && entry->is_directory(ignored)) {
-      add(entry->path(), {});
+    if (entry->is_symlink(ignored)) {
+      follow(entry->path());
+    }
+    if (entry->path().extension() != ".d" || !entry->is_directory(ignored)) {
+      continue;
+    }
+    add_whole(entry->path());
+    for (fs::directory_iterator file(entry->path(), ignored); !ignored && file != end;
+         file.increment(ignored)) {
+      std::error_code unseen;
+      if (file->is_symlink(unseen)) {
+        follow(file->path());
+      }
     }
   }
-  if (config_file) {
-    const auto file = std::filesystem::absolute(*config_file);
-    add(file.parent_path(), file.filename().string());
+  if (!config_file.empty()) {
+    follow(fs::absolute(config_file));
   }
+  for (const auto& [watch, unused] : folders_) {
+    if (!made_.contains(watch)) {
+      (void)inotify_rm_watch(descriptor_, watch);
+    }
+  }
+  folders_ = std::exchange(made_, {});
+  if (refused_) {
+    return base::fail(base::ErrorKind::limit,
+                      "the system allows no more inotify watches (fs.inotify.max_user_watches)");
+  }
+  return {};
+}
+
+bool ConfigWatch::concerns_us(const Folder& folder, std::uint32_t mask,
+                              const std::string& name) const {
+  if (!folder.whole && !folder.names.contains(name)) {
+    return false;
+  }
+  const bool made_file = (mask & IN_CREATE) != 0 && (mask & IN_ISDIR) == 0;
+  return !made_file || comes_whole(folder.path / name);
 }
 
 bool ConfigWatch::read_events() {
-  bool concerns_us = false;
+  bool concerned = false;
   alignas(inotify_event) std::array<char, std::size_t{16} * 1024> buffer{};
   for (;;) {
     const ssize_t count = read(descriptor_, buffer.data(), buffer.size());
     if (count <= 0) {
-      return concerns_us;
+      return concerned;
     }
     for (std::size_t at = 0; at < static_cast<std::size_t>(count);) {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
-      const std::string_view name =
-          event.len == 0 ? std::string_view() : std::string_view(buffer.data() + at + sizeof event);
+      const std::string name = event.len == 0 ? "" : buffer.data() + at + sizeof event;
       at += sizeof event + event.len;
-      const auto watched = watched_.find(event.wd);
+      const auto found = folders_.find(event.wd);
       if ((event.mask & IN_Q_OVERFLOW) != 0) {
-        concerns_us = true;
-      } else if (watched != watched_.end()) {
-        const bool created_file = (event.mask & IN_CREATE) != 0 && (event.mask & IN_ISDIR) == 0;
-        concerns_us =
-            concerns_us || (!created_file && (watched->second.empty() || name == watched->second ||
-                                              name == swapped_link));
+        concerned = true;
+      } else if (found != folders_.end()) {
+        concerned = concerned || concerns_us(found->second, event.mask, name);
         if ((event.mask & IN_IGNORED) != 0) {
-          watched_.erase(watched);
+          folders_.erase(found);
         }
       }
     }

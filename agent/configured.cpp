@@ -18,10 +18,16 @@ constexpr const char* default_config_file = "/etc/heapwatch/heapwatch.yaml";
 
 }  // namespace
 
+std::filesystem::path config_file(const GlobalOptions& options) {
+  return options.config_file.value_or(default_config_file);
+}
+
 config::AgentConfigFile load_agent(const GlobalOptions& options) {
-  std::optional<std::filesystem::path> file = options.config_file;
-  if (!file && std::filesystem::exists(default_config_file)) {
-    file = default_config_file;
+  std::optional<std::filesystem::path> file = config_file(options);
+  std::error_code failure;
+  const auto found = std::filesystem::status(*file, failure).type();
+  if (!options.config_file && found == std::filesystem::file_type::not_found) {
+    file.reset();
   }
   config::AgentConfigFile loaded = config::load_agent_config(file, config::process_environment);
   if (options.confd) {

@@ -30,8 +30,11 @@ struct Configured {
   config::Diagnostics diagnostics;
 };
 
-/// heapwatch.yaml and the environment. Without -c the file is /etc/heapwatch/heapwatch.yaml, if
-/// there is one. Sets the log level.
+/// Where heapwatch.yaml is looked for: what -c says, or /etc/heapwatch/heapwatch.yaml, which need
+/// not be there.
+[[nodiscard]] std::filesystem::path config_file(const GlobalOptions& options);
+
+/// heapwatch.yaml, if it is there, and the environment. Sets the log level.
 [[nodiscard]] config::AgentConfigFile load_agent(const GlobalOptions& options);
 
 /// The one source of Python checks: the process has one interpreter, which is never ended.

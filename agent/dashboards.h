@@ -18,8 +18,9 @@ struct Dashboard {
 /// What metrics are called where these dashboards are used.
 struct DashboardNames {
   bool reference_naming = false;  // datadog.agent.rtloader.allocated_bytes
-  std::string memstats_namespace = "go_expvar";
-  std::string rtloader_namespace = "datadog.agent";
+  // What comes before the names; with the dot, if there is one.
+  std::string memstats_prefix = "go_expvar.";
+  std::string rtloader_prefix = "datadog.agent.";
   bool suffixes = true;             // `_total` at Prometheus
   bool go_collector_names = false;  // go_memstats_heap_inuse_bytes at Prometheus
 };

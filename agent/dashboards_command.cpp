@@ -9,6 +9,7 @@
 
 #include "agent/commands.h"
 #include "agent/dashboards.h"
+#include "check/go_expvar/name.h"
 
 namespace heapwatch::agent {
 
@@ -57,8 +58,8 @@ Renames datadog_renames(const DashboardNames& names) {
       renames.emplace_back("rtloader." + std::string(guide), "rtloader." + std::string(reference));
     }
   }
-  renames.emplace_back("datadog.agent.rtloader.", names.rtloader_namespace + ".rtloader.");
-  renames.emplace_back("go_expvar.memstats.", names.memstats_namespace + ".memstats.");
+  renames.emplace_back("datadog.agent.rtloader.", names.rtloader_prefix + "rtloader.");
+  renames.emplace_back("go_expvar.memstats.", names.memstats_prefix + "memstats.");
   return renames;
 }
 
@@ -100,9 +101,24 @@ Renames prometheus_renames(const DashboardNames& names) {
     }
   }
   renames.emplace_back("datadog_agent_rtloader_",
-                       for_prometheus(names.rtloader_namespace) + "_rtloader_");
-  renames.emplace_back(memstats, for_prometheus(names.memstats_namespace) + "_memstats_");
+                       for_prometheus(names.rtloader_prefix) + "rtloader_");
+  renames.emplace_back(memstats, for_prometheus(names.memstats_prefix) + "memstats_");
   return renames;
+}
+
+/// What the check puts before the name of a metric, for a namespace as it is configured.
+std::string prefix_of(const std::optional<std::string>& configured) {
+  constexpr std::string_view name = "memstats";
+  std::string whole = check::go_expvar::normalize(name, configured);
+  whole.resize(whole.size() - name.size());
+  return whole;
+}
+
+std::string prefix_of(const config::Value& instance) {
+  const config::Value* const name = instance.find("namespace");
+  return name == nullptr                           ? "go_expvar."
+         : name->kind == config::Value::Kind::null ? prefix_of(std::nullopt)
+                                                   : prefix_of(std::optional(name->text));
 }
 
 /// The names that the configured instances give their metrics. Where they differ, the default
@@ -125,7 +141,7 @@ DashboardNames names_in_use(const Configured& configured) {
         value = value == nullptr ? file.init_config.find(key) : value;
         return value == nullptr ? otherwise : value->text;
       };
-      const std::string prefix = text("namespace", "go_expvar");
+      const std::string prefix = prefix_of(instance);
       const config::Value* const with_memstats = instance.find("memstats");
       if (with_memstats == nullptr || config::read_boolean(*with_memstats).value_or(true)) {
         memstats.insert(prefix);
@@ -149,8 +165,8 @@ DashboardNames names_in_use(const Configured& configured) {
                 << "; the dashboards keep the default, say another with an option\n";
     }
   };
-  settle(names.memstats_namespace, memstats, "the namespace of their memstats");
-  settle(names.rtloader_namespace, rtloader, "the namespace of rtloader");
+  settle(names.memstats_prefix, memstats, "the namespace of their memstats");
+  settle(names.rtloader_prefix, rtloader, "the namespace of rtloader");
   settle(names.reference_naming, reference, "naming");
   settle(names.go_collector_names, go_collector, "memstats_names");
   return names;
@@ -169,6 +185,11 @@ std::string with_names(const Dashboard& dashboard, const DashboardNames& names) 
 
 int write_dashboards(const GlobalOptions& global, const DashboardOptions& options) {
   const Configured configured = load(global, "go_expvar");
+  for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {
+    if (diagnostic.severity == config::Diagnostic::Severity::error) {
+      std::cerr << "heapwatch: " << config::to_text(diagnostic) << '\n';
+    }
+  }
   DashboardNames names = names_in_use(configured);
   if (options.naming) {
     names.reference_naming = *options.naming == "reference";
@@ -176,8 +197,12 @@ int write_dashboards(const GlobalOptions& global, const DashboardOptions& option
   if (options.memstats_names) {
     names.go_collector_names = *options.memstats_names == "go_collector";
   }
-  names.memstats_namespace = options.memstats_namespace.value_or(names.memstats_namespace);
-  names.rtloader_namespace = options.rtloader_namespace.value_or(names.rtloader_namespace);
+  if (options.memstats_namespace) {
+    names.memstats_prefix = prefix_of(options.memstats_namespace);
+  }
+  if (options.rtloader_namespace) {
+    names.rtloader_prefix = prefix_of(options.rtloader_namespace);
+  }
   const std::filesystem::path folder = options.folder;
   for (const Dashboard& dashboard : shipped_dashboards()) {
     const std::filesystem::path file = folder / dashboard.file;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/commands.h"
+#include "agent/held_signals.h"
 #include "agent/pprof/command.h"
 #include "base/log.h"
 #include "base/nearest.h"

@@ -65,6 +65,15 @@ double timeout_seconds(const net::ServerRequest& request) {
   return std::clamp(seconds, timeout_margin_seconds, timeout_seconds_max);
 }
 
+/// All of the exchange ends in time for the answer, however the target trickles.
+void end_in_time(Value& instance, double seconds) {
+  const Value* const own = instance.find("total_timeout");
+  const auto configured = own == nullptr ? std::nullopt : base::parse_number(own->text);
+  if (!configured || configured->to_double() > seconds) {
+    set(instance, "total_timeout", Value::scalar(base::to_text(base::Number::of(seconds))));
+  }
+}
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" ||
          (host.starts_with("127.") &&
@@ -170,7 +179,11 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   }
   const auto module = base::query_value(request.query, "module");
   Chosen chosen = look_up(in_force, *target, module);
+  const double seconds = timeout_seconds(request);
   if (chosen.is_configured) {
+    if (!request.header("x-prometheus-scrape-timeout-seconds").empty()) {
+      end_in_time(chosen.file.instances.front(), seconds);
+    }
     return chosen;
   }
   if (!chosen.knows_module) {
@@ -194,8 +207,8 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   Value& instance = chosen.file.instances.front();
   set(instance, "expvar_url", Value::scalar(target->url));
   set(instance, "allow_redirects", Value::scalar("false"));
-  set(instance, "timeout",
-      Value::scalar(base::to_text(base::Number::of(timeout_seconds(request)))));
+  set(instance, "timeout", Value::scalar(base::to_text(base::Number::of(seconds))));
+  end_in_time(instance, seconds);
   return chosen;
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace heapwatch::agent {
@@ -14,46 +14,49 @@ using config::AgentConfig;
 using config::CheckConfig;
 using config::PackedCheckConfig;
 
-/// What the parts that live as long as the agent were made with.
-constexpr std::array<std::pair<const char*, bool (*)(const AgentConfig&, const AgentConfig&)>, 14>
-    fixed_options{{
-        {"hostname", [](const auto& a, const auto& b) { return a.hostname == b.hostname; }},
-        {"tags", [](const auto& a, const auto& b) { return a.tags == b.tags; }},
-        {"expvar_port",
-         [](const auto& a, const auto& b) { return a.expvar_port == b.expvar_port; }},
-        {"expvar_host",
-         [](const auto& a, const auto& b) { return a.expvar_host == b.expvar_host; }},
-        {"check_runners",
-         [](const auto& a, const auto& b) { return a.check_runners == b.check_runners; }},
-        {"memtrack_enabled",
-         [](const auto& a, const auto& b) { return a.memtrack_enabled == b.memtrack_enabled; }},
-        {"tracemalloc_debug",
-         [](const auto& a, const auto& b) { return a.tracemalloc_debug == b.tracemalloc_debug; }},
-        {"histogram_aggregates",
-         [](const auto& a, const auto& b) {
-           return a.histogram_aggregates == b.histogram_aggregates &&
-                  a.histogram_percentiles == b.histogram_percentiles;
-         }},
-        {"logging_frequency",
-         [](const auto& a, const auto& b) { return a.logging_frequency == b.logging_frequency; }},
-        {"failure_backoff_max",
-         [](const auto& a, const auto& b) {
-           return a.failure_backoff_max == b.failure_backoff_max;
-         }},
-        {"integration_check_status_enabled",
-         [](const auto& a, const auto& b) {
-           return a.integration_check_status_enabled == b.integration_check_status_enabled;
-         }},
-        {"watch_config",
-         [](const auto& a, const auto& b) { return a.watch_config == b.watch_config; }},
-        {"dogstatsd", [](const auto& a, const auto& b) { return a.dogstatsd == b.dogstatsd; }},
-        {"prometheus", [](const auto& a, const auto& b) { return a.prometheus == b.prometheus; }},
-    }};
+/// Options that take effect with the reading; a dot at the end stands for all below. The parts that
+/// live as long as the agent were made with the others.
+constexpr std::array<std::string_view, 9> applied{"confd_path",
+                                                  "log_level",
+                                                  "min_collection_interval",
+                                                  "proxy.",
+                                                  "shared_library_check.",
+                                                  "ad_allowed_env_vars",
+                                                  "ad_disable_env_var_resolution",
+                                                  "prometheus.memstats_names",
+                                                  "prometheus.probe_targets"};
+
+bool takes_effect(std::string_view option) {
+  return option.starts_with("secret_backend_") ||
+         std::any_of(applied.begin(), applied.end(), [&](std::string_view key) {
+           return key.ends_with('.') ? option.starts_with(key) : option == key;
+         });
+}
+
+/// Adds the options in which two sets of settings differ.
+void differences(const config::Value& a, const config::Value& b, const std::string& prefix,
+                 std::set<std::string>& names) {
+  const auto compare = [&](const config::Value& from, const config::Value& to) {
+    for (const config::Value::Member& member : from.members) {
+      const config::Value* const other = to.find(member.key);
+      const std::string name = prefix + member.key;
+      const bool is_map = member.value.kind == config::Value::Kind::map;
+      if (is_map && other != nullptr && other->kind == config::Value::Kind::map) {
+        differences(member.value, *other, name + ".", names);
+      } else if (other == nullptr || config::to_yaml(*other) != config::to_yaml(member.value)) {
+        names.insert(name);
+      }
+    }
+  };
+  compare(a, b);
+  compare(b, a);
+}
 
 /// Whether instances of equal text come out the same.
 bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
   return a.min_collection_interval == b.min_collection_interval && a.proxy == b.proxy &&
-         a.shared_libraries == b.shared_libraries;
+         a.shared_libraries == b.shared_libraries &&
+         a.prometheus.go_collector_names == b.prometheus.go_collector_names;
 }
 
 std::string plural(std::size_t count, const char* noun) {
@@ -73,6 +76,7 @@ class Planner {
       : options_(options), old_(old), running_(running) {}
 
   Reload plan() {
+    plan_.in_force.started = old_.started;
     read_agent();
     read_files();
     for (CheckConfig& file : files_) {
@@ -100,10 +104,14 @@ class Planner {
       plan_.in_force.agent = old_.agent;
       return;
     }
+    std::set<std::string> changed;
+    differences(old_.agent.settings, read.config.settings, {}, changed);
+    std::set<std::string> other_than_at_start;
+    differences(*old_.started, read.config.settings, {}, other_than_at_start);
     std::string restart;
-    for (const auto& [name, same] : fixed_options) {
-      if (!same(read.config, old_.agent)) {
-        restart += (restart.empty() ? "" : ", ") + std::string(name);
+    for (const std::string& name : changed) {
+      if (!takes_effect(name) && other_than_at_start.contains(name)) {
+        restart += (restart.empty() ? "" : ", ") + name;
       }
     }
     if (!restart.empty()) {

@@ -24,6 +24,7 @@ using RunningInstances = std::map<std::string, RunningInstance>;  // by check id
 /// The configuration that is in force.
 struct InForce {
   config::AgentConfig agent;
+  std::shared_ptr<const config::Value> started;   // the settings that the agent began with
   std::vector<config::PackedCheckConfig> checks;  // in the order of names
 };
 

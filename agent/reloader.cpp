@@ -30,6 +30,7 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
     : parts_(std::move(parts)), options_(std::move(options)) {
   auto in_force = std::make_shared<InForce>();
   in_force->agent = configured.agent;
+  in_force->started = std::make_shared<const config::Value>(configured.agent.settings);
   for (const config::CheckConfig& file : std::exchange(configured.confd.checks, {})) {
     in_force->checks.emplace_back(file);
   }
@@ -62,8 +63,19 @@ void Reloader::watch_files() {
     return;
   }
   watch_.emplace(*std::move(watch));
-  watch_->watch(in_force()->agent.confd_path, options_.config_file);
+  look_after_files();
   parts_.loop.watch(watch_->descriptor(), [this] { files_changed(); });
+}
+
+void Reloader::look_after_files() {
+  if (!watch_) {
+    return;
+  }
+  const auto watched = watch_->watch(in_force()->agent.confd_path, config_file(options_));
+  if (!watched && !std::exchange(watch_refused_, true)) {
+    base::log(LogLevel::warn,
+              watched.error().message + "; changes of some files take a SIGHUP to be noticed");
+  }
 }
 
 void Reloader::files_changed() {
@@ -96,9 +108,7 @@ void Reloader::begin() {
   if (reading_.joinable()) {
     reading_.join();
   }
-  if (watch_) {  // before reading: what changes from here on is noticed
-    watch_->watch(in_force()->agent.confd_path, options_.config_file);
-  }
+  look_after_files();  // before reading: what changes from here on is noticed
   parts_.service.reloading();
   reading_ = std::thread([this, old = in_force(), running = running_]() noexcept {
     auto reload = std::make_shared<Reload>(plan_reload(options_, *old, running));
@@ -122,9 +132,8 @@ void Reloader::finish(Reload reload) {
     const std::lock_guard lock(mutex_);
     in_force_ = std::make_shared<const InForce>(std::move(reload.in_force));
   }
-  if (watch_) {
-    watch_->watch(in_force()->agent.confd_path, options_.config_file);
-  }
+  parts_.applied();
+  look_after_files();
   parts_.service.ready("watching " + std::to_string(running_.size()) + " check instances");
   busy_ = false;
   if (std::exchange(again_, false)) {

@@ -31,6 +31,8 @@ class Reloader {
     const ServiceManager& service;
     /// The instance is configured no more.
     std::function<void(const metrics::Instance&)> forget;
+    /// After each reading: what runs may be of kinds that did not run before.
+    std::function<void()> applied;
   };
   Reloader(Parts parts, GlobalOptions options, Configured& configured);
   Reloader(const Reloader&) = delete;
@@ -50,6 +52,7 @@ class Reloader {
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const;
 
  private:
+  void look_after_files();
   void files_changed();
   void begin();
   void finish(Reload reload);
@@ -60,6 +63,7 @@ class Reloader {
   GlobalOptions options_;
   RunningInstances running_;
   std::optional<ConfigWatch> watch_;
+  bool watch_refused_ = false;  // and told
   std::optional<net::EventLoop::TimerId> settling_;
   std::chrono::steady_clock::time_point unsettled_since_;
   std::thread reading_;

@@ -11,6 +11,7 @@
 
 #include "agent/commands.h"
 #include "agent/exporter_options.h"
+#include "agent/held_signals.h"
 #include "agent/native_pages.h"
 #include "agent/own_metrics.h"
 #include "agent/probe.h"
@@ -54,16 +55,6 @@ net::ServerReply not_found(std::string_view known) {
   return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
 }
 
-/// Blocked in every thread started later, and read from a descriptor instead.
-sigset_t handled_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    sigaddset(&signals, number);
-  }
-  return signals;
-}
-
 pthread_t loop_thread;  // set before a handler can run
 
 extern "C" void pass_on(int number) {
@@ -98,6 +89,7 @@ class Agent {
  private:
   base::Result<void> start_exporters();
   base::Result<void> start_pages();
+  void measure_python_memory();
   void take_signal();
   void publish(const metrics::Snapshot& snapshot);
   void forget(const metrics::Instance& instance);
@@ -115,6 +107,7 @@ class Agent {
   std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
   std::vector<exporters::Exporter*> exporters_;
   std::unique_ptr<check::Scheduler> scheduler_;
+  bool python_memory_measured_ = false;
   HeapPages heap_pages_{[](const net::ServerRequest&) { return own_native_heap(); }};
   std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<Pulse> pulse_;
@@ -141,7 +134,8 @@ base::Result<void> Agent::start(const sigset_t& signals) {
       Reloader::Parts{.loop = *loop_,
                       .scheduler = *scheduler_,
                       .service = service_,
-                      .forget = [this](const metrics::Instance& instance) { forget(instance); }},
+                      .forget = [this](const metrics::Instance& instance) { forget(instance); },
+                      .applied = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
@@ -152,11 +146,17 @@ base::Result<void> Agent::start(const sigset_t& signals) {
           service_.alive();
         }
       });
-  if (configured_.agent.python_memory && python_loader().report().running) {
-    scheduler_->add(
-        python_memory_check(python_loader(), configured_.agent.min_collection_interval));
-  }
+  measure_python_memory();
   return start_pages();
+}
+
+/// Once there is a Python interpreter, which the first Python check brings.
+void Agent::measure_python_memory() {
+  const config::AgentConfig& agent = configured_.agent;
+  if (agent.python_memory && !python_memory_measured_ && python_loader().report().running) {
+    python_memory_measured_ = true;
+    scheduler_->add(python_memory_check(python_loader(), agent.min_collection_interval));
+  }
 }
 
 base::Result<void> Agent::start_exporters() {
@@ -276,12 +276,15 @@ OwnFigures Agent::own_figures() const {
 
 SelfReport Agent::report() const {
   const config::AgentConfig& agent = configured_.agent;
+  std::error_code unreadable;
   return {
       .now = base::now(),
       .process = base::process_usage(),
       .own = own_figures(),
       .instances = scheduler_->stats(),
-      .config_file = global_.config_file.value_or(std::string{}),
+      .config_file = std::filesystem::exists(config_file(global_), unreadable)
+                         ? config_file(global_).string()
+                         : std::string{},
       .confd_path = agent.confd_path.string(),
       .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
       .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
@@ -335,18 +338,6 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
 }
 
 }  // namespace
-
-bool hold_signals() {
-  const sigset_t signals = handled_signals();
-  return pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0 &&
-         std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
-}
-
-void let_signals_go() {
-  const sigset_t signals = handled_signals();
-  (void)std::signal(SIGPIPE, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-}
 
 int run_agent(const GlobalOptions& global) {
   const sigset_t signals = handled_signals();

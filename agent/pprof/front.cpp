@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/held_signals.h"
 #include "agent/pprof/pictures.h"
 #include "agent/pprof/transport.h"
 
@@ -55,6 +56,10 @@ int report(const std::vector<std::string>& args) {
 /// Becomes the agent, which stands beside this program. Its libraries take several times the
 /// memory and the time of a report.
 int become_agent(char** argv) {
+  if (!agent::hold_signals()) {  // until the agent, whose libraries take their time, can answer
+    std::cerr << "heapwatch: cannot hold signals back\n";
+    return 1;
+  }
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   const std::string program = (self.parent_path() / "heapwatch-agent").string();

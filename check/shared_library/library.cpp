@@ -10,12 +10,17 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "memtrack/memtrack.h"
 
@@ -64,29 +69,58 @@ Result<void> refuse_world_writable(const std::filesystem::path& path, const char
                 path.string() + ": " + std::generic_category().message(errno));
   }
   if ((status.st_mode & S_IWOTH) != 0) {
+    const bool is_shared = (status.st_mode & S_ISVTX) != 0;  // like /tmp
     return fail(ErrorKind::refused,
-                path.string() + ": the " + what + " may be written by everybody; chmod o-w it");
+                path.string() + ": the " + what + " may be written by everybody; " +
+                    (is_shared ? "put it into a folder of its own" : "chmod o-w it"));
   }
   return {};
 }
 
-/// The file is one of `folder` itself, also behind links, and neither is open to everybody.
-Result<void> check_place(const std::filesystem::path& folder, const std::filesystem::path& file) {
+/// The file is one of its folder itself, also behind links, and not open to everybody.
+Result<void> check_place(const std::filesystem::path& file) {
   if (auto status = refuse_world_writable(file, "library"); !status) {
-    return status;
-  }
-  if (auto status = refuse_world_writable(folder, "folder of a library"); !status) {
     return status;
   }
   std::error_code failure;
   if (!std::filesystem::is_regular_file(file, failure)) {
     return fail(ErrorKind::refused, file.string() + ": is no regular file");
   }
-  const auto real_folder = std::filesystem::canonical(folder, failure);
+  const auto real_folder = std::filesystem::canonical(file.parent_path(), failure);
   const auto real_file = std::filesystem::canonical(file, failure);
   if (failure || real_file.parent_path() != real_folder) {
     return fail(ErrorKind::refused, file.string() + ": leads out of its folder, to " +
                                         real_file.string() + "; a library must lie in it");
+  }
+  return {};
+}
+
+/// Refuses what a copy left half done: it would be mapped, and kill us where the file has no more.
+Result<void> refuse_cut_short(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  ElfW(Ehdr) header{};
+  if (!in.read(reinterpret_cast<char*>(&header), sizeof header) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+      header.e_phentsize != sizeof(ElfW(Phdr))) {
+    return {};  // no library of this machine, which dlopen() tells
+  }
+  std::vector<ElfW(Phdr)> segments(header.e_phnum);
+  std::uint64_t end = header.e_phoff + (segments.size() * sizeof(ElfW(Phdr)));
+  in.seekg(static_cast<std::streamoff>(header.e_phoff));
+  if (in.read(reinterpret_cast<char*>(segments.data()),
+              static_cast<std::streamsize>(segments.size() * sizeof(ElfW(Phdr))))) {
+    for (const ElfW(Phdr) & segment : segments) {
+      if (segment.p_type == PT_LOAD) {
+        end = std::max<std::uint64_t>(end, segment.p_offset + segment.p_filesz);
+      }
+    }
+  }
+  std::error_code failure;
+  const std::uintmax_t size = std::filesystem::file_size(file, failure);
+  if (!failure && size < end) {
+    return fail(ErrorKind::invalid, file.string() + ": is cut short: it has " +
+                                        std::to_string(size) + " of at least " +
+                                        std::to_string(end) + " bytes; copy it again");
   }
   return {};
 }
@@ -130,6 +164,40 @@ Result<std::string> ask_version(version_function_t* version, const std::string& 
   return cut(text, version_bytes_max);
 }
 
+/// What a mapped library gave; one for all instances of its check.
+struct Entries {
+  run_function_t* run = nullptr;
+  std::string version;
+};
+
+Result<Entries> entries_of(const std::filesystem::path& file, const std::string& shown) {
+  void* const handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* const why = dlerror();  // NOLINT(concurrency-mt-unsafe): is the thread's own
+    return fail(ErrorKind::invalid,
+                shown + ": cannot be loaded: " + (why == nullptr ? "no reason is known" : why));
+  }
+  static std::mutex mutex;
+  static auto* const loaded = new std::unordered_map<void*, Entries>;  // as long as what is mapped
+  const std::lock_guard lock(mutex);
+  if (const auto found = loaded->find(handle); found != loaded->end()) {
+    return found->second;
+  }
+  const auto run = function(handle, "Run", shown);
+  const auto version = run ? function(handle, "Version", shown) : run;
+  if (!version) {
+    return tl::unexpected(version.error());
+  }
+  auto text = ask_version(reinterpret_cast<version_function_t*>(*version), shown);
+  if (!text) {
+    return tl::unexpected(text.error());
+  }
+  return loaded
+      ->emplace(handle, Entries{.run = reinterpret_cast<run_function_t*>(*run),
+                                .version = *std::move(text)})
+      .first->second;
+}
+
 }  // namespace
 
 bool is_check_name(std::string_view name) {
@@ -151,7 +219,18 @@ Result<Library> Library::open(const std::filesystem::path& folder, std::string_v
                                           std::string(name) +
                                           "\": letters, digits, \"_\" and \"-\" are allowed");
   }
-  return open_file(folder / file_name_of(name));
+  const auto file = folder / file_name_of(name);
+  std::error_code failure;
+  if (std::filesystem::exists(file, failure)) {
+    if (auto place = check_folder(folder); !place) {
+      return tl::unexpected(place.error());
+    }
+  }
+  return open_file(file);
+}
+
+Result<void> Library::check_folder(const std::filesystem::path& folder) {
+  return refuse_world_writable(std::filesystem::absolute(folder), "folder of a library");
 }
 
 Result<Library> Library::open_file(const std::filesystem::path& file) {
@@ -170,28 +249,17 @@ Result<Library> Library::open_file(const std::filesystem::path& file) {
                     "digits, \"_\" and \"-\", the first a letter or digit");
   }
   const auto absolute = std::filesystem::absolute(file);
-  if (const auto place = check_place(absolute.parent_path(), absolute); !place) {
-    return tl::unexpected(place.error());
-  }
-  void* const handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const why = dlerror();  // NOLINT(concurrency-mt-unsafe): is the thread's own
-    return fail(ErrorKind::invalid,
-                shown + ": cannot be loaded: " + (why == nullptr ? "no reason is known" : why));
-  }
-  const auto run = function(handle, "Run", shown);
-  const auto version = run ? function(handle, "Version", shown) : run;
-  if (!version) {
-    return tl::unexpected(version.error());
-  }
-  auto text = ask_version(reinterpret_cast<version_function_t*>(*version), shown);
-  if (!text) {
-    return tl::unexpected(text.error());
+  auto entries =
+      check_place(absolute).and_then([&] { return refuse_cut_short(absolute); }).and_then([&] {
+        return entries_of(absolute, shown);
+      });
+  if (!entries) {
+    return tl::unexpected(entries.error());
   }
   Library library;
   library.name_ = name;
-  library.version_ = *std::move(text);
-  library.run_ = reinterpret_cast<run_function_t*>(*run);
+  library.version_ = std::move(entries->version);
+  library.run_ = entries->run;
   return library;
 }
 

@@ -27,8 +27,11 @@ class Library {
   /// does not fit the ABI.
   [[nodiscard]] static base::Result<Library> open(const std::filesystem::path& folder,
                                                   std::string_view name);
-  /// The same for a file, whose name and folder are held to the same rules.
+  /// The same for a file, of which its name, rights and place are looked at, but not who else may
+  /// write to its folder.
   [[nodiscard]] static base::Result<Library> open_file(const std::filesystem::path& file);
+  /// Whether open() takes libraries from there. Errors: refused, not_found.
+  [[nodiscard]] static base::Result<void> check_folder(const std::filesystem::path& folder);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& version() const { return version_; }

@@ -1,4 +1,5 @@
-"""CPU per scrape and memory of heapwatch beside collectd's curl_json, against nginx on the loopback.
+"""CPU per scrape and memory of heapwatch beside collectd's curl_json, a small collector in Go, and libcurl alone; against nginx on
+the loopback.
 
 collector_bench.py HEAPWATCH [--targets N] [--seconds S] [--cases 4k,100k,5m,regex] [--scale N]
 
@@ -137,6 +138,20 @@ def start_collectd(folder, nginx, case, paths, targets, interval):
                             stdout=subprocess.DEVNULL, stderr=open(folder / "log", "w"))
 
 
+def built_peers(folder):
+    """The programs of collector_peers: Go's net/http with encoding/json, and libcurl that throws the pages away."""
+    sources = pathlib.Path(__file__).with_name("collector_peers")
+    environment = {**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": str(folder / "go_cache")}
+    subprocess.run(["go", "build", "-o", folder / "go", sources / "go_scraper.go"], check=True, env=environment)
+    subprocess.run(["cc", "-O2", "-o", folder / "curl", sources / "curl_floor.c", "-lcurl"], check=True)
+    return {"go": folder / "go", "curl": folder / "curl"}
+
+
+def start_peer(program, nginx, case, paths, targets, interval):
+    arguments = [f"http://127.0.0.1:{nginx.port}/{case}", str(targets), str(interval), *paths]
+    return subprocess.Popen([program, *arguments], env=clean_environment(), stderr=subprocess.DEVNULL)
+
+
 def measure(process, nginx, seconds, warm_up):
     """Milliseconds of CPU per request, requests, and resident megabytes."""
     time.sleep(warm_up)
@@ -160,15 +175,17 @@ def stop(process):
         process.wait()
 
 
-def run_case(program, case, targets, seconds, collectd=True):
+def run_case(program, case, targets, seconds, peers):
+    """By name: heapwatch, and the peers, each the path of its program."""
     make, ours, theirs, interval = CASES[case]
     results = {}
-    for name in ("heapwatch", "collectd") if collectd else ("heapwatch",):
+    for name in ("heapwatch", *peers):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="collector_bench."))
         nginx = Nginx(folder, {case: make()})
         try:
             process = (start_heapwatch(program, folder, nginx, case, ours, targets, interval, 2000) if name == "heapwatch"
-                       else start_collectd(folder, nginx, case, theirs, targets, interval))
+                       else start_collectd(folder, nginx, case, theirs, targets, interval) if name == "collectd"
+                       else start_peer(peers[name], nginx, case, theirs, targets, interval))
             try:
                 results[name] = measure(process, nginx, seconds, warm_up=3 * interval + 1)
             finally:
@@ -205,20 +222,25 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--scale", type=int, default=0)
-    parser.add_argument("--alone", action="store_true", help="without collectd")
+    parser.add_argument("--alone", action="store_true", help="without the others")
     options = parser.parse_args()
     if options.scale:
         figures = scale(options.heapwatch, options.scale, options.seconds)
         print(f"{options.scale} targets of 4 KB at 15 s: {figures['cores']:.3f} cores, {figures['cpu_ms']:.4f} ms a scrape, "
               f"{figures['requests']} scrapes, {figures['rss_mb']:.0f} MB resident, peak {figures['peak_mb']:.0f} MB")
         return
-    print("| page | heapwatch ms | collectd ms | ratio | heapwatch MB | collectd MB | scrapes |\n|---|---|---|---|---|---|---|")
-    for case in options.cases.split(","):
-        results = run_case(options.heapwatch, case, options.targets, options.seconds, not options.alone)
-        ours = results["heapwatch"]
-        theirs = results.get("collectd", {"cpu_ms": float("nan"), "peak_mb": float("nan"), "requests": 0})
-        print(f"| {case} | {ours['cpu_ms']:.4f} | {theirs['cpu_ms']:.4f} | {ours['cpu_ms'] / theirs['cpu_ms']:.2f} | {ours['peak_mb']:.0f} | "
-              f"{theirs['peak_mb']:.0f} | {ours['requests']}, {theirs['requests']} |", flush=True)
+    with tempfile.TemporaryDirectory(prefix="collector_bench.") as folder:
+        peers = {} if options.alone else {"collectd": None, **built_peers(pathlib.Path(folder))}
+        names = ("heapwatch", *peers)
+        print("| page | " + " | ".join(f"{name} ms" for name in names) + " | of collectd's | " +
+              " | ".join(f"{name} MB" for name in names) + " | scrapes |")
+        print("|---" * (2 * len(names) + 3) + "|")
+        for case in options.cases.split(","):
+            results = run_case(options.heapwatch, case, options.targets, options.seconds, peers)
+            ratio = f"{results['heapwatch']['cpu_ms'] / results['collectd']['cpu_ms']:.2f}" if "collectd" in results else "-"
+            print(f"| {case} | " + " | ".join(f"{results[name]['cpu_ms']:.4f}" for name in names) + f" | {ratio} | " +
+                  " | ".join(f"{results[name]['peak_mb']:.0f}" for name in names) + " | " +
+                  ", ".join(str(results[name]["requests"]) for name in names) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,22 @@ class DashboardsTest(unittest.TestCase):
                                  capture_output=True, text=True, check=False)
         self.assertEqual(checked.returncode, 0, checked.stderr)
 
+    def test_a_namespace_is_written_as_the_check_writes_it(self):
+        page = json.dumps({"rtloader": {"InuseBytes": 1}, "memstats": {"HeapInuse": 2}}).encode()
+        for namespace in ("My App", "Camel.Case", 'quo"te', "1st", "null"):
+            with self.subTest(namespace), Confd() as folder, Pages({"/debug/vars": page}) as pages:
+                written = namespace if namespace == "null" else json.dumps(namespace)
+                folder.write("go_expvar.d/conf.yaml", f"init_config:\ninstances:\n  - expvar_url: {pages.url()}\n"
+                             f"    namespace: {written}\n    metrics: [{{path: rtloader/InuseBytes}}]\n")
+                shown = run(PROGRAM, "--confd", folder.confd, "check", "go_expvar", "--dogstatsd").stdout
+                emitted = {line.split(":")[0] for line in shown.splitlines() if "inuse" in line}
+                self.assertEqual(len(emitted), 2)
+                self.assertEqual(run(PROGRAM, "--confd", folder.confd, "dashboards", "--out", folder.root / "out").returncode, 0)
+                self.assertEqual(emitted - datadog_names(folder.root / "out"), set())
+                page_names = run(PROGRAM, "--confd", folder.confd, "check", "go_expvar", "--prometheus").stdout
+                exported = {name for name in re.findall(r"^(\w+)\{", page_names, re.M) if "inuse" in name}
+                self.assertEqual(exported - prometheus_names(folder.root / "out"), set())
+
     def test_every_datadog_metric_is_in_the_list_of_metrics(self):
         with open(ROOT / "docs/metrics.csv", newline="") as file:
             listed = {row["metric_name"] for row in csv.DictReader(file)}

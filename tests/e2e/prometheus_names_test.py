@@ -3,6 +3,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -10,6 +11,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from real_parts import GoProgram, prometheus, query  # noqa: E402
 from agent import Agent, Confd, fetch, wait_until  # noqa: E402
+from fault_server import FaultServer  # noqa: E402
 from pages import Pages  # noqa: E402
 
 PROGRAM = GO_TARGET = ""
@@ -158,6 +160,41 @@ class ProbeTest(unittest.TestCase):
                 self.assertNotIn("Authorization", by_path["/other"])
                 self.assertNotIn("X-Key", by_path["/other"])
                 self.assertEqual(self.probe(agent, target=pages.url("/other"), module="none")[0], 404)
+
+    def test_prometheus_discovers_and_schedules_and_heapwatch_asks(self):
+        with Pages({"/debug/vars": b'{"n": 7}'}) as pages, GoProgram(GO_TARGET) as go, Confd() as folder:
+            folder.write("go_expvar.d/conf.yaml", f"init_config:\ninstances:\n  - expvar_url: {pages.url()}\n    namespace: app\n"
+                         "    memstats: false\n    min_collection_interval: 3600\n    metrics: [{path: n}, {path: requests}]\n")
+            with Agent(PROGRAM, folder, "  probe: true\n") as agent:
+                # As for other exporters of this kind: the address becomes the parameter, the parameter the instance.
+                relabel = [{"source_labels": ["__address__"], "target_label": "__param_target"},
+                           {"source_labels": ["__param_target"], "target_label": "instance"},
+                           {"target_label": "__address__", "replacement": f"127.0.0.1:{agent.prometheus_port}"}]
+                targets = [f"127.0.0.1:{pages.port}", f"127.0.0.1:{go.port}", "127.0.0.1:1", "10.0.0.1:80"]
+                job = {"job_name": "expvar", "metrics_path": "/probe", "params": {"module": ["app"]}, "relabel_configs": relabel,
+                       "static_configs": [{"targets": targets}]}
+                with prometheus([], [job]) as server:
+                    wait_until(lambda: len(query(server, 'up{job="expvar"}')) == 4, "four targets")
+                    found = wait_until(lambda: query(server, "app_n"), "a series")
+                    self.assertEqual([(labels["instance"], value) for labels, value in found], [(targets[0], 7)])
+                    found = wait_until(lambda: query(server, "app_requests"), "a series of a target that is not configured")
+                    self.assertEqual([labels["instance"] for labels, _ in found], [targets[1]])
+                    ups = {labels["instance"]: value for labels, value in query(server, 'up{job="expvar"}')}
+                    self.assertEqual(ups, dict(zip(targets, (1, 1, 0, 0))))
+
+    def test_an_answer_comes_before_prometheus_gives_up(self):
+        with FaultServer() as server, Confd() as folder:
+            folder.write("go_expvar.d/conf.yaml", f"init_config:\ninstances:\n  - expvar_url: {server.url('/slow/mine')}\n"
+                         "    min_collection_interval: 3600\n")
+            with Agent(PROGRAM, folder, "  probe: true\n") as agent:
+                for path in ("/slow/mine", "/slow/other", "/hang", "/endless"):
+                    with self.subTest(path):
+                        began = time.monotonic()
+                        with self.assertRaises(urllib.error.HTTPError) as error:
+                            fetch(f"http://127.0.0.1:{agent.prometheus_port}/probe?target={server.url(path)}",
+                                  {"X-Prometheus-Scrape-Timeout-Seconds": "2.0"})
+                        self.assertEqual(error.exception.code, 502)
+                        self.assertLess(time.monotonic() - began, 5)  # far less than any timeout of ours
 
 
 if __name__ == "__main__":

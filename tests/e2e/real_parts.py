@@ -78,14 +78,14 @@ def etcd():
     return Program(command, "/debug/vars")
 
 
-def prometheus(targets):
-    """Scrapes the targets (host:port) every second."""
+def prometheus(targets, more_jobs=()):
+    """Scrapes the targets (host:port) every second, and more jobs as Prometheus' configuration has them."""
 
     def command(program):
         config = program.root / "prometheus.yml"
         config.write_text(json.dumps({  # JSON is YAML
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-            "scrape_configs": [{"job_name": "heapwatch", "static_configs": [{"targets": targets}]}]}))
+            "scrape_configs": [{"job_name": "heapwatch", "static_configs": [{"targets": targets}]}, *more_jobs]}))
         return ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={program.root}/tsdb",
                 f"--web.listen-address=127.0.0.1:{program.port}"]
 

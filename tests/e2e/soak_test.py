@@ -65,6 +65,7 @@ class SoakTest(unittest.TestCase):
             statsd = Statsd(str(folder.root / "dsd.socket"))
             statsd.start()
             with Agent(PROGRAM, folder, f"dogstatsd_url: unix://{statsd.path}\nlog_level: error\n") as agent:
+                wait_until(lambda: "heapwatch_target_up" in agent.metrics(), "the first run")
                 began = time.monotonic()
                 samples = []
                 turn = 0

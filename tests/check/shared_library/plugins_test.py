@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import unittest
@@ -180,6 +181,12 @@ class PluginsTest(unittest.TestCase):
                     status, text = verdict(compile_c(folder.checks, name, source))
                     self.assertEqual(status, 1)
                     self.assertIn(sentence, text)
+            cut = folder.checks / "libdatadog-agent-cut.so"
+            cut.write_bytes(pathlib.Path(SAMPLE).read_bytes()[:4500])
+            status, text = verdict(cut)
+            self.assertEqual(status, 1)
+            self.assertRegex(text, rf"{cut}: is cut short: it has 4500 of at least \d+ bytes; copy it again")
+            self.assertEqual(verdict(folder.checks)[0], 1)
             for name in ("libdatadog-agent-.so", "libdatadog-agent--x.so", "libdatadog-agent-a.b.so", "libother.so"):
                 with self.subTest(name):
                     status, text = verdict(compile_c(folder.checks, "other", RUN + VERSION, name))
@@ -189,6 +196,51 @@ class PluginsTest(unittest.TestCase):
             text_file.write_text("no ELF\n")
             self.assertEqual(verdict(text_file)[0], 1)
             self.assertIn("No such file or directory", verdict(folder.checks / "libdatadog-agent-none.so")[1])
+
+    def test_plugin_check_tells_of_a_folder_open_to_everybody_without_blaming_the_library(self):
+        with Checks() as folder:
+            library = folder.add(SAMPLE, "sample")
+            folder.checks.chmod(0o1777)
+            result = run(HEAPWATCH, "plugin", "check", library)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(f"  but from there heapwatch loads nothing: {folder.checks}: the folder of a library may be written by "
+                          "everybody; put it into a folder of its own\n", result.stdout)
+
+    def test_a_library_that_is_cut_short_does_not_end_the_agent(self):
+        with Checks() as folder:
+            folder.write("sample.d/conf.yaml", "init_config:\ninstances:\n  - {min_collection_interval: 0.2}\n")
+            with Agent(HEAPWATCH, folder) as agent:
+                library = folder.checks / "libdatadog-agent-sample.so"
+                library.write_bytes(pathlib.Path(SAMPLE).read_bytes()[:4500])
+                library.chmod(0o755)
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: "is cut short" in agent.log(), "the refusal")
+                folder.add(SAMPLE, "sample")
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: agent.vars()["checks"].get("sample", {}).get("runs", 0) > 0, "a run of the whole library")
+
+    def test_version_is_asked_once_however_many_instances_there_are(self):
+        with Checks() as folder:
+            compile_c(folder.checks, "counts", "#include <stdio.h>\n" + RUN + "const char* Version(const char** error)"
+                      ' { (void)error; fputs("version asked\\n", stderr); return "1"; }\n')
+            folder.write("counts.d/conf.yaml", "init_config:\ninstances:\n" + "".join(f"  - n: {n}\n" for n in range(20)))
+            result = folder.check("counts")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stderr.count("version asked"), 1)
+
+    def test_an_exception_of_a_library_is_the_error_of_its_run(self):
+        with Checks() as folder:
+            code = folder.root / "throws.cpp"
+            code.write_text('#include <cstring>\n#include <stdexcept>\n'
+                            'extern "C" void Run(char*, char*, char* instance, const void*, const char** error) {\n'
+                            '  if (std::strstr(instance, "number") != nullptr) throw 7;\n'
+                            '  *error = strdup("given up half way");\n  throw std::runtime_error("thrown");\n}\n'
+                            'extern "C" const char* Version(const char**) { return "1"; }\n')
+            subprocess.run(["c++", "-shared", "-fPIC", *FLAGS, "-o", folder.checks / "libdatadog-agent-throws.so", code], check=True)
+            folder.write("throws.d/conf.yaml", "init_config:\ninstances:\n  - what: number\n  - what: text\n")
+            result = folder.check("throws", "--json")
+            errors = [one["runner"]["LastError"] for one in json.loads(result.stdout)]
+            self.assertEqual(errors, ["Run let an exception out", "Run let an exception out: thrown"])
 
     def test_the_example_of_the_documentation_builds_and_runs(self):
         page = (ROOT / "docs/plugins.md").read_text()
@@ -235,6 +287,19 @@ class ForeignHostTest(unittest.TestCase):
             self.assertIn(f"metric id:a 3 go_expvar.n 5 host= flush=0 all expvar_url:{pages.url('/a')} own:1", lines)
             self.assertIn(f"metric id:b 1 go_expvar.memstats.mallocs 7 host= flush=0 all expvar_url:{pages.url('/b')}", lines)
             self.assertEqual(result.stderr.count("memstats has no"), 2)  # once for each instance, not for each run
+
+    def test_ids_run_at_the_same_time_and_share_nothing(self):
+        with Pages({f"/{n}": [b'{"n": %d}' % count for count in range(20)] for n in range(8)}) as pages:
+            calls = [(f"id:{n}", "{}", f"expvar_url: {pages.url(f'/{n}')}\nmemstats: false\nmetrics: [{{path: n}}]\n") for n in range(8)]
+            calls += [("refused", "{}", "expvar_url: http://127.0.0.1:1/"), ("wrong", "{}", "expvar_url: [")]
+            result = self.host(-20, *calls)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            for n in range(8):
+                values = [line.split()[4] for line in result.stdout.splitlines() if line.startswith(f"metric id:{n} ")]
+                self.assertEqual(values, [str(count) for count in range(20)])
+            self.assertEqual(result.stdout.count("run refused "), 20)
+            self.assertNotIn("run refused ok", result.stdout)
+            self.assertNotIn("run wrong ok", result.stdout)
 
     def test_whatever_is_wrong_comes_back_as_the_error(self):
         result = self.host(

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/resident_memory.h"
 
 namespace heapwatch::agent {
 
@@ -126,6 +127,7 @@ void Reloader::finish(Reload reload) {
     watch_->watch(in_force()->agent.confd_path, options_.config_file);
   }
   parts_.service.ready("watching " + std::to_string(running_.size()) + " check instances");
+  (void)base::release_unused_memory();
   busy_ = false;
   if (std::exchange(again_, false)) {
     begin();

@@ -31,9 +31,7 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
     : parts_(std::move(parts)), options_(std::move(options)) {
   auto in_force = std::make_shared<InForce>();
   in_force->agent = configured.agent;
-  for (const config::CheckConfig& file : std::exchange(configured.confd.checks, {})) {
-    in_force->checks.emplace_back(file);
-  }
+  in_force->checks = std::exchange(configured.confd.checks, {});
   in_force_ = std::move(in_force);
   state_.diagnostics = configured.diagnostics.all();
   state_.errors = configured.diagnostics.error_count();

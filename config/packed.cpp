@@ -1,7 +1,13 @@
 #include "config/packed.h"
 
+#include <zlib.h>
+
 #include <cstdint>
+#include <new>
 #include <string_view>
+
+#include "config/check_config.h"
+#include "config/value.h"
 
 namespace heapwatch::config {
 
@@ -125,29 +131,49 @@ class Reader {
   std::string_view rest_;
 };
 
+std::string compressed(const std::string& bytes) {
+  // Instances repeat one another so much that more effort gains nothing.
+  constexpr int effort = Z_BEST_SPEED;
+  std::string out(compressBound(bytes.size()), '\0');
+  uLongf size = out.size();
+  if (compress2(reinterpret_cast<Bytef*>(out.data()), &size,
+                reinterpret_cast<const Bytef*>(bytes.data()), bytes.size(), effort) != Z_OK) {
+    throw std::bad_alloc();  // the only way it can fail with room for the worst case
+  }
+  return {out.data(), size};
+}
+
+std::string decompressed(const std::string& bytes, std::size_t unpacked_bytes) {
+  std::string out(unpacked_bytes, '\0');
+  uLongf size = out.size();
+  if (uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
+                 reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) != Z_OK) {
+    throw std::bad_alloc();  // likewise: the bytes are our own
+  }
+  return out;
+}
+
 }  // namespace
 
-PackedValue::PackedValue(const Value& value) {
-  append_value(bytes_, value);
-  bytes_.shrink_to_fit();
-}
-
-Value PackedValue::unpack() const {
-  return Reader(bytes_).value();
-}
-
 PackedCheckConfig::PackedCheckConfig(const CheckConfig& config)
-    : check_name(config.check_name),
-      file(config.file),
-      init_config(config.init_config),
-      instances(config.instances.begin(), config.instances.end()) {}
+    : check_name(config.check_name), file(config.file), instances(config.instances.size()) {
+  std::string bytes;
+  append_value(bytes, config.init_config);
+  for (const Value& instance : config.instances) {
+    append_value(bytes, instance);
+  }
+  unpacked_bytes_ = bytes.size();
+  bytes_ = compressed(bytes);
+}
 
 CheckConfig PackedCheckConfig::unpack() const {
+  const std::string bytes = decompressed(bytes_, unpacked_bytes_);
+  Reader reader(bytes);
   CheckConfig config{
-      .check_name = check_name, .file = file, .init_config = init_config.unpack(), .instances = {}};
-  config.instances.reserve(instances.size());
-  for (const PackedValue& instance : instances) {
-    config.instances.push_back(instance.unpack());
+      .check_name = check_name, .file = file, .init_config = reader.value(), .instances = {}};
+  config.instances.reserve(instances);
+  for (std::size_t i = 0; i < instances; ++i) {
+    config.instances.push_back(reader.value());
   }
   return config;
 }

@@ -78,11 +78,9 @@ class Planner {
     for (PackedCheckConfig& file : files_) {
       take(std::move(file));
     }
-    std::set<std::string> stopping;
     for (const auto& [id, instance] : running_) {
       if (!kept_.contains(id)) {
-        plan_.stop.push_back(id);
-        stopping.insert(id);
+        plan_.stop.emplace_back(id);
       }
     }
     tell_changes();
@@ -237,7 +235,7 @@ class Planner {
   Reload plan_;
   std::vector<PackedCheckConfig> files_;
   bool same_for_checks_ = true;
-  std::set<std::string> kept_;
+  std::set<std::string, std::less<>> kept_;
   std::set<std::string> started_;
 };
 

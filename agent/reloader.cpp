@@ -49,6 +49,7 @@ Reloader::~Reloader() {
 }
 
 void Reloader::start(std::unique_ptr<check::ConfiguredCheck> check) {
+  running_.erase(check->instance->id);  // a key goes with its instance
   running_[check->instance->id] = {.instance = check->instance, .fingerprint = check->fingerprint};
   parts_.scheduler.add(std::move(check));
 }

@@ -26,20 +26,21 @@ struct RunnerOptions {
 /// Threads: not safe; whoever runs the instance hands it from thread to thread.
 class InstanceRunner {
  public:
+  /// Runners by the thousand share their options.
+  InstanceRunner(std::unique_ptr<ConfiguredCheck> configured,
+                 std::shared_ptr<const RunnerOptions> options);
   InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, RunnerOptions options);
 
-  /// Runs the check to its end on this thread. The snapshot holds until the next run or let_go().
+  /// Runs the check to its end on this thread. The snapshot holds until the next run.
   const metrics::Snapshot& run();
 
   /// The same in two halves, for whoever does not wait in between: now() before, finish() after the
   /// check has run against sink().
-  [[nodiscard]] base::Instant now() const { return options_.clock(); }
+  [[nodiscard]] base::Instant now() const { return options_->clock(); }
   [[nodiscard]] metrics::SampleSink& sink() { return aggregator_; }
-  const metrics::Snapshot& finish(const base::Instant& began,
-                                  const base::Result<RunReport>& outcome);
-
-  /// The snapshot has been published: what it holds of series is made again by the next run.
-  void let_go();
+  /// Whatever run `snapshot` was of before, it is of this one afterwards.
+  void finish(const base::Instant& began, const base::Result<RunReport>& outcome,
+              metrics::Snapshot& snapshot);
 
   /// The check's own code, against sink(), with what it allocates put down to the component
   /// "check:NAME".
@@ -64,12 +65,12 @@ class InstanceRunner {
   void submit_alive(std::uint64_t bytes);
 
   std::unique_ptr<ConfiguredCheck> configured_;
-  RunnerOptions options_;
+  std::shared_ptr<const RunnerOptions> options_;
   HttpCheck* http_;
   memtrack_component component_;
   metrics::ContextPtr alive_bytes_;  // of the last run; made when first needed
   metrics::Aggregator aggregator_;
-  metrics::Snapshot snapshot_;
+  std::unique_ptr<metrics::Snapshot> snapshot_;  // of run(); made when first needed
   metrics::RunStats stats_;
 };
 

@@ -27,6 +27,8 @@ struct TokenFile {
   std::string header = "Authorization";
   std::string value = "Bearer <TOKEN>";
   std::string placeholder = "<TOKEN>";
+
+  friend bool operator==(const TokenFile&, const TokenFile&) = default;
 };
 
 struct TlsOptions {
@@ -38,6 +40,8 @@ struct TlsOptions {
   std::string private_key_password;
   std::string ciphers;           // OpenSSL's list; empty: the library's
   bool use_host_header = false;  // SNI and the certificate's name come from the Host header
+
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
 struct ProxyOptions {
@@ -45,6 +49,8 @@ struct ProxyOptions {
                       // optional user
   std::string https;  // proxy for https:// targets
   std::vector<std::string> no_proxy;  // see bypasses_proxy()
+
+  friend bool operator==(const ProxyOptions&, const ProxyOptions&) = default;
 };
 
 /// Everything about a request; made once per target and used for each of its runs.
@@ -73,6 +79,8 @@ struct HttpRequest {
   int redirects_max = 30;
   bool keep_alive = true;
   std::size_t body_bytes_max = std::size_t{16} * 1024 * 1024;  // after decoding
+
+  friend bool operator==(const HttpRequest&, const HttpRequest&) = default;
 };
 using HttpRequestPtr = std::shared_ptr<const HttpRequest>;
 

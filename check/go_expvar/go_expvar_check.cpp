@@ -5,13 +5,13 @@
 namespace heapwatch::check::go_expvar {
 
 GoExpvarCheck::GoExpvarCheck(GoExpvarConfig config)
-    : request_(std::move(config.request)),
+    : request_(*config.request),
       target_(std::move(config.target)),
       can_connect_tags_(std::move(config.can_connect_tags)),
       collector_(std::move(config.collector)) {}
 
 base::Result<net::HttpRequestPtr> GoExpvarCheck::request() {
-  return request_;
+  return request_.get();
 }
 
 base::Result<RunReport> GoExpvarCheck::consume(const net::HttpResult& response,

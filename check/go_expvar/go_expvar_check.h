@@ -7,6 +7,7 @@
 #include "check/check.h"
 #include "check/go_expvar/config.h"
 #include "check/go_expvar/page_collector.h"
+#include "check/target_request.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -23,7 +24,7 @@ class GoExpvarCheck final : public HttpCheck {
   [[nodiscard]] base::Result<RunReport> take(const net::HttpResult& response,
                                              metrics::SampleSink& sink);
 
-  net::HttpRequestPtr request_;
+  TargetRequest request_;
   std::string target_;
   std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;

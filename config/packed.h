@@ -10,7 +10,7 @@ namespace heapwatch::config {
 struct CheckConfig;
 
 /// A CheckConfig with all that it knows, its places and secrets included. Instances that are alike
-/// cost next to nothing: an instance takes some fifty bytes, its tree twenty kilobytes.
+/// cost next to nothing: one of thirty paths takes some ten bytes, its tree twenty kilobytes.
 class PackedCheckConfig {
  public:
   explicit PackedCheckConfig(const CheckConfig& config);

@@ -87,6 +87,11 @@ base::Result<net::HttpRequestPtr> InstanceRunner::request() {
   return http_->request();
 }
 
+net::BodyFilterPtr InstanceRunner::filter() {
+  const memtrack::Scope scope(component_);
+  return http_->filter();
+}
+
 base::Result<RunReport> InstanceRunner::consume(const net::HttpResult& response) {
   return in_scope([&] { return http_->consume(response, sink()); });
 }

@@ -49,6 +49,8 @@ class InstanceRunner {
   /// The two halves of run_check() for a check over HTTP.
   [[nodiscard]] base::Result<net::HttpRequestPtr> request();
   [[nodiscard]] base::Result<RunReport> consume(const net::HttpResult& response);
+  [[nodiscard]] net::BodyFilterPtr filter();
+  [[nodiscard]] bool asks_again() const { return http_->asks_again(); }
 
   [[nodiscard]] const metrics::Instance& instance() const { return *configured_->instance; }
   [[nodiscard]] std::chrono::milliseconds interval() const { return configured_->interval; }

@@ -135,13 +135,21 @@ void Scheduler::start_http(Entry& entry) {
     finish(entry, tl::unexpected(request.error()));
     return;
   }
-  loop_.fetch(std::move(*request), [this, &entry](const net::HttpResult& response) {
-    if (entry.leaving) {
-      bury(entry);
-    } else {
-      finish(entry, entry.runner.consume(response));
-    }
-  });
+  loop_.fetch(
+      std::move(*request),
+      [this, &entry](const net::HttpResult& response) {
+        if (entry.leaving) {
+          bury(entry);
+          return;
+        }
+        const auto outcome = entry.runner.consume(response);
+        if (entry.runner.asks_again()) {
+          start_http(entry);
+        } else {
+          finish(entry, outcome);
+        }
+      },
+      entry.runner.filter());
 }
 
 void Scheduler::start_blocking(Entry& entry) {

@@ -84,9 +84,26 @@ struct HttpRequest {
 };
 using HttpRequestPtr = std::shared_ptr<const HttpRequest>;
 
+/// Shortens a long body while it arrives, for whoever needs little of it.
+class BodyFilter {
+ public:
+  BodyFilter() = default;
+  BodyFilter(const BodyFilter&) = delete;
+  BodyFilter& operator=(const BodyFilter&) = delete;
+  virtual ~BodyFilter() = default;
+
+  /// A body begins; another one may have begun before it.
+  virtual void begin() = 0;
+  /// Appends to `kept` what there is to keep of the next bytes.
+  virtual void take(std::string_view bytes, std::string& kept) = 0;
+};
+using BodyFilterPtr = std::shared_ptr<BodyFilter>;
+
 struct HttpResponse {
   int status = 0;
   std::string body;
+  std::size_t body_bytes = 0;  // as they came, decoded
+  bool filtered = false;       // `body` is what a filter kept
   Headers headers;  // names in lower case; of the last answer when redirects were followed
   std::chrono::nanoseconds duration{0};
 };
@@ -97,7 +114,7 @@ struct HttpResponse {
 using HttpResult = base::Result<HttpResponse>;
 
 /// Blocking; connections are not kept. Threads: any.
-[[nodiscard]] HttpResult fetch(const HttpRequest& request);
+[[nodiscard]] HttpResult fetch(const HttpRequest& request, BodyFilterPtr filter = nullptr);
 
 /// `host` (a name or an address) needs no proxy: `*` matches all; an address or CIDR range matches
 /// addresses; `foo.com` itself and below; `.y.com` or `*.y.com` below only. An entry may end in

@@ -1,6 +1,7 @@
 // The go_expvar check: a page of Go's expvar, once per run.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,9 +17,11 @@ class GoExpvarCheck final : public HttpCheck {
   explicit GoExpvarCheck(GoExpvarConfig config);
 
   [[nodiscard]] base::Result<net::HttpRequestPtr> request() override;
+  [[nodiscard]] net::BodyFilterPtr filter() override;
   /// Errors: of the exchange; refused, for a status of 300 or more; of PageCollector::collect().
   [[nodiscard]] base::Result<RunReport> consume(const net::HttpResult& response,
                                                 metrics::SampleSink& sink) override;
+  [[nodiscard]] bool asks_again() const override { return asks_again_; }
 
  private:
   [[nodiscard]] base::Result<RunReport> take(const net::HttpResult& response,
@@ -28,6 +31,9 @@ class GoExpvarCheck final : public HttpCheck {
   std::string target_;
   std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;
+  std::shared_ptr<PageCondenser> condenser_;  // of the run that is going on
+  unsigned whole_runs_ = 0;                   // to come, without a condenser
+  bool asks_again_ = false;
 };
 
 }  // namespace heapwatch::check::go_expvar

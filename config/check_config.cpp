@@ -223,6 +223,7 @@ void drop_duplicates(std::vector<Loaded>& all, Diagnostics& diagnostics) {
     if (kept.size() < loaded.instances.size()) {
       CheckConfig config = loaded.packed.unpack();
       std::vector<Value> instances;
+      instances.reserve(kept.size());
       for (const std::size_t index : kept) {
         instances.push_back(std::move(config.instances[index]));
       }

@@ -29,14 +29,14 @@ void PageCondenser::take(std::string_view bytes, std::string& kept) {
   while (!bytes.empty() && where_ != Where::nowhere) {
     switch (where_) {
       case Where::between:
-        bytes.remove_prefix(between(bytes, kept));
+        bytes.remove_prefix(take_between(bytes, kept));
         break;
       case Where::string:
-        bytes.remove_prefix(string(bytes, kept));
+        bytes.remove_prefix(take_string(bytes, kept));
         break;
       case Where::dropped:
       case Where::copied:
-        bytes.remove_prefix(follow(bytes, kept));
+        bytes.remove_prefix(take_container(bytes, kept));
         break;
       case Where::nowhere:
         break;
@@ -44,7 +44,7 @@ void PageCondenser::take(std::string_view bytes, std::string& kept) {
   }
 }
 
-std::size_t PageCondenser::between(std::string_view bytes, std::string& kept) {
+std::size_t PageCondenser::take_between(std::string_view bytes, std::string& kept) {
   const std::size_t at = bytes.find_first_of("\"{}[]:,");
   const std::size_t taken = at == std::string_view::npos ? bytes.size() : at + 1;
   kept += bytes.substr(0, taken);
@@ -85,7 +85,7 @@ void PageCondenser::mark(char c, std::string& kept) {
   }
 }
 
-std::size_t PageCondenser::string(std::string_view bytes, std::string& kept) {
+std::size_t PageCondenser::take_string(std::string_view bytes, std::string& kept) {
   std::size_t taken = 0;
   while (taken < bytes.size() && where_ == Where::string) {
     const char c = bytes[taken++];
@@ -143,7 +143,7 @@ void PageCondenser::close() {
   is_known_ = false;
 }
 
-std::size_t PageCondenser::follow(std::string_view bytes, std::string& kept) {
+std::size_t PageCondenser::take_container(std::string_view bytes, std::string& kept) {
   std::size_t at = 0;
   const ContainerSkip::Outcome outcome = skip_->take(bytes, at);
   if (outcome == ContainerSkip::Outcome::broken) {

@@ -37,9 +37,9 @@ class PageCondenser final : public net::BodyFilter {
     std::size_t index = 0;     // of an array's next element
   };
 
-  std::size_t between(std::string_view bytes, std::string& kept);
-  std::size_t string(std::string_view bytes, std::string& kept);
-  std::size_t follow(std::string_view bytes, std::string& kept);
+  std::size_t take_between(std::string_view bytes, std::string& kept);
+  std::size_t take_string(std::string_view bytes, std::string& kept);
+  std::size_t take_container(std::string_view bytes, std::string& kept);
   void mark(char c, std::string& kept);
   void open(bool is_array);
   void close();

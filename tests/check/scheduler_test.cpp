@@ -42,7 +42,7 @@ class SchedulerTest : public testing::Test {
   }
 
   /// Looks again and again, on the loop.
-  void when(std::function<bool()> ready, std::function<void()> then) {
+  void when(const std::function<bool()>& ready, const std::function<void()>& then) {
     loop_->at(std::chrono::steady_clock::now() + milliseconds(1),
               [=, this] { ready() ? then() : when(ready, then); });
   }

@@ -49,7 +49,8 @@ std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(Configured& configur
     return checks;
   }
   std::vector<std::string> ids;
-  for (const config::CheckConfig& file : configured.confd.checks) {
+  for (const config::PackedCheckConfig& packed : configured.confd.checks) {
+    const config::CheckConfig file = packed.unpack();
     for (const config::Value& instance : file.instances) {
       if (file.check_name == options.name && passes(instance, options.instance_filter)) {
         ids.push_back(config::check_id(file, instance));
@@ -200,7 +201,7 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
   auto checks = chosen(configured, options);
   if (checks.empty()) {
     std::vector<std::string_view> known = check::check_names();
-    for (const config::CheckConfig& file : configured.confd.checks) {
+    for (const config::PackedCheckConfig& file : configured.confd.checks) {
       known.push_back(file.check_name);
     }
     std::cerr << "heapwatch: no valid check found: ";

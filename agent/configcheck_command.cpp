@@ -59,8 +59,8 @@ int check_config(const GlobalOptions& global) {
       print_diagnostics(configured.diagnostics, Diagnostic::Severity::warning,
                         "Configuration warnings", Color::yellow);
   const bool colors = takes_colors(STDOUT_FILENO);
-  for (const config::CheckConfig& file : configured.confd.checks) {
-    print_check(file, colors);
+  for (const config::PackedCheckConfig& file : configured.confd.checks) {
+    print_check(file.unpack(), colors);
   }
   std::cout << configured.checks.size() << " instances can run, " << errors << " errors, "
             << warnings << " warnings\n";

@@ -78,10 +78,11 @@ Configured load(const GlobalOptions& options, const std::optional<std::string>& 
   configured.diagnostics.append(configured.confd.diagnostics);
 
   std::set<std::string> ids;
-  for (const config::CheckConfig& file : configured.confd.checks) {
-    if (only_check && file.check_name != *only_check) {
+  for (const config::PackedCheckConfig& packed : configured.confd.checks) {
+    if (only_check && packed.check_name != *only_check) {
       continue;
     }
+    const config::CheckConfig file = packed.unpack();
     for (const config::Value& instance : file.instances) {
       auto check = make_check({file, instance, configured.agent}, configured.diagnostics);
       if (check && ids.insert(check->instance->id).second) {

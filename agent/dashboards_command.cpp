@@ -131,10 +131,11 @@ DashboardNames names_in_use(const Configured& configured) {
   std::set<std::string> rtloader;
   std::set<bool> reference;
   std::set<bool> go_collector;
-  for (const config::CheckConfig& file : configured.confd.checks) {
-    if (file.check_name != "go_expvar") {
+  for (const config::PackedCheckConfig& packed : configured.confd.checks) {
+    if (packed.check_name != "go_expvar") {
       continue;
     }
+    const config::CheckConfig file = packed.unpack();
     for (const config::Value& instance : file.instances) {
       const auto text = [&](std::string_view key, const std::string& otherwise) {
         const config::Value* value = instance.find(key);

@@ -135,12 +135,12 @@ Probe::Chosen Probe::look_up(const InForce& in_force, const check::TargetUrl& ta
   Value lent;
   lent.kind = Value::Kind::map;
   chosen.knows_module = !module;
-  for (const config::PackedCheckConfig& file : in_force.checks) {
-    if (file.check_name != check_name) {
+  for (const config::PackedCheckConfig& packed : in_force.checks) {
+    if (packed.check_name != check_name) {
       continue;
     }
-    for (const config::PackedValue& packed : file.instances) {
-      const Value configured = packed.unpack();
+    const config::CheckConfig file = packed.unpack();
+    for (const Value& configured : file.instances) {
       const Value* const url = configured.find("expvar_url");
       const auto known =
           url == nullptr ? check::parse_target_url("") : check::parse_target_url(url->text);
@@ -149,7 +149,7 @@ Probe::Chosen Probe::look_up(const InForce& in_force, const check::TargetUrl& ta
       if (known && known->url == target.url && known->unix_socket == target.unix_socket &&
           (!module || is_module)) {
         chosen.is_configured = true;
-        chosen.file.init_config = file.init_config.unpack();
+        chosen.file.init_config = file.init_config;
         chosen.file.instances = {configured};
         return chosen;
       }

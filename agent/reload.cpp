@@ -79,14 +79,12 @@ class Planner {
     plan_.in_force.started = old_.started;
     read_agent();
     read_files();
-    for (CheckConfig& file : files_) {
+    for (PackedCheckConfig& file : files_) {
       take(std::move(file));
     }
-    std::set<std::string> stopping;
     for (const auto& [id, instance] : running_) {
       if (!kept_.contains(id)) {
-        plan_.stop.push_back(id);
-        stopping.insert(id);
+        plan_.stop.emplace_back(id);
       }
     }
     tell_changes();
@@ -135,7 +133,7 @@ class Planner {
                                         [&](const auto& file) { return file.file == old.file; });
       if (failed && !is_there) {
         tell_kept(old);
-        files_.push_back(old.unpack());
+        files_.push_back(old);
       }
     }
     std::stable_sort(files_.begin(), files_.end(),
@@ -143,21 +141,23 @@ class Planner {
   }
 
   void tell_kept(const PackedCheckConfig& old) {
-    tell(old.file.string() + " has an error: its " + plural(old.instances.size(), "instance") +
-         " from before " + (old.instances.size() == 1 ? "stays" : "stay"));
+    tell(old.file.string() + " has an error: its " + plural(old.instances, "instance") +
+         " from before " + (old.instances == 1 ? "stays" : "stay"));
   }
 
   /// Makes what is new in a file, or falls back to what the file said before.
-  void take(CheckConfig file) {
+  void take(PackedCheckConfig packed) {
     const auto before =
         std::find_if(old_.checks.begin(), old_.checks.end(),
-                     [&](const PackedCheckConfig& old) { return old.file == file.file; });
+                     [&](const PackedCheckConfig& old) { return old.file == packed.file; });
+    CheckConfig file = packed.unpack();
     config::Diagnostics found;
     std::vector<std::unique_ptr<check::ConfiguredCheck>> made = make(file, found);
     plan_.diagnostics.append(found);
     if (found.has_errors() && before != old_.checks.end()) {
       tell_kept(*before);
-      file = before->unpack();
+      packed = *before;
+      file = packed.unpack();
       config::Diagnostics told_already;
       made = make(file, told_already);
     }
@@ -173,7 +173,7 @@ class Planner {
         plan_.start.push_back(std::move(check));
       }
     }
-    plan_.in_force.checks.emplace_back(file);
+    plan_.in_force.checks.push_back(std::move(packed));
   }
 
   [[nodiscard]] bool is_running(const std::string& id, std::uint64_t fingerprint) const {
@@ -241,9 +241,9 @@ class Planner {
   const InForce& old_;
   const RunningInstances& running_;
   Reload plan_;
-  std::vector<CheckConfig> files_;
+  std::vector<PackedCheckConfig> files_;
   bool same_for_checks_ = true;
-  std::set<std::string> kept_;
+  std::set<std::string, std::less<>> kept_;
   std::set<std::string> started_;
 };
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/configured.h"
@@ -19,7 +20,7 @@ struct RunningInstance {
   metrics::InstancePtr instance;
   std::uint64_t fingerprint = 0;
 };
-using RunningInstances = std::map<std::string, RunningInstance>;  // by check id
+using RunningInstances = std::map<std::string_view, RunningInstance>;  // by the instance's id
 
 /// The configuration that is in force.
 struct InForce {

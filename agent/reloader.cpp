@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/resident_memory.h"
 
 namespace heapwatch::agent {
 
@@ -31,9 +32,7 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
   auto in_force = std::make_shared<InForce>();
   in_force->agent = configured.agent;
   in_force->started = std::make_shared<const config::Value>(configured.agent.settings);
-  for (const config::CheckConfig& file : std::exchange(configured.confd.checks, {})) {
-    in_force->checks.emplace_back(file);
-  }
+  in_force->checks = std::exchange(configured.confd.checks, {});
   in_force_ = std::move(in_force);
   state_.diagnostics = configured.diagnostics.all();
   state_.errors = configured.diagnostics.error_count();
@@ -51,6 +50,7 @@ Reloader::~Reloader() {
 }
 
 void Reloader::start(std::unique_ptr<check::ConfiguredCheck> check) {
+  running_.erase(check->instance->id);  // a key goes with its instance
   running_[check->instance->id] = {.instance = check->instance, .fingerprint = check->fingerprint};
   parts_.scheduler.add(std::move(check));
 }
@@ -135,6 +135,7 @@ void Reloader::finish(Reload reload) {
   parts_.applied();
   look_after_files();
   parts_.service.ready("watching " + std::to_string(running_.size()) + " check instances");
+  (void)base::release_unused_memory();
   busy_ = false;
   if (std::exchange(again_, false)) {
     begin();

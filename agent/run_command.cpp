@@ -21,6 +21,7 @@
 #include "agent/self_report.h"
 #include "agent/service_manager.h"
 #include "base/log.h"
+#include "base/resident_memory.h"
 #include "check/scheduler.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
@@ -217,6 +218,7 @@ bool Agent::run() {
   base::log(LogLevel::info, "heapwatch " HEAPWATCH_VERSION " runs " +
                                 std::to_string(scheduler_->totals().instances) +
                                 " check instances from " + configured_.agent.confd_path.string());
+  (void)base::release_unused_memory();
   pulse_->begin();
   service_.ready("watching " + std::to_string(scheduler_->totals().instances) + " check instances");
   loop_->run();
@@ -345,6 +347,8 @@ int run_agent(const GlobalOptions& global) {
     std::cerr << "heapwatch: cannot set signal handlers\n";
     return 1;
   }
+  base::spare_memory();
+  (void)base::release_unused_memory();  // what the loader touched, before more is added to it
   Configured configured = load(global);
   account_memory(configured.agent);
   log_diagnostics(configured.diagnostics);

@@ -3,8 +3,16 @@
 namespace heapwatch::check {
 
 base::Result<RunReport> HttpCheck::run(metrics::SampleSink& sink) {
-  const auto asked = request();
-  return asked ? consume(net::fetch(**asked), sink) : tl::unexpected(asked.error());
+  for (;;) {
+    const auto asked = request();
+    if (!asked) {
+      return tl::unexpected(asked.error());
+    }
+    auto outcome = consume(net::fetch(**asked, filter()), sink);
+    if (!asks_again()) {
+      return outcome;
+    }
+  }
 }
 
 }  // namespace heapwatch::check

@@ -43,9 +43,14 @@ class HttpCheck : public Check {
  public:
   /// What to ask for in the next run. Errors: invalid, when a file it needs cannot be read.
   [[nodiscard]] virtual base::Result<net::HttpRequestPtr> request() = 0;
+  /// What shortens the answer to it while it arrives; null when it is wanted whole.
+  [[nodiscard]] virtual net::BodyFilterPtr filter() { return nullptr; }
   /// Takes what came back, the failure to get anything included.
   [[nodiscard]] virtual base::Result<RunReport> consume(const net::HttpResult& response,
                                                         metrics::SampleSink& sink) = 0;
+  /// Whether what the filter kept was too little to tell what there is to tell. Then the run has
+  /// come to nothing yet, and goes on with another request(), whose answer comes whole.
+  [[nodiscard]] virtual bool asks_again() const { return false; }
 
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) final;
 };

@@ -25,24 +25,32 @@ metrics::ServiceCheck check_status(const metrics::Snapshot& snapshot) {
 }  // namespace
 
 InstanceRunner::InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, RunnerOptions options)
+    : InstanceRunner(std::move(configured),
+                     std::make_shared<const RunnerOptions>(std::move(options))) {}
+
+InstanceRunner::InstanceRunner(std::unique_ptr<ConfiguredCheck> configured,
+                               std::shared_ptr<const RunnerOptions> options)
     : configured_(std::move(configured)),
       options_(std::move(options)),
       http_(dynamic_cast<HttpCheck*>(configured_->check.get())),
       component_(memtrack_component_id(("check:" + configured_->instance->check_name).c_str())),
-      aggregator_(options_.aggregator) {
-  snapshot_.instance = configured_->instance;
+      aggregator_(options_->aggregator) {
   stats_.instance = configured_->instance;
   stats_.interval = configured_->interval;
 }
 
 const metrics::Snapshot& InstanceRunner::run() {
+  if (!snapshot_) {
+    snapshot_ = std::make_unique<metrics::Snapshot>();
+  }
   const base::Instant began = now();
-  return finish(began, run_check());
+  finish(began, run_check(), *snapshot_);
+  return *snapshot_;
 }
 
 template <typename Work>
 base::Result<RunReport> InstanceRunner::in_scope(Work work) {
-  if (!options_.run_memory || configured_->check->profiles_itself()) {
+  if (!options_->run_memory || configured_->check->profiles_itself()) {
     const memtrack::Scope scope(component_);
     return work();
   }
@@ -79,39 +87,37 @@ base::Result<net::HttpRequestPtr> InstanceRunner::request() {
   return http_->request();
 }
 
+net::BodyFilterPtr InstanceRunner::filter() {
+  const memtrack::Scope scope(component_);
+  return http_->filter();
+}
+
 base::Result<RunReport> InstanceRunner::consume(const net::HttpResult& response) {
   return in_scope([&] { return http_->consume(response, sink()); });
 }
 
-const metrics::Snapshot& InstanceRunner::finish(const base::Instant& began,
-                                                const base::Result<RunReport>& outcome) {
-  aggregator_.commit(snapshot_);
-  snapshot_.duration = snapshot_.time.steady - began.steady;
+void InstanceRunner::finish(const base::Instant& began, const base::Result<RunReport>& outcome,
+                            metrics::Snapshot& snapshot) {
+  snapshot.instance = configured_->instance;
+  aggregator_.commit(snapshot);
+  snapshot.duration = snapshot.time.steady - began.steady;
   if (outcome) {
-    snapshot_.error.reset();
-    snapshot_.warnings = outcome->warnings;
-    snapshot_.body_bytes = outcome->body_bytes;
+    snapshot.error.reset();
+    snapshot.warnings = outcome->warnings;
+    snapshot.body_bytes = outcome->body_bytes;
     for (const auto& [reason, count] : outcome->dropped) {
-      snapshot_.dropped[reason] += count;
+      snapshot.dropped[reason] += count;
     }
   } else {
-    snapshot_.error = outcome.error();
-    snapshot_.warnings.clear();
-    snapshot_.body_bytes = 0;
+    snapshot.error = outcome.error();
+    snapshot.warnings.clear();
+    snapshot.body_bytes = 0;
   }
-  snapshot_.failed_runs = snapshot_.error ? stats_.failed_runs + 1 : 0;
-  if (options_.check_status) {
-    snapshot_.service_checks.push_back(check_status(snapshot_));
+  snapshot.failed_runs = snapshot.error ? stats_.failed_runs + 1 : 0;
+  if (options_->check_status) {
+    snapshot.service_checks.push_back(check_status(snapshot));
   }
-  stats_.add(snapshot_);
-  return snapshot_;
-}
-
-void InstanceRunner::let_go() {
-  snapshot_.series = {};
-  snapshot_.service_checks = {};
-  snapshot_.events = {};
-  snapshot_.warnings = {};
+  stats_.add(snapshot);
 }
 
 }  // namespace heapwatch::check

@@ -26,20 +26,21 @@ struct RunnerOptions {
 /// Threads: not safe; whoever runs the instance hands it from thread to thread.
 class InstanceRunner {
  public:
+  /// Runners by the thousand share their options.
+  InstanceRunner(std::unique_ptr<ConfiguredCheck> configured,
+                 std::shared_ptr<const RunnerOptions> options);
   InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, RunnerOptions options);
 
-  /// Runs the check to its end on this thread. The snapshot holds until the next run or let_go().
+  /// Runs the check to its end on this thread. The snapshot holds until the next run.
   const metrics::Snapshot& run();
 
   /// The same in two halves, for whoever does not wait in between: now() before, finish() after the
   /// check has run against sink().
-  [[nodiscard]] base::Instant now() const { return options_.clock(); }
+  [[nodiscard]] base::Instant now() const { return options_->clock(); }
   [[nodiscard]] metrics::SampleSink& sink() { return aggregator_; }
-  const metrics::Snapshot& finish(const base::Instant& began,
-                                  const base::Result<RunReport>& outcome);
-
-  /// The snapshot has been published: what it holds of series is made again by the next run.
-  void let_go();
+  /// Whatever run `snapshot` was of before, it is of this one afterwards.
+  void finish(const base::Instant& began, const base::Result<RunReport>& outcome,
+              metrics::Snapshot& snapshot);
 
   /// The check's own code, against sink(), with what it allocates put down to the component
   /// "check:NAME".
@@ -48,6 +49,8 @@ class InstanceRunner {
   /// The two halves of run_check() for a check over HTTP.
   [[nodiscard]] base::Result<net::HttpRequestPtr> request();
   [[nodiscard]] base::Result<RunReport> consume(const net::HttpResult& response);
+  [[nodiscard]] net::BodyFilterPtr filter();
+  [[nodiscard]] bool asks_again() const { return http_->asks_again(); }
 
   [[nodiscard]] const metrics::Instance& instance() const { return *configured_->instance; }
   [[nodiscard]] std::chrono::milliseconds interval() const { return configured_->interval; }
@@ -64,12 +67,12 @@ class InstanceRunner {
   void submit_alive(std::uint64_t bytes);
 
   std::unique_ptr<ConfiguredCheck> configured_;
-  RunnerOptions options_;
+  std::shared_ptr<const RunnerOptions> options_;
   HttpCheck* http_;
   memtrack_component component_;
   metrics::ContextPtr alive_bytes_;  // of the last run; made when first needed
   metrics::Aggregator aggregator_;
-  metrics::Snapshot snapshot_;
+  std::unique_ptr<metrics::Snapshot> snapshot_;  // of run(); made when first needed
   metrics::RunStats stats_;
 };
 

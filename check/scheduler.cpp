@@ -13,10 +13,11 @@
 namespace heapwatch::check {
 
 struct Scheduler::Entry {
-  Entry(std::unique_ptr<ConfiguredCheck> configured, const RunnerOptions& options)
+  Entry(std::unique_ptr<ConfiguredCheck> configured,
+        const std::shared_ptr<const RunnerOptions>& options)
       : runner(std::move(configured), options), hash(base::fnv1a(runner.instance().id)) {}
 
-  InstanceRunner runner;
+  InstanceRunner runner;  // its statistics change under stats_mutex_
   std::uint64_t hash;
   net::EventLoop::TimerId timer{};
   base::Instant began{};
@@ -26,7 +27,6 @@ struct Scheduler::Entry {
   RunLog log;
 
   // Under stats_mutex_:
-  metrics::RunStats shown;
   CheckTotals* totals = nullptr;
   std::optional<std::chrono::steady_clock::time_point> on_runner;  // of the run going on there
   bool told_stuck = false;
@@ -37,6 +37,7 @@ struct Scheduler::Entry {
 Scheduler::Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish)
     : loop_(loop),
       options_(std::move(options)),
+      runner_options_(std::make_shared<const RunnerOptions>(options_.runner)),
       publish_(std::move(publish)),
       random_(std::random_device{}()),
       workers_(options_.check_runners) {}
@@ -44,11 +45,10 @@ Scheduler::Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish pub
 Scheduler::~Scheduler() = default;
 
 void Scheduler::add(std::unique_ptr<ConfiguredCheck> configured) {
-  auto made = std::make_unique<Entry>(std::move(configured), options_.runner);
+  auto made = std::make_unique<Entry>(std::move(configured), runner_options_);
   Entry& entry = *made;
   {
     const std::lock_guard lock(stats_mutex_);
-    entry.shown = entry.runner.stats();
     entry.totals = &by_check_[entry.runner.instance().check_name];
     ++entry.totals->instances;
     entries_.push_back(std::move(made));
@@ -93,11 +93,11 @@ void Scheduler::schedule(Entry& entry, std::chrono::system_clock::time_point tur
   entry.timer = loop_.at(now.steady + (turn - now.wall), [this, &entry] { take_turn(entry); });
 }
 
-void Scheduler::skip_turn(Entry& entry, std::uint64_t CheckTotals::*total) {
+void Scheduler::skip_turn(Entry& entry, void (InstanceRunner::*count)(),
+                          std::uint64_t CheckTotals::*total) {
   const std::lock_guard lock(stats_mutex_);
+  (entry.runner.*count)();
   ++(entry.totals->*total);
-  entry.shown.skipped = entry.runner.stats().skipped;
-  entry.shown.sat_out = entry.runner.stats().sat_out;
 }
 
 void Scheduler::take_turn(Entry& entry) {
@@ -108,14 +108,12 @@ void Scheduler::take_turn(Entry& entry) {
   workers_.relieve(options_.stuck_after);
   if (entry.running) {
     watch_run(entry);
-    entry.runner.count_skipped();
-    skip_turn(entry, &CheckTotals::skipped);
+    skip_turn(entry, &InstanceRunner::count_skipped, &CheckTotals::skipped);
     return;
   }
   if (entry.turns_to_sit_out > 0) {
     --entry.turns_to_sit_out;
-    entry.runner.count_sat_out();
-    skip_turn(entry, &CheckTotals::sat_out);
+    skip_turn(entry, &InstanceRunner::count_sat_out, &CheckTotals::sat_out);
     return;
   }
   entry.running = true;
@@ -137,13 +135,21 @@ void Scheduler::start_http(Entry& entry) {
     finish(entry, tl::unexpected(request.error()));
     return;
   }
-  loop_.fetch(std::move(*request), [this, &entry](const net::HttpResult& response) {
-    if (entry.leaving) {
-      bury(entry);
-    } else {
-      finish(entry, entry.runner.consume(response));
-    }
-  });
+  loop_.fetch(
+      std::move(*request),
+      [this, &entry](const net::HttpResult& response) {
+        if (entry.leaving) {
+          bury(entry);
+          return;
+        }
+        const auto outcome = entry.runner.consume(response);
+        if (entry.runner.asks_again()) {
+          start_http(entry);
+        } else {
+          finish(entry, outcome);
+        }
+      },
+      entry.runner.filter());
 }
 
 void Scheduler::start_blocking(Entry& entry) {
@@ -189,25 +195,31 @@ void Scheduler::watch_run(Entry& entry) {
 }
 
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
-  const metrics::Snapshot& snapshot = entry.runner.finish(entry.began, outcome);
+  {
+    const std::lock_guard lock(stats_mutex_);
+    entry.runner.finish(entry.began, outcome, snapshot_);
+    count_run(entry, snapshot_);
+  }
   entry.running = false;
   entry.told_stuck = false;
-  entry.turns_to_sit_out = turns_to_sit_out(snapshot.failed_runs, entry.runner.interval(),
+  entry.turns_to_sit_out = turns_to_sit_out(snapshot_.failed_runs, entry.runner.interval(),
                                             options_.backoff_max, random_());
-  count_run(entry, snapshot);
-  entry.log.tell(snapshot, entry.runner.stats(), options_.logging_frequency);
-  publish_(snapshot);
-  entry.runner.let_go();  // thousands of instances wait for their turns
+  entry.log.tell(snapshot_, entry.runner.stats(), options_.logging_frequency);
+  publish_(snapshot_);
+  // It keeps room for the next run, and nothing of an instance that may be removed.
+  constexpr std::size_t kept_series_max = 10'000;
+  snapshot_.series.clear();
+  if (snapshot_.series.capacity() > kept_series_max) {
+    snapshot_.series.shrink_to_fit();
+  }
 }
 
 void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {
-  const std::lock_guard lock(stats_mutex_);
   entry.on_runner.reset();
   --running_;
   const std::size_t contexts = entry.runner.contexts();
   contexts_ += contexts - entry.contexts;
   entry.contexts = contexts;
-  entry.shown = entry.runner.stats();
   CheckTotals& totals = *entry.totals;
   const bool failing = snapshot.error.has_value();
   if (failing != entry.failing) {
@@ -232,7 +244,7 @@ std::vector<metrics::RunStats> Scheduler::stats() const {
   std::vector<metrics::RunStats> all;
   all.reserve(entries_.size());
   for (const auto& entry : entries_) {
-    all.push_back(entry->shown);
+    all.push_back(entry->runner.stats());
     if (entry->on_runner) {
       all.back().running_for = now - *entry->on_runner;
     }

@@ -92,14 +92,17 @@ class Scheduler {
   /// Says once that a run does not end.
   void watch_run(Entry& entry);
   void finish(Entry& entry, const base::Result<RunReport>& outcome);
+  /// Under stats_mutex_.
   void count_run(Entry& entry, const metrics::Snapshot& snapshot);
   /// Of an entry that was removed while its run went on.
   void bury(Entry& entry);
-  void skip_turn(Entry& entry, std::uint64_t CheckTotals::*total);
+  void skip_turn(Entry& entry, void (InstanceRunner::*count)(), std::uint64_t CheckTotals::*total);
 
   net::EventLoop& loop_;
   SchedulerOptions options_;
+  std::shared_ptr<const RunnerOptions> runner_options_;
   Publish publish_;
+  metrics::Snapshot snapshot_;  // of the run that is being published
   std::minstd_rand random_;
   std::vector<std::unique_ptr<Entry>> leaving_;  // removed, with a run going on
   bool stopping_ = false;

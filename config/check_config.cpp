@@ -185,26 +185,52 @@ std::optional<CheckConfig> load_file(const File& file, const ConfdOptions& optio
   return wrong ? std::nullopt : std::move(config);
 }
 
+/// A file that has been read.
+struct Loaded {
+  struct Instance {
+    std::string id;
+    int line = 0;
+    int column = 0;
+  };
+
+  Loaded(std::size_t place, const CheckConfig& config) : order(place), packed(config) {
+    for (const Value& instance : config.instances) {
+      instances.push_back({check_id(config, instance), instance.line, instance.column});
+    }
+  }
+
+  std::size_t order;  // of its file among all
+  PackedCheckConfig packed;
+  std::vector<Instance> instances;
+};
+
 /// The same instance twice would count everything twice.
-void drop_duplicates(Confd& confd) {
+void drop_duplicates(std::vector<Loaded>& all, Diagnostics& diagnostics) {
   std::map<std::string, std::string> seen;  // id to place
-  for (CheckConfig& config : confd.checks) {
-    const std::string file = config.file.string();
-    std::vector<Value> kept;
-    for (Value& instance : config.instances) {
-      const auto place = file + ":" + std::to_string(instance.line);
-      const auto [entry, is_new] = seen.emplace(check_id(config, instance), place);
+  for (Loaded& loaded : all) {
+    const std::string file = loaded.packed.file.string();
+    std::vector<std::size_t> kept;
+    for (std::size_t i = 0; i < loaded.instances.size(); ++i) {
+      const auto& [id, line, column] = loaded.instances[i];
+      const auto [entry, is_new] = seen.emplace(id, file + ":" + std::to_string(line));
       if (is_new) {
-        kept.push_back(std::move(instance));
+        kept.push_back(i);
       } else {
-        confd.diagnostics.warning(
-            file, instance.line, instance.column,
-            "the same instance stands at " + entry->second + "; it runs once");
+        diagnostics.warning(file, line, column,
+                            "the same instance stands at " + entry->second + "; it runs once");
       }
     }
-    config.instances = std::move(kept);
+    if (kept.size() < loaded.instances.size()) {
+      CheckConfig config = loaded.packed.unpack();
+      std::vector<Value> instances;
+      instances.reserve(kept.size());
+      for (const std::size_t index : kept) {
+        instances.push_back(std::move(config.instances[index]));
+      }
+      config.instances = std::move(instances);
+      loaded.packed = PackedCheckConfig(config);
+    }
   }
-  std::erase_if(confd.checks, [](const CheckConfig& config) { return config.instances.empty(); });
 }
 
 }  // namespace
@@ -245,16 +271,16 @@ Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& option
   Confd confd;
   const std::vector<File> files = find_files(folder, confd);
   std::set<std::string_view> loaded;
-  std::vector<std::pair<std::size_t, CheckConfig>> configs;  // with their place in the order
+  std::vector<Loaded> configs;
   const auto load = [&](std::size_t index) {
     bool wrong = false;
-    auto config = load_file(files[index], options, confd.diagnostics, wrong);
+    const auto config = load_file(files[index], options, confd.diagnostics, wrong);
     if (wrong) {
       confd.failed.push_back(files[index].path);
     }
     if (config) {
       loaded.insert(files[index].check_name);
-      configs.emplace_back(index, std::move(*config));
+      configs.emplace_back(index, *config);
     }
   };
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -271,11 +297,13 @@ Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& option
     }
   }
   std::sort(configs.begin(), configs.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [index, config] : configs) {
-    confd.checks.push_back(std::move(config));
+            [](const Loaded& a, const Loaded& b) { return a.order < b.order; });
+  drop_duplicates(configs, confd.diagnostics);
+  for (Loaded& config : configs) {
+    if (config.packed.instances > 0) {
+      confd.checks.push_back(std::move(config.packed));
+    }
   }
-  drop_duplicates(confd);
   return confd;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/packed.h"
 #include "config/value.h"
 
 namespace heapwatch::config {
@@ -35,8 +36,10 @@ struct ConfdOptions {
 };
 
 struct Confd {
-  std::vector<CheckConfig> checks;  // in the order of names; a file with an error is not among them
-  Diagnostics diagnostics;          // of all files
+  /// In the order of names; a file with an error is not among them. Packed, as the trees of
+  /// thousands of instances are more memory than anything that is done with them.
+  std::vector<PackedCheckConfig> checks;
+  Diagnostics diagnostics;                    // of all files
   std::vector<std::filesystem::path> failed;  // files with an error, and folders not to be read
 };
 

@@ -1,7 +1,14 @@
 #include "config/packed.h"
 
+#include <zlib.h>
+
 #include <cstdint>
+#include <new>
 #include <string_view>
+#include <utility>
+
+#include "config/check_config.h"
+#include "config/value.h"
 
 namespace heapwatch::config {
 
@@ -11,51 +18,63 @@ namespace {
 constexpr unsigned group_bits = 7;
 constexpr std::uint64_t more = 1U << group_bits;
 
-void append_size(std::string& out, std::uint64_t size) {
-  for (; size >= more; size >>= group_bits) {
-    out += static_cast<char>(size % more + more);
+class Writer {
+ public:
+  void value(const Value& value) {
+    out_ += static_cast<char>(value.kind);
+    place(value);
+    switch (value.kind) {
+      case Value::Kind::null:
+        return;
+      case Value::Kind::scalar:
+        text(value.text);
+        text(value.secret_handle);
+        return;
+      case Value::Kind::list:
+        size(value.items.size());
+        for (const Value& item : value.items) {
+          this->value(item);
+        }
+        return;
+      case Value::Kind::map:
+        size(value.members.size());
+        for (const Value::Member& member : value.members) {
+          text(member.key);
+          place(member);
+          this->value(member.value);
+        }
+        return;
+    }
   }
-  out += static_cast<char>(size);
-}
 
-void append_text(std::string& out, std::string_view text) {
-  append_size(out, text.size());
-  out += text;
-}
+  [[nodiscard]] const std::string& bytes() const { return out_; }
 
-template <typename Placed>
-void append_place(std::string& out, const Placed& placed) {
-  append_size(out, static_cast<std::uint64_t>(placed.line));
-  append_size(out, static_cast<std::uint64_t>(placed.column));
-  out += placed.quoted ? '\1' : '\0';
-}
-
-void append_value(std::string& out, const Value& value) {
-  out += static_cast<char>(value.kind);
-  append_place(out, value);
-  switch (value.kind) {
-    case Value::Kind::null:
-      return;
-    case Value::Kind::scalar:
-      append_text(out, value.text);
-      append_text(out, value.secret_handle);
-      return;
-    case Value::Kind::list:
-      append_size(out, value.items.size());
-      for (const Value& item : value.items) {
-        append_value(out, item);
-      }
-      return;
-    case Value::Kind::map:
-      append_size(out, value.members.size());
-      for (const Value::Member& member : value.members) {
-        append_text(out, member.key);
-        append_place(out, member);
-        append_value(out, member.value);
-      }
-      return;
+ private:
+  void size(std::uint64_t size) {
+    for (; size >= more; size >>= group_bits) {
+      out_ += static_cast<char>(size % more + more);
+    }
+    out_ += static_cast<char>(size);
   }
-}
+
+  void text(std::string_view text) {
+    size(text.size());
+    out_ += text;
+  }
+
+  /// Lines count from the one before, so that instances alike are alike in their bytes.
+  template <typename Placed>
+  void place(const Placed& placed) {
+    const std::int64_t ahead = placed.line - std::exchange(line_, placed.line);
+    size(ahead < 0 ? 2 * static_cast<std::uint64_t>(-ahead) - 1
+                   : 2 * static_cast<std::uint64_t>(ahead));
+    size(static_cast<std::uint64_t>(placed.column));
+    out_ += placed.quoted ? '\1' : '\0';
+  }
+
+  std::string out_;
+  int line_ = 0;
+};
 
 class Reader {
  public:
@@ -117,37 +136,60 @@ class Reader {
 
   template <typename Placed>
   void read_place(Placed& placed) {
-    placed.line = static_cast<int>(size());
+    const std::uint64_t ahead = size();
+    line_ += ahead % 2 == 0 ? static_cast<int>(ahead / 2) : -static_cast<int>(ahead / 2) - 1;
+    placed.line = line_;
     placed.column = static_cast<int>(size());
     placed.quoted = byte() != 0;
   }
 
   std::string_view rest_;
+  int line_ = 0;
 };
+
+std::string compressed(const std::string& bytes) {
+  // Instances repeat one another so much that more effort gains nothing.
+  constexpr int effort = Z_BEST_SPEED;
+  std::string out(compressBound(bytes.size()), '\0');
+  uLongf size = out.size();
+  if (compress2(reinterpret_cast<Bytef*>(out.data()), &size,
+                reinterpret_cast<const Bytef*>(bytes.data()), bytes.size(), effort) != Z_OK) {
+    throw std::bad_alloc();  // the only way it can fail with room for the worst case
+  }
+  return {out.data(), size};
+}
+
+std::string decompressed(const std::string& bytes, std::size_t unpacked_bytes) {
+  std::string out(unpacked_bytes, '\0');
+  uLongf size = out.size();
+  if (uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
+                 reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) != Z_OK) {
+    throw std::bad_alloc();  // likewise: the bytes are our own
+  }
+  return out;
+}
 
 }  // namespace
 
-PackedValue::PackedValue(const Value& value) {
-  append_value(bytes_, value);
-  bytes_.shrink_to_fit();
-}
-
-Value PackedValue::unpack() const {
-  return Reader(bytes_).value();
-}
-
 PackedCheckConfig::PackedCheckConfig(const CheckConfig& config)
-    : check_name(config.check_name),
-      file(config.file),
-      init_config(config.init_config),
-      instances(config.instances.begin(), config.instances.end()) {}
+    : check_name(config.check_name), file(config.file), instances(config.instances.size()) {
+  Writer writer;
+  writer.value(config.init_config);
+  for (const Value& instance : config.instances) {
+    writer.value(instance);
+  }
+  unpacked_bytes_ = writer.bytes().size();
+  bytes_ = compressed(writer.bytes());
+}
 
 CheckConfig PackedCheckConfig::unpack() const {
+  const std::string bytes = decompressed(bytes_, unpacked_bytes_);
+  Reader reader(bytes);
   CheckConfig config{
-      .check_name = check_name, .file = file, .init_config = init_config.unpack(), .instances = {}};
-  config.instances.reserve(instances.size());
-  for (const PackedValue& instance : instances) {
-    config.instances.push_back(instance.unpack());
+      .check_name = check_name, .file = file, .init_config = reader.value(), .instances = {}};
+  config.instances.reserve(instances);
+  for (std::size_t i = 0; i < instances; ++i) {
+    config.instances.push_back(reader.value());
   }
   return config;
 }

@@ -1,5 +1,6 @@
 #include "metrics/run_stats.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace heapwatch::metrics {
@@ -7,6 +8,13 @@ namespace heapwatch::metrics {
 namespace {
 
 constexpr std::size_t durations_max = 32;
+
+RunStats::RunTime run_time(std::chrono::nanoseconds duration) {
+  constexpr std::int64_t longest = RunStats::RunTime::max().count();
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  return RunStats::RunTime(
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(micros, 0, longest)));
+}
 
 void count(std::uint64_t& last, std::uint64_t& total, std::uint64_t added) {
   total += added;
@@ -20,10 +28,11 @@ void count(std::uint64_t& last, std::uint64_t& total, std::uint64_t added) {
 void RunStats::add(const Snapshot& snapshot) {
   instance = snapshot.instance;
   ++runs;
-  durations.push_back(snapshot.duration);
-  if (durations.size() > durations_max) {
+  if (durations.size() ==
+      durations_max) {  // before one is added, so that there is room for no more
     durations.erase(durations.begin());
   }
+  durations.push_back(run_time(snapshot.duration));
   last_run = snapshot.time.wall;
   if (snapshot.error) {
     ++errors;

@@ -31,7 +31,9 @@ struct RunStats {
   std::uint64_t last_samples = 0;  // these three: of the last run that had any
   std::uint64_t last_events = 0;
   std::uint64_t last_service_checks = 0;
-  std::vector<std::chrono::nanoseconds> durations;  // of the last 32 runs, the newest last
+  /// In 32 bits, as there are as many of them as targets times 32: more than an hour shows as that.
+  using RunTime = std::chrono::duration<std::uint32_t, std::micro>;
+  std::vector<RunTime> durations;  // of the last 32 runs, the newest last
   /// How long the run that is going on has taken, of a check that blocks.
   std::optional<std::chrono::nanoseconds> running_for;
   std::optional<std::chrono::system_clock::time_point> last_run;

@@ -66,6 +66,7 @@ struct EventLoop::State {
   struct Waiting {
     HttpRequestPtr request;
     Done done;
+    BodyFilterPtr filter;
   };
 
   State(EventLoopOptions given, Descriptor epoll_descriptor, Descriptor wake_descriptor,
@@ -265,7 +266,7 @@ void EventLoop::State::start(Waiting next) {
     finished.emplace_back(std::move(next.done), tl::unexpected(exchange.error()));
     return;
   }
-  auto begun = (*exchange)->begin(std::move(next.request));
+  auto begun = (*exchange)->begin(std::move(next.request), std::move(next.filter));
   if (!begun) {
     idle.give_back(std::move(*exchange));
     finished.emplace_back(std::move(next.done), tl::unexpected(std::move(begun.error())));
@@ -395,8 +396,8 @@ void EventLoop::cancel(TimerId timer) {
   state_->timers.cancel(static_cast<TimerQueue::Id>(timer));
 }
 
-void EventLoop::fetch(HttpRequestPtr request, Done done) {
-  state_->waiting.push_back({std::move(request), std::move(done)});
+void EventLoop::fetch(HttpRequestPtr request, Done done, BodyFilterPtr filter) {
+  state_->waiting.push_back({std::move(request), std::move(done), std::move(filter)});
   state_->start_waiting();
 }
 

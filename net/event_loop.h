@@ -53,7 +53,8 @@ class EventLoop {
   void cancel(TimerId timer);
 
   /// `done` is called exactly once unless the loop stops first, never from within fetch() itself.
-  void fetch(HttpRequestPtr request, Done done);
+  /// A body of some size that comes with a status of 200 goes through `filter`, if there is one.
+  void fetch(HttpRequestPtr request, Done done, BodyFilterPtr filter = nullptr);
 
   /// Calls `ready` whenever `descriptor` can be read, until unwatch(); for signal descriptors and
   /// the like.

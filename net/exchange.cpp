@@ -17,6 +17,8 @@ using base::Result;
 
 /// Most answers have no more of them.
 constexpr std::size_t headers_expected = 16;
+/// A shorter body costs less than what a filter does with it.
+constexpr std::size_t filtered_bytes_min = std::size_t{32} * 1024;
 constexpr std::size_t header_bytes_max = std::size_t{256} * 1024;
 
 bool is_redirect(int status) {
@@ -53,9 +55,10 @@ Result<std::unique_ptr<Exchange>> Exchange::create(TokenCache& tokens) {
 
 Exchange::Exchange(Easy easy, TokenCache& tokens) : easy_(std::move(easy)), tokens_(&tokens) {}
 
-Result<void> Exchange::begin(HttpRequestPtr request) {
+Result<void> Exchange::begin(HttpRequestPtr request, BodyFilterPtr filter) {
   const bool same = reusable_ && request == request_;
   request_ = std::move(request);
+  filter_ = std::move(filter);
   redirects_ = 0;
   token_renewed_ = false;
   began_ = Clock::now();
@@ -140,6 +143,7 @@ std::optional<HttpResult> Exchange::finish(CURLcode code) {
   if (*again) {
     return std::nullopt;
   }
+  filter_.reset();
   response_.duration = Clock::now() - began_;
   return std::move(response_);
 }
@@ -276,22 +280,52 @@ bool Exchange::take_header(std::string_view line) {
 
 bool Exchange::take_body(std::string_view bytes) {
   last_byte_ = Clock::now();
-  std::string& body = response_.body;
-  const std::size_t most = request_->body_bytes_max;
-  if (body.empty()) {
-    const auto announced = announced_bytes(response_.headers);
-    if (announced.value_or(0) > most) {
-      refusal_ = Refusal::body_too_large;
-      return false;
-    }
-    body.reserve(announced.value_or(0));
+  if (response_.body_bytes == 0 && !begin_body()) {
+    return false;
   }
-  if (bytes.size() > most - body.size()) {
+  if (bytes.size() > request_->body_bytes_max - response_.body_bytes) {
     refusal_ = Refusal::body_too_large;
     return false;
   }
-  body.append(bytes);
+  response_.body_bytes += bytes.size();
+  if (!response_.filtered && response_.body_bytes > filtered_bytes_min && wants_filter()) {
+    begin_filter();
+  }
+  if (response_.filtered) {
+    filter_->take(bytes, response_.body);
+  } else {
+    response_.body.append(bytes);
+  }
   return true;
+}
+
+/// False when it is announced to be too large.
+bool Exchange::begin_body() {
+  const std::size_t announced = announced_bytes(response_.headers).value_or(0);
+  if (announced > request_->body_bytes_max) {
+    refusal_ = Refusal::body_too_large;
+    return false;
+  }
+  if (announced > filtered_bytes_min && wants_filter()) {
+    begin_filter();
+  } else {
+    response_.body.reserve(announced);
+  }
+  return true;
+}
+
+bool Exchange::wants_filter() const {
+  constexpr long ok = 200;
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  return filter_ != nullptr && status == ok;
+}
+
+void Exchange::begin_filter() {
+  response_.filtered = true;
+  filter_->begin();
+  const std::string before = std::exchange(response_.body, {});
+  filter_->take(before, response_.body);
 }
 
 std::size_t Exchange::on_header(char* data, std::size_t size, std::size_t count,

@@ -30,7 +30,7 @@ class Exchange {
   ~Exchange() = default;
 
   /// Cheap when the exchange before was for the same request. Errors: invalid.
-  [[nodiscard]] base::Result<void> begin(HttpRequestPtr request);
+  [[nodiscard]] base::Result<void> begin(HttpRequestPtr request, BodyFilterPtr filter = nullptr);
 
   /// The outcome after curl reported `code`, or nothing when there is another hop to run.
   [[nodiscard]] std::optional<HttpResult> finish(CURLcode code);
@@ -58,6 +58,9 @@ class Exchange {
   base::Result<bool> retry_with_new_token();
   bool take_header(std::string_view line);
   bool take_body(std::string_view bytes);
+  bool begin_body();
+  [[nodiscard]] bool wants_filter() const;
+  void begin_filter();
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count,
                                void* self) noexcept;
@@ -67,6 +70,7 @@ class Exchange {
   TokenCache* tokens_;
   CurlLists lists_;
   HttpRequestPtr request_;
+  BodyFilterPtr filter_;
   Hop hop_;
   bool reusable_ = false;  // the handle's options are those of the request's first hop
   int redirects_ = 0;

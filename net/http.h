@@ -27,6 +27,8 @@ struct TokenFile {
   std::string header = "Authorization";
   std::string value = "Bearer <TOKEN>";
   std::string placeholder = "<TOKEN>";
+
+  friend bool operator==(const TokenFile&, const TokenFile&) = default;
 };
 
 struct TlsOptions {
@@ -38,6 +40,8 @@ struct TlsOptions {
   std::string private_key_password;
   std::string ciphers;           // OpenSSL's list; empty: the library's
   bool use_host_header = false;  // SNI and the certificate's name come from the Host header
+
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
 struct ProxyOptions {
@@ -45,6 +49,8 @@ struct ProxyOptions {
                       // optional user
   std::string https;  // proxy for https:// targets
   std::vector<std::string> no_proxy;  // see bypasses_proxy()
+
+  friend bool operator==(const ProxyOptions&, const ProxyOptions&) = default;
 };
 
 /// Everything about a request; made once per target and used for each of its runs.
@@ -73,12 +79,31 @@ struct HttpRequest {
   int redirects_max = 30;
   bool keep_alive = true;
   std::size_t body_bytes_max = std::size_t{16} * 1024 * 1024;  // after decoding
+
+  friend bool operator==(const HttpRequest&, const HttpRequest&) = default;
 };
 using HttpRequestPtr = std::shared_ptr<const HttpRequest>;
+
+/// Shortens a long body while it arrives, for whoever needs little of it.
+class BodyFilter {
+ public:
+  BodyFilter() = default;
+  BodyFilter(const BodyFilter&) = delete;
+  BodyFilter& operator=(const BodyFilter&) = delete;
+  virtual ~BodyFilter() = default;
+
+  /// A body begins; another one may have begun before it.
+  virtual void begin() = 0;
+  /// Appends to `kept` what there is to keep of the next bytes.
+  virtual void take(std::string_view bytes, std::string& kept) = 0;
+};
+using BodyFilterPtr = std::shared_ptr<BodyFilter>;
 
 struct HttpResponse {
   int status = 0;
   std::string body;
+  std::size_t body_bytes = 0;  // as they came, decoded
+  bool filtered = false;       // `body` is what a filter kept
   Headers headers;  // names in lower case; of the last answer when redirects were followed
   std::chrono::nanoseconds duration{0};
 };
@@ -89,7 +114,7 @@ struct HttpResponse {
 using HttpResult = base::Result<HttpResponse>;
 
 /// Blocking; connections are not kept. Threads: any.
-[[nodiscard]] HttpResult fetch(const HttpRequest& request);
+[[nodiscard]] HttpResult fetch(const HttpRequest& request, BodyFilterPtr filter = nullptr);
 
 /// `host` (a name or an address) needs no proxy: `*` matches all; an address or CIDR range matches
 /// addresses; `foo.com` itself and below; `.y.com` or `*.y.com` below only. An entry may end in

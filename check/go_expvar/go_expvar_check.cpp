@@ -5,18 +5,33 @@
 namespace heapwatch::check::go_expvar {
 
 GoExpvarCheck::GoExpvarCheck(GoExpvarConfig config)
-    : request_(std::move(config.request)),
+    : request_(*config.request),
       target_(std::move(config.target)),
       can_connect_tags_(std::move(config.can_connect_tags)),
       collector_(std::move(config.collector)) {}
 
 base::Result<net::HttpRequestPtr> GoExpvarCheck::request() {
-  return request_;
+  return request_.get();
+}
+
+net::BodyFilterPtr GoExpvarCheck::filter() {
+  condenser_ = nullptr;
+  if (whole_runs_ > 0) {
+    --whole_runs_;
+  } else {
+    condenser_ = collector_.condenser();
+  }
+  return condenser_;
 }
 
 base::Result<RunReport> GoExpvarCheck::consume(const net::HttpResult& response,
                                                metrics::SampleSink& sink) {
+  asks_again_ = false;
   auto outcome = take(response, sink);
+  condenser_ = nullptr;
+  if (asks_again_) {
+    return outcome;
+  }
   if (can_connect_tags_) {
     using Status = metrics::ServiceCheckStatus;
     sink.submit(
@@ -41,7 +56,20 @@ base::Result<RunReport> GoExpvarCheck::take(const net::HttpResult& response,
     }
     return base::fail(base::ErrorKind::refused, std::move(message));
   }
-  return collector_.collect(response->body, sink);
+  if (!response->filtered) {
+    return collector_.collect(response->body, sink);
+  }
+  std::optional<RunReport> report;
+  if (!condenser_->gave_up()) {
+    report = collector_.collect_condensed(response->body, response->body_bytes, sink);
+  }
+  if (!report) {
+    // What is wrong with a page is wrong with it the next time too.
+    constexpr unsigned runs = 100;
+    whole_runs_ = runs;
+    asks_again_ = true;
+  }
+  return std::move(report).value_or(RunReport{});
 }
 
 }  // namespace heapwatch::check::go_expvar

@@ -1,12 +1,14 @@
 // The go_expvar check: a page of Go's expvar, once per run.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "check/check.h"
 #include "check/go_expvar/config.h"
 #include "check/go_expvar/page_collector.h"
+#include "check/target_request.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -15,18 +17,23 @@ class GoExpvarCheck final : public HttpCheck {
   explicit GoExpvarCheck(GoExpvarConfig config);
 
   [[nodiscard]] base::Result<net::HttpRequestPtr> request() override;
+  [[nodiscard]] net::BodyFilterPtr filter() override;
   /// Errors: of the exchange; refused, for a status of 300 or more; of PageCollector::collect().
   [[nodiscard]] base::Result<RunReport> consume(const net::HttpResult& response,
                                                 metrics::SampleSink& sink) override;
+  [[nodiscard]] bool asks_again() const override { return asks_again_; }
 
  private:
   [[nodiscard]] base::Result<RunReport> take(const net::HttpResult& response,
                                              metrics::SampleSink& sink);
 
-  net::HttpRequestPtr request_;
+  TargetRequest request_;
   std::string target_;
   std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;
+  std::shared_ptr<PageCondenser> condenser_;  // of the run that is going on
+  unsigned whole_runs_ = 0;                   // to come, without a condenser
+  bool asks_again_ = false;
 };
 
 }  // namespace heapwatch::check::go_expvar

@@ -17,7 +17,7 @@ using metrics::MetricType;
 
 constexpr std::size_t collision_warnings_max = 10;
 /// After a larger page a thread gives the buffers back.
-constexpr std::size_t kept_page_bytes_max = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t kept_page_bytes_max = std::size_t{1} * 1024 * 1024;
 
 bool is_total(MetricType type) {
   return type == MetricType::rate || type == MetricType::count || type == MetricType::counter ||
@@ -371,16 +371,40 @@ PageCollector::PageCollector(CollectorOptions options)
   }
 }
 
-base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {
+PageCollector::Workspace& PageCollector::workspace() {
   // Instances by the thousand take turns on a thread, and none keeps a page or its matches.
-  thread_local Workspace workspace;
-  const auto walked = workspace.walker.walk(plan_->plan, page, workspace.matches);
-  auto outcome = walked ? base::Result<RunReport>(Run(*this, workspace, page, sink).collect())
+  thread_local Workspace of_thread;
+  return of_thread;
+}
+
+base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {
+  Workspace& w = workspace();
+  const auto walked = w.walker.walk(plan_->plan, page, w.matches);
+  auto outcome = walked ? base::Result<RunReport>(Run(*this, w, page, sink).collect())
                         : tl::unexpected(walked.error());
   if (page.size() > kept_page_bytes_max) {
-    workspace = {};
+    w = {};
   }
   return outcome;
+}
+
+std::shared_ptr<PageCondenser> PageCollector::condenser() const {
+  return plan_->plan.has_auto() ? nullptr : std::make_shared<PageCondenser>(plan_);
+}
+
+std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
+                                                          std::size_t page_bytes,
+                                                          metrics::SampleSink& sink) {
+  Workspace& w = workspace();
+  std::optional<RunReport> report;
+  if (page_bytes <= page_bytes_max && w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
+    report = Run(*this, w, kept, sink).collect();
+    report->body_bytes = page_bytes;
+  }
+  if (kept.size() > kept_page_bytes_max) {
+    w = {};
+  }
+  return report;
 }
 
 }  // namespace heapwatch::check::go_expvar

@@ -15,6 +15,7 @@
 #include "check/go_expvar/gc_pauses.h"
 #include "check/go_expvar/go_collector.h"
 #include "check/go_expvar/metric_entry.h"
+#include "check/go_expvar/page_condenser.h"
 #include "check/go_expvar/page_plan.h"
 #include "check/go_expvar/series_cache.h"
 #include "metrics/sample_sink.h"
@@ -54,9 +55,20 @@ class PageCollector {
   /// Errors: of PageWalker::walk().
   [[nodiscard]] base::Result<RunReport> collect(std::string_view page, metrics::SampleSink& sink);
 
+  /// Null when there is nothing to leave out: everything is collected.
+  [[nodiscard]] std::shared_ptr<PageCondenser> condenser() const;
+  /// Collects what a condenser kept of a page that had `page_bytes`. Nothing is submitted and the
+  /// report absent when it takes the whole page to tell what there is to tell.
+  [[nodiscard]] std::optional<RunReport> collect_condensed(std::string_view kept,
+                                                           std::size_t page_bytes,
+                                                           metrics::SampleSink& sink);
+
  private:
   class Run;
   struct Workspace;
+
+  /// Of this thread.
+  static Workspace& workspace();
 
   [[nodiscard]] metrics::Audience default_audience() const {
     return options_.go_collector_names ? metrics::Audience::datadog : metrics::Audience::everyone;

@@ -425,6 +425,13 @@ base::Result<void> PageWalker::walk_text(const Plan& plan, PageMatches& matches,
                         : parse_error_text(parsed.Code())));
 }
 
+bool PageWalker::walk_condensed(const Plan& plan, std::string_view kept, PageMatches& matches) {
+  matches.invalid_members = 0;
+  text_ = kept;
+  std::size_t error_at = 0;
+  return check_beginning(kept).has_value() && walk_text(plan, matches, error_at).has_value();
+}
+
 base::Result<void> PageWalker::walk(const Plan& plan, std::string_view page, PageMatches& matches) {
   if (auto begins = check_beginning(page); !begins) {
     return begins;

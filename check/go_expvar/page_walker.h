@@ -107,6 +107,10 @@ class PageWalker {
   [[nodiscard]] base::Result<void> walk(const Plan& plan, std::string_view page,
                                         PageMatches& matches);
 
+  /// The same for what PageCondenser kept of a page. False for anything but JSON: it then takes the
+  /// whole page to tell what is wrong with it, or what in it.
+  [[nodiscard]] bool walk_condensed(const Plan& plan, std::string_view kept, PageMatches& matches);
+
   /// What the offsets of the last walk's matches refer to. Valid while the page is.
   [[nodiscard]] std::string_view text() const { return text_; }
 

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "net/http_server.h"
 #include "scripted_check.h"
 
 namespace heapwatch::check {
@@ -41,7 +42,7 @@ class SchedulerTest : public testing::Test {
   }
 
   /// Looks again and again, on the loop.
-  void when(std::function<bool()> ready, std::function<void()> then) {
+  void when(const std::function<bool()>& ready, const std::function<void()>& then) {
     loop_->at(std::chrono::steady_clock::now() + milliseconds(1),
               [=, this] { ready() ? then() : when(ready, then); });
   }
@@ -66,6 +67,46 @@ TEST_F(SchedulerTest, RunsEveryInstanceAgainAndAgain) {
     EXPECT_GE(stats.runs, 3U) << stats.instance->id;
     EXPECT_EQ(stats.errors, 0U);
   }
+}
+
+/// Is content with the second answer of each run.
+class HardToPlease final : public HttpCheck {
+ public:
+  explicit HardToPlease(const std::string& url) {
+    auto request = std::make_shared<net::HttpRequest>();
+    request->url = url;
+    request_ = std::move(request);
+  }
+  base::Result<net::HttpRequestPtr> request() override { return request_; }
+  base::Result<RunReport> consume(const net::HttpResult& response,
+                                  metrics::SampleSink& /*sink*/) override {
+    asks_again_ = !asks_again_;
+    RunReport report;
+    report.body_bytes = response ? response->body_bytes : 0;
+    return report;
+  }
+  [[nodiscard]] bool asks_again() const override { return asks_again_; }
+
+ private:
+  net::HttpRequestPtr request_;
+  bool asks_again_ = false;
+};
+
+TEST_F(SchedulerTest, ARunThatAsksAgainIsOneRun) {
+  std::atomic<int> asked{0};
+  const auto server =
+      net::HttpServer::start({.listen = "127.0.0.1:0"}, [&](const net::ServerRequest&) {
+        ++asked;
+        return net::ServerReply{.body = "page"};
+      }).value();
+  make_scheduler();
+  scheduler_->add(configured("a", std::make_unique<HardToPlease>(
+                                      "http://127.0.0.1:" + std::to_string(server->port()) + "/")));
+  stop_when_ = [this] { return published_["a"] == 3; };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_EQ(asked, 6);
+  EXPECT_EQ(scheduler_->stats()[0].runs, 3U);
 }
 
 TEST_F(SchedulerTest, AnInstanceNeverRunsTwiceAtOnceAndItsSkippedTurnsAreCounted) {

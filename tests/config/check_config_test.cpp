@@ -35,7 +35,8 @@ class ConfdTest : public testing::Test {
       }
     }
     std::vector<std::string> loaded;
-    for (const CheckConfig& check : confd.checks) {
+    for (const PackedCheckConfig& packed : confd.checks) {
+      const CheckConfig check = packed.unpack();
       loaded.push_back(check.check_name + " " + check.file.string().substr(root.size()));
       for (const Value& value : check.instances) {
         const Value* const url = value.find("expvar_url");

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "config/check_config.h"
+
 namespace heapwatch::config {
 namespace {
 
@@ -26,7 +28,18 @@ std::string everything(const Value& value, const std::string& path = "") {
   return all;
 }
 
-TEST(PackedValue, ComesBackWithAllThatItKnew) {
+Value through_bytes(const Value& value) {
+  CheckConfig config;
+  config.init_config = Value::scalar("before");
+  config.instances = {value, Value::scalar("behind")};
+  CheckConfig back = PackedCheckConfig(config).unpack();
+  EXPECT_EQ(everything(back.init_config), everything(config.init_config));
+  EXPECT_EQ(back.instances.size(), 2U);
+  EXPECT_EQ(everything(back.instances.back()), everything(config.instances.back()));
+  return std::move(back.instances.front());
+}
+
+TEST(PackedCheckConfig, ComesBackWithAllThatItKnew) {
   const std::string long_text(70'000, 'x');
   Diagnostics diagnostics;
   Value value = parse_yaml(
@@ -36,15 +49,15 @@ TEST(PackedValue, ComesBackWithAllThatItKnew) {
       "f", diagnostics);
   ASSERT_FALSE(diagnostics.has_errors());
   value.members[0].value.secret_handle = "handle";
-  const Value back = PackedValue(value).unpack();
+  const Value back = through_bytes(value);
   EXPECT_EQ(everything(back), everything(value));
   EXPECT_THAT(everything(back), testing::HasSubstr("/a kind 1 1:4 [1] [handle]\n"));
   EXPECT_EQ(to_yaml(back), to_yaml(value));
 }
 
-TEST(PackedValue, KeepsAValueThatIsFromNoFile) {
-  EXPECT_EQ(everything(PackedValue(Value()).unpack()), everything(Value()));
-  EXPECT_EQ(everything(PackedValue(Value::scalar("", true)).unpack()),
+TEST(PackedCheckConfig, KeepsAValueThatIsFromNoFile) {
+  EXPECT_EQ(everything(through_bytes(Value())), everything(Value()));
+  EXPECT_EQ(everything(through_bytes(Value::scalar("", true))),
             everything(Value::scalar("", true)));
 }
 

@@ -155,6 +155,58 @@ TEST_F(HttpClient, SkipsInformalAnswers) {
   EXPECT_EQ(result->headers.size(), 3U);  // server, date, content-length
 }
 
+class CountingFilter final : public BodyFilter {
+ public:
+  void begin() override { ++begun; }
+  void take(std::string_view bytes, std::string& kept) override {
+    taken += bytes.size();
+    kept = "kept";
+  }
+  int begun = 0;
+  std::size_t taken = 0;
+};
+
+TEST_F(HttpClient, HandsALongBodyToAFilter) {
+  for (const char* path :
+       {"/bytes?n=100000", "/compressed?with=gzip&n=100000", "/compressed?with=deflate&n=100000"}) {
+    const auto filter = std::make_shared<CountingFilter>();
+    const HttpResult result = fetch(request(path), filter);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_TRUE(result->filtered);
+    EXPECT_EQ(result->body, "kept");
+    EXPECT_EQ(result->body_bytes, 100'000U);
+    EXPECT_EQ(filter->begun, 1);
+    EXPECT_EQ(filter->taken, 100'000U);
+  }
+}
+
+TEST_F(HttpClient, LeavesAShortBodyAndThatOfAFailureWhole) {
+  heapwatch::testing::HttpTarget target;
+  target.serve("/failing", {.status = 503, .body = std::string(100'000, 'y')});
+  HttpRequest failing;
+  failing.url = target.url("/failing");
+  for (const auto& [asked, size] :
+       {std::pair(failing, 100'000U), std::pair(request("/bytes?n=1000"), 1000U)}) {
+    const auto filter = std::make_shared<CountingFilter>();
+    const HttpResult result = fetch(asked, filter);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_FALSE(result->filtered);
+    EXPECT_EQ(result->body.size(), size);
+    EXPECT_EQ(result->body_bytes, size);
+    EXPECT_EQ(filter->taken, 0U);
+  }
+}
+
+TEST_F(HttpClient, HasTheSameLimitForABodyThatIsFiltered) {
+  for (const char* path : {"/bytes?n=100000", "/compressed?with=gzip&n=100000"}) {
+    HttpRequest asked = request(path);
+    asked.body_bytes_max = 99'999;
+    const HttpResult result = fetch(asked, std::make_shared<CountingFilter>());
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::limit);
+  }
+}
+
 TEST_F(HttpClient, TakesABodyOfExactlyTheLimit) {
   for (const std::string path :
        {"/bytes?n=1000", "/compressed?with=gzip&n=1000", "/compressed?with=deflate&n=1000"}) {

@@ -3,8 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
 #include "base/file.h"
 #include "check/registry.h"
+#include "net/http_server.h"
 #include "tests/check/recording_sink.h"
 
 namespace heapwatch::check::go_expvar {
@@ -72,6 +78,86 @@ TEST(GoExpvarCheck, CollectsAPageOfARealGoProgram) {
                     Contains("go_expvar.ratio gauge 0.25"), Contains("go_expvar.bell gauge 5")));
   EXPECT_THAT(sink.lines,
               Contains(testing::StartsWith("go_expvar.memstats.pause_ns histogram ")).Times(3));
+}
+
+/// Serves one page and counts how often it was asked for.
+class CountedPage {
+ public:
+  explicit CountedPage(std::string page)
+      : page_(std::move(page)),
+        server_(
+            net::HttpServer::start({.listen = "127.0.0.1:0"}, [this](const net::ServerRequest&) {
+              ++asked_;
+              return net::ServerReply{.body = page_};
+            }).value()) {}
+
+  [[nodiscard]] GoExpvarCheck check_of(const std::string& path) const {
+    GoExpvarConfig config;
+    auto request = std::make_shared<net::HttpRequest>();
+    request->url = "http://127.0.0.1:" + std::to_string(server_->port()) + "/";
+    config.request = std::move(request);
+    config.target = "http://h/";
+    config.can_connect_tags.emplace();
+    config.collector.memstats = false;
+    config.collector.metrics = {{.path = parse_path(path).value(),
+                                 .type = metrics::MetricType::gauge,
+                                 .alias = std::nullopt,
+                                 .tags = {}}};
+    return GoExpvarCheck(std::move(config));
+  }
+  [[nodiscard]] int asked() const { return asked_; }
+  [[nodiscard]] std::size_t size() const { return page_.size(); }
+
+ private:
+  std::string page_;
+  std::atomic<int> asked_{0};
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+std::string long_page(const std::string& wanted) {
+  std::string page = R"({"unwanted": {"text": ")" + std::string(100'000, 'x') + R"("}, "wanted": )";
+  return page + wanted + "}";
+}
+
+TEST(GoExpvarCheck, TakesALongPageAsItArrives) {
+  const CountedPage page(long_page(R"({"a": 1, "b": 2})"));
+  GoExpvarCheck check = page.check_of("wanted/.*");
+  RecordingSink sink;
+  const auto report = check.run(sink);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->body_bytes, page.size());
+  EXPECT_THAT(report->warnings, IsEmpty());
+  EXPECT_THAT(sink.lines, ElementsAre("go_expvar.wanted.a gauge 1", "go_expvar.wanted.b gauge 2",
+                                      "go_expvar.can_connect"));
+  EXPECT_EQ(page.asked(), 1);
+}
+
+TEST(GoExpvarCheck, AsksForALongPageAgainWhereItTakesAllOfItToTell) {
+  const CountedPage page(long_page(R"({"a": 1, "b": +Inf})"));
+  GoExpvarCheck check = page.check_of("wanted/.*");
+  for (int run = 1; run <= 2; ++run) {
+    RecordingSink sink;
+    const auto report = check.run(sink);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->body_bytes, page.size());
+    EXPECT_THAT(report->dropped, ElementsAre(Pair("invalid_json", 1)));
+    ASSERT_EQ(report->warnings.size(), 1U);
+    EXPECT_THAT(report->warnings[0], testing::HasSubstr("line 1, column 100052"));
+    EXPECT_THAT(sink.lines, ElementsAre("go_expvar.wanted.a gauge 1", "go_expvar.can_connect"));
+    EXPECT_EQ(page.asked(), run + 1);  // twice in the first run, and whole at once afterwards
+  }
+}
+
+TEST(GoExpvarCheck, TellsWhereALongPageIsBroken) {
+  const CountedPage page(long_page(R"({"a": 1, "b" 2})"));
+  GoExpvarCheck check = page.check_of("wanted/.*");
+  RecordingSink sink;
+  const auto report = check.run(sink);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().message,
+            "page line 1, column 100051: a colon is missing after the name of a member");
+  EXPECT_THAT(sink.lines, ElementsAre("go_expvar.can_connect"));
+  EXPECT_EQ(page.asked(), 2);
 }
 
 TEST(MakeCheck, BuildsAnInstance) {

@@ -67,7 +67,7 @@ class InstanceRunner {
   RunnerOptions options_;
   HttpCheck* http_;
   memtrack_component component_;
-  metrics::ContextPtr alive_bytes_;  // of the last run; made when first needed
+  metrics::Context alive_bytes_;  // of the last run; made when first needed
   metrics::Aggregator aggregator_;
   metrics::Snapshot snapshot_;
   metrics::RunStats stats_;

@@ -19,11 +19,8 @@ enum class Drop : std::uint8_t { contexts, negative_rate, not_finite, same_time,
 constexpr std::array<const char*, 5> drop_names{"contexts", "negative_rate", "not_finite",
                                                 "same_time", "type_conflict"};
 
-struct ContextHash {
-  std::size_t operator()(const ContextPtr& context) const noexcept { return context->hash; }
-};
 struct SameSeries {
-  bool operator()(const ContextPtr& a, const ContextPtr& b) const { return a->same_series(*b); }
+  bool operator()(const Context& a, const Context& b) const { return a.same_series(b); }
 };
 
 struct TextHash {
@@ -154,7 +151,7 @@ void count_increase(Accumulator& series, const Sample& sample) {
 }  // namespace
 
 struct Aggregator::State {
-  using Contexts = std::unordered_map<ContextPtr, Accumulator, ContextHash, SameSeries>;
+  using Contexts = std::unordered_map<Context, Accumulator, ContextHash, SameSeries>;
 
   AggregatorOptions options;
   Contexts contexts;
@@ -268,7 +265,7 @@ struct Aggregator::State {
     series.carried->previous = series.carried->last;
   }
 
-  void end_series(const ContextPtr& context, Accumulator& series, Series& out, const Instant& now) {
+  void end_series(const Context& context, Accumulator& series, Series& out, const Instant& now) {
     if (out.context != context) {
       out.context = context;
     }

@@ -259,7 +259,7 @@ class PageCollector::Run {
     }
     const std::string first = series.path.text();
     const std::string second = path.text();
-    const std::string& name = series.context->name;
+    const std::string& name = series.context.name();
     if (first == second) {
       warn("path " + first + " is taken as " + name + " by two entries, \"" +
            c_.plan_->entries[series.entry].path.text() + "\" and \"" +

@@ -65,7 +65,7 @@ class PageCollector {
   CollectorOptions options_;  // without what the plan has of them
   std::shared_ptr<const PagePlan> plan_;
   GcPauses pauses_;
-  metrics::ContextPtr pause_context_;  // null: metric_patterns does not want it
+  metrics::Context pause_context_;  // null: metric_patterns does not want it
   SeriesCache series_;
   std::optional<GoCollector> go_collector_;
 };

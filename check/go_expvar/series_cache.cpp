@@ -48,17 +48,17 @@ Variable& SeriesCache::variable(std::size_t entry, const KeyPath& path) {
   return found->second;
 }
 
-std::shared_ptr<Series> SeriesCache::series(metrics::ContextPtr context, bool allowed) {
-  const auto [begin, end] = series_.equal_range(context->hash);
+std::shared_ptr<Series> SeriesCache::series(metrics::Context context, bool allowed) {
+  const auto [begin, end] = series_.equal_range(context.hash());
   for (auto it = begin; it != end; ++it) {
-    if (auto known = it->second.lock(); known && known->context->same_series(*context)) {
+    if (auto known = it->second.lock(); known && known->context.same_series(context)) {
       return known;
     }
   }
   auto added = std::make_shared<Series>();
   added->context = std::move(context);
   added->allowed = allowed;
-  series_.emplace(added->context->hash, added);
+  series_.emplace(added->context.hash(), added);
   return added;
 }
 

@@ -18,7 +18,7 @@ namespace heapwatch::check::go_expvar {
 
 /// A series, shared by all the variables that become it.
 struct Series {
-  metrics::ContextPtr context;
+  metrics::Context context;
   bool allowed = true;    // by metric_patterns
   std::uint64_t run = 0;  // the last one in which it had a sample,
   std::size_t entry = 0;  // and from where
@@ -47,7 +47,7 @@ class SeriesCache {
   [[nodiscard]] Variable& variable(std::size_t entry, const KeyPath& path);
 
   /// The series of a context; one that is known already comes back for an equal context.
-  [[nodiscard]] std::shared_ptr<Series> series(metrics::ContextPtr context, bool allowed);
+  [[nodiscard]] std::shared_ptr<Series> series(metrics::Context context, bool allowed);
 
   [[nodiscard]] std::size_t size() const { return variables_.size(); }
 

@@ -40,7 +40,7 @@ class Receiver {
   friend struct Callbacks;
 
   struct Known {
-    metrics::ContextPtr context;  // null: metric_patterns does not want it
+    metrics::Context context;  // null: metric_patterns does not want it
     std::uint64_t run = 0;        // that used it last
   };
   struct Hash {

@@ -60,7 +60,7 @@ FamilyType family_type(const metrics::Series& series) {
   if (series.quartiles) {
     return FamilyType::quartiles;
   }
-  return series.context->name == beside_a_gauge ? FamilyType::lone_total : family_type(series.type);
+  return series.context.name() == beside_a_gauge ? FamilyType::lone_total : family_type(series.type);
 }
 
 Labels valid_labels(const Labels& labels) {
@@ -103,7 +103,7 @@ struct PrometheusExporter::State {
     target.series.begin();
     if (!snapshot.error) {
       for (const metrics::Series& series : snapshot.series) {
-        if (series.context->audience != metrics::Audience::datadog && values_of(series)) {
+        if (series.context.audience() != metrics::Audience::datadog && values_of(series)) {
           target.series.put(shared, series.context, family_type(series), values);
         }
       }

@@ -82,8 +82,8 @@ std::string label_name(std::string_view key) {
 
 Labels labels_of(const metrics::Context& context, const Labels& constant) {
   Labels labels;
-  add(labels, "host", context.host.value_or(std::string()));
-  for (const std::string_view tag : context.tags) {
+  add(labels, "host", context.host().value_or(""));
+  for (const std::string_view tag : context.tags()) {
     const auto colon = tag.find(':');
     if (colon == std::string_view::npos) {
       add(labels, tag, "true");

@@ -39,7 +39,7 @@ void SeriesGroup::begin() {
   same_order_ = true;
 }
 
-SeriesGroup::Entry& SeriesGroup::next(SeriesPage& page, const metrics::ContextPtr& context,
+SeriesGroup::Entry& SeriesGroup::next(SeriesPage& page, const metrics::Context& context,
                                       FamilyType type) {
   const std::size_t position = position_++;
   if (position < order_.size() && order_[position]->context == context &&
@@ -65,26 +65,26 @@ SeriesGroup::Entry& SeriesGroup::next(SeriesPage& page, const metrics::ContextPt
 }
 
 void SeriesGroup::place(SharedPage& shared, Entry& entry) {
-  const metrics::Context& context = *entry.context;
-  const std::string name = metric_name(context.name);
+  const metrics::Context& context = entry.context;
+  const std::string name = metric_name(context.name());
   const Placed placed =
       shared.page.find_or_add({.name = name,
                                .type = entry.type,
-                               .help = context.help.empty() ? context.name : context.help,
+                               .help = context.help().empty() ? context.name() : context.help(),
                                .labels = render(labels_of(context, shared.constant_labels))});
   entry.row = placed.row;
   if (entry.row == nullptr) {
     const Family& other = *placed.in_the_way;
     entry.refused = other.base() == name ? "type_conflict" : "name_conflict";
     entry.refused_at = shared.page.freed();
-    shared.drops.tell(entry.refused, context.name,
-                      describe(context.name, entry.type) +
+    shared.drops.tell(entry.refused, context.name(),
+                      describe(context.name(), entry.type) +
                           " is not on the metrics page: its name is taken by " +
                           describe(other.base(), other.type()));
   }
 }
 
-void SeriesGroup::put(SharedPage& shared, const metrics::ContextPtr& context, FamilyType type,
+void SeriesGroup::put(SharedPage& shared, const metrics::Context& context, FamilyType type,
                       std::span<const base::Number> values) {
   Entry& entry = next(shared.page, context, type);
   entry.run = run_;
@@ -97,15 +97,15 @@ void SeriesGroup::put(SharedPage& shared, const metrics::ContextPtr& context, Fa
   }
   if (entry.row->owner != nullptr && entry.row->owner != &entry) {
     shared.drops.count("duplicate");
-    shared.drops.tell("duplicate", context->name,
-                      describe(context->name, type) +
+    shared.drops.tell("duplicate", context.name(),
+                      describe(context.name(), type) +
                           ": several series come to the same name and labels on the metrics page; "
                           "the last value is shown");
   }
   if (!shared.page.show(*entry.row, &entry, values)) {
     shared.drops.count("negative");
-    shared.drops.tell("negative", context->name,
-                      describe(context->name, type) +
+    shared.drops.tell("negative", context.name(),
+                      describe(context.name(), type) +
                           " is not shown in OpenMetrics, which has no negative counts");
   }
 }

@@ -47,14 +47,14 @@ struct SharedPage {
 class SeriesGroup {
  public:
   void begin();
-  void put(SharedPage& shared, const metrics::ContextPtr& context, FamilyType type,
+  void put(SharedPage& shared, const metrics::Context& context, FamilyType type,
            std::span<const base::Number> values);
   void end(SeriesPage& page);
   void remove_all(SeriesPage& page);
 
  private:
   struct Entry {
-    metrics::ContextPtr context;
+    metrics::Context context;
     FamilyType type = FamilyType::gauge;
     Row* row = nullptr;            // null: another family is in the way
     const char* refused = "";      // why
@@ -62,21 +62,21 @@ class SeriesGroup {
     std::uint64_t run = 0;
   };
   struct Hash {
-    std::size_t operator()(const metrics::ContextPtr& context) const noexcept {
-      return context->hash;
+    std::size_t operator()(const metrics::Context& context) const noexcept {
+      return context.hash();
     }
   };
   struct Same {
-    bool operator()(const metrics::ContextPtr& a, const metrics::ContextPtr& b) const {
-      return a->same_series(*b);
+    bool operator()(const metrics::Context& a, const metrics::Context& b) const {
+      return a.same_series(b);
     }
   };
 
-  Entry& next(SeriesPage& page, const metrics::ContextPtr& context, FamilyType type);
+  Entry& next(SeriesPage& page, const metrics::Context& context, FamilyType type);
   static void place(SharedPage& shared, Entry& entry);
   static void drop_row(SeriesPage& page, Entry& entry);
 
-  std::unordered_map<metrics::ContextPtr, Entry, Hash, Same> entries_;
+  std::unordered_map<metrics::Context, Entry, Hash, Same> entries_;
   std::vector<Entry*> order_;  // of the run before, overwritten by this one as it goes
   std::size_t position_ = 0;
   bool same_order_ = true;

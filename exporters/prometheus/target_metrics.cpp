@@ -23,7 +23,7 @@ TargetMetrics::TargetMetrics(const metrics::Instance& instance)
                           "When a run last succeeded, in Unix time.");
 }
 
-metrics::ContextPtr TargetMetrics::context(const char* name, const char* help,
+metrics::Context TargetMetrics::context(const char* name, const char* help,
                                            const std::string& further_tag) const {
   metrics::Tags tags = tags_;
   if (!further_tag.empty()) {
@@ -32,7 +32,7 @@ metrics::ContextPtr TargetMetrics::context(const char* name, const char* help,
   return metrics::make_context({.name = name, .tags = std::move(tags), .host = {}, .help = help});
 }
 
-void TargetMetrics::put(SharedPage& shared, const metrics::ContextPtr& context,
+void TargetMetrics::put(SharedPage& shared, const metrics::Context& context,
                         const Number& value) {
   group_.put(shared, context, FamilyType::gauge, {&value, 1});
 }
@@ -43,7 +43,7 @@ void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) 
         std::chrono::duration<double>(snapshot.time.wall.time_since_epoch()).count();
   }
   for (const auto& [reason, count] : snapshot.dropped) {
-    metrics::ContextPtr& known = dropped_[reason];
+    metrics::Context& known = dropped_[reason];
     if (!known) {
       known = context("heapwatch_target_scrape_samples_dropped",
                       "Samples of the last run that were dropped, by reason.", "reason:" + reason);

@@ -22,18 +22,18 @@ class TargetMetrics {
   void remove_all(SeriesPage& page) { group_.remove_all(page); }
 
  private:
-  [[nodiscard]] metrics::ContextPtr context(const char* name, const char* help,
+  [[nodiscard]] metrics::Context context(const char* name, const char* help,
                                             const std::string& further_tag = {}) const;
-  void put(SharedPage& shared, const metrics::ContextPtr& context, const base::Number& value);
+  void put(SharedPage& shared, const metrics::Context& context, const base::Number& value);
 
   metrics::Tags tags_;
-  metrics::ContextPtr up_;
-  metrics::ContextPtr failed_runs_;
-  metrics::ContextPtr duration_;
-  metrics::ContextPtr samples_;
-  metrics::ContextPtr body_bytes_;
-  metrics::ContextPtr last_success_;
-  std::map<std::string, metrics::ContextPtr> dropped_;  // by reason, all that ever were
+  metrics::Context up_;
+  metrics::Context failed_runs_;
+  metrics::Context duration_;
+  metrics::Context samples_;
+  metrics::Context body_bytes_;
+  metrics::Context last_success_;
+  std::map<std::string, metrics::Context> dropped_;  // by reason, all that ever were
   std::optional<double> last_success_seconds_;
   SeriesGroup group_;
 };

@@ -29,7 +29,7 @@ class AggregatorTest : public testing::Test {
   explicit AggregatorTest(AggregatorOptions options = {})
       : aggregator_(with_clock(std::move(options))) {}
 
-  void submit(MetricType type, Number value, const ContextPtr& context) {
+  void submit(MetricType type, Number value, const Context& context) {
     aggregator_.submit({.context = context, .type = type, .value = value});
   }
   void submit(MetricType type, Number value) { submit(type, value, context_); }
@@ -44,7 +44,7 @@ class AggregatorTest : public testing::Test {
     aggregator_.commit(snapshot_);
     std::string out;
     for (const Series& series : snapshot_.series) {
-      out += series.context->name + " " + text(series.value) + " " + text(series.total);
+      out += series.context.name() + " " + text(series.value) + " " + text(series.total);
       if (series.distribution) {
         out += " [";
         for (const Number& sample : series.distribution->run) {
@@ -67,7 +67,7 @@ class AggregatorTest : public testing::Test {
   }
 
   base::Instant now_{std::chrono::sys_days(std::chrono::year(2026) / 1 / 31), {}};
-  ContextPtr context_ = make_context({.name = "x", .tags = {}, .host = {}, .help = {}});
+  Context context_ = make_context({.name = "x", .tags = {}, .host = {}, .help = {}});
   Aggregator aggregator_;
   Snapshot snapshot_;
 
@@ -102,9 +102,9 @@ TEST_F(AggregatorTest, CountsAndCountersAddUpPerRunAndForEver) {
         make_context({.name = std::string(to_text(type)), .tags = {}, .host = {}, .help = {}});
     submit(type, 3);
     submit(type, 4);
-    EXPECT_EQ(commit(), context_->name + " 7 7; ");
+    EXPECT_EQ(commit(), context_.name() + " 7 7; ");
     submit(type, 5);
-    EXPECT_EQ(commit(), context_->name + " 5 12; ");
+    EXPECT_EQ(commit(), context_.name() + " 5 12; ");
   }
 }
 

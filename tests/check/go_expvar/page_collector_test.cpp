@@ -167,7 +167,7 @@ TEST(PageCollector, SaysWhichValuesAreTotals) {
   RecordingSink sink;
   ASSERT_TRUE(collector.collect(R"({"a":1,"b":1,"c":1,"d":1,"e":1})", sink));
   EXPECT_THAT(sink.totals, ElementsAre(false, true, true, true, true));
-  EXPECT_EQ(sink.contexts.at(0)->help, "expvar path a");
+  EXPECT_EQ(sink.contexts.at(0).help(), "expvar path a");
 }
 
 TEST(PageCollector, KeepsTheContextOfASeries) {
@@ -176,8 +176,8 @@ TEST(PageCollector, KeepsTheContextOfASeries) {
   RecordingSink second;
   ASSERT_TRUE(collector.collect(R"({"a":{"x":1,"y":2}})", first));
   ASSERT_TRUE(collector.collect(R"({"a":{"y":3,"x":4}})", second));
-  EXPECT_EQ(first.contexts.at(0).get(), second.contexts.at(1).get());
-  EXPECT_EQ(first.contexts.at(1).get(), second.contexts.at(0).get());
+  EXPECT_EQ(first.contexts.at(0), second.contexts.at(1));
+  EXPECT_EQ(first.contexts.at(1), second.contexts.at(0));
 }
 
 TEST(PageCollector, DropsWhatIsNotFinite) {
@@ -415,7 +415,7 @@ TEST(PageCollector, SaysThatThereIsNoHost) {
   RecordingSink sink;
   ASSERT_TRUE(collector.collect(page(R"("a":1)"), sink));
   for (const auto& context : sink.contexts) {
-    EXPECT_EQ(context->host, "");
+    EXPECT_EQ(context.host(), "");
   }
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 std::string rendered(metrics::Tags tags, std::string host = {}, const Labels& constant = {}) {
   return render(
-      labels_of(*metrics::make_context(
+      labels_of(metrics::make_context(
                     {.name = "x", .tags = std::move(tags), .host = std::move(host), .help = {}}),
                 constant));
 }

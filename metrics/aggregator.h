@@ -21,7 +21,8 @@ struct AggregatorOptions {
   /// where it stopped; in that time a sample of another type begins a new series.
   unsigned commits_to_expiry = 2;
   std::chrono::hours stateful_expiry{25};
-  /// Bounds memory: samples of further contexts are dropped and counted as "contexts".
+  /// Bounds memory: samples of further contexts are dropped and counted as "contexts". 16 million
+  /// at most.
   std::size_t contexts_max = 1'000'000;
 };
 
@@ -51,6 +52,10 @@ class Aggregator final : public SampleSink {
   /// Ends the run: fills series, service checks, events, samples, dropped and time of `snapshot`
   /// (the caller fills the rest), whose vectors are reused when the same snapshot comes again.
   void commit(Snapshot& snapshot);
+
+  /// The series of a snapshot that has been published: their memory serves the next run on this
+  /// thread, whosever it is, and the vector is empty.
+  static void reuse(std::vector<Series>& series);
 
   /// Contexts held, counting those that only keep their last value.
   [[nodiscard]] std::size_t contexts() const;

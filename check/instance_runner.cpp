@@ -108,7 +108,7 @@ const metrics::Snapshot& InstanceRunner::finish(const base::Instant& began,
 }
 
 void InstanceRunner::let_go() {
-  metrics::Aggregator::reuse(snapshot_.series);
+  snapshot_.series = {};
   snapshot_.service_checks = {};
   snapshot_.events = {};
   snapshot_.warnings = {};

@@ -22,7 +22,6 @@ constexpr std::array<const char*, 5> drop_names{"contexts", "negative_rate", "no
 
 // What is larger does not stay for a later run.
 constexpr std::size_t reused_series_max = 16'384;
-constexpr std::size_t reused_samples_max = 4'096;
 
 /// What a run needs and no later one. Its memory stays with the thread, for the next run there.
 struct Run {
@@ -379,20 +378,6 @@ void Aggregator::commit(Snapshot& snapshot) {
   state.current.reset();
   state.last_commit = now;
   ++state.runs;
-}
-
-void Aggregator::reuse(std::vector<Series>& series) {
-  auto& spare = spare_run();
-  if (spare && series.capacity() > spare->series.capacity() &&
-      series.capacity() <= reused_series_max) {
-    std::swap(spare->series, series);
-    for (Series& used : spare->series) {
-      if (used.distribution && used.distribution->run.capacity() > reused_samples_max) {
-        used.distribution.reset();
-      }
-    }
-  }
-  series = {};
 }
 
 std::size_t Aggregator::contexts() const {

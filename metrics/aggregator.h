@@ -53,10 +53,6 @@ class Aggregator final : public SampleSink {
   /// (the caller fills the rest), whose vectors are reused when the same snapshot comes again.
   void commit(Snapshot& snapshot);
 
-  /// The series of a snapshot that has been published: their memory serves the next run on this
-  /// thread, whosever it is, and the vector is empty.
-  static void reuse(std::vector<Series>& series);
-
   /// Contexts held, counting those that only keep their last value.
   [[nodiscard]] std::size_t contexts() const;
 

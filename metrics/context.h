@@ -123,6 +123,11 @@ class Context {
   Context(Interned<Named> named, Interned<Origin> origin)
       : named_(std::move(named)), origin_(std::move(origin)) {}
   explicit operator bool() const { return static_cast<bool>(named_); }
+  /// Becomes another; what stays the same is not counted anew.
+  void assign(const Interned<Named>& named, const Interned<Origin>& origin) {
+    named_ = named;
+    origin_ = origin;
+  }
 
   /// Datadog's form: "go_expvar.memstats.heap_alloc"
   [[nodiscard]] const std::string& name() const { return named_->name(); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,19 +23,13 @@ class TargetMetrics {
   void remove_all(SeriesPage& page) { group_.remove_all(page); }
 
  private:
-  [[nodiscard]] metrics::Context context(const char* name, const char* help,
-                                            const std::string& further_tag = {}) const;
-  void put(SharedPage& shared, const metrics::Context& context, const base::Number& value);
+  using OriginPtr = metrics::Interned<metrics::Origin>;
 
-  metrics::Tags tags_;
-  metrics::Context up_;
-  metrics::Context failed_runs_;
-  metrics::Context duration_;
-  metrics::Context samples_;
-  metrics::Context body_bytes_;
-  metrics::Context last_success_;
-  std::map<std::string, metrics::Context> dropped_;  // by reason, all that ever were
+  void show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot);
+
+  OriginPtr origin_;
   std::optional<double> last_success_seconds_;
+  std::unique_ptr<std::map<std::string, OriginPtr>> dropped_;  // by reason, all that ever were
   SeriesGroup group_;
 };
 

@@ -135,7 +135,7 @@ SeriesGroup::Place SeriesGroup::Run::find_place(const metrics::Context& context,
   if (!(labels_of_ == context.origin())) {
     labels_of_ = context.origin();
     labels_ = render(labels_of(*labels_of_, shared_.constant_labels));
-    label_text_ = LabelTextPtr(LabelText{enclose(labels_)});
+    label_text_ = LabelTextPtr(LabelText(enclose(labels_)));
   }
   const std::string name = metric_name(context.name());
   const auto found =

@@ -119,7 +119,7 @@ Family::RowIndex Family::add(const LabelTextPtr& text, std::string_view labels) 
     Slot& slot = slots_[first + i];
     slot = Slot();
     slot.labels =
-        i < quantiles_.size() ? LabelTextPtr(LabelText{enclose(labels, quantiles_[i])}) : text;
+        i < quantiles_.size() ? LabelTextPtr(LabelText(enclose(labels, quantiles_[i]))) : text;
   }
   if (sums_) {
     slots_[first + quantiles_.size()].part = Part::sum;

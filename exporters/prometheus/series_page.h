@@ -22,6 +22,8 @@ namespace heapwatch::exporters::prometheus {
 
 /// What stands between name and value: `{a="b"} `. The series of a target have the same, held once.
 struct LabelText {
+  explicit LabelText(std::string of) : text(std::move(of)) { text.shrink_to_fit(); }
+
   std::string text;
   [[nodiscard]] std::uint64_t hash() const { return base::fnv1a(text); }
   bool operator==(const LabelText&) const = default;

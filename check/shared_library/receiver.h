@@ -41,7 +41,7 @@ class Receiver {
 
   struct Known {
     metrics::Context context;  // null: metric_patterns does not want it
-    std::uint64_t run = 0;        // that used it last
+    std::uint64_t run = 0;     // that used it last
   };
   struct Hash {
     using is_transparent = void;

@@ -214,7 +214,8 @@ TEST(LineWriterCache, ContextsThatComeAfterOthersAreGoneAreOtherSeries) {
   std::string expected;
   for (int i = 0; i < 10'000; ++i) {  // the pools of names and tags are swept meanwhile
     const std::string text = std::to_string(i);
-    writer.append(out, series(MetricType::gauge, Number::of(1), {.name = "n" + text, .tags = {"t:" + text}}));
+    writer.append(
+        out, series(MetricType::gauge, Number::of(1), {.name = "n" + text, .tags = {"t:" + text}}));
     expected += "n" + text + ":1|g|#t:" + text + "\n";
   }
   EXPECT_EQ(out, expected);

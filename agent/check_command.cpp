@@ -114,7 +114,7 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
     std::string names;
     for (const console::Unshown& series : unshown) {
       names +=
-          "  " + series.context->name + " (" + std::string(metrics::to_text(series.type)) + ")\n";
+          "  " + series.context.name() + " (" + std::string(metrics::to_text(series.type)) + ")\n";
     }
     std::cout << colored(std::to_string(unshown.size()) +
                              " series need two runs and are not shown; use --check-rate:",

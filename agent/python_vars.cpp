@@ -63,12 +63,12 @@ class PythonMemoryCheck final : public check::Check {
 
  private:
   const check::python::PythonLoader& loader_;
-  metrics::ContextPtr inuse_ =
+  metrics::Context inuse_ =
       metrics::make_context({.name = "datadog.agent.pymem.inuse",
                              .tags = {},
                              .host = std::nullopt,
                              .help = "bytes that the Python interpreter holds"});
-  metrics::ContextPtr alloc_ = metrics::make_context(
+  metrics::Context alloc_ = metrics::make_context(
       {.name = "datadog.agent.pymem.alloc",
        .tags = {},
        .host = std::nullopt,

@@ -1,6 +1,7 @@
 // A number that stays an integer as long as it can, and its text.
 #pragma once
 
+#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,23 @@ class Number {
     Number number;
     number.is_float_ = true;
     number.real = value;
+    return number;
+  }
+
+  /// The two halves of a number, for who keeps very many: nine bytes.
+  enum class Form : std::uint8_t { natural, negative, real };
+  [[nodiscard]] constexpr Form form() const {
+    return is_float_ ? Form::real : negative_ ? Form::negative : Form::natural;
+  }
+  [[nodiscard]] std::uint64_t bits_of_form() const {
+    return is_float_ ? std::bit_cast<std::uint64_t>(real) : bits;
+  }
+  [[nodiscard]] static Number of(Form form, std::uint64_t bits) {
+    if (form == Form::real) {
+      return of(std::bit_cast<double>(bits));
+    }
+    Number number = of(bits);
+    number.negative_ = form == Form::negative;
     return number;
   }
 

@@ -70,7 +70,7 @@ class InstanceRunner {
   std::shared_ptr<const RunnerOptions> options_;
   HttpCheck* http_;
   memtrack_component component_;
-  metrics::ContextPtr alive_bytes_;  // of the last run; made when first needed
+  metrics::Context alive_bytes_;  // of the last run; made when first needed
   metrics::Aggregator aggregator_;
   std::unique_ptr<metrics::Snapshot> snapshot_;  // of run(); made when first needed
   metrics::RunStats stats_;

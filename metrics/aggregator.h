@@ -21,7 +21,8 @@ struct AggregatorOptions {
   /// where it stopped; in that time a sample of another type begins a new series.
   unsigned commits_to_expiry = 2;
   std::chrono::hours stateful_expiry{25};
-  /// Bounds memory: samples of further contexts are dropped and counted as "contexts".
+  /// Bounds memory: samples of further contexts are dropped and counted as "contexts". 16 million
+  /// at most.
   std::size_t contexts_max = 1'000'000;
 };
 

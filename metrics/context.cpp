@@ -1,9 +1,7 @@
 #include "metrics/context.h"
 
 #include <algorithm>
-#include <mutex>
-#include <string_view>
-#include <unordered_map>
+#include <cstring>
 #include <utility>
 
 #include "base/hash.h"
@@ -13,99 +11,113 @@ namespace heapwatch::metrics {
 namespace {
 
 constexpr std::string_view end_of_part{"\0", 1};
-constexpr std::string_view own_host{"\1", 1};
 
-std::uint64_t hash_of(const Context::Named& named) {
-  return base::fnv1a(end_of_part, base::fnv1a(named.name));
+// A part of an origin's text: its size, its bytes, and a 0.
+using PartSize = std::uint32_t;
+
+constexpr std::size_t part_bytes(std::size_t size) {
+  return sizeof(PartSize) + size + 1;
 }
 
-std::uint64_t hash_of(const Context::Origin& origin, std::uint64_t hash) {
-  hash = base::fnv1a(end_of_part,
-                     base::fnv1a(origin.host ? std::string_view{*origin.host} : own_host, hash));
-  for (const std::string& tag : origin.tags) {
-    hash = base::fnv1a(end_of_part, base::fnv1a(tag, hash));
-  }
-  return hash;
+PartSize size_of_part(const char* at) {
+  PartSize size = 0;
+  std::memcpy(&size, at, sizeof size);
+  return size;
 }
 
-// What a pool finds its parts by.
-std::uint64_t pool_hash(const Context::Named& named) {
-  return base::fnv1a(named.help, hash_of(named));
-}
-std::uint64_t pool_hash(const Context::Origin& origin) {
-  return hash_of(origin, base::fnv1a_seed);
+std::string_view part(const char* at) {
+  return {at + sizeof(PartSize), size_of_part(at)};
 }
 
-/// One of each, for as long as somebody has it.
-template <typename Part>
-class Pool {
- public:
-  std::shared_ptr<const Part> shared(Part part) {
-    const std::uint64_t hash = pool_hash(part);
-    const std::lock_guard lock(mutex_);
-    const auto [begin, end] = held_.equal_range(hash);
-    for (auto it = begin; it != end; ++it) {
-      if (auto known = it->second.lock(); known && *known == part) {
-        return known;
-      }
-    }
-    if (held_.size() >= sweep_at_) {
-      std::erase_if(held_, [](const auto& item) { return item.second.expired(); });
-      sweep_at_ = std::max(sweep_at_min, 2 * held_.size());
-    }
-    auto added = std::make_shared<const Part>(std::move(part));
-    held_.emplace(hash, added);
-    return added;
-  }
-
- private:
-  static constexpr std::size_t sweep_at_min = 64;
-
-  std::mutex mutex_;
-  std::unordered_multimap<std::uint64_t, std::weak_ptr<const Part>> held_;
-  std::size_t sweep_at_ = sweep_at_min;  // what nobody has any more goes then
-};
-
-template <typename Part>
-std::shared_ptr<const Part> shared(Part part) {
-  static auto* const pool = new Pool<Part>;  // contexts may be made while the process ends
-  return pool->shared(std::move(part));
+const char* after_part(const char* at) {
+  return at + part_bytes(size_of_part(at));
 }
 
-Tags sorted(Tags tags) {
-  std::sort(tags.begin(), tags.end());
-  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
-  tags.shrink_to_fit();
-  return tags;
+char* put_part(char* at, std::string_view text) {
+  const auto size = static_cast<PartSize>(text.size());
+  std::memcpy(at, &size, sizeof size);
+  std::copy(text.begin(), text.end(), at + sizeof size);
+  at[sizeof size + text.size()] = '\0';
+  return at + part_bytes(text.size());
 }
 
 }  // namespace
 
-Context::Context(std::shared_ptr<const Named> named, std::shared_ptr<const Origin> origin)
-    : named_(std::move(named)),
-      origin_(std::move(origin)),
-      name(named_->name),
-      tags(origin_->tags),
-      host(origin_->host),
-      help(named_->help),
-      hash(hash_of(*origin_, hash_of(*named_))),
-      audience(named_->audience) {}
+Named::Named(std::string name, std::string help, Audience audience)
+    : name_hash_(base::fnv1a(name)),
+      name_(std::move(name)),
+      help_(std::move(help)),
+      audience_(audience) {}
 
-Context::Context(ContextParts parts)
-    : Context(
-          shared(Named{.name = std::move(parts.name),
-                       .help = std::move(parts.help),
-                       .audience = parts.audience}),
-          shared(Origin{.tags = sorted(std::move(parts.tags)), .host = std::move(parts.host)})) {}
-
-bool Context::same_series(const Context& other) const {
-  return this == &other ||
-         (hash == other.hash && name == other.name &&
-          (origin_ == other.origin_ || (host == other.host && tags == other.tags)));
+std::uint64_t Named::hash() const {
+  return base::fnv1a(help_, base::fnv1a(end_of_part, name_hash_)) ^
+         static_cast<std::uint64_t>(audience_);
 }
 
-ContextPtr make_context(ContextParts parts) {
-  return std::make_shared<const Context>(std::move(parts));
+std::string_view TagList::Iterator::operator*() const {
+  return part(at_);
+}
+
+TagList::Iterator& TagList::Iterator::operator++() {
+  at_ = after_part(at_);
+  return *this;
+}
+
+TagList::Iterator TagList::Iterator::operator++(int) {
+  const Iterator before = *this;
+  ++*this;
+  return before;
+}
+
+Origin::Origin(Tags tags, const std::optional<std::string>& host) {
+  std::sort(tags.begin(), tags.end());
+  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+  std::size_t bytes = host ? part_bytes(host->size()) : 0;
+  for (const std::string& tag : tags) {
+    bytes += part_bytes(tag.size());
+  }
+  text_ = std::make_unique<char[]>(bytes);
+  size_ = static_cast<std::uint32_t>(bytes);
+  tags_ = static_cast<std::uint32_t>(tags.size()) & 0x7fffffffU;
+  has_host_ = host ? 1 : 0;
+  char* at = text_.get();
+  if (host) {
+    at = put_part(at, *host);
+  }
+  for (const std::string& tag : tags) {
+    at = put_part(at, tag);
+  }
+}
+
+TagList Origin::tags() const {
+  const char* const begin = text_.get();
+  return {has_host_ != 0 ? after_part(begin) : begin, begin + size_, tags_};
+}
+
+std::optional<std::string_view> Origin::host() const {
+  return has_host_ != 0 ? std::optional(part(text_.get())) : std::nullopt;
+}
+
+std::uint64_t Origin::hash() const {
+  return base::fnv1a(text()) ^ has_host_;
+}
+
+bool operator==(const Origin& a, const Origin& b) {
+  return a.has_host_ == b.has_host_ && a.text() == b.text();
+}
+
+Context::Context(ContextParts parts)
+    : named_(Named(std::move(parts.name), std::move(parts.help), parts.audience)),
+      origin_(Origin(std::move(parts.tags), parts.host)) {}
+
+std::uint64_t Context::hash() const {
+  constexpr std::uint64_t spread = 0x9e3779b97f4a7c15U;
+  const std::uint64_t mixed = (named_->name_hash() ^ (origin_.hash() * spread)) * spread;
+  return mixed ^ (mixed >> 32U);
+}
+
+Context make_context(ContextParts parts) {
+  return Context(std::move(parts));
 }
 
 }  // namespace heapwatch::metrics

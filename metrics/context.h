@@ -1,11 +1,16 @@
 // The identity of a series, made once and shared by everything that handles its samples.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "metrics/interned.h"
 
 namespace heapwatch::metrics {
 
@@ -19,6 +24,83 @@ enum class Audience : std::uint8_t {
   prometheus,  // and Datadog likewise
 };
 
+/// What the series of one name have in common. Immutable.
+class Named {
+ public:
+  Named(std::string name, std::string help, Audience audience);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& help() const { return help_; }
+  [[nodiscard]] Audience audience() const { return audience_; }
+  [[nodiscard]] std::uint64_t name_hash() const { return name_hash_; }
+  [[nodiscard]] std::uint64_t hash() const;
+  bool operator==(const Named&) const = default;
+
+ private:
+  std::uint64_t name_hash_;
+  std::string name_;
+  std::string help_;
+  Audience audience_;
+};
+
+/// The tags of an Origin; a 0 follows the text of each.
+class TagList {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = std::string_view;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const std::string_view*;
+    using reference = std::string_view;
+
+    Iterator() = default;
+    explicit Iterator(const char* at) : at_(at) {}
+    std::string_view operator*() const;
+    Iterator& operator++();
+    Iterator operator++(int);
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const char* at_ = nullptr;
+  };
+  using value_type = std::string_view;
+  using const_iterator = Iterator;
+
+  TagList() = default;
+  TagList(const char* begin, const char* end, std::size_t size)
+      : begin_(begin), end_(end), size_(size) {}
+  [[nodiscard]] Iterator begin() const { return Iterator(begin_); }
+  [[nodiscard]] Iterator end() const { return Iterator(end_); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] Tags copy() const { return {begin(), end()}; }
+
+ private:
+  const char* begin_ = nullptr;
+  const char* end_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// What the series of one target have in common, in one piece of memory. Immutable.
+class Origin {
+ public:
+  Origin(Tags tags, const std::optional<std::string>& host);
+
+  [[nodiscard]] TagList tags() const;
+  [[nodiscard]] std::optional<std::string_view> host() const;
+  [[nodiscard]] std::uint64_t hash() const;
+  friend bool operator==(const Origin& a, const Origin& b);
+
+ private:
+  [[nodiscard]] std::string_view text() const { return {text_.get(), size_}; }
+
+  std::unique_ptr<char[]> text_;  // the host, when there is one, and the tags
+  std::uint32_t size_ = 0;
+  std::uint32_t tags_ : 31 = 0;
+  std::uint32_t has_host_ : 1 = 0;
+};
+
 struct ContextParts {
   std::string name;
   Tags tags;
@@ -27,56 +109,59 @@ struct ContextParts {
   Audience audience = Audience::everyone;
 };
 
-/// Name, host and tags of a series, with the sentence that documents it.
-///
-/// Immutable; a check makes it when it first meets a series and hands the same pointer in with
-/// every sample, so that neither names nor tags are built, hashed or compared again, and an
-/// exporter can keep what it rendered for it.
+/// Name, host and tags of a series, with the sentence that documents it: two pointers.
 ///
 /// Thousands of targets have series of the same names, and a target's series have the same tags:
-/// equal ones are held once between all contexts.
+/// equal ones are held once between all contexts. A check makes a context when it first meets a
+/// series and hands it in with every sample, so that neither names nor tags are built, hashed or
+/// compared again, and an exporter can keep what it rendered for them.
 class Context {
  public:
-  /// What the series of one name have in common.
-  struct Named {
-    std::string name;
-    std::string help;
-    Audience audience = Audience::everyone;
-    bool operator==(const Named&) const = default;
-  };
-  /// What the series of one target have in common.
-  struct Origin {
-    Tags tags;
-    std::optional<std::string> host;
-    bool operator==(const Origin&) const = default;
-  };
-
+  /// Of no series.
+  Context() = default;
   explicit Context(ContextParts parts);
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-  ~Context() = default;
+  Context(Interned<Named> named, Interned<Origin> origin)
+      : named_(std::move(named)), origin_(std::move(origin)) {}
+  explicit operator bool() const { return static_cast<bool>(named_); }
+  /// Becomes another; what stays the same is not counted anew.
+  void assign(const Interned<Named>& named, const Interned<Origin>& origin) {
+    named_ = named;
+    origin_ = origin;
+  }
+
+  /// Datadog's form: "go_expvar.memstats.heap_alloc"
+  [[nodiscard]] const std::string& name() const { return named_->name(); }
+  /// Sorted, each once.
+  [[nodiscard]] TagList tags() const { return origin_->tags(); }
+  /// Absent: the agent's own; empty: none at all.
+  [[nodiscard]] std::optional<std::string_view> host() const { return origin_->host(); }
+  /// What people read: "expvar path memstats/HeapAlloc"
+  [[nodiscard]] const std::string& help() const { return named_->help(); }
+  [[nodiscard]] Audience audience() const { return named_->audience(); }
+
+  [[nodiscard]] const Interned<Named>& named() const { return named_; }
+  [[nodiscard]] const Interned<Origin>& origin() const { return origin_; }
+
+  /// Of name, tags and host.
+  [[nodiscard]] std::uint64_t hash() const;
+  /// Help is not part of the identity, nor is the metric type.
+  [[nodiscard]] bool same_series(const Context& other) const {
+    return *this == other || (hash() == other.hash() && name() == other.name() &&
+                              (origin_ == other.origin_ || *origin_ == *other.origin_));
+  }
+  /// Equal in all parts.
+  friend bool operator==(const Context&, const Context&) = default;
 
  private:
-  Context(std::shared_ptr<const Named> named, std::shared_ptr<const Origin> origin);
-
-  std::shared_ptr<const Named> named_;
-  std::shared_ptr<const Origin> origin_;
-
- public:
-  const std::string& name;                 // Datadog's form: "go_expvar.memstats.heap_alloc"
-  const Tags& tags;                        // sorted, each once
-  const std::optional<std::string>& host;  // absent: the agent's own; empty: none at all
-  const std::string& help;                 // what people read: "expvar path memstats/HeapAlloc"
-  const std::uint64_t hash;                // of name, tags and host
-  const Audience audience;
-
-  /// The same series: help is not part of the identity, nor is the metric type.
-  [[nodiscard]] bool same_series(const Context& other) const;
+  Interned<Named> named_;
+  Interned<Origin> origin_;
 };
 
-using ContextPtr = std::shared_ptr<const Context>;
+struct ContextHash {
+  std::size_t operator()(const Context& context) const noexcept { return context.hash(); }
+};
 
 /// Threads: safe.
-[[nodiscard]] ContextPtr make_context(ContextParts parts);
+[[nodiscard]] Context make_context(ContextParts parts);
 
 }  // namespace heapwatch::metrics

@@ -39,7 +39,7 @@ struct Quartiles {
 };
 
 struct Sample {
-  const ContextPtr& context;
+  const Context& context;
   MetricType type = MetricType::gauge;
   base::Number value;
 

@@ -36,7 +36,7 @@ struct Distribution {
 
 /// A series with both faces latched, so that every exporter tells the same story.
 struct Series {
-  ContextPtr context;
+  Context context;
   MetricType type = MetricType::gauge;  // as the first sample of the context declared it
 
   /// The Datadog face: a gauge's last value, the per-second rate, a count's or counter's sum over

@@ -1,10 +1,19 @@
 #include "check/go_expvar/gc_pauses.h"
 
 #include <algorithm>
+#include <array>
 
 namespace heapwatch::check::go_expvar {
 
 namespace {
+
+constexpr std::array<std::uint32_t, 2 * pause_slots> ring_twice = [] {
+  std::array<std::uint32_t, 2 * pause_slots> slots{};
+  for (std::uint32_t i = 0; i < slots.size(); ++i) {
+    slots.at(i) = i % pause_slots;
+  }
+  return slots;
+}();
 
 bool fell(const std::optional<base::Number>& before, const std::optional<base::Number>& now) {
   return before && now && *now < *before;
@@ -21,11 +30,7 @@ std::span<const std::uint32_t> GcPauses::advance(const GcTotals& now) {
   const std::uint64_t seen = last_ && same_process(*last_, now) ? last_->collections : 0;
   const std::uint64_t fresh = std::min<std::uint64_t>(now.collections - seen, pause_slots);
   last_ = now;
-  slots_.clear();
-  for (std::uint64_t n = now.collections - fresh; n < now.collections; ++n) {
-    slots_.push_back(static_cast<std::uint32_t>(n % pause_slots));
-  }
-  return slots_;
+  return std::span(ring_twice).subspan((now.collections - fresh) % pause_slots, fresh);
 }
 
 }  // namespace heapwatch::check::go_expvar

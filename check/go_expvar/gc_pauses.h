@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "base/number.h"
 
@@ -31,7 +30,6 @@ class GcPauses {
 
  private:
   std::optional<GcTotals> last_;
-  std::vector<std::uint32_t> slots_;
 };
 
 }  // namespace heapwatch::check::go_expvar

@@ -68,13 +68,13 @@ std::string instance_of(std::string_view target) {
 GoCollector::GoCollector(const Options& options) {
   metrics::Tags tags = options.tags;
   tags.push_back("instance:" + instance_of(options.target));
-  const auto make = [&](std::string_view name, std::string help) -> metrics::ContextPtr {
+  const auto make = [&](std::string_view name, std::string help) -> metrics::Context {
     return options.allows(name) ? metrics::make_context({.name = std::string(name),
                                                          .tags = tags,
                                                          .host = options.host,
                                                          .help = std::move(help),
                                                          .audience = metrics::Audience::prometheus})
-                                : nullptr;
+                                : metrics::Context();
   };
   for (const Field& field : fields) {
     contexts_.push_back(make(field.name, std::string(field.help) + " (expvar path memstats/" +

@@ -45,8 +45,8 @@ class GoCollector {
  private:
   void submit_pauses(const PageMatches& matches, const GcTargets& gc, metrics::SampleSink& sink);
 
-  std::vector<metrics::ContextPtr> contexts_;  // as targets(); null: not wanted
-  metrics::ContextPtr pauses_;
+  std::vector<metrics::Context> contexts_;  // as targets(); null: not wanted
+  metrics::Context pauses_;
   std::vector<double> sorted_;
 };
 

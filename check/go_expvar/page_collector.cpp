@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <map>
 #include <utility>
 
 #include "base/log.h"
@@ -24,28 +26,6 @@ bool is_total(MetricType type) {
          type == MetricType::monotonic_counter;
 }
 
-/// Adds what the named groups of `pattern` capture to the tags, and returns what they leave of the
-/// path, as the bytes of a KeyPath: a step that became a tag is not in the name too.
-std::string capture(const Path& pattern, const KeyPath& path, metrics::Tags& tags) {
-  std::vector<std::pair<std::string, std::string>> captures;
-  std::string remaining;
-  const auto keys = path.keys();
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const std::size_t before = captures.size();
-    const std::string rest = i < pattern.segments.size()
-                                 ? pattern.segments[i].capture(keys[i], captures)
-                                 : std::string(keys[i]);
-    if (!rest.empty() || captures.size() == before) {
-      KeyPath::append(remaining, rest);
-    }
-  }
-  for (const auto& [key, text] : captures) {
-    tags.push_back(key);
-    tags.back().append(":").append(text);
-  }
-  return remaining;
-}
-
 std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
   return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
@@ -57,6 +37,37 @@ struct PageCollector::Workspace {
   PageWalker walker;
   PageWalker missing_walker;
   PageMatches matches;
+  SeriesCache::Buffers series;
+  std::string told_key;
+};
+
+/// The variables of which the log was told, with the run that last had them.
+///
+/// What was not there for `runs_to_forget` runs is forgotten, which bounds it to the variables of
+/// so many runs.
+class PageCollector::Told {
+ public:
+  void begin_run() {
+    if (++run_ % runs_to_forget == 0) {
+      std::erase_if(told_, [&](const auto& item) { return item.second + runs_to_forget < run_; });
+    }
+  }
+  /// False when it is told already.
+  bool is_new(std::string_view variable) {
+    const auto found = told_.find(variable);
+    if (found == told_.end()) {
+      told_.emplace(variable, run_);
+    } else {
+      found->second = run_;
+    }
+    return found == told_.end();
+  }
+
+ private:
+  static constexpr std::uint64_t runs_to_forget = 8;
+
+  std::map<std::string, std::uint64_t, std::less<>> told_;
+  std::uint64_t run_ = 0;
 };
 
 /// One run: the samples of a page that has been walked, and what there is to say of it.
@@ -68,7 +79,14 @@ class PageCollector::Run {
         w_(workspace),
         page_(page),
         sink_(sink),
-        run_(collector.series_.next_run()) {}
+        series_(
+            collector.series_,
+            {.plan = *collector.plan_, .origin = collector.origin_, .allows = collector.allows_},
+            workspace.series) {
+    if (c_.told_) {
+      c_.told_->begin_run();
+    }
+  }
 
   RunReport collect() {
     report_.body_bytes = page_.size();
@@ -78,7 +96,7 @@ class PageCollector::Run {
            " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
            " left out, the first at " + place_in_page(page_, w_.matches.first_invalid_at));
     }
-    if (c_.options_.memstats) {
+    if (c_.plan_->memstats) {
       pauses();
     }
     const std::size_t listed = c_.plan_->listed_count;
@@ -95,14 +113,14 @@ class PageCollector::Run {
                                 .pause_slots = c_.plan_->runtime.pause_slots},
                                sink_);
     }
-    if (c_.options_.memstats) {
+    if (c_.plan_->memstats) {
       memstats();
     }
     missing();
     if (limited_ > 0) {
       report_.dropped["limit"] = limited_;
-      warn("max_returned_metrics is " + std::to_string(c_.options_.max_returned_metrics) +
-           ", and " + std::to_string(sent_ + limited_) + " metrics were found: those from path " +
+      warn("max_returned_metrics is " + std::to_string(c_.plan_->max_returned_metrics) + ", and " +
+           std::to_string(sent_ + limited_) + " metrics were found: those from path " +
            first_limited_ + " on are held back; raise the limit or narrow the paths");
     }
     if (collisions_ > 0) {
@@ -125,10 +143,11 @@ class PageCollector::Run {
     if (!count) {
       return;
     }
-    const auto slots = c_.pauses_.advance({.collections = *count,
-                                           .pause_total = number(c_.plan_->runtime.pause_total),
-                                           .total_alloc = number(c_.plan_->runtime.total_alloc)});
-    if (*count == 0 || !c_.pause_context_) {
+    const auto slots =
+        c_.pauses_->seen.advance({.collections = *count,
+                                  .pause_total = number(c_.plan_->runtime.pause_total),
+                                  .total_alloc = number(c_.plan_->runtime.total_alloc)});
+    if (*count == 0 || !c_.pauses_->context) {
       return;
     }
     std::array<std::optional<base::Number>, pause_slots> ring;
@@ -148,8 +167,9 @@ class PageCollector::Run {
     }
     for (const std::uint32_t slot : slots) {
       if (ring.at(slot)->is_finite()) {
-        sink_.submit(metrics::Sample{
-            .context = c_.pause_context_, .type = MetricType::histogram, .value = *ring.at(slot)});
+        sink_.submit(metrics::Sample{.context = c_.pauses_->context,
+                                     .type = MetricType::histogram,
+                                     .value = *ring.at(slot)});
       }
     }
   }
@@ -165,7 +185,7 @@ class PageCollector::Run {
       }
     });
     const std::size_t seen = w_.matches.of(target).numbers;
-    if (seen > kept && kept >= c_.options_.max_returned_metrics) {
+    if (seen > kept && kept >= c_.plan_->max_returned_metrics) {
       hold_back(seen - kept, c_.plan_->entries[index].path.text());
     }
   }
@@ -179,90 +199,62 @@ class PageCollector::Run {
 
   void value(std::size_t index, const Match& match) {
     const KeyPath path = w_.matches.path(match);
-    if (sent_ >= c_.options_.max_returned_metrics) {
+    if (sent_ >= c_.plan_->max_returned_metrics) {
       hold_back(1, limited_ == 0 ? path.text() : "");
       return;
     }
-    Variable& variable = c_.series_.variable(index, path);
-    if (!variable.series) {
-      make_series(index, variable);
-    }
-    Series& series = *variable.series;
-    if (series.run == run_) {
-      collision(series, index, path);
+    const SeriesCache::Run::Taken taken = series_.take(index, path);
+    if (taken.before != nullptr) {
+      collision(taken, index, path);
       return;
     }
-    series.run = run_;
-    series.entry = index;
-    series.path = variable.path;
     const MetricEntry& entry = c_.plan_->entries[index];
-    submit(series, entry.type, *match.number, entry.flush_first_value);
-    if (variable.increase && variable.increase->run != run_) {
-      variable.increase->run = run_;
-      variable.increase->entry = index;
-      variable.increase->path = variable.path;
-      submit(*variable.increase, MetricType::monotonic_counter, *match.number,
-             entry.flush_first_value);
+    submit({.named = taken.variable.named(),
+            .origin = taken.origin,
+            .type = entry.type,
+            .is_allowed = taken.is_allowed},
+           *match.number, entry.flush_first_value);
+    if (taken.has_increase) {
+      submit({.named = taken.variable.increase(),
+              .origin = taken.origin,
+              .type = MetricType::monotonic_counter,
+              .is_allowed = taken.is_increase_allowed},
+             *match.number, entry.flush_first_value);
     }
   }
 
-  void submit(const Series& series, MetricType type, const base::Number& number,
-              bool flush_first_value) {
+  struct Submission {
+    const metrics::Interned<metrics::Named>& named;
+    const metrics::Interned<metrics::Origin>& origin;
+    MetricType type;
+    bool is_allowed;
+  };
+  void submit(const Submission& series, const base::Number& number, bool flush_first_value) {
     ++sent_;
-    if (!series.allowed) {
+    if (!series.is_allowed) {
       ++report_.dropped["metric_patterns"];
     } else if (!number.is_finite()) {
       ++report_.dropped["not_finite"];
     } else {
-      sink_.submit(metrics::Sample{.context = series.context,
-                                   .type = type,
+      context_.assign(series.named, series.origin);
+      sink_.submit(metrics::Sample{.context = context_,
+                                   .type = series.type,
                                    .value = number,
-                                   .value_is_total = is_total(type),
-                                   .flush_first_value = flush_first_value && run_ > 1});
+                                   .value_is_total = is_total(series.type),
+                                   .flush_first_value = flush_first_value && c_.has_run_});
     }
   }
 
-  void make_series(std::size_t index, Variable& variable) {
-    const MetricEntry& entry = c_.plan_->entries[index];
-    const KeyPath& path = variable.path;
-    metrics::Tags tags = entry.tags;
-    const std::string remaining = capture(entry.path, path, tags);
-    const bool named = entry.alias && !entry.alias->empty();
-    const std::string name = named ? *entry.alias
-                                   : metric_name(remaining.empty() ? path : KeyPath(remaining),
-                                                 c_.options_.prefix, c_.options_.naming) +
-                                         entry.suffix;
-    tags.insert(tags.end(), c_.options_.tags.begin(), c_.options_.tags.end());
-    if (entry.alias) {
-      tags.push_back("path:" + path.dotted());
-    }
-    const std::string help = "expvar path " + path.text();
-    const metrics::Audience audience =
-        index < c_.plan_->default_count ? c_.default_audience() : metrics::Audience::everyone;
-    const auto series = [&](const std::string& of) {
-      return c_.series_.series(metrics::make_context({.name = of,
-                                                      .tags = tags,
-                                                      .host = c_.options_.host,
-                                                      .help = help,
-                                                      .audience = audience}),
-                               c_.options_.allows(of));
-    };
-    variable.series = series(name);
-    if (name.find("memstats.total_alloc") != std::string::npos) {
-      variable.increase = series(name + ".count");
-    }
-  }
-
-  void collision(const Series& series, std::size_t index, const KeyPath& path) {
+  void collision(const SeriesCache::Run::Taken& taken, std::size_t index, const KeyPath& path) {
     if (++collisions_ > collision_warnings_max) {
       return;
     }
-    const std::string first = series.path.text();
+    const std::string first = taken.before->path().text();
     const std::string second = path.text();
-    const std::string& name = series.context->name;
+    const std::string& name = taken.variable.named()->name();
     if (first == second) {
       warn("path " + first + " is taken as " + name + " by two entries, \"" +
-           c_.plan_->entries[series.entry].path.text() + "\" and \"" +
+           c_.plan_->entries[taken.before->entry()].path.text() + "\" and \"" +
            c_.plan_->entries[index].path.text() + "\"; the first counts, give the other an alias");
     } else {
       warn("paths " + first + " and " + second + " both become " + name +
@@ -272,17 +264,18 @@ class PageCollector::Run {
 
   void unreportable(std::size_t index, const Match& match) {
     const KeyPath path = w_.matches.path(match);
-    Variable& variable = c_.series_.variable(index, path);
-    if (variable.told) {
+    if (!c_.told_) {
+      c_.told_ = std::make_unique<Told>();
+    }
+    w_.told_key.assign(std::to_string(index)).append(1, ' ').append(path.bytes());
+    if (!c_.told_->is_new(w_.told_key)) {
       return;
     }
-    variable.told = true;
     const bool container = match.kind == JsonKind::object || match.kind == JsonKind::array;
     const bool repaired = match.kind == JsonKind::null && w_.matches.invalid_members > 0;
     const std::string text = path.text();
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
-              c_.options_.target + ": path " + text + " is " +
-                  std::string(with_article(match.kind)) +
+              c_.target_ + ": path " + text + " is " + std::string(with_article(match.kind)) +
                   (repaired ? " or a value that JSON does not know" : ", which is no number") +
                   (container ? "; name a path in it" : ""));
   }
@@ -340,7 +333,8 @@ class PageCollector::Run {
   Workspace& w_;
   std::string_view page_;
   metrics::SampleSink& sink_;
-  std::uint64_t run_;
+  SeriesCache::Run series_;
+  metrics::Context context_;  // of the sample that is on its way
   RunReport report_;
   std::size_t sent_ = 0;
   std::size_t limited_ = 0;
@@ -349,27 +343,36 @@ class PageCollector::Run {
 };
 
 PageCollector::PageCollector(CollectorOptions options)
-    : options_(std::move(options)),
-      plan_(shared_page_plan({.metrics = std::exchange(options_.metrics, {}),
-                              .everything = std::exchange(options_.everything, std::nullopt),
-                              .memstats = options_.memstats,
-                              .go_collector_names = options_.go_collector_names,
-                              .max_returned_metrics = options_.max_returned_metrics})) {
-  std::string pause_name = normalize("memstats.pause_ns", options_.prefix);
-  if (options_.allows(pause_name)) {
-    pause_context_ = metrics::make_context({.name = std::move(pause_name),
-                                            .tags = options_.tags,
-                                            .host = options_.host,
-                                            .help = "expvar path memstats/PauseNs",
-                                            .audience = default_audience()});
+    : plan_(shared_page_plan({.metrics = std::move(options.metrics),
+                              .everything = std::move(options.everything),
+                              .prefix = std::move(options.prefix),
+                              .naming = options.naming,
+                              .memstats = options.memstats,
+                              .go_collector_names = options.go_collector_names,
+                              .max_returned_metrics = options.max_returned_metrics})),
+      allows_(std::move(options.allows)),
+      target_(std::move(options.target)) {
+  if (plan_->go_collector_names) {
+    go_collector_ = std::make_unique<GoCollector>(GoCollector::Options{
+        .tags = options.tags, .host = options.host, .target = target_, .allows = allows_});
   }
-  if (options_.go_collector_names) {
-    go_collector_.emplace(GoCollector::Options{.tags = options_.tags,
-                                               .host = options_.host,
-                                               .target = options_.target,
-                                               .allows = options_.allows});
+  origin_ = metrics::Interned(metrics::Origin(std::move(options.tags), options.host));
+  if (!plan_->memstats) {
+    return;
+  }
+  pauses_ = std::make_unique<Pauses>();
+  std::string name = normalize("memstats.pause_ns", plan_->prefix);
+  if (allows_(name)) {
+    pauses_->context = metrics::Context(
+        metrics::Interned(metrics::Named(std::move(name), "expvar path memstats/PauseNs",
+                                         plan_->default_audience())),
+        origin_);
   }
 }
+
+PageCollector::PageCollector(PageCollector&&) noexcept = default;
+PageCollector& PageCollector::operator=(PageCollector&&) noexcept = default;
+PageCollector::~PageCollector() = default;
 
 PageCollector::Workspace& PageCollector::workspace() {
   // Instances by the thousand take turns on a thread, and none keeps a page or its matches.
@@ -382,6 +385,7 @@ base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::S
   const auto walked = w.walker.walk(plan_->plan, page, w.matches);
   auto outcome = walked ? base::Result<RunReport>(Run(*this, w, page, sink).collect())
                         : tl::unexpected(walked.error());
+  has_run_ = has_run_ || walked;
   if (page.size() > kept_page_bytes_max) {
     w = {};
   }
@@ -400,6 +404,7 @@ std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
   if (page_bytes <= page_bytes_max && w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
     report = Run(*this, w, kept, sink).collect();
     report->body_bytes = page_bytes;
+    has_run_ = true;
   }
   if (kept.size() > kept_page_bytes_max) {
     w = {};

@@ -51,6 +51,11 @@ struct CollectorOptions {
 class PageCollector {
  public:
   explicit PageCollector(CollectorOptions options);
+  PageCollector(const PageCollector&) = delete;
+  PageCollector& operator=(const PageCollector&) = delete;
+  PageCollector(PageCollector&& other) noexcept;
+  PageCollector& operator=(PageCollector&& other) noexcept;
+  ~PageCollector();
 
   /// Errors: of PageWalker::walk().
   [[nodiscard]] base::Result<RunReport> collect(std::string_view page, metrics::SampleSink& sink);
@@ -65,21 +70,25 @@ class PageCollector {
 
  private:
   class Run;
+  class Told;
   struct Workspace;
+  struct Pauses {
+    GcPauses seen;
+    metrics::Context context;  // of none: metric_patterns does not want it
+  };
 
   /// Of this thread.
   static Workspace& workspace();
 
-  [[nodiscard]] metrics::Audience default_audience() const {
-    return options_.go_collector_names ? metrics::Audience::datadog : metrics::Audience::everyone;
-  }
-
-  CollectorOptions options_;  // without what the plan has of them
   std::shared_ptr<const PagePlan> plan_;
-  GcPauses pauses_;
-  metrics::ContextPtr pause_context_;  // null: metric_patterns does not want it
+  metrics::Interned<metrics::Origin> origin_;
+  std::function<bool(std::string_view)> allows_;
+  std::string target_;  // for the log
   SeriesCache series_;
-  std::optional<GoCollector> go_collector_;
+  std::unique_ptr<Pauses> pauses_;             // null without memstats
+  std::unique_ptr<GoCollector> go_collector_;  // null: not wanted
+  std::unique_ptr<Told> told_;                 // null: nothing yet
+  bool has_run_ = false;
 };
 
 }  // namespace heapwatch::check::go_expvar

@@ -1,6 +1,7 @@
 #include "check/go_expvar/page_plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -21,6 +22,11 @@ constexpr unsigned rank_of_default = 1;
 constexpr unsigned rank_of_alias = 1;  // stands beside a default
 constexpr unsigned rank_of_user = 2;   // takes the place of a default
 
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 Path literal(std::string_view text) {
   return *parse_path(text);
 }
@@ -40,6 +46,9 @@ std::vector<MetricEntry> defaults_beside(const std::vector<MetricEntry>& user) {
 class Identity {
  public:
   explicit Identity(const PagePlanOptions& options) {
+    add(options.prefix.has_value());
+    add(options.prefix.value_or(std::string()));
+    add(static_cast<std::size_t>(options.naming));
     add(options.memstats);
     add(options.go_collector_names);
     add(options.max_returned_metrics);
@@ -167,7 +176,14 @@ Plan PagePlan::make_plan(PagePlanOptions options) {
   return {std::move(targets), everything};
 }
 
-PagePlan::PagePlan(PagePlanOptions options) : plan(make_plan(std::move(options))) {}
+PagePlan::PagePlan(PagePlanOptions options)
+    : number(next_number()),
+      prefix(std::move(options.prefix)),
+      naming(options.naming),
+      memstats(options.memstats),
+      go_collector_names(options.go_collector_names),
+      max_returned_metrics(options.max_returned_metrics),
+      plan(make_plan(std::move(options))) {}
 
 std::shared_ptr<const PagePlan> shared_page_plan(PagePlanOptions options) {
   static Plans plans;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "check/go_expvar/metric_entry.h"
@@ -20,6 +22,8 @@ struct Everything {
 struct PagePlanOptions {
   std::vector<MetricEntry> metrics;  // the user's
   std::optional<Everything> everything;
+  std::optional<std::string> prefix;  // none: names stand alone
+  Naming naming = Naming::guide;
   bool memstats = true;  // the default metrics, and the pauses of the garbage collector
   bool go_collector_names = false;
   std::size_t max_returned_metrics = 0;
@@ -40,6 +44,20 @@ struct PagePlan {
 
   explicit PagePlan(PagePlanOptions options);
 
+  /// Who is shown an entry's series.
+  [[nodiscard]] metrics::Audience audience_of(std::size_t entry) const {
+    return entry < default_count ? default_audience() : metrics::Audience::everyone;
+  }
+  [[nodiscard]] metrics::Audience default_audience() const {
+    return go_collector_names ? metrics::Audience::datadog : metrics::Audience::everyone;
+  }
+
+  std::uint64_t number;  // another for each plan that there ever was
+  std::optional<std::string> prefix;
+  Naming naming;
+  bool memstats;
+  bool go_collector_names;
+  std::size_t max_returned_metrics;
   std::vector<MetricEntry> entries;  // defaults, the user's, then one for everything else
   std::size_t default_count = 0;
   std::size_t listed_count = 0;  // the defaults and the user's

@@ -1,65 +1,147 @@
 #include "check/go_expvar/series_cache.h"
 
+#include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace heapwatch::check::go_expvar {
 
-std::size_t SeriesCache::Hash::operator()(const KeyView& key) const {
-  constexpr std::size_t spread = 0x9e3779b97f4a7c15U;
-  return std::hash<std::string_view>{}(key.path) ^ (key.entry * spread);
-}
+namespace {
 
-std::uint64_t SeriesCache::next_run() {
-  ++run_;
-  order_.resize(asked_);
-  asked_ = 0;
-  if (run_ % runs_to_forget == 0) {
-    forget();
+// Of a larger page the buffers do not stay.
+constexpr std::size_t kept_variables_max = 16'384;
+
+}  // namespace
+
+std::uint64_t SeriesCache::Sequence::hash() const {
+  constexpr std::uint64_t spread = 0x9e3779b97f4a7c15U;
+  std::uint64_t hash = variables.size();
+  for (const auto& variable : variables) {
+    hash = (hash ^ variable.hash()) * spread;
+    hash ^= hash >> 32U;
   }
-  return run_;
+  return hash;
 }
 
-void SeriesCache::forget() {
-  order_.clear();
-  std::erase_if(variables_,
-                [&](const auto& item) { return item.second.run + runs_to_forget < run_; });
-  std::erase_if(series_, [](const auto& item) { return item.second.expired(); });
+const std::vector<metrics::Interned<Variable>>& SeriesCache::variables() const {
+  static const std::vector<metrics::Interned<Variable>> none;
+  return sequence_ ? sequence_->variables : none;
 }
 
-Variable& SeriesCache::variable(std::size_t entry, const KeyPath& path) {
-  // Pages are alike from run to run: what came next the last time is the first guess.
-  if (asked_ < order_.size()) {
-    auto& [key, variable] = *order_[asked_];
-    if (key.entry == entry && key.path == path.bytes()) {
-      ++asked_;
-      variable.run = run_;
-      return variable;
+std::size_t SeriesCache::size() const {
+  return variables().size();
+}
+
+SeriesCache::Run::Run(SeriesCache& cache, const SeriesOwner& owner, Buffers& buffers)
+    : cache_(cache), owner_(owner), buffers_(buffers), known_(cache.variables()) {
+  if (!cache_.is_clean_) {
+    leave_the_known();  // which of two is the first is to be seen each time
+  }
+}
+
+const SeriesCache::Particular& SeriesCache::Run::particular(std::size_t place) const {
+  static const Particular usual;
+  return cache_.particulars_ ? (*cache_.particulars_)[place] : usual;
+}
+
+const metrics::Interned<metrics::Origin>& SeriesCache::Run::origin_of(
+    const Particular& particular) const {
+  return particular.origin ? particular.origin : owner_.origin;
+}
+
+SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const KeyPath& path) {
+  if (is_as_known_) {
+    if (next_ < known_.size() && known_[next_]->is(entry, path)) {
+      const Particular& found = particular(next_);
+      const Variable& variable = *known_[next_++];
+      return {.variable = variable,
+              .origin = origin_of(found),
+              .is_allowed = !found.is_refused,
+              .has_increase = static_cast<bool>(variable.increase()),
+              .is_increase_allowed = !found.is_increase_refused};
     }
-    order_.resize(asked_);
+    leave_the_known();
   }
-  auto found = variables_.find(KeyView{entry, path.bytes()});
-  if (found == variables_.end()) {
-    found = variables_.emplace(Key{entry, std::string(path.bytes())}, Variable{}).first;
-    found->second.path = KeyPath(found->first.path);
-  }
-  order_.push_back(&*found);
-  ++asked_;
-  found->second.run = run_;
-  return found->second;
-}
-
-std::shared_ptr<Series> SeriesCache::series(metrics::ContextPtr context, bool allowed) {
-  const auto [begin, end] = series_.equal_range(context->hash);
-  for (auto it = begin; it != end; ++it) {
-    if (auto known = it->second.lock(); known && known->context->same_series(*context)) {
-      return known;
+  // One that is gone is stepped over, and one that is new does not end the known order.
+  for (std::size_t place = next_; place < std::min(next_ + 2, known_.size()); ++place) {
+    if (known_[place]->is(entry, path)) {
+      next_ = place + 1;
+      return add(known_[place], particular(place));
     }
   }
-  auto added = std::make_shared<Series>();
-  added->context = std::move(context);
-  added->allowed = allowed;
-  series_.emplace(added->context->hash, added);
-  return added;
+  auto variable =
+      metrics::Interned<Variable>::find_or_make(Variable::Key{owner_.plan, entry, path}, [&] {
+        return Variable({owner_.plan, entry, path});
+      });
+  const Particular found = look_at(*variable);
+  return add(std::move(variable), found);
+}
+
+void SeriesCache::Run::leave_the_known() {
+  is_as_known_ = false;
+  for (std::size_t place = 0; place < next_; ++place) {
+    (void)add(known_[place], particular(place));
+  }
+}
+
+SeriesCache::Particular SeriesCache::Run::look_at(const Variable& variable) const {
+  Particular found;
+  if (!variable.tags().empty()) {
+    metrics::Tags tags = owner_.origin->tags().copy();
+    tags.insert(tags.end(), variable.tags().begin(), variable.tags().end());
+    const auto host = owner_.origin->host();
+    found.origin = metrics::Interned(
+        metrics::Origin(std::move(tags), host ? std::optional<std::string>(*host) : std::nullopt));
+  }
+  found.is_refused = !owner_.allows(variable.named()->name());
+  found.is_increase_refused = variable.increase() && !owner_.allows(variable.increase()->name());
+  return found;
+}
+
+SeriesCache::Run::Taken SeriesCache::Run::add(metrics::Interned<Variable> taken,
+                                              const Particular& found) {
+  const Variable& variable = *buffers_.variables.emplace_back(std::move(taken));
+  const auto& origin = origin_of(buffers_.particulars.emplace_back(found));
+  Taken result{.variable = variable,
+               .origin = origin,
+               .is_allowed = !found.is_refused,
+               .is_increase_allowed = !found.is_increase_refused};
+  const auto begins = [&](const metrics::Interned<metrics::Named>& named) {
+    const auto [it, is_first] =
+        buffers_.sampled.try_emplace(metrics::Context(named, origin), &variable);
+    is_clean_ = is_clean_ && is_first;
+    return is_first ? nullptr : it->second;
+  };
+  result.before = begins(variable.named());
+  result.has_increase =
+      result.before == nullptr && variable.increase() && begins(variable.increase()) == nullptr;
+  return result;
+}
+
+SeriesCache::Run::~Run() {
+  if (is_as_known_ && next_ == known_.size()) {
+    return;
+  }
+  if (is_as_known_) {
+    leave_the_known();
+  }
+  Buffers& b = buffers_;
+  cache_.is_clean_ = is_clean_;
+  const bool all_usual = std::all_of(b.particulars.begin(), b.particulars.end(),
+                                     [](const Particular& one) { return one.is_usual(); });
+  cache_.particulars_ = all_usual ? nullptr
+                                  : std::make_unique<std::vector<Particular>>(b.particulars.begin(),
+                                                                              b.particulars.end());
+  cache_.sequence_ =
+      metrics::Interned(Sequence{.variables = {b.variables.begin(), b.variables.end()}});
+  const bool is_large = b.variables.size() > kept_variables_max;
+  b.variables.clear();
+  b.particulars.clear();
+  b.sampled.clear();
+  if (is_large) {
+    b = {};
+  }
 }
 
 }  // namespace heapwatch::check::go_expvar

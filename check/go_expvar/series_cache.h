@@ -5,81 +5,108 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
+#include "check/go_expvar/page_plan.h"
 #include "check/go_expvar/path.h"
+#include "check/go_expvar/variable.h"
 #include "metrics/context.h"
+#include "metrics/interned.h"
 
 namespace heapwatch::check::go_expvar {
 
-/// A series, shared by all the variables that become it.
-struct Series {
-  metrics::ContextPtr context;
-  bool allowed = true;    // by metric_patterns
-  std::uint64_t run = 0;  // the last one in which it had a sample,
-  std::size_t entry = 0;  // and from where
-  KeyPath path;
+/// What the instance adds to its variables.
+struct SeriesOwner {
+  const PagePlan& plan;
+  const metrics::Interned<metrics::Origin>& origin;  // the instance's tags and host
+  const std::function<bool(std::string_view)>& allows;
 };
 
-/// A variable that an entry took.
-struct Variable {
-  std::shared_ptr<Series> series;    // null until it was a number
-  std::shared_ptr<Series> increase;  // the `.count` twin, where there is one
-  bool told = false;                 // that it is no number
-  std::uint64_t run = 0;             // the last one in which it was there
-  KeyPath path;                      // valid while this is
-};
-
-/// What was not there for `runs_to_forget` runs is forgotten, which bounds it to the variables of
-/// so many runs.
+/// The variables of an instance's last run in their order. Instances that found the same, as
+/// thousands of one configuration do, hold it once between them; what was not there in the last run
+/// is forgotten.
+///
+/// Threads: not safe.
 class SeriesCache {
  public:
-  static constexpr std::uint64_t runs_to_forget = 8;
+  class Run;
+  struct Buffers;
 
-  /// Begins a run, and returns its number.
-  std::uint64_t next_run();
-
-  /// The variable at `path` as `entry` takes it; added when it is new.
-  [[nodiscard]] Variable& variable(std::size_t entry, const KeyPath& path);
-
-  /// The series of a context; one that is known already comes back for an equal context.
-  [[nodiscard]] std::shared_ptr<Series> series(metrics::ContextPtr context, bool allowed);
-
-  [[nodiscard]] std::size_t size() const { return variables_.size(); }
+  [[nodiscard]] std::size_t size() const;
 
  private:
-  struct KeyView {
-    std::size_t entry;
-    std::string_view path;
+  struct Sequence {
+    std::vector<metrics::Interned<Variable>> variables;
+    [[nodiscard]] std::uint64_t hash() const;
+    bool operator==(const Sequence&) const = default;
   };
-  struct Key {
-    std::size_t entry;
-    std::string path;
-    // NOLINTNEXTLINE(google-explicit-constructor): the map compares keys with views of them
-    operator KeyView() const { return {entry, path}; }
+  /// Of a variable, where it is not as usual.
+  struct Particular {
+    metrics::Interned<metrics::Origin> origin;  // with tags of its own; null: the instance's
+    bool is_refused = false;                    // by metric_patterns
+    bool is_increase_refused = false;
+
+    [[nodiscard]] bool is_usual() const { return !origin && !is_refused && !is_increase_refused; }
   };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(const KeyView& key) const;
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const KeyView& a, const KeyView& b) const {
-      return a.entry == b.entry && a.path == b.path;
+
+  [[nodiscard]] const std::vector<metrics::Interned<Variable>>& variables() const;
+
+  metrics::Interned<Sequence> sequence_;                  // null: nothing yet
+  std::unique_ptr<std::vector<Particular>> particulars_;  // of all; null: all are as usual
+  bool is_clean_ = true;                                  // no two became the same series
+};
+
+/// Memory of runs that is used again: one at a time on a thread.
+struct SeriesCache::Buffers {
+  struct SameSeries {
+    bool operator()(const metrics::Context& a, const metrics::Context& b) const {
+      return a.same_series(b);
     }
   };
 
-  void forget();
+  std::vector<metrics::Interned<Variable>> variables;
+  std::vector<Particular> particulars;
+  /// The series that have a sample, and from which variable.
+  std::unordered_map<metrics::Context, const Variable*, metrics::ContextHash, SameSeries> sampled;
+};
 
-  std::uint64_t run_ = 0;
-  std::vector<std::pair<const Key, Variable>*> order_;  // in which the last run asked
-  std::size_t asked_ = 0;                               // so many of them again in this one
-  std::unordered_map<Key, Variable, Hash, Equal> variables_;
-  std::unordered_multimap<std::uint64_t, std::weak_ptr<Series>> series_;  // by hash of the context
+/// One run over a page: takes its variables in their order.
+class SeriesCache::Run {
+ public:
+  Run(SeriesCache& cache, const SeriesOwner& owner, Buffers& buffers);
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  /// Ends the run: what it took is what the next one expects.
+  ~Run();
+
+  struct Taken {
+    const Variable& variable;
+    const metrics::Interned<metrics::Origin>& origin;
+    const Variable* before = nullptr;  // that became the same series in this run
+    bool is_allowed = true;            // by metric_patterns
+    bool has_increase = false;         // whose series has no sample yet
+    bool is_increase_allowed = true;
+  };
+  /// Good until the next call.
+  [[nodiscard]] Taken take(std::size_t entry, const KeyPath& path);
+
+ private:
+  [[nodiscard]] const Particular& particular(std::size_t place) const;
+  [[nodiscard]] const metrics::Interned<metrics::Origin>& origin_of(
+      const Particular& particular) const;
+  void leave_the_known();
+  [[nodiscard]] Particular look_at(const Variable& variable) const;
+  Taken add(metrics::Interned<Variable> variable, const Particular& particular);
+
+  SeriesCache& cache_;
+  SeriesOwner owner_;
+  Buffers& buffers_;
+  const std::vector<metrics::Interned<Variable>>& known_;
+  std::size_t next_ = 0;     // of the known
+  bool is_as_known_ = true;  // so far; the buffers are not in use
+  bool is_clean_ = true;
 };
 
 }  // namespace heapwatch::check::go_expvar

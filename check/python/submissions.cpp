@@ -13,7 +13,7 @@ namespace heapwatch::check::python {
 namespace {
 
 struct WaitingMetric {
-  metrics::ContextPtr context;
+  metrics::Context context;
   metrics::MetricType type;
   double value;
   bool flush_first_value;
@@ -34,7 +34,7 @@ class SubmissionsOwner::Queue final : public Submissions {
     if (empty_default_hostname_ && !metric.context.host) {
       metric.context.host = "";
     }
-    const metrics::ContextPtr context = metrics::make_context(std::move(metric.context));
+    const metrics::Context context = metrics::make_context(std::move(metric.context));
     if (sink_ != nullptr) {
       sink_->submit(metrics::Sample{.context = context,
                                     .type = metric.type,

@@ -40,8 +40,8 @@ class Receiver {
   friend struct Callbacks;
 
   struct Known {
-    metrics::ContextPtr context;  // null: metric_patterns does not want it
-    std::uint64_t run = 0;        // that used it last
+    metrics::Context context;  // null: metric_patterns does not want it
+    std::uint64_t run = 0;     // that used it last
   };
   struct Hash {
     using is_transparent = void;

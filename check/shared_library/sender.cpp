@@ -1,5 +1,7 @@
 #include "check/shared_library/sender.h"
 
+#include <string_view>
+
 namespace heapwatch::check::shared_library {
 
 namespace {
@@ -9,14 +11,15 @@ using metrics::MetricType;
 constexpr std::uint64_t runs_to_forget = 16;
 
 /// The ABI's pointers are to char although nobody may write there.
-char* as_argument(const std::string& text) {
-  return const_cast<char*>(text.c_str());
+char* as_argument(std::string_view text_before_0) {
+  return const_cast<char*>(text_before_0.data());
 }
 
-std::vector<char*> as_arguments(const metrics::Tags& tags) {
+template <typename Tags>
+std::vector<char*> as_arguments(const Tags& tags) {
   std::vector<char*> arguments;
   arguments.reserve(tags.size() + 1);
-  for (const std::string& tag : tags) {
+  for (const std::string_view tag : tags) {
     arguments.push_back(as_argument(tag));
   }
   arguments.push_back(nullptr);
@@ -57,17 +60,16 @@ void Sender::begin(char* check_id, const aggregator_t& aggregator) {
 
 void Sender::submit(const metrics::Sample& sample) {
   if (aggregator_->submit_metric == nullptr ||
-      sample.context->audience == metrics::Audience::prometheus) {
+      sample.context.audience() == metrics::Audience::prometheus) {
     return;
   }
-  Rendered& rendered = rendered_[sample.context.get()];
-  if (!rendered.context) {
-    rendered.context = sample.context;
-    rendered.tags = as_arguments(sample.context->tags);
-    rendered.host = sample.context->host.value_or("");
+  Rendered& rendered = rendered_[sample.context];
+  if (rendered.tags.empty()) {
+    rendered.tags = as_arguments(sample.context.tags());
+    rendered.host = sample.context.host().value_or("");
   }
   rendered.run = run_;
-  aggregator_->submit_metric(check_id_, type_of(sample.type), as_argument(sample.context->name),
+  aggregator_->submit_metric(check_id_, type_of(sample.type), as_argument(sample.context.name()),
                              sample.value.to_double(), rendered.tags.data(),
                              as_argument(rendered.host), sample.flush_first_value);
 }

@@ -25,16 +25,15 @@ class Sender final : public metrics::SampleSink {
 
  private:
   struct Rendered {
-    metrics::ContextPtr context;
     std::string host;         // empty: the host program's
-    std::vector<char*> tags;  // into the context; ends in a null pointer
+    std::vector<char*> tags;  // into the context's; ends in a null pointer
     std::uint64_t run = 0;    // that used it last
   };
 
   char* check_id_ = nullptr;
   const aggregator_t* aggregator_ = nullptr;
   std::uint64_t run_ = 0;
-  std::unordered_map<const metrics::Context*, Rendered> rendered_;
+  std::unordered_map<metrics::Context, Rendered, metrics::ContextHash> rendered_;
 };
 
 }  // namespace heapwatch::check::shared_library

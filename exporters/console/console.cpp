@@ -64,10 +64,10 @@ void move_device(ApiSeries& series) {
 void append_series(std::vector<ApiSeries>& all, const metrics::Series& series,
                    const ConsoleOptions& options) {
   ApiSeries made;
-  made.metric = series.context->name;
+  made.metric = series.context.name();
   made.time = seconds_of(series.time);
-  made.tags = series.context->tags;
-  made.host = series.context->host.value_or(options.hostname);
+  made.tags = series.context.tags().copy();
+  made.host = std::string(series.context.host().value_or(options.hostname));
   made.type = api_type(series.type);
   move_device(made);
   if (series.distribution) {
@@ -88,7 +88,7 @@ std::vector<ApiSeries> api_series(Runs runs, const ConsoleOptions& options) {
   std::vector<ApiSeries> all;
   for (const metrics::Snapshot& run : runs) {
     for (const metrics::Series& series : run.series) {
-      if (series.context->audience != metrics::Audience::prometheus) {
+      if (series.context.audience() != metrics::Audience::prometheus) {
         append_series(all, series, options);
       }
     }
@@ -330,21 +330,21 @@ std::string render_dogstatsd(const metrics::Snapshot& run, const dogstatsd::Line
 
 std::vector<Unshown> series_without_value(Runs runs) {
   std::vector<Unshown> found;
-  std::unordered_map<const metrics::Context*, bool> shown;
+  std::unordered_map<metrics::Context, bool, metrics::ContextHash> shown;
   for (const metrics::Snapshot& run : runs) {
     for (const metrics::Series& series : run.series) {
-      if (series.context->audience == metrics::Audience::prometheus) {
+      if (series.context.audience() == metrics::Audience::prometheus) {
         continue;
       }
       const bool has_value = series.value || series.distribution;
-      const auto [entry, is_new] = shown.try_emplace(series.context.get(), has_value);
+      const auto [entry, is_new] = shown.try_emplace(series.context, has_value);
       entry->second = entry->second || has_value;
       if (is_new && !has_value) {
         found.push_back({series.context, series.type});
       }
     }
   }
-  std::erase_if(found, [&](const Unshown& series) { return shown[series.context.get()]; });
+  std::erase_if(found, [&](const Unshown& series) { return shown[series.context]; });
   return found;
 }
 

@@ -42,7 +42,7 @@ struct InstanceRuns {
 
 /// A series that no run had enough samples for: a rate or a monotonic counter needs two.
 struct Unshown {
-  metrics::ContextPtr context;
+  metrics::Context context;
   metrics::MetricType type = metrics::MetricType::rate;
 };
 [[nodiscard]] std::vector<Unshown> series_without_value(Runs runs);

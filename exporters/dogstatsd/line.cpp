@@ -134,14 +134,14 @@ std::optional<std::string_view> LineWriter::own_host() const {
                                    : std::optional<std::string_view>(options_.hostname);
 }
 
-std::string LineWriter::fields(const metrics::Tags& tags,
-                               std::optional<std::string_view> host) const {
+template <typename Tags>
+std::string LineWriter::fields(const Tags& tags, std::optional<std::string_view> host) const {
   std::string text;
   if (host) {
     text += ",host:";
     append_clean(text, *host, ",|");
   }
-  for (const std::string& tag : tags) {
+  for (const std::string_view tag : tags) {
     append_tag(text, "", tag);
   }
   text += common_tags_;
@@ -152,29 +152,41 @@ std::string LineWriter::fields(const metrics::Tags& tags,
   return text;
 }
 
-const LineWriter::Parts& LineWriter::parts_of(const metrics::ContextPtr& context) {
-  const auto found = parts_.find(context.get());
-  // A context that is gone may have left its address to another one.
-  if (found != parts_.end() && !found->second.owner.expired()) {
-    return found->second;
+template <typename Part>
+template <typename Render>
+const std::string& LineWriter::Texts<Part>::of(const metrics::Interned<Part>& part,
+                                               const Render& render) {
+  const Part* const key = &*part;
+  if (last_ != nullptr && last_->first == key) {
+    return last_->second.second;
   }
-  if (parts_.size() >= sweep_at_) {
-    std::erase_if(parts_, [](const auto& entry) { return entry.second.owner.expired(); });
-    sweep_at_ = std::max<std::size_t>(1024, 2 * parts_.size());
+  auto found = texts_.find(key);
+  if (found == texts_.end()) {
+    if (texts_.size() >= sweep_at_) {
+      std::erase_if(texts_, [](const auto& text) { return !text.second.first.is_held(); });
+      sweep_at_ = std::max(sweep_at_min, 2 * texts_.size());
+    }
+    found = texts_.emplace(key, std::make_pair(Watch(part), render(*part))).first;
   }
-  Parts& parts = parts_[context.get()];
-  parts = {context, clean_name(context->name),
-           fields(context->tags,
-                  context->host ? std::optional<std::string_view>(*context->host) : own_host())};
-  return parts;
+  last_ = &*found;
+  return found->second.second;
+}
+
+LineWriter::Parts LineWriter::parts_of(const metrics::Context& context) {
+  return {names_.of(context.named(),
+                    [](const metrics::Named& named) { return clean_name(named.name()); }),
+          fields_.of(context.origin(), [this](const metrics::Origin& origin) {
+            const auto host = origin.host();
+            return fields(origin.tags(), host ? host : own_host());
+          })};
 }
 
 Written LineWriter::append(std::string& out, const metrics::Series& series) {
-  if (series.context->audience == metrics::Audience::prometheus) {
+  if (series.context.audience() == metrics::Audience::prometheus) {
     return {};
   }
   const WireType type = wire_type(series.type);
-  const Parts& parts = parts_of(series.context);
+  const Parts parts = parts_of(series.context);
   if (type == WireType::histogram) {
     if (!series.distribution) {
       return {};

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "metrics/aggregates.h"
 #include "metrics/snapshot.h"
@@ -42,7 +43,7 @@ struct Written {
   friend bool operator==(const Written&, const Written&) = default;
 };
 
-/// Renders lines, each ended by `\n`; keeps the fixed parts of the series it has seen.
+/// Renders lines, each ended by `\n`; keeps the names and the fields of the series it has seen.
 ///
 /// Bytes that would end a field are replaced by `_`; so is what is not UTF-8. Messages of service
 /// checks and texts of events are cut when the line would be too long.
@@ -59,22 +60,39 @@ class LineWriter {
   Written append_count(std::string& out, std::string_view name, std::uint64_t value,
                        const metrics::Tags& tags) const;
 
-  /// Contexts whose fixed parts are kept.
-  [[nodiscard]] std::size_t contexts() const { return parts_.size(); }
+  /// Names and fields that are kept.
+  [[nodiscard]] std::size_t texts() const { return names_.size() + fields_.size(); }
 
  private:
+  /// What was rendered for the parts of contexts, for as long as there are such contexts.
+  template <typename Part>
+  class Texts {
+   public:
+    /// The text of a part; `render` makes it of one that is new. Good until the next call.
+    template <typename Render>
+    const std::string& of(const metrics::Interned<Part>& part, const Render& render);
+    [[nodiscard]] std::size_t size() const { return texts_.size(); }
+
+   private:
+    using Watch = typename metrics::Interned<Part>::Watch;
+    using Text = std::pair<const Part* const, std::pair<Watch, std::string>>;
+    static constexpr std::size_t sweep_at_min = 1024;
+
+    std::unordered_map<const Part*, std::pair<Watch, std::string>> texts_;
+    const Text* last_ = nullptr;  // series of an origin come together
+    std::size_t sweep_at_ = sweep_at_min;
+  };
   /// What stands before the values of a series' lines, and after the type.
   struct Parts {
-    std::weak_ptr<const metrics::Context> owner;
-    std::string name;
-    std::string fields;
+    const std::string& name;
+    const std::string& fields;
   };
   struct Line;
 
-  const Parts& parts_of(const metrics::ContextPtr& context);
+  Parts parts_of(const metrics::Context& context);
   /// An empty `host` tells the server that there is none; absent, nothing is said of it.
-  [[nodiscard]] std::string fields(const metrics::Tags& tags,
-                                   std::optional<std::string_view> host) const;
+  template <typename Tags>
+  [[nodiscard]] std::string fields(const Tags& tags, std::optional<std::string_view> host) const;
   [[nodiscard]] std::optional<std::string_view> own_host() const;
   [[nodiscard]] std::string check_head(const metrics::ServiceCheck& check) const;
   [[nodiscard]] std::string event_fields(const metrics::Event& event) const;
@@ -87,8 +105,8 @@ class LineWriter {
   LineOptions options_;
   std::string common_tags_;  // clean, each after a comma
   std::string origin_;       // the fields c:, e: and card:
-  std::unordered_map<const metrics::Context*, Parts> parts_;
-  std::size_t sweep_at_ = 1024;  // contexts at which those that are gone are looked for
+  Texts<metrics::Named> names_;
+  Texts<metrics::Origin> fields_;
 };
 
 }  // namespace heapwatch::exporters::dogstatsd

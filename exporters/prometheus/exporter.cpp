@@ -60,7 +60,8 @@ FamilyType family_type(const metrics::Series& series) {
   if (series.quartiles) {
     return FamilyType::quartiles;
   }
-  return series.context->name == beside_a_gauge ? FamilyType::lone_total : family_type(series.type);
+  return series.context.name() == beside_a_gauge ? FamilyType::lone_total
+                                                 : family_type(series.type);
 }
 
 Labels valid_labels(const Labels& labels) {
@@ -79,8 +80,9 @@ Collectables with_self(Collectables collectables, const std::shared_ptr<SelfMetr
 }
 
 struct Target {
-  explicit Target(const metrics::Instance& instance) : about(instance) {}
+  explicit Target(metrics::InstancePtr of) : instance(std::move(of)), about(*instance) {}
 
+  metrics::InstancePtr instance;  // whose id is the key
   TargetMetrics about;
   SeriesGroup series;
   SeriesGroup service_checks;
@@ -100,15 +102,15 @@ struct PrometheusExporter::State {
   }
 
   void show_series(Target& target, const metrics::Snapshot& snapshot) {
-    target.series.begin();
-    if (!snapshot.error) {
-      for (const metrics::Series& series : snapshot.series) {
-        if (series.context->audience != metrics::Audience::datadog && values_of(series)) {
-          target.series.put(shared, series.context, family_type(series), values);
-        }
+    SeriesGroup::Run run(target.series, shared);
+    if (snapshot.error) {
+      return;
+    }
+    for (const metrics::Series& series : snapshot.series) {
+      if (series.context.audience() != metrics::Audience::datadog && values_of(series)) {
+        run.put(series.context, family_type(series), values);
       }
     }
-    target.series.end(shared.page);
   }
 
   /// Fills `values`; false when the series has none to show.
@@ -139,7 +141,7 @@ struct PrometheusExporter::State {
   }
 
   void show_service_checks(Target& target, const metrics::Snapshot& snapshot) {
-    target.service_checks.begin();
+    SeriesGroup::Run run(target.service_checks, shared);
     for (const metrics::ServiceCheck& check : snapshot.service_checks) {
       metrics::Tags tags = check.tags;
       tags.push_back("service_check:" + check.name);
@@ -150,9 +152,8 @@ struct PrometheusExporter::State {
            .host = check.host,
            .help = "Status of a service check: 0 ok, 1 warning, 2 critical, 3 unknown."});
       const Number status = Number::of(static_cast<unsigned>(check.status));
-      target.service_checks.put(shared, context, FamilyType::gauge, {&status, 1});
+      run.put(context, FamilyType::gauge, {&status, 1});
     }
-    target.service_checks.end(shared.page);
   }
 
   const std::shared_ptr<SelfMetrics> self;
@@ -161,8 +162,8 @@ struct PrometheusExporter::State {
 
   mutable std::shared_mutex mutex;  // over all that follows
   SharedPage shared;
-  std::unordered_map<std::string, Target> targets;  // by Instance::id
-  std::vector<Number> values;                       // of the series being shown
+  std::unordered_map<std::string_view, Target> targets;  // by Instance::id
+  std::vector<Number> values;                            // of the series being shown
 
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
 };
@@ -174,8 +175,12 @@ PrometheusExporter::~PrometheusExporter() = default;
 
 base::Result<void> PrometheusExporter::publish(const metrics::Snapshot& snapshot) {
   const std::unique_lock lock(state_->mutex);
-  const metrics::Instance& instance = *snapshot.instance;
-  Target& target = state_->targets.try_emplace(instance.id, instance).first->second;
+  auto& targets = state_->targets;
+  auto found = targets.find(snapshot.instance->id);
+  if (found == targets.end()) {
+    found = targets.try_emplace(snapshot.instance->id, snapshot.instance).first;
+  }
+  Target& target = found->second;
   target.about.show(state_->shared, snapshot);
   state_->show_series(target, snapshot);
   state_->show_service_checks(target, snapshot);

@@ -80,10 +80,10 @@ std::string label_name(std::string_view key) {
   return name == "le" || name == "quantile" ? "exported_" + name : name;
 }
 
-Labels labels_of(const metrics::Context& context, const Labels& constant) {
+Labels labels_of(const metrics::Origin& origin, const Labels& constant) {
   Labels labels;
-  add(labels, "host", context.host.value_or(std::string()));
-  for (const std::string_view tag : context.tags) {
+  add(labels, "host", origin.host().value_or(""));
+  for (const std::string_view tag : origin.tags()) {
     const auto colon = tag.find(':');
     if (colon == std::string_view::npos) {
       add(labels, tag, "true");

@@ -1,5 +1,8 @@
 #include "exporters/prometheus/series_group.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/log.h"
 #include "exporters/prometheus/self_metrics.h"
 
@@ -7,13 +10,11 @@ namespace heapwatch::exporters::prometheus {
 
 namespace {
 
-// Runs without the series after which what was rendered for it goes.
-constexpr std::uint64_t kept_runs = 16;
+// Runs without the series after which its row goes.
+constexpr unsigned kept_runs = 16;
 
 // Names told of, so that the log and its memory stay bounded.
 constexpr std::size_t told_max = 10'000;
-
-constexpr std::uint64_t never = ~std::uint64_t{0};
 
 std::string describe(const std::string& name, FamilyType type) {
   return "\"" + name + "\" (" + std::string(to_text(type)) + ")";
@@ -33,122 +34,215 @@ void Drops::tell(std::string_view reason, const std::string& name, const std::st
   }
 }
 
-void SeriesGroup::begin() {
-  ++run_;
-  position_ = 0;
-  same_order_ = true;
-}
-
-SeriesGroup::Entry& SeriesGroup::next(SeriesPage& page, const metrics::ContextPtr& context,
-                                      FamilyType type) {
-  const std::size_t position = position_++;
-  if (position < order_.size() && order_[position]->context == context &&
-      order_[position]->type == type) {
-    return *order_[position];
-  }
-  same_order_ = false;
-  const auto [found, added] = entries_.try_emplace(context);
-  Entry& entry = found->second;
-  if (added || entry.type != type) {
-    drop_row(page, entry);
-    entry = Entry();
-    entry.context = context;
-    entry.type = type;
-    entry.refused_at = never;
-  }
-  if (position < order_.size()) {
-    order_[position] = &entry;
-  } else {
-    order_.push_back(&entry);
-  }
-  return entry;
-}
-
-void SeriesGroup::place(SharedPage& shared, Entry& entry) {
-  const metrics::Context& context = *entry.context;
-  const std::string name = metric_name(context.name);
-  const Placed placed =
-      shared.page.find_or_add({.name = name,
-                               .type = entry.type,
-                               .help = context.help.empty() ? context.name : context.help,
-                               .labels = render(labels_of(context, shared.constant_labels))});
-  entry.row = placed.row;
-  if (entry.row == nullptr) {
-    const Family& other = *placed.in_the_way;
-    entry.refused = other.base() == name ? "type_conflict" : "name_conflict";
-    entry.refused_at = shared.page.freed();
-    shared.drops.tell(entry.refused, context.name,
-                      describe(context.name, entry.type) +
-                          " is not on the metrics page: its name is taken by " +
-                          describe(other.base(), other.type()));
-  }
-}
-
-void SeriesGroup::put(SharedPage& shared, const metrics::ContextPtr& context, FamilyType type,
-                      std::span<const base::Number> values) {
-  Entry& entry = next(shared.page, context, type);
-  entry.run = run_;
-  if (entry.row == nullptr && entry.refused_at != shared.page.freed()) {
-    place(shared, entry);
-  }
-  if (entry.row == nullptr) {
-    shared.drops.count(entry.refused);
-    return;
-  }
-  if (entry.row->owner != nullptr && entry.row->owner != &entry) {
-    shared.drops.count("duplicate");
-    shared.drops.tell("duplicate", context->name,
-                      describe(context->name, type) +
-                          ": several series come to the same name and labels on the metrics page; "
-                          "the last value is shown");
-  }
-  if (!shared.page.show(*entry.row, &entry, values)) {
-    shared.drops.count("negative");
-    shared.drops.tell("negative", context->name,
-                      describe(context->name, type) +
-                          " is not shown in OpenMetrics, which has no negative counts");
-  }
-}
-
-void SeriesGroup::end(SeriesPage& page) {
-  if (same_order_ && position_ == order_.size() && position_ == entries_.size()) {
-    return;
-  }
-  order_.resize(position_);
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    Entry& entry = it->second;
-    const std::uint64_t absent_runs = run_ - entry.run;
-    if (absent_runs > 0 && entry.row != nullptr && entry.row->owner == &entry) {
-      page.hide(*entry.row);
-    }
-    if (absent_runs > kept_runs) {
-      drop_row(page, entry);
-      it = entries_.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  page.sweep();
-}
-
-void SeriesGroup::drop_row(SeriesPage& page, Entry& entry) {
-  if (entry.row == nullptr) {
-    return;
-  }
-  if (entry.row->owner == &entry) {
-    page.hide(*entry.row);
-  }
-  page.release(*entry.row);
-  entry.row = nullptr;
-}
-
 void SeriesGroup::remove_all(SeriesPage& page) {
-  for (auto& [context, entry] : entries_) {
-    drop_row(page, entry);
+  bool emptied = false;
+  const auto remove = [&](const Place& place) {
+    if (place.family != SeriesPage::Found::none) {
+      Family& family = page.family(place.family);
+      family.hide(place.row, this);
+      family.remove_user(place.row);
+      emptied = emptied || family.is_empty();
+    }
+  };
+  std::for_each(places_.begin(), places_.end(), remove);
+  if (absent_) {
+    std::for_each(absent_->begin(), absent_->end(),
+                  [&](const Absent& absent) { remove(absent.place); });
   }
-  entries_.clear();
-  order_.clear();
-  page.sweep();
+  places_ = {};
+  origins_.reset();
+  absent_.reset();
+  if (emptied) {
+    page.sweep();
+  }
+}
+
+const metrics::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t position) const {
+  return group_.origins_ ? (*group_.origins_)[position] : group_.origin_;
+}
+
+void SeriesGroup::Run::put(const metrics::Context& context, FamilyType type,
+                           std::span<const base::Number> values) {
+  Place place;
+  if (is_as_known_ && position_ < group_.places_.size() &&
+      group_.places_[position_].family != SeriesPage::Found::none) {
+    const Place& known = group_.places_[position_];
+    const Family& family = shared_.page.family(known.family);
+    if (family.named == context.named() && family.type() == type &&
+        origin_at(position_) == context.origin()) {
+      place = known;
+    }
+  }
+  if (place.family == SeriesPage::Found::none) {
+    if (is_as_known_) {
+      leave_the_known();
+    }
+    place = find_place(context, type);
+    keep(place, context.origin());
+  }
+  const RowOwner owner{&group_, position_++};
+  if (place.family == SeriesPage::Found::none) {
+    return;
+  }
+  const auto outcome = shared_.page.family(place.family).show(place.row, owner, values);
+  if (outcome.is_contested) {
+    shared_.drops.count("duplicate");
+    shared_.drops.tell("duplicate", context.name(),
+                       describe(context.name(), type) +
+                           ": several series come to the same name and labels on the metrics page; "
+                           "the last value is shown");
+  }
+  if (!outcome.is_in_both) {
+    shared_.drops.count("negative");
+    shared_.drops.tell("negative", context.name(),
+                       describe(context.name(), type) +
+                           " is not shown in OpenMetrics, which has no negative counts");
+  }
+}
+
+void SeriesGroup::Run::leave_the_known() {
+  is_as_known_ = false;
+  for (std::size_t i = 0; i < position_; ++i) {
+    keep(group_.places_[i], origin_at(i));
+  }
+  for (std::size_t i = position_; i < group_.places_.size(); ++i) {
+    if (group_.places_[i].family != SeriesPage::Found::none) {
+      left_.push_back({.absent = {.place = group_.places_[i]}});
+    }
+  }
+  if (group_.absent_) {
+    for (const Absent& absent : *group_.absent_) {
+      left_.push_back({.absent = absent});
+    }
+  }
+  std::sort(left_.begin(), left_.end(), [](const Left& a, const Left& b) {
+    return std::tie(a.absent.place.family, a.absent.place.row) <
+           std::tie(b.absent.place.family, b.absent.place.row);
+  });
+  for (const Place& place : places_) {
+    for (Left& left : left_at(place)) {
+      left.is_shown = true;
+    }
+  }
+}
+
+void SeriesGroup::Run::keep(const Place& place, const metrics::Interned<metrics::Origin>& origin) {
+  places_.push_back(place);
+  origins_.push_back(origin);
+}
+
+SeriesGroup::Place SeriesGroup::Run::find_place(const metrics::Context& context, FamilyType type) {
+  if (!(labels_of_ == context.origin())) {
+    labels_of_ = context.origin();
+    labels_ = render(labels_of(*labels_of_, shared_.constant_labels));
+    label_text_ = LabelTextPtr(LabelText(enclose(labels_)));
+  }
+  const std::string name = metric_name(context.name());
+  const auto found =
+      shared_.page.find_or_add({.name = name,
+                                .type = type,
+                                .help = context.help().empty() ? context.name() : context.help()});
+  if (found.family == SeriesPage::Found::none) {
+    return refuse(context, type, found.in_the_way);
+  }
+  Family& family = shared_.page.family(found.family);
+  family.named = context.named();
+  Place place{.family = found.family, .row = family.find(label_text_)};
+  if (place.row == Family::none) {
+    place.row = family.add(label_text_, labels_);
+  }
+  take(place);
+  return place;
+}
+
+SeriesGroup::Place SeriesGroup::Run::refuse(const metrics::Context& context, FamilyType type,
+                                            SeriesPage::FamilyIndex other) {
+  const Family& in_the_way = shared_.page.family(other);
+  for (Left& left : left_at({.family = other, .row = in_the_way.find(label_text_)})) {
+    left.is_over = true;
+  }
+  const char* const reason =
+      in_the_way.base() == metric_name(context.name()) ? "type_conflict" : "name_conflict";
+  shared_.drops.count(reason);
+  shared_.drops.tell(reason, context.name(),
+                     describe(context.name(), type) +
+                         " is not on the metrics page: its name is taken by " +
+                         describe(in_the_way.base(), in_the_way.type()));
+  return {};
+}
+
+void SeriesGroup::Run::take(const Place& place) {
+  Left* taken = nullptr;
+  for (Left& left : left_at(place)) {
+    left.is_shown = true;
+    if (!left.is_taken) {
+      taken = &left;
+    }
+  }
+  if (taken != nullptr) {
+    taken->is_taken = true;  // a user of the row as it was
+  } else {
+    shared_.page.family(place.family).add_user(place.row);
+  }
+}
+
+std::span<SeriesGroup::Run::Left> SeriesGroup::Run::left_at(const Place& place) {
+  const auto begin =
+      std::lower_bound(left_.begin(), left_.end(), place, [](const Left& left, const Place& of) {
+        return std::tie(left.absent.place.family, left.absent.place.row) <
+               std::tie(of.family, of.row);
+      });
+  const auto end = std::find_if(begin, left_.end(),
+                                [&](const Left& left) { return left.absent.place != place; });
+  return {begin, end};
+}
+
+SeriesGroup::Run::~Run() {
+  if (is_as_known_ && position_ == group_.places_.size() && !group_.absent_) {
+    return;
+  }
+  if (is_as_known_) {
+    leave_the_known();
+  }
+  std::vector<Absent> absent;
+  for (const Left& left : left_) {
+    if (!left.is_taken) {
+      end_left(left, absent);
+    }
+  }
+  group_.absent_ = absent.empty() ? nullptr : std::make_unique<std::vector<Absent>>(absent);
+  store();
+  if (emptied_) {
+    shared_.page.sweep();
+  }
+}
+
+void SeriesGroup::Run::end_left(const Left& left, std::vector<Absent>& absent) {
+  const Place& place = left.absent.place;
+  Family& family = shared_.page.family(place.family);
+  if (left.absent.runs == 0 && !left.is_shown) {
+    family.hide(place.row, &group_);
+  }
+  if (left.is_over || left.absent.runs == kept_runs) {
+    family.remove_user(place.row);
+    emptied_ = emptied_ || family.is_empty();
+  } else {
+    absent.push_back({.place = place, .runs = left.absent.runs + 1});
+  }
+}
+
+void SeriesGroup::Run::store() {
+  group_.places_ = std::vector<Place>(places_.begin(), places_.end());
+  group_.origins_.reset();
+  if (origins_.empty()) {
+    return;
+  }
+  group_.origin_ = origins_.front();
+  if (std::any_of(origins_.begin(), origins_.end(),
+                  [&](const auto& origin) { return !(origin == group_.origin_); })) {
+    group_.origins_ = std::make_unique<std::vector<metrics::Interned<metrics::Origin>>>(
+        origins_.begin(), origins_.end());
+  }
 }
 
 }  // namespace heapwatch::exporters::prometheus

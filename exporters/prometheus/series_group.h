@@ -1,12 +1,12 @@
 // A set of series that is replaced as a whole: one instance's series of its last run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -39,48 +39,81 @@ struct SharedPage {
   Drops drops;
 };
 
-/// Between begin() and end() each series of the run is put; those not put are hidden. What was
-/// rendered for them is kept for some runs, so that a series that comes and goes costs nothing.
-/// With the same contexts in the same order as in the run before, only values are written.
+/// The rows of a set of series, in the order of its last run: eight bytes a series.
 ///
-/// Threads: not safe.
+/// A series that a run does not have is hidden, and keeps its row, and so its name, for some runs.
+///
+/// Threads: not safe. It is known to its rows by its address.
 class SeriesGroup {
  public:
-  void begin();
-  void put(SharedPage& shared, const metrics::ContextPtr& context, FamilyType type,
-           std::span<const base::Number> values);
-  void end(SeriesPage& page);
+  class Run;
+
+  SeriesGroup() = default;
+  SeriesGroup(const SeriesGroup&) = delete;
+  SeriesGroup& operator=(const SeriesGroup&) = delete;
+  ~SeriesGroup() = default;
+
   void remove_all(SeriesPage& page);
 
  private:
-  struct Entry {
-    metrics::ContextPtr context;
-    FamilyType type = FamilyType::gauge;
-    Row* row = nullptr;            // null: another family is in the way
-    const char* refused = "";      // why
-    std::uint64_t refused_at = 0;  // SeriesPage::freed() then
-    std::uint64_t run = 0;
+  struct Place {
+    SeriesPage::FamilyIndex family = SeriesPage::Found::none;  // none: it cannot be on the page
+    Family::RowIndex row = Family::none;
+    bool operator==(const Place&) const = default;
   };
-  struct Hash {
-    std::size_t operator()(const metrics::ContextPtr& context) const noexcept {
-      return context->hash;
-    }
-  };
-  struct Same {
-    bool operator()(const metrics::ContextPtr& a, const metrics::ContextPtr& b) const {
-      return a->same_series(*b);
-    }
+  struct Absent {
+    Place place;
+    unsigned runs = 0;  // so many now
   };
 
-  Entry& next(SeriesPage& page, const metrics::ContextPtr& context, FamilyType type);
-  static void place(SharedPage& shared, Entry& entry);
-  static void drop_row(SeriesPage& page, Entry& entry);
+  std::vector<Place> places_;
+  metrics::Interned<metrics::Origin> origin_;                                 // of all, unless
+  std::unique_ptr<std::vector<metrics::Interned<metrics::Origin>>> origins_;  // each has its own
+  std::unique_ptr<std::vector<Absent>> absent_;
+};
 
-  std::unordered_map<metrics::ContextPtr, Entry, Hash, Same> entries_;
-  std::vector<Entry*> order_;  // of the run before, overwritten by this one as it goes
+/// One run of a group. While the series are those of the run before in their order, only values are
+/// written.
+class SeriesGroup::Run {
+ public:
+  Run(SeriesGroup& group, SharedPage& shared) : group_(group), shared_(shared) {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  /// Ends the run: what was not put is hidden.
+  ~Run();
+
+  void put(const metrics::Context& context, FamilyType type, std::span<const base::Number> values);
+
+ private:
+  /// A place of the run before, or from before that, while it is not known to be in this run.
+  struct Left {
+    Absent absent;
+    bool is_taken = false;
+    bool is_shown = false;  // by another series of this run
+    bool is_over = false;   // the series has become one of another type
+  };
+
+  [[nodiscard]] const metrics::Interned<metrics::Origin>& origin_at(std::size_t position) const;
+  void leave_the_known();
+  void keep(const Place& place, const metrics::Interned<metrics::Origin>& origin);
+  Place find_place(const metrics::Context& context, FamilyType type);
+  Place refuse(const metrics::Context& context, FamilyType type, SeriesPage::FamilyIndex other);
+  void take(const Place& place);
+  [[nodiscard]] std::span<Left> left_at(const Place& place);
+  void end_left(const Left& left, std::vector<Absent>& absent);
+  void store();
+
+  SeriesGroup& group_;
+  SharedPage& shared_;
   std::size_t position_ = 0;
-  bool same_order_ = true;
-  std::uint64_t run_ = 0;
+  bool is_as_known_ = true;  // so far; what follows is not in use
+  std::vector<Place> places_;
+  std::vector<metrics::Interned<metrics::Origin>> origins_;
+  std::vector<Left> left_;  // sorted by place
+  metrics::Interned<metrics::Origin> labels_of_;
+  std::string labels_;       // of that
+  LabelTextPtr label_text_;  // of those
+  bool emptied_ = false;
 };
 
 }  // namespace heapwatch::exporters::prometheus

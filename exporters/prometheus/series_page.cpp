@@ -1,83 +1,188 @@
 #include "exporters/prometheus/series_page.h"
 
 #include <algorithm>
+#include <array>
 
 namespace heapwatch::exporters::prometheus {
 
 namespace {
 
 // As Go's client writes them.
-const std::vector<std::string> quartile_labels{"quantile=\"0\"", "quantile=\"0.25\"",
-                                               "quantile=\"0.5\"", "quantile=\"0.75\"",
-                                               "quantile=\"1\""};
+const std::array<std::string, 5> quartile_labels{"quantile=\"0\"", "quantile=\"0.25\"",
+                                                 "quantile=\"0.5\"", "quantile=\"0.75\"",
+                                                 "quantile=\"1\""};
 
 }  // namespace
 
-LabelTexts::Text& LabelTexts::take(std::string text) {
-  Text& held = *texts_.try_emplace(std::move(text)).first;
-  ++held.second;
-  return held;
-}
-
-void LabelTexts::give_back(Text& text) {
-  if (--text.second == 0) {
-    texts_.erase(texts_.find(text.first));
+void Family::Slots::add() {
+  if (size_ % in_chunk == 0) {
+    chunks_.emplace_back();
+    if (chunks_.size() > 1) {
+      chunks_.back().reserve(in_chunk);
+    }
   }
+  chunks_.back().emplace_back();
+  ++size_;
 }
 
-Family::Family(FamilyText text, FamilyType type, std::string base, LabelTexts& label_texts)
-    : text_(std::move(text)), type_(type), base_(std::move(base)), label_texts_(label_texts) {}
+Family::Family(FamilyText text, FamilyType type, std::string base,
+               std::span<const std::string> quantiles)
+    : text_(std::move(text)),
+      type_(type),
+      sums_(type == FamilyType::summary || type == FamilyType::quartiles),
+      base_(std::move(base)),
+      quantiles_(quantiles) {}
 
 void Family::append(std::string& out, Format format) const {
   const std::size_t before = out.size();
   out += text_.head(format);
   const std::size_t after_head = out.size();
   const Shown least = format == Format::text ? Shown::text_only : Shown::yes;
-  for (const Slot& slot : slots_) {
+  slots_.for_each([&](const Slot& slot) {
     if (slot.shown >= least) {
       out += text_.sample(format, slot.part);
-      out += slot.labels->first;
-      append_value_line(out, slot.value);
+      out += slot.labels->text;
+      append_value_line(out, base::Number::of(slot.value_form, slot.value_bits));
     }
-  }
+  });
   if (out.size() == after_head) {
     out.resize(before);
   }
 }
 
-void Family::add_slot(Row& row, Part part, std::string labels) {
-  slots_.push_back({.labels = &label_texts_.take(std::move(labels)), .row = &row, .part = part});
+Family::RowIndex Family::find(const LabelTextPtr& labels) const {
+  if (places_.empty()) {
+    return none;
+  }
+  const std::size_t mask = places_.size() - 1;
+  for (std::size_t place = labels.hash() & mask; places_[place] != 0; place = (place + 1) & mask) {
+    if (has_labels(places_[place] - 1, labels)) {
+      return places_[place] - 1;
+    }
+  }
+  return none;
 }
 
-void Family::remove_unused_rows() {
-  std::size_t kept = 0;
-  const Row* last = nullptr;
-  for (const Slot slot : slots_) {
-    if (slot.row->users == 0) {
-      label_texts_.give_back(*slot.labels);
-      continue;
-    }
-    if (slot.row != last) {
-      slot.row->slot = kept;
-      last = slot.row;
-    }
-    slots_[kept++] = slot;
+void Family::enter(RowIndex row) {
+  const std::size_t mask = places_.size() - 1;
+  std::size_t place = key(row).labels.hash() & mask;
+  while (places_[place] != 0) {
+    place = (place + 1) & mask;
   }
-  slots_.resize(kept);
-  std::erase_if(rows_, [&](const auto& row) {
-    const bool unused = row.second.users == 0;
-    if (unused) {
-      label_texts_.give_back(*row.first);
+  places_[place] = row + 1;
+}
+
+void Family::leave(RowIndex row) {
+  const std::size_t mask = places_.size() - 1;
+  std::size_t place = key(row).labels.hash() & mask;
+  while (places_[place] != row + 1) {
+    place = (place + 1) & mask;
+  }
+  // Those behind it that would not be found across the gap move up.
+  std::size_t gap = place;
+  places_[gap] = 0;
+  for (place = (place + 1) & mask; places_[place] != 0; place = (place + 1) & mask) {
+    const std::size_t home = key(places_[place] - 1).labels.hash() & mask;
+    if (((place - home) & mask) >= ((place - gap) & mask)) {
+      places_[gap] = places_[place];
+      places_[place] = 0;
+      gap = place;
     }
-    return unused;
-  });
-  has_unused_rows_ = false;
+  }
+}
+
+void Family::grow() {
+  std::vector<RowIndex> old(std::max<std::size_t>(2, 2 * places_.size()), 0);
+  std::swap(old, places_);
+  for (const RowIndex row : old) {
+    if (row != 0) {
+      enter(row - 1);
+    }
+  }
+}
+
+Family::RowIndex Family::add(const LabelTextPtr& text, std::string_view labels) {
+  if (places_.size() * 3 <= (rows_ + std::size_t{1}) * 4) {
+    grow();
+  }
+  RowIndex row = free_;
+  if (row == none) {
+    row = static_cast<RowIndex>(slots_.size() / width());
+    for (std::size_t i = 0; i < width(); ++i) {
+      slots_.add();
+    }
+  } else {
+    free_ = key(row).users;
+  }
+  const std::size_t first = row * width();
+  for (std::size_t i = 0; i < width(); ++i) {
+    Slot& slot = slots_[first + i];
+    slot = Slot();
+    slot.labels =
+        i < quantiles_.size() ? LabelTextPtr(LabelText(enclose(labels, quantiles_[i]))) : text;
+  }
+  if (sums_) {
+    slots_[first + quantiles_.size()].part = Part::sum;
+    slots_[first + quantiles_.size() + 1].part = Part::count;
+  }
+  enter(row);
+  ++rows_;
+  return row;
+}
+
+void Family::remove_user(RowIndex row) {
+  const std::uint32_t users = --key(row).users;
+  if (users <= 1 && owners_) {
+    owners_->erase(row);
+  }
+  if (users > 0) {
+    return;
+  }
+  leave(row);
+  for (std::size_t i = 0; i < width(); ++i) {
+    slots_[row * width() + i] = Slot();
+  }
+  key(row).users = std::exchange(free_, row);
+  --rows_;
+}
+
+Family::Outcome Family::show(RowIndex row, const RowOwner& owner,
+                             std::span<const base::Number> values) {
+  Outcome outcome;
+  const Slot& first = key(row);
+  if (first.users > 1) {
+    if (!owners_) {
+      owners_ = std::make_unique<std::unordered_map<RowIndex, RowOwner>>();
+    }
+    RowOwner& known = (*owners_)[row];  // of none: its only user before, if it shows
+    outcome.is_contested = first.shown != Shown::no && known != owner;
+    known = owner;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Slot& slot = slots_[row * width() + i];
+    slot.value_form = values[i].form();
+    slot.value_bits = values[i].bits_of_form();
+    const bool text_only = type_ != FamilyType::gauge && values[i].is_negative();
+    slot.shown = text_only ? Shown::text_only : Shown::yes;
+    outcome.is_in_both = outcome.is_in_both && !text_only;
+  }
+  return outcome;
+}
+
+void Family::hide(RowIndex row, const void* group) {
+  if (key(row).users > 1 && owners_) {
+    const auto owner = owners_->find(row);
+    if (owner != owners_->end() && owner->second.group != group) {
+      return;
+    }
+  }
+  for (std::size_t i = 0; i < width(); ++i) {
+    slots_[row * width() + i].shown = Shown::no;
+  }
 }
 
 SeriesPage::SeriesPage(std::vector<int> percentiles, bool suffixes)
-    : percentiles_(std::move(percentiles)),
-      suffixes_(suffixes),
-      label_texts_(std::make_unique<LabelTexts>()) {
+    : percentiles_(std::move(percentiles)), suffixes_(suffixes) {
   for (const int percent : percentiles_) {
     quantile_labels_.push_back("quantile=\"" + boundary_text(percent / 100.0) + "\"");
   }
@@ -87,107 +192,59 @@ SeriesPage::~SeriesPage() = default;
 
 const Family* SeriesPage::taken_by(const std::string& name) const {
   const auto found = taken_.find(name);
-  return found == taken_.end() ? nullptr : found->second;
+  return found == taken_.end() ? nullptr : by_index_[found->second].get();
 }
 
-Placed SeriesPage::find_or_add(const Wanted& wanted) {
-  const auto [family, in_the_way] = find_or_add_family(wanted);
-  if (family == nullptr) {
-    return {.row = nullptr, .in_the_way = in_the_way};
-  }
-  LabelTexts::Text& labels = label_texts_->take(enclose(wanted.labels));
-  const auto [found, added] = family->rows_.try_emplace(&labels);
-  Row& row = found->second;
-  if (!added) {
-    label_texts_->give_back(labels);
-  } else {
-    row.family = family;
-    row.slot = family->slots_.size();
-    const bool quartiles = wanted.type == FamilyType::quartiles;
-    if (wanted.type == FamilyType::summary || quartiles) {
-      for (const std::string& quantile : quartiles ? quartile_labels : quantile_labels_) {
-        family->add_slot(row, Part::plain, enclose(wanted.labels, quantile));
-      }
-      family->add_slot(row, Part::sum, enclose(wanted.labels));
-      family->add_slot(row, Part::count, enclose(wanted.labels));
-    } else {
-      family->add_slot(row, Part::plain, enclose(wanted.labels));
-    }
-  }
-  ++row.users;
-  return {.row = &row, .in_the_way = nullptr};
-}
-
-std::pair<Family*, const Family*> SeriesPage::find_or_add_family(const Wanted& wanted) {
+SeriesPage::Found SeriesPage::find_or_add(const Wanted& wanted) {
   const std::string name(wanted.name);
   const std::string base = wanted.type == FamilyType::counter ? without_total(name) : name;
   if (const auto found = taken_.find(base); found != taken_.end()) {
-    Family* const family = found->second;
-    const bool same = family->type() == wanted.type && family->base() == base;
-    return {same ? family : nullptr, family};
+    const Family& family = *by_index_[found->second];
+    const bool same = family.type() == wanted.type && family.base() == base;
+    return same ? Found{.family = found->second} : Found{.in_the_way = found->second};
   }
   const auto names = claimed_names(base, wanted.type);
   for (const std::string& claimed : names) {
-    if (const Family* const other = taken_by(claimed)) {
-      return {nullptr, other};
+    if (const auto found = taken_.find(claimed); found != taken_.end()) {
+      return {.in_the_way = found->second};
     }
   }
-  families_.push_back(
+  std::span<const std::string> quantiles;
+  if (wanted.type == FamilyType::summary) {
+    quantiles = quantile_labels_;
+  } else if (wanted.type == FamilyType::quartiles) {
+    quantiles = quartile_labels;
+  }
+  if (free_.empty()) {
+    free_.push_back(static_cast<FamilyIndex>(by_index_.size()));
+    by_index_.emplace_back();
+  }
+  const FamilyIndex index = free_.back();
+  free_.pop_back();
+  by_index_[index] =
       std::make_unique<Family>(FamilyText({.base = base, .plain_name = name, .suffixes = suffixes_},
                                           wanted.type, wanted.help),
-                               wanted.type, base, *label_texts_));
-  Family* const family = families_.back().get();
+                               wanted.type, base, quantiles);
+  families_.push_back(by_index_[index].get());
   for (const std::string& claimed : names) {
-    taken_.emplace(claimed, family);
+    taken_.emplace(claimed, index);
   }
-  return {family, nullptr};
-}
-
-bool SeriesPage::show(Row& row, const void* owner, std::span<const base::Number> values) {
-  Family& family = *row.family;
-  row.owner = owner;
-  bool in_both = true;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    Family::Slot& slot = family.slots_[row.slot + i];
-    slot.value = values[i];
-    const bool text_only = family.type() != FamilyType::gauge && values[i].is_negative();
-    slot.shown = text_only ? Family::Shown::text_only : Family::Shown::yes;
-    in_both = in_both && !text_only;
-  }
-  return in_both;
-}
-
-void SeriesPage::hide(Row& row) {
-  row.owner = nullptr;
-  auto& slots = row.family->slots_;
-  for (std::size_t i = row.slot; i < slots.size() && slots[i].row == &row; ++i) {
-    slots[i].shown = Family::Shown::no;
-  }
-}
-
-void SeriesPage::release(Row& row) {
-  if (--row.users == 0) {
-    row.family->has_unused_rows_ = true;
-  }
+  return {.family = index};
 }
 
 void SeriesPage::sweep() {
-  bool emptied = false;
-  for (const auto& family : families_) {
-    if (family->has_unused_rows_) {
-      family->remove_unused_rows();
-      emptied = emptied || family->rows_.empty();
+  std::erase_if(taken_, [&](const auto& taken) { return by_index_[taken.second]->is_empty(); });
+  std::erase_if(families_, [](const Family* family) { return family->is_empty(); });
+  for (FamilyIndex index = 0; index < by_index_.size(); ++index) {
+    if (by_index_[index] && by_index_[index]->is_empty()) {
+      by_index_[index].reset();
+      free_.push_back(index);
     }
-  }
-  if (emptied) {
-    std::erase_if(taken_, [](const auto& taken) { return taken.second->rows_.empty(); });
-    std::erase_if(families_, [](const auto& family) { return family->rows_.empty(); });
-    ++freed_;
   }
 }
 
 void SeriesPage::append(std::string& out, Format format) const {
-  for (const auto& family : families_) {
+  for (const Family* const family : families_) {
     family->append(out, format);
   }
 }

@@ -1,7 +1,9 @@
 // The series on the metrics page, laid out so that writing the page is one pass over memory.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,81 +12,139 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/number.h"
 #include "exporters/prometheus/family.h"
 #include "metrics/context.h"
+#include "metrics/interned.h"
 
 namespace heapwatch::exporters::prometheus {
 
-class Family;
+/// What stands between name and value: `{a="b"} `. The series of a target have the same, held once.
+struct LabelText {
+  explicit LabelText(std::string of) : text(std::move(of)) { text.shrink_to_fit(); }
 
-/// What stands between name and value: `{a="b"} `. A target's series have the same, so each text is
-/// held once on the page.
-class LabelTexts {
- public:
-  /// The text, and how many use it.
-  using Text = std::pair<const std::string, std::size_t>;
+  std::string text;
+  [[nodiscard]] std::uint64_t hash() const { return base::fnv1a(text); }
+  bool operator==(const LabelText&) const = default;
+};
+using LabelTextPtr = metrics::Interned<LabelText>;
 
-  /// One user more.
-  [[nodiscard]] Text& take(std::string text);
-  /// One user less; what nobody uses is gone.
-  void give_back(Text& text);
-
- private:
-  std::unordered_map<std::string, std::size_t> texts_;
+/// Whose value a row shows that several series have come to: which of a group's.
+struct RowOwner {
+  const void* group = nullptr;
+  std::size_t position = 0;
+  bool operator==(const RowOwner&) const = default;
 };
 
-/// One series on the page: a line, or the lines of a summary. Held by its family.
-struct Row {
-  Family* family = nullptr;
-  std::size_t slot = 0;         // of its first line
-  unsigned users = 0;           // contexts that came to this name and these labels
-  const void* owner = nullptr;  // the one whose value is shown; null while the row is hidden
-};
-
-/// Lines of one name, in the order in which their series first came.
+/// Lines of one name. A row is a series: a line, or the lines of a summary; rows stand in the order
+/// in which they came, but that the places of those that are gone are used again.
+///
+/// Each row counts its users: the series, of whichever instance, that come to its labels. The row
+/// shows the value of one of them, its owner.
 class Family {
  public:
-  Family(FamilyText text, FamilyType type, std::string base, LabelTexts& label_texts);
+  using RowIndex = std::uint32_t;
+
+  /// `quantiles`: what a row of a summary adds to its labels, line by line.
+  Family(FamilyText text, FamilyType type, std::string base,
+         std::span<const std::string> quantiles);
 
   [[nodiscard]] FamilyType type() const { return type_; }
   [[nodiscard]] const std::string& base() const { return base_; }
+  [[nodiscard]] bool is_empty() const { return rows_ == 0; }
+
+  /// The name as a context has it that the family was last found by.
+  metrics::Interned<metrics::Named> named;
+
+  /// The row with these labels; `none` where there is none.
+  static constexpr RowIndex none = std::numeric_limits<RowIndex>::max();
+  [[nodiscard]] RowIndex find(const LabelTextPtr& labels) const;
+  /// A row without users; `labels` without braces are what `text` has.
+  RowIndex add(const LabelTextPtr& text, std::string_view labels);
+  [[nodiscard]] bool has_labels(RowIndex row, const LabelTextPtr& labels) const {
+    return key(row).labels == labels;
+  }
+
+  void add_user(RowIndex row) { ++key(row).users; }
+  /// Without users the row is gone.
+  void remove_user(RowIndex row);
+
+  struct Outcome {
+    bool is_contested = false;  // the row showed the value of another series
+    bool is_in_both = true;     // false: OpenMetrics cannot show one of them, which is negative
+  };
+  /// A gauge or a counter has one value, a summary its quantiles, the sum and the count.
+  Outcome show(RowIndex row, const RowOwner& owner, std::span<const base::Number> values);
+  /// Unless the row shows the value of another group's series.
+  void hide(RowIndex row, const void* group);
+
+  void append(std::string& out, Format format) const;
 
  private:
-  friend class SeriesPage;
-
   // A negative value is legal in the text format only, where the sample counts something.
   enum class Shown : std::uint8_t { no, text_only, yes };
+  /// A line.
   struct Slot {
-    LabelTexts::Text* labels = nullptr;
-    Row* row = nullptr;
-    base::Number value;
+    LabelTextPtr labels;           // null: of no row
+    std::uint64_t value_bits = 0;  // with the form below
+    std::uint32_t users = 0;       // of the row; of a place without one, the next such place
+    base::Number::Form value_form = base::Number::Form::natural;
     Part part = Part::plain;
     Shown shown = Shown::no;
   };
+  static_assert(sizeof(Slot) == 24);
 
-  void append(std::string& out, Format format) const;
-  void add_slot(Row& row, Part part, std::string labels);
-  void remove_unused_rows();
+  /// Grows without moving what is there.
+  class Slots {
+   public:
+    [[nodiscard]] std::size_t size() const { return size_; }
+    Slot& operator[](std::size_t i) { return chunks_[i / in_chunk][i % in_chunk]; }
+    const Slot& operator[](std::size_t i) const { return chunks_[i / in_chunk][i % in_chunk]; }
+    void add();
+    template <typename Use>
+    void for_each(const Use& use) const {
+      for (const auto& chunk : chunks_) {
+        for (const Slot& slot : chunk) {
+          use(slot);
+        }
+      }
+    }
+
+   private:
+    static constexpr std::size_t in_chunk = 128;
+    std::vector<std::vector<Slot>> chunks_;
+    std::size_t size_ = 0;
+  };
+
+  [[nodiscard]] std::size_t width() const { return quantiles_.size() + (sums_ ? 2 : 1); }
+  // The line whose labels are those of the series alone.
+  [[nodiscard]] const Slot& key(RowIndex row) const {
+    return slots_[row * width() + quantiles_.size()];
+  }
+  [[nodiscard]] Slot& key(RowIndex row) { return slots_[row * width() + quantiles_.size()]; }
+
+  void enter(RowIndex row);
+  void leave(RowIndex row);
+  void grow();
 
   FamilyText text_;
   FamilyType type_;
+  bool sums_;  // a row ends with the sum and the count
   std::string base_;
-  LabelTexts& label_texts_;
-  std::vector<Slot> slots_;
-  std::unordered_map<LabelTexts::Text*, Row> rows_;
-  bool has_unused_rows_ = false;
+  std::span<const std::string> quantiles_;
+  Slots slots_;
+  std::vector<RowIndex> places_;  // of rows by labels, plus one; open addressing, a power of two
+  std::uint32_t rows_ = 0;
+  RowIndex free_ = none;                                            // the first place without a row
+  std::unique_ptr<std::unordered_map<RowIndex, RowOwner>> owners_;  // of rows of several users
 };
 
-/// What find_or_add() came to: a row, or the family whose name is in the way.
-struct Placed {
-  Row* row = nullptr;
-  const Family* in_the_way = nullptr;
-};
-
-/// Threads: not safe.
+/// The families of the page. Threads: not safe.
 class SeriesPage {
  public:
+  using FamilyIndex = std::uint32_t;
+
   /// Summaries show these quantiles, whole percentages in rising order.
   SeriesPage(std::vector<int> percentiles, bool suffixes);
   SeriesPage(const SeriesPage&) = delete;
@@ -92,25 +152,20 @@ class SeriesPage {
   ~SeriesPage();
 
   struct Wanted {
-    std::string_view name;  // valid in Prometheus
-    FamilyType type = FamilyType::gauge;
+    std::string_view name;                // valid in Prometheus
+    FamilyType type = FamilyType::gauge;  // but no histogram
     std::string_view help;
-    std::string labels;
   };
-  /// The row of a series, which counts one user more. Gauges, counters and summaries only.
-  [[nodiscard]] Placed find_or_add(const Wanted& wanted);
-
-  /// A gauge or a counter has one value, a summary its quantiles, the sum and the count.
-  /// False if OpenMetrics cannot show one of them because it is negative.
-  bool show(Row& row, const void* owner, std::span<const base::Number> values);
-  void hide(Row& row);
-
-  /// One user less; what nobody uses goes at the next sweep().
-  void release(Row& row);
+  struct Found {
+    static constexpr FamilyIndex none = std::numeric_limits<FamilyIndex>::max();
+    FamilyIndex family = none;
+    FamilyIndex in_the_way = none;  // which has one of the names, where `family` is none
+  };
+  /// A family that is new has no rows; without any it goes at the next sweep().
+  [[nodiscard]] Found find_or_add(const Wanted& wanted);
+  [[nodiscard]] Family& family(FamilyIndex index) { return *by_index_[index]; }
   void sweep();
 
-  /// Grows whenever names become free.
-  [[nodiscard]] std::uint64_t freed() const { return freed_; }
   [[nodiscard]] std::span<const int> percentiles() const { return percentiles_; }
   /// The family that has taken `name`, or null.
   [[nodiscard]] const Family* taken_by(const std::string& name) const;
@@ -118,16 +173,13 @@ class SeriesPage {
   void append(std::string& out, Format format) const;
 
  private:
-  // Null, and the one in the way, where another family has one of the names.
-  [[nodiscard]] std::pair<Family*, const Family*> find_or_add_family(const Wanted& wanted);
-
   std::vector<int> percentiles_;
   std::vector<std::string> quantile_labels_;
   bool suffixes_;
-  std::unique_ptr<LabelTexts> label_texts_;        // families refer to it
-  std::vector<std::unique_ptr<Family>> families_;  // in the order in which they first came
-  std::unordered_map<std::string, Family*> taken_;
-  std::uint64_t freed_ = 0;
+  std::vector<std::unique_ptr<Family>> by_index_;  // null: the index is free
+  std::vector<FamilyIndex> free_;
+  std::vector<const Family*> families_;  // in the order in which they first came
+  std::unordered_map<std::string, FamilyIndex> taken_;
 };
 
 }  // namespace heapwatch::exporters::prometheus

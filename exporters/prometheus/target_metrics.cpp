@@ -5,64 +5,88 @@
 
 namespace heapwatch::exporters::prometheus {
 
+namespace {
+
 using base::Number;
+using NamePtr = metrics::Interned<metrics::Named>;
 
-TargetMetrics::TargetMetrics(const metrics::Instance& instance)
-    : tags_{"check:" + instance.check_name, "check_id:" + instance.id} {
+NamePtr named(const char* name, const char* help) {
+  return NamePtr(metrics::Named(name, help, metrics::Audience::everyone));
+}
+
+struct Names {
+  NamePtr up = named("heapwatch_target_up", "Whether the last run succeeded.");
+  NamePtr duration =
+      named("heapwatch_target_scrape_duration_seconds", "How long the last run took.");
+  NamePtr failed_runs =
+      named("heapwatch_target_failed_runs", "Failed runs in a row, up to the last one.");
+  NamePtr samples =
+      named("heapwatch_target_scrape_samples", "Samples that the last run submitted.");
+  NamePtr body_bytes = named("heapwatch_target_scrape_body_size_bytes",
+                             "Size of what the target answered in the last run.");
+  NamePtr last_success = named("heapwatch_target_last_success_timestamp_seconds",
+                               "When a run last succeeded, in Unix time.");
+  NamePtr dropped = named("heapwatch_target_scrape_samples_dropped",
+                          "Samples of the last run that were dropped, by reason.");
+};
+
+const Names& names() {
+  static const Names made;
+  return made;
+}
+
+metrics::Origin origin_of(const metrics::Instance& instance) {
+  metrics::Tags tags{"check:" + instance.check_name, "check_id:" + instance.id};
   if (!instance.target.empty()) {
-    tags_.push_back("target:" + instance.target);
+    tags.push_back("target:" + instance.target);
   }
-  up_ = context("heapwatch_target_up", "Whether the last run succeeded.");
-  duration_ = context("heapwatch_target_scrape_duration_seconds", "How long the last run took.");
-  failed_runs_ =
-      context("heapwatch_target_failed_runs", "Failed runs in a row, up to the last one.");
-  samples_ = context("heapwatch_target_scrape_samples", "Samples that the last run submitted.");
-  body_bytes_ = context("heapwatch_target_scrape_body_size_bytes",
-                        "Size of what the target answered in the last run.");
-  last_success_ = context("heapwatch_target_last_success_timestamp_seconds",
-                          "When a run last succeeded, in Unix time.");
+  return {std::move(tags), std::nullopt};
 }
 
-metrics::ContextPtr TargetMetrics::context(const char* name, const char* help,
-                                           const std::string& further_tag) const {
-  metrics::Tags tags = tags_;
-  if (!further_tag.empty()) {
-    tags.push_back(further_tag);
-  }
-  return metrics::make_context({.name = name, .tags = std::move(tags), .host = {}, .help = help});
-}
+}  // namespace
 
-void TargetMetrics::put(SharedPage& shared, const metrics::ContextPtr& context,
-                        const Number& value) {
-  group_.put(shared, context, FamilyType::gauge, {&value, 1});
-}
+TargetMetrics::TargetMetrics(const metrics::Instance& instance) : origin_(origin_of(instance)) {}
 
 void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) {
   if (!snapshot.error) {
     last_success_seconds_ =
         std::chrono::duration<double>(snapshot.time.wall.time_since_epoch()).count();
   }
+  SeriesGroup::Run run(group_, shared);
+  const auto put = [&](const NamePtr& name, const Number& value) {
+    run.put(metrics::Context(name, origin_), FamilyType::gauge, {&value, 1});
+  };
+  put(names().up, Number::of(snapshot.error ? 0 : 1));
+  put(names().duration, Number::of(std::chrono::duration<double>(snapshot.duration).count()));
+  put(names().failed_runs, Number::of(snapshot.failed_runs));
+  put(names().samples, Number::of(snapshot.samples));
+  put(names().body_bytes, Number::of(snapshot.body_bytes));
+  if (last_success_seconds_) {
+    put(names().last_success, Number::of(*last_success_seconds_));
+  }
+  show_dropped(run, snapshot);
+}
+
+void TargetMetrics::show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot) {
+  if (!dropped_ && snapshot.dropped.empty()) {
+    return;
+  }
+  if (!dropped_) {
+    dropped_ = std::make_unique<std::map<std::string, OriginPtr>>();
+  }
   for (const auto& [reason, count] : snapshot.dropped) {
-    metrics::ContextPtr& known = dropped_[reason];
+    OriginPtr& known = (*dropped_)[reason];
     if (!known) {
-      known = context("heapwatch_target_scrape_samples_dropped",
-                      "Samples of the last run that were dropped, by reason.", "reason:" + reason);
+      metrics::Tags tags = origin_->tags().copy();
+      tags.push_back("reason:" + reason);
+      known = OriginPtr(metrics::Origin(std::move(tags), std::nullopt));
     }
   }
-  group_.begin();
-  put(shared, up_, Number::of(snapshot.error ? 0 : 1));
-  put(shared, duration_, Number::of(std::chrono::duration<double>(snapshot.duration).count()));
-  put(shared, failed_runs_, Number::of(snapshot.failed_runs));
-  put(shared, samples_, Number::of(snapshot.samples));
-  put(shared, body_bytes_, Number::of(snapshot.body_bytes));
-  if (last_success_seconds_) {
-    put(shared, last_success_, Number::of(*last_success_seconds_));
-  }
-  for (const auto& [reason, known] : dropped_) {
+  for (const auto& [reason, origin] : *dropped_) {
     const auto count = snapshot.dropped.find(reason);
-    put(shared, known, Number::of(count == snapshot.dropped.end() ? 0 : count->second));
+    const Number value = Number::of(count == snapshot.dropped.end() ? 0 : count->second);
+    run.put(metrics::Context(names().dropped, origin), FamilyType::gauge, {&value, 1});
   }
-  group_.end(shared.page);
 }
 
 }  // namespace heapwatch::exporters::prometheus

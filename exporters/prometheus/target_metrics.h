@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,19 +23,13 @@ class TargetMetrics {
   void remove_all(SeriesPage& page) { group_.remove_all(page); }
 
  private:
-  [[nodiscard]] metrics::ContextPtr context(const char* name, const char* help,
-                                            const std::string& further_tag = {}) const;
-  void put(SharedPage& shared, const metrics::ContextPtr& context, const base::Number& value);
+  using OriginPtr = metrics::Interned<metrics::Origin>;
 
-  metrics::Tags tags_;
-  metrics::ContextPtr up_;
-  metrics::ContextPtr failed_runs_;
-  metrics::ContextPtr duration_;
-  metrics::ContextPtr samples_;
-  metrics::ContextPtr body_bytes_;
-  metrics::ContextPtr last_success_;
-  std::map<std::string, metrics::ContextPtr> dropped_;  // by reason, all that ever were
+  void show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot);
+
+  OriginPtr origin_;
   std::optional<double> last_success_seconds_;
+  std::unique_ptr<std::map<std::string, OriginPtr>> dropped_;  // by reason, all that ever were
   SeriesGroup group_;
 };
 

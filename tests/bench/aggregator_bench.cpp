@@ -11,7 +11,7 @@ namespace heapwatch::metrics {
 namespace {
 
 void run_steadily(benchmark::State& state, MetricType type) {
-  std::vector<ContextPtr> contexts;
+  std::vector<Context> contexts;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
     contexts.push_back(make_context({.name = "bench.metric." + std::to_string(i),
                                      .tags = {"expvar_url:http://localhost/debug/vars"},
@@ -23,7 +23,7 @@ void run_steadily(benchmark::State& state, MetricType type) {
   std::uint64_t value = 0;
   for (auto _ : state) {
     ++value;
-    for (const ContextPtr& context : contexts) {
+    for (const Context& context : contexts) {
       aggregator.submit({.context = context, .type = type, .value = base::Number::of(value)});
     }
     aggregator.commit(snapshot);

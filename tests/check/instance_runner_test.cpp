@@ -146,8 +146,8 @@ TEST_F(InstanceRunnerTest, TellsWhatARunLeavesBehindWhenAsked) {
   for (const int bytes : {100, 30}) {  // what an earlier run left does not count
     const metrics::Snapshot& snapshot = runs.run();
     ASSERT_THAT(snapshot.series, SizeIs(1));
-    EXPECT_EQ(snapshot.series[0].context->name, "datadog.agent.profile.memory.check_run_alloc");
-    EXPECT_THAT(snapshot.series[0].context->tags,
+    EXPECT_EQ(snapshot.series[0].context.name(), "datadog.agent.profile.memory.check_run_alloc");
+    EXPECT_THAT(snapshot.series[0].context.tags(),
                 ElementsAre("check_name:" + runs.instance().check_name,
                             "check_version:" + runs.instance().check_version));
     EXPECT_EQ(snapshot.series[0].value, base::Number::of(bytes));

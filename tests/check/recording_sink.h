@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/number.h"
@@ -12,10 +13,10 @@ namespace heapwatch::check {
 class RecordingSink final : public metrics::SampleSink {
  public:
   void submit(const metrics::Sample& sample) override {
-    std::string line = sample.context->name + ' ' + std::string(to_text(sample.type)) + ' ' +
+    std::string line = sample.context.name() + ' ' + std::string(to_text(sample.type)) + ' ' +
                        base::to_text(sample.value);
-    for (const std::string& tag : sample.context->tags) {
-      line += ' ' + tag;
+    for (const std::string_view tag : sample.context.tags()) {
+      line.append(1, ' ').append(tag);
     }
     lines.push_back(std::move(line));
     contexts.push_back(sample.context);
@@ -29,7 +30,7 @@ class RecordingSink final : public metrics::SampleSink {
   void submit(const metrics::Event& event) override { lines.push_back(event.title); }
 
   std::vector<std::string> lines;
-  std::vector<metrics::ContextPtr> contexts;
+  std::vector<metrics::Context> contexts;
   std::vector<bool> totals;
   std::vector<bool> from_zero;  // flush_first_value
   std::vector<metrics::ServiceCheck> service_checks;

@@ -67,8 +67,8 @@ inline std::unique_ptr<ConfiguredCheck> scripted(const std::string& id,
 }
 
 /// The context of an untagged series; lives as long as the program.
-inline const metrics::ContextPtr& test_context(const std::string& name) {
-  static std::map<std::string, metrics::ContextPtr> made;
+inline const metrics::Context& test_context(const std::string& name) {
+  static std::map<std::string, metrics::Context> made;
   auto& context = made[name];
   if (!context) {
     context = metrics::make_context({.name = name, .tags = {}, .host = {}, .help = {}});

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +31,7 @@ class AggregatorTest : public testing::Test {
   explicit AggregatorTest(AggregatorOptions options = {})
       : aggregator_(with_clock(std::move(options))) {}
 
-  void submit(MetricType type, Number value, const ContextPtr& context) {
+  void submit(MetricType type, Number value, const Context& context) {
     aggregator_.submit({.context = context, .type = type, .value = value});
   }
   void submit(MetricType type, Number value) { submit(type, value, context_); }
@@ -44,7 +46,7 @@ class AggregatorTest : public testing::Test {
     aggregator_.commit(snapshot_);
     std::string out;
     for (const Series& series : snapshot_.series) {
-      out += series.context->name + " " + text(series.value) + " " + text(series.total);
+      out += series.context.name() + " " + text(series.value) + " " + text(series.total);
       if (series.distribution) {
         out += " [";
         for (const Number& sample : series.distribution->run) {
@@ -67,7 +69,7 @@ class AggregatorTest : public testing::Test {
   }
 
   base::Instant now_{std::chrono::sys_days(std::chrono::year(2026) / 1 / 31), {}};
-  ContextPtr context_ = make_context({.name = "x", .tags = {}, .host = {}, .help = {}});
+  Context context_ = make_context({.name = "x", .tags = {}, .host = {}, .help = {}});
   Aggregator aggregator_;
   Snapshot snapshot_;
 
@@ -102,9 +104,9 @@ TEST_F(AggregatorTest, CountsAndCountersAddUpPerRunAndForEver) {
         make_context({.name = std::string(to_text(type)), .tags = {}, .host = {}, .help = {}});
     submit(type, 3);
     submit(type, 4);
-    EXPECT_EQ(commit(), context_->name + " 7 7; ");
+    EXPECT_EQ(commit(), context_.name() + " 7 7; ");
     submit(type, 5);
-    EXPECT_EQ(commit(), context_->name + " 5 12; ");
+    EXPECT_EQ(commit(), context_.name() + " 5 12; ");
   }
 }
 
@@ -438,6 +440,56 @@ TEST_F(AggregatorTest, AReusedSnapshotLosesWhatItHeld) {
   submit(MetricType::gauge, Number::of(3), other);
   submit(MetricType::histogram, Number::of(4), context_);
   EXPECT_EQ(commit(), "y 3 3; x - - [4 ] count 2 sum 5; ");
+}
+
+TEST_F(AggregatorTest, KnowsItsSeriesInWhicheverOrderTheyCome) {
+  constexpr int size = 40;
+  std::vector<Context> contexts;
+  for (int i = 0; i < size; ++i) {
+    contexts.push_back(
+        make_context({.name = std::to_string(i), .tags = {}, .host = {}, .help = {}}));
+  }
+  std::minstd_rand random(1);
+  std::vector<std::optional<int>> last(size);
+  for (int run = 0; run < 300; ++run) {
+    std::vector<int> order;
+    for (int i = 0; i < size; ++i) {
+      if (random() % 8 != 0) {
+        order.push_back(i);
+      }
+    }
+    if (run % 3 == 0) {
+      std::shuffle(order.begin(), order.end(), random);
+    }
+    std::string expected;
+    for (const int i : order) {
+      auto& before = last[static_cast<std::size_t>(i)];
+      const int value = before.value_or(0) + i;
+      const bool counts = i % 2 == 1;
+      submit(counts ? MetricType::monotonic_counter : MetricType::gauge, Number::of(value),
+             contexts[static_cast<std::size_t>(i)]);
+      const std::string shown = counts ? (before ? std::to_string(i) : "-") : std::to_string(value);
+      expected += std::to_string(i) + " " + shown + " " + std::to_string(value) + "; ";
+      before = value;
+    }
+    ASSERT_EQ(commit(), expected) << run;
+  }
+}
+
+TEST_F(AggregatorTest, SeriesThatComeAfterOthersAreFoundAmongThem) {
+  for (int run = 0; run < 3; ++run) {  // more than one table of places has room for
+    std::string expected;
+    for (int i = 0; i < 100; ++i) {
+      const std::string name = std::to_string((run * 50 + i * 7) % 150);
+      submit(MetricType::count, Number::of(1),
+             make_context({.name = name, .tags = {}, .host = {}, .help = {}}));
+      submit(MetricType::count, Number::of(1), context_);
+    }
+    const std::string series = commit();
+    EXPECT_NE(series.find("x 100 " + std::to_string(100 * (run + 1)) + "; "), std::string::npos)
+        << series;
+    EXPECT_EQ(std::count(series.begin(), series.end(), ';'), 101);
+  }
 }
 
 class SmallAggregatorTest : public AggregatorTest {

@@ -167,7 +167,7 @@ TEST(PageCollector, SaysWhichValuesAreTotals) {
   RecordingSink sink;
   ASSERT_TRUE(collector.collect(R"({"a":1,"b":1,"c":1,"d":1,"e":1})", sink));
   EXPECT_THAT(sink.totals, ElementsAre(false, true, true, true, true));
-  EXPECT_EQ(sink.contexts.at(0)->help, "expvar path a");
+  EXPECT_EQ(sink.contexts.at(0).help(), "expvar path a");
 }
 
 TEST(PageCollector, KeepsTheContextOfASeries) {
@@ -176,8 +176,8 @@ TEST(PageCollector, KeepsTheContextOfASeries) {
   RecordingSink second;
   ASSERT_TRUE(collector.collect(R"({"a":{"x":1,"y":2}})", first));
   ASSERT_TRUE(collector.collect(R"({"a":{"y":3,"x":4}})", second));
-  EXPECT_EQ(first.contexts.at(0).get(), second.contexts.at(1).get());
-  EXPECT_EQ(first.contexts.at(1).get(), second.contexts.at(0).get());
+  EXPECT_EQ(first.contexts.at(0), second.contexts.at(1));
+  EXPECT_EQ(first.contexts.at(1), second.contexts.at(0));
 }
 
 TEST(PageCollector, DropsWhatIsNotFinite) {
@@ -374,19 +374,89 @@ TEST(PageCollector, FailsOnAPageThatIsNotJson) {
   EXPECT_EQ(report.error().message, "page line 1, column 1: this is not a JSON value");
 }
 
-TEST(PageCollector, ForgetsVariablesThatAreGone) {
+TEST(PageCollector, FollowsVariablesThatComeAndGoAndChangePlaces) {
+  PageCollector collector(options({entry("a/.*"), named("b", "own")}));
+  const auto lines = [&](std::string_view members) {
+    return collect(collector, page(members)).lines;
+  };
+  const auto all =
+      ElementsAre("p.a.x gauge 1", "p.a.y gauge 2", "p.a.z gauge 3", "own gauge 4 path:b");
+  EXPECT_THAT(lines(R"("a":{"x":1,"y":2,"z":3},"b":4)"), all);
+  EXPECT_THAT(lines(R"("a":{"x":1,"z":3},"b":4)"),
+              ElementsAre("p.a.x gauge 1", "p.a.z gauge 3", "own gauge 4 path:b"));
+  EXPECT_THAT(lines(R"("a":{"x":1,"y":2,"z":3},"b":4)"), all);
+  EXPECT_THAT(lines(R"("a":{"x":1,"y":2,"z":3},"b":4)"), all);
+  EXPECT_THAT(lines(R"("a":{"z":3,"new":5,"y":2,"x":1})"),
+              ElementsAre("p.a.z gauge 3", "p.a.new gauge 5", "p.a.y gauge 2", "p.a.x gauge 1"));
+  EXPECT_THAT(lines(R"("a":{"z":3})"), ElementsAre("p.a.z gauge 3"));
+  EXPECT_THAT(lines(R"("a":{})"), IsEmpty());
+  EXPECT_THAT(lines(R"("a":{"x":1,"y":2,"z":3},"b":4)"), all);
+}
+
+TEST(PageCollector, SeesACollisionThatComesLaterAndItsEnd) {
+  PageCollector collector(options({entry("n.*")}));
+  const auto run = [&](std::string_view members) { return collect(collector, page(members)); };
+  EXPECT_THAT(run(R"("nAb":1,"nc":2)").lines, ElementsAre("p.n_ab gauge 1", "p.nc gauge 2"));
+  const auto collided = run(R"("nAb":1,"nc":2,"n_ab":3)");
+  EXPECT_THAT(collided.lines, ElementsAre("p.n_ab gauge 1", "p.nc gauge 2"));
+  EXPECT_THAT(collided.report.dropped, ElementsAre(Pair("collision", 1)));
+  const auto last = run(R"("n_ab":3,"nc":2)");
+  EXPECT_THAT(last.lines, ElementsAre("p.n_ab gauge 3", "p.nc gauge 2"));
+  EXPECT_THAT(last.report.dropped, IsEmpty());
+}
+
+TEST(PageCollector, InstancesOfOnePlanKeepWhatIsTheirOwn) {
+  std::vector<PageCollector> collectors;
+  for (const char* const tag : {"i:1", "i:2"}) {
+    CollectorOptions with = options({entry("a"), named("b", "own")});
+    with.tags = {tag};
+    with.allows = [own = std::string_view(tag) == "i:1"](std::string_view name) {
+      return own || name != "p.a";
+    };
+    collectors.emplace_back(std::move(with));
+  }
+  for (int run = 0; run < 3; ++run) {
+    EXPECT_THAT(collect(collectors[0], page(R"("a":1,"b":2)")).lines,
+                ElementsAre("p.a gauge 1 i:1", "own gauge 2 i:1 path:b"));
+    EXPECT_THAT(collect(collectors[1], page(R"("a":3,"b":4)")).lines,
+                ElementsAre("own gauge 4 i:2 path:b"));
+  }
+}
+
+TEST(SeriesCache, ForgetsVariablesThatAreGone) {
+  const auto plan = shared_page_plan({.metrics = {entry(".*")}, .max_returned_metrics = 9});
+  const metrics::Interned<metrics::Origin> origin(metrics::Origin({}, std::nullopt));
+  const std::function<bool(std::string_view)> allows = [](std::string_view) { return true; };
+  const SeriesOwner owner{.plan = *plan, .origin = origin, .allows = allows};
+  SeriesCache::Buffers buffers;
   SeriesCache cache;
   std::string path;
   KeyPath::append(path, "x");
-  for (std::uint64_t run = 0; run < 3 * SeriesCache::runs_to_forget; ++run) {
-    cache.next_run();
-    if (run == 0) {
-      cache.variable(0, KeyPath(path)).series = cache.series(
-          metrics::make_context({.name = "n", .tags = {}, .host = {}, .help = {}}), true);
-      EXPECT_EQ(cache.size(), 1U);
-    }
+  {
+    SeriesCache::Run run(cache, owner, buffers);
+    EXPECT_EQ(run.take(0, KeyPath(path)).variable.named()->name(), "x");
   }
+  EXPECT_EQ(cache.size(), 1U);
+  { const SeriesCache::Run run(cache, owner, buffers); }
   EXPECT_EQ(cache.size(), 0U);
+}
+
+TEST(PageCollector, TellsOfAValueThatIsNoNumberOnceUntilItIsLongGone) {
+  PageCollector collector(options({entry("a.*")}));
+  const auto told = [&](std::string_view members) {
+    testing::internal::CaptureStderr();
+    collect(collector, page(members));
+    const std::string log = testing::internal::GetCapturedStderr();
+    return log.find("path ab is text, which is no number") != std::string::npos;
+  };
+  EXPECT_TRUE(told(R"("ab":"x")"));
+  EXPECT_FALSE(told(R"("ab":"x")"));
+  EXPECT_FALSE(told(R"("a":1)"));
+  EXPECT_FALSE(told(R"("ab":"x")"));
+  for (int run = 0; run < 24; ++run) {
+    EXPECT_FALSE(told(R"("a":1)"));
+  }
+  EXPECT_TRUE(told(R"("ab":"x")"));
 }
 
 TEST(PageCollector, EndsTheNameOfASecondTypeAsTheEntrySays) {
@@ -415,7 +485,7 @@ TEST(PageCollector, SaysThatThereIsNoHost) {
   RecordingSink sink;
   ASSERT_TRUE(collector.collect(page(R"("a":1)"), sink));
   for (const auto& context : sink.contexts) {
-    EXPECT_EQ(context->host, "");
+    EXPECT_EQ(context.host(), "");
   }
 }
 

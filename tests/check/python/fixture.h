@@ -60,10 +60,10 @@ inline const std::filesystem::path& run_path() {
 class Recorder final : public metrics::SampleSink {
  public:
   void submit(const metrics::Sample& sample) override {
-    const metrics::Context& context = *sample.context;
-    std::string line = std::string(metrics::to_text(sample.type)) + " " + context.name + " " +
-                       base::to_text(sample.value) + tags_text(context.tags);
-    lines.push_back(line + (context.host ? " on " + *context.host : "") +
+    const metrics::Context& context = sample.context;
+    std::string line = std::string(metrics::to_text(sample.type)) + " " + context.name() + " " +
+                       base::to_text(sample.value) + tags_text(context.tags().copy());
+    lines.push_back(line + (context.host() ? " on " + std::string(*context.host()) : "") +
                     (sample.flush_first_value ? " flushed first" : ""));
   }
   void submit(const metrics::ServiceCheck& check) override {

@@ -219,15 +219,15 @@ TEST(SeriesWithoutValue, AreThoseThatNoRunCouldShow) {
                                  histogram("h", {Number::of(1)})});
   const auto missing = series_without_value(std::vector{first});
   ASSERT_EQ(missing.size(), 2U);
-  EXPECT_EQ(missing[0].context->name, "r");
+  EXPECT_EQ(missing[0].context.name(), "r");
   EXPECT_EQ(missing[0].type, MetricType::rate);
-  EXPECT_EQ(missing[1].context->name, "m");
+  EXPECT_EQ(missing[1].context.name(), "m");
 
   metrics::Series now = rate;
   now.value = Number::of(2);
   const auto left = series_without_value(std::vector{first, run({now, counter})});
   ASSERT_EQ(left.size(), 1U);
-  EXPECT_EQ(left[0].context->name, "m");
+  EXPECT_EQ(left[0].context.name(), "m");
 }
 
 }  // namespace

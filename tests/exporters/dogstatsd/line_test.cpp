@@ -193,28 +193,32 @@ TEST(HistogramLine, AggregatesAreGaugesAndTheirCountIsACount) {
             "n.95percentile:4|g|T1735787045\n");
 }
 
-TEST(LineWriterCache, KeepsOneEntryPerLiveContext) {
+TEST(LineWriterCache, KeepsTheTextsOfLiveContextsAndSoonNoOthers) {
   LineWriter writer({});
   std::string out;
+  const metrics::Series first = named("first");
+  writer.append(out, first);
   for (int i = 0; i < 5000; ++i) {
     writer.append(out, named("n" + std::to_string(i)));
   }
-  EXPECT_LE(writer.contexts(), 1025U);
+  EXPECT_LE(writer.texts(), 1025U);
   EXPECT_THAT(out, testing::EndsWith("\nn4998:1|g\nn4999:1|g\n"));
+  out.clear();
+  writer.append(out, first);
+  EXPECT_EQ(out, "first:1|g\n");
 }
 
-TEST(LineWriterCache, AnotherContextAtTheSameAddressIsAnotherSeries) {
+TEST(LineWriterCache, ContextsThatComeAfterOthersAreGoneAreOtherSeries) {
   LineWriter writer({});
-  alignas(metrics::Context) std::byte place[sizeof(metrics::Context)];
   std::string out;
-  for (const char* name : {"first", "second"}) {
-    metrics::Series one = named("x");
-    auto* context = new (place) metrics::Context({.name = name});
-    one.context =
-        metrics::ContextPtr(context, [](const metrics::Context* old) { old->~Context(); });
-    writer.append(out, one);
+  std::string expected;
+  for (int i = 0; i < 10'000; ++i) {  // the pools of names and tags are swept meanwhile
+    const std::string text = std::to_string(i);
+    writer.append(
+        out, series(MetricType::gauge, Number::of(1), {.name = "n" + text, .tags = {"t:" + text}}));
+    expected += "n" + text + ":1|g|#t:" + text + "\n";
   }
-  EXPECT_EQ(out, "first:1|g\nsecond:1|g\n");
+  EXPECT_EQ(out, expected);
 }
 
 metrics::ServiceCheck service_check() {

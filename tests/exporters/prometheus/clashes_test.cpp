@@ -59,7 +59,7 @@ TEST(PrometheusExporter, NamesThatMeetInOneOfTheFormatsCannotBothStay) {
     PrometheusExporter exporter(options);
     publish(exporter, snapshot(instance("a"), {test.first, test.second}));
     EXPECT_EQ(dropped(*self), test.counted)
-        << test.first.context->name << " " << test.second.context->name;
+        << test.first.context.name() << " " << test.second.context.name();
   }
 }
 

@@ -9,10 +9,7 @@ namespace heapwatch::exporters::prometheus {
 namespace {
 
 std::string rendered(metrics::Tags tags, std::string host = {}, const Labels& constant = {}) {
-  return render(
-      labels_of(*metrics::make_context(
-                    {.name = "x", .tags = std::move(tags), .host = std::move(host), .help = {}}),
-                constant));
+  return render(labels_of(metrics::Origin(std::move(tags), host), constant));
 }
 
 TEST(MetricName, KeepsWhatPrometheusAllowsAndUnderscoresTheRest) {

@@ -1,0 +1,127 @@
+// What an aggregator remembers of its series from run to run.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/number.h"
+#include "metrics/context.h"
+#include "metrics/sample.h"
+
+namespace heapwatch::metrics {
+
+/// The elements of a set with the run that last named them; those not named again go.
+class DistinctElements {
+ public:
+  void add(std::string_view element, std::uint64_t run);
+  /// How many were named in the run.
+  std::uint64_t end_run(std::uint64_t run);
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+
+  std::unordered_map<std::string, std::uint64_t, Hash, std::equal_to<>> last_named_;
+  std::uint64_t named_ = 0;
+};
+
+/// What a count, a monotonic counter or a rate carries on.
+struct Point {
+  base::Number value;                          // the last sample; of a count, the sum of all
+  std::chrono::steady_clock::time_point time;  // of the sample; of a rate alone
+};
+
+/// What a histogram, a historate or a set carries on.
+struct Collection {
+  std::uint64_t count = 0;
+  double sum = 0;
+  std::optional<Point> last;  // of a historate
+  DistinctElements elements;  // of a set
+};
+
+/// The series of one check instance, in the order of the run before: 24 bytes each, and what their
+/// type carries on. A gauge carries nothing.
+///
+/// Threads: not safe.
+class SeriesMemory {
+ public:
+  static constexpr std::size_t size_max = 0xfffffe;
+
+  enum class Phase : std::uint8_t {
+    sampled,  // has a sample in this run; `at` is the place of its series there
+    waiting,  // `at` runs ended since its last sample
+    kept,     // ended, and goes on if it comes before `at`, in seconds of the steady clock
+    over,
+  };
+  struct Entry {
+    Context context;
+    std::uint32_t at = 0;
+    std::uint32_t carried : 24 = nothing;  // which point or collection
+    MetricType type : 3 = MetricType::gauge;
+    Phase phase : 2 = Phase::waiting;
+    bool totals : 1 = false;             // the samples of this count are running totals
+    bool flush_first_value : 1 = false;  // as the last sample said
+
+    [[nodiscard]] bool carries() const { return carried != nothing; }
+  };
+
+  /// Where one run has got to. Runs are alike: what came next the last time is the first guess.
+  struct Search {
+    std::size_t next = 0;
+    std::size_t furthest = 0;           // place of an entry with a sample
+    bool in_order = true;               // no sample of an entry came after one of a later entry
+    std::vector<std::uint32_t> places;  // of all entries by hash; made when a guess was wrong
+
+    void clear() {
+      next = 0;
+      furthest = 0;
+      in_order = true;
+      places.clear();
+    }
+  };
+
+  /// Null when it is none of ours. Good until the next add().
+  [[nodiscard]] Entry* find(const Context& context, Search& search);
+  Entry& add(const Context& context, MetricType type, Search& search);
+  /// `entry` becomes one of another type.
+  static void begin_anew(Entry& entry, MetricType type, Search& search);
+
+  /// Of an entry that carries one; else of one that then does.
+  Point& point(Entry& entry);
+  Collection& collection(Entry& entry);
+
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::vector<Entry>& entries() { return entries_; }
+
+  /// `entry` has its first sample in this run; the series is the run's `at`-th.
+  void begin_run(Entry& entry, std::uint32_t at, Search& search);
+  /// Ends a run of so many series. Puts the entries into its order where they are not, behind them
+  /// those that have no sample; drops those that are over, and gives back room that is not used.
+  void end_run(std::size_t sampled, const Search& search);
+
+ private:
+  static constexpr std::uint32_t nothing = 0xffffff;
+
+  void enter(std::size_t place, Search& search) const;
+  void rearrange(std::size_t sampled);
+  void take_over(Entry& entry, SeriesMemory& old);
+
+  std::vector<Entry> entries_;
+  std::vector<Point> points_;
+  std::vector<std::unique_ptr<Collection>> collections_;
+};
+static_assert(sizeof(SeriesMemory::Entry) == 24);
+
+}  // namespace heapwatch::metrics

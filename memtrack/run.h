@@ -23,12 +23,13 @@ constexpr std::uint32_t owner_of(memtrack_component component, std::uint32_t run
   return component | run << component_bits;
 }
 
-/// ThreadState::left in a run: no size of a block makes it positive, or overflows it.
-constexpr std::int64_t in_run = std::numeric_limits<std::int64_t>::min() / 2;
+/// ThreadState::left while there is an owner, so that the slow path is told of each block: no size
+/// of a block makes it positive, or overflows it.
+constexpr std::int64_t owned = std::numeric_limits<std::int64_t>::min() / 2;
 
 /// The bytes until the thread's next sample, wherever they are kept.
 inline std::int64_t& bytes_left(ThreadState& thread) {
-  return thread.run != 0 ? thread.parked_left : thread.left;
+  return thread.owner != 0 ? thread.parked_left : thread.left;
 }
 
 /// Does nothing for a run that has ended.

@@ -4,27 +4,21 @@
 
 namespace heapwatch::memtrack::shadow {
 
-constinit Word* regions[std::size_t{1} << (address_bits - region_bits)];
+constinit Region* regions[std::size_t{1} << (address_bits - region_bits)];
 
-Word* find_or_map(const void* block) noexcept {
-  if (Word* word = find(block); word != nullptr) {
-    return word;
+Byte* find_or_map(const void* block) noexcept {
+  if (Byte* const byte = find(block); byte != nullptr || !is_fit(block)) {
+    return byte;
   }
-  const auto address = reinterpret_cast<std::uintptr_t>(block);
-  if ((address >> address_bits) != 0 || (address & ((1U << granule_bits) - 1)) != 0) {
-    return nullptr;
-  }
-  // The words of a block at the very end of the region run over into the extra ones.
-  constexpr std::size_t words =
-      (std::size_t{1} << (region_bits - granule_bits)) + words_of_block_max;
-  auto* const mapped = static_cast<Word*>(map_pages(words * sizeof(Word)));
+  auto* const mapped = static_cast<Region*>(map_pages(sizeof(Region)));
   if (mapped == nullptr) {
     return nullptr;
   }
-  Word* expected = nullptr;
+  Region* expected = nullptr;
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
   if (!__atomic_compare_exchange_n(&regions[address >> region_bits], &expected, mapped, false,
                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-    unmap_pages(mapped, words * sizeof(Word));
+    unmap_pages(mapped, sizeof(Region));
   }
   return find(block);
 }

@@ -5,19 +5,22 @@
 #include <limits>
 
 #include "memtrack/memtrack.h"
+#include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
 
 namespace heapwatch::memtrack {
 
-// An owner is a component in the low bits and a run in the others.
+// An owner is a component in the low bits and a run in the others; it fits a further word of the
+// shadow.
 constexpr unsigned component_bits = 10;
+constexpr std::uint32_t run_max = shadow::value_mask >> component_bits;
 static_assert(memtrack_components_max == 1 << component_bits);
 
 constexpr memtrack_component component_of(std::uint32_t owner) {
   return owner & (memtrack_components_max - 1);
 }
 constexpr std::uint32_t run_of(std::uint32_t owner) {
-  return owner >> component_bits;
+  return (owner & shadow::value_mask) >> component_bits;
 }
 constexpr std::uint32_t owner_of(memtrack_component component, std::uint32_t run) {
   return component | run << component_bits;

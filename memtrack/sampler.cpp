@@ -11,6 +11,7 @@
 #include "memtrack/pages.h"
 #include "memtrack/poisson.h"
 #include "memtrack/run.h"
+#include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
 
@@ -162,6 +163,14 @@ void seed(ThreadState& thread) {
       1U;
 }
 
+/// So that whatever fits in before the next sample has a plain size. With the greatest interval
+/// this cuts one draw in 10^13.
+std::int64_t draw_bytes(std::uint64_t interval, std::uint64_t& random) {
+  constexpr std::int64_t most = shadow::plain_size_max;
+  const std::int64_t drawn = draw_interval(interval, random);
+  return drawn < most ? drawn : most;
+}
+
 }  // namespace
 
 std::uint64_t draw(std::size_t size) noexcept {
@@ -173,7 +182,7 @@ std::uint64_t draw(std::size_t size) noexcept {
   }
   thread.interval = wanted;
   std::int64_t& left = bytes_left(thread);
-  left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
+  left = wanted == 0 ? look_again_bytes : draw_bytes(wanted, thread.random);
   if (wanted == 0 || drawn_for != 0) {
     return drawn_for;
   }
@@ -182,7 +191,7 @@ std::uint64_t draw(std::size_t size) noexcept {
   if (left > 0) {
     return 0;
   }
-  left = draw_interval(wanted, thread.random);
+  left = draw_bytes(wanted, thread.random);
   return wanted;
 }
 

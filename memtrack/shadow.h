@@ -3,9 +3,10 @@
 //
 // A block owns the words of its first two granules, because no block is smaller than 24 bytes
 // (Tracked asks for at least that). The first word holds the state and the size, the second the
-// component; a giant block has its size in the third and fourth. Words are found through one table
-// of pointers to shadow regions; a region is mapped when the first block in its 64 MiB is recorded
-// and never unmapped, so readers need no lock.
+// component; a giant block has its size in the third and fourth. What stands in these further words
+// stays when the block is gone, so it is marked: another block may start there. Words are found
+// through one table of pointers to shadow regions; a region is mapped when the first block in its
+// 64 MiB is recorded and never unmapped, so readers need no lock.
 #pragma once
 
 #include <atomic>
@@ -16,18 +17,20 @@ namespace heapwatch::memtrack::shadow {
 
 using Word = std::atomic<std::uint32_t>;
 
-// Bit 31: the block is in the heap profile or belongs to a run. Below: 0 no block, 1 a block from a
-// time without accounting, else size + 2.
+// Bit 31: the block is in the heap profile or belongs to a run. Bit 30: a further word of a block.
+// Below: 0 no block, 1 a block from a time without accounting, else size + 2.
 constexpr std::uint32_t never = 0;           // no block of ours ever started here
 constexpr std::uint32_t older = 1;           // allocated while accounting was off
 constexpr std::uint32_t gone = 0x80000000U;  // a block of ours started here once, no longer
 constexpr std::uint32_t sampled_bit = 0x80000000U;
-constexpr std::uint32_t state_mask = 0x7fffffffU;
-constexpr std::uint32_t giant = state_mask;
+constexpr std::uint32_t further_bit = 0x40000000U;
+constexpr unsigned value_bits = 30;  // of the state, and of what a further word holds
+constexpr std::uint32_t value_mask = (1U << value_bits) - 1;
+constexpr std::uint32_t giant = value_mask;
 constexpr std::size_t plain_size_max = giant - 3;
 
 constexpr bool is_live(std::uint32_t word) {
-  return (word & state_mask) > older;
+  return (word & ~sampled_bit) - 2 <= giant - 2;
 }
 
 /// Live, not sampled, not giant: what the fast path deals with.

@@ -88,13 +88,21 @@ bool ensure_block() {
   return join_thread();
 }
 
+std::size_t further(const shadow::Word& word) {
+  return word.load(std::memory_order_relaxed) & shadow::value_mask;
+}
+
+void set_further(shadow::Word& word, std::size_t value) {
+  word.store((static_cast<std::uint32_t>(value) & shadow::value_mask) | shadow::further_bit,
+             std::memory_order_relaxed);
+}
+
 Entry read_entry(const shadow::Word* word, std::uint32_t value) {
   const std::uint32_t owner = word[1].load(std::memory_order_relaxed);
-  Entry entry{(value & shadow::state_mask) - 2, component_of(owner),
+  Entry entry{(value & shadow::value_mask) - 2, component_of(owner),
               (value & shadow::sampled_bit) != 0, run_of(owner)};
-  if ((value & shadow::state_mask) == shadow::giant) {
-    entry.size = std::size_t{word[3].load(std::memory_order_relaxed)} << 32 |
-                 word[2].load(std::memory_order_relaxed);
+  if ((value & shadow::value_mask) == shadow::giant) {
+    entry.size = further(word[3]) << shadow::value_bits | further(word[2]);
   }
   return entry;
 }
@@ -103,10 +111,10 @@ void write_entry(shadow::Word* word, const Entry& entry) {
   std::uint32_t value = static_cast<std::uint32_t>(entry.size) + 2;
   if (entry.size > shadow::plain_size_max) {
     value = shadow::giant;
-    word[2].store(static_cast<std::uint32_t>(entry.size), std::memory_order_relaxed);
-    word[3].store(static_cast<std::uint32_t>(entry.size >> 32), std::memory_order_relaxed);
+    set_further(word[2], entry.size);
+    set_further(word[3], entry.size >> shadow::value_bits);
   }
-  word[1].store(owner_of(entry.component, entry.run), std::memory_order_relaxed);
+  set_further(word[1], owner_of(entry.component, entry.run));
   word->store(value | (entry.sampled || entry.run != 0 ? shadow::sampled_bit : 0),
               std::memory_order_release);
 }
@@ -368,7 +376,7 @@ void finish_move_while_paused(const Moving& moving, void* to) noexcept {
 bool is_on_books(const void* block) noexcept {
   if (const shadow::Word* const word = shadow::find(block); word != nullptr) {
     const std::uint32_t value = word->load(std::memory_order_relaxed);
-    if (value != shadow::never && value != shadow::gone) {
+    if (shadow::is_live(value) || value == shadow::older) {
       return true;
     }
   }

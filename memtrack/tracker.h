@@ -1,6 +1,7 @@
 // Puts blocks on the books and takes them off: the fast paths here, everything rare in tracker.cpp.
 #pragma once
 
+#include "memtrack/run.h"
 #include "memtrack/sampler.h"
 #include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
@@ -63,7 +64,7 @@ Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const vo
   shadow::Word* const word = shadow::find(block);
   if (thread.left > 0 && word != nullptr && !shadow::is_live(word->load(std::memory_order_relaxed)))
       [[likely]] {
-    word[1].store(thread.component, std::memory_order_relaxed);
+    word[1].store(thread.component | shadow::further_bit, std::memory_order_relaxed);
     word->store(static_cast<std::uint32_t>(size) + 2, std::memory_order_release);
     thread.block->cells[thread.component].count_allocation(size);
     return;
@@ -85,7 +86,7 @@ Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const vo
   if (!shadow::is_plain(value)) [[unlikely]] {
     return forget_taken(block, word, value, caller, reuse);
   }
-  mine->cells[word[1].load(std::memory_order_relaxed)].count_free(value - 2);
+  mine->cells[component_of(word[1].load(std::memory_order_relaxed))].count_free(value - 2);
   return Fate::release;
 }
 

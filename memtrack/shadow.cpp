@@ -29,4 +29,20 @@ Word* find_or_map(const void* block) noexcept {
   return find(block);
 }
 
+std::uintptr_t live_block_below(std::uintptr_t address, std::size_t distance_max) noexcept {
+  constexpr std::uintptr_t granule = std::uintptr_t{1} << granule_bits;
+  const std::uintptr_t region_start = address & ~((std::uintptr_t{1} << region_bits) - 1);
+  const std::uintptr_t lowest =
+      address - region_start > distance_max ? address - distance_max : region_start;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address to look up
+  const Word* const words = find(reinterpret_cast<const void*>(region_start));
+  for (std::uintptr_t at = address; words != nullptr && at >= lowest + granule;) {
+    at -= granule;
+    if (is_live(words[(at - region_start) / granule].load(std::memory_order_relaxed))) {
+      return at;
+    }
+  }
+  return 0;
+}
+
 }  // namespace heapwatch::memtrack::shadow

@@ -72,4 +72,9 @@ extern Word* regions[std::size_t{1} << (address_bits - region_bits)];
 /// kernel refuses.
 [[nodiscard]] Word* find_or_map(const void* block) noexcept;
 
+/// The nearest live block that begins below the address, in the same region and not further away
+/// than this; 0 when there is none.
+[[nodiscard]] std::uintptr_t live_block_below(std::uintptr_t address,
+                                              std::size_t distance_max) noexcept;
+
 }  // namespace heapwatch::memtrack::shadow

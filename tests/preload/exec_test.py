@@ -133,6 +133,24 @@ class ExecTest(unittest.TestCase):
         self.assertEqual([blocks for _, blocks, _ in samples], [1])
         self.assertNotIn("child processes", done.stderr)
 
+    def orphan(self, how, end):
+        """What a program says that goes on without its watcher, and forks then."""
+        process = subprocess.Popen([HEAPWATCH, "exec", "--", PROGRAM, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=clean_environment(TMPDIR=str(self.folder)))
+        for stream in (process.stdout, process.stderr):
+            self.addCleanup(stream.close)
+        self.assertEqual(process.stdout.readline(), "ready 1\n")
+        end(process)
+        process.wait(timeout=60)
+        process.stdin.write("fork\n")
+        process.stdin.close()
+        return process.stdout.read()
+
+    def test_a_program_whose_watcher_has_gone_goes_on_by_itself(self):
+        alone = "child 0 parent 0\ndone\n"
+        self.assertEqual(self.orphan("daemon", lambda process: None), alone)
+        self.assertEqual(self.orphan("orphan", lambda process: process.kill()), alone)
+
     def test_signals(self):
         samples, done = self.leaked(PROGRAM, "signals")
         self.assertEqual([blocks for _, blocks, _ in samples], [2])

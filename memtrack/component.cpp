@@ -87,16 +87,14 @@ memtrack_component memtrack_component_id(const char* name) noexcept {
 
 memtrack_component memtrack_scope_enter(memtrack_component component) noexcept {
   memtrack::ThreadState& thread = memtrack::thread_state;
-  const memtrack_component previous = memtrack::owner_of(thread.component, thread.run);
-  const std::uint32_t run = memtrack::run_of(component);
-  thread.component = memtrack::component_of(component);
-  if (thread.run == 0 && run != 0) {
+  const std::uint32_t previous = thread.owner;
+  if (previous == 0 && component != 0) {
     thread.parked_left = thread.left;
-    thread.left = memtrack::in_run;
-  } else if (thread.run != 0 && run == 0) {
+    thread.left = memtrack::owned;
+  } else if (previous != 0 && component == 0) {
     thread.left = thread.parked_left;
   }
-  thread.run = run;
+  thread.owner = component;
   return previous;
 }
 
@@ -105,7 +103,7 @@ void memtrack_scope_leave(memtrack_component previous) noexcept {
 }
 
 memtrack_component memtrack_current_component(void) noexcept {
-  return memtrack::thread_state.component;
+  return memtrack::component_of(memtrack::thread_state.owner);
 }
 
 uint32_t memtrack_component_count(void) noexcept {

@@ -40,27 +40,27 @@ using System = memtrack::Tracked<SystemAllocator>;
 // with the reason
 
 void* _malloc(size_t sz) noexcept {
-  return System::malloc(sz, __builtin_return_address(0));
+  return System::malloc(sz, {});
 }
 
 void* _calloc(size_t count, size_t sz) noexcept {
-  return System::calloc(count, sz, __builtin_return_address(0));
+  return System::calloc(count, sz, {});
 }
 
 void* _realloc(void* ptr, size_t sz) noexcept {
-  return System::realloc(ptr, sz, __builtin_return_address(0));
+  return System::realloc(ptr, sz, {});
 }
 
 void* _aligned_alloc(size_t alignment, size_t sz) noexcept {
-  return System::aligned_alloc(alignment, sz, __builtin_return_address(0));
+  return System::aligned_alloc(alignment, sz, {});
 }
 
 void _free(void* ptr) noexcept {
-  System::free(ptr, __builtin_return_address(0));
+  System::free(ptr, {});
 }
 
 void memtrack_free_either(void* ptr) noexcept {
-  System::free_either(ptr, __builtin_return_address(0));
+  System::free_either(ptr, {});
 }
 
 void _set_memory_tracker_cb(memtrack_callback callback) noexcept {
@@ -75,7 +75,7 @@ memtrack_callback _get_memory_tracker_cb(void) noexcept {
 
 char* strdupe(const char* text) noexcept {
   const std::size_t size = strlen(text) + 1;
-  void* const copy = System::malloc(size, __builtin_return_address(0));
+  void* const copy = System::malloc(size, {});
   return static_cast<char*>(copy == nullptr ? nullptr : memcpy(copy, text, size));
 }
 

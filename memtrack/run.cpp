@@ -13,6 +13,8 @@ struct Slot {
   std::atomic<std::uint64_t> alive_bytes;
 };
 
+constexpr std::uint32_t run_max = std::numeric_limits<std::uint32_t>::max() >> component_bits;
+
 constinit Lock lock;
 constinit Slot slots[memtrack_runs_max]{};
 constinit std::uint32_t last_run = 0;

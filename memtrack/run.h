@@ -5,33 +5,31 @@
 #include <limits>
 
 #include "memtrack/memtrack.h"
-#include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
 
 namespace heapwatch::memtrack {
 
-// An owner is a component in the low bits and a run in the others; it fits a further word of the
-// shadow.
+// An owner is a component in the low bits and a run in the others.
 constexpr unsigned component_bits = 10;
-constexpr std::uint32_t run_max = shadow::value_mask >> component_bits;
 static_assert(memtrack_components_max == 1 << component_bits);
 
 constexpr memtrack_component component_of(std::uint32_t owner) {
   return owner & (memtrack_components_max - 1);
 }
 constexpr std::uint32_t run_of(std::uint32_t owner) {
-  return (owner & shadow::value_mask) >> component_bits;
+  return owner >> component_bits;
 }
 constexpr std::uint32_t owner_of(memtrack_component component, std::uint32_t run) {
   return component | run << component_bits;
 }
 
-/// ThreadState::left in a run: no size of a block makes it positive, or overflows it.
-constexpr std::int64_t in_run = std::numeric_limits<std::int64_t>::min() / 2;
+/// ThreadState::left while there is an owner, so that the slow path is told of each block: no size
+/// of a block makes it positive, or overflows it.
+constexpr std::int64_t owned = std::numeric_limits<std::int64_t>::min() / 2;
 
 /// The bytes until the thread's next sample, wherever they are kept.
 inline std::int64_t& bytes_left(ThreadState& thread) {
-  return thread.run != 0 ? thread.parked_left : thread.left;
+  return thread.owner != 0 ? thread.parked_left : thread.left;
 }
 
 /// Does nothing for a run that has ended.

@@ -11,7 +11,6 @@
 #include "memtrack/pages.h"
 #include "memtrack/poisson.h"
 #include "memtrack/run.h"
-#include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
 
@@ -138,6 +137,15 @@ bool add_live(const void* block, Record* record) {
   return true;
 }
 
+/// Where the block hangs; where null is when it is not in.
+Live** find_live(const void* block) {
+  Live** at = &lives[slot_of(block)];
+  while (*at != nullptr && (*at)->block != block) {
+    at = &(*at)->next;
+  }
+  return at;
+}
+
 memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::uint64_t inuse) {
   memtrack_sample sample{};
   if (record.stack != nullptr) {
@@ -163,14 +171,6 @@ void seed(ThreadState& thread) {
       1U;
 }
 
-/// So that whatever fits in before the next sample has a plain size. With the greatest interval
-/// this cuts one draw in 10^13.
-std::int64_t draw_bytes(std::uint64_t interval, std::uint64_t& random) {
-  constexpr std::int64_t most = shadow::plain_size_max;
-  const std::int64_t drawn = draw_interval(interval, random);
-  return drawn < most ? drawn : most;
-}
-
 }  // namespace
 
 std::uint64_t draw(std::size_t size) noexcept {
@@ -182,7 +182,7 @@ std::uint64_t draw(std::size_t size) noexcept {
   }
   thread.interval = wanted;
   std::int64_t& left = bytes_left(thread);
-  left = wanted == 0 ? look_again_bytes : draw_bytes(wanted, thread.random);
+  left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
   if (wanted == 0 || drawn_for != 0) {
     return drawn_for;
   }
@@ -191,7 +191,7 @@ std::uint64_t draw(std::size_t size) noexcept {
   if (left > 0) {
     return 0;
   }
-  left = draw_bytes(wanted, thread.random);
+  left = draw_interval(wanted, thread.random);
   return wanted;
 }
 
@@ -201,7 +201,7 @@ bool keep(const void* block, std::size_t size, std::uint64_t interval,
   const std::size_t depth = unwind(caller, addresses, memtrack_stack_depth_max);
   const Locked locked(lock);
   Record* const record =
-      find_record(intern(addresses, depth), size, interval, thread_state.component);
+      find_record(intern(addresses, depth), size, interval, component_of(thread_state.owner));
   if (record == nullptr || !add_live(block, record)) {
     books.lost_samples.fetch_add(1, std::memory_order_relaxed);
     return false;
@@ -211,19 +211,24 @@ bool keep(const void* block, std::size_t size, std::uint64_t interval,
   return true;
 }
 
+const Record* find(const void* block) noexcept {
+  const Locked locked(lock);
+  const Live* const live = *find_live(block);
+  return live == nullptr ? nullptr : live->record;
+}
+
 Record* drop(const void* block) noexcept {
   const Locked locked(lock);
-  for (Live** at = &lives[slot_of(block)]; *at != nullptr; at = &(*at)->next) {
-    Live* const live = *at;
-    if (live->block == block) {
-      *at = live->next;
-      live->next = spare_lives;
-      spare_lives = live;
-      --live->record->inuse;
-      return live->record;
-    }
+  Live** const at = find_live(block);
+  Live* const live = *at;
+  if (live == nullptr) {
+    return nullptr;
   }
-  return nullptr;
+  *at = live->next;
+  live->next = spare_lives;
+  spare_lives = live;
+  --live->record->inuse;
+  return live->record;
 }
 
 bool restore(const void* block, Record* record) noexcept {

@@ -20,6 +20,8 @@ namespace heapwatch::memtrack::sampler {
 [[nodiscard]] bool keep(const void* block, std::size_t size, std::uint64_t interval,
                         const void* caller) noexcept;
 
+/// Of a sampled block.
+[[nodiscard]] const Record* find(const void* block) noexcept;
 /// A sampled block leaves the profile's live set. Null when it is not in.
 Record* drop(const void* block) noexcept;
 /// Undoes drop().

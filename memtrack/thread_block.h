@@ -45,11 +45,11 @@ struct ThreadBlock {
 
 /// What a thread has at hand. Static TLS, so that reaching it allocates nothing.
 struct ThreadState {
-  std::int64_t left;   // bytes until the next sample; positive only when the thread has a block
-  ThreadBlock* block;  // null before the first use and after the end of the thread
-  memtrack_component component;
-  std::uint32_t run;         // that the component's blocks belong to; 0: none
-  std::int64_t parked_left;  // while in a run, which keeps `left` negative to be told of each block
+  // Bytes until the next sample; positive only when the thread has a block, and no owner.
+  std::int64_t left;
+  ThreadBlock* block;        // null before the first use and after the end of the thread
+  std::uint32_t owner;       // of the blocks it allocates, as run.h says; 0: nobody
+  std::int64_t parked_left;  // `left` while there is an owner
   bool busy;                 // inside our own slow path: take no sample, call no callback
   std::uint64_t random;
   std::uint64_t interval;  // that `left` was drawn for

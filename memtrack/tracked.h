@@ -12,46 +12,37 @@ namespace heapwatch::memtrack {
 /// `Raw` has the static functions malloc, calloc, realloc, aligned_alloc and free, free_foreign and
 /// realloc_foreign for blocks that are not on the books, and the constant `reuse`.
 ///
-/// Everything is inlined into the exported function, whose return address is the place a block is
-/// put down to.
+/// What takes a Caller is inlined into the exported function, whose return address is the place a
+/// block is put down to.
 template <typename Raw>
 struct Tracked {
-  // A block owns two granules of shadow. glibc's smallest block has 24 bytes anyway.
+  // The shadow knows one block in 32 bytes. glibc's smallest block has 24 anyway.
   static constexpr std::size_t block_size_min = 24;
 
   [[gnu::always_inline]] static std::size_t fit(std::size_t size) {
     return size < block_size_min ? block_size_min : size;
   }
 
-  [[gnu::always_inline]] static void* malloc(std::size_t size, const void* caller) {
-    if (mode() == Mode::tracking) [[likely]] {
-      void* const block = Raw::malloc(fit(size));
-      if (block != nullptr) [[likely]] {
-        record(block, size, caller);
-      }
-      return block;
+  [[gnu::always_inline]] static void* malloc(std::size_t size, Caller caller) {
+    if (const Mode now = mode(); now != Mode::tracking) [[unlikely]] {
+      return now == Mode::dormant ? Raw::malloc(size) : malloc_in_mode(size, caller);
     }
-    if (mode() == Mode::dormant) {
-      return Raw::malloc(size);
+    void* const block = Raw::malloc(fit(size));
+    if (block != nullptr) [[likely]] {
+      record(block, size, caller, Raw::reuse);
     }
-    return enter(Raw::malloc(fit(size)), size, caller);
+    return block;
   }
 
-  [[gnu::always_inline]] static void free(void* block, const void* caller) {
-    if (mode() == Mode::tracking) [[likely]] {
-      if (block != nullptr) {
-        release(block, forget(block, caller, Raw::reuse));
-      }
+  [[gnu::always_inline]] static void free(void* block, Caller caller) {
+    if (const Mode now = mode(); now != Mode::tracking) [[unlikely]] {
+      now == Mode::dormant ? Raw::free(block) : free_in_mode(block, caller);
       return;
     }
-    if (mode() == Mode::dormant) {
-      Raw::free(block);
-      return;
-    }
-    leave(block, caller);
+    release(block, forget(block, caller, Raw::reuse));
   }
 
-  static void free_either(void* block, const void* caller) {
+  [[gnu::always_inline]] static void free_either(void* block, Caller caller) {
     if (is_on_books(block)) {
       free(block, caller);
     } else {
@@ -59,8 +50,7 @@ struct Tracked {
     }
   }
 
-  [[gnu::always_inline]] static void* calloc(std::size_t count, std::size_t size,
-                                             const void* caller) {
+  [[gnu::always_inline]] static void* calloc(std::size_t count, std::size_t size, Caller caller) {
     std::size_t bytes = 0;
     if (__builtin_mul_overflow(count, size, &bytes)) {
       errno = ENOMEM;
@@ -70,11 +60,11 @@ struct Tracked {
   }
 
   [[gnu::always_inline]] static void* aligned_alloc(std::size_t alignment, std::size_t size,
-                                                    const void* caller) {
+                                                    Caller caller) {
     return enter(Raw::aligned_alloc(alignment, fit(size)), size, caller);
   }
 
-  static void* realloc(void* block, std::size_t size, const void* caller) {
+  [[gnu::always_inline]] static void* realloc(void* block, std::size_t size, Caller caller) {
     if (block == nullptr) {
       return enter(Raw::malloc(fit(size)), size, caller);
     }
@@ -82,6 +72,23 @@ struct Tracked {
       free(block, caller);
       return nullptr;
     }
+    return move(block, size, caller);
+  }
+
+  /// Deals with a block the allocator just made, whatever the mode.
+  [[gnu::always_inline]] static void* enter(void* block, std::size_t size, Caller caller) {
+    if (block != nullptr) {
+      if (mode() == Mode::tracking) [[likely]] {
+        record(block, size, caller, Raw::reuse);
+      } else {
+        enter_in_mode(block, size, caller);
+      }
+    }
+    return block;
+  }
+
+ private:
+  [[gnu::noinline]] static void* move(void* block, std::size_t size, const void* caller) {
     const Mode now = begin_mode(mode());
     if (now == Mode::dormant) {
       return Raw::realloc(block, size);
@@ -115,26 +122,23 @@ struct Tracked {
     return moved;
   }
 
-  /// Deals with a block the allocator just made, whatever the mode.
-  [[gnu::always_inline]] static void* enter(void* block, std::size_t size, const void* caller) {
-    if (block != nullptr) {
-      if (mode() == Mode::tracking) [[likely]] {
-        record(block, size, caller);
-      } else {
-        enter_in_mode(block, size, caller);
-      }
-    }
-    return block;
-  }
-
- private:
   [[gnu::always_inline]] static void release(void* block, Fate fate) {
     if (fate == Fate::release) [[likely]] {
       Raw::free(block);
-      settle();
+      if constexpr (Raw::reuse == Reuse::possible) {
+        settle();
+      }
     } else if (fate == Fate::pass_on) {
       Raw::free_foreign(block);
     }
+  }
+
+  [[gnu::noinline]] static void* malloc_in_mode(std::size_t size, const void* caller) {
+    void* const block = Raw::malloc(fit(size));
+    if (block != nullptr) {
+      enter_in_mode(block, size, caller);
+    }
+    return block;
   }
 
   [[gnu::noinline]] static void enter_in_mode(void* block, std::size_t size, const void* caller) {
@@ -142,14 +146,14 @@ struct Tracked {
     if (now == Mode::paused) {
       note_older(block);
     } else if (now != Mode::dormant) {
-      record(block, size, caller);
+      record(block, size, caller, Raw::reuse);
       if (now == Mode::observed) {
         notify(block, size, memtrack_allocation);
       }
     }
   }
 
-  [[gnu::noinline]] static void leave(void* block, const void* caller) {
+  [[gnu::noinline]] static void free_in_mode(void* block, const void* caller) {
     const Mode now = begin_mode(mode());
     if (block == nullptr) {
       return;
@@ -161,7 +165,7 @@ struct Tracked {
       if (now == Mode::observed) {
         notify(block, 0, memtrack_free);
       }
-      fate = forget(block, caller, Raw::reuse);
+      fate = forget_slowly(block, caller, Raw::reuse);
     }
     release(block, fate);
   }

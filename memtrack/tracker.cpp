@@ -88,55 +88,45 @@ bool ensure_block() {
   return join_thread();
 }
 
-std::size_t further(const shadow::Word& word) {
-  return word.load(std::memory_order_relaxed) & shadow::value_mask;
-}
-
-void set_further(shadow::Word& word, std::size_t value) {
-  word.store((static_cast<std::uint32_t>(value) & shadow::value_mask) | shadow::further_bit,
-             std::memory_order_relaxed);
-}
-
-Entry read_entry(const shadow::Word* word, std::uint32_t value) {
-  const std::uint32_t owner = word[1].load(std::memory_order_relaxed);
-  Entry entry{(value & shadow::value_mask) - 2, component_of(owner),
-              (value & shadow::sampled_bit) != 0, run_of(owner)};
-  if ((value & shadow::value_mask) == shadow::giant) {
-    entry.size = further(word[3]) << shadow::value_bits | further(word[2]);
+/// `byte`: without the half.
+Entry read_entry(const void* block, const shadow::Byte* at, unsigned byte) {
+  if (shadow::is_plain(byte)) {
+    return {shadow::plain_size(at, byte), 0, false, 0};
   }
-  return entry;
-}
-
-void write_entry(shadow::Word* word, const Entry& entry) {
-  std::uint32_t value = static_cast<std::uint32_t>(entry.size) + 2;
-  if (entry.size > shadow::plain_size_max) {
-    value = shadow::giant;
-    set_further(word[2], entry.size);
-    set_further(word[3], entry.size >> shadow::value_bits);
+  if (byte == shadow::sampled) {
+    const Record* const record = sampler::find(block);
+    return {record->size, record->component, true, 0};
   }
-  set_further(word[1], owner_of(entry.component, entry.run));
-  word->store(value | (entry.sampled || entry.run != 0 ? shadow::sampled_bit : 0),
-              std::memory_order_release);
+  const shadow::Detail& detail = shadow::detail_of(block);
+  return {detail.size, component_of(detail.owner), detail.sampled, run_of(detail.owner)};
 }
 
 bool write(void* block, const Entry& entry) {
-  if (shadow::Word* const word = shadow::find_or_map(block); word != nullptr) {
-    write_entry(word, entry);
-    return true;
+  shadow::Byte* const at = shadow::find_or_map(block);
+  if (at == nullptr) {
+    return fallback::insert(block, entry);
   }
-  return fallback::insert(block, entry);
+  if (entry.sampled && entry.run == 0) {
+    shadow::write(at, block, shadow::sampled);
+  } else if (entry.run == 0 && entry.component == 0 && entry.size <= shadow::plain_size_max) {
+    shadow::write_plain(at, block, entry.size);
+  } else {
+    shadow::detail_of(block) = {entry.size, owner_of(entry.component, entry.run), entry.sampled};
+    shadow::write(at, block, shadow::detailed);
+  }
+  return true;
 }
 
 /// Takes a block off the books, wherever it stands. The block's entry is the caller's alone then.
 bool take(void* block, Entry& entry) {
-  if (ThreadBlock* const mine = thread_state.block; mine != nullptr) {
-    mine->freeing.store(block, std::memory_order_release);
+  if (ThreadBlock* const thread = thread_state.block; thread != nullptr) {
+    thread->freeing.store(block, std::memory_order_release);
   }
-  if (shadow::Word* const word = shadow::find(block);
-      word != nullptr && shadow::is_live(word->load(std::memory_order_relaxed))) {
-    const std::uint32_t value = word->exchange(shadow::gone, std::memory_order_acq_rel);
-    if (shadow::is_live(value)) {
-      entry = read_entry(word, value);
+  if (shadow::Byte* const at = shadow::find(block); at != nullptr) {
+    const std::uint8_t byte = at->load(std::memory_order_relaxed);
+    const unsigned mine = byte ^ shadow::half_of(block);
+    if (shadow::is_live(mine) && shadow::take(*at, byte)) {
+      entry = read_entry(block, at, mine);
       return true;
     }
   }
@@ -149,10 +139,36 @@ bool take(void* block, Entry& entry) {
 
 /// The block was noted while accounting was off.
 bool take_older(void* block) {
-  shadow::Word* const word = shadow::find(block);
-  std::uint32_t expected = shadow::older;
-  return word != nullptr &&
-         word->compare_exchange_strong(expected, shadow::gone, std::memory_order_acq_rel);
+  shadow::Byte* const at = shadow::find(block);
+  auto expected = static_cast<std::uint8_t>(shadow::older | shadow::half_of(block));
+  return at != nullptr &&
+         at->compare_exchange_strong(expected, shadow::gone, std::memory_order_acq_rel);
+}
+
+void remove(void* block, const Entry& entry) {
+  if (entry.sampled) {
+    sampler::drop(block);
+  }
+  count(entry, false);
+}
+
+/// Takes what stands where a new block begins: it went to free() behind our back.
+void take_stale(void* block) {
+  const shadow::Byte* const at = shadow::find(block);
+  if ((at == nullptr || !shadow::is_taken(at->load(std::memory_order_relaxed))) &&
+      !fallback::has(block)) {
+    return;
+  }
+  constexpr std::uintptr_t half = std::uintptr_t{1} << shadow::alignment_bits;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address to look up, not an object
+  void* const other = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(block) ^ half);
+  for (void* const stale : {block, other}) {
+    if (Entry entry{}; take(stale, entry)) {
+      settle();
+      remove(stale, entry);
+      books.freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
 }
 
 bool take_unrecorded() {
@@ -172,8 +188,8 @@ Stranger identify(void* block, Reuse reuse) {
   if (take_older(block)) {
     return Stranger::older;
   }
-  const shadow::Word* const word = shadow::find(block);
-  const bool was_ours = word != nullptr && word->load(std::memory_order_acquire) != shadow::never;
+  const shadow::Byte* const at = shadow::find(block);
+  const bool was_ours = at != nullptr && at->load(std::memory_order_acquire) != shadow::never;
   if (was_ours) {
     return reuse == Reuse::impossible || is_being_freed(block) || is_certainly_free(block)
                ? Stranger::freed
@@ -196,13 +212,6 @@ Fate dismiss(void* block, const void* caller, Reuse reuse) {
       return Fate::refuse;
   }
   return Fate::release;
-}
-
-void remove(void* block, const Entry& entry) {
-  if (entry.sampled) {
-    sampler::drop(block);
-  }
-  count(entry, false);
 }
 
 }  // namespace
@@ -260,18 +269,13 @@ void notify(void* block, std::size_t size, memtrack_op op) noexcept {
 
 void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
   ThreadState& thread = thread_state;
-  Entry entry{size, thread.component, false, thread.run};
-  if (thread.run != 0) {
-    thread.left = in_run;
+  Entry entry{size, component_of(thread.owner), false, run_of(thread.owner)};
+  if (thread.owner != 0) {
+    thread.left = owned;
     thread.parked_left -= static_cast<std::int64_t>(size);
   }
-  Entry stale{};
   const bool joined = ensure_block();
-  if (take(block, stale)) {  // it went to free() behind our back
-    settle();
-    remove(block, stale);
-    books.freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
-  }
+  take_stale(block);
   if (bytes_left(thread) <= 0 && joined && !thread.busy) {
     const Busy busy;
     if (const std::uint64_t interval = sampler::draw(size); interval != 0) {
@@ -288,20 +292,16 @@ void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
   count(entry, true);
 }
 
-Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const void* caller,
-                  Reuse reuse) noexcept {
-  if (!shadow::is_live(value)) {  // another thread was faster
-    settle();
-    return dismiss(block, caller, reuse);
-  }
-  remove(block, read_entry(word, value));
-  return Fate::release;
-}
-
 Fate forget_slowly(void* block, const void* caller, Reuse reuse) noexcept {
+  if (block == nullptr) {
+    return Fate::refuse;
+  }
   ensure_block();
   Entry entry{};
   if (take(block, entry)) {
+    if (reuse == Reuse::impossible) {
+      settle();
+    }
     remove(block, entry);
     return Fate::release;
   }
@@ -362,7 +362,7 @@ void finish_move(const Moving& moving, void* to, std::size_t size, const void* c
     case Moving::Was::freed:
       break;
   }
-  record(to, size, caller);
+  record(to, size, caller, Reuse::possible);
 }
 
 void finish_move_while_paused(const Moving& moving, void* to) noexcept {
@@ -374,9 +374,9 @@ void finish_move_while_paused(const Moving& moving, void* to) noexcept {
 }
 
 bool is_on_books(const void* block) noexcept {
-  if (const shadow::Word* const word = shadow::find(block); word != nullptr) {
-    const std::uint32_t value = word->load(std::memory_order_relaxed);
-    if (shadow::is_live(value) || value == shadow::older) {
+  if (const shadow::Byte* const at = shadow::find(block); at != nullptr) {
+    const unsigned byte = at->load(std::memory_order_relaxed) ^ shadow::half_of(block);
+    if (byte == shadow::older || shadow::is_live(byte)) {
       return true;
     }
   }
@@ -385,14 +385,9 @@ bool is_on_books(const void* block) noexcept {
 
 void note_older(void* block) noexcept {
   ensure_block();
-  Entry stale{};
-  if (take(block, stale)) {
-    settle();
-    remove(block, stale);
-    books.freed_elsewhere.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (shadow::Word* const word = shadow::find_or_map(block); word != nullptr) {
-    word->store(shadow::older, std::memory_order_release);
+  take_stale(block);
+  if (shadow::Byte* const at = shadow::find_or_map(block); at != nullptr) {
+    shadow::write(at, block, shadow::older);
   } else {
     books.unrecorded.fetch_add(1, std::memory_order_relaxed);
   }

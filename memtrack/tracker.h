@@ -1,7 +1,6 @@
 // Puts blocks on the books and takes them off: the fast paths here, everything rare in tracker.cpp.
 #pragma once
 
-#include "memtrack/run.h"
 #include "memtrack/sampler.h"
 #include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
@@ -41,7 +40,7 @@ enum class Reuse {
 enum class Fate {
   release,  // goes to the allocator
   pass_on,  // was never on the books: goes to whoever made it
-  refuse,   // is free already: leave it alone
+  refuse,   // is free already, or null: leave it alone
 };
 
 /// What the books say of a block that was taken off them.
@@ -54,40 +53,49 @@ struct Entry {
 
 void record_slowly(void* block, std::size_t size, const void* caller) noexcept;
 Fate forget_slowly(void* block, const void* caller, Reuse reuse) noexcept;
-Fate forget_taken(void* block, shadow::Word* word, std::uint32_t value, const void* caller,
-                  Reuse reuse) noexcept;
 
-/// Puts a new block on the books. `caller` is the return address of the allocation function.
-[[gnu::always_inline]] inline void record(void* block, std::size_t size, const void* caller) {
+/// The return address of the allocation function, into which whoever takes one is inlined.
+struct Caller {
+  // NOLINTNEXTLINE(google-explicit-constructor): reads it where it is wanted, on slow paths
+  [[gnu::always_inline]] operator const void*() const { return __builtin_return_address(0); }
+};
+
+/// Puts a new block on the books. `CallerType`: Caller, or an address that is known already.
+template <typename CallerType>
+[[gnu::always_inline]] inline void record(void* block, std::size_t size, CallerType caller,
+                                          Reuse reuse) {
   ThreadState& thread = thread_state;
   thread.left -= static_cast<std::int64_t>(size);
-  shadow::Word* const word = shadow::find(block);
-  if (thread.left > 0 && word != nullptr && !shadow::is_live(word->load(std::memory_order_relaxed)))
-      [[likely]] {
-    word[1].store(thread.component | shadow::further_bit, std::memory_order_relaxed);
-    word->store(static_cast<std::uint32_t>(size) + 2, std::memory_order_release);
-    thread.block->cells[thread.component].count_allocation(size);
-    return;
+  if (thread.left > 0 && size <= shadow::plain_size_max) [[likely]] {
+    // Where every free is seen, the byte says nothing, and is not waited for.
+    if (shadow::Byte* const at = shadow::find(block);
+        at != nullptr && (reuse == Reuse::impossible ||
+                          !shadow::is_taken(at->load(std::memory_order_relaxed)))) [[likely]] {
+      shadow::write_plain(at, block, size);
+      thread.block->cells[0].count_allocation(size);
+      return;
+    }
   }
   record_slowly(block, size, caller);
 }
 
-/// Takes a block off the books before it is freed. Call settle() once it is free.
-[[gnu::always_inline]] inline Fate forget(void* block, const void* caller, Reuse reuse) {
-  shadow::Word* const word = shadow::find(block);
+/// Takes a block off the books before it is freed; null is nobody's. Call settle() once it is free.
+[[gnu::always_inline]] inline Fate forget(void* block, Caller caller, Reuse reuse) {
+  shadow::Byte* const at = shadow::find(block);
   ThreadBlock* const mine = thread_state.block;
-  if (word == nullptr || mine == nullptr || !shadow::is_live(word->load(std::memory_order_relaxed)))
-      [[unlikely]] {
-    return forget_slowly(block, caller, reuse);
+  if (at != nullptr && mine != nullptr) [[likely]] {
+    if (reuse == Reuse::possible) {
+      // Whoever frees the block a second time finds it either here or free.
+      mine->freeing.store(block, std::memory_order_release);
+    }
+    const std::uint8_t byte = at->load(std::memory_order_relaxed);
+    const unsigned entry = byte ^ shadow::half_of(block);
+    if (shadow::is_plain(entry) && shadow::take(*at, byte)) [[likely]] {
+      mine->cells[0].count_free(shadow::plain_size(at, entry));
+      return Fate::release;
+    }
   }
-  // Whoever frees the block a second time finds it either here or free.
-  mine->freeing.store(block, std::memory_order_release);
-  const std::uint32_t value = word->exchange(shadow::gone, std::memory_order_acq_rel);
-  if (!shadow::is_plain(value)) [[unlikely]] {
-    return forget_taken(block, word, value, caller, reuse);
-  }
-  mine->cells[component_of(word[1].load(std::memory_order_relaxed))].count_free(value - 2);
-  return Fate::release;
+  return forget_slowly(block, caller, reuse);
 }
 
 [[gnu::always_inline]] inline void settle() {

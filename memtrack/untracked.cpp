@@ -6,6 +6,7 @@
 #include "memtrack/glibc_heap.h"
 #include "memtrack/lock.h"
 #include "memtrack/mappings.h"
+#include "memtrack/run.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
 
@@ -38,7 +39,7 @@ bool is_certainly_free(const void* block) noexcept {
 }
 
 void note_untracked(memtrack_untracked_kind kind, const void* block, const void* caller) noexcept {
-  const memtrack_component component = thread_state.component;
+  const memtrack_component component = component_of(thread_state.owner);
   books.untracked[component].fetch_add(1, std::memory_order_relaxed);
   if (kind == memtrack_double_free) {
     books.double_frees.fetch_add(1, std::memory_order_relaxed);

@@ -75,35 +75,34 @@ std::size_t usable_bytes(const void* block) {
 }  // namespace
 
 #define HEAPWATCH_EXPORT extern "C" [[gnu::visibility("default")]]
-#define HEAPWATCH_CALLER __builtin_return_address(0)
 
 HEAPWATCH_EXPORT void* malloc(std::size_t size) noexcept {
-  return Program::malloc(size, HEAPWATCH_CALLER);
+  return Program::malloc(size, {});
 }
 
 HEAPWATCH_EXPORT void free(void* block) noexcept {
-  Program::free(block, HEAPWATCH_CALLER);
+  Program::free(block, {});
 }
 
 HEAPWATCH_EXPORT void cfree(void* block) noexcept {
-  Program::free(block, HEAPWATCH_CALLER);
+  Program::free(block, {});
 }
 
 HEAPWATCH_EXPORT void free_sized(void* block, std::size_t /*size*/) noexcept {
-  Program::free(block, HEAPWATCH_CALLER);
+  Program::free(block, {});
 }
 
 HEAPWATCH_EXPORT void free_aligned_sized(void* block, std::size_t /*alignment*/,
                                          std::size_t /*size*/) noexcept {
-  Program::free(block, HEAPWATCH_CALLER);
+  Program::free(block, {});
 }
 
 HEAPWATCH_EXPORT void* calloc(std::size_t count, std::size_t size) noexcept {
-  return Program::calloc(count, size, HEAPWATCH_CALLER);
+  return Program::calloc(count, size, {});
 }
 
 HEAPWATCH_EXPORT void* realloc(void* block, std::size_t size) noexcept {
-  return Program::realloc(block, size, HEAPWATCH_CALLER);
+  return Program::realloc(block, size, {});
 }
 
 HEAPWATCH_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) noexcept {
@@ -112,15 +111,15 @@ HEAPWATCH_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t 
     errno = ENOMEM;
     return nullptr;
   }
-  return Program::realloc(block, bytes, HEAPWATCH_CALLER);
+  return Program::realloc(block, bytes, {});
 }
 
 HEAPWATCH_EXPORT void* memalign(std::size_t alignment, std::size_t size) noexcept {
-  return Program::aligned_alloc(alignment, size, HEAPWATCH_CALLER);
+  return Program::aligned_alloc(alignment, size, {});
 }
 
 HEAPWATCH_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
-  return Program::aligned_alloc(alignment, size, HEAPWATCH_CALLER);
+  return Program::aligned_alloc(alignment, size, {});
 }
 
 HEAPWATCH_EXPORT int posix_memalign(void** block, std::size_t alignment,
@@ -129,7 +128,7 @@ HEAPWATCH_EXPORT int posix_memalign(void** block, std::size_t alignment,
     return EINVAL;
   }
   const int before = errno;
-  void* const made = Program::aligned_alloc(alignment, size, HEAPWATCH_CALLER);
+  void* const made = Program::aligned_alloc(alignment, size, {});
   errno = before;
   if (made == nullptr) {
     return ENOMEM;
@@ -139,7 +138,7 @@ HEAPWATCH_EXPORT int posix_memalign(void** block, std::size_t alignment,
 }
 
 HEAPWATCH_EXPORT void* valloc(std::size_t size) noexcept {
-  return Program::aligned_alloc(page_size(), size, HEAPWATCH_CALLER);
+  return Program::aligned_alloc(page_size(), size, {});
 }
 
 HEAPWATCH_EXPORT void* pvalloc(std::size_t size) noexcept {
@@ -149,7 +148,7 @@ HEAPWATCH_EXPORT void* pvalloc(std::size_t size) noexcept {
     errno = ENOMEM;
     return nullptr;
   }
-  return Program::aligned_alloc(page, rounded & ~(page - 1), HEAPWATCH_CALLER);
+  return Program::aligned_alloc(page, rounded & ~(page - 1), {});
 }
 
 HEAPWATCH_EXPORT std::size_t malloc_usable_size(void* block) noexcept {

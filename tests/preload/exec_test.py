@@ -316,7 +316,7 @@ class ExecTest(unittest.TestCase):
         self.assertRegex(done.stderr, r"held by \(estimated from \d+ samples?, one per 19\.5 KiB; --sample-interval 1 takes "
                                       r"every block\):\n|untracked frees: 0\n$")
         done = self.watched(PROGRAM, "threads", options=("--sample-interval", "5000"))
-        self.assertRegex(done.stderr, r"held by \(estimated from \d{3} samples, one per 4\.9 KiB\):\n")
+        self.assertRegex(done.stderr, r"held by \(estimated from \d+ samples, one per 4\.9 KiB[;)]")
         done = self.watched(PROGRAM, "exit", options=("--sample-interval", "1"))
         self.assertRegex(done.stderr, r"held by:\nheapwatch:     60\.3 KiB in 5 blocks\nheapwatch:       0x[0-9a-f]+ leak_blocks\+")
 

@@ -4,6 +4,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,6 +84,24 @@ void become(const ExecOptions& options, const std::string& library, const std::s
   arguments.push_back(nullptr);
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   execvp(arguments[0], arguments.data());
+}
+
+/// Asked before the program starts, which may run for hours.
+base::Result<void> can_be_written(const std::string& report) {
+  struct stat status {};
+  const bool is_new = stat(report.c_str(), &status) != 0;
+  if (!is_new && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    return {};  // opening a pipe would wait for its reader
+  }
+  const int file = open(report.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) {
+    return base::fail(base::ErrorKind::io, "cannot write " + report + ": " + std::strerror(errno));
+  }
+  close(file);
+  if (is_new) {
+    unlink(report.c_str());
+  }
+  return {};
 }
 
 /// Errors: io, with the exit status a shell gives.
@@ -338,6 +357,11 @@ int exec_program(const ExecOptions& options) {
   const auto library = preload_library();
   if (!library) {
     return fail_with(library.error().message);
+  }
+  if (const auto writable =
+          options.report.empty() ? base::Result<void>{} : can_be_written(options.report);
+      !writable) {
+    return fail_with(writable.error().message);
   }
   const sigset_t signals = passed_signals();
   sigset_t mask;

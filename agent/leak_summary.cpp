@@ -53,6 +53,22 @@ std::vector<Place> places_of(const NativeHeap& heap) {
   return places;
 }
 
+/// How much the figures of the places are worth.
+std::string basis(const NativeHeap& heap) {
+  if (heap.interval <= 1) {
+    return "";
+  }
+  constexpr std::int64_t few = 100;
+  std::int64_t samples = 0;
+  for (const NativeHeap::Record& record : heap.records) {
+    samples += record.inuse;
+  }
+  return " (estimated from " + std::to_string(samples) +
+         (samples == 1 ? " sample, one per " : " samples, one per ") +
+         bytes_text(static_cast<double>(heap.interval)) +
+         (samples < few ? "; --sample-interval 1 takes every block)" : ")");
+}
+
 }  // namespace
 
 std::string leak_summary(const Ended& ended) {
@@ -69,8 +85,7 @@ std::string leak_summary(const Ended& ended) {
       << " blocks; untracked frees: " << counters.untracked_frees << '\n';
   const std::vector<Place> places = places_of(heap);
   if (!places.empty()) {
-    out << "  held by (estimated from one sample per "
-        << bytes_text(static_cast<double>(heap.interval)) << "):\n";
+    out << "  held by" << basis(heap) << ":\n";
   }
   for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
     const Place& place = places[i];

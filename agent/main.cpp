@@ -151,10 +151,16 @@ void describe_exec(CommandLine& line) {
       "exec", "Run a program with its native memory watched: exec [OPTIONS] -- PROGRAM ARGS");
   line.exec_command = command;
   ExecOptions& options = line.exec;
-  command->add_option("--listen", options.listen,
-                      "Serve /debug/vars and /debug/pprof/heap of it at HOST:PORT or unix:PATH");
-  command->add_option("--report", options.report,
-                      "Write its heap profile to this file when it ends");
+  const auto not_empty = [](const std::string& text) {
+    return std::string(text.empty() ? "must not be empty" : "");
+  };
+  command
+      ->add_option("--listen", options.listen,
+                   "Serve /debug/vars and /debug/pprof/heap of it at HOST:PORT or unix:PATH")
+      ->check(not_empty);
+  command
+      ->add_option("--report", options.report, "Write its heap profile to this file when it ends")
+      ->check(not_empty);
   command
       ->add_option("--sample-interval", options.sample_interval,
                    "One sample per so many bytes allocated, on average (default 524288)")

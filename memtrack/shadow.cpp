@@ -23,4 +23,28 @@ Byte* find_or_map(const void* block) noexcept {
   return find(block);
 }
 
+std::uintptr_t live_block_below(std::uintptr_t address, std::size_t distance_max) noexcept {
+  constexpr std::uintptr_t granule = std::uintptr_t{1} << granule_bits;
+  const std::uintptr_t region_start = address & ~((std::uintptr_t{1} << region_bits) - 1);
+  const std::uintptr_t lowest =
+      address - region_start > distance_max ? address - distance_max : region_start;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address to look up
+  const Byte* const bytes = find(reinterpret_cast<const void*>(region_start));
+  if (bytes == nullptr) {
+    return 0;
+  }
+  for (std::size_t at = (address - region_start) / granule + 1; at-- > 0;) {
+    const std::uint8_t byte = bytes[at].load(std::memory_order_relaxed);
+    const std::uintptr_t start =
+        region_start + at * granule + ((byte & half_bit) != 0 ? granule / 2 : 0);
+    if (start < lowest) {
+      return 0;
+    }
+    if (is_taken(byte) && start < address) {
+      return start;
+    }
+  }
+  return 0;
+}
+
 }  // namespace heapwatch::memtrack::shadow

@@ -168,4 +168,9 @@ inline Detail& detail_of(const void* block) {
 /// kernel refuses.
 [[nodiscard]] Byte* find_or_map(const void* block) noexcept;
 
+/// The nearest live block that begins below the address, in the same region and not further away
+/// than this; 0 when there is none.
+[[nodiscard]] std::uintptr_t live_block_below(std::uintptr_t address,
+                                              std::size_t distance_max) noexcept;
+
 }  // namespace heapwatch::memtrack::shadow

@@ -1,13 +1,11 @@
-#define MEMTRACK_ALLOW_RAW
 #include "memtrack/untracked.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "memtrack/books.h"
+#include "memtrack/glibc_heap.h"
 #include "memtrack/lock.h"
 #include "memtrack/mappings.h"
-#include "memtrack/pages.h"
 #include "memtrack/run.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
@@ -22,51 +20,6 @@ namespace heapwatch::memtrack {
 namespace {
 
 constinit Lock sites_lock;
-
-pthread_once_t tcache_once = PTHREAD_ONCE_INIT;
-std::uintptr_t tcache_key = 0;
-
-std::uintptr_t key_left_in(std::size_t size) {
-  void* volatile block = malloc(size);
-  const auto address = reinterpret_cast<std::uintptr_t>(block);
-  free(block);
-  std::uintptr_t key = 0;
-  return address != 0 && read_memory(address + sizeof key, &key, sizeof key) == ReadOutcome::ok
-             ? key
-             : 0;
-}
-
-/// glibc marks the blocks in its per-thread caches with a random key, the same for all, in their
-/// second word.
-void learn_tcache_key() {
-  const std::uintptr_t key = key_left_in(40);
-  tcache_key = key == key_left_in(72) ? key : 0;
-}
-
-/// What glibc's structures around the block say.
-bool is_free_in_glibc(std::uintptr_t address) {
-  constexpr std::uintptr_t previous_in_use = 1;
-  constexpr std::uintptr_t mmapped = 2;
-  constexpr std::uintptr_t flags = 7;
-  std::uintptr_t around[4] = {};  // previous size, size and flags, first and second word
-  const ReadOutcome outcome =
-      read_memory(address - 2 * sizeof(std::uintptr_t), around, sizeof around);
-  if (outcome != ReadOutcome::ok) {
-    return outcome == ReadOutcome::unmapped;
-  }
-  pthread_once(&tcache_once, learn_tcache_key);
-  if (tcache_key != 0 && around[3] == tcache_key) {
-    return true;
-  }
-  const std::uintptr_t size = around[1] & ~flags;
-  if ((around[1] & mmapped) != 0 || size < sizeof around || size % 16 != 0) {
-    return false;
-  }
-  std::uintptr_t next_size = previous_in_use;
-  return read_memory(address + size - sizeof next_size, &next_size, sizeof next_size) ==
-             ReadOutcome::ok &&
-         (next_size & previous_in_use) == 0;
-}
 
 bool same_site(const memtrack_untracked_site& site, memtrack_untracked_kind kind,
                const std::uintptr_t* stack, std::size_t depth) {

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,21 +24,62 @@ namespace heapwatch::preload {
 namespace {
 
 constinit sockaddr_un watcher{};
+constinit struct stat place {};  // the folder that the watcher made its own in
 constinit bool books_are_shared = false;
 
-/// A connection to who watches; -1 without.
-int connect_to_watcher() {
-  const int connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (connection < 0) {
-    return -1;
-  }
-  while (connect(connection, reinterpret_cast<const sockaddr*>(&watcher), sizeof watcher) != 0) {
-    if (errno != EINTR) {
-      close(connection);
-      return -1;
+struct Connection {
+  int socket = -1;
+  bool nobody_watches = false;  // for certain
+};
+
+/// The folder of the folder of the socket.
+bool find_place(struct stat& found) {
+  char path[sizeof watcher.sun_path];
+  memcpy(path, watcher.sun_path, sizeof path);
+  for (int i = 0; i < 2; ++i) {
+    char* const slash = strrchr(path, '/');
+    if (slash == nullptr) {
+      return false;
     }
+    *slash = '\0';
+  }
+  return stat(path[0] == '\0' ? "/" : path, &found) == 0;
+}
+
+/// The socket is removed when the watcher ends. A process that changed its root does not see it
+/// either, and is still watched.
+bool has_removed_its_socket() {
+  struct stat now {};
+  return find_place(now) && now.st_dev == place.st_dev && now.st_ino == place.st_ino;
+}
+
+Connection connect_to_watcher() {
+  Connection connection{socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+  if (connection.socket < 0) {
+    return connection;
+  }
+  int error = EINTR;
+  while (error == EINTR) {
+    error =
+        connect(connection.socket, reinterpret_cast<const sockaddr*>(&watcher), sizeof watcher) == 0
+            ? 0
+            : errno;
+  }
+  if (error != 0) {
+    close(connection.socket);
+    connection.socket = -1;
+    connection.nobody_watches =
+        error == ECONNREFUSED || (error == ENOENT && has_removed_its_socket());
   }
   return connection;
+}
+
+bool somebody_watches() {
+  const Connection connection = connect_to_watcher();
+  if (connection.socket >= 0) {
+    close(connection.socket);
+  }
+  return !connection.nobody_watches;
 }
 
 bool send_books(int connection, int file) {
@@ -64,9 +106,9 @@ bool send_books(int connection, int file) {
 
 /// Hands the file of the books over, if there is somebody.
 void send_to_watcher(int file) {
-  if (const int connection = connect_to_watcher(); connection >= 0) {
-    send_books(connection, file);
-    close(connection);
+  if (const Connection connection = connect_to_watcher(); connection.socket >= 0) {
+    send_books(connection.socket, file);
+    close(connection.socket);
   }
 }
 
@@ -101,9 +143,18 @@ bool copy_into_file(memtrack::BooksCopy& copy) {
 /// change while it is made.
 constinit memtrack::BooksCopy for_child{};
 
+/// Goes on in private pages. What other threads count meanwhile is lost to nobody.
+bool stop_sharing() {
+  memtrack::BooksCopy copy;
+  const bool moved = memtrack::copy_books(-1, copy) && memtrack::move_to_copy(copy);
+  memtrack::drop_copy(copy);
+  books_are_shared = !moved;
+  return moved;
+}
+
 void before_fork() {
   const int before = errno;
-  if (books_are_shared && !copy_into_file(for_child)) {
+  if (books_are_shared && (somebody_watches() || !stop_sharing()) && !copy_into_file(for_child)) {
     memtrack::copy_books(-1, for_child);
   }
   errno = before;
@@ -151,7 +202,10 @@ void tell(const char* message) {
   }
   watcher.sun_family = AF_UNIX;
   memcpy(watcher.sun_path, path, strlen(path) + 1);
-  if (memtrack::BooksCopy copy; copy_into_file(copy)) {
+  find_place(place);
+  if (memtrack::BooksCopy copy; !somebody_watches()) {
+    memtrack_enable(0);
+  } else if (copy_into_file(copy)) {
     take_over(copy);
     let_go(copy);
     memtrack::set_fork_hooks({before_fork, after_fork});

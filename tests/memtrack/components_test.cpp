@@ -1,5 +1,7 @@
+#define MEMTRACK_ALLOW_RAW
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,6 +29,58 @@ TEST(Components, ABlockBelongsToTheComponentThatAllocatedIt) {
   }
   EXPECT_EQ(stats_of("check:inner"), "allocated 10/1 freed 10/1 inuse 0 untracked 0");
   EXPECT_EQ(stats_of("check:outer"), "allocated 3/1 freed 3/1 inuse 0 untracked 0");
+}
+
+/// Blocks that stand and fall where others began a granule earlier or later.
+std::string load_in_a_scope() {
+  const Scope scope("check:dense");
+  const Growth growth;
+  std::mt19937_64 random(1);
+  std::vector<Owned<char>> blocks(500);
+  std::uint64_t bytes = 0;
+  constexpr int allocations = 100000;
+  for (int i = 0; i < allocations; ++i) {
+    const std::size_t size = random() % 1000;
+    bytes += size;
+    blocks[random() % blocks.size()].reset(static_cast<char*>(_malloc(size)));
+  }
+  blocks.clear();
+  const std::string all = std::to_string(bytes) + "/" + std::to_string(allocations);
+  EXPECT_EQ(growth.text(), "allocated " + all + " freed " + all + " inuse 0 untracked 0");
+  return all;
+}
+
+TEST(Components, WhatIsLeftOfABlockIsNoBlock) {
+  for (int i = 0; i < 40; ++i) {  // ids that could be taken for sizes
+    memtrack_component_id(("filler:" + std::to_string(i)).c_str());
+  }
+  const std::uint64_t elsewhere = memtrack_self().freed_elsewhere;
+  const std::string all = load_in_a_scope();
+  EXPECT_EQ(stats_of("check:dense"), "allocated " + all + " freed " + all + " inuse 0 untracked 0");
+  EXPECT_EQ(memtrack_self().freed_elsewhere, elsewhere);
+  std::vector<void*> foreign(2000);
+  for (std::size_t i = 0; i < foreign.size(); ++i) {
+    foreign[i] = malloc(1 + i * 7919 % 1000);
+  }
+  const Growth growth;
+  for (void* const block : foreign) {
+    _free(block);
+  }
+  EXPECT_EQ(growth.text(), "allocated 0/0 freed 0/0 inuse 0 untracked 2000");
+}
+
+TEST(Components, AGiantBlocksSizeIsNoBlockEither) {
+  for (const std::size_t size : {(std::size_t{1} << 30) - 4, (std::size_t{1} << 30) - 3,
+                                 std::size_t{1} << 30, (std::size_t{5} << 30) + 7}) {
+    const Growth growth;
+    void* const block = _malloc(size);  // is not touched
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(growth.text(), "allocated " + std::to_string(size) + "/1 freed 0/0 inuse " +
+                                 std::to_string(size) + " untracked 0");
+    _free(block);
+    EXPECT_EQ(growth.text(), "allocated " + std::to_string(size) + "/1 freed " +
+                                 std::to_string(size) + "/1 inuse 0 untracked 0");
+  }
 }
 
 TEST(Components, AScopeIsOfItsThread) {

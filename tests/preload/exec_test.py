@@ -133,6 +133,24 @@ class ExecTest(unittest.TestCase):
         self.assertEqual([blocks for _, blocks, _ in samples], [1])
         self.assertNotIn("child processes", done.stderr)
 
+    def orphan(self, how, end):
+        """What a program says that goes on without its watcher, and forks then."""
+        process = subprocess.Popen([HEAPWATCH, "exec", "--", PROGRAM, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=clean_environment(TMPDIR=str(self.folder)))
+        for stream in (process.stdout, process.stderr):
+            self.addCleanup(stream.close)
+        self.assertEqual(process.stdout.readline(), "ready 1\n")
+        end(process)
+        process.wait(timeout=60)
+        process.stdin.write("fork\n")
+        process.stdin.close()
+        return process.stdout.read()
+
+    def test_a_program_whose_watcher_has_gone_goes_on_by_itself(self):
+        alone = "child 0 parent 0\ndone\n"
+        self.assertEqual(self.orphan("daemon", lambda process: None), alone)
+        self.assertEqual(self.orphan("orphan", lambda process: process.kill()), alone)
+
     def test_signals(self):
         samples, done = self.leaked(PROGRAM, "signals")
         self.assertEqual([blocks for _, blocks, _ in samples], [2])
@@ -279,12 +297,28 @@ class ExecTest(unittest.TestCase):
         self.assertIn("the path of a unix socket has 1 to 107 bytes", done.stderr)
         done = self.watched("true", options=("--report", self.folder / "missing" / "report"))
         self.assertEqual(done.returncode, 1)
-        self.assertIn(f"cannot write {self.folder}/missing/report: ", done.stderr)
+        self.assertEqual(done.stderr, f"heapwatch: cannot write {self.folder}/missing/report: No such file or directory\n")
+        done = self.watched("echo", "run", options=("--report", self.folder))
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (1, "", f"heapwatch: cannot write {self.folder}: Is a directory\n"))
+        for option in ("--report", "--listen"):
+            done = self.watched("echo", "run", options=(option, ""))
+            self.assertEqual((done.returncode != 0, done.stdout), (True, ""))
+            self.assertIn(f"{option}: must not be empty", done.stderr)
         done = self.watched("env", "-i", PROGRAM, "exit")
         self.assertEqual(done.returncode, 9)
         if shutil.which("busybox"):
             done = self.watched("busybox", "true")
             self.assertIn("was not watched", done.stderr)
+
+    def test_the_summary_says_what_its_estimates_are_worth(self):
+        done = self.watched(PROGRAM, "exit", options=("--sample-interval", "20000"))
+        self.assertRegex(done.stderr, r"held by \(estimated from \d+ samples?, one per 19\.5 KiB; --sample-interval 1 takes "
+                                      r"every block\):\n|untracked frees: 0\n$")
+        done = self.watched(PROGRAM, "threads", options=("--sample-interval", "5000"))
+        self.assertRegex(done.stderr, r"held by \(estimated from \d+ samples, one per 4\.9 KiB[;)]")
+        done = self.watched(PROGRAM, "exit", options=("--sample-interval", "1"))
+        self.assertRegex(done.stderr, r"held by:\nheapwatch:     60\.3 KiB in 5 blocks\nheapwatch:       0x[0-9a-f]+ leak_blocks\+")
 
     def test_nothing_of_ours_stays_behind(self):
         done = self.watched("sh", "-c", f"ls /proc/self/fd | wc -l; ls -A {self.folder} | wc -l",

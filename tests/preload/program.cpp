@@ -13,7 +13,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 #include <thread>
@@ -152,6 +154,36 @@ void run_starved() {
   leak_blocks(1);
 }
 
+bool shares_its_books() {
+  std::ifstream maps("/proc/self/maps");
+  const std::string text{std::istreambuf_iterator<char>(maps), {}};
+  return text.find("heapwatch books") != std::string::npos;
+}
+
+/// Forks once more when told to, and says what became of the books. As a daemon its first process
+/// is gone by then.
+void run_orphan(bool is_daemon) {
+  if (is_daemon && fork() != 0) {
+    _exit(0);
+  }
+  std::thread([] { work(1, 100); }).join();
+  std::printf("ready %d\n", shares_its_books() ? 1 : 0);
+  std::fflush(stdout);
+  char line[64];
+  if (std::fgets(line, sizeof line, stdin) == nullptr) {
+    std::abort();
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    work(3, 2000);
+    _exit(shares_its_books() ? 1 : 0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  work(3, 2000);
+  std::printf("child %d parent %d\n", status, shares_its_books() ? 1 : 0);
+}
+
 void run_signals() {
   std::signal(SIGALRM, [](int) {});
   std::thread sender([process = getpid()] {
@@ -199,6 +231,8 @@ int main(int count, char** arguments) {
       {"starved", run_starved},
       {"signals", run_signals},
       {"serve", run_serving},
+      {"orphan", [] { run_orphan(false); }},
+      {"daemon", [] { run_orphan(true); }},
       {"module", [&] { run_module(arguments[2]); }},
       {"double",
        [] {

@@ -237,7 +237,8 @@ def main():
         print("|---" * (2 * len(names) + 3) + "|")
         for case in options.cases.split(","):
             results = run_case(options.heapwatch, case, options.targets, options.seconds, peers)
-            ratio = f"{results['heapwatch']['cpu_ms'] / results['collectd']['cpu_ms']:.2f}" if "collectd" in results else "-"
+            beside = results.get("collectd", {}).get("cpu_ms", 0)  # 0 in a short run: less than a tick
+            ratio = f"{results['heapwatch']['cpu_ms'] / beside:.2f}" if beside > 0 else "-"
             print(f"| {case} | " + " | ".join(f"{results[name]['cpu_ms']:.4f}" for name in names) + f" | {ratio} | " +
                   " | ".join(f"{results[name]['peak_mb']:.0f}" for name in names) + " | " +
                   ", ".join(str(results[name]["requests"]) for name in names) + " |", flush=True)

@@ -171,7 +171,7 @@ TEST_F(PythonHost, TenThousandRunsLeaveNoMemoryBehind) {
   configured->instance = std::make_shared<const metrics::Instance>(
       metrics::Instance{"soak", "1", "soak:1", "file:conf.yaml", ""});
   configured->check = std::move(loaded->check);
-  InstanceRunner runner(std::move(configured), {});
+  InstanceRunner runner(std::move(configured), check::RunnerOptions{});
   const auto blocks_after = [&](int runs) {
     double blocks = 0;
     for (int i = 0; i < runs; ++i) {

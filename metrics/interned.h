@@ -42,7 +42,7 @@ class Interned {
   }
   Interned(Interned&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   Interned& operator=(const Interned& other) {
-    if (node_ != other.node_) {
+    if (this != &other) {
       Interned(other).swap(*this);
     }
     return *this;

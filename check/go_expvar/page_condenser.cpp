@@ -80,7 +80,8 @@ void PageCondenser::mark(char c, std::string& kept) {
       // A name with escapes could be any: what it names is kept whole.
       is_known_ = !frames_.empty() && !frames_.back().is_array && !has_escape_;
       if (is_known_) {
-        step(std::string_view(kept).substr(string_at_, string_end_ - string_at_));
+        const std::string_view text = kept;
+        step(text.substr(string_at_, string_end_ - string_at_));
       }
   }
 }

@@ -98,7 +98,7 @@ class SeriesCache::Run {
       const Particular& particular) const;
   void leave_the_known();
   [[nodiscard]] Particular look_at(const Variable& variable) const;
-  Taken add(metrics::Interned<Variable> variable, const Particular& particular);
+  Taken add(metrics::Interned<Variable> taken, const Particular& found);
 
   SeriesCache& cache_;
   SeriesOwner owner_;

@@ -106,10 +106,11 @@ constexpr unsigned alignment_bits = 4;
 constexpr unsigned granule_bits = 5;
 constexpr unsigned region_bits = 26;
 
+// Atomic, although a block's own alone: what hands a block from thread to thread is its allocator.
 struct Detail {
-  std::size_t size;
-  std::uint32_t owner;  // as run.h says
-  bool sampled;
+  std::atomic<std::size_t> size;
+  std::atomic<std::uint32_t> owner;  // as run.h says
+  std::atomic<bool> sampled;
 };
 
 struct Region {

@@ -98,7 +98,9 @@ Entry read_entry(const void* block, const shadow::Byte* at, unsigned byte) {
     return {record->size, record->component, true, 0};
   }
   const shadow::Detail& detail = shadow::detail_of(block);
-  return {detail.size, component_of(detail.owner), detail.sampled, run_of(detail.owner)};
+  const std::uint32_t owner = detail.owner.load(std::memory_order_relaxed);
+  return {detail.size.load(std::memory_order_relaxed), component_of(owner),
+          detail.sampled.load(std::memory_order_relaxed), run_of(owner)};
 }
 
 bool write(void* block, const Entry& entry) {
@@ -111,7 +113,10 @@ bool write(void* block, const Entry& entry) {
   } else if (entry.run == 0 && entry.component == 0 && entry.size <= shadow::plain_size_max) {
     shadow::write_plain(at, block, entry.size);
   } else {
-    shadow::detail_of(block) = {entry.size, owner_of(entry.component, entry.run), entry.sampled};
+    shadow::Detail& detail = shadow::detail_of(block);
+    detail.size.store(entry.size, std::memory_order_relaxed);
+    detail.owner.store(owner_of(entry.component, entry.run), std::memory_order_relaxed);
+    detail.sampled.store(entry.sampled, std::memory_order_relaxed);
     shadow::write(at, block, shadow::detailed);
   }
   return true;

@@ -112,7 +112,7 @@ class AgentTest(unittest.TestCase):
                 status = fetch(f"http://127.0.0.1:{agent.port}/status")
                 self.assertIn("[ERROR]", status)
                 self.assertIn("503", status)
-                self.assertEqual(agent.log().count("503"), 1, "the same error is told once")
+                self.assertEqual(agent.log().count("503 Service Unavailable"), 1, "the same error is told once")
 
     def test_dogstatsd_receives_deltas_exactly(self):
         with Pages({"/debug/vars": [b'{"n": 18446744073709551600}', b'{"n": 18446744073709551615}']}) as pages, \

@@ -315,10 +315,13 @@ bool Exchange::begin_body() {
 }
 
 bool Exchange::wants_filter() const {
+  if (filter_ == nullptr) {
+    return false;
+  }
   constexpr long ok = 200;
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-  return filter_ != nullptr && status == ok;
+  return status == ok;
 }
 
 void Exchange::begin_filter() {

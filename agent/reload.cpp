@@ -36,20 +36,21 @@ bool takes_effect(std::string_view option) {
 /// Adds the options in which two sets of settings differ.
 void differences(const config::Value& a, const config::Value& b, const std::string& prefix,
                  std::set<std::string>& names) {
-  const auto compare = [&](const config::Value& from, const config::Value& to) {
-    for (const config::Value::Member& member : from.members) {
-      const config::Value* const other = to.find(member.key);
-      const std::string name = prefix + member.key;
-      const bool is_map = member.value.kind == config::Value::Kind::map;
-      if (is_map && other != nullptr && other->kind == config::Value::Kind::map) {
-        differences(member.value, *other, name + ".", names);
-      } else if (other == nullptr || config::to_yaml(*other) != config::to_yaml(member.value)) {
-        names.insert(name);
-      }
+  for (const config::Value::Member& member : a.members) {
+    const config::Value* const other = b.find(member.key);
+    const std::string name = prefix + member.key;
+    const bool is_map = member.value.kind == config::Value::Kind::map;
+    if (is_map && other != nullptr && other->kind == config::Value::Kind::map) {
+      differences(member.value, *other, name + ".", names);
+    } else if (other == nullptr || config::to_yaml(*other) != config::to_yaml(member.value)) {
+      names.insert(name);
     }
-  };
-  compare(a, b);
-  compare(b, a);
+  }
+  for (const config::Value::Member& member : b.members) {
+    if (a.find(member.key) == nullptr) {
+      names.insert(prefix + member.key);
+    }
+  }
 }
 
 /// Whether instances of equal text come out the same.

@@ -7,11 +7,10 @@
 #include <cstdint>
 
 #include "memtrack/memtrack.h"
+#include "memtrack/pages.h"
 #include "memtrack/thread_block.h"
 
 namespace heapwatch::memtrack {
-
-constexpr std::size_t page_bytes = 4096;
 
 /// A stack of the heap profile; immutable, and there for ever.
 struct Stack {

@@ -22,7 +22,6 @@ constexpr std::uintptr_t mmapped = 2;
 constexpr std::uintptr_t in_thread_arena = 4;
 constexpr std::uintptr_t flags = 7;
 constexpr std::uintptr_t heap_bytes = std::uintptr_t{64} << 20;  // of a thread arena, aligned so
-constexpr std::size_t page_bytes = 4096;
 
 /// The two words before a block and its own first two.
 struct Around {

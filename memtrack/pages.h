@@ -8,6 +8,8 @@
 
 namespace heapwatch::memtrack {
 
+constexpr std::size_t page_bytes = 4096;
+
 /// Zeroed pages that cost nothing until touched; null when the kernel refuses. They are kept apart
 /// from transparent huge pages, which would make sparse tables resident, and are never fork-shared.
 [[nodiscard]] void* map_pages(std::size_t bytes) noexcept;

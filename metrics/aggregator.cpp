@@ -144,8 +144,7 @@ struct Aggregator::State {
     return sample.time ? *sample.time : options.clock();
   }
 
-  Entry* find_or_add(const Sample& sample) {
-    Run& now = run();
+  Entry* find_or_add(const Sample& sample, Run& now) {
     Entry* const found = memory.find(sample.context, now.search);
     if (found != nullptr && found->type == sample.type) {
       return found;
@@ -165,9 +164,9 @@ struct Aggregator::State {
     return &memory.add(sample.context, sample.type, now.search);
   }
 
-  void begin_series(Entry& entry) {
-    Series& series = run().begin(entry.context, entry.type);
-    memory.begin_run(entry, static_cast<std::uint32_t>(run().begun - 1), run().search);
+  void begin_series(Entry& entry, Run& now) {
+    Series& series = now.begin(entry.context, entry.type);
+    memory.begin_run(entry, static_cast<std::uint32_t>(now.begun - 1), now.search);
     if (series.distribution) {
       const Collection& carried = memory.collection(entry);
       series.distribution->count = carried.count;
@@ -175,8 +174,8 @@ struct Aggregator::State {
     }
   }
 
-  void add(Entry& entry, const Sample& sample) {
-    Series& series = run().series[entry.at];
+  void add(Entry& entry, const Sample& sample, Run& now) {
+    Series& series = now.series[entry.at];
     switch (sample.type) {
       case MetricType::gauge:
         series.value = sample.value;
@@ -191,9 +190,8 @@ struct Aggregator::State {
         series.total = sample.value;
         series.time = time.wall;
         entry.flush_first_value = sample.flush_first_value;
-        auto& times = run().times;
-        times.resize(std::max<std::size_t>(times.size(), entry.at + 1));
-        times[entry.at] = time.steady;
+        now.times.resize(std::max<std::size_t>(now.times.size(), entry.at + 1));
+        now.times[entry.at] = time.steady;
         return;
       }
       case MetricType::monotonic_counter:
@@ -203,7 +201,7 @@ struct Aggregator::State {
         add_to(*series.distribution, sample.value);
         return;
       case MetricType::historate:
-        add_rate(entry, series, sample);
+        add_rate(entry, series, sample, now);
         return;
       case MetricType::set:
         memory.collection(entry).elements.add(sample.element, runs);
@@ -238,7 +236,7 @@ struct Aggregator::State {
     series.value = series.value.value_or(Number()) + increase;
   }
 
-  void add_rate(Entry& entry, Series& series, const Sample& sample) {
+  void add_rate(Entry& entry, Series& series, const Sample& sample, Run& now) {
     std::optional<Point>& last = memory.collection(entry).last;
     const Point point{sample.value, time_of(sample).steady};
     if (last) {
@@ -246,7 +244,7 @@ struct Aggregator::State {
       if (const auto rate = rate_between(*last, point, false, reason)) {
         add_to(*series.distribution, *rate);
       } else {
-        run().drop(*reason);
+        now.drop(*reason);
       }
     }
     last = point;
@@ -254,8 +252,8 @@ struct Aggregator::State {
 
   // From the last sample of the run before to the last of this one: a context sampled twice in a
   // run would otherwise show the rate of the microseconds in between.
-  void end_rate(Entry& entry, Series& series) {
-    const Point to{*series.total, run().times[entry.at]};
+  void end_rate(Entry& entry, Series& series, Run& now) {
+    const Point to{*series.total, now.times[entry.at]};
     std::optional<Point> from;
     if (entry.carries()) {
       from = memory.point(entry);
@@ -266,15 +264,15 @@ struct Aggregator::State {
       std::optional<Drop> reason;
       series.value = rate_between(*from, to, entry.flush_first_value, reason);
       if (reason) {
-        run().drop(*reason);
+        now.drop(*reason);
       }
     }
     memory.point(entry) = to;
   }
 
-  void end_series(Entry& entry, Series& series, const Instant& now) {
+  void end_series(Entry& entry, Series& series, const Instant& at, Run& now) {
     if (entry.type != MetricType::rate) {
-      series.time = now.wall;
+      series.time = at.wall;
     }
     switch (entry.type) {
       case MetricType::gauge:
@@ -287,7 +285,7 @@ struct Aggregator::State {
         }
         break;
       case MetricType::rate:
-        end_rate(entry, series);
+        end_rate(entry, series, now);
         break;
       case MetricType::monotonic_counter:
         memory.point(entry).value = *series.total;
@@ -325,19 +323,20 @@ Aggregator::~Aggregator() = default;
 
 void Aggregator::submit(const Sample& sample) {
   State& state = *state_;
-  ++state.run().samples;
+  Run& run = state.run();
+  ++run.samples;
   if (!sample.value.is_finite()) {
-    state.run().drop(Drop::not_finite);
+    run.drop(Drop::not_finite);
     return;
   }
-  Entry* const entry = state.find_or_add(sample);
+  Entry* const entry = state.find_or_add(sample, run);
   if (entry == nullptr) {
     return;
   }
   if (entry->phase != Phase::sampled) {
-    state.begin_series(*entry);
+    state.begin_series(*entry, run);
   }
-  state.add(*entry, sample);
+  state.add(*entry, sample, run);
 }
 
 void Aggregator::submit(const ServiceCheck& check) {
@@ -355,7 +354,7 @@ void Aggregator::commit(Snapshot& snapshot) {
   snapshot.time = now;
   for (Entry& entry : state.memory.entries()) {
     if (entry.phase == Phase::sampled) {
-      state.end_series(entry, run.series[entry.at], now);
+      state.end_series(entry, run.series[entry.at], now, run);
     } else {
       state.age(entry, now);
     }

@@ -1,9 +1,11 @@
 // The request for a target's page, as it is kept between the runs of thousands of targets.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
+#include "base/interned.h"
 #include "net/http.h"
 
 namespace heapwatch::check {
@@ -20,7 +22,13 @@ class TargetRequest {
   [[nodiscard]] net::HttpRequestPtr get();
 
  private:
-  net::HttpRequestPtr common_;  // without the URL
+  struct Common {
+    net::HttpRequest request;  // without the URL
+    [[nodiscard]] std::uint64_t hash() const;
+    bool operator==(const Common&) const = default;
+  };
+
+  base::Interned<Common> common_;
   std::string url_;
   std::weak_ptr<const net::HttpRequest> last_;
 };

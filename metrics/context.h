@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "metrics/interned.h"
+#include "base/interned.h"
 
 namespace heapwatch::metrics {
 
@@ -120,11 +120,11 @@ class Context {
   /// Of no series.
   Context() = default;
   explicit Context(ContextParts parts);
-  Context(Interned<Named> named, Interned<Origin> origin)
+  Context(base::Interned<Named> named, base::Interned<Origin> origin)
       : named_(std::move(named)), origin_(std::move(origin)) {}
   explicit operator bool() const { return static_cast<bool>(named_); }
   /// Becomes another; what stays the same is not counted anew.
-  void assign(const Interned<Named>& named, const Interned<Origin>& origin) {
+  void assign(const base::Interned<Named>& named, const base::Interned<Origin>& origin) {
     named_ = named;
     origin_ = origin;
   }
@@ -139,8 +139,8 @@ class Context {
   [[nodiscard]] const std::string& help() const { return named_->help(); }
   [[nodiscard]] Audience audience() const { return named_->audience(); }
 
-  [[nodiscard]] const Interned<Named>& named() const { return named_; }
-  [[nodiscard]] const Interned<Origin>& origin() const { return origin_; }
+  [[nodiscard]] const base::Interned<Named>& named() const { return named_; }
+  [[nodiscard]] const base::Interned<Origin>& origin() const { return origin_; }
 
   /// Of name, tags and host.
   [[nodiscard]] std::uint64_t hash() const;
@@ -153,8 +153,8 @@ class Context {
   friend bool operator==(const Context&, const Context&) = default;
 
  private:
-  Interned<Named> named_;
-  Interned<Origin> origin_;
+  base::Interned<Named> named_;
+  base::Interned<Origin> origin_;
 };
 
 struct ContextHash {

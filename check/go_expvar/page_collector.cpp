@@ -224,8 +224,8 @@ class PageCollector::Run {
   }
 
   struct Submission {
-    const metrics::Interned<metrics::Named>& named;
-    const metrics::Interned<metrics::Origin>& origin;
+    const base::Interned<metrics::Named>& named;
+    const base::Interned<metrics::Origin>& origin;
     MetricType type;
     bool is_allowed;
   };
@@ -356,7 +356,7 @@ PageCollector::PageCollector(CollectorOptions options)
     go_collector_ = std::make_unique<GoCollector>(GoCollector::Options{
         .tags = options.tags, .host = options.host, .target = target_, .allows = allows_});
   }
-  origin_ = metrics::Interned(metrics::Origin(std::move(options.tags), options.host));
+  origin_ = base::Interned(metrics::Origin(std::move(options.tags), options.host));
   if (!plan_->memstats) {
     return;
   }
@@ -364,8 +364,8 @@ PageCollector::PageCollector(CollectorOptions options)
   std::string name = normalize("memstats.pause_ns", plan_->prefix);
   if (allows_(name)) {
     pauses_->context = metrics::Context(
-        metrics::Interned(metrics::Named(std::move(name), "expvar path memstats/PauseNs",
-                                         plan_->default_audience())),
+        base::Interned(metrics::Named(std::move(name), "expvar path memstats/PauseNs",
+                                      plan_->default_audience())),
         origin_);
   }
 }

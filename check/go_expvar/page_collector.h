@@ -81,7 +81,7 @@ class PageCollector {
   static Workspace& workspace();
 
   std::shared_ptr<const PagePlan> plan_;
-  metrics::Interned<metrics::Origin> origin_;
+  base::Interned<metrics::Origin> origin_;
   std::function<bool(std::string_view)> allows_;
   std::string target_;  // for the log
   SeriesCache series_;

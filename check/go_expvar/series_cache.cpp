@@ -24,8 +24,8 @@ std::uint64_t SeriesCache::Sequence::hash() const {
   return hash;
 }
 
-const std::vector<metrics::Interned<Variable>>& SeriesCache::variables() const {
-  static const std::vector<metrics::Interned<Variable>> none;
+const std::vector<base::Interned<Variable>>& SeriesCache::variables() const {
+  static const std::vector<base::Interned<Variable>> none;
   return sequence_ ? sequence_->variables : none;
 }
 
@@ -45,7 +45,7 @@ const SeriesCache::Particular& SeriesCache::Run::particular(std::size_t place) c
   return cache_.particulars_ ? (*cache_.particulars_)[place] : usual;
 }
 
-const metrics::Interned<metrics::Origin>& SeriesCache::Run::origin_of(
+const base::Interned<metrics::Origin>& SeriesCache::Run::origin_of(
     const Particular& particular) const {
   return particular.origin ? particular.origin : owner_.origin;
 }
@@ -71,7 +71,7 @@ SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const KeyPath&
     }
   }
   auto variable =
-      metrics::Interned<Variable>::find_or_make(Variable::Key{owner_.plan, entry, path}, [&] {
+      base::Interned<Variable>::find_or_make(Variable::Key{owner_.plan, entry, path}, [&] {
         return Variable({owner_.plan, entry, path});
       });
   const Particular found = look_at(*variable);
@@ -91,7 +91,7 @@ SeriesCache::Particular SeriesCache::Run::look_at(const Variable& variable) cons
     metrics::Tags tags = owner_.origin->tags().copy();
     tags.insert(tags.end(), variable.tags().begin(), variable.tags().end());
     const auto host = owner_.origin->host();
-    found.origin = metrics::Interned(
+    found.origin = base::Interned(
         metrics::Origin(std::move(tags), host ? std::optional<std::string>(*host) : std::nullopt));
   }
   found.is_refused = !owner_.allows(variable.named()->name());
@@ -99,7 +99,7 @@ SeriesCache::Particular SeriesCache::Run::look_at(const Variable& variable) cons
   return found;
 }
 
-SeriesCache::Run::Taken SeriesCache::Run::add(metrics::Interned<Variable> taken,
+SeriesCache::Run::Taken SeriesCache::Run::add(base::Interned<Variable> taken,
                                               const Particular& found) {
   const Variable& variable = *buffers_.variables.emplace_back(std::move(taken));
   const auto& origin = origin_of(buffers_.particulars.emplace_back(found));
@@ -107,7 +107,7 @@ SeriesCache::Run::Taken SeriesCache::Run::add(metrics::Interned<Variable> taken,
                .origin = origin,
                .is_allowed = !found.is_refused,
                .is_increase_allowed = !found.is_increase_refused};
-  const auto begins = [&](const metrics::Interned<metrics::Named>& named) {
+  const auto begins = [&](const base::Interned<metrics::Named>& named) {
     const auto [it, is_first] =
         buffers_.sampled.try_emplace(metrics::Context(named, origin), &variable);
     is_clean_ = is_clean_ && is_first;
@@ -134,7 +134,7 @@ SeriesCache::Run::~Run() {
                                   : std::make_unique<std::vector<Particular>>(b.particulars.begin(),
                                                                               b.particulars.end());
   cache_.sequence_ =
-      metrics::Interned(Sequence{.variables = {b.variables.begin(), b.variables.end()}});
+      base::Interned(Sequence{.variables = {b.variables.begin(), b.variables.end()}});
   const bool is_large = b.variables.size() > kept_variables_max;
   b.variables.clear();
   b.particulars.clear();

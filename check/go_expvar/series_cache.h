@@ -9,18 +9,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/interned.h"
 #include "check/go_expvar/page_plan.h"
 #include "check/go_expvar/path.h"
 #include "check/go_expvar/variable.h"
 #include "metrics/context.h"
-#include "metrics/interned.h"
 
 namespace heapwatch::check::go_expvar {
 
 /// What the instance adds to its variables.
 struct SeriesOwner {
   const PagePlan& plan;
-  const metrics::Interned<metrics::Origin>& origin;  // the instance's tags and host
+  const base::Interned<metrics::Origin>& origin;  // the instance's tags and host
   const std::function<bool(std::string_view)>& allows;
 };
 
@@ -38,22 +38,22 @@ class SeriesCache {
 
  private:
   struct Sequence {
-    std::vector<metrics::Interned<Variable>> variables;
+    std::vector<base::Interned<Variable>> variables;
     [[nodiscard]] std::uint64_t hash() const;
     bool operator==(const Sequence&) const = default;
   };
   /// Of a variable, where it is not as usual.
   struct Particular {
-    metrics::Interned<metrics::Origin> origin;  // with tags of its own; null: the instance's
-    bool is_refused = false;                    // by metric_patterns
+    base::Interned<metrics::Origin> origin;  // with tags of its own; null: the instance's
+    bool is_refused = false;                 // by metric_patterns
     bool is_increase_refused = false;
 
     [[nodiscard]] bool is_usual() const { return !origin && !is_refused && !is_increase_refused; }
   };
 
-  [[nodiscard]] const std::vector<metrics::Interned<Variable>>& variables() const;
+  [[nodiscard]] const std::vector<base::Interned<Variable>>& variables() const;
 
-  metrics::Interned<Sequence> sequence_;                  // null: nothing yet
+  base::Interned<Sequence> sequence_;                     // null: nothing yet
   std::unique_ptr<std::vector<Particular>> particulars_;  // of all; null: all are as usual
   bool is_clean_ = true;                                  // no two became the same series
 };
@@ -66,7 +66,7 @@ struct SeriesCache::Buffers {
     }
   };
 
-  std::vector<metrics::Interned<Variable>> variables;
+  std::vector<base::Interned<Variable>> variables;
   std::vector<Particular> particulars;
   /// The series that have a sample, and from which variable.
   std::unordered_map<metrics::Context, const Variable*, metrics::ContextHash, SameSeries> sampled;
@@ -83,7 +83,7 @@ class SeriesCache::Run {
 
   struct Taken {
     const Variable& variable;
-    const metrics::Interned<metrics::Origin>& origin;
+    const base::Interned<metrics::Origin>& origin;
     const Variable* before = nullptr;  // that became the same series in this run
     bool is_allowed = true;            // by metric_patterns
     bool has_increase = false;         // whose series has no sample yet
@@ -94,16 +94,16 @@ class SeriesCache::Run {
 
  private:
   [[nodiscard]] const Particular& particular(std::size_t place) const;
-  [[nodiscard]] const metrics::Interned<metrics::Origin>& origin_of(
+  [[nodiscard]] const base::Interned<metrics::Origin>& origin_of(
       const Particular& particular) const;
   void leave_the_known();
   [[nodiscard]] Particular look_at(const Variable& variable) const;
-  Taken add(metrics::Interned<Variable> taken, const Particular& found);
+  Taken add(base::Interned<Variable> taken, const Particular& found);
 
   SeriesCache& cache_;
   SeriesOwner owner_;
   Buffers& buffers_;
-  const std::vector<metrics::Interned<Variable>>& known_;
+  const std::vector<base::Interned<Variable>>& known_;
   std::size_t next_ = 0;     // of the known
   bool is_as_known_ = true;  // so far; the buffers are not in use
   bool is_clean_ = true;

@@ -63,9 +63,9 @@ Variable::Variable(const Key& key)
   }
   const std::string help = "expvar path " + path().text();
   const metrics::Audience audience = plan.audience_of(entry_);
-  named_ = metrics::Interned(metrics::Named(name, help, audience));
+  named_ = base::Interned(metrics::Named(name, help, audience));
   if (name.find("memstats.total_alloc") != std::string::npos) {
-    increase_ = metrics::Interned(metrics::Named(name + ".count", help, audience));
+    increase_ = base::Interned(metrics::Named(name + ".count", help, audience));
   }
 }
 

@@ -29,9 +29,9 @@ class Variable {
     return entry_ == entry && path_ == path.bytes();
   }
 
-  [[nodiscard]] const metrics::Interned<metrics::Named>& named() const { return named_; }
+  [[nodiscard]] const base::Interned<metrics::Named>& named() const { return named_; }
   /// The `.count` twin; null where there is none.
-  [[nodiscard]] const metrics::Interned<metrics::Named>& increase() const { return increase_; }
+  [[nodiscard]] const base::Interned<metrics::Named>& increase() const { return increase_; }
   /// Beside those of the instance.
   [[nodiscard]] const metrics::Tags& tags() const { return tags_; }
 
@@ -48,8 +48,8 @@ class Variable {
   std::size_t entry_;
   std::string path_;
   metrics::Tags tags_;
-  metrics::Interned<metrics::Named> named_;
-  metrics::Interned<metrics::Named> increase_;
+  base::Interned<metrics::Named> named_;
+  base::Interned<metrics::Named> increase_;
 };
 
 }  // namespace heapwatch::check::go_expvar

@@ -154,7 +154,7 @@ std::string LineWriter::fields(const Tags& tags, std::optional<std::string_view>
 
 template <typename Part>
 template <typename Render>
-const std::string& LineWriter::Texts<Part>::of(const metrics::Interned<Part>& part,
+const std::string& LineWriter::Texts<Part>::of(const base::Interned<Part>& part,
                                                const Render& render) {
   const Part* const key = &*part;
   if (last_ != nullptr && last_->first == key) {

@@ -70,11 +70,11 @@ class LineWriter {
    public:
     /// The text of a part; `render` makes it of one that is new. Good until the next call.
     template <typename Render>
-    const std::string& of(const metrics::Interned<Part>& part, const Render& render);
+    const std::string& of(const base::Interned<Part>& part, const Render& render);
     [[nodiscard]] std::size_t size() const { return texts_.size(); }
 
    private:
-    using Watch = typename metrics::Interned<Part>::Watch;
+    using Watch = typename base::Interned<Part>::Watch;
     using Text = std::pair<const Part* const, std::pair<Watch, std::string>>;
     static constexpr std::size_t sweep_at_min = 1024;
 

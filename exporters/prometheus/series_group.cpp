@@ -57,7 +57,7 @@ void SeriesGroup::remove_all(SeriesPage& page) {
   }
 }
 
-const metrics::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t position) const {
+const base::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t position) const {
   return group_.origins_ ? (*group_.origins_)[position] : group_.origin_;
 }
 
@@ -126,7 +126,7 @@ void SeriesGroup::Run::leave_the_known() {
   }
 }
 
-void SeriesGroup::Run::keep(const Place& place, const metrics::Interned<metrics::Origin>& origin) {
+void SeriesGroup::Run::keep(const Place& place, const base::Interned<metrics::Origin>& origin) {
   places_.push_back(place);
   origins_.push_back(origin);
 }
@@ -240,7 +240,7 @@ void SeriesGroup::Run::store() {
   group_.origin_ = origins_.front();
   if (std::any_of(origins_.begin(), origins_.end(),
                   [&](const auto& origin) { return !(origin == group_.origin_); })) {
-    group_.origins_ = std::make_unique<std::vector<metrics::Interned<metrics::Origin>>>(
+    group_.origins_ = std::make_unique<std::vector<base::Interned<metrics::Origin>>>(
         origins_.begin(), origins_.end());
   }
 }

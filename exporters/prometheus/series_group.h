@@ -67,8 +67,8 @@ class SeriesGroup {
   };
 
   std::vector<Place> places_;
-  metrics::Interned<metrics::Origin> origin_;                                 // of all, unless
-  std::unique_ptr<std::vector<metrics::Interned<metrics::Origin>>> origins_;  // each has its own
+  base::Interned<metrics::Origin> origin_;                                 // of all, unless
+  std::unique_ptr<std::vector<base::Interned<metrics::Origin>>> origins_;  // each has its own
   std::unique_ptr<std::vector<Absent>> absent_;
 };
 
@@ -93,9 +93,9 @@ class SeriesGroup::Run {
     bool is_over = false;   // the series has become one of another type
   };
 
-  [[nodiscard]] const metrics::Interned<metrics::Origin>& origin_at(std::size_t position) const;
+  [[nodiscard]] const base::Interned<metrics::Origin>& origin_at(std::size_t position) const;
   void leave_the_known();
-  void keep(const Place& place, const metrics::Interned<metrics::Origin>& origin);
+  void keep(const Place& place, const base::Interned<metrics::Origin>& origin);
   Place find_place(const metrics::Context& context, FamilyType type);
   Place refuse(const metrics::Context& context, FamilyType type, SeriesPage::FamilyIndex other);
   void take(const Place& place);
@@ -108,9 +108,9 @@ class SeriesGroup::Run {
   std::size_t position_ = 0;
   bool is_as_known_ = true;  // so far; what follows is not in use
   std::vector<Place> places_;
-  std::vector<metrics::Interned<metrics::Origin>> origins_;
+  std::vector<base::Interned<metrics::Origin>> origins_;
   std::vector<Left> left_;  // sorted by place
-  metrics::Interned<metrics::Origin> labels_of_;
+  base::Interned<metrics::Origin> labels_of_;
   std::string labels_;       // of that
   LabelTextPtr label_text_;  // of those
   bool emptied_ = false;

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/interned.h"
 #include "base/number.h"
 #include "exporters/prometheus/family.h"
 #include "metrics/context.h"
-#include "metrics/interned.h"
 
 namespace heapwatch::exporters::prometheus {
 
@@ -28,7 +28,7 @@ struct LabelText {
   [[nodiscard]] std::uint64_t hash() const { return base::fnv1a(text); }
   bool operator==(const LabelText&) const = default;
 };
-using LabelTextPtr = metrics::Interned<LabelText>;
+using LabelTextPtr = base::Interned<LabelText>;
 
 /// Whose value a row shows that several series have come to: which of a group's.
 struct RowOwner {
@@ -55,7 +55,7 @@ class Family {
   [[nodiscard]] bool is_empty() const { return rows_ == 0; }
 
   /// The name as a context has it that the family was last found by.
-  metrics::Interned<metrics::Named> named;
+  base::Interned<metrics::Named> named;
 
   /// The row with these labels; `none` where there is none.
   static constexpr RowIndex none = std::numeric_limits<RowIndex>::max();

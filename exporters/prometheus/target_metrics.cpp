@@ -8,7 +8,7 @@ namespace heapwatch::exporters::prometheus {
 namespace {
 
 using base::Number;
-using NamePtr = metrics::Interned<metrics::Named>;
+using NamePtr = base::Interned<metrics::Named>;
 
 NamePtr named(const char* name, const char* help) {
   return NamePtr(metrics::Named(name, help, metrics::Audience::everyone));

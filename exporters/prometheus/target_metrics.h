@@ -23,7 +23,7 @@ class TargetMetrics {
   void remove_all(SeriesPage& page) { group_.remove_all(page); }
 
  private:
-  using OriginPtr = metrics::Interned<metrics::Origin>;
+  using OriginPtr = base::Interned<metrics::Origin>;
 
   void show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot);
 

@@ -425,7 +425,7 @@ TEST(PageCollector, InstancesOfOnePlanKeepWhatIsTheirOwn) {
 
 TEST(SeriesCache, ForgetsVariablesThatAreGone) {
   const auto plan = shared_page_plan({.metrics = {entry(".*")}, .max_returned_metrics = 9});
-  const metrics::Interned<metrics::Origin> origin(metrics::Origin({}, std::nullopt));
+  const base::Interned<metrics::Origin> origin(metrics::Origin({}, std::nullopt));
   const std::function<bool(std::string_view)> allows = [](std::string_view) { return true; };
   const SeriesOwner owner{.plan = *plan, .origin = origin, .allows = allows};
   SeriesCache::Buffers buffers;

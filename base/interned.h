@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace heapwatch::metrics {
+namespace heapwatch::base {
 
 /// A pointer to a value that is held once: equal values have equal pointers (a shared module of the
 /// program has values of its own). What nobody holds any more is gone.
@@ -204,4 +204,4 @@ class Interned {
   Node* node_ = nullptr;
 };
 
-}  // namespace heapwatch::metrics
+}  // namespace heapwatch::base

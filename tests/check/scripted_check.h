@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -66,9 +67,12 @@ inline std::unique_ptr<ConfiguredCheck> scripted(const std::string& id,
   return configured(id, std::make_unique<ScriptedCheck>(std::move(script)));
 }
 
-/// The context of an untagged series; lives as long as the program.
+/// The context of an untagged series; lives as long as the program. Runs ask for it from several
+/// workers at once.
 inline const metrics::Context& test_context(const std::string& name) {
+  static std::mutex mutex;
   static std::map<std::string, metrics::Context> made;
+  const std::lock_guard lock(mutex);
   auto& context = made[name];
   if (!context) {
     context = metrics::make_context({.name = name, .tags = {}, .host = {}, .help = {}});

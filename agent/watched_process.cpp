@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "memtrack/books.h"
+#include "memtrack/poisson.h"
 
 namespace heapwatch::agent {
 
@@ -183,11 +183,7 @@ NativeHeap WatchedProcess::heap() const {
     read.inuse = static_cast<std::int64_t>(__atomic_load_n(&record.inuse, __ATOMIC_RELAXED));
     read.allocated =
         static_cast<std::int64_t>(__atomic_load_n(&record.allocated, __ATOMIC_RELAXED));
-    read.weight = 1 / -std::expm1(-static_cast<double>(record.size) /
-                                  static_cast<double>(std::max<std::uint64_t>(record.interval, 1)));
-    if (record.size == 0) {
-      read.weight = 1;
-    }
+    read.weight = memtrack::weight_of(record.size, record.interval);
     if (const memtrack::Stack* const stack = at(record.stack)) {
       const std::size_t depth = std::min<std::size_t>(stack->depth, memtrack_stack_depth_max);
       if (at(record.stack, sizeof(memtrack::Stack) + depth * sizeof(std::uintptr_t)) != nullptr) {

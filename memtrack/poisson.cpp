@@ -47,6 +47,12 @@ double chance_of(double x) noexcept {
   return chance;
 }
 
+double weight_of(std::uint64_t size, std::uint64_t interval) noexcept {
+  return size == 0 || interval <= 1
+             ? 1
+             : 1 / chance_of(static_cast<double>(size) / static_cast<double>(interval));
+}
+
 std::uint64_t next_random(std::uint64_t& state) noexcept {
   state ^= state >> 12;
   state ^= state << 25;
@@ -55,6 +61,9 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
 }
 
 std::int64_t draw_interval(std::uint64_t interval, std::uint64_t& state) noexcept {
+  if (interval <= 1) {
+    return 0;
+  }
   // (0, 1), never 0, by the 53 high bits.
   const double uniform = (static_cast<double>(next_random(state) >> 11) + 0.5) * 0x1p-53;
   return static_cast<std::int64_t>(-natural_log(uniform) * static_cast<double>(interval)) + 1;

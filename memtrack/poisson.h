@@ -15,8 +15,11 @@ namespace heapwatch::memtrack {
 /// The next pseudo-random number; the state must not be 0 (xorshift64*).
 [[nodiscard]] std::uint64_t next_random(std::uint64_t& state) noexcept;
 
+/// How many blocks of the size a sampled one stands for.
+[[nodiscard]] double weight_of(std::uint64_t size, std::uint64_t interval) noexcept;
+
 /// Bytes until the next sample: exponentially distributed with the interval as its mean, at
-/// least 1.
+/// least 1. An interval of 1 leaves nothing to chance: 0, for the next block, be it empty.
 [[nodiscard]] std::int64_t draw_interval(std::uint64_t interval, std::uint64_t& state) noexcept;
 
 }  // namespace heapwatch::memtrack

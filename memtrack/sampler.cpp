@@ -157,8 +157,7 @@ memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::ui
   sample.interval = record.interval;
   sample.allocated = allocated;
   sample.inuse = inuse;
-  sample.weight =
-      1 / chance_of(static_cast<double>(record.size) / static_cast<double>(record.interval));
+  sample.weight = weight_of(record.size, record.interval);
   return sample;
 }
 

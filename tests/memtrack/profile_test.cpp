@@ -163,6 +163,14 @@ TEST(Poisson, LogarithmAndChanceAreRight) {
   }
 }
 
+TEST(Poisson, AnIntervalOfOneLeavesNothingToChance) {
+  std::uint64_t state = 42;
+  EXPECT_EQ(draw_interval(1, state), 0);
+  EXPECT_EQ(weight_of(1, 1), 1);
+  EXPECT_EQ(weight_of(0, 1), 1);
+  EXPECT_NEAR(weight_of(2, 2), 1 / -std::expm1(-1), 1e-8);
+}
+
 TEST(Poisson, IntervalsHaveTheirMean) {
   std::uint64_t state = 42;
   double sum = 0;

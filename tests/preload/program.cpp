@@ -250,6 +250,12 @@ int main(int count, char** arguments) {
          leak_blocks(5);
          raise(SIGKILL);
        }},
+      {"small",
+       [] {
+         for (std::size_t i = 0; i < 1000; ++i) {
+           kept(std::malloc(i % 10));
+         }
+       }},
       {"exit",
        [] {
          leak_blocks(5);

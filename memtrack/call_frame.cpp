@@ -1,9 +1,10 @@
 #include "memtrack/call_frame.h"
 
 #include <dlfcn.h>
-#include <string.h>
 
 #include <cstddef>
+
+#include "memtrack/eh_frame.h"
 
 namespace heapwatch::memtrack {
 
@@ -13,171 +14,10 @@ namespace {
 
 constexpr std::uint64_t reg_rbp = 6;
 constexpr std::uint64_t reg_rsp = 7;
-constexpr std::uint64_t reg_return = 16;
 
 constexpr std::uint8_t op_deref = 0x06;
 constexpr std::uint8_t op_breg_rbp = 0x76;
 constexpr std::uint8_t op_breg_rsp = 0x77;
-
-/// Reads .eh_frame; past its end it yields zeros and remembers that it failed.
-class Cursor {
- public:
-  Cursor(const std::uint8_t* at, const std::uint8_t* end) : at_(at), end_(end) {}
-
-  template <typename T>
-  T read() {
-    T value{};
-    if (left() < sizeof(T)) {
-      failed_ = true;
-      at_ = end_;
-      return value;
-    }
-    memcpy(&value, at_, sizeof(T));
-    at_ += sizeof(T);
-    return value;
-  }
-
-  std::uint64_t uleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const auto byte = read<std::uint8_t>();
-      value |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80U) == 0) {
-        break;
-      }
-    }
-    return value;
-  }
-
-  std::int64_t sleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const auto byte = read<std::uint8_t>();
-      value |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80U) == 0) {
-        if ((byte & 0x40U) != 0 && shift + 7 < 64) {
-          value |= ~std::uint64_t{0} << (shift + 7);
-        }
-        break;
-      }
-    }
-    return static_cast<std::int64_t>(value);
-  }
-
-  /// A pointer in one of the encodings that compilers use for code addresses.
-  std::uint64_t pointer(std::uint8_t encoding) {
-    const auto place = reinterpret_cast<std::uintptr_t>(at_);
-    std::uint64_t value = 0;
-    switch (encoding & 0x0fU) {
-      case 0x00:
-      case 0x04:
-      case 0x0c:
-        value = read<std::uint64_t>();
-        break;
-      case 0x02:
-        value = read<std::uint16_t>();
-        break;
-      case 0x03:
-        value = read<std::uint32_t>();
-        break;
-      case 0x0a:
-        value = static_cast<std::uint64_t>(std::int64_t{read<std::int16_t>()});
-        break;
-      case 0x0b:
-        value = static_cast<std::uint64_t>(std::int64_t{read<std::int32_t>()});
-        break;
-      default:
-        failed_ = true;
-    }
-    return (encoding & 0x70U) == 0x10 ? value + place : value;
-  }
-
-  void skip(std::uint64_t bytes) {
-    failed_ = failed_ || bytes > left();
-    at_ = bytes > left() ? end_ : at_ + bytes;
-  }
-
-  [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
-  [[nodiscard]] const std::uint8_t* at() const { return at_; }
-  [[nodiscard]] bool failed() const { return failed_; }
-  void fail() { failed_ = true; }
-
- private:
-  const std::uint8_t* at_;
-  const std::uint8_t* end_;
-  bool failed_ = false;
-};
-
-/// A record of .eh_frame without its length.
-Cursor open_record(const std::uint8_t* record) {
-  std::uint32_t length = 0;
-  memcpy(&length, record, sizeof length);
-  const std::uint8_t* body = record + sizeof length;
-  Cursor cursor(body, length == 0xffffffffU ? body : body + length);
-  if (length == 0 || length == 0xffffffffU) {
-    cursor.fail();
-  }
-  return cursor;
-}
-
-struct Cie {
-  std::uint64_t code_align = 1;
-  std::int64_t data_align = 1;
-  std::uint8_t pointer_encoding = 0;
-  bool has_augmentation_data = false;
-  bool is_signal_frame = false;
-  Cursor program{nullptr, nullptr};
-};
-
-bool read_cie(const std::uint8_t* record, Cie& cie) {
-  Cursor in = open_record(record);
-  if (in.read<std::uint32_t>() != 0) {
-    return false;
-  }
-  const auto version = in.read<std::uint8_t>();
-  if (version != 1 && version != 3) {
-    return false;
-  }
-  const auto* augmentation = reinterpret_cast<const char*>(in.at());
-  while (in.read<std::uint8_t>() != 0) {
-  }
-  cie.code_align = in.uleb();
-  cie.data_align = in.sleb();
-  const std::uint64_t return_register = version == 1 ? in.read<std::uint8_t>() : in.uleb();
-  if (in.failed() || return_register != reg_return) {
-    return false;
-  }
-  const std::uint8_t* after_data = nullptr;
-  for (const char* c = augmentation; *c != '\0' && !in.failed(); ++c) {
-    switch (*c) {
-      case 'z': {
-        const std::uint64_t size = in.uleb();
-        cie.has_augmentation_data = true;
-        after_data = in.at() + (size <= in.left() ? size : in.left());
-        break;
-      }
-      case 'R':
-        cie.pointer_encoding = in.read<std::uint8_t>();
-        break;
-      case 'P':
-        in.pointer(in.read<std::uint8_t>());
-        break;
-      case 'L':
-        in.read<std::uint8_t>();
-        break;
-      case 'S':
-        cie.is_signal_frame = true;
-        break;
-      default:
-        return false;
-    }
-  }
-  if (after_data != nullptr && after_data >= in.at()) {
-    in.skip(static_cast<std::uint64_t>(after_data - in.at()));
-  }
-  cie.program = in;
-  return !in.failed();
-}
 
 /// What the program has said so far about the registers that matter.
 struct Row {
@@ -432,42 +272,6 @@ FrameRule rule_of(const Row& row) {
                    : row.rbp == Row::How::at_cfa ? FrameRule::Saved::at_cfa
                                                  : FrameRule::Saved::at_rbp;
   return rule;
-}
-
-/// The FDE whose function starts last before the address, by the binary search table; null without
-/// one.
-const std::uint8_t* find_fde(const std::uint8_t* header, std::uintptr_t address) {
-  constexpr std::uint8_t expected[] = {1, 0x1b, 0x03,
-                                       0x3b};  // what GNU ld, gold, lld and mold write
-  if (memcmp(header, expected, sizeof expected) != 0) {
-    return nullptr;
-  }
-  struct Pair {
-    std::int32_t start;
-    std::int32_t fde;
-  };
-  std::uint32_t count = 0;
-  memcpy(&count, header + 8, sizeof count);
-  const std::uint8_t* const table = header + 12;
-  const auto relative =
-      static_cast<std::int64_t>(address - reinterpret_cast<std::uintptr_t>(header));
-  std::size_t low = 0;
-  std::size_t high = count;
-  Pair pair{};
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    memcpy(&pair, table + middle * sizeof(Pair), sizeof pair);
-    if (pair.start <= relative) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  if (low == 0) {
-    return nullptr;
-  }
-  memcpy(&pair, table + (low - 1) * sizeof(Pair), sizeof pair);
-  return header + pair.fde;
 }
 
 #endif

@@ -28,8 +28,8 @@ namespace heapwatch::agent {
 /// allowed, and is asked without credentials, by http or https, without following redirects;
 /// `module=NAMESPACE` then lends it the metrics of the first configured instance of that namespace.
 ///
-/// Of a configuration only where what stands is kept, from its first probe on: of ten thousand
-/// instances one is found and unpacked in a fraction of a millisecond, all of them in a hundred.
+/// Of a configuration only where what stands is kept, from its first probe on: one of ten thousand
+/// instances is found and unpacked within a millisecond, while all of them take a hundred.
 ///
 /// Threads: answer() may be called from any; beyond a few at once it answers 503.
 class Probe {

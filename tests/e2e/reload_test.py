@@ -310,6 +310,25 @@ class ReloadTest(unittest.TestCase):
                     process.terminate()
                     self.assertEqual(process.wait(30), 0, log.read_text())
 
+    def test_a_signal_before_main_waits_for_the_agent(self):
+        with Confd() as folder:
+            config = folder.config(f"confd_path: {folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n")
+            early = folder.root / "early.so"  # the signal comes while the loader runs what libraries begin with
+            subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", early, "-"], check=True, text=True, input="#include <signal.h>\n"
+                           "__attribute__((constructor)) static void at_once(void) { raise(SIGHUP); }\n")
+            log = folder.root / "log"
+            environment = clean_environment(LD_PRELOAD=str(early))
+            environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+            with open(log, "w") as out:
+                front = pathlib.Path(PROGRAM).with_name("heapwatch")
+                process = subprocess.Popen([front, "-c", str(config), "run"], stdout=out, stderr=out, env=environment)
+                try:
+                    wait_until(lambda: process.poll() is not None or "SIGHUP: reading the configuration again" in log.read_text(),
+                               "the reload")
+                finally:
+                    process.terminate()
+                    self.assertEqual(process.wait(30), 0, log.read_text())
+
     def test_a_signal_between_the_front_program_and_the_agent_waits_for_the_agent(self):
         with Confd() as folder:
             config = folder.config(f"confd_path: {folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n")

@@ -197,8 +197,8 @@ PackedCheckConfig::PackedCheckConfig(const CheckConfig& config)
 
 std::string PackedCheckConfig::part(std::size_t index) const {
   const std::size_t begin = index == 0 ? 0 : parts_[index - 1].end;
-  return decompressed(std::string_view(bytes_).substr(begin, parts_[index].end - begin),
-                      parts_[index].unpacked_bytes);
+  const std::string_view all = bytes_;
+  return decompressed(all.substr(begin, parts_[index].end - begin), parts_[index].unpacked_bytes);
 }
 
 CheckConfig PackedCheckConfig::unpack() const {
@@ -206,7 +206,9 @@ CheckConfig PackedCheckConfig::unpack() const {
 }
 
 CheckConfig PackedCheckConfig::unpack(std::size_t begin, std::size_t end) const {
-  CheckConfig config{.check_name = check_name, .file = file, .init_config = {}, .instances = {}};
+  CheckConfig config;
+  config.check_name = check_name;
+  config.file = file;
   config.instances.reserve(end - begin);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const std::size_t first = i * instances_of_a_part;

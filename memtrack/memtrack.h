@@ -100,7 +100,8 @@ typedef struct {
   uint64_t double_frees; /* untracked frees that were certain double frees and not executed */
   uint64_t older_frees;  /* frees of blocks from a time without accounting */
   uint64_t freed_elsewhere; /* blocks that went to free() behind our back, noticed when the address
-                               came again */
+                               came again; the preloaded library, which only __libc_free gets
+                               round, does not look */
   uint64_t unrecorded;      /* blocks for which there was no memory to record them */
   uint64_t samples;         /* taken for the heap profile */
   uint64_t lost_samples;    /* could not be kept */

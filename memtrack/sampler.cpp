@@ -175,6 +175,9 @@ void seed(ThreadState& thread) {
 
 std::uint64_t draw(std::size_t size) noexcept {
   ThreadState& thread = thread_state;
+  if (books.interval_and_one.load(std::memory_order_relaxed) == 0 && choose_interval != nullptr) {
+    choose_interval();
+  }
   const std::uint64_t drawn_for = thread.interval;
   const std::uint64_t wanted = interval();
   if (thread.random == 0) {

@@ -28,6 +28,9 @@ Record* drop(const void* block) noexcept;
 [[nodiscard]] bool restore(const void* block, Record* record) noexcept;
 
 void set_interval(std::size_t bytes) noexcept;
+/// Defined by who has something to say before the first sample, which comes before any constructor
+/// of a library that tracks a whole program; absent otherwise.
+[[gnu::weak]] void choose_interval() noexcept;
 [[nodiscard]] std::size_t interval() noexcept;
 
 [[nodiscard]] std::uint64_t samples() noexcept;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "memtrack/books.h"
+#include "memtrack/sampler.h"
 #include "preload/other_allocator.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the sanitizers' names
@@ -171,14 +172,6 @@ void after_fork(bool child) {
   errno = before;
 }
 
-void take_interval(const char* text) {
-  char* end = nullptr;
-  const unsigned long long bytes = strtoull(text, &end, 10);
-  if (end != text && *end == '\0') {
-    memtrack_set_sample_interval(bytes);
-  }
-}
-
 void tell(const char* message) {
   (void)!write(STDERR_FILENO, message, strlen(message));
 }
@@ -197,9 +190,6 @@ void tell(const char* message) {
     tell("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
   }
   const int before = errno;
-  if (const char* const interval = getenv(interval_variable); interval != nullptr) {
-    take_interval(interval);
-  }
   watcher.sun_family = AF_UNIX;
   memcpy(watcher.sun_path, path, strlen(path) + 1);
   find_place(place);
@@ -216,3 +206,17 @@ void tell(const char* message) {
 }  // namespace
 
 }  // namespace heapwatch::preload
+
+/// Comes before any constructor, of libc too: reads the number without strtoull, which needs a
+/// locale.
+void heapwatch::memtrack::sampler::choose_interval() noexcept {
+  const char* const text = getenv(preload::interval_variable);
+  if (text == nullptr) {
+    return;
+  }
+  std::size_t bytes = 0;
+  for (const char* digit = text; *digit >= '0' && *digit <= '9'; ++digit) {
+    bytes = bytes * 10 + static_cast<std::size_t>(*digit - '0');
+  }
+  set_interval(bytes);
+}

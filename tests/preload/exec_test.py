@@ -198,6 +198,14 @@ class ExecTest(unittest.TestCase):
         estimated = int(re.search(r"of (\d+)B total", top)[1])
         self.assertAlmostEqual(estimated / exact, 1, delta=0.08)  # one sigma is 1.6 %
 
+    def test_an_interval_of_one_takes_every_block(self):
+        """Also those of libstdc++, whose constructors come before the library's."""
+        report = self.folder / "heap.pb.gz"
+        done = self.watched(PROGRAM, "threads", options=("--sample-interval", "1", "--report", report))
+        top = subprocess.run(["go", "tool", "pprof", "-top", "-unit=b", "-symbolize=none", str(report)], timeout=60,
+                             capture_output=True, text=True, env=clean_environment(), check=True).stdout
+        self.assertEqual(int(re.search(r"of (\d+)B total", top)[1]), self.counters(done)["inuse"])
+
     def serve(self, listen):
         process = subprocess.Popen([HEAPWATCH, "exec", "--listen", listen, "--sample-interval", "1", "--", PROGRAM,
                                     "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -45,7 +45,7 @@ class FaultServer:
                 self.times.setdefault(path, []).append(time.monotonic())
                 if not await self._answer(path, writer):
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()

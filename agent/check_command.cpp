@@ -9,6 +9,7 @@
 #include "agent/exporter_options.h"
 #include "agent/standard_output.h"
 #include "agent/terminal.h"
+#include "base/counted.h"
 #include "base/nearest.h"
 #include "check/instance_runner.h"
 #include "exporters/console/console.h"
@@ -116,8 +117,9 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
       names +=
           "  " + series.context.name() + " (" + std::string(metrics::to_text(series.type)) + ")\n";
     }
-    std::cout << colored(std::to_string(unshown.size()) +
-                             " series need two runs and are not shown; use --check-rate:",
+    std::cout << colored(base::counted(unshown.size(), "series needs two runs and is not shown",
+                                       "series need two runs and are not shown") +
+                             "; use --check-rate:",
                          Color::yellow, colors)
               << '\n'
               << names;

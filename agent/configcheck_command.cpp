@@ -5,6 +5,7 @@
 #include "agent/commands.h"
 #include "agent/standard_output.h"
 #include "agent/terminal.h"
+#include "base/counted.h"
 
 namespace heapwatch::agent {
 
@@ -62,8 +63,8 @@ int check_config(const GlobalOptions& global) {
   for (const config::PackedCheckConfig& file : configured.confd.checks) {
     print_check(file.unpack(), colors);
   }
-  std::cout << configured.checks.size() << " instances can run, " << errors << " errors, "
-            << warnings << " warnings\n";
+  std::cout << base::counted(configured.checks.size(), "instance") << " can run, "
+            << base::counted(errors, "error") << ", " << base::counted(warnings, "warning") << '\n';
   return errors == 0 ? 0 : 1;
 }
 

@@ -1,10 +1,12 @@
 // `heapwatch dashboards`: writes the dashboards with the names in use.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "agent/commands.h"
@@ -185,6 +187,10 @@ std::string with_names(const Dashboard& dashboard, const DashboardNames& names) 
 }
 
 int write_dashboards(const GlobalOptions& global, const DashboardOptions& options) {
+  if (options.folder.empty()) {
+    std::cerr << "heapwatch: --out is empty; name the folder to write to, \".\" for this one\n";
+    return 1;
+  }
   const Configured configured = load(global, "go_expvar");
   for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {
     if (diagnostic.severity == config::Diagnostic::Severity::error) {
@@ -209,12 +215,15 @@ int write_dashboards(const GlobalOptions& global, const DashboardOptions& option
     const std::filesystem::path file = folder / dashboard.file;
     std::error_code failure;
     std::filesystem::create_directories(file.parent_path(), failure);
+    errno = 0;
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
     out << with_names(dashboard, names);
     out.close();
     if (failure || !out) {
-      std::cerr << "heapwatch: " << file.string() << ": cannot be written"
-                << (failure ? ": " + failure.message() : std::string()) << '\n';
+      const std::error_code reason =
+          failure ? failure : std::error_code(errno, std::system_category());
+      std::cerr << "heapwatch: " << file.string() << ": cannot be written: " << reason.message()
+                << '\n';
       return 1;
     }
     std::cout << file.string() << '\n';

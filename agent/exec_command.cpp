@@ -24,6 +24,7 @@
 #include "agent/leak_summary.h"
 #include "agent/unix_server.h"
 #include "agent/watched_processes.h"
+#include "base/counted.h"
 #include "base/query.h"
 #include "net/http_server.h"
 #include "preload/attach.h"
@@ -331,9 +332,10 @@ bool Watch::report(const std::string& how) {
       append(all, process->heap(), process->name() + "[" + std::to_string(process->pid()) + "]");
     }
   }
-  if (others + processes_.given_up() > 0) {
-    std::cerr << "heapwatch: and " << others + processes_.given_up()
-              << " child processes, which held " << held << " bytes at their ends\n";
+  if (const auto children = others + processes_.given_up(); children > 0) {
+    std::cerr << "heapwatch: and " << base::counted(children, "child process", "child processes")
+              << ", which held " << base::counted(held, "byte")
+              << (children == 1 ? " at its end\n" : " at their ends\n");
   }
   if (options_.report.empty()) {
     return true;

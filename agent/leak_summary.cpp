@@ -1,9 +1,12 @@
 #include "agent/leak_summary.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <sstream>
+
+#include "base/counted.h"
 
 namespace heapwatch::agent {
 
@@ -63,10 +66,13 @@ std::string basis(const NativeHeap& heap) {
   for (const NativeHeap::Record& record : heap.records) {
     samples += record.inuse;
   }
-  return " (estimated from " + std::to_string(samples) +
-         (samples == 1 ? " sample, one per " : " samples, one per ") +
-         bytes_text(static_cast<double>(heap.interval)) +
+  return " (estimated from " + base::counted(static_cast<std::uint64_t>(samples), "sample") +
+         ", one per " + bytes_text(static_cast<double>(heap.interval)) +
          (samples < few ? "; --sample-interval 1 takes every block)" : ")");
+}
+
+std::string bytes_in_blocks(std::uint64_t bytes, std::uint64_t blocks) {
+  return base::counted(bytes, "byte") + " in " + base::counted(blocks, "block");
 }
 
 }  // namespace
@@ -78,20 +84,18 @@ std::string leak_summary(const Ended& ended) {
   std::ostringstream out;
   out << process.name() << " (pid " << process.pid() << ')'
       << (ended.how.empty() ? "" : " ended with " + ended.how) << '\n'
-      << "  allocated " << counters.allocated_bytes << " bytes in " << counters.allocations
-      << " blocks, freed " << counters.freed_bytes << " bytes in " << counters.frees
-      << " blocks\n  not freed: " << counters.inuse_bytes << " bytes in "
-      << counters.allocations - counters.frees
-      << " blocks; untracked frees: " << counters.untracked_frees << '\n';
+      << "  allocated " << bytes_in_blocks(counters.allocated_bytes, counters.allocations)
+      << ", freed " << bytes_in_blocks(counters.freed_bytes, counters.frees) << "\n  not freed: "
+      << bytes_in_blocks(counters.inuse_bytes, counters.allocations - counters.frees)
+      << "; untracked frees: " << counters.untracked_frees << '\n';
   const std::vector<Place> places = places_of(heap);
   if (!places.empty()) {
     out << "  held by" << basis(heap) << ":\n";
   }
   for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
     const Place& place = places[i];
-    char blocks[32];
-    std::snprintf(blocks, sizeof blocks, "%.0f", place.blocks);
-    out << "    " << bytes_text(place.bytes) << " in " << blocks << " blocks\n";
+    const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
+    out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, "block") << '\n';
     std::vector<std::uintptr_t> stack = place.example->stack;
     stack.resize(std::min(stack.size(), frames_max));
     for (const std::string& frame : described_stack(stack, heap.mappings)) {

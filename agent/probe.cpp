@@ -23,7 +23,6 @@ constexpr double timeout_seconds_default = 10;
 constexpr double timeout_seconds_max = 60;
 /// What is left of Prometheus' own timeout for the answer to travel.
 constexpr double timeout_margin_seconds = 0.5;
-constexpr const char* check_name = "go_expvar";
 
 /// What a module lends to another target: nothing that identifies us to anybody.
 constexpr std::array<std::string_view, 14> lent_options{"namespace",
@@ -126,44 +125,30 @@ struct Probe::Chosen {
   bool knows_module = false;
 };
 
-Probe::Chosen Probe::look_up(const InForce& in_force, const check::TargetUrl& target,
+Probe::Chosen Probe::look_up(const ProbeIndex& index, const check::TargetUrl& target,
                              const std::optional<std::string>& module) {
   Chosen chosen;
-  chosen.file.check_name = check_name;
+  if (auto configured = index.find(target, module)) {
+    chosen.file = std::move(*configured);
+    chosen.file.file = "probe";
+    chosen.is_configured = true;
+    return chosen;
+  }
+  chosen.file.check_name = ProbeIndex::check_name;
   chosen.file.file = "probe";
   chosen.file.init_config.kind = Value::Kind::map;
   Value lent;
   lent.kind = Value::Kind::map;
   chosen.knows_module = !module;
-  for (const config::PackedCheckConfig& packed : in_force.checks) {
-    if (packed.check_name != check_name) {
-      continue;
-    }
-    const config::CheckConfig file = packed.unpack();
-    for (const Value& configured : file.instances) {
-      const Value* const url = configured.find("expvar_url");
-      const auto known =
-          url == nullptr ? check::parse_target_url("") : check::parse_target_url(url->text);
-      const Value* const name = configured.find("namespace");
-      const bool is_module = module && name != nullptr && name->text == *module;
-      if (known && known->url == target.url && known->unix_socket == target.unix_socket &&
-          (!module || is_module)) {
-        chosen.is_configured = true;
-        chosen.file.init_config = file.init_config;
-        chosen.file.instances = {configured};
-        return chosen;
-      }
-      if (is_module) {
-        chosen.knows_module = true;
-        lend(configured, lent);
-      }
-    }
+  if (const auto lender = module ? index.find_module(*module) : std::nullopt) {
+    chosen.knows_module = true;
+    lend(lender->instances.front(), lent);
   }
   chosen.file.instances = {std::move(lent)};
   return chosen;
 }
 
-base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
+base::Result<Probe::Chosen> Probe::choose(const ProbeIndex& index,
                                           const net::ServerRequest& request) {
   auto text = base::query_value(request.query, "target");
   if (!text || text->empty()) {
@@ -178,7 +163,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
     return base::fail(base::ErrorKind::invalid, "target " + target.error().message);
   }
   const auto module = base::query_value(request.query, "module");
-  Chosen chosen = look_up(in_force, *target, module);
+  Chosen chosen = look_up(index, *target, module);
   const double seconds = timeout_seconds(request);
   if (chosen.is_configured) {
     if (!request.header("x-prometheus-scrape-timeout-seconds").empty()) {
@@ -199,7 +184,7 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   if (!place) {
     return base::fail(base::ErrorKind::invalid, "target " + place.error().message);
   }
-  if (!may_probe(place->host, place->port, in_force.agent.prometheus.probe_targets)) {
+  if (!may_probe(place->host, place->port, index.in_force().agent.prometheus.probe_targets)) {
     return base::fail(base::ErrorKind::refused, place->host +
                                                     " is neither configured in conf.d nor among "
                                                     "prometheus.probe_targets");
@@ -212,19 +197,28 @@ base::Result<Probe::Chosen> Probe::choose(const InForce& in_force,
   return chosen;
 }
 
+std::shared_ptr<const ProbeIndex> Probe::index() {
+  auto in_force = in_force_();
+  const std::lock_guard lock(mutex_);
+  if (!index_ || &index_->in_force() != in_force.get()) {
+    index_ = std::make_shared<const ProbeIndex>(std::move(in_force));
+  }
+  return index_;
+}
+
 net::ServerReply Probe::answer(const net::ServerRequest& request) {
   const Running running(running_);
   if (running.too_many()) {
     return plain(503, "too many probes at once; " + std::to_string(probes_max) + " are served");
   }
-  const auto in_force = in_force_();
-  const auto chosen = choose(*in_force, request);
+  const auto index = this->index();
+  const config::AgentConfig& agent = index->in_force().agent;
+  const auto chosen = choose(*index, request);
   if (!chosen) {
     return plain(status_of(chosen.error().kind), chosen.error().message);
   }
   config::Diagnostics diagnostics;
-  auto check =
-      make_check({chosen->file, chosen->file.instances.front(), in_force->agent}, diagnostics);
+  auto check = make_check({chosen->file, chosen->file.instances.front(), agent}, diagnostics);
   if (!check) {
     std::string wrong;
     for (const config::Diagnostic& diagnostic : diagnostics.all()) {
@@ -232,12 +226,12 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
     }
     return {.status = 400, .body = wrong, .headers = {}};
   }
-  check::InstanceRunner runner(std::move(check), runner_options(in_force->agent));
+  check::InstanceRunner runner(std::move(check), runner_options(agent));
   const metrics::Snapshot& snapshot = runner.run();
   if (snapshot.error) {
     return plain(502, snapshot.error->message);
   }
-  exporters::prometheus::PrometheusOptions options = prometheus_options(in_force->agent);
+  exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
   options.self = nullptr;
   exporters::prometheus::PrometheusExporter exporter(options);
   (void)exporter.publish(snapshot);

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/counted.h"
+
 namespace heapwatch::agent {
 
 namespace {
@@ -58,10 +60,6 @@ bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
   return a.min_collection_interval == b.min_collection_interval && a.proxy == b.proxy &&
          a.shared_libraries == b.shared_libraries &&
          a.prometheus.go_collector_names == b.prometheus.go_collector_names;
-}
-
-std::string plural(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 /// Instances are many and a log line is read by a person.
@@ -142,7 +140,7 @@ class Planner {
   }
 
   void tell_kept(const PackedCheckConfig& old) {
-    tell(old.file.string() + " has an error: its " + plural(old.instances, "instance") +
+    tell(old.file.string() + " has an error: its " + base::counted(old.instances, "instance") +
          " from before " + (old.instances == 1 ? "stays" : "stay"));
   }
 

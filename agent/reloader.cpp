@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/resident_memory.h"
 
@@ -134,7 +135,7 @@ void Reloader::finish(Reload reload) {
   }
   parts_.applied();
   look_after_files();
-  parts_.service.ready("watching " + std::to_string(running_.size()) + " check instances");
+  parts_.service.ready("watching " + base::counted(running_.size(), "check instance"));
   (void)base::release_unused_memory();
   busy_ = false;
   if (std::exchange(again_, false)) {
@@ -154,7 +155,8 @@ void Reloader::note(const Reload& reload) {
                                                                                : LogLevel::info,
               "reload: " + sentence);
   }
-  const std::string unchanged = std::to_string(reload.unchanged) + " instances go on as they were";
+  const std::string unchanged =
+      base::counted(reload.unchanged, "instance goes on as it was", "instances go on as they were");
   base::log(quiet_one && !asked_for_ ? LogLevel::debug : LogLevel::info,
             reload.changes_nothing() ? "reload: no instance changed; " + unchanged
                                      : "reload: done; " + unchanged);

@@ -20,6 +20,7 @@
 #include "agent/reloader.h"
 #include "agent/self_report.h"
 #include "agent/service_manager.h"
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/resident_memory.h"
 #include "check/scheduler.h"
@@ -215,12 +216,12 @@ base::Result<void> Agent::start_pages() {
 }
 
 bool Agent::run() {
-  base::log(LogLevel::info, "heapwatch " HEAPWATCH_VERSION " runs " +
-                                std::to_string(scheduler_->totals().instances) +
-                                " check instances from " + configured_.agent.confd_path.string());
+  const std::string instances = base::counted(scheduler_->totals().instances, "check instance");
+  base::log(LogLevel::info, "heapwatch " HEAPWATCH_VERSION " runs " + instances + " from " +
+                                configured_.agent.confd_path.string());
   (void)base::release_unused_memory();
   pulse_->begin();
-  service_.ready("watching " + std::to_string(scheduler_->totals().instances) + " check instances");
+  service_.ready("watching " + instances);
   loop_->run();
   service_.stopping();
   heap_pages_.stop();

@@ -7,6 +7,7 @@
 #include "agent/native_pages.h"
 #include "agent/python_vars.h"
 #include "agent/self_report.h"
+#include "base/counted.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
 
@@ -45,10 +46,11 @@ std::string level_name(base::LogLevel level) {
 void write_native_memory(std::ostream& out) {
   const memtrack_counters counters = memtrack_stats();
   out << heading("Native memory") << "  Accounting: " << (memtrack_enabled() != 0 ? "on" : "off")
-      << "\n  Allocations: " << counters.allocations << ", " << counters.allocated_bytes
-      << " bytes\n  Frees: " << counters.frees << ", " << counters.freed_bytes
-      << " bytes\n  In use: " << counters.inuse_bytes
-      << " bytes\n  Untracked frees: " << counters.untracked_frees << "\n\n";
+      << "\n  Allocations: " << counters.allocations << ", "
+      << base::counted(counters.allocated_bytes, "byte") << "\n  Frees: " << counters.frees << ", "
+      << base::counted(counters.freed_bytes, "byte")
+      << "\n  In use: " << base::counted(counters.inuse_bytes, "byte")
+      << "\n  Untracked frees: " << counters.untracked_frees << "\n\n";
   std::string frees;
   append_untracked_frees(frees, own_untracked_frees());
   out << frees;

@@ -45,6 +45,7 @@ const metrics::Snapshot& InstanceRunner::run() {
   }
   const base::Instant began = now();
   finish(began, run_check(), *snapshot_);
+  count(*snapshot_);
   return *snapshot_;
 }
 
@@ -117,7 +118,6 @@ void InstanceRunner::finish(const base::Instant& began, const base::Result<RunRe
   if (options_->check_status) {
     snapshot.service_checks.push_back(check_status(snapshot));
   }
-  stats_.add(snapshot);
 }
 
 }  // namespace heapwatch::check

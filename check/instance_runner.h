@@ -34,13 +34,15 @@ class InstanceRunner {
   /// Runs the check to its end on this thread. The snapshot holds until the next run.
   const metrics::Snapshot& run();
 
-  /// The same in two halves, for whoever does not wait in between: now() before, finish() after the
-  /// check has run against sink().
+  /// The same in parts, for whoever does not wait in between: now() before, finish() after the
+  /// check has run against sink(), and count(), apart for who shows stats() to others meanwhile:
+  /// with hundreds of thousands of series finish() takes many milliseconds.
   [[nodiscard]] base::Instant now() const { return options_->clock(); }
   [[nodiscard]] metrics::SampleSink& sink() { return aggregator_; }
   /// Whatever run `snapshot` was of before, it is of this one afterwards.
   void finish(const base::Instant& began, const base::Result<RunReport>& outcome,
               metrics::Snapshot& snapshot);
+  void count(const metrics::Snapshot& snapshot) { stats_.add(snapshot); }
 
   /// The check's own code, against sink(), with what it allocates put down to the component
   /// "check:NAME".

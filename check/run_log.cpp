@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/counted.h"
 #include "base/log.h"
 
 namespace heapwatch::check {
@@ -57,7 +58,7 @@ void RunLog::tell(const metrics::Snapshot& snapshot, const metrics::RunStats& st
   if (state != State::failed && (stats.runs <= runs_always_logged || stats.runs % frequency == 0)) {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(snapshot.duration);
     base::log(LogLevel::info, subject + "run " + std::to_string(stats.runs) + ", " +
-                                  std::to_string(snapshot.samples) + " samples in " +
+                                  base::counted(snapshot.samples, "sample") + " in " +
                                   std::to_string(took.count()) + " ms");
   }
 }

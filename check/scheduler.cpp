@@ -195,9 +195,10 @@ void Scheduler::watch_run(Entry& entry) {
 }
 
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
+  entry.runner.finish(entry.began, outcome, snapshot_);
   {
     const std::lock_guard lock(stats_mutex_);
-    entry.runner.finish(entry.began, outcome, snapshot_);
+    entry.runner.count(snapshot_);
     count_run(entry, snapshot_);
   }
   entry.running = false;

@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 #include <string_view>
@@ -147,19 +148,20 @@ class Reader {
   int line_ = 0;
 };
 
-std::string compressed(const std::string& bytes) {
+void append_compressed(std::string& out, const std::string& bytes) {
   // Instances repeat one another so much that more effort gains nothing.
   constexpr int effort = Z_BEST_SPEED;
-  std::string out(compressBound(bytes.size()), '\0');
-  uLongf size = out.size();
-  if (compress2(reinterpret_cast<Bytef*>(out.data()), &size,
+  const std::size_t before = out.size();
+  uLongf size = compressBound(bytes.size());
+  out.resize(before + size);
+  if (compress2(reinterpret_cast<Bytef*>(out.data() + before), &size,
                 reinterpret_cast<const Bytef*>(bytes.data()), bytes.size(), effort) != Z_OK) {
     throw std::bad_alloc();  // the only way it can fail with room for the worst case
   }
-  return {out.data(), size};
+  out.resize(before + size);
 }
 
-std::string decompressed(const std::string& bytes, std::size_t unpacked_bytes) {
+std::string decompressed(std::string_view bytes, std::size_t unpacked_bytes) {
   std::string out(unpacked_bytes, '\0');
   uLongf size = out.size();
   if (uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
@@ -169,27 +171,62 @@ std::string decompressed(const std::string& bytes, std::size_t unpacked_bytes) {
   return out;
 }
 
+/// Enough that what a part begins with anew is little beside the rest.
+constexpr std::size_t instances_of_a_part = 64;
+
 }  // namespace
 
 PackedCheckConfig::PackedCheckConfig(const CheckConfig& config)
     : check_name(config.check_name), file(config.file), instances(config.instances.size()) {
-  Writer writer;
-  writer.value(config.init_config);
-  for (const Value& instance : config.instances) {
-    writer.value(instance);
-  }
-  unpacked_bytes_ = writer.bytes().size();
-  bytes_ = compressed(writer.bytes());
+  parts_.reserve(instances / instances_of_a_part + 1);
+  std::size_t next = 0;
+  do {
+    Writer writer;
+    if (parts_.empty()) {
+      writer.value(config.init_config);
+    }
+    for (const std::size_t end = std::min(instances, next + instances_of_a_part); next < end;
+         ++next) {
+      writer.value(config.instances[next]);
+    }
+    append_compressed(bytes_, writer.bytes());
+    parts_.push_back({.end = bytes_.size(), .unpacked_bytes = writer.bytes().size()});
+  } while (next < instances);
+  bytes_.shrink_to_fit();
+}
+
+std::string PackedCheckConfig::part(std::size_t index) const {
+  const std::size_t begin = index == 0 ? 0 : parts_[index - 1].end;
+  const std::string_view all = bytes_;
+  return decompressed(all.substr(begin, parts_[index].end - begin), parts_[index].unpacked_bytes);
 }
 
 CheckConfig PackedCheckConfig::unpack() const {
-  const std::string bytes = decompressed(bytes_, unpacked_bytes_);
-  Reader reader(bytes);
-  CheckConfig config{
-      .check_name = check_name, .file = file, .init_config = reader.value(), .instances = {}};
-  config.instances.reserve(instances);
-  for (std::size_t i = 0; i < instances; ++i) {
-    config.instances.push_back(reader.value());
+  return unpack(0, instances);
+}
+
+CheckConfig PackedCheckConfig::unpack(std::size_t begin, std::size_t end) const {
+  CheckConfig config;
+  config.check_name = check_name;
+  config.file = file;
+  config.instances.reserve(end - begin);
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const std::size_t first = i * instances_of_a_part;
+    const std::size_t last = std::min(instances, first + instances_of_a_part);
+    if (i > 0 && (last <= begin || first >= end)) {
+      continue;
+    }
+    const std::string bytes = part(i);
+    Reader reader(bytes);
+    if (i == 0) {
+      config.init_config = reader.value();
+    }
+    for (std::size_t at = first; at < std::min(last, end); ++at) {
+      Value instance = reader.value();
+      if (at >= begin) {
+        config.instances.push_back(std::move(instance));
+      }
+    }
   }
   return config;
 }

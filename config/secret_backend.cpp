@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/counted.h"
+
 namespace heapwatch::config {
 
 namespace {
@@ -167,7 +169,7 @@ base::Result<std::string> read_output(const SecretsConfig& config, int output,
     if (text.size() > config.output_bytes_max) {
       return failure(base::ErrorKind::limit, config,
                      "wrote more than secret_backend_output_max_size, " +
-                         std::to_string(config.output_bytes_max) + " bytes");
+                         base::counted(config.output_bytes_max, "byte"));
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/counted.h"
 #include "net/ascii.h"
 #include "net/transfer_error.h"
 
@@ -239,9 +240,9 @@ Error Exchange::error(ErrorKind kind, const std::string& what) const {
 
 Error Exchange::failure(CURLcode code) const {
   if (refusal_ == Refusal::body_too_large) {
-    const std::string most = std::to_string(request_->body_bytes_max);
+    const std::string most = base::counted(request_->body_bytes_max, "byte");
     return error(ErrorKind::limit, "the body is larger than max_body_size (" + most +
-                                       " bytes); raise it if such a page is expected");
+                                       "); raise it if such a page is expected");
   }
   if (refusal_ == Refusal::headers_too_large) {
     return error(ErrorKind::limit, "the answer has more than " + std::to_string(header_bytes_max) +

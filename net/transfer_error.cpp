@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/counted.h"
 #include "net/ascii.h"
 
 namespace heapwatch::net {
@@ -126,11 +127,12 @@ Failure failure_of(CURL* easy, CURLcode code, const std::string& detail, const H
     case CURLE_GOT_NOTHING:
       return {ErrorKind::unreachable, "the server closed the connection without an answer" +
                                           certificate_advice(easy, request, hop)};
-    case CURLE_PARTIAL_FILE:
-      return {ErrorKind::unreachable,
-              "the connection was closed before the end of the body (" +
-                  std::to_string(info<curl_off_t>(easy, CURLINFO_SIZE_DOWNLOAD_T)) +
-                  " bytes came)"};
+    case CURLE_PARTIAL_FILE: {
+      const auto came =
+          static_cast<std::uint64_t>(info<curl_off_t>(easy, CURLINFO_SIZE_DOWNLOAD_T));
+      return {ErrorKind::unreachable, "the connection was closed before the end of the body (" +
+                                          base::counted(came, "byte") + " came)"};
+    }
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
       return broken_connection(easy, detail, request, hop);

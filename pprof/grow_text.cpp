@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/counted.h"
 #include "pprof/graph.h"
 #include "pprof/grow.h"
 #include "pprof/report/go_time.h"
@@ -92,7 +93,7 @@ class TextWriter {
                 std::string(trend_name(trend));
     }
     out_ += "Showing the " + std::to_string(count) + " most suspect of " +
-            std::to_string(growth_.stacks.size()) + " stacks: " + counts + "\n";
+            base::counted(growth_.stacks.size(), "stack") + ": " + counts + "\n";
   }
 
   [[nodiscard]] std::string value(std::int64_t amount) const {

@@ -1,9 +1,11 @@
 // The program that is started as `heapwatch`: reports on profiles in files, by itself and at once;
 // all else is the agent's.
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -23,6 +25,18 @@ namespace pprof = heapwatch::pprof;
 
 constexpr int exit_failure = 2;
 
+sigset_t mask_at_start;  // NOLINT: what runs before main() can hand it over in no other way
+
+/// The linker's earliest moment: even the constructors of libraries come later.
+void hold_before_all_else(int /*argc*/, char** /*argv*/, char** /*environment*/) {
+  const sigset_t signals = agent::handled_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, &mask_at_start);
+}
+
+using Initializer = void (*)(int, char**, char**);
+// NOLINTNEXTLINE: the loader calls what stands in this section
+[[gnu::section(".preinit_array"), gnu::used]] Initializer before_all_else = hold_before_all_else;
+
 /// True for what needs neither the network nor a conversation.
 bool is_report_on_files(const std::vector<std::string>& args) {
   agent::TransportFlags transport;
@@ -39,6 +53,7 @@ bool is_report_on_files(const std::vector<std::string>& args) {
 }
 
 int report(const std::vector<std::string>& args) {
+  pthread_sigmask(SIG_SETMASK, &mask_at_start, nullptr);
   pprof::Seams seams = agent::system_seams();
   agent::TransportFlags transport;
   const auto flags = agent::transport_flags(transport);

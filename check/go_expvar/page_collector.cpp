@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "check/go_expvar/missing_paths.h"
 #include "check/go_expvar/name.h"
@@ -24,10 +25,6 @@ constexpr std::size_t kept_page_bytes_max = std::size_t{1} * 1024 * 1024;
 bool is_total(MetricType type) {
   return type == MetricType::rate || type == MetricType::count || type == MetricType::counter ||
          type == MetricType::monotonic_counter;
-}
-
-std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
-  return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
 
 }  // namespace
@@ -92,7 +89,8 @@ class PageCollector::Run {
     report_.body_bytes = page_.size();
     if (const auto invalid = w_.matches.invalid_members; invalid > 0) {
       report_.dropped["invalid_json"] = invalid;
-      warn(plural(invalid, "member of the page has a value", "members of the page have values") +
+      warn(base::counted(invalid, "member of the page has a value",
+                         "members of the page have values") +
            " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
            " left out, the first at " + place_in_page(page_, w_.matches.first_invalid_at));
     }
@@ -120,8 +118,9 @@ class PageCollector::Run {
     if (limited_ > 0) {
       report_.dropped["limit"] = limited_;
       warn("max_returned_metrics is " + std::to_string(c_.plan_->max_returned_metrics) + ", and " +
-           std::to_string(sent_ + limited_) + " metrics were found: those from path " +
-           first_limited_ + " on are held back; raise the limit or narrow the paths");
+           base::counted(sent_ + limited_, "metric was", "metrics were") +
+           " found: those from path " + first_limited_ +
+           " on are held back; raise the limit or narrow the paths");
     }
     if (collisions_ > 0) {
       report_.dropped["collision"] = collisions_;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "config/check_config.h"
 
@@ -77,6 +79,37 @@ TEST(PackedCheckConfig, HasTheSameIdsAndFingerprints) {
     EXPECT_EQ(check_fingerprint(back, back.instances[i]),
               check_fingerprint(*config, config->instances[i]));
   }
+}
+
+TEST(PackedCheckConfig, GivesAnyInstancesOfManyAlone) {
+  CheckConfig config;
+  config.init_config = Value::scalar("init");
+  constexpr std::size_t many = 1'000;
+  for (std::size_t i = 0; i < many; ++i) {
+    Value instance = Value::scalar("instance " + std::to_string(i));
+    instance.line = static_cast<int>(7 * i + 1);
+    config.instances.push_back(std::move(instance));
+  }
+  const PackedCheckConfig packed(config);
+  const CheckConfig all = packed.unpack();
+  ASSERT_EQ(all.instances.size(), many);
+  for (const auto& [begin, end] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {0, many}, {0, 0}, {0, 1}, {63, 65}, {64, 128}, {500, 501}, {999, many}, {many, many}}) {
+    const CheckConfig some = packed.unpack(begin, end);
+    EXPECT_EQ(everything(some.init_config), everything(config.init_config));
+    ASSERT_EQ(some.instances.size(), end - begin);
+    for (std::size_t i = begin; i < end; ++i) {
+      EXPECT_EQ(everything(some.instances[i - begin]), everything(config.instances[i]));
+    }
+  }
+}
+
+TEST(PackedCheckConfig, MayHaveNoInstances) {
+  CheckConfig config;
+  config.init_config = Value::scalar("alone");
+  const CheckConfig back = PackedCheckConfig(config).unpack();
+  EXPECT_EQ(everything(back.init_config), everything(config.init_config));
+  EXPECT_TRUE(back.instances.empty());
 }
 
 }  // namespace

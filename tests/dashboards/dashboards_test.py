@@ -192,7 +192,20 @@ class DashboardsTest(unittest.TestCase):
             self.assertLessEqual(len(monitor["title"]), 80)
             self.assertEqual((monitor["version"], monitor["definition"]["type"]), (2, "query alert"))
             critical = monitor["definition"]["options"]["thresholds"]["critical"]
-            self.assertTrue(monitor["definition"]["query"].endswith(f"> {critical}"), file)
+            query, options = monitor["definition"]["query"], monitor["definition"]["options"]
+            self.assertTrue(query.endswith(f"> {critical}"), file)
+            self.assertLess(options["thresholds"].get("warning", -1), critical)
+            self.assertEqual(set(monitor), {"version", "created_at", "last_updated_at", "title", "description", "tags", "definition"})
+            self.assertEqual(set(monitor["definition"]), {"message", "name", "type", "query", "options", "tags"})
+            # What no data means can be said in one of two ways, not in both.
+            self.assertIsInstance(options["notify_no_data"], bool)
+            self.assertNotIn("on_missing_data", options)
+            groups = set(re.search(r"\bby \{([\w,]+)\}", query)[1].split(","))
+            shown = set(re.findall(r"\{\{(\w+)\.name\}\}", monitor["definition"]["message"]))
+            self.assertLessEqual(shown, groups, file)
+            for amount in re.findall(r"(\d+) MiB", monitor["description"]):
+                self.assertEqual(int(amount) << 20, critical, file)
+            self.assertEqual("bytes" in monitor["definition"]["message"], "MiB" in monitor["description"], file)
 
     def test_the_grafana_board_is_as_grafana_takes_it(self):
         board = json.loads((SHIPPED / "grafana/heapwatch.json").read_text())
@@ -224,12 +237,31 @@ class DashboardsTest(unittest.TestCase):
         for anchor in re.findall(r"runbook_url: docs/operations.md#(\w+)", (SHIPPED / "prometheus/heapwatch.rules.yml").read_text()):
             self.assertIn(f"\n### {anchor}\n", page)
 
-    def test_a_folder_that_cannot_be_written_is_an_error(self):
+    def test_a_folder_that_cannot_be_written_is_an_error_that_says_why(self):
         with Confd() as folder:
             (folder.root / "file").write_text("")
-            done = run(PROGRAM, "--confd", folder.confd, "dashboards", "--out", folder.root / "file")
-            self.assertEqual(done.returncode, 1)
-            self.assertIn("cannot be written", done.stderr)
+            (folder.root / "taken/datadog/dashboard.json").mkdir(parents=True)
+            for name, why in (("file", "Not a directory"), ("file/below", "Not a directory"), ("taken", "Is a directory")):
+                done = run(PROGRAM, "--confd", folder.confd, "dashboards", "--out", folder.root / name)
+                self.assertEqual((done.returncode, done.stdout, done.stderr),
+                                 (1, "", f"heapwatch: {folder.root / name}/datadog/dashboard.json: cannot be written: {why}\n"))
+            done = run(PROGRAM, "--confd", folder.confd, "dashboards", "--out", "")
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("--out is empty", done.stderr)
+
+    def test_files_of_before_are_written_anew(self):
+        with Confd() as folder:
+            arguments = (PROGRAM, "--confd", folder.confd, "dashboards", "--out", folder.root / "out")
+            self.assertEqual(run(*arguments, "--naming", "reference").returncode, 0)
+            (folder.root / "out/mine.json").write_text("kept")
+            (folder.root / "out/grafana/heapwatch.json").write_text("x" * 100_000)
+            done = run(*arguments, "--naming", "guide", "--memstats-names", "datadog")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            written = sorted(path for path in (folder.root / "out").rglob("*") if path.is_file() and path.name != "mine.json")
+            self.assertEqual(done.stdout.splitlines(), [str(path) for path in written])
+            for path in written:
+                self.assertEqual(path.read_text(), (SHIPPED / path.relative_to(folder.root / "out")).read_text(), path)
+            self.assertEqual((folder.root / "out/mine.json").read_text(), "kept")
 
 
 if __name__ == "__main__":

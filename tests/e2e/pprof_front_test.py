@@ -1,7 +1,9 @@
 """The program that is started is small: it reports on files by itself, and becomes the agent for all else."""
 import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +36,18 @@ class FrontTest(unittest.TestCase):
                                       env=clean_environment())
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertGreater(len(done.stdout), 100)
+
+    def test_a_report_ends_by_a_signal_and_leaves_a_mask_as_it_was(self):
+        fifo = f"{self.folder}/fifo"
+        os.mkfifo(fifo)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with subprocess.Popen([self.alone, "pprof", "-top", fifo], stderr=subprocess.PIPE, env=clean_environment()) as process:
+                writer = os.open(fifo, os.O_WRONLY)  # waits for the reader
+                blocked = re.search(r"^SigBlk:\s*(\w+)$", pathlib.Path(f"/proc/{process.pid}/status").read_text(), re.M)[1]
+                self.assertEqual(int(blocked, 16), 0)
+                process.send_signal(number)
+                self.assertEqual(process.wait(30), -number)
+                os.close(writer)
 
     def test_reports_load_no_library_of_the_network(self):
         listed = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout

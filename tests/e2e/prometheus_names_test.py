@@ -1,6 +1,7 @@
 """Names of Go's own client, and /probe, against a real Go program and a real Prometheus."""
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -160,6 +161,28 @@ class ProbeTest(unittest.TestCase):
                 self.assertNotIn("Authorization", by_path["/other"])
                 self.assertNotIn("X-Key", by_path["/other"])
                 self.assertEqual(self.probe(agent, target=pages.url("/other"), module="none")[0], 404)
+
+    def test_one_of_hundreds_of_instances_in_a_file_is_found_also_after_a_reload(self):
+        def conf(pages, numbers):
+            return "init_config:\ninstances:\n" + "".join(
+                f"  - {{expvar_url: '{pages.url(f'/{i}')}', namespace: app{i}, memstats: false, min_collection_interval: 3600,"
+                f" tags: ['i:{i}'], metrics: [{{path: n{i}}}]}}\n" for i in numbers)
+
+        with Pages({f"/{i}": b'{"n%d": %d, "n7": 70}' % (i, i) for i in range(400)}) as pages, Confd() as folder:
+            folder.write("go_expvar.d/conf.yaml", conf(pages, range(300)))
+            with Agent(PROGRAM, folder, "  probe: true\n") as agent:
+                for i in (0, 63, 64, 150, 299):
+                    status, page = self.probe(agent, target=pages.url(f"/{i}"))
+                    self.assertIn(f'app{i}_n{i}{{expvar_url="{pages.url(f"/{i}")}",i="{i}"}} {i}\n', page, status)
+                _, page = self.probe(agent, target=pages.url("/399"), module="app7")
+                self.assertIn(f'app7_n7{{expvar_url="{pages.url("/399")}",i="7"}} 70\n', page)
+                self.assertEqual(self.probe(agent, target=pages.url("/1"), module="app399")[0], 404)
+                folder.write("go_expvar.d/conf.yaml", conf(pages, range(300, 400)))
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: self.probe(agent, target=pages.url("/1"), module="app399")[0] == 200, "the new file")
+                _, page = self.probe(agent, target=pages.url("/350"))
+                self.assertIn(f'app350_n350{{expvar_url="{pages.url("/350")}",i="350"}} 350\n', page)
+                self.assertEqual(self.probe(agent, target=pages.url("/1"), module="app7")[0], 404)
 
     def test_prometheus_discovers_and_schedules_and_heapwatch_asks(self):
         with Pages({"/debug/vars": b'{"n": 7}'}) as pages, GoProgram(GO_TARGET) as go, Confd() as folder:

@@ -84,7 +84,7 @@ class ReloadTest(unittest.TestCase):
                     self.assertRegex(log, rf"reload: changed go_expvar:changes:\w+ \({re.escape(b)}\)")
                     self.assertRegex(log, rf"reload: removed go_expvar:goes:\w+ \({re.escape(b)}\?x=1\)")
                     self.assertNotRegex(log, "reload: (added|changed|removed) go_expvar:stays")
-                    self.assertRegex(log, r"reload: done; 1 instances go on as they were")
+                    self.assertRegex(log, r"reload: done; 1 instance goes on as it was")
                     if asked:
                         self.assertEqual(agent.vars()["reloads"]["applied"], 1)
 
@@ -243,7 +243,7 @@ class ReloadTest(unittest.TestCase):
                 agent.config_file.write_text(text + "run_path: /somewhere\nprometheus_x: 1\ntelemetry: {python_memory: false}\n")
                 self.wait_for(agent, "in heapwatch.yaml: prometheus_x, run_path, telemetry.python_memory\n")
                 folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
-                self.wait_for(agent, "| DEBUG | reload: no instance changed; 1 instances go on as they were")
+                self.wait_for(agent, "| DEBUG | reload: no instance changed; 1 instance goes on as it was")
                 agent.config_file.write_text("confd_path: [\n")
                 self.wait_for(agent, "reload: heapwatch.yaml has an error: what it said before stays in force")
                 count = runs(agent, "one")
@@ -255,7 +255,7 @@ class ReloadTest(unittest.TestCase):
             folder.write("go_expvar.d/a.yaml", file_of(instance(self.pages.url("/a"), "one")))
             with Agent(PROGRAM, folder, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}) as agent:
                 wait_until(lambda: manager.messages.count("WATCHDOG=1\n") >= 3, "signs of life")
-                self.assertEqual(manager.messages[0], "READY=1\nSTATUS=watching 1 check instances\n")
+                self.assertEqual(manager.messages[0], "READY=1\nSTATUS=watching 1 check instance\n")
                 agent.process.send_signal(signal.SIGHUP)
                 wait_until(lambda: sum(m.startswith("READY=1") for m in manager.messages) == 2, "READY again")
                 others = [m for m in manager.messages if m != "WATCHDOG=1\n"]
@@ -306,6 +306,25 @@ class ReloadTest(unittest.TestCase):
                     while "no exporter is on" not in log.read_text() and process.poll() is None:
                         process.send_signal(signal.SIGHUP)
                     wait_until(lambda: "SIGHUP: reading the configuration again" in log.read_text(), "the reload")
+                finally:
+                    process.terminate()
+                    self.assertEqual(process.wait(30), 0, log.read_text())
+
+    def test_a_signal_before_main_waits_for_the_agent(self):
+        with Confd() as folder:
+            config = folder.config(f"confd_path: {folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n")
+            early = folder.root / "early.so"  # the signal comes while the loader runs what libraries begin with
+            subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", early, "-"], check=True, text=True, input="#include <signal.h>\n"
+                           "__attribute__((constructor)) static void at_once(void) { raise(SIGHUP); }\n")
+            log = folder.root / "log"
+            environment = clean_environment(LD_PRELOAD=str(early))
+            environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+            with open(log, "w") as out:
+                front = pathlib.Path(PROGRAM).with_name("heapwatch")
+                process = subprocess.Popen([front, "-c", str(config), "run"], stdout=out, stderr=out, env=environment)
+                try:
+                    wait_until(lambda: process.poll() is not None or "SIGHUP: reading the configuration again" in log.read_text(),
+                               "the reload")
                 finally:
                     process.terminate()
                     self.assertEqual(process.wait(30), 0, log.read_text())

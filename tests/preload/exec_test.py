@@ -18,8 +18,8 @@ from agent import clean_environment, fetch, free_port, wait_until  # noqa: E402
 
 HEAPWATCH = PROGRAM = MODULE = OTHER_ALLOCATOR = OWN_MALLOC = ""
 HERE = pathlib.Path(__file__).resolve().parent
-COUNTERS = re.compile(r"allocated (\d+) bytes in (\d+) blocks, freed (\d+) bytes in (\d+) blocks\n"
-                      r"heapwatch:   not freed: (\d+) bytes in (\d+) blocks; untracked frees: (\d+)\n")
+COUNTERS = re.compile(r"allocated (\d+) bytes? in (\d+) blocks?, freed (\d+) bytes? in (\d+) blocks?\n"
+                      r"heapwatch:   not freed: (\d+) bytes? in (\d+) blocks?; untracked frees: (\d+)\n")
 
 
 class ExecTest(unittest.TestCase):

@@ -101,7 +101,7 @@ typedef struct {
   uint64_t older_frees;  /* frees of blocks from a time without accounting */
   uint64_t freed_elsewhere; /* blocks that went to free() behind our back, noticed when the address
                                came again; the preloaded library, which only __libc_free gets
-                               round, does not look */
+                               round, sees few of them */
   uint64_t unrecorded;      /* blocks for which there was no memory to record them */
   uint64_t samples;         /* taken for the heap profile */
   uint64_t lost_samples;    /* could not be kept */

@@ -190,6 +190,9 @@ void tell(const char* message) {
     tell("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
   }
   const int before = errno;
+  // From here on nobody reads the environment, which a thread of the program may be changing.
+  memtrack::sampler::choose_interval();
+  memtrack_set_sample_interval(memtrack_sample_interval());
   watcher.sun_family = AF_UNIX;
   memcpy(watcher.sun_path, path, strlen(path) + 1);
   find_place(place);

@@ -40,6 +40,25 @@ extern "C" [[gnu::noinline]] void leak_blocks(int count) {
   }
 }
 
+// Known amounts from known sites, a GiB in all.
+extern "C" [[gnu::noinline]] void allocate_large() {
+  for (std::size_t bytes = 0; bytes < std::size_t{800} << 20; bytes += 32000) {
+    kept(std::malloc(32000));
+  }
+}
+
+extern "C" [[gnu::noinline]] void allocate_middle() {
+  for (std::size_t bytes = 0; bytes < std::size_t{160} << 20; bytes += 4000) {
+    kept(std::malloc(4000));
+  }
+}
+
+extern "C" [[gnu::noinline]] void allocate_small() {
+  for (std::size_t bytes = 0; bytes < std::size_t{64} << 20; bytes += 500) {
+    kept(std::malloc(500));
+  }
+}
+
 namespace {
 
 struct AtThreadEnd {
@@ -249,6 +268,12 @@ int main(int count, char** arguments) {
        [] {
          leak_blocks(5);
          raise(SIGKILL);
+       }},
+      {"sites",
+       [] {
+         allocate_large();
+         allocate_middle();
+         allocate_small();
        }},
       {"small",
        [] {

@@ -74,7 +74,7 @@ class Bench:
         return [self.build / "agent" / "heapwatch", "exec", "--", *command]
 
     def pair_ns(self, name, variant, environment, scenario, threads):
-        pairs = (20000 if self.smoke else 2000000 if scenario == "hot" else 1000000) // SLOW.get(name, 1)
+        pairs = (20000 if self.smoke else 4000000 if scenario == "hot" else 1000000) // SLOW.get(name, 1)
         if environment.get("guide"):
             return float(run([self.folder / "guide", pairs], {}))
         command = [self.programs / "pairs", variant, scenario, threads, pairs]

@@ -221,6 +221,9 @@ CheckConfig PackedCheckConfig::unpack(std::size_t begin, std::size_t end) const 
     if (i == 0) {
       config.init_config = reader.value();
     }
+    if (last <= begin) {
+      continue;  // it was wanted for init_config alone
+    }
     for (std::size_t at = first; at < std::min(last, end); ++at) {
       Value instance = reader.value();
       if (at >= begin) {

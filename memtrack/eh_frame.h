@@ -29,32 +29,8 @@ class Cursor {
     return value;
   }
 
-  std::uint64_t uleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const auto byte = read<std::uint8_t>();
-      value |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80U) == 0) {
-        break;
-      }
-    }
-    return value;
-  }
-
-  std::int64_t sleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const auto byte = read<std::uint8_t>();
-      value |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80U) == 0) {
-        if ((byte & 0x40U) != 0 && shift + 7 < 64) {
-          value |= ~std::uint64_t{0} << (shift + 7);
-        }
-        break;
-      }
-    }
-    return static_cast<std::int64_t>(value);
-  }
+  std::uint64_t uleb() { return leb128(false); }
+  std::int64_t sleb() { return static_cast<std::int64_t>(leb128(true)); }
 
   /// A pointer in one of the encodings that compilers use for code addresses.
   std::uint64_t pointer(std::uint8_t encoding) {
@@ -95,6 +71,21 @@ class Cursor {
   void fail() { failed_ = true; }
 
  private:
+  std::uint64_t leb128(bool is_signed) {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const auto byte = read<std::uint8_t>();
+      value |= std::uint64_t{byte & 0x7fU} << shift;
+      if ((byte & 0x80U) == 0) {
+        if (is_signed && (byte & 0x40U) != 0 && shift + 7 < 64) {
+          value |= ~std::uint64_t{0} << (shift + 7);
+        }
+        break;
+      }
+    }
+    return value;
+  }
+
   const std::uint8_t* at_;
   const std::uint8_t* end_;
   bool failed_ = false;

@@ -86,15 +86,8 @@ memtrack_component memtrack_component_id(const char* name) noexcept {
 }
 
 memtrack_component memtrack_scope_enter(memtrack_component component) noexcept {
-  memtrack::ThreadState& thread = memtrack::thread_state;
-  const std::uint32_t previous = thread.owner;
-  if (previous == 0 && component != 0) {
-    thread.parked_left = thread.left;
-    thread.left = memtrack::owned;
-  } else if (previous != 0 && component == 0) {
-    thread.left = thread.parked_left;
-  }
-  thread.owner = component;
+  const std::uint32_t previous = memtrack::thread_state.owner;
+  memtrack::sampler::set_owner(component);
   return previous;
 }
 

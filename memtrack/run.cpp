@@ -1,6 +1,7 @@
 #include "memtrack/run.h"
 
 #include <atomic>
+#include <limits>
 
 #include "memtrack/lock.h"
 

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
 #include "memtrack/memtrack.h"
-#include "memtrack/thread_block.h"
 
 namespace heapwatch::memtrack {
 
@@ -21,15 +19,6 @@ constexpr std::uint32_t run_of(std::uint32_t owner) {
 }
 constexpr std::uint32_t owner_of(memtrack_component component, std::uint32_t run) {
   return component | run << component_bits;
-}
-
-/// ThreadState::left while there is an owner, so that the slow path is told of each block: no size
-/// of a block makes it positive, or overflows it.
-constexpr std::int64_t owned = std::numeric_limits<std::int64_t>::min() / 2;
-
-/// The bytes until the thread's next sample, wherever they are kept.
-inline std::int64_t& bytes_left(ThreadState& thread) {
-  return thread.owner != 0 ? thread.parked_left : thread.left;
 }
 
 /// Does nothing for a run that has ended.

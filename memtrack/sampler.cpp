@@ -161,6 +161,19 @@ memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::ui
   return sample;
 }
 
+/// What counts towards the thread's next sample while it has no owner.
+std::uint64_t allocated(const ThreadState& thread) {
+  return thread.block->cells[0].allocated_bytes.load(std::memory_order_relaxed);
+}
+
+/// `left` bytes until the next sample, after those of an allocation that is not counted yet.
+void set_left(ThreadState& thread, std::int64_t left, std::size_t uncounted = 0) {
+  thread.left = left;
+  thread.sample_at = thread.owner != 0 || left < 0
+                         ? 0
+                         : allocated(thread) + uncounted + static_cast<std::uint64_t>(left);
+}
+
 void seed(ThreadState& thread) {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -172,6 +185,25 @@ void seed(ThreadState& thread) {
 
 }  // namespace
 
+void set_owner(std::uint32_t owner) noexcept {
+  ThreadState& thread = thread_state;
+  const bool had_owner = thread.owner != 0;
+  thread.owner = owner;
+  if (thread.block != nullptr && had_owner != (owner != 0)) {
+    set_left(thread, had_owner ? thread.left
+                               : static_cast<std::int64_t>(thread.sample_at - allocated(thread)));
+  }
+}
+
+bool is_due(std::size_t size) noexcept {
+  ThreadState& thread = thread_state;
+  if (thread.owner == 0) {
+    return allocated(thread) + size >= thread.sample_at;
+  }
+  thread.left -= static_cast<std::int64_t>(size);
+  return thread.left <= 0;
+}
+
 std::uint64_t draw(std::size_t size) noexcept {
   ThreadState& thread = thread_state;
   if (books.interval_and_one.load(std::memory_order_relaxed) == 0 && choose_interval != nullptr) {
@@ -182,19 +214,17 @@ std::uint64_t draw(std::size_t size) noexcept {
   if (thread.random == 0) {
     seed(thread);
   }
-  thread.interval = wanted;
-  std::int64_t& left = bytes_left(thread);
-  left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
-  if (wanted == 0 || drawn_for != 0) {
-    return drawn_for;
-  }
+  const auto bytes = static_cast<std::int64_t>(size);
+  std::int64_t left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
+  std::uint64_t sampled_with = drawn_for;
   // The count started at nothing: this allocation is the first to be taken off it.
-  left -= static_cast<std::int64_t>(size);
-  if (left > 0) {
-    return 0;
+  if (wanted != 0 && drawn_for == 0) {
+    sampled_with = left > bytes ? 0 : wanted;
+    left = left > bytes ? left - bytes : draw_interval(wanted, thread.random);
   }
-  left = draw_interval(wanted, thread.random);
-  return wanted;
+  thread.interval = wanted;
+  set_left(thread, left, size);
+  return sampled_with;
 }
 
 bool keep(const void* block, std::size_t size, std::uint64_t interval,
@@ -242,8 +272,7 @@ void set_interval(std::size_t bytes) noexcept {
   constexpr std::size_t most = memtrack_sample_interval_max;
   books.interval_and_one.store((bytes < most ? bytes : most) + 1, std::memory_order_relaxed);
   // The process has no memory, so the thread may start over.
-  thread_state.interval = 0;
-  bytes_left(thread_state) = 0;
+  thread_state.start_over();
 }
 
 std::size_t interval() noexcept {

@@ -12,8 +12,14 @@ struct Record;
 
 namespace heapwatch::memtrack::sampler {
 
-/// The thread's byte count ran out: draws the next interval. When the allocation of `size` bytes,
-/// already taken off the count, is a sample, returns the interval it was drawn with, else 0.
+/// Of the calling thread, from now on.
+void set_owner(std::uint32_t owner) noexcept;
+
+/// Whether the calling thread, which has a block, has come to its next sample with an allocation of
+/// `size` bytes, not counted yet. If so, draw() must follow, or it is the next allocation's turn.
+[[nodiscard]] bool is_due(std::size_t size) noexcept;
+/// Draws the next interval. When that allocation is a sample, returns the interval it was drawn
+/// with, else 0.
 [[nodiscard]] std::uint64_t draw(std::size_t size) noexcept;
 
 /// Keeps a sample; false when it had to be given up.

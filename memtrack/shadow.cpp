@@ -6,9 +6,9 @@ namespace heapwatch::memtrack::shadow {
 
 constinit Region* regions[std::size_t{1} << (address_bits - region_bits)];
 
-Byte* find_or_map(const void* block) noexcept {
-  if (Byte* const byte = find(block); byte != nullptr || !is_fit(block)) {
-    return byte;
+Word* find_or_map(const void* block) noexcept {
+  if (Word* const word = find(block); word != nullptr || !is_fit(block)) {
+    return word;
   }
   auto* const mapped = static_cast<Region*>(map_pages(sizeof(Region)));
   if (mapped == nullptr) {
@@ -29,18 +29,18 @@ std::uintptr_t live_block_below(std::uintptr_t address, std::size_t distance_max
   const std::uintptr_t lowest =
       address - region_start > distance_max ? address - distance_max : region_start;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): an address to look up
-  const Byte* const bytes = find(reinterpret_cast<const void*>(region_start));
-  if (bytes == nullptr) {
+  const Word* const words = find(reinterpret_cast<const void*>(region_start));
+  if (words == nullptr) {
     return 0;
   }
   for (std::size_t at = (address - region_start) / granule + 1; at-- > 0;) {
-    const std::uint8_t byte = bytes[at].load(std::memory_order_relaxed);
+    const std::uint16_t word = words[at].load(std::memory_order_relaxed);
     const std::uintptr_t start =
-        region_start + at * granule + ((byte & half_bit) != 0 ? granule / 2 : 0);
+        region_start + at * granule + ((word & half_bit) != 0 ? granule / 2 : 0);
     if (start < lowest) {
       return 0;
     }
-    if (is_taken(byte) && start < address) {
+    if (is_taken(word) && start < address) {
       return start;
     }
   }

@@ -1,9 +1,9 @@
-// The live set: a byte of shadow for every 32 bytes of address space says whether a block of ours
-// begins there and how big it is. A second plane has the details of the few for which that is not
-// enough.
+// The live set: a word of shadow, two bytes, for every 32 bytes of address space says whether a
+// block of ours begins there and how big it is. A second plane has the details of the few for which
+// that is not enough.
 //
 // No block is smaller than 24 bytes (Tracked asks for at least that) and all begin at multiples of
-// 16, so two never begin in the same 32 bytes, and the bytes behind a block's first are its own if
+// 16, so two never begin in the same 32 bytes, and the word behind a block's first is its own if
 // it is big enough. Regions of both planes are found through one table; a region is mapped when the
 // first block in its 64 MiB is recorded and never unmapped, so readers need no lock.
 #pragma once
@@ -16,83 +16,68 @@
 
 namespace heapwatch::memtrack::shadow {
 
-using Byte = std::atomic<std::uint8_t>;
+using Word = std::atomic<std::uint16_t>;
 
-// Bit 7: a block goes on here, or did, and the other bits are a part of its size. Else bit 6: the
+// Bit 15: a block goes on here, or did, and the other bits are a part of its size. Else bit 14: the
 // block begins in the second half; and below, a code: 0 no block, 1 a block from a time without
-// accounting, then the sizes to 48; one for the sizes to 80, whose byte follows; those for the high
-// parts of sizes of which two bytes follow; one for blocks that the sampler knows; and one for
-// those with details.
-constexpr std::uint8_t never = 0;  // no block of ours ever began here
-constexpr std::uint8_t older = 1;
-constexpr std::uint8_t code_mask = 0x3f;
-constexpr std::uint8_t half_bit = 0x40;
-constexpr std::uint8_t gone = half_bit;  // a block of ours began here once, no longer
-constexpr std::uint8_t part_bit = 0x80;
-constexpr unsigned part_bits = 7;
+// accounting, then the sizes to 15 KiB; those for the high parts of sizes whose low part follows;
+// one for blocks that the sampler knows; and one for those with details.
+constexpr std::uint16_t never = 0;  // no block of ours ever began here
+constexpr std::uint16_t older = 1;
+constexpr std::uint16_t code_mask = 0x3fff;
+constexpr std::uint16_t half_bit = 0x4000;
+constexpr std::uint16_t gone = half_bit;  // a block of ours began here once, no longer
+constexpr std::uint16_t part_bit = 0x8000;
+constexpr unsigned part_bits = 15;
 
-constexpr std::uint8_t one_byte = 2;
-constexpr std::size_t one_byte_max = 48;
-constexpr std::uint8_t two_bytes = one_byte + one_byte_max + 1;
-constexpr std::size_t two_bytes_max = 80;
-constexpr std::uint8_t three_bytes = two_bytes + 1;
-constexpr std::uint8_t sampled = code_mask - 1;
-constexpr std::uint8_t detailed = code_mask;
+constexpr std::uint16_t one_word = 2;
+constexpr std::size_t one_word_max = 15360;
+constexpr std::uint16_t two_words = one_word + one_word_max + 1;
+constexpr std::uint16_t sampled = code_mask - 1;
+constexpr std::uint16_t detailed = code_mask;
 constexpr std::size_t plain_size_max =
-    two_bytes_max + (std::size_t{sampled - three_bytes} << (2 * part_bits));
+    one_word_max + (std::size_t{sampled - two_words} << part_bits);
 
-/// What the byte of a block has in `half_bit`.
+/// What the word of a block has in `half_bit`.
 [[gnu::always_inline]] inline unsigned half_of(const void* block) {
-  return static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(block) << 2) & half_bit;
+  return static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(block) << 10) & half_bit;
 }
 
-// These take a byte with half_of() taken off by `^`: a block in the other half is not live.
-constexpr bool is_live(unsigned byte) {
-  return byte - one_byte <= unsigned{detailed} - one_byte;
+// These take a word with half_of() taken off by `^`: a block in the other half is not live.
+constexpr bool is_live(unsigned word) {
+  return word - one_word <= unsigned{detailed} - one_word;
 }
 /// Live, and nothing but a size: what the fast path deals with.
-constexpr bool is_plain(unsigned byte) {
-  return byte - one_byte < unsigned{sampled} - one_byte;
+constexpr bool is_plain(unsigned word) {
+  return word - one_word < unsigned{sampled} - one_word;
 }
 
 /// A live block begins in one of the halves.
-constexpr bool is_taken(unsigned byte) {
-  return (byte & part_bit) == 0 && is_live(byte & code_mask);
+constexpr bool is_taken(unsigned word) {
+  // A part is negative.
+  return static_cast<std::int16_t>(word & ~unsigned{half_bit}) >= one_word;
 }
 
 /// The size of a plain block.
-[[gnu::always_inline]] inline std::size_t plain_size(const Byte* at, unsigned byte) {
-  if (byte < two_bytes) {
-    return byte - one_byte;
+[[gnu::always_inline]] inline std::size_t plain_size(const Word* at, unsigned word) {
+  if (word < two_words) [[likely]] {
+    return word - one_word;
   }
-  const auto part = [at](std::size_t i) {
-    return std::size_t{at[i].load(std::memory_order_relaxed)} & (part_bit - 1U);
-  };
-  if (byte < three_bytes) {
-    return part(1) + one_byte_max + 1;
-  }
-  return ((std::size_t{byte - three_bytes} << part_bits | part(1)) << part_bits | part(2)) +
-         two_bytes_max + 1;
+  const std::size_t part = at[1].load(std::memory_order_relaxed) & (part_bit - 1U);
+  return (std::size_t{word - two_words} << part_bits | part) + one_word_max + 1;
 }
 
-[[gnu::always_inline]] inline void write(Byte* at, const void* block, std::size_t code) {
-  at->store(static_cast<std::uint8_t>(code | half_of(block)), std::memory_order_release);
+[[gnu::always_inline]] inline void write(Word* at, const void* block, std::size_t code) {
+  at->store(static_cast<std::uint16_t>(code | half_of(block)), std::memory_order_release);
 }
 
 /// Writes a block up to `plain_size_max`.
-[[gnu::always_inline]] inline void write_plain(Byte* at, const void* block, std::size_t size) {
-  const auto put_part = [at](std::size_t i, std::size_t part) {
-    at[i].store(static_cast<std::uint8_t>(part | part_bit), std::memory_order_relaxed);
-  };
-  std::size_t code = size + one_byte;
-  if (size > two_bytes_max) {
-    const std::size_t above = size - two_bytes_max - 1;
-    put_part(2, above);
-    put_part(1, above >> part_bits);
-    code = (above >> (2 * part_bits)) + three_bytes;
-  } else if (size > one_byte_max) {
-    put_part(1, size - one_byte_max - 1);
-    code = two_bytes;
+[[gnu::always_inline]] inline void write_plain(Word* at, const void* block, std::size_t size) {
+  std::size_t code = size + one_word;
+  if (size > one_word_max) [[unlikely]] {
+    const std::size_t above = size - one_word_max - 1;
+    at[1].store(static_cast<std::uint16_t>(above | part_bit), std::memory_order_relaxed);
+    code = (above >> part_bits) + two_words;
   }
   write(at, block, code);
 }
@@ -115,15 +100,16 @@ struct Detail {
 
 struct Region {
   static constexpr std::size_t granules = std::size_t{1} << (region_bits - granule_bits);
-  // A block at the very end has bytes behind it, too.
-  static constexpr std::size_t bytes_behind = 64;
-  Byte bytes[granules + bytes_behind];
+  // A block at the very end has a word behind it, too.
+  static constexpr std::size_t words_behind = 32;
+  Word words[granules + words_behind];
   Detail details[granules];
 };
 
 // Plain pointers, read and written with the atomic builtins: zeroed by the loader, never by a
 // constructor.
-extern Region* regions[std::size_t{1} << (address_bits - region_bits)];
+extern Region* regions[std::size_t{1} << (address_bits - region_bits)] [[gnu::visibility(
+    "hidden")]];
 
 [[gnu::always_inline]] inline bool is_fit(const void* block) {
   constexpr std::uintptr_t unfit =
@@ -140,34 +126,34 @@ extern Region* regions[std::size_t{1} << (address_bits - region_bits)];
   return (reinterpret_cast<std::uintptr_t>(block) & region_mask) >> granule_bits;
 }
 
-/// The byte of a block at this address; null when the region has no shadow or the address cannot
+/// The word of a block at this address; null when the region has no shadow or the address cannot
 /// have one.
-[[gnu::always_inline]] inline Byte* find(const void* block) {
+[[gnu::always_inline]] inline Word* find(const void* block) {
   if (!is_fit(block)) {
     return nullptr;
   }
   Region* const region = region_of(block);
-  return region == nullptr ? nullptr : region->bytes + granule_of(block);
+  return region == nullptr ? nullptr : region->words + granule_of(block);
 }
 
-/// Of a block that has a byte. Whoever took it off, or is about to write it, has it alone.
+/// Of a block that has a word. Whoever took it off, or is about to write it, has it alone.
 inline Detail& detail_of(const void* block) {
   return region_of(block)->details[granule_of(block)];
 }
 
-/// Takes off the block of which `at` says `byte`; false when another thread was faster. A process
+/// Takes off the block of which `at` says `word`; false when another thread was faster. A process
 /// of one thread is spared the locked instruction, as it is by its allocator.
-[[gnu::always_inline]] inline bool take(Byte& at, std::uint8_t byte) {
+[[gnu::always_inline]] inline bool take(Word& at, std::uint16_t word) {
   if (__libc_single_threaded != 0) {
     at.store(gone, std::memory_order_relaxed);
     return true;
   }
-  return at.compare_exchange_strong(byte, gone, std::memory_order_acq_rel);
+  return at.compare_exchange_strong(word, gone, std::memory_order_acq_rel);
 }
 
 /// As find(), but maps the region when it has no shadow yet; null when the address is unfit or the
 /// kernel refuses.
-[[nodiscard]] Byte* find_or_map(const void* block) noexcept;
+[[nodiscard]] Word* find_or_map(const void* block) noexcept;
 
 /// The nearest live block that begins below the address, in the same region and not further away
 /// than this; 0 when there is none.

@@ -21,7 +21,6 @@ void leave_thread(void* value) {
   auto* const block = static_cast<ThreadBlock*>(value);
   if (thread_state.block == block) {
     thread_state.block = nullptr;
-    thread_state.left = 0;
   }
   block->freeing.store(nullptr, std::memory_order_release);
   block->taken.store(false, std::memory_order_release);
@@ -74,6 +73,7 @@ bool join_thread() noexcept {
     }
   }
   thread_state.block = block;
+  thread_state.start_over();
   if (has_exit_key) {
     pthread_setspecific(exit_key, block);  // may allocate, which finds the block in place
   }

@@ -20,8 +20,12 @@ struct Cell {
   // One writer: a load and a store, no locked instruction. Frees are released, so that a reader who
   // sees one also sees the allocation that came before it in whatever thread.
   [[gnu::always_inline]] void count_allocation(std::uint64_t bytes) {
+    count_allocation_to(allocated_bytes.load(std::memory_order_relaxed) + bytes);
+  }
+  /// `bytes`: allocated_bytes with the block.
+  [[gnu::always_inline]] void count_allocation_to(std::uint64_t bytes) {
     bump(allocations, 1);
-    bump(allocated_bytes, bytes);
+    allocated_bytes.store(bytes, std::memory_order_release);
   }
   [[gnu::always_inline]] void count_free(std::uint64_t bytes) {
     bump(frees, 1);
@@ -45,16 +49,24 @@ struct ThreadBlock {
 
 /// What a thread has at hand. Static TLS, so that reaching it allocates nothing.
 struct ThreadState {
-  // Bytes until the next sample; positive only when the thread has a block, and no owner.
-  std::int64_t left;
-  ThreadBlock* block;        // null before the first use and after the end of the thread
-  std::uint32_t owner;       // of the blocks it allocates, as run.h says; 0: nobody
-  std::int64_t parked_left;  // `left` while there is an owner
-  bool busy;                 // inside our own slow path: take no sample, call no callback
+  ThreadBlock* block;  // null before the first use and after the end of the thread
+  // What cells[0] of the block has allocated when the next sample is due; 0 while there is an
+  // owner, so that the slow path is told of each allocation.
+  std::uint64_t sample_at;
+  std::uint32_t owner;  // of the blocks it allocates, as run.h says; 0: nobody
+  std::int64_t left;    // bytes until the next sample, while there is an owner
+  bool busy;            // inside our own slow path: take no sample, call no callback
   std::uint64_t random;
-  std::uint64_t interval;  // that `left` was drawn for
+  std::uint64_t interval;  // that the next sample was drawn for; 0: it was not drawn
   std::uintptr_t stack_low;
   std::uintptr_t stack_high;
+
+  /// The process has no memory, so the next sample may be drawn anew.
+  void start_over() {
+    interval = 0;
+    sample_at = 0;
+    left = 0;
+  }
 };
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)

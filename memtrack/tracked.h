@@ -28,10 +28,7 @@ struct Tracked {
       return now == Mode::dormant ? Raw::malloc(size) : malloc_in_mode(size, caller);
     }
     void* const block = Raw::malloc(fit(size));
-    if (block != nullptr) [[likely]] {
-      record(block, size, caller, Raw::reuse);
-    }
-    return block;
+    return block != nullptr ? record(block, size, caller, Raw::reuse) : nullptr;
   }
 
   [[gnu::always_inline]] static void free(void* block, Caller caller) {
@@ -39,7 +36,14 @@ struct Tracked {
       now == Mode::dormant ? Raw::free(block) : free_in_mode(block, caller);
       return;
     }
-    release(block, forget(block, caller, Raw::reuse));
+    if (ThreadBlock* const mine = forget(block, Raw::reuse); mine != nullptr) [[likely]] {
+      Raw::free(block);
+      if constexpr (Raw::reuse == Reuse::possible) {
+        settle(mine);
+      }
+      return;
+    }
+    free_slowly(block, caller);
   }
 
   [[gnu::always_inline]] static void free_either(void* block, Caller caller) {
@@ -77,14 +81,11 @@ struct Tracked {
 
   /// Deals with a block the allocator just made, whatever the mode.
   [[gnu::always_inline]] static void* enter(void* block, std::size_t size, Caller caller) {
-    if (block != nullptr) {
-      if (mode() == Mode::tracking) [[likely]] {
-        record(block, size, caller, Raw::reuse);
-      } else {
-        enter_in_mode(block, size, caller);
-      }
+    if (block == nullptr) {
+      return nullptr;
     }
-    return block;
+    return mode() == Mode::tracking ? record(block, size, caller, Raw::reuse)
+                                    : enter_in_mode(block, size, caller);
   }
 
  private:
@@ -122,8 +123,12 @@ struct Tracked {
     return moved;
   }
 
-  [[gnu::always_inline]] static void release(void* block, Fate fate) {
-    if (fate == Fate::release) [[likely]] {
+  [[gnu::noinline]] static void free_slowly(void* block, const void* caller) {
+    release(block, forget_slowly(block, caller, Raw::reuse));
+  }
+
+  static void release(void* block, Fate fate) {
+    if (fate == Fate::release) {
       Raw::free(block);
       if constexpr (Raw::reuse == Reuse::possible) {
         settle();
@@ -135,13 +140,10 @@ struct Tracked {
 
   [[gnu::noinline]] static void* malloc_in_mode(std::size_t size, const void* caller) {
     void* const block = Raw::malloc(fit(size));
-    if (block != nullptr) {
-      enter_in_mode(block, size, caller);
-    }
-    return block;
+    return block != nullptr ? enter_in_mode(block, size, caller) : nullptr;
   }
 
-  [[gnu::noinline]] static void enter_in_mode(void* block, std::size_t size, const void* caller) {
+  [[gnu::noinline]] static void* enter_in_mode(void* block, std::size_t size, const void* caller) {
     const Mode now = begin_mode(mode());
     if (now == Mode::paused) {
       note_older(block);
@@ -151,6 +153,7 @@ struct Tracked {
         notify(block, size, memtrack_allocation);
       }
     }
+    return block;
   }
 
   [[gnu::noinline]] static void free_in_mode(void* block, const void* caller) {

@@ -88,12 +88,12 @@ bool ensure_block() {
   return join_thread();
 }
 
-/// `byte`: without the half.
-Entry read_entry(const void* block, const shadow::Byte* at, unsigned byte) {
-  if (shadow::is_plain(byte)) {
-    return {shadow::plain_size(at, byte), 0, false, 0};
+/// `word`: without the half.
+Entry read_entry(const void* block, const shadow::Word* at, unsigned word) {
+  if (shadow::is_plain(word)) {
+    return {shadow::plain_size(at, word), 0, false, 0};
   }
-  if (byte == shadow::sampled) {
+  if (word == shadow::sampled) {
     const Record* const record = sampler::find(block);
     return {record->size, record->component, true, 0};
   }
@@ -104,7 +104,7 @@ Entry read_entry(const void* block, const shadow::Byte* at, unsigned byte) {
 }
 
 bool write(void* block, const Entry& entry) {
-  shadow::Byte* const at = shadow::find_or_map(block);
+  shadow::Word* const at = shadow::find_or_map(block);
   if (at == nullptr) {
     return fallback::insert(block, entry);
   }
@@ -127,10 +127,10 @@ bool take(void* block, Entry& entry) {
   if (ThreadBlock* const thread = thread_state.block; thread != nullptr) {
     thread->freeing.store(block, std::memory_order_release);
   }
-  if (shadow::Byte* const at = shadow::find(block); at != nullptr) {
-    const std::uint8_t byte = at->load(std::memory_order_relaxed);
-    const unsigned mine = byte ^ shadow::half_of(block);
-    if (shadow::is_live(mine) && shadow::take(*at, byte)) {
+  if (shadow::Word* const at = shadow::find(block); at != nullptr) {
+    const std::uint16_t word = at->load(std::memory_order_relaxed);
+    const unsigned mine = word ^ shadow::half_of(block);
+    if (shadow::is_live(mine) && shadow::take(*at, word)) {
       entry = read_entry(block, at, mine);
       return true;
     }
@@ -144,8 +144,8 @@ bool take(void* block, Entry& entry) {
 
 /// The block was noted while accounting was off.
 bool take_older(void* block) {
-  shadow::Byte* const at = shadow::find(block);
-  auto expected = static_cast<std::uint8_t>(shadow::older | shadow::half_of(block));
+  shadow::Word* const at = shadow::find(block);
+  auto expected = static_cast<std::uint16_t>(shadow::older | shadow::half_of(block));
   return at != nullptr &&
          at->compare_exchange_strong(expected, shadow::gone, std::memory_order_acq_rel);
 }
@@ -159,7 +159,7 @@ void remove(void* block, const Entry& entry) {
 
 /// Takes what stands where a new block begins: it went to free() behind our back.
 void take_stale(void* block) {
-  const shadow::Byte* const at = shadow::find(block);
+  const shadow::Word* const at = shadow::find(block);
   if ((at == nullptr || !shadow::is_taken(at->load(std::memory_order_relaxed))) &&
       !fallback::has(block)) {
     return;
@@ -193,7 +193,7 @@ Stranger identify(void* block, Reuse reuse) {
   if (take_older(block)) {
     return Stranger::older;
   }
-  const shadow::Byte* const at = shadow::find(block);
+  const shadow::Word* const at = shadow::find(block);
   const bool was_ours = at != nullptr && at->load(std::memory_order_acquire) != shadow::never;
   if (was_ours) {
     return reuse == Reuse::impossible || is_being_freed(block) || is_certainly_free(block)
@@ -272,16 +272,12 @@ void notify(void* block, std::size_t size, memtrack_op op) noexcept {
   }
 }
 
-void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
-  ThreadState& thread = thread_state;
+void* record_slowly(void* block, std::size_t size, const void* caller) noexcept {
+  const ThreadState& thread = thread_state;
   Entry entry{size, component_of(thread.owner), false, run_of(thread.owner)};
-  if (thread.owner != 0) {
-    thread.left = owned;
-    thread.parked_left -= static_cast<std::int64_t>(size);
-  }
   const bool joined = ensure_block();
   take_stale(block);
-  if (bytes_left(thread) <= 0 && joined && !thread.busy) {
+  if (joined && sampler::is_due(size) && !thread.busy) {
     const Busy busy;
     if (const std::uint64_t interval = sampler::draw(size); interval != 0) {
       entry.sampled = sampler::keep(block, size, interval, caller);
@@ -292,9 +288,10 @@ void record_slowly(void* block, std::size_t size, const void* caller) noexcept {
       sampler::drop(block);
     }
     books.unrecorded.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return block;
   }
   count(entry, true);
+  return block;
 }
 
 Fate forget_slowly(void* block, const void* caller, Reuse reuse) noexcept {
@@ -379,9 +376,9 @@ void finish_move_while_paused(const Moving& moving, void* to) noexcept {
 }
 
 bool is_on_books(const void* block) noexcept {
-  if (const shadow::Byte* const at = shadow::find(block); at != nullptr) {
-    const unsigned byte = at->load(std::memory_order_relaxed) ^ shadow::half_of(block);
-    if (byte == shadow::older || shadow::is_live(byte)) {
+  if (const shadow::Word* const at = shadow::find(block); at != nullptr) {
+    const unsigned word = at->load(std::memory_order_relaxed) ^ shadow::half_of(block);
+    if (word == shadow::older || shadow::is_live(word)) {
       return true;
     }
   }
@@ -391,7 +388,7 @@ bool is_on_books(const void* block) noexcept {
 void note_older(void* block) noexcept {
   ensure_block();
   take_stale(block);
-  if (shadow::Byte* const at = shadow::find_or_map(block); at != nullptr) {
+  if (shadow::Word* const at = shadow::find_or_map(block); at != nullptr) {
     shadow::write(at, block, shadow::older);
   } else {
     books.unrecorded.fetch_add(1, std::memory_order_relaxed);

@@ -51,7 +51,7 @@ struct Entry {
   std::uint32_t run;  // that allocated it and may still be going on; 0: none
 };
 
-void record_slowly(void* block, std::size_t size, const void* caller) noexcept;
+void* record_slowly(void* block, std::size_t size, const void* caller) noexcept;
 Fate forget_slowly(void* block, const void* caller, Reuse reuse) noexcept;
 
 /// The return address of the allocation function, into which whoever takes one is inlined.
@@ -60,46 +60,51 @@ struct Caller {
   [[gnu::always_inline]] operator const void*() const { return __builtin_return_address(0); }
 };
 
-/// Puts a new block on the books. `CallerType`: Caller, or an address that is known already.
+/// Puts a new block on the books and returns it, so that the slow path is a tail call.
+/// `CallerType`: Caller, or an address that is known already.
 template <typename CallerType>
-[[gnu::always_inline]] inline void record(void* block, std::size_t size, CallerType caller,
-                                          Reuse reuse) {
-  ThreadState& thread = thread_state;
-  thread.left -= static_cast<std::int64_t>(size);
-  if (thread.left > 0 && size <= shadow::plain_size_max) [[likely]] {
-    // Where every free is seen, the byte says nothing, and is not waited for.
-    if (shadow::Byte* const at = shadow::find(block);
-        at != nullptr && (reuse == Reuse::impossible ||
-                          !shadow::is_taken(at->load(std::memory_order_relaxed)))) [[likely]] {
+[[gnu::always_inline]] inline void* record(void* block, std::size_t size, CallerType caller,
+                                           Reuse reuse) {
+  const ThreadState& thread = thread_state;
+  if (ThreadBlock* const mine = thread.block; mine != nullptr) [[likely]] {
+    const std::uint64_t bytes =
+        mine->cells[0].allocated_bytes.load(std::memory_order_relaxed) + size;
+    shadow::Word* const at = shadow::find(block);
+    // Where every free is seen, the word says nothing, and is not waited for.
+    if (bytes < thread.sample_at && size <= shadow::plain_size_max && at != nullptr &&
+        (reuse == Reuse::impossible || !shadow::is_taken(at->load(std::memory_order_relaxed))))
+        [[likely]] {
       shadow::write_plain(at, block, size);
-      thread.block->cells[0].count_allocation(size);
-      return;
+      mine->cells[0].count_allocation_to(bytes);
+      return block;
     }
   }
-  record_slowly(block, size, caller);
+  return record_slowly(block, size, caller);
 }
 
-/// Takes a block off the books before it is freed; null is nobody's. Call settle() once it is free.
-[[gnu::always_inline]] inline Fate forget(void* block, Caller caller, Reuse reuse) {
-  shadow::Byte* const at = shadow::find(block);
+/// Takes a block off the books before it is freed. Null when that is not the common case, which
+/// forget_slowly() is for; else whom to settle() once the block is free.
+[[gnu::always_inline]] inline ThreadBlock* forget(void* block, Reuse reuse) {
+  shadow::Word* const at = shadow::find(block);
   ThreadBlock* const mine = thread_state.block;
-  if (at != nullptr && mine != nullptr) [[likely]] {
-    if (reuse == Reuse::possible) {
-      // Whoever frees the block a second time finds it either here or free.
-      mine->freeing.store(block, std::memory_order_release);
-    }
-    const std::uint8_t byte = at->load(std::memory_order_relaxed);
-    const unsigned entry = byte ^ shadow::half_of(block);
-    if (shadow::is_plain(entry) && shadow::take(*at, byte)) [[likely]] {
-      mine->cells[0].count_free(shadow::plain_size(at, entry));
-      return Fate::release;
-    }
+  if (at == nullptr || mine == nullptr) [[unlikely]] {
+    return nullptr;
   }
-  return forget_slowly(block, caller, reuse);
+  if (reuse == Reuse::possible) {
+    // Whoever frees the block a second time finds it either here or free.
+    mine->freeing.store(block, std::memory_order_release);
+  }
+  const std::uint16_t word = at->load(std::memory_order_relaxed);
+  const unsigned entry = word ^ shadow::half_of(block);
+  if (!shadow::is_plain(entry) || !shadow::take(*at, word)) [[unlikely]] {
+    return nullptr;
+  }
+  mine->cells[0].count_free(shadow::plain_size(at, entry));
+  return mine;
 }
 
-[[gnu::always_inline]] inline void settle() {
-  if (ThreadBlock* const mine = thread_state.block; mine != nullptr) {
+[[gnu::always_inline]] inline void settle(ThreadBlock* mine = thread_state.block) {
+  if (mine != nullptr) {
     mine->freeing.store(nullptr, std::memory_order_release);
   }
 }

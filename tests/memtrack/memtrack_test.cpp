@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "counters_text.h"
+#include "memtrack/shadow.h"
 
 namespace heapwatch::memtrack {
 namespace {
@@ -70,6 +71,23 @@ TEST(Memtrack, ReallocIsAFreeAndAnAllocation) {
   EXPECT_EQ(growth.text(), "allocated 100010/2 freed 10/1 inuse 100000 untracked 0");
   EXPECT_EQ(_realloc(block, 0), nullptr);
   EXPECT_EQ(growth.text(), "allocated 100010/2 freed 100010/2 inuse 0 untracked 0");
+}
+
+TEST(Memtrack, KeepsTheSizeWhereTheShadowWritesItInAnotherWay) {
+  constexpr std::size_t part = std::size_t{1} << shadow::part_bits;
+  for (const std::size_t limit :
+       {std::size_t{3}, std::size_t{24}, shadow::one_word_max, shadow::one_word_max + part,
+        shadow::one_word_max + 2 * part, shadow::plain_size_max}) {
+    for (std::size_t size = limit - 3; size <= limit + 3; ++size) {
+      const std::string bytes = std::to_string(size);
+      for (const std::size_t alignment : {16U, 32U, 64U}) {
+        const Growth growth;
+        _free(_aligned_alloc(alignment, size));
+        EXPECT_EQ(growth.text(),
+                  "allocated " + bytes + "/1 freed " + bytes + "/1 inuse 0 untracked 0");
+      }
+    }
+  }
 }
 
 TEST(Memtrack, KeepsTheSizeOfABlockBeyondFourGigabytes) {

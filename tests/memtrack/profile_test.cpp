@@ -61,6 +61,23 @@ TEST(Profile, EstimatesWhatAComponentHolds) {
   memtrack_set_sample_interval(memtrack_sample_interval_default);
 }
 
+TEST(Profile, EstimatesBothSidesOfAScopeThatComesAndGoes) {
+  const memtrack_component component = memtrack_component_id("profile:now and then");
+  memtrack_set_sample_interval(32768);
+  const Sum outside = sum_of(0);
+  double bytes = 0;
+  for (std::size_t i = 0; bytes < (256 << 20); ++i) {
+    const std::size_t size = 16 + (i * 7919) % 8000;
+    _free(_malloc(size));
+    const Scope scope(component);
+    _free(_malloc(size));
+    bytes += static_cast<double>(size);
+  }
+  EXPECT_NEAR((sum_of(0).allocated - outside.allocated) / bytes, 1, 0.05);  // one sigma is 1.1 %
+  EXPECT_NEAR(sum_of(component).allocated / bytes, 1, 0.05);
+  memtrack_set_sample_interval(memtrack_sample_interval_default);
+}
+
 TEST(Profile, ADeltaHoldsWhatCameBetween) {
   const memtrack_component component = memtrack_component_id("profile:delta");
   memtrack_set_sample_interval(1);

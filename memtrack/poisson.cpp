@@ -4,6 +4,13 @@
 
 namespace heapwatch::memtrack {
 
+namespace {
+
+constexpr unsigned parts_bits = 6;
+constexpr unsigned parts = 1U << parts_bits;
+
+}  // namespace
+
 double natural_log(double x) noexcept {
   constexpr double ln2 = 0.693147180559945309417;
   std::uint64_t bits = 0;
@@ -60,13 +67,46 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
   return state * 0x2545f4914f6cdd1dU;
 }
 
-std::int64_t draw_interval(std::uint64_t interval, std::uint64_t& state) noexcept {
+std::int64_t draw_interval(std::uint64_t interval, Draws& draws) noexcept {
   if (interval <= 1) {
     return 0;
   }
-  // (0, 1), never 0, by the 53 high bits.
-  const double uniform = (static_cast<double>(next_random(state) >> 11) + 0.5) * 0x1p-53;
+  std::uint64_t random = 0;
+  std::uint64_t part = 0;
+  do {
+    random = next_random(draws.random);
+    part = random >> (64 - parts_bits);
+  } while ((draws.parts >> part & 1) != 0);
+  draws.parts |= std::uint64_t{1} << part;
+  if (draws.parts == ~std::uint64_t{0}) {
+    draws.parts = 0;
+  }
+  // (0, 1), never 0, by the 53 bits that follow.
+  const double within = (static_cast<double>(random << parts_bits >> 11) + 0.5) * 0x1p-53;
+  const double uniform = (static_cast<double>(part) + within) / parts;
   return static_cast<std::int64_t>(-natural_log(uniform) * static_cast<double>(interval)) + 1;
+}
+
+std::int64_t draw_first_interval(std::uint64_t interval, Draws& draws) noexcept {
+  if (interval <= 1) {
+    return 0;
+  }
+  struct {
+    std::int64_t length;
+    std::uint64_t parts;  // that were drawn from by then
+  } intervals[parts];
+  std::uint64_t sum = 0;
+  for (auto& drawn : intervals) {
+    drawn = {draw_interval(interval, draws), draws.parts};
+    sum += static_cast<std::uint64_t>(drawn.length);
+  }
+  auto place = static_cast<std::int64_t>(next_random(draws.random) % sum);
+  const auto* here = intervals;
+  for (; place >= here->length; ++here) {
+    place -= here->length;
+  }
+  draws.parts = here->parts;
+  return here->length - place;
 }
 
 }  // namespace heapwatch::memtrack

@@ -177,7 +177,7 @@ void set_left(ThreadState& thread, std::int64_t left, std::size_t uncounted = 0)
 void seed(ThreadState& thread) {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  thread.random =
+  thread.draws.random =
       mix(mix(reinterpret_cast<std::uintptr_t>(&thread), static_cast<std::uint64_t>(now.tv_nsec)),
           static_cast<std::uint64_t>(now.tv_sec)) |
       1U;
@@ -211,16 +211,17 @@ std::uint64_t draw(std::size_t size) noexcept {
   }
   const std::uint64_t drawn_for = thread.interval;
   const std::uint64_t wanted = interval();
-  if (thread.random == 0) {
+  if (thread.draws.random == 0) {
     seed(thread);
   }
-  const auto bytes = static_cast<std::int64_t>(size);
-  std::int64_t left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.random);
+  std::int64_t left = wanted == 0      ? look_again_bytes
+                      : drawn_for == 0 ? draw_first_interval(wanted, thread.draws)
+                                       : draw_interval(wanted, thread.draws);
   std::uint64_t sampled_with = drawn_for;
   // The count started at nothing: this allocation is the first to be taken off it.
-  if (wanted != 0 && drawn_for == 0) {
+  if (const auto bytes = static_cast<std::int64_t>(size); wanted != 0 && drawn_for == 0) {
     sampled_with = left > bytes ? 0 : wanted;
-    left = left > bytes ? left - bytes : draw_interval(wanted, thread.random);
+    left = left > bytes ? left - bytes : draw_interval(wanted, thread.draws);
   }
   thread.interval = wanted;
   set_left(thread, left, size);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "memtrack/memtrack.h"
+#include "memtrack/poisson.h"
 
 namespace heapwatch::memtrack {
 
@@ -56,7 +57,7 @@ struct ThreadState {
   std::uint32_t owner;  // of the blocks it allocates, as run.h says; 0: nobody
   std::int64_t left;    // bytes until the next sample, while there is an owner
   bool busy;            // inside our own slow path: take no sample, call no callback
-  std::uint64_t random;
+  Draws draws;
   std::uint64_t interval;  // that the next sample was drawn for; 0: it was not drawn
   std::uintptr_t stack_low;
   std::uintptr_t stack_high;

@@ -1,6 +1,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -181,20 +182,82 @@ TEST(Poisson, LogarithmAndChanceAreRight) {
 }
 
 TEST(Poisson, AnIntervalOfOneLeavesNothingToChance) {
-  std::uint64_t state = 42;
-  EXPECT_EQ(draw_interval(1, state), 0);
+  Draws draws{42, 0};
+  EXPECT_EQ(draw_interval(1, draws), 0);
   EXPECT_EQ(weight_of(1, 1), 1);
   EXPECT_EQ(weight_of(0, 1), 1);
   EXPECT_NEAR(weight_of(2, 2), 1 / -std::expm1(-1), 1e-8);
 }
 
-TEST(Poisson, IntervalsHaveTheirMean) {
-  std::uint64_t state = 42;
-  double sum = 0;
-  for (int i = 0; i < 100000; ++i) {
-    sum += static_cast<double>(draw_interval(1000, state));
+TEST(Poisson, IntervalsAreExponentiallyDistributed) {
+  constexpr int count = 64000;
+  Draws draws{42, 0};
+  std::vector<double> intervals(count);
+  for (double& interval : intervals) {
+    interval = static_cast<double>(draw_interval(1U << 20, draws)) / (1U << 20);
   }
-  EXPECT_NEAR(sum / 100000, 1000, 20);  // one sigma is 3.2
+  std::sort(intervals.begin(), intervals.end());
+  for (int i = 0; i < count; i += 500) {
+    const double above = 1 - (i + 0.5) / count;
+    EXPECT_NEAR(std::exp(-intervals[i]), above, 0.001) << i;
+  }
+}
+
+/// The mean and the standard deviation of the estimated bytes of a program that allocates blocks of
+/// these sizes in turn, as parts of the true ones; sizes are in intervals.
+struct Spread {
+  double mean;
+  double deviation;
+};
+
+Spread estimate(const std::vector<double>& sizes, double bytes, std::size_t of) {
+  constexpr int runs = 400;
+  constexpr std::uint64_t interval = 1U << 20;
+  std::uint64_t seed = 42;
+  double sum = 0;
+  double squares = 0;
+  for (int run = 0; run < runs; ++run) {
+    Draws draws{next_random(seed), 0};
+    double left = static_cast<double>(draw_first_interval(interval, draws));
+    double estimated = 0;
+    double true_bytes = 0;
+    double done = 0;
+    for (std::size_t i = static_cast<std::size_t>(run); done < bytes; ++i) {
+      const double size = sizes[i % sizes.size()];
+      const bool counts = of == sizes.size() || of == i % sizes.size();
+      done += size;
+      true_bytes += counts ? size : 0;
+      left -= size * interval;
+      if (left <= 0) {
+        estimated += counts ? size / -std::expm1(-size) : 0;
+        left = static_cast<double>(draw_interval(interval, draws));
+      }
+    }
+    sum += estimated / true_bytes;
+    squares += estimated / true_bytes * (estimated / true_bytes);
+  }
+  const double mean = sum / runs;
+  return {mean, std::sqrt(squares / runs - mean * mean)};
+}
+
+TEST(Poisson, EstimatesVaryLessThanThoseOfIndependentIntervals) {
+  // A GiB at the default interval: independent intervals have 2.2 %.
+  const Spread long_run = estimate({1.0 / 64}, 2048, 1);
+  EXPECT_NEAR(long_run.mean, 1, 0.001);
+  EXPECT_LT(long_run.deviation, 0.005);
+  // 16 MiB: they have 18 %.
+  const Spread short_run = estimate({1.0 / 64}, 32, 1);
+  EXPECT_NEAR(short_run.mean, 1, 0.02);
+  EXPECT_LT(short_run.deviation, 0.16);
+}
+
+TEST(Poisson, EstimatesOfBlocksAsBigAsTheIntervalAreRight) {
+  for (const std::vector<double>& sizes :
+       {std::vector<double>{1}, {0.7, 1.4}, {0.3, 0.9}, {0.5, 0.5, 0.5, 3}, {2, 4}}) {
+    for (std::size_t of = 0; of <= sizes.size(); ++of) {
+      EXPECT_NEAR(estimate(sizes, 2048, of).mean, 1, 0.015) << sizes[0] << ' ' << of;
+    }
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -128,6 +129,8 @@ TEST(Stress, EightThreadsAgreeWithTheOracle) {
       EXPECT_GE(now.allocated_bytes, now.freed_bytes);
       EXPECT_GE(now.allocations, now.frees);
       memtrack_profile_release(memtrack_profile_take());
+      // A reader that does nothing else would hold up who samples, most of all under a sanitizer.
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   });
   run_load(oracle, operations());

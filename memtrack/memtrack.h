@@ -180,9 +180,9 @@ enum {
   memtrack_sample_interval_max = 32 * 1024 * 1024
 };
 
-/* On average one sample per so many bytes allocated, at exponentially distributed distances (Poisson
- * sampling, but for what poisson.h says); 1: every block; 0: none. Greater values are cut to the
- * greatest. Other threads follow at their next sample. */
+/* On average one sample per so many bytes allocated, at exponentially distributed distances
+ * (Poisson sampling, but for what poisson.h says); 1: every block; 0: none. Greater values are cut
+ * to the greatest. Other threads follow at their next sample. */
 void memtrack_set_sample_interval(size_t bytes) HEAPWATCH_NOEXCEPT;
 size_t memtrack_sample_interval(void) HEAPWATCH_NOEXCEPT;
 

@@ -9,6 +9,51 @@ namespace {
 constexpr unsigned parts_bits = 6;
 constexpr unsigned parts = 1U << parts_bits;
 
+/// (0, 1), never 0, by the 53 high bits.
+double fraction(std::uint64_t random) {
+  return (static_cast<double>(random >> 11) + 0.5) * 0x1p-53;
+}
+
+std::int64_t exponential(std::uint64_t mean, double uniform) {
+  return static_cast<std::int64_t>(-natural_log(uniform) * static_cast<double>(mean)) + 1;
+}
+
+std::int64_t draw_from_a_part(std::uint64_t interval, Draws& draws) {
+  std::uint64_t random = 0;
+  std::uint64_t part = 0;
+  do {
+    random = next_random(draws.random);
+    part = random >> (64 - parts_bits);
+  } while ((draws.parts >> part & 1) != 0);
+  draws.parts |= std::uint64_t{1} << part;
+  if (draws.parts == ~std::uint64_t{0}) {
+    draws.parts = 0;
+  }
+  return exponential(interval,
+                     (static_cast<double>(part) + fraction(random << parts_bits)) / parts);
+}
+
+/// A thread's first sample falls anywhere into 64 intervals, so those after it go on from there. If
+/// all threads began with a full set, there would be up to half a sample too few of each.
+void place(Draws& draws) {
+  constexpr std::uint64_t scale = 1U << 20;
+  struct {
+    std::int64_t length;
+    std::uint64_t parts;  // that were drawn from by then
+  } intervals[parts];
+  std::uint64_t sum = 0;
+  for (auto& drawn : intervals) {
+    drawn = {draw_from_a_part(scale, draws), draws.parts};
+    sum += static_cast<std::uint64_t>(drawn.length);
+  }
+  auto at = static_cast<std::int64_t>(next_random(draws.random) % sum);
+  const auto* here = intervals;
+  for (; at >= here->length; ++here) {
+    at -= here->length;
+  }
+  draws.parts = here->parts;
+}
+
 }  // namespace
 
 double natural_log(double x) noexcept {
@@ -71,42 +116,15 @@ std::int64_t draw_interval(std::uint64_t interval, Draws& draws) noexcept {
   if (interval <= 1) {
     return 0;
   }
-  std::uint64_t random = 0;
-  std::uint64_t part = 0;
-  do {
-    random = next_random(draws.random);
-    part = random >> (64 - parts_bits);
-  } while ((draws.parts >> part & 1) != 0);
-  draws.parts |= std::uint64_t{1} << part;
-  if (draws.parts == ~std::uint64_t{0}) {
-    draws.parts = 0;
+  if (draws.stage == Draws::Stage::nothing_drawn) {
+    draws.stage = Draws::Stage::first_drawn;
+    return exponential(interval, fraction(next_random(draws.random)));
   }
-  // (0, 1), never 0, by the 53 bits that follow.
-  const double within = (static_cast<double>(random << parts_bits >> 11) + 0.5) * 0x1p-53;
-  const double uniform = (static_cast<double>(part) + within) / parts;
-  return static_cast<std::int64_t>(-natural_log(uniform) * static_cast<double>(interval)) + 1;
-}
-
-std::int64_t draw_first_interval(std::uint64_t interval, Draws& draws) noexcept {
-  if (interval <= 1) {
-    return 0;
+  if (draws.stage == Draws::Stage::first_drawn) {
+    draws.stage = Draws::Stage::placed;
+    place(draws);
   }
-  struct {
-    std::int64_t length;
-    std::uint64_t parts;  // that were drawn from by then
-  } intervals[parts];
-  std::uint64_t sum = 0;
-  for (auto& drawn : intervals) {
-    drawn = {draw_interval(interval, draws), draws.parts};
-    sum += static_cast<std::uint64_t>(drawn.length);
-  }
-  auto place = static_cast<std::int64_t>(next_random(draws.random) % sum);
-  const auto* here = intervals;
-  for (; place >= here->length; ++here) {
-    place -= here->length;
-  }
-  draws.parts = here->parts;
-  return here->length - place;
+  return draw_from_a_part(interval, draws);
 }
 
 }  // namespace heapwatch::memtrack

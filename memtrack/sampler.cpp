@@ -214,9 +214,7 @@ std::uint64_t draw(std::size_t size) noexcept {
   if (thread.draws.random == 0) {
     seed(thread);
   }
-  std::int64_t left = wanted == 0      ? look_again_bytes
-                      : drawn_for == 0 ? draw_first_interval(wanted, thread.draws)
-                                       : draw_interval(wanted, thread.draws);
+  std::int64_t left = wanted == 0 ? look_again_bytes : draw_interval(wanted, thread.draws);
   std::uint64_t sampled_with = drawn_for;
   // The count started at nothing: this allocation is the first to be taken off it.
   if (const auto bytes = static_cast<std::int64_t>(size); wanted != 0 && drawn_for == 0) {

@@ -182,7 +182,7 @@ TEST(Poisson, LogarithmAndChanceAreRight) {
 }
 
 TEST(Poisson, AnIntervalOfOneLeavesNothingToChance) {
-  Draws draws{42, 0};
+  Draws draws{42};
   EXPECT_EQ(draw_interval(1, draws), 0);
   EXPECT_EQ(weight_of(1, 1), 1);
   EXPECT_EQ(weight_of(0, 1), 1);
@@ -191,7 +191,7 @@ TEST(Poisson, AnIntervalOfOneLeavesNothingToChance) {
 
 TEST(Poisson, IntervalsAreExponentiallyDistributed) {
   constexpr int count = 64000;
-  Draws draws{42, 0};
+  Draws draws{42};
   std::vector<double> intervals(count);
   for (double& interval : intervals) {
     interval = static_cast<double>(draw_interval(1U << 20, draws)) / (1U << 20);
@@ -217,8 +217,8 @@ Spread estimate(const std::vector<double>& sizes, double bytes, std::size_t of) 
   double sum = 0;
   double squares = 0;
   for (int run = 0; run < runs; ++run) {
-    Draws draws{next_random(seed), 0};
-    double left = static_cast<double>(draw_first_interval(interval, draws));
+    Draws draws{next_random(seed)};
+    double left = static_cast<double>(draw_interval(interval, draws));
     double estimated = 0;
     double true_bytes = 0;
     double done = 0;

@@ -37,7 +37,7 @@ PAIRS = [
      {"LD_PRELOAD": f"{LIBRARIES}/libtcmalloc.so.4", "TCMALLOC_SAMPLE_PARAMETER": "524288"}),
 ]
 SCENARIOS = [("hot, 1 thread", "hot", 1), ("hot, 2 threads", "hot", 2), ("hot, 4 threads", "hot", 4),
-             ("1 M live blocks", "live", 1)]
+             ("small, 1 thread", "small", 1), ("1 M live blocks", "live", 1)]
 SLOW = {"heaptrack, raw": 20, "mutex and map": 4, "callback into Go, `sync.Map`, expvars (the guide's)": 20}
 
 JSON = """import json
@@ -74,7 +74,7 @@ class Bench:
         return [self.build / "agent" / "heapwatch", "exec", "--", *command]
 
     def pair_ns(self, name, variant, environment, scenario, threads):
-        pairs = (20000 if self.smoke else 4000000 if scenario == "hot" else 1000000) // SLOW.get(name, 1)
+        pairs = (20000 if self.smoke else 1000000 if scenario == "live" else 4000000) // SLOW.get(name, 1)
         if environment.get("guide"):
             return float(run([self.folder / "guide", pairs], {}))
         command = [self.programs / "pairs", variant, scenario, threads, pairs]

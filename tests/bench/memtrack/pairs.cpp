@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -156,12 +156,19 @@ double run_threads(Scenario scenario, std::size_t threads, std::uint64_t each) {
 
 int main(int count, char** arguments) {
   if (count != 5) {
-    std::fputs("usage: pairs VARIANT hot|live THREADS PAIRS\n", stderr);
+    std::fputs("usage: pairs VARIANT hot|small|live THREADS PAIRS\n", stderr);
     return 2;
   }
   const std::string variant = arguments[1];
-  const Scenario scenario =
-      std::strcmp(arguments[2], "live") == 0 ? Scenario{1000000, 16, 256} : Scenario{64, 16, 2032};
+  const std::map<std::string, Scenario> scenarios{{"hot", {64, 16, 2032}},
+                                                  {"small", {64, 16, 1024}},  // from thread caches
+                                                  {"live", {1000000, 16, 256}}};
+  const auto found = scenarios.find(arguments[2]);
+  if (found == scenarios.end()) {
+    std::fprintf(stderr, "no scenario \"%s\"\n", arguments[2]);
+    return 2;
+  }
+  const Scenario& scenario = found->second;
   const std::size_t threads = std::strtoull(arguments[3], nullptr, 10);
   const std::uint64_t each = threads == 0 ? 0 : std::strtoull(arguments[4], nullptr, 10) / threads;
   if (each == 0) {

@@ -4,7 +4,7 @@
 
 namespace heapwatch::memtrack::shadow {
 
-constinit Region* regions[std::size_t{1} << (address_bits - region_bits)];
+constinit Region* regions[region_count];
 
 Word* find_or_map(const void* block) noexcept {
   if (Word* const word = find(block); word != nullptr || !is_fit(block)) {

@@ -90,6 +90,7 @@ constexpr unsigned address_bits = 48;
 constexpr unsigned alignment_bits = 4;
 constexpr unsigned granule_bits = 5;
 constexpr unsigned region_bits = 26;
+constexpr std::size_t region_count = std::size_t{1} << (address_bits - region_bits);
 
 // Atomic, although a block's own alone: what hands a block from thread to thread is its allocator.
 struct Detail {
@@ -108,8 +109,7 @@ struct Region {
 
 // Plain pointers, read and written with the atomic builtins: zeroed by the loader, never by a
 // constructor.
-extern Region* regions[std::size_t{1} << (address_bits - region_bits)] [[gnu::visibility(
-    "hidden")]];
+[[gnu::visibility("hidden")]] extern Region* regions[region_count];
 
 [[gnu::always_inline]] inline bool is_fit(const void* block) {
   constexpr std::uintptr_t unfit =

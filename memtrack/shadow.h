@@ -18,17 +18,18 @@ namespace heapwatch::memtrack::shadow {
 
 using Word = std::atomic<std::uint16_t>;
 
-// Bit 15: a block goes on here, or did, and the other bits are a part of its size. Else bit 14: the
-// block begins in the second half; and below, a code: 0 no block, 1 a block from a time without
-// accounting, then the sizes to 15 KiB; those for the high parts of sizes whose low part follows;
-// one for blocks that the sampler knows; and one for those with details.
+// Bit 15: a block goes on here, or did; bit 14, whether another had begun here before; and below, a
+// part of its size. Else bit 14: the block begins in the second half; and below, a code: 0 no
+// block, 1 a block from a time without accounting, then the sizes to 15 KiB; those for the high
+// parts of sizes whose low part follows; one for blocks that the sampler knows; and one for those
+// with details.
 constexpr std::uint16_t never = 0;  // no block of ours ever began here
 constexpr std::uint16_t older = 1;
 constexpr std::uint16_t code_mask = 0x3fff;
 constexpr std::uint16_t half_bit = 0x4000;
 constexpr std::uint16_t gone = half_bit;  // a block of ours began here once, no longer
 constexpr std::uint16_t part_bit = 0x8000;
-constexpr unsigned part_bits = 15;
+constexpr unsigned part_bits = 14;
 
 constexpr std::uint16_t one_word = 2;
 constexpr std::size_t one_word_max = 15360;
@@ -58,12 +59,24 @@ constexpr bool is_taken(unsigned word) {
   return static_cast<std::int16_t>(word & ~unsigned{half_bit}) >= one_word;
 }
 
+/// A block begins in one of the halves, or did once.
+constexpr bool has_begun(unsigned word) {
+  return (word & part_bit) != 0 ? (word & half_bit) != 0 : word != never;
+}
+
+/// Whether a block that is not on the books may be one that was, as far as its word can tell. One
+/// in the other half leaves no room for it.
+constexpr bool may_be_former(unsigned word, unsigned half) {
+  const bool in_use = (word & part_bit) == 0 && (word & code_mask) != 0;
+  return in_use ? (word & half_bit) == half : has_begun(word);
+}
+
 /// The size of a plain block.
 [[gnu::always_inline]] inline std::size_t plain_size(const Word* at, unsigned word) {
   if (word < two_words) [[likely]] {
     return word - one_word;
   }
-  const std::size_t part = at[1].load(std::memory_order_relaxed) & (part_bit - 1U);
+  const std::size_t part = at[1].load(std::memory_order_relaxed) & code_mask;
   return (std::size_t{word - two_words} << part_bits | part) + one_word_max + 1;
 }
 
@@ -76,7 +89,9 @@ constexpr bool is_taken(unsigned word) {
   std::size_t code = size + one_word;
   if (size > one_word_max) [[unlikely]] {
     const std::size_t above = size - one_word_max - 1;
-    at[1].store(static_cast<std::uint16_t>(above | part_bit), std::memory_order_relaxed);
+    const unsigned begun = has_begun(at[1].load(std::memory_order_relaxed)) ? half_bit : 0U;
+    at[1].store(static_cast<std::uint16_t>(part_bit | begun | (above & code_mask)),
+                std::memory_order_relaxed);
     code = (above >> part_bits) + two_words;
   }
   write(at, block, code);

@@ -194,8 +194,8 @@ Stranger identify(void* block, Reuse reuse) {
     return Stranger::older;
   }
   const shadow::Word* const at = shadow::find(block);
-  const bool was_ours = at != nullptr && at->load(std::memory_order_acquire) != shadow::never;
-  if (was_ours) {
+  if (at != nullptr &&
+      shadow::may_be_former(at->load(std::memory_order_acquire), shadow::half_of(block))) {
     return reuse == Reuse::impossible || is_being_freed(block) || is_certainly_free(block)
                ? Stranger::freed
                : Stranger::foreign;

@@ -174,6 +174,16 @@ class ExecTest(unittest.TestCase):
         self.assertEqual(self.counters(done)["untracked"], 1)
         self.assertRegex(done.stderr, r"1 x double free, last of 0x[0-9a-f]+\n.*main")
 
+    def test_a_free_inside_a_block_ends_the_program_as_it_does_alone(self):
+        for size in (128, 20000):
+            for offset in (16, 32, 48, 64):
+                for interval in (1, 512 << 10):
+                    with self.subTest(size=size, offset=offset, interval=interval):
+                        done = self.watched(PROGRAM, "inside", size, offset, options=("--sample-interval", interval))
+                        self.assertEqual((done.returncode, done.stdout), (134, ""), done.stderr)
+                        self.assertIn("free(): invalid pointer", done.stderr)
+                        self.assertIn("1 x foreign free", done.stderr)
+
     def test_blocks_of_another_allocator_go_back_to_it(self):
         done = self.watched(OTHER_ALLOCATOR)
         self.assertEqual((done.returncode, done.stdout), (0, "done\n"), done.stderr)

@@ -259,6 +259,13 @@ int main(int count, char** arguments) {
          std::free(block);
          std::free(kept(block));
        }},
+      {"inside",
+       [&] {
+         const std::size_t size = std::stoul(arguments[2]);
+         auto* const block = static_cast<char*>(kept(std::aligned_alloc(32, size)));
+         std::memset(block, 0, size);
+         std::free(kept(block + std::stoul(arguments[3])));
+       }},
       {"abort",
        [] {
          leak_blocks(5);

@@ -197,9 +197,12 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
   }
-  Configured configured = load(global, options.name);
+  Configured configured = load(global, WhenWrong::stop, options.name);
   account_memory(configured.agent);
   print_errors(configured.diagnostics);
+  if (configured.agent_is_wrong) {
+    return 1;
+  }
   auto checks = chosen(configured, options);
   if (checks.empty()) {
     std::vector<std::string_view> known = check::check_names();

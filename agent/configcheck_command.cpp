@@ -52,7 +52,7 @@ void print_check(const config::CheckConfig& file, bool colors) {
 int check_config(const GlobalOptions& global) {
   const Configured configured = [&] {
     const StandardOutputAside aside;
-    return load(global);
+    return load(global, WhenWrong::go_on);
   }();
   const std::size_t errors = print_diagnostics(configured.diagnostics, Diagnostic::Severity::error,
                                                "Configuration errors", Color::red);

@@ -68,11 +68,16 @@ config::Confd load_confd(const config::AgentConfig& agent) {
                              .resolve_env_vars = !agent.ad_disable_env_var_resolution});
 }
 
-Configured load(const GlobalOptions& options, const std::optional<std::string>& only_check) {
+Configured load(const GlobalOptions& options, WhenWrong when_wrong,
+                const std::optional<std::string>& only_check) {
   config::AgentConfigFile loaded = load_agent(options);
   Configured configured;
   configured.agent = std::move(loaded.config);
   configured.diagnostics = std::move(loaded.diagnostics);
+  configured.agent_is_wrong = configured.diagnostics.has_errors();
+  if (configured.agent_is_wrong && when_wrong == WhenWrong::stop) {
+    return configured;
+  }
 
   configured.confd = load_confd(configured.agent);
   configured.diagnostics.append(configured.confd.diagnostics);

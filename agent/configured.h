@@ -28,6 +28,8 @@ struct Configured {
   std::vector<std::unique_ptr<check::ConfiguredCheck>> checks;
   /// Of heapwatch.yaml, of conf.d and of every instance.
   config::Diagnostics diagnostics;
+  /// heapwatch.yaml or a variable has an error: what was meant is not known.
+  bool agent_is_wrong = false;
 };
 
 /// Where heapwatch.yaml is looked for: what -c says, or /etc/heapwatch/heapwatch.yaml, which need
@@ -50,8 +52,14 @@ void account_memory(const config::AgentConfig& agent);
 /// conf.d as `agent` says to read it.
 [[nodiscard]] config::Confd load_confd(const config::AgentConfig& agent);
 
-/// The whole configuration; with `only_check`, instances of that check alone are made.
-[[nodiscard]] Configured load(const GlobalOptions& options,
+enum class WhenWrong : bool {
+  go_on,  // an option with an error is as if it were not given
+  stop,   // conf.d is not read, since what would run is not what was meant
+};
+
+/// The whole configuration; `when_wrong` says what an error of heapwatch.yaml means. With
+/// `only_check`, instances of that check alone are made.
+[[nodiscard]] Configured load(const GlobalOptions& options, WhenWrong when_wrong,
                               const std::optional<std::string>& only_check = std::nullopt);
 
 }  // namespace heapwatch::agent

@@ -191,7 +191,7 @@ int write_dashboards(const GlobalOptions& global, const DashboardOptions& option
     std::cerr << "heapwatch: --out is empty; name the folder to write to, \".\" for this one\n";
     return 1;
   }
-  const Configured configured = load(global, "go_expvar");
+  const Configured configured = load(global, WhenWrong::go_on, "go_expvar");
   for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {
     if (diagnostic.severity == config::Diagnostic::Severity::error) {
       std::cerr << "heapwatch: " << config::to_text(diagnostic) << '\n';

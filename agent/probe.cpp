@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/exporter_options.h"
+#include "base/loopback.h"
 #include "base/number.h"
 #include "base/query.h"
 #include "check/instance_runner.h"
@@ -73,12 +74,6 @@ void end_in_time(Value& instance, double seconds) {
   }
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" ||
-         (host.starts_with("127.") &&
-          host.find_first_not_of("0123456789.") == std::string_view::npos);
-}
-
 int status_of(base::ErrorKind kind) {
   switch (kind) {
     case base::ErrorKind::refused:
@@ -108,7 +103,7 @@ class Running {
 bool may_probe(const std::string& host, std::uint16_t port,
                const std::vector<std::string>& allowed) {
   if (allowed.empty()) {
-    return is_loopback(host);
+    return base::is_loopback(host);
   }
   const std::string with_port = net::bracketed(host) + ":" + std::to_string(port);
   return std::any_of(allowed.begin(), allowed.end(), [&](const std::string& entry) {

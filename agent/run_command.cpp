@@ -350,8 +350,15 @@ int run_agent(const GlobalOptions& global) {
   }
   base::spare_memory();
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
-  Configured configured = load(global);
+  Configured configured = load(global, WhenWrong::stop);
   account_memory(configured.agent);
+  if (configured.agent_is_wrong) {
+    for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {
+      std::cerr << "heapwatch: " << config::to_text(diagnostic) << '\n';
+    }
+    std::cerr << "heapwatch: not started: what runs must be what was configured\n";
+    return 1;
+  }
   log_diagnostics(configured.diagnostics);
   Agent agent(std::move(configured), global);
   if (const auto started = agent.start(signals); !started) {

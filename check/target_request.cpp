@@ -18,7 +18,7 @@ net::HttpRequest without_url(net::HttpRequest request) {
 
 /// Of what differs between targets where anything does; equality decides.
 std::uint64_t TargetRequest::Common::hash() const {
-  std::uint64_t hash = base::fnv1a(request.unix_socket);
+  std::uint64_t hash = base::fnv1a(request.shown_as, base::fnv1a(request.unix_socket));
   for (const auto& [name, value] : request.headers) {
     hash = base::fnv1a(value, base::fnv1a(name, hash));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/hash.h"
 #include "base/number.h"
 
 namespace heapwatch::check {
@@ -61,6 +62,30 @@ std::string percent_encoded(std::string_view text) {
     }
   }
   return encoded;
+}
+
+/// `?token=*5f3a9c1e`: pages differ as their queries do, and a query may hold a password. The hash
+/// says no more than that of the check's id, which is over the whole instance.
+std::string without_query_values(std::string_view page) {
+  static constexpr std::string_view hex = "0123456789abcdef";
+  const auto query = std::min(page.find('?'), page.size());
+  std::string shown(page.substr(0, query));
+  for (std::size_t at = query; at < page.size();) {
+    shown += page[at++];  // `?` or `&`
+    const std::string_view part = page.substr(at, page.find('&', at) - at);
+    const auto equals = part.find('=');
+    const std::string_view name = part.substr(0, equals == std::string_view::npos ? 0 : equals + 1);
+    const std::string_view value = part.substr(name.size());
+    shown += name;
+    if (!value.empty()) {
+      shown += '*';
+      for (unsigned shift = 32; shift > 0; shift -= 4) {
+        shown += hex[(base::fnv1a(value) >> (shift - 4)) & 0xfU];
+      }
+    }
+    at += part.size();
+  }
+  return shown;
 }
 
 tl::unexpected<base::Error> wrong(std::string message) {
@@ -123,7 +148,7 @@ base::Result<TargetUrl> http_target(const std::string& scheme, std::string_view 
   const Page page = page_of(rest.substr(authority_end));
   const std::string base = scheme + std::string(scheme_end) + std::string(authority);
   target.url = base + percent_encoded(page.asked);
-  target.shown = base + page.asked + page.fragment;
+  target.shown = base + without_query_values(page.asked) + page.fragment;
   return target;
 }
 
@@ -182,7 +207,7 @@ base::Result<TargetUrl> socket_target(std::string_view rest) {
     return wrong("must go on with \"/\" behind the socket " + target.unix_socket);
   }
   target.url = "http://localhost" + percent_encoded(page.asked);
-  target.shown = "unix://" + name + page.asked + page.fragment;
+  target.shown = "unix://" + name + without_query_values(page.asked) + page.fragment;
   return target;
 }
 
@@ -227,6 +252,17 @@ std::optional<TargetUrl> read_target_url(config::Section& instance, std::string_
     return std::nullopt;
   }
   auto target = parse_target_url(*text);
+  if (!value->secret_handle.empty()) {
+    const std::string shown = "ENC[" + value->secret_handle + "]";
+    if (!target) {
+      instance.error(key, instance.name_of(key) + ": what came for " + shown +
+                              " is no address of the form http://HOST:PORT/PATH, https://... or "
+                              "unix://...");
+      return std::nullopt;
+    }
+    target->shown = shown;
+    target->is_secret = true;
+  }
   if (!target) {
     instance.error(key, instance.name_of(key) + " " + target.error().message);
     return std::nullopt;
@@ -237,6 +273,7 @@ std::optional<TargetUrl> read_target_url(config::Section& instance, std::string_
 void aim(net::HttpRequest& request, const TargetUrl& target) {
   request.url = target.url;
   request.unix_socket = target.unix_socket;
+  request.shown_as = target.is_secret ? target.shown : std::string();
   if (request.auth == net::HttpAuth::none &&
       (!target.username.empty() || !target.password.empty())) {
     request.auth = net::HttpAuth::basic;

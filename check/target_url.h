@@ -18,7 +18,10 @@ namespace heapwatch::check {
 struct TargetUrl {
   std::string url;  // what to ask for: without credentials and fragment
   std::string unix_socket;
-  std::string shown;  // for tags, logs and errors: as written, with the path, without credentials
+  /// For tags, logs and errors: as written, with the path, without credentials, and with a star
+  /// and a short hash for each value of the query. What came from a secret is `ENC[handle]`.
+  std::string shown;
+  bool is_secret = false;  // `shown` is all that may be said of it
   std::string username;
   std::string password;
 };

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "config/agent_options.h"
+#include "config/exposure.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 
@@ -154,6 +155,24 @@ void settle_tags(AgentDraft& draft) {
   }
 }
 
+/// The variable, or where the key stands in the file; the file as a whole where it does not.
+OptionPlace place_of(std::string_view key, const std::vector<Variable>& variables,
+                     const Value& root, const std::string& file) {
+  const auto [parent, name] = split_key(key);
+  const auto variable = std::find_if(variables.rbegin(), variables.rend(),
+                                     [&](const Variable& one) { return one.option->key == key; });
+  if (variable != variables.rend()) {
+    return {.file = variable->name, .written = shown(*variable->map.find(name))};
+  }
+  const Value* const map = parent.empty() ? &root : root.find(parent);
+  const Value* const value = map == nullptr ? nullptr : map->find(name);
+  return value == nullptr ? OptionPlace{.file = file}
+                          : OptionPlace{.file = file,
+                                        .line = value->line,
+                                        .column = value->column,
+                                        .written = shown(*value)};
+}
+
 }  // namespace
 
 AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& file,
@@ -199,6 +218,9 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   }
   settle_dogstatsd(draft, environment, diagnostics);
   settle_tags(draft);
+  check_exposure(
+      draft.config, [&](std::string_view key) { return place_of(key, variables, root, name); },
+      diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
   return loaded;

@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "base/ownership.h"
 
 namespace heapwatch::config {
 
@@ -80,6 +81,12 @@ base::Result<void> check_file(const SecretsConfig& config) {
                        ? "has rights for others, or write rights for its group (chmod 750)"
                        : "has rights for its group or others (chmod 700)");
   }
+  if (const auto owned = base::open_owned(config.command); !owned) {
+    return tl::unexpected(owned.error().kind == base::ErrorKind::refused
+                              ? base::Error{base::ErrorKind::invalid,
+                                            config.command.string() + ": " + owned.error().message}
+                              : owned.error());
+  }
   return {};
 }
 
@@ -102,23 +109,53 @@ base::Result<Descriptor> input_file(const SecretsConfig& config, const std::stri
   return file;
 }
 
-base::Result<pid_t> spawn(const SecretsConfig& config, int input, int output) {
-  posix_spawn_file_actions_t actions{};
-  posix_spawnattr_t attributes{};
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+/// The descriptors of a child: its standard ones, and where it says why it could not begin.
+struct ChildEnds {
+  int input;
+  int output;
+  int complaints;
+  int failure;
+};
 
+/// In the child, between fork and exec: calls of the system alone.
+[[noreturn]] void become(char* const* words, const ChildEnds& ends, pid_t parent) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() == parent) {
+    for (int number = 1; number < NSIG; ++number) {
+      (void)::signal(number, SIG_DFL);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (::dup2(ends.input, STDIN_FILENO) >= 0 && ::dup2(ends.output, STDOUT_FILENO) >= 0 &&
+        ::dup2(ends.complaints, STDERR_FILENO) >= 0) {
+      ::execve(words[0], words, environ);
+    }
+  }
+  const int number = errno;
+  (void)!::write(ends.failure, &number, sizeof number);
+  ::_exit(127);
+}
+
+struct Pipe {
+  Descriptor read_end;
+  Descriptor write_end;
+};
+
+base::Result<Pipe> make_pipe(const SecretsConfig& config) {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return system_failure(config, errno);
+  }
+  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+base::Result<pid_t> spawn(const SecretsConfig& config, int input, int output, int complaints) {
+  auto failed = make_pipe(config);
+  if (!failed) {
+    return tl::unexpected(failed.error());
+  }
   std::vector<std::string> words{config.command.string()};
   words.insert(words.end(), config.arguments.begin(), config.arguments.end());
   std::vector<char*> arguments;
@@ -127,119 +164,186 @@ base::Result<pid_t> spawn(const SecretsConfig& config, int input, int output) {
     arguments.push_back(word.data());
   }
   arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int result = ::posix_spawn(&child, config.command.c_str(), &actions, &attributes,
-                                   arguments.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (result != 0) {
-    return system_failure(config, result);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) {
+    return system_failure(config, errno);
+  }
+  if (child == 0) {
+    become(arguments.data(), {input, output, complaints, failed->write_end.get()}, parent);
+  }
+  failed->write_end.reset();
+  int number = 0;
+  ssize_t count = 0;
+  while ((count = ::read(failed->read_end.get(), &number, sizeof number)) < 0 && errno == EINTR) {
+  }
+  if (count == sizeof number) {
+    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return system_failure(config, number);
   }
   return child;
 }
 
-int milliseconds_until(SteadyTime deadline) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  return static_cast<int>(std::max<std::int64_t>(0, left.count()));
-}
+/// A child at work: what it writes, and how long it may go on.
+class Run {
+ public:
+  Run(const SecretsConfig& config, pid_t child, int output, int complaints, bool (*told_to_stop)())
+      : config_(config),
+        child_(child),
+        output_(output),
+        complaints_(complaints),
+        told_to_stop_(told_to_stop),
+        deadline_(std::chrono::steady_clock::now() + config.timeout) {}
 
-base::Result<std::string> read_output(const SecretsConfig& config, int output,
-                                      SteadyTime deadline) {
-  std::string text;
-  std::array<char, 4096> chunk{};
-  while (true) {
-    pollfd waiting{output, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, milliseconds_until(deadline));
-    if (ready == 0) {
-      return failure(base::ErrorKind::timeout, config,
-                     "no answer within " + std::to_string(config.timeout.count()) + " ms");
+  /// Reads until its output ends, and waits for its end.
+  void finish(SecretBackendAnswer& answer) {
+    auto outcome = read_output(answer);
+    if (outcome) {
+      outcome = wait(answer);
     }
-    const ssize_t count = ready < 0 ? -1 : ::read(output, chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) {
-      continue;
+    if (!ended_) {
+      ::kill(-child_, SIGKILL);
+      while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+      }
     }
-    if (count < 0) {
-      return system_failure(config, errno);
-    }
-    if (count == 0) {
-      return text;
-    }
-    text.append(chunk.data(), static_cast<std::size_t>(count));
-    if (text.size() > config.output_bytes_max) {
-      return failure(base::ErrorKind::limit, config,
-                     "wrote more than secret_backend_output_max_size, " +
-                         base::counted(config.output_bytes_max, "byte"));
+    take_complaints(answer);
+    if (outcome) {
+      answer.output = answer.written;
+    } else {
+      answer.output = tl::unexpected(outcome.error());
     }
   }
-}
 
-/// The status of a child whose output has ended; absent when it still runs at the deadline.
-std::optional<int> wait_for(pid_t child, SteadyTime deadline) {
-  constexpr int pause_ms = 5;
-  int status = 0;
-  while (true) {
-    const pid_t ended = ::waitpid(child, &status, WNOHANG);
-    if (ended == child) {
-      return status;
-    }
-    if (ended < 0 && errno != EINTR) {
-      return std::nullopt;
-    }
-    const int left = milliseconds_until(deadline);
-    if (left == 0) {
-      return std::nullopt;
-    }
-    ::poll(nullptr, 0, std::min(left, pause_ms));
-  }
-}
+ private:
+  /// How often somebody who says stop is listened to, and an end is looked for.
+  static constexpr std::chrono::milliseconds slice{10};
 
-void kill_group(pid_t child) {
-  ::kill(-child, SIGKILL);
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  /// Waits for something to read; false when there may be nothing yet.
+  base::Result<bool> ready(const char* late) {
+    if (told_to_stop_ != nullptr && told_to_stop_()) {
+      return failure(base::ErrorKind::refused, config_, "ended, since heapwatch is told to stop");
+    }
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+    if (left.count() <= 0) {
+      return failure(base::ErrorKind::timeout, config_,
+                     late + std::to_string(config_.timeout.count()) + " ms");
+    }
+    std::array<pollfd, 2> waiting{{{output_, POLLIN, 0}, {complaints_, POLLIN, 0}}};
+    const int count =
+        ::poll(waiting.data(), waiting.size(), static_cast<int>(std::min(left, slice).count()));
+    if (count < 0 && errno != EINTR) {
+      return system_failure(config_, errno);
+    }
+    return count > 0 && waiting[0].revents != 0;
   }
-}
+
+  base::Result<void> read_output(SecretBackendAnswer& answer) {
+    std::array<char, 4096> chunk{};
+    while (output_ >= 0) {
+      const auto has_some = ready("no answer within ");
+      if (!has_some) {
+        return tl::unexpected(has_some.error());
+      }
+      take_complaints(answer);
+      const ssize_t count = *has_some ? ::read(output_, chunk.data(), chunk.size()) : -1;
+      if (count < 0 && *has_some && errno != EINTR) {
+        return system_failure(config_, errno);
+      }
+      if (count == 0) {
+        output_ = -1;  // poll() passes over it
+      }
+      answer.written.append(chunk.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+      if (answer.written.size() > config_.output_bytes_max) {
+        return failure(base::ErrorKind::limit, config_,
+                       "wrote more than secret_backend_output_max_size, " +
+                           base::counted(config_.output_bytes_max, "byte"));
+      }
+    }
+    return {};
+  }
+
+  base::Result<void> wait(SecretBackendAnswer& answer) {
+    int status = 0;
+    while (true) {
+      const pid_t ended = ::waitpid(child_, &status, WNOHANG);
+      if (ended == child_) {
+        break;
+      }
+      if (ended < 0 && errno != EINTR) {
+        return system_failure(config_, errno);
+      }
+      if (const auto go_on = ready("still runs after "); !go_on) {
+        return tl::unexpected(go_on.error());
+      }
+      take_complaints(answer);
+    }
+    ended_ = true;
+    if (WIFSIGNALED(status)) {
+      return failure(base::ErrorKind::refused, config_,
+                     "ended by signal " + std::to_string(WTERMSIG(status)));
+    }
+    if (WEXITSTATUS(status) != 0) {
+      return failure(base::ErrorKind::refused, config_,
+                     "ended with status " + std::to_string(WEXITSTATUS(status)));
+    }
+    return {};
+  }
+
+  /// What is there of it; a child of the child may keep it open for ever.
+  void take_complaints(SecretBackendAnswer& answer) {
+    std::array<char, 4096> chunk{};
+    for (int reads = 0; complaints_ >= 0 && reads < 16; ++reads) {
+      const ssize_t count = ::read(complaints_, chunk.data(), chunk.size());
+      if (count == 0) {
+        complaints_ = -1;
+      }
+      if (count <= 0) {
+        return;
+      }
+      const std::size_t room = secret_complaint_bytes_max - answer.complaints.size();
+      answer.complaints.append(chunk.data(), std::min(static_cast<std::size_t>(count), room));
+    }
+  }
+
+  const SecretsConfig& config_;
+  pid_t child_;
+  int output_;
+  int complaints_;  // does not block
+  bool (*told_to_stop_)();
+  SteadyTime deadline_;
+  bool ended_ = false;
+};
 
 }  // namespace
 
-base::Result<std::string> run_secret_backend(const SecretsConfig& config,
-                                             const std::string& request) {
+SecretBackendAnswer run_secret_backend(const SecretsConfig& config, const std::string& request,
+                                       bool (*told_to_stop)()) {
+  const auto failed = [](const base::Error& error) {
+    return SecretBackendAnswer{.output = tl::unexpected(error), .written = {}, .complaints = {}};
+  };
   if (const auto right = check_file(config); !right) {
-    return tl::unexpected(right.error());
+    return failed(right.error());
   }
   const auto input = input_file(config, request);
-  if (!input) {
-    return tl::unexpected(input.error());
+  auto output = make_pipe(config);
+  auto complaints = make_pipe(config);
+  if (!input || !output || !complaints) {
+    return failed(!input ? input.error() : !output ? output.error() : complaints.error());
   }
-  std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return system_failure(config, errno);
-  }
-  const Descriptor read_end(ends[0]);
-  Descriptor write_end(ends[1]);
-  const auto child = spawn(config, input->get(), write_end.get());
+  ::fcntl(complaints->read_end.get(), F_SETFL, O_NONBLOCK);
+  const auto child =
+      spawn(config, input->get(), output->write_end.get(), complaints->write_end.get());
   if (!child) {
-    return tl::unexpected(child.error());
+    return failed(child.error());
   }
-  write_end.reset();
-  const auto deadline = std::chrono::steady_clock::now() + config.timeout;
-  auto text = read_output(config, read_end.get(), deadline);
-  const auto status = text ? wait_for(*child, deadline) : std::nullopt;
-  if (!status) {
-    kill_group(*child);
-    return text ? failure(base::ErrorKind::timeout, config,
-                          "still runs after " + std::to_string(config.timeout.count()) + " ms")
-                : std::move(text);
-  }
-  if (WIFSIGNALED(*status)) {
-    return failure(base::ErrorKind::refused, config,
-                   "ended by signal " + std::to_string(WTERMSIG(*status)));
-  }
-  if (WEXITSTATUS(*status) != 0) {
-    return failure(base::ErrorKind::refused, config,
-                   "ended with status " + std::to_string(WEXITSTATUS(*status)));
-  }
-  return text;
+  output->write_end.reset();
+  complaints->write_end.reset();
+  SecretBackendAnswer answer;
+  Run(config, *child, output->read_end.get(), complaints->read_end.get(), told_to_stop)
+      .finish(answer);
+  return answer;
 }
 
 }  // namespace heapwatch::config

@@ -1,5 +1,7 @@
 #include "config/secrets.h"
 
+#include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "config/secret_backend.h"
@@ -103,16 +105,74 @@ std::string without_line_breaks(std::string text) {
   return text;
 }
 
+std::atomic<bool (*)()> told_to_stop{nullptr};
+
+void mask(std::string& text, std::string_view secret) {
+  static constexpr std::string_view stars = "********";
+  for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != std::string::npos;
+       at += stars.size()) {
+    text.replace(at, secret.size(), stars);
+  }
+}
+
 /// What the program says went wrong, which may be the secret itself.
 std::string complaint(Value error, const Value* value) {
-  const std::string secret = value == nullptr ? "" : value->text;
-  static constexpr std::string_view mask = "********";
-  for (std::size_t at = 0;
-       !secret.empty() && (at = error.text.find(secret, at)) != std::string::npos;
-       at += mask.size()) {
-    error.text.replace(at, secret.size(), mask);
-  }
+  mask(error.text, value == nullptr ? "" : value->text);
   return shown(error);
+}
+
+/// The parts of an output, whatever its form, that could be secrets of themselves: texts between
+/// what JSON puts around them, and the lines of each.
+std::vector<std::string> words_of(std::string_view output) {
+  constexpr std::size_t bytes_min = 4;
+  static constexpr std::string_view separators = "\"{}[],: \t\r\n";
+  std::vector<std::string> words;
+  while (!output.empty()) {
+    const auto end = std::min(output.find_first_of(separators), output.size());
+    if (end >= bytes_min) {
+      words.emplace_back(output.substr(0, end));
+    }
+    output.remove_prefix(std::min(end + 1, output.size()));
+  }
+  return words;
+}
+
+void add_texts(const Value& value, std::vector<std::string>& texts) {
+  if (value.kind == Value::Kind::scalar) {
+    texts.push_back(value.text);
+    const auto lines = words_of(value.text);
+    texts.insert(texts.end(), lines.begin(), lines.end());
+  }
+  for (const Value& item : value.items) {
+    add_texts(item, texts);
+  }
+  for (const Value::Member& member : value.members) {
+    add_texts(member.value, texts);
+  }
+}
+
+/// The program's standard error without anything that it answered, the longest first, since one
+/// secret may hold another. Handles are none.
+std::string without_answers(std::string said, const std::string& output, const Value& answer) {
+  constexpr std::size_t texts_max = 1000;
+  std::vector<std::string> texts = words_of(output);
+  add_texts(answer, texts);
+  std::erase_if(texts, [&](const std::string& text) {
+    return text.empty() || text == "value" || text == "error" || text == "null" ||
+           answer.find(text) != nullptr;
+  });
+  std::sort(texts.begin(), texts.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  });
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  if (texts.size() > texts_max) {
+    return "more than can be searched for secrets";
+  }
+  for (const std::string& text : texts) {
+    mask(said, text);
+  }
+  said.erase(said.find_last_not_of(" \t\r\n") + 1);
+  return said.empty() ? said : shown(Value::scalar(said));
 }
 
 }  // namespace
@@ -134,7 +194,11 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
   }
   base::Result<Answers> answers;
   if (!unknown.empty()) {
-    answers = ask(unknown);
+    std::string said;
+    answers = ask(unknown, said);
+    if (!said.empty()) {
+      diagnostics.warning(file, 0, 0, config_.command.string() + " says " + said);
+    }
   }
   if (answers) {
     for (auto& [handle, answer] : *answers) {
@@ -161,17 +225,27 @@ void SecretResolver::resolve(Value& value, std::string_view file, Diagnostics& d
   }
 }
 
-base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::string>& handles) {
+base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::string>& handles,
+                                                          std::string& said) {
   if (config_.command.empty()) {
     return base::fail(base::ErrorKind::invalid, "secret_backend_command is not set");
   }
   const std::string program = config_.command.string();
-  const auto output = run_secret_backend(config_, request_text(handles));
-  if (!output) {
-    return tl::unexpected(output.error());
+  if (gave_up_) {
+    return tl::unexpected(*gave_up_);
   }
+  const SecretBackendAnswer run =
+      run_secret_backend(config_, request_text(handles), told_to_stop.load());
   Diagnostics complaints;
-  const Value answer = parse_yaml(json_as_yaml(*output), "", complaints);
+  const Value answer = parse_yaml(json_as_yaml(run.written), "", complaints);
+  said = without_answers(run.complaints, run.written, answer);
+  if (!run.output) {
+    if (run.output.error().kind == base::ErrorKind::timeout) {
+      gave_up_ = base::Error{base::ErrorKind::timeout,
+                             run.output.error().message + " for another file; not asked again"};
+    }
+    return tl::unexpected(run.output.error());
+  }
   if (complaints.has_errors() || answer.kind != Value::Kind::map) {
     return base::fail(base::ErrorKind::invalid,
                       program + R"( must write {"HANDLE": {"value": "...", "error": null}}, and )"
@@ -196,6 +270,10 @@ base::Result<SecretResolver::Answers> SecretResolver::ask(const std::set<std::st
     }
   }
   return answers;
+}
+
+void give_up_on_secrets_when(bool (*says_so)()) {
+  told_to_stop.store(says_so);
 }
 
 std::optional<std::string> secret_handle(const Value& value) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,8 +15,10 @@
 namespace heapwatch::config {
 
 /// Asks `secret_backend_command` once for all unknown handles of a file, and remembers the answers.
+/// A program that does not answer in time is not asked again: each file would wait as long.
 ///
-/// Threads: safe. Secrets never appear in diagnostics; handles do.
+/// Threads: safe. Secrets never appear in diagnostics; handles do, and what the program writes to
+/// its standard error, without what it answered.
 class SecretResolver {
  public:
   explicit SecretResolver(SecretsConfig config);
@@ -34,12 +37,18 @@ class SecretResolver {
   };
   using Answers = std::map<std::string, Answer, std::less<>>;
 
-  [[nodiscard]] base::Result<Answers> ask(const std::set<std::string>& handles);
+  /// `said`: the program's own words, fit to be shown; empty when it said nothing.
+  [[nodiscard]] base::Result<Answers> ask(const std::set<std::string>& handles, std::string& said);
 
   SecretsConfig config_;
   std::mutex mutex_;
+  std::optional<base::Error> gave_up_;  // why nothing more is asked
   std::map<std::string, std::string, std::less<>> known_;
 };
+
+/// Asked every few milliseconds while a program of secrets runs, from whatever thread that is; true
+/// ends the program, and its handles have no secret. Nobody says so unless this is called.
+void give_up_on_secrets_when(bool (*told_to_stop)());
 
 /// The handle of `ENC[handle]`, which spaces and tabs may surround; absent for other scalars.
 [[nodiscard]] std::optional<std::string> secret_handle(const Value& value);

@@ -56,6 +56,7 @@ struct ProxyOptions {
 /// Everything about a request; made once per target and used for each of its runs.
 struct HttpRequest {
   std::string url;          // absolute, http or https, without userinfo
+  std::string shown_as;     // what messages call it, and no word more of it; empty: the URL
   std::string unix_socket;  // connect here instead; proxies do not apply
   std::string method = "GET";
   std::string body;
@@ -110,7 +111,7 @@ struct HttpResponse {
 
 /// Any status is a response. Errors: unreachable, timeout, refused (TLS, or a proxy that says no),
 /// limit (body_bytes_max, redirects_max), invalid (URL, encoding, files named in the request).
-/// Messages name the URL without userinfo and query, and carry no credentials.
+/// Messages name the URL without userinfo and query, or `shown_as`, and carry no credentials.
 using HttpResult = base::Result<HttpResponse>;
 
 /// Blocking; connections are not kept. Threads: any.

@@ -1,5 +1,6 @@
 #include "net/transfer_error.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/counted.h"
@@ -158,10 +159,32 @@ Failure failure_of(CURL* easy, CURLcode code, const std::string& detail, const H
   }
 }
 
+/// What is wrong with a request whose address nobody may read.
+std::string without_addresses(std::string text, const std::string& host) {
+  static constexpr std::string_view hidden = "...";
+  const auto hide = [&](std::size_t at, std::size_t bytes) {
+    text.replace(at, bytes, hidden);
+    return at + hidden.size();
+  };
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    for (auto at = text.find(scheme); at != std::string::npos; at = text.find(scheme, at)) {
+      at = hide(at, std::min(text.find_first_of(" \"',;", at), text.size()) - at);
+    }
+  }
+  for (auto at = text.find(host); !host.empty() && at != std::string::npos;
+       at = text.find(host, at)) {
+    at = hide(at, host.size());
+  }
+  return text;
+}
+
 }  // namespace
 
 Error exchange_error(ErrorKind kind, const HttpRequest& request, const Hop& hop,
                      const std::string& what) {
+  if (!request.shown_as.empty()) {
+    return {kind, request.shown_as + ": " + without_addresses(what, hop.target.host)};
+  }
   std::string message = shown_url(hop.url);
   if (!request.unix_socket.empty() && hop.trusted) {
     message += " by " + request.unix_socket;

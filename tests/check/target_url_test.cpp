@@ -23,7 +23,7 @@ TEST(TargetUrl, AnAddressWithoutAPathMeansTheDefaultPage) {
             "http://h:5000/debug/vars |  | http://h:5000/debug/vars | :");
   EXPECT_EQ(taken_apart(" HTTPS://h "), "https://h/debug/vars |  | https://h/debug/vars | :");
   EXPECT_EQ(taken_apart("http://h:1?a=1"),
-            "http://h:1/debug/vars?a=1 |  | http://h:1/debug/vars?a=1 | :");
+            "http://h:1/debug/vars?a=1 |  | http://h:1/debug/vars?a=*86019afc | :");
 }
 
 TEST(TargetUrl, ALoneSlashIsAPath) {
@@ -31,7 +31,7 @@ TEST(TargetUrl, ALoneSlashIsAPath) {
 }
 
 TEST(TargetUrl, TheFragmentIsForTheTagAlone) {
-  EXPECT_EQ(taken_apart("http://h:1/x?y#f"), "http://h:1/x?y |  | http://h:1/x?y#f | :");
+  EXPECT_EQ(taken_apart("http://h:1/x?y#f"), "http://h:1/x?y |  | http://h:1/x?*86021554#f | :");
   EXPECT_EQ(taken_apart("http://h:1#f"), "http://h:1/debug/vars |  | http://h:1/debug/vars#f | :");
 }
 
@@ -45,6 +45,40 @@ TEST(TargetUrl, CredentialsAreTakenOutAndNeverShown) {
             "error: must have a port from 1 to 65535, not \"x\"");
 }
 
+TEST(TargetUrl, ValuesOfAQueryAreAskedForAndNotShown) {
+  const auto shown = [](std::string_view text) { return parse_target_url(text)->shown; };
+  EXPECT_EQ(taken_apart("http://h/v?token=s3cret&app=a&x=&&token=s3cret"),
+            "http://h/v?token=s3cret&app=a&x=&&token=s3cret |  | "
+            "http://h/v?token=*3b7a4e67&app=*8601ec8c&x=&&token=*3b7a4e67 | :");
+  EXPECT_EQ(shown("http://h/v?"), "http://h/v?");
+  EXPECT_NE(shown("http://h/v?app=a"), shown("http://h/v?app=b"));
+}
+
+TEST(TargetUrl, WhatCameFromASecretIsNeverShown) {
+  config::Value value;
+  value.kind = config::Value::Kind::map;
+  const auto set = [&](std::string text) {
+    value.members = {{"expvar_url", 1, 1, config::Value::scalar(std::move(text))}};
+    value.members[0].value.secret_handle = "page";
+  };
+  set("http://u:p@h:1/s3cret?token=s3cret");
+  config::Diagnostics diagnostics;
+  config::Section instance(value, "f.yaml", diagnostics, "instances -> 1");
+  const auto target = read_target_url(instance);
+  ASSERT_TRUE(target.has_value());
+  EXPECT_EQ(target->url, "http://h:1/s3cret?token=s3cret");
+  EXPECT_EQ(target->shown, "ENC[page]");
+  net::HttpRequest request;
+  aim(request, *target);
+  EXPECT_EQ(request.shown_as, "ENC[page]");
+  set("http://h:s3cret");
+  EXPECT_FALSE(read_target_url(instance).has_value());
+  ASSERT_EQ(diagnostics.all().size(), 1U);
+  EXPECT_EQ(diagnostics.all()[0].message,
+            "instances -> 1 -> expvar_url: what came for ENC[page] is no address of the form "
+            "http://HOST:PORT/PATH, https://... or unix://...");
+}
+
 TEST(TargetUrl, Ipv6AddressesStandInBrackets) {
   EXPECT_EQ(taken_apart("http://[::1]:80/x"), "http://[::1]:80/x |  | http://[::1]:80/x | :");
   EXPECT_EQ(taken_apart("http://::1/x"),
@@ -55,7 +89,7 @@ TEST(TargetUrl, TheSocketEndsWithTheFirstSock) {
   EXPECT_EQ(taken_apart("unix:///run/a.sock/debug/vars"),
             "http://localhost/debug/vars | /run/a.sock | unix:///run/a.sock/debug/vars | :");
   EXPECT_EQ(taken_apart("unix:///run/a.sock/b.sock?c"),
-            "http://localhost/b.sock?c | /run/a.sock | unix:///run/a.sock/b.sock?c | :");
+            "http://localhost/b.sock?c | /run/a.sock | unix:///run/a.sock/b.sock?*8601eff2 | :");
   EXPECT_EQ(taken_apart("unix:///run/a.sock"),
             "http://localhost/debug/vars | /run/a.sock | unix:///run/a.sock/debug/vars | :");
 }
@@ -66,7 +100,7 @@ TEST(TargetUrl, AColonMayDivideSocketAndPage) {
   EXPECT_EQ(taken_apart("unix:///run/docker.socket:/v"),
             "http://localhost/v | /run/docker.socket | unix:///run/docker.socket:/v | :");
   EXPECT_EQ(taken_apart("unix:///run/a.sock/v?u=http://x"),
-            "http://localhost/v?u=http://x | /run/a.sock | unix:///run/a.sock/v?u=http://x | :");
+            "http://localhost/v?u=http://x | /run/a.sock | unix:///run/a.sock/v?u=*f4e1af49 | :");
 }
 
 TEST(TargetUrl, ASocketMayBePercentEncoded) {

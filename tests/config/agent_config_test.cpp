@@ -12,8 +12,10 @@ namespace heapwatch::config {
 namespace {
 
 using std::chrono::milliseconds;
+using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 class AgentConfigTest : public testing::Test {
  protected:
@@ -310,7 +312,7 @@ TEST_F(AgentConfigTest, WrongVariablesAreErrorsWithTheirNames) {
 TEST_F(AgentConfigTest, ListensAtAHostAndAPort) {
   for (const char* right : {"0.0.0.0:0", ":9464", "[::1]:9464", "host:65535"}) {
     EXPECT_EQ(load("prometheus: {listen: '" + std::string(right) + "'}").prometheus.listen, right);
-    EXPECT_THAT(said_, IsEmpty());
+    EXPECT_THAT(said_, Each(StartsWith("warning ")));
   }
   for (const char* wrong :
        {"", "9464", "host", "h:", "h:65536", "h:-1", "h:1e3", "::1:9464", "h:80 "}) {
@@ -320,6 +322,51 @@ TEST_F(AgentConfigTest, ListensAtAHostAndAPort) {
                                    "HOST:PORT or :PORT, such as 127.0.0.1:9464, not \"" +
                                    std::string(wrong) + "\""));
   }
+}
+
+constexpr const char* bare =
+    ", and it has neither a password nor TLS: let a firewall or a proxy decide who comes, or "
+    "listen on 127.0.0.1";
+
+TEST_F(AgentConfigTest, APageThatOtherMachinesReachIsAWarning) {
+  (void)load("expvar_host: 0.0.0.0\nprometheus: {listen: ':9464'}\n");
+  EXPECT_THAT(
+      said_,
+      ElementsAre(std::string("warning heapwatch.yaml:1:14: expvar_host \"0.0.0.0\" lets other "
+                              "machines read heapwatch's own page (status, heap profiles, "
+                              "addresses of targets)") +
+                      bare,
+                  std::string("warning heapwatch.yaml:2:22: prometheus -> listen \":9464\" lets "
+                              "other machines read the metrics page") +
+                      bare));
+  (void)load("", {{"DD_PROMETHEUS_LISTEN", "[::]:9464"}});
+  EXPECT_THAT(said_, ElementsAre(std::string("warning DD_PROMETHEUS_LISTEN: prometheus -> listen "
+                                             "\"[::]:9464\" lets other machines read the metrics "
+                                             "page") +
+                                 bare));
+}
+
+TEST_F(AgentConfigTest, APageForThisMachineAloneOrThatIsOffIsNone) {
+  for (const char* text :
+       {"expvar_host: localhost\nprometheus: {listen: 'localhost:1', probe: true}",
+        "expvar_host: '::1'\nprometheus: {listen: '[::1]:1', probe: true}",
+        "expvar_host: 127.9.9.9\nprometheus: {listen: '127.0.0.2:1', probe: true}",
+        "expvar_host: 0.0.0.0\nexpvar_port: 0\n"
+        "prometheus: {enabled: false, listen: ':1', probe: true}"}) {
+    (void)load(text);
+    EXPECT_THAT(said_, IsEmpty()) << text;
+  }
+}
+
+TEST_F(AgentConfigTest, AnOpenProbeIsAnError) {
+  (void)load("prometheus:\n  probe: true\n  listen: 0.0.0.0:9464\n");
+  ASSERT_EQ(said_.size(), 2U);
+  EXPECT_EQ(said_[0],
+            "error heapwatch.yaml:2:10: prometheus -> probe at \"0.0.0.0:9464\" would let other "
+            "machines ask what only this one reaches: list what they may name in prometheus -> "
+            "probe_targets, or listen on 127.0.0.1");
+  (void)load("prometheus:\n  probe: true\n  listen: 0.0.0.0:9464\n  probe_targets: [app-1]\n");
+  EXPECT_THAT(said_, ElementsAre(StartsWith("warning ")));
 }
 
 TEST_F(AgentConfigTest, TracemallocDebugForcesOneRunner) {

@@ -231,6 +231,62 @@ TEST_F(SecretResolverTest, AProgramThatAnswersButDoesNotEndIsKilled) {
   EXPECT_THAT(said(), ElementsAre(no_secret(": still runs after 300 ms")));
 }
 
+TEST_F(SecretResolverTest, AfterOneTimeoutNothingMoreIsAsked) {
+  SecretsConfig config = backend("echo call >> \"$0.calls\"; exec sleep 600");
+  config.timeout = std::chrono::milliseconds(300);
+  SecretResolver resolver(config);
+  resolve(resolver, "x: ENC[h]");
+  resolve(resolver, "x: ENC[h]");
+  EXPECT_EQ(folder_.read("backend.calls"), "call\n");
+  EXPECT_THAT(said(), ElementsAre(no_secret(": no answer within 300 ms"),
+                                  no_secret(": no answer within 300 ms for another file; not asked "
+                                            "again")));
+}
+
+TEST_F(SecretResolverTest, EndsTheProgramWhenToldToStop) {
+  SecretsConfig config = backend("exec sleep 600");
+  give_up_on_secrets_when([] { return true; });
+  resolve(config, "x: ENC[h]");
+  give_up_on_secrets_when(nullptr);
+  EXPECT_THAT(said(), ElementsAre(no_secret(": ended, since heapwatch is told to stop")));
+}
+
+TEST_F(SecretResolverTest, TellsWhatTheProgramWritesToItsStandardErrorWithoutSecrets) {
+  resolve(backend(R"(printf 'vault: \033[31mh is "hunter2", k is\nline-1, line-2\n' >&2; )"
+                  R"(printf '{"h":{"value":"hunter2"},"k":{"value":"line-1\\nline-2"}}')"),
+          "{x: 'ENC[h]', y: 'ENC[k]'}");
+  EXPECT_THAT(said(),
+              ElementsAre("warning f.yaml: " + program() +
+                          R"( says "vault: \x1b[31mh is \"********\", k is\n********, ********")"));
+}
+
+TEST_F(SecretResolverTest, AlsoOfARunThatFailed) {
+  resolve(backend(R"(printf 'hunter2 is sealed' >&2; printf '{"h":{"value":"hunter2"'; exit 3)"),
+          "x: ENC[h]");
+  EXPECT_THAT(said(), ElementsAre("warning f.yaml: " + program() + R"( says "******** is sealed")",
+                                  no_secret(": ended with status 3")));
+}
+
+TEST_F(SecretResolverTest, AStandardErrorWithoutEndCostsNothing) {
+  const Value value =
+      resolve(backend(R"(head -c 3000000 /dev/zero | tr '\0' x >&2; printf '{"h":{"value":"A"}}')"),
+              "x: ENC[h]");
+  EXPECT_EQ(value.find("x")->text, "A");
+  ASSERT_EQ(said().size(), 1U);
+  EXPECT_LT(said()[0].size(), 400U);
+}
+
+TEST_F(SecretResolverTest, RefusesAProgramThatOthersMayExchange) {
+  SecretsConfig config = backend("exit 0");
+  const std::filesystem::path file = folder_.write("open/backend", "#!/bin/sh\n", 0700);
+  ::chmod((folder_ / "open").c_str(), 0777);
+  config.command = file;
+  resolve(config, "x: ENC[h]");
+  EXPECT_THAT(said(), ElementsAre("error f.yaml:1:4: no secret for ENC[h]: " + file.string() +
+                                  ": " + (folder_ / "open").string() +
+                                  " may be written by everybody (chmod o-w)"));
+}
+
 TEST_F(SecretResolverTest, RefusesAProgramThatOthersMayTouch) {
   for (const mode_t mode : {0770U, 0750U, 0710U, 0701U, 0704U, 0702U}) {
     diagnostics_ = {};

@@ -1,0 +1,60 @@
+// Who can say what a file holds, looked at without a gap between the look and the use.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
+
+namespace heapwatch::base {
+
+/// A file or folder, held by its descriptor.
+class OwnedFile {
+ public:
+  OwnedFile(int descriptor, std::filesystem::path path)
+      : descriptor_(descriptor), path_(std::move(path)) {}
+  OwnedFile(OwnedFile&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+  OwnedFile& operator=(OwnedFile&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  OwnedFile(const OwnedFile&) = delete;
+  OwnedFile& operator=(const OwnedFile&) = delete;
+  ~OwnedFile();
+
+  /// Open for reading; a folder's only names it (O_PATH).
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  /// Gives the descriptor away.
+  [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
+  /// Absolute, without links: none of its parts can be exchanged by anybody else.
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  int descriptor_;
+  std::filesystem::path path_;
+};
+
+/// Opens a file or folder if nobody but this process' user and root can say what it is: it, every
+/// folder above it and every link on the way belongs to one of the two, and neither its group nor
+/// everybody may write to it. Two exceptions:
+///
+/// - a folder above that everybody may write to is fine when it is sticky, like /tmp, since what
+///   lies in it is only exchanged by who owns it;
+/// - what belongs to this process' user, who is not root, may be written by the group of the same
+///   number, if that is the process' own: the group that such users have for themselves.
+///
+/// Access control lists count as the group's rights, as the system shows them.
+///
+/// Errors: refused, with the part that is not ours and why; not_found and io, with the system's
+/// words; limit, for more than 40 links.
+[[nodiscard]] Result<OwnedFile> open_owned(const std::filesystem::path& path);
+
+/// Whether everybody may write to it, or may exchange it in its folder. What cannot be looked at
+/// is not.
+[[nodiscard]] bool is_world_writable(const std::filesystem::path& path);
+
+}  // namespace heapwatch::base

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "agent/commands.h"
@@ -12,6 +13,7 @@
 #include "base/counted.h"
 #include "base/nearest.h"
 #include "check/instance_runner.h"
+#include "check/shared_library/library.h"
 #include "exporters/console/console.h"
 
 namespace heapwatch::agent {
@@ -170,6 +172,45 @@ void print_json(const std::vector<Ran>& all, const console::ConsoleOptions& cons
   std::cout << console::render_json(instances, console_options) << '\n';
 }
 
+/// What there is, and what is missing, of a check without a file in conf.d.
+std::string what_is_missing(const std::string& name, const config::AgentConfig& agent) {
+  std::vector<std::filesystem::path> places{agent.shared_libraries.folder /
+                                            check::shared_library::file_name_of(name)};
+  for (const std::filesystem::path& folder : check::python::check_folders(agent)) {
+    places.push_back(folder / (name + ".py"));
+    places.push_back(folder / name / "__init__.py");
+  }
+  const std::string file = (agent.confd_path / (name + ".d") / "conf.yaml").string();
+  std::string searched;
+  std::error_code unreadable;
+  for (const std::filesystem::path& place : places) {
+    if (std::filesystem::exists(place, unreadable)) {
+      return ": " + place.string() + " is there, and its configuration is missing; write " + file +
+             " with at least\n    init_config:\n    instances: [{}]";
+    }
+    searched += (searched.empty() ? "" : ", ") + place.string();
+  }
+  return ": there is neither its configuration, " + file + ", nor its code, " + searched;
+}
+
+/// Why no instance is left to run.
+std::string why_none(const Configured& configured, const CheckOptions& options) {
+  const std::set<std::string, std::less<>>& configured_names = configured.confd.names;
+  if (configured_names.contains(options.name)) {
+    return "no instance of " + options.name + " in " + configured.agent.confd_path.string() +
+           " can run" + (options.instance_filter.empty() ? "" : " with " + options.instance_filter);
+  }
+  std::vector<std::string_view> known = check::check_names();
+  if (std::find(known.begin(), known.end(), options.name) != known.end()) {
+    return "no file of " + configured.agent.confd_path.string() + " configures " + options.name +
+           "; write " +
+           (configured.agent.confd_path / (options.name + ".d") / "conf.yaml").string();
+  }
+  known.insert(known.end(), configured_names.begin(), configured_names.end());
+  return "there is no check \"" + options.name + '"' + base::did_you_mean(options.name, known) +
+         what_is_missing(options.name, configured.agent);
+}
+
 }  // namespace
 
 int run_check(const GlobalOptions& global, CheckOptions options) {
@@ -205,20 +246,7 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
   }
   auto checks = chosen(configured, options);
   if (checks.empty()) {
-    std::vector<std::string_view> known = check::check_names();
-    for (const config::PackedCheckConfig& file : configured.confd.checks) {
-      known.push_back(file.check_name);
-    }
-    std::cerr << "heapwatch: no valid check found: ";
-    if (std::find(known.begin(), known.end(), options.name) == known.end()) {
-      std::cerr << "there is no check \"" << options.name << '"'
-                << base::did_you_mean(options.name, known) << '\n';
-    } else {
-      std::cerr << "no instance of " << options.name << " in "
-                << configured.agent.confd_path.string() << " can run"
-                << (options.instance_filter.empty() ? "" : " with " + options.instance_filter)
-                << '\n';
-    }
+    std::cerr << "heapwatch: no valid check found: " << why_none(configured, options) << '\n';
     return 1;
   }
   const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent, profiles);

@@ -60,12 +60,14 @@ std::unique_ptr<check::ConfiguredCheck> make_check(const check::InstanceSource& 
   return check::make_check(source, loaders, diagnostics);
 }
 
-config::Confd load_confd(const config::AgentConfig& agent) {
+config::Confd load_confd(const config::AgentConfig& agent,
+                         const std::optional<std::string>& only_check) {
   config::SecretResolver secrets(agent.secrets);
   return config::load_confd(agent.confd_path,
                             {.secrets = &secrets,
                              .allowed_env_vars = agent.ad_allowed_env_vars,
-                             .resolve_env_vars = !agent.ad_disable_env_var_resolution});
+                             .resolve_env_vars = !agent.ad_disable_env_var_resolution,
+                             .only_check = only_check});
 }
 
 Configured load(const GlobalOptions& options, WhenWrong when_wrong,
@@ -79,14 +81,11 @@ Configured load(const GlobalOptions& options, WhenWrong when_wrong,
     return configured;
   }
 
-  configured.confd = load_confd(configured.agent);
+  configured.confd = load_confd(configured.agent, only_check);
   configured.diagnostics.append(configured.confd.diagnostics);
 
   std::set<std::string> ids;
   for (const config::PackedCheckConfig& packed : configured.confd.checks) {
-    if (only_check && packed.check_name != *only_check) {
-      continue;
-    }
     const config::CheckConfig file = packed.unpack();
     for (const config::Value& instance : file.instances) {
       auto check = make_check({file, instance, configured.agent}, configured.diagnostics);

@@ -50,7 +50,8 @@ void account_memory(const config::AgentConfig& agent);
     const check::InstanceSource& source, config::Diagnostics& diagnostics);
 
 /// conf.d as `agent` says to read it.
-[[nodiscard]] config::Confd load_confd(const config::AgentConfig& agent);
+[[nodiscard]] config::Confd load_confd(const config::AgentConfig& agent,
+                                       const std::optional<std::string>& only_check = std::nullopt);
 
 enum class WhenWrong : bool {
   go_on,  // an option with an error is as if it were not given
@@ -58,7 +59,7 @@ enum class WhenWrong : bool {
 };
 
 /// The whole configuration; `when_wrong` says what an error of heapwatch.yaml means. With
-/// `only_check`, instances of that check alone are made.
+/// `only_check`, files of that check alone are read.
 [[nodiscard]] Configured load(const GlobalOptions& options, WhenWrong when_wrong,
                               const std::optional<std::string>& only_check = std::nullopt);
 

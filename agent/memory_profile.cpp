@@ -126,7 +126,11 @@ base::Result<void> MemoryProfiles::end(int times, bool show) {
     } else if (result && options_.profile && instance.error.empty() &&
                instance.reports->snapshot.empty()) {
       result = base::fail(base::ErrorKind::invalid,
-                          "no memory profile of " + instance.id + ": it is not written in Python");
+                          "no memory profile of " + instance.id +
+                              ": it is not written in Python, and -m looks into Python alone. What "
+                              "native code of heapwatch holds is on the agent's /debug/memtrack "
+                              "and /debug/pprof/heap; the memory of a Go process that go_expvar "
+                              "watches is its own: heapwatch pprof grow HOST:PORT");
     }
   }
   if (show && options_.profile) {

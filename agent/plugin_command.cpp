@@ -27,9 +27,10 @@ int report(const std::string& file) {
   }
   std::cout << file << ": fits the ABI of shared-library checks\n  check:   " << library->name()
             << "\n  version: " << library->version() << "\n  exports: Run, Version\n";
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (const auto place = check::shared_library::Library::check_folder(folder); !place) {
-    std::cout << "  but from there heapwatch loads nothing: " << place.error().message << '\n';
+  if (const auto ours =
+          check::shared_library::Library::check_owners(std::filesystem::absolute(file));
+      !ours) {
+    std::cout << "  but from there heapwatch does not load it: " << ours.error().message << '\n';
   }
   return 0;
 }

@@ -111,9 +111,11 @@ void Reloader::begin() {
   }
   look_after_files();  // before reading: what changes from here on is noticed
   parts_.service.reloading();
+  has_read_ = false;
   reading_ = std::thread([this, old = in_force(), running = running_]() noexcept {
     auto reload = std::make_shared<Reload>(plan_reload(options_, *old, running));
     parts_.loop.post([this, reload] { finish(std::move(*reload)); });
+    has_read_ = true;
   });
 }
 
@@ -170,11 +172,16 @@ void Reloader::note(const Reload& reload) {
   state_.errors = errors;
 }
 
-bool Reloader::stop() {
+bool Reloader::stop(std::chrono::milliseconds patience) {
   if (watch_) {
     parts_.loop.unwatch(watch_->descriptor());
   }
-  return !busy_;
+  constexpr std::chrono::milliseconds pause{5};
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!has_read_ && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(pause);
+  }
+  return has_read_;
 }
 
 std::shared_ptr<const InForce> Reloader::in_force() const {

@@ -1,6 +1,7 @@
 // Keeps what runs in step with the files of the configuration.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -44,8 +45,9 @@ class Reloader {
   /// `asked_for`: by a person, who wants an answer also when nothing changed.
   void request(bool asked_for);
 
-  /// False when a reading is still going on: it must not be left to outlive this object.
-  [[nodiscard]] bool stop();
+  /// After the loop has ended. False when a reading is still going on after `patience`: it must not
+  /// be left to outlive this object.
+  [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
   [[nodiscard]] ReloadState state() const;
   /// The configuration that is in force. From any thread.
@@ -67,6 +69,7 @@ class Reloader {
   std::optional<net::EventLoop::TimerId> settling_;
   std::chrono::steady_clock::time_point unsettled_since_;
   std::thread reading_;
+  std::atomic<bool> has_read_{true};
   bool busy_ = false;
   bool again_ = false;
   bool asked_for_ = false;

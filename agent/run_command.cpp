@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -24,6 +25,7 @@
 #include "base/log.h"
 #include "base/resident_memory.h"
 #include "check/scheduler.h"
+#include "config/secrets.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "net/event_loop.h"
@@ -37,6 +39,8 @@ using base::LogLevel;
 
 /// How long a blocking check may go on after the agent was told to stop.
 constexpr std::chrono::milliseconds stop_patience{1000};
+/// How long a reading of the configuration may; a program of secrets is ended at once.
+constexpr std::chrono::milliseconds read_patience{500};
 /// How long the last packets may take then.
 constexpr std::chrono::milliseconds drain_patience{500};
 constexpr std::chrono::microseconds pulse_interval{1'000'000};
@@ -76,6 +80,13 @@ bool pass_signals_to_this_thread() {
     }
   }
   return true;
+}
+
+std::atomic<bool> stops;
+
+/// While the agent starts, a signal that says so is held back.
+bool told_to_stop() {
+  return stops || stop_is_pending();
 }
 
 class Agent {
@@ -223,11 +234,12 @@ bool Agent::run() {
   pulse_->begin();
   service_.ready("watching " + instances);
   loop_->run();
+  stops = true;
   service_.stopping();
   heap_pages_.stop();
   own_server_.reset();
   prometheus_server_.reset();
-  const bool read = reloader_->stop();
+  const bool read = reloader_->stop(read_patience);
   const bool ended = scheduler_->stop(stop_patience) && read;
   if (dogstatsd_) {
     (void)dogstatsd_->drain(drain_patience);
@@ -350,7 +362,12 @@ int run_agent(const GlobalOptions& global) {
   }
   base::spare_memory();
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
+  config::give_up_on_secrets_when(told_to_stop);
   Configured configured = load(global, WhenWrong::stop);
+  if (stop_is_pending()) {
+    base::log(LogLevel::info, "heapwatch is told to stop before it has started");
+    return 0;
+  }
   account_memory(configured.agent);
   if (configured.agent_is_wrong) {
     for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {

@@ -40,12 +40,13 @@ class OwnedFile {
 
 /// Opens a file or folder if nobody but this process' user and root can say what it is: it, every
 /// folder above it and every link on the way belongs to one of the two, and neither its group nor
-/// everybody may write to it. Two exceptions:
+/// everybody may write to it. Three exceptions:
 ///
 /// - a folder above that everybody may write to is fine when it is sticky, like /tmp, since what
 ///   lies in it is only exchanged by who owns it;
 /// - what belongs to this process' user, who is not root, may be written by the group of the same
-///   number, if that is the process' own: the group that such users have for themselves.
+///   number, if that is the process' own: the group that such users have for themselves;
+/// - what is mounted read-only, as containers mount folders of 0777, is written by nobody.
 ///
 /// Access control lists count as the group's rights, as the system shows them.
 ///
@@ -54,7 +55,7 @@ class OwnedFile {
 [[nodiscard]] Result<OwnedFile> open_owned(const std::filesystem::path& path);
 
 /// Whether everybody may write to it, or may exchange it in its folder. What cannot be looked at
-/// is not.
+/// is not, nor what is mounted read-only.
 [[nodiscard]] bool is_world_writable(const std::filesystem::path& path);
 
 }  // namespace heapwatch::base

@@ -42,6 +42,19 @@ std::vector<std::uint64_t> stat_fields(const std::string& proc) {
   return fields;
 }
 
+/// The same by the clocks, where a service sees of /proc the processes alone. Once, so that the
+/// start of the process stays where it is.
+std::uint64_t boot_time_by_clocks() {
+  static const std::uint64_t seconds = [] {
+    timespec since_boot{};
+    timespec now{};
+    (void)clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec - since_boot.tv_sec);
+  }();
+  return seconds;
+}
+
 /// Seconds since 1970 at which the machine started.
 std::uint64_t boot_time(const std::string& proc) {
   const auto text = read_file(proc + "/stat", std::size_t{4} * 1024 * 1024);
@@ -52,7 +65,7 @@ std::uint64_t boot_time(const std::string& proc) {
     const char* const first = text->data() + at + key.size();
     std::from_chars(first, text->data() + text->size(), seconds);
   }
-  return seconds;
+  return seconds == 0 ? boot_time_by_clocks() : seconds;
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ base::Result<LoadedCheck> load(const InstanceSource& source, std::string_view on
   const std::string& name = source.file.check_name;
   bool unknown = true;
   std::string said;
+  std::string not_there;  // of loaders that do not have it, behind those that cannot load it
   for (Loader* const loader : loaders) {
     if (!only.empty() && loader->name() != only) {
       continue;
@@ -102,9 +103,12 @@ base::Result<LoadedCheck> load(const InstanceSource& source, std::string_view on
     if (loaded) {
       return loaded;
     }
-    unknown = unknown && loaded.error().kind == base::ErrorKind::not_found;
-    said += "\n* " + std::string(loader->name()) + ": " + loaded.error().message;
+    const bool is_there = loaded.error().kind != base::ErrorKind::not_found;
+    unknown = unknown && !is_there;
+    (is_there ? said : not_there) +=
+        "\n* " + std::string(loader->name()) + ": " + loaded.error().message;
   }
+  said += not_there;
   if (unknown) {
     return base::fail(
         base::ErrorKind::not_found,

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/file.h"
+#include "base/ownership.h"
 #include "config/agent_options.h"
 #include "config/exposure.h"
 #include "config/secrets.h"
@@ -183,6 +184,9 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   Value root;
   if (file) {
     const auto text = base::read_file(*file, yaml_bytes_max);
+    if (base::is_world_writable(*file)) {
+      diagnostics.warning(name, 0, 0, std::string(world_writable));
+    }
     if (text) {
       root = parse_yaml(*text, name, diagnostics);
     } else {

@@ -88,6 +88,7 @@ struct AgentConfig {
   std::string tracemalloc_whitelist;  // older names of the two above
   std::string tracemalloc_blacklist;
   bool python_memory = true;                 // telemetry.python_memory
+  bool allow_untrusted_code = false;         // load code that other users can change
   std::filesystem::path additional_checksd;  // one more folder of Python checks; empty: none
   std::filesystem::path run_path = "/var/lib/heapwatch";  // what checks keep from run to run
   std::string cluster_name;

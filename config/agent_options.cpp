@@ -232,7 +232,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 62> readers{{
+constexpr std::array<AgentOptionReader, 63> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -269,6 +269,8 @@ constexpr std::array<AgentOptionReader, 62> readers{{
      [](S& s, N n, D& d) { set(d.config.tracemalloc_blacklist, s.text(n)); }},
     {"telemetry.python_memory", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.python_memory, s.boolean(n)); }},
+    {"allow_untrusted_code", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.allow_untrusted_code, s.boolean(n)); }},
     {"additional_checksd", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.additional_checksd, s.text(n)); }},
     {"run_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.run_path, s.text(n)); }},

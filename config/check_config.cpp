@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/ownership.h"
 #include "config/secrets.h"
 #include "config/section.h"
 #include "config/templates.h"
@@ -74,14 +75,22 @@ std::vector<std::filesystem::path> entries(const std::filesystem::path& folder, 
     confd.diagnostics.error(folder.string(), 0, 0, failure.message());
     confd.failed.push_back(folder);
   }
+  if (base::is_world_writable(folder)) {
+    confd.diagnostics.warning(folder.string(), 0, 0, std::string(world_writable));
+  }
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
-std::vector<File> find_files(const std::filesystem::path& folder, Confd& confd) {
+std::vector<File> find_files(const std::filesystem::path& folder,
+                             const std::optional<std::string>& only, Confd& confd) {
   std::vector<File> files;
   const auto add = [&](const std::filesystem::path& path, std::string_view check_name) {
-    if (auto file = classify(path, check_name)) {
+    auto file = classify(path, check_name);
+    if (file) {
+      confd.names.insert(file->check_name);
+    }
+    if (file && (!only || file->check_name == *only)) {
       files.push_back(std::move(*file));
     }
   };
@@ -91,7 +100,11 @@ std::vector<File> find_files(const std::filesystem::path& folder, Confd& confd) 
     std::string_view check_name = name;
     if (!std::filesystem::is_directory(path, ignored)) {
       add(path, {});
-    } else if (remove_suffix(check_name, ".d") && !name.starts_with('.')) {
+    } else if (!remove_suffix(check_name, ".d") || name.starts_with('.')) {
+      continue;
+    } else if (only && check_name != *only) {
+      confd.names.emplace(check_name);
+    } else {
       for (const auto& inner : entries(path, confd)) {
         if (!std::filesystem::is_directory(inner, ignored)) {
           add(inner, check_name);
@@ -175,6 +188,10 @@ std::optional<CheckConfig> load_file(const File& file, const ConfdOptions& optio
   } else if (const auto text = base::read_file(file.path, yaml_bytes_max); !text) {
     own.error("", 0, 0, text.error().message);
   } else if (!text->empty()) {
+    if ((std::filesystem::status(file.path, failure).permissions() &
+         std::filesystem::perms::others_write) != std::filesystem::perms::none) {
+      own.warning(file.path.string(), 0, 0, std::string(world_writable));
+    }
     config = parse_check_config(*text, file.path, options, own);
   }
   diagnostics.append(own);
@@ -269,7 +286,7 @@ std::optional<CheckConfig> parse_check_config(std::string_view text,
 
 Confd load_confd(const std::filesystem::path& folder, const ConfdOptions& options) {
   Confd confd;
-  const std::vector<File> files = find_files(folder, confd);
+  const std::vector<File> files = find_files(folder, options.only_check, confd);
   std::set<std::string_view> loaded;
   std::vector<Loaded> configs;
   const auto load = [&](std::size_t index) {

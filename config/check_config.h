@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,11 +29,16 @@ struct CheckConfig {
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 [[nodiscard]] std::optional<std::string> process_environment(std::string_view name);
 
+/// What is said of a file or folder of the configuration that everybody may write to.
+inline constexpr std::string_view world_writable =
+    "may be written by everybody, who so decide what the agent does (chmod o-w)";
+
 struct ConfdOptions {
   Environment environment = process_environment;
   SecretResolver* secrets = nullptr;          // none: an ENC[] value is an error of its file
   std::vector<std::string> allowed_env_vars;  // empty: all
   bool resolve_env_vars = true;
+  std::optional<std::string> only_check;  // files of other checks are not read
 };
 
 struct Confd {
@@ -41,6 +47,7 @@ struct Confd {
   std::vector<PackedCheckConfig> checks;
   Diagnostics diagnostics;                    // of all files
   std::vector<std::filesystem::path> failed;  // files with an error, and folders not to be read
+  std::set<std::string, std::less<>> names;   // of all checks that have files, read or not
 };
 
 /// Reads a conf.d folder: `<check>.d/*.yaml|*.yml` (also `.default`, only when no other file of the

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "config/agent_config.h"
+#include "config/secret_answers.h"
 #include "config/value.h"
 
 namespace heapwatch::config {
@@ -31,14 +32,9 @@ class SecretResolver {
   [[nodiscard]] bool skips_checks() const { return config_.skip_checks; }
 
  private:
-  struct Answer {
-    std::string value;
-    std::string failure;  // why there is no value; empty: there is one
-  };
-  using Answers = std::map<std::string, Answer, std::less<>>;
-
   /// `said`: the program's own words, fit to be shown; empty when it said nothing.
-  [[nodiscard]] base::Result<Answers> ask(const std::set<std::string>& handles, std::string& said);
+  [[nodiscard]] base::Result<SecretAnswers> ask(const std::set<std::string>& handles,
+                                                std::string& said);
 
   SecretsConfig config_;
   std::mutex mutex_;

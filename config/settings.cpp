@@ -91,6 +91,7 @@ void write_checks(Writer& write, const AgentConfig& config) {
   write.text("tracemalloc_whitelist", config.tracemalloc_whitelist);
   write.text("tracemalloc_blacklist", config.tracemalloc_blacklist);
   write.boolean("telemetry.python_memory", config.python_memory);
+  write.boolean("allow_untrusted_code", config.allow_untrusted_code);
   write.text("additional_checksd", config.additional_checksd.string());
   write.text("run_path", config.run_path.string());
   write.text("cluster_name", config.cluster_name);

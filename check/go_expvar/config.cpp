@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/counted.h"
 #include "check/http_options.h"
 #include "check/instance_options.h"
 #include "check/target_url.h"
@@ -131,16 +132,27 @@ bool is_another(MetricEntry& entry, Section& metric,
   return true;
 }
 
-std::vector<MetricEntry> read_metrics(Section& instance) {
+/// An entry with an error is left out; `lost` then has the error.
+std::vector<MetricEntry> read_metrics(Section& instance, config::Diagnostics& lost) {
   std::vector<std::pair<MetricEntry, int>> read;
-  auto sections = instance.sections("metrics");
-  if (sections) {
-    for (Section& metric : *sections) {
-      auto entry = read_metric(metric);
-      if (entry && is_another(*entry, metric, read)) {
-        read.emplace_back(*std::move(entry), metric.value().line);
-      }
+  const Value* const list = instance.raw("metrics");
+  if (list == nullptr || list->kind != Value::Kind::list) {
+    (void)instance.sections("metrics");  // says what else it is
+    return {};
+  }
+  const std::string name = instance.name_of("metrics") + " -> ";
+  for (std::size_t i = 0; i < list->items.size(); ++i) {
+    config::Diagnostics found;
+    Section metric(list->items[i], instance.file(), found, name + std::to_string(i + 1));
+    if (list->items[i].kind == Value::Kind::null) {
+      metric.error("",
+                   name + std::to_string(i + 1) + " must be a map of keys and values, not nothing");
     }
+    auto entry = found.has_errors() ? std::nullopt : read_metric(metric);
+    if (entry && !found.has_errors() && is_another(*entry, metric, read)) {
+      read.emplace_back(*std::move(entry), metric.value().line);
+    }
+    lost.append(found);
   }
   std::vector<MetricEntry> entries;
   entries.reserve(read.size());
@@ -200,7 +212,7 @@ std::size_t index_of(const InstanceSource& source) {
 }
 
 CollectorOptions read_collector(Section& init_config, Section& instance,
-                                const config::AgentConfig& agent) {
+                                const config::AgentConfig& agent, config::Diagnostics& lost) {
   CollectorOptions options;
   options.prefix = read_namespace(instance);
   const auto naming = init_config.one_of<Naming>("naming", namings);
@@ -215,9 +227,27 @@ CollectorOptions read_collector(Section& init_config, Section& instance,
   options.go_collector_names =
       instance.one_of<bool>("memstats_names", memstats_names).value_or(inherited) &&
       options.memstats;
-  options.metrics = read_metrics(instance);
+  options.metrics = read_metrics(instance, lost);
   options.everything = read_everything(instance);
   return options;
+}
+
+/// What each run says of the entries that are left out.
+std::vector<std::string> sentences(const config::Diagnostics& lost) {
+  constexpr std::size_t each_max = 10;
+  std::vector<std::string> texts;
+  for (const config::Diagnostic& diagnostic : lost.all()) {
+    if (diagnostic.severity == config::Diagnostic::Severity::error) {
+      texts.push_back("this entry is left out: " + config::to_text(diagnostic));
+    }
+  }
+  if (texts.size() > each_max) {
+    const std::size_t more = texts.size() - each_max;
+    texts.resize(each_max);
+    texts.push_back("and " + base::counted(more, "entry more is", "entries more are") +
+                    " left out");
+  }
+  return texts;
 }
 
 }  // namespace
@@ -233,7 +263,8 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   const auto target = read_target_url(instance);
   auto request = read_http_options(init_config, instance, source.agent);
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
-  CollectorOptions collector = read_collector(init_config, instance, source.agent);
+  config::Diagnostics lost;
+  CollectorOptions collector = read_collector(init_config, instance, source.agent, lost);
   const bool can_connect = instance.boolean("can_connect").value_or(false);
   instance.finish();
   if (index <= 1) {
@@ -241,6 +272,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   }
   const bool wrong = found.has_errors();
   diagnostics.append(found);
+  diagnostics.append(lost);
   if (wrong || !target || !request || !options) {
     return std::nullopt;
   }
@@ -258,6 +290,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
                         .target = target->shown,
                         .interval = options->interval,
                         .collector = {},
+                        .lost_entries = sentences(lost),
                         .can_connect_tags = std::nullopt};
   if (can_connect) {
     config.can_connect_tags = collector.tags;

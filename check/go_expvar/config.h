@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "check/go_expvar/page_collector.h"
 #include "check/registry.h"
@@ -17,12 +18,14 @@ struct GoExpvarConfig {
   std::string target;  // the address without credentials
   std::chrono::milliseconds interval{15'000};
   CollectorOptions collector;
+  /// What is wrong with entries of `metrics`, which are left out: a warning of each run.
+  std::vector<std::string> lost_entries;
   /// Of the service check go_expvar.can_connect; absent when it is not wanted.
   std::optional<metrics::Tags> can_connect_tags;
 };
 
-/// Everything that is wrong goes to `diagnostics`, and the result is then empty. Unknown keys are
-/// warnings.
+/// Everything that is wrong goes to `diagnostics`, and the result is then empty, unless it is
+/// entries of `metrics`: those are left out. Unknown keys are warnings.
 [[nodiscard]] std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
                                                         config::Diagnostics& diagnostics);
 

@@ -7,6 +7,7 @@ namespace heapwatch::check::go_expvar {
 GoExpvarCheck::GoExpvarCheck(GoExpvarConfig config)
     : request_(*config.request),
       target_(std::move(config.target)),
+      lost_entries_(std::move(config.lost_entries)),
       can_connect_tags_(std::move(config.can_connect_tags)),
       collector_(std::move(config.collector)) {}
 
@@ -31,6 +32,9 @@ base::Result<RunReport> GoExpvarCheck::consume(const net::HttpResult& response,
   condenser_ = nullptr;
   if (asks_again_) {
     return outcome;
+  }
+  if (outcome) {
+    outcome->warnings.insert(outcome->warnings.begin(), lost_entries_.begin(), lost_entries_.end());
   }
   if (can_connect_tags_) {
     using Status = metrics::ServiceCheckStatus;

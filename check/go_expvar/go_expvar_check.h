@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "check/check.h"
 #include "check/go_expvar/config.h"
@@ -29,6 +30,7 @@ class GoExpvarCheck final : public HttpCheck {
 
   TargetRequest request_;
   std::string target_;
+  std::vector<std::string> lost_entries_;
   std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;
   std::shared_ptr<PageCondenser> condenser_;  // of the run that is going on

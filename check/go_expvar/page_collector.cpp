@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "check/go_expvar/missing_paths.h"
 #include "check/go_expvar/name.h"
+#include "check/go_expvar/page_root.h"
 #include "check/go_expvar/page_walker.h"
 
 namespace heapwatch::check::go_expvar {
@@ -381,7 +382,10 @@ PageCollector::Workspace& PageCollector::workspace() {
 
 base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {
   Workspace& w = workspace();
-  const auto walked = w.walker.walk(plan_->plan, page, w.matches);
+  auto walked = w.walker.walk(plan_->plan, page, w.matches);
+  if (auto wrong = walked ? foreign_page(plan_->plan, page, w.matches) : std::nullopt) {
+    walked = base::fail(base::ErrorKind::invalid, *std::move(wrong));
+  }
   auto outcome = walked ? base::Result<RunReport>(Run(*this, w, page, sink).collect())
                         : tl::unexpected(walked.error());
   has_run_ = has_run_ || walked;
@@ -400,7 +404,8 @@ std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
                                                           metrics::SampleSink& sink) {
   Workspace& w = workspace();
   std::optional<RunReport> report;
-  if (page_bytes <= page_bytes_max && w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
+  if (page_bytes <= page_bytes_max && w.walker.walk_condensed(plan_->plan, kept, w.matches) &&
+      !foreign_page(plan_->plan, kept, w.matches)) {
     report = Run(*this, w, kept, sink).collect();
     report->body_bytes = page_bytes;
     has_run_ = true;

@@ -145,6 +145,27 @@ bool add_own_base(const std::filesystem::path& folder) {
          (has == 0 && Object(PyObject_CallMethod(path.get(), "append", "O", own.get())) != nullptr);
 }
 
+/// Before anything looks into the folders of checks.
+bool guard_code(const Services& services) {
+  PyObject* const path = PySys_GetObject("path");
+  const Object support = make_text((services.packages / "support").string());
+  const Object folders(PyList_New(0));
+  if (path == nullptr || !support || !folders || PyList_Insert(path, 0, support.get()) != 0) {
+    return false;
+  }
+  const Object module(PyImport_ImportModule("heapwatch_support.owned_code"));
+  if (PySequence_DelItem(path, 0) != 0 || !module) {
+    return false;
+  }
+  for (const std::filesystem::path& folder : services.search_paths) {
+    const Object text = make_text(folder.string());
+    if (!text || PyList_Append(folders.get(), text.get()) != 0) {
+      return false;
+    }
+  }
+  return Object(PyObject_CallMethod(module.get(), "guard", "O", folders.get())) != nullptr;
+}
+
 /// sys.path as checks find it.
 bool extend_path(const Services& services) {
   for (const std::filesystem::path& path : services.search_paths) {
@@ -162,7 +183,8 @@ bool extend_path(const Services& services) {
 
 /// AgentCheck of the installed base package, or of ours.
 Object prepare(const Services& services) {
-  if (!redirect_prints() || !extend_path(services)) {
+  if (!redirect_prints() || (services.owned_code_only && !guard_code(services)) ||
+      !extend_path(services)) {
     return nullptr;
   }
   const Object support(PyImport_ImportModule("heapwatch_support"));
@@ -181,6 +203,7 @@ base::Result<Host*> start_host(const Services& services) {
   add_kubeutil_module();
   add_containers_module();
   add_memory_module();
+  add_code_module();
   if (const PyStatus status = start_interpreter(services.memory_telemetry);
       PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,

@@ -34,6 +34,8 @@ struct Services {
 
   /// Appended to sys.path, in this order.
   std::vector<std::filesystem::path> search_paths;
+  /// Of the code below search_paths, only what nobody but root and our user can change is imported.
+  bool owned_code_only = false;
   /// Holds the folders of our own Python code: `base`, used when no other `datadog_checks.base` is
   /// installed, `support`, and `fallbacks`, behind everything else on sys.path.
   std::filesystem::path packages;

@@ -56,18 +56,48 @@ bool is_missing(const std::string& module_name) {
   return !missing.empty() && (module_name + ".").starts_with(missing + ".");
 }
 
+/// The last line of a traceback, what went wrong, before all of it.
+std::string cause_first(std::string error) {
+  const auto end = error.find_last_not_of('\n');
+  const auto begin = end == std::string::npos ? end : error.rfind('\n', end);
+  if (begin == std::string::npos) {
+    return error;
+  }
+  return error.substr(begin + 1, end - begin) + "\n" + error;
+}
+
+/// Where a module without a check came from, if that may surprise: a module of Python itself hides
+/// a check of the same name.
+std::string origin_of(PyObject* module, const std::string& name) {
+  const Object file(PyObject_GetAttrString(module, "__file__"));
+  PyErr_Clear();
+  const std::string path = file ? text_of(file.get()).value_or("") : "";
+  PyErr_Clear();
+  std::error_code failure;
+  for (const std::filesystem::path& folder : agent_state().services.search_paths) {
+    for (const std::filesystem::path& hidden : {folder / (name + ".py"), folder / name}) {
+      if (!path.starts_with(folder.string() + "/") && std::filesystem::exists(hidden, failure)) {
+        return "; it was imported from " + (path.empty() ? "the interpreter itself" : path) +
+               ", which hides " + hidden.string() + ": give the check another name";
+      }
+    }
+  }
+  return path.empty() ? std::string() : "; it was imported from " + path;
+}
+
 base::Result<CheckClass> load_class(const std::string& module_name, PyObject* base_class) {
   const Object module(PyImport_ImportModule(module_name.c_str()));
   if (!module) {
     const base::ErrorKind kind =
         is_missing(module_name) ? base::ErrorKind::not_found : base::ErrorKind::invalid;
-    return base::fail(kind, "unable to import module '" + module_name + "': " + take_error());
+    return base::fail(
+        kind, "unable to import module '" + module_name + "': " + cause_first(take_error()));
   }
   Object type = class_of(module.get(), base_class);
   if (!type) {
     return base::fail(base::ErrorKind::invalid,
                       "unable to find a subclass of the base check in module '" + module_name +
-                          "': cannot find a subclass");
+                          "': cannot find a subclass" + origin_of(module.get(), module_name));
   }
   const Object version(PyObject_GetAttrString(module.get(), "__version__"));
   PyErr_Clear();

@@ -58,6 +58,7 @@ Services services_of(const config::AgentConfig& agent, const std::string& versio
   for (std::filesystem::path& folder : check_folders(agent)) {
     services.search_paths.push_back(std::move(folder));
   }
+  services.owned_code_only = !agent.allow_untrusted_code;
   services.packages = module.parent_path() / "python";
   services.memory_telemetry = agent.python_memory;
   services.version = version;
@@ -68,6 +69,14 @@ Services services_of(const config::AgentConfig& agent, const std::string& versio
   services.tracemalloc_debug = agent.tracemalloc_debug;
   services.run_path = agent.run_path;
   return services;
+}
+
+std::string joined(const std::vector<std::filesystem::path>& paths) {
+  std::string text;
+  for (const std::filesystem::path& path : paths) {
+    text += (text.empty() ? "" : ", ") + path.string();
+  }
+  return text;
 }
 
 }  // namespace
@@ -118,6 +127,11 @@ base::Result<LoadedCheck> PythonLoader::load(const InstanceSource& source, const
                             .id = id,
                             .init_config = source.file.init_config,
                             .instance = source.instance});
+  if (!loaded && loaded.error().kind == base::ErrorKind::not_found) {
+    loaded.error().message = "there is no module " + source.file.check_name +
+                             " nor datadog_checks." + source.file.check_name + " in " +
+                             joined(check_folders(source.agent)) + " nor among what is installed";
+  }
   if (!loaded) {
     const std::lock_guard lock(state_->mutex);
     state_->told.configure_errors[source.file.check_name].push_back(loaded.error().message);

@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
@@ -62,27 +61,12 @@ std::string take_error(const char* error) {
   return text.empty() ? "an error without a text" : text;
 }
 
-Result<void> refuse_world_writable(const std::filesystem::path& path, const char* what) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) {
-    return fail(errno == ENOENT || errno == ENOTDIR ? ErrorKind::not_found : ErrorKind::io,
-                path.string() + ": " + std::generic_category().message(errno));
-  }
-  if ((status.st_mode & S_IWOTH) != 0) {
-    const bool is_shared = (status.st_mode & S_ISVTX) != 0;  // like /tmp
-    return fail(ErrorKind::refused,
-                path.string() + ": the " + what + " may be written by everybody; " +
-                    (is_shared ? "put it into a folder of its own" : "chmod o-w it"));
-  }
-  return {};
-}
-
-/// The file is one of its folder itself, also behind links, and not open to everybody.
+/// The file is one of its folder itself, also behind links.
 Result<void> check_place(const std::filesystem::path& file) {
-  if (auto status = refuse_world_writable(file, "library"); !status) {
-    return status;
-  }
   std::error_code failure;
+  if (!std::filesystem::exists(file, failure)) {
+    return fail(ErrorKind::not_found, file.string() + ": No such file or directory");
+  }
   if (!std::filesystem::is_regular_file(file, failure)) {
     return fail(ErrorKind::refused, file.string() + ": is no regular file");
   }
@@ -213,7 +197,8 @@ std::string file_name_of(std::string_view check_name) {
   return std::string(file_prefix).append(check_name).append(file_suffix);
 }
 
-Result<Library> Library::open(const std::filesystem::path& folder, std::string_view name) {
+Result<Library> Library::open(const std::filesystem::path& folder, std::string_view name,
+                              CodeTrust trust) {
   if (!is_check_name(name)) {
     return fail(ErrorKind::not_found, "no library can hold a check of the name \"" +
                                           std::string(name) +
@@ -221,16 +206,20 @@ Result<Library> Library::open(const std::filesystem::path& folder, std::string_v
   }
   const auto file = folder / file_name_of(name);
   std::error_code failure;
-  if (std::filesystem::exists(file, failure)) {
-    if (auto place = check_folder(folder); !place) {
-      return tl::unexpected(place.error());
+  if (trust == CodeTrust::ours && std::filesystem::exists(file, failure)) {
+    if (const auto ours = check_owners(file); !ours) {
+      return tl::unexpected(ours.error());
     }
   }
   return open_file(file);
 }
 
-Result<void> Library::check_folder(const std::filesystem::path& folder) {
-  return refuse_world_writable(std::filesystem::absolute(folder), "folder of a library");
+/// Afterwards the library is loaded by its path, not by a descriptor: nobody else can exchange what
+/// that leads to, and what the library asks for beside itself ($ORIGIN) is found.
+Result<void> Library::check_owners(const std::filesystem::path& file) {
+  const auto folder = open_code(file.parent_path());
+  const auto library = folder ? open_code(file) : tl::unexpected(folder.error());
+  return library ? Result<void>() : tl::unexpected(library.error());
 }
 
 Result<Library> Library::open_file(const std::filesystem::path& file) {

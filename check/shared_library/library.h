@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "check/code_trust.h"
 #include "check/shared_library/abi.h"
 
 namespace heapwatch::check::shared_library {
@@ -22,16 +23,15 @@ namespace heapwatch::check::shared_library {
 /// Threads: run() may be called from any, also at the same time for different checks.
 class Library {
  public:
-  /// The check `name` in `folder`. Errors: not_found when there is no such file, refused when it or
-  /// its folder may be written by everybody or it lies elsewhere, invalid when it does not load or
-  /// does not fit the ABI.
+  /// The check `name` in `folder`. Errors: not_found when there is no such file, refused when it
+  /// lies elsewhere or is not code that `trust` takes, invalid when it does not load or does not fit
+  /// the ABI.
   [[nodiscard]] static base::Result<Library> open(const std::filesystem::path& folder,
-                                                  std::string_view name);
-  /// The same for a file, of which its name, rights and place are looked at, but not who else may
-  /// write to its folder.
+                                                  std::string_view name, CodeTrust trust);
+  /// The same for a file, of which its name and place are looked at, but not who can change it.
   [[nodiscard]] static base::Result<Library> open_file(const std::filesystem::path& file);
-  /// Whether open() takes libraries from there. Errors: refused, not_found.
-  [[nodiscard]] static base::Result<void> check_folder(const std::filesystem::path& folder);
+  /// Whether open() takes this one. Errors: refused, not_found.
+  [[nodiscard]] static base::Result<void> check_owners(const std::filesystem::path& file);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& version() const { return version_; }

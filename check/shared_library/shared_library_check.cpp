@@ -26,7 +26,9 @@ base::Result<LoadedCheck> SharedLibraryLoader::load(const InstanceSource& source
   if (!libraries.enabled) {
     return base::fail(base::ErrorKind::not_found, "shared_library_check.enabled is false");
   }
-  auto library = Library::open(libraries.folder, source.file.check_name);
+  auto library =
+      Library::open(libraries.folder, source.file.check_name,
+                    source.agent.allow_untrusted_code ? CodeTrust::anyones : CodeTrust::ours);
   if (!library) {
     return tl::unexpected(library.error());
   }

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -47,6 +49,17 @@ TEST(ProcessUsage, StartedBeforeNowAndAfterTheMachine) {
   const auto now = std::chrono::system_clock::now();
   EXPECT_LE(started, now + std::chrono::seconds(2));
   EXPECT_GT(started, now - std::chrono::hours(1));
+}
+
+TEST(ProcessUsage, KnowsItsStartAlsoWhereProcHoldsProcessesAlone) {
+  std::string name = testing::TempDir() + "process_usage_XXXXXX";
+  const std::filesystem::path proc = mkdtemp(name.data());
+  std::filesystem::create_directory_symlink("/proc/self", proc / "self");
+  const auto started = process_usage(proc).started;
+  std::filesystem::remove_all(proc);
+  const auto apart = started - process_usage().started;
+  EXPECT_LT(apart, std::chrono::seconds(3));
+  EXPECT_GT(apart, std::chrono::seconds(-3));
 }
 
 TEST(ProcessUsage, CountsCpuTimeLikeTheKernel) {

@@ -63,6 +63,7 @@ TEST_F(AgentConfigTest, HasTheAgentsDefaults) {
   EXPECT_TRUE(config.memtrack_enabled);
   EXPECT_EQ(config.memtrack_sample_interval, 524288U);
   EXPECT_FALSE(config.tracemalloc_debug);
+  EXPECT_FALSE(config.allow_untrusted_code);
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("max", "median", "avg", "count"));
   EXPECT_THAT(config.histogram_percentiles, ElementsAre(95));
   EXPECT_EQ(config.logging_frequency, 500U);
@@ -106,6 +107,7 @@ void expect_every_key_set(const AgentConfig& config) {
   EXPECT_EQ(config.proxy.http, "http://p:1");
   EXPECT_EQ(config.proxy.https, "http://p:2");
   EXPECT_THAT(config.proxy.no_proxy, ElementsAre("x", "y"));
+  EXPECT_TRUE(config.allow_untrusted_code);
   EXPECT_EQ(config.secrets.command, "/s");
   EXPECT_THAT(config.secrets.arguments, ElementsAre("-a", "b"));
   EXPECT_EQ(config.secrets.timeout, milliseconds(1500));
@@ -146,6 +148,7 @@ integration_check_status_enabled: yes
 ad_allowed_env_vars: [A, B]
 ad_disable_env_var_resolution: true
 proxy: {http: "http://p:1", https: "http://p:2", no_proxy: [x, y]}
+allow_untrusted_code: true
 secret_backend_command: /s
 secret_backend_arguments: [-a, b]
 secret_backend_timeout: 1.5
@@ -195,6 +198,7 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_PROXY_HTTP", "http://p:1"},
        {"DD_PROXY_HTTPS", "http://p:2"},
        {"DD_PROXY_NO_PROXY", "x,y"},
+       {"DD_ALLOW_UNTRUSTED_CODE", "true"},
        {"DD_SECRET_BACKEND_COMMAND", "/s"},
        {"DD_SECRET_BACKEND_ARGUMENTS", "-a b"},
        {"DD_SECRET_BACKEND_TIMEOUT", "1.5"},
@@ -367,6 +371,13 @@ TEST_F(AgentConfigTest, AnOpenProbeIsAnError) {
             "probe_targets, or listen on 127.0.0.1");
   (void)load("prometheus:\n  probe: true\n  listen: 0.0.0.0:9464\n  probe_targets: [app-1]\n");
   EXPECT_THAT(said_, ElementsAre(StartsWith("warning ")));
+}
+
+TEST_F(AgentConfigTest, AFileThatEverybodyMayWriteIsAWarning) {
+  const auto file = folder_.write("heapwatch.yaml", "check_runners: 7\n", 0646);
+  EXPECT_EQ(load_file(file, {}).check_runners, 7U);
+  EXPECT_THAT(said_, ElementsAre("warning heapwatch.yaml: may be written by everybody, who so "
+                                 "decide what the agent does (chmod o-w)"));
 }
 
 TEST_F(AgentConfigTest, TracemallocDebugForcesOneRunner) {

@@ -61,6 +61,17 @@ TEST_F(ConfdTest, LoadsFoldersAndFilesOfChecksInTheOrderOfNames) {
   EXPECT_THAT(said_, IsEmpty());
 }
 
+TEST_F(ConfdTest, WhatEverybodyMayWriteIsAWarning) {
+  folder_.write("a.d/conf.yaml", instance("1"), 0606);
+  folder_.write("b.d/conf.yaml", instance("2"));
+  ::chmod((folder_ / "b.d").c_str(), 01777);
+  EXPECT_THAT(load(), ElementsAre("a a.d/conf.yaml 1", "b b.d/conf.yaml 2"));
+  const std::string told =
+      ": may be written by everybody, who so decide what the agent does "
+      "(chmod o-w)";
+  EXPECT_THAT(said_, ElementsAre("warning b.d" + told, "warning a.d/conf.yaml" + told));
+}
+
 TEST_F(ConfdTest, LeavesOtherFilesAlone) {
   for (const char* name :
        {"a.d/conf.yaml.example", "a.d/conf.YAML", "a.d/metrics.yaml", "a.d/.hidden.yaml",

@@ -267,6 +267,15 @@ TEST_F(SecretResolverTest, AlsoOfARunThatFailed) {
                                   no_secret(": ended with status 3")));
 }
 
+TEST_F(SecretResolverTest, ASecretThatIsCutAtTheEndOfWhatIsKeptIsNotShownEither) {
+  const std::string secret(3000, 'k');
+  folder_.write("answer", R"({"h":{"value":")" + secret + R"("}})");
+  resolve(backend("cat \"${0%backend}answer\"; printf 'got ' >&2; tr -d '\"{}:' < "
+                  "\"${0%backend}answer\" | sed s/hvalue// >&2"),
+          "x: ENC[h]");
+  EXPECT_THAT(said(), ElementsAre("warning f.yaml: " + program() + R"( says "got ********")"));
+}
+
 TEST_F(SecretResolverTest, AStandardErrorWithoutEndCostsNothing) {
   const Value value =
       resolve(backend(R"(head -c 3000000 /dev/zero | tr '\0' x >&2; printf '{"h":{"value":"A"}}')"),

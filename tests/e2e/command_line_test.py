@@ -103,11 +103,67 @@ class CheckCommandTest(unittest.TestCase):
         self.assertIn('no valid check found', done.stderr)
         self.assertIn('did you mean "go_expvar"?', done.stderr)
 
-    def test_a_broken_configuration_is_told_with_its_place(self):
-        done = self.check("go_expvar", conf="instances:\n  - expvar_url: %s\n    metrics:\n      - path: a\n        type: guage\n")
+    def test_a_check_that_is_not_there_names_where_it_was_looked_for(self):
+        with Confd() as folder:
+            done = run(PROGRAM, "--confd", folder.confd, "check", "leaky")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f'there is no check "leaky": there is neither its configuration, {folder.confd}/leaky.d/conf.yaml, nor '
+                          "its code, ", done.stderr)
+            self.assertIn(f"{folder.root}/checks.d/leaky.py", done.stderr)
+            (folder.root / "checks.d").mkdir()
+            (folder.root / "checks.d/leaky.py").write_text("")
+            done = run(PROGRAM, "--confd", folder.confd, "check", "leaky")
+            self.assertIn(f'there is no check "leaky": {folder.root}/checks.d/leaky.py is there, and its configuration is missing; '
+                          f"write {folder.confd}/leaky.d/conf.yaml with at least\n", done.stderr)
+            done = run(PROGRAM, "--confd", folder.confd, "check", "go_expvar")
+            self.assertIn(f"no file of {folder.confd} configures go_expvar; write {folder.confd}/go_expvar.d/conf.yaml", done.stderr)
+            folder.write("absent.yaml", "init_config:\ninstances: [{}]\n")
+            done = run(PROGRAM, "--confd", folder.confd, "check", "absent")
+            self.assertIn('absent.yaml:2:13: there is no check "absent"', done.stderr)
+            self.assertIn(f"there is no module absent nor datadog_checks.absent in {folder.root}/checks.d nor among what is "
+                          "installed", done.stderr)
+
+    def test_errors_of_other_checks_are_left_to_configcheck(self):
+        with Pages({"/debug/vars": [PAGE]}) as served, Confd() as folder:
+            folder.write("go_expvar.d/conf.yaml", GUIDE % served.url())
+            folder.write("other.d/conf.yaml", "instances: {}\n")
+            folder.write("another.yaml", "instances:\n  - a: ENC[h]\n")
+            done = run(PROGRAM, "--confd", folder.confd, "check", "go_expvar")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            done = run(PROGRAM, "--confd", folder.confd, "check", "other")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("other.d/conf.yaml:1:12: ", done.stderr)
+            self.assertNotIn("another.yaml", done.stderr)
+            self.assertIn(f"no instance of other in {folder.confd} can run", done.stderr)
+
+    def test_memory_profiling_of_a_native_check_says_where_its_memory_is(self):
+        done = self.check("go_expvar", "-m")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("conf.yaml:5:15: ", done.stderr)
-        self.assertIn('did you mean "gauge"?', done.stderr)
+        self.assertIn("it is not written in Python, and -m looks into Python alone. What native code of heapwatch holds is on "
+                      "the agent's /debug/memtrack and /debug/pprof/heap; the memory of a Go process that go_expvar watches is its "
+                      "own: heapwatch pprof grow HOST:PORT", done.stderr)
+
+    def test_a_broken_configuration_is_told_with_its_place(self):
+        done = self.check("go_expvar", conf="instances:\n  - expvar_url: %s\n    metrics: guage\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("conf.yaml:3:14: ", done.stderr)
+        self.assertIn("must be a list of maps", done.stderr)
+
+    def test_one_wrong_entry_costs_itself_alone(self):
+        conf = ("instances:\n  - expvar_url: %s\n    memstats: false\n    metrics:\n      - path: rtloader/Frees\n"
+                "        type: guage\n      - path: rtloader/InuseBytes\n")
+        done = self.check("go_expvar", conf=conf)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('"metric": "go_expvar.rtloader.inusebytes"', done.stdout)
+        told = 'conf.yaml:6:15: unknown metric type "guage"; did you mean "gauge"?'
+        self.assertIn(told, done.stderr)
+        self.assertRegex(done.stdout, r"Warning: +this entry is left out: \S+" + told.replace("?", r"\?"))
+        with Confd() as folder:
+            folder.write("go_expvar.d/conf.yaml", conf % "http://localhost:1")
+            checked = run(PROGRAM, "--confd", folder.confd, "configcheck")
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn(told, checked.stdout)
+        self.assertIn("1 instance can run, 1 error, 0 warnings", checked.stdout)
 
 
 class ConfigcheckTest(unittest.TestCase):

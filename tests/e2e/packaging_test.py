@@ -28,6 +28,14 @@ class PackagingTest(unittest.TestCase):
             done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
             self.assertIn("NoNewPrivilegs", done.stderr)
 
+    def test_it_leaves_the_service_little_to_do_harm_with(self):
+        done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=13", UNIT],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        settings = dict(re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.M))
+        self.assertEqual((settings["LimitCORE"], settings["PrivateUsers"], settings["ProcSubset"]), ("0", "yes", "pid"))
+        self.assertEqual((settings["MemoryMax"], settings["TasksMax"]), ("1G", "512"))
+
     def test_it_runs_commands_that_there_are_and_may_write_where_they_write(self):
         text = UNIT.read_text()
         settings = dict(re.findall(r"^(\w+)=(.*)$", text, re.M))

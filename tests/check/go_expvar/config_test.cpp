@@ -107,8 +107,42 @@ TEST(ReadConfig, RefusesWrongTypesWithTheirPlaceAndASuggestion) {
     EXPECT_THAT(lines[0], testing::HasSubstr(wrong));
     EXPECT_THAT(lines[0], testing::HasSubstr(std::string("did you mean \"") + meant + "\"?"));
   }
-  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: a\n  type: histogram\n").config);
-  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: a\n  type: ''\n").config);
+}
+
+TEST(ReadConfig, AWrongEntryOfMetricsCostsItselfAlone) {
+  for (const char* wrong :
+       {"path: a\n  type: histogram", "path: a\n  type: ''", "alias: a", "path: ''", "path: []",
+        "path: a/(?=b)", "path: a\n  tags: [1]", "7", "", "[]"}) {
+    const auto outcome =
+        read(std::string(url) + "metrics:\n- path: x\n- " + wrong + "\n- path: y\n");
+    ASSERT_TRUE(outcome.config) << wrong;
+    const auto& metrics = outcome.config->collector.metrics;
+    ASSERT_EQ(metrics.size(), 2U) << wrong;
+    EXPECT_EQ(metrics[0].path.text() + metrics[1].path.text(), "xy");
+    ASSERT_EQ(outcome.said.size(), 1U) << wrong;
+    EXPECT_THAT(outcome.config->lost_entries,
+                ElementsAre("this entry is left out: " + outcome.said[0]));
+  }
+  EXPECT_EQ(read(std::string(url) + "metrics:\n- path: x\n-\n").said.at(0),
+            "f.yaml:4:2: instances -> 1 -> metrics -> 2 must be a map of keys and values, not "
+            "nothing");
+}
+
+TEST(ReadConfig, TellsOfTenWrongEntriesAndCountsTheRest) {
+  std::string metrics = "metrics:\n";
+  for (int i = 0; i < 12; ++i) {
+    metrics += "- type: gauge\n";
+  }
+  const auto outcome = read(std::string(url) + metrics);
+  ASSERT_TRUE(outcome.config);
+  EXPECT_EQ(outcome.said.size(), 12U);
+  ASSERT_EQ(outcome.config->lost_entries.size(), 11U);
+  EXPECT_EQ(outcome.config->lost_entries[10], "and 2 entries more are left out");
+}
+
+TEST(ReadConfig, WhatElseIsWrongCostsTheInstance) {
+  EXPECT_FALSE(read(std::string(url) + "metrics: a\n").config);
+  EXPECT_FALSE(read(std::string(url) + "timeout: a\nmetrics:\n- alias: a\n").config);
 }
 
 TEST(ReadConfig, RefusesWrongPathsWithTheirPlace) {
@@ -117,9 +151,6 @@ TEST(ReadConfig, RefusesWrongPathsWithTheirPlace) {
   EXPECT_THAT(lines[0], testing::StartsWith("f.yaml:3:9: "));
   EXPECT_THAT(lines[0], testing::EndsWith("path segment \"(?=b)\" is no regular expression: "
                                           "invalid perl operator: (?="));
-  EXPECT_FALSE(read(std::string(url) + "metrics:\n- alias: a\n").config);
-  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: ''\n").config);
-  EXPECT_FALSE(read(std::string(url) + "metrics:\n- path: []\n").config);
 }
 
 TEST(ReadConfig, RefusesOneAliasWithTwoTypes) {

@@ -500,5 +500,43 @@ TEST(PageCollector, LeavesWhatBecameATagOutOfTheName) {
       << "a name has to be left";
 }
 
+/// The error of a run, whole and condensed; empty when it is none.
+std::string refusal(CollectorOptions with, std::string_view text) {
+  PageCollector collector(std::move(with));
+  RecordingSink sink;
+  if (const auto condenser = collector.condenser()) {
+    std::string kept;
+    condenser->begin();
+    condenser->take(text, kept);
+    const bool taken =
+        !condenser->gave_up() && collector.collect_condensed(kept, text.size(), sink).has_value();
+    EXPECT_EQ(taken, collector.collect(text, sink).has_value()) << text;
+  }
+  const auto report = collector.collect(text, sink);
+  return report ? "" : report.error().message;
+}
+
+TEST(PageCollector, APageThatIsNoObjectIsAFailedRun) {
+  const std::string rest =
+      ", not an object as a page of expvars is, and no path of the instance enters it";
+  const auto user = [] { return options({entry("a/b")}); };
+  EXPECT_EQ(refusal(user(), R"( "ok")"), "the page is text" + rest);
+  EXPECT_EQ(refusal(user(), "-7"), "the page is a number" + rest);
+  EXPECT_EQ(refusal(user(), "true"), "the page is a boolean" + rest);
+  EXPECT_EQ(refusal(user(), "null"), "the page is null" + rest);
+  EXPECT_EQ(refusal(user(), R"([{"a":{"b":1}}])"), "the page is an array" + rest);
+  EXPECT_EQ(refusal(user(), "[]"), "the page is an array" + rest);
+  EXPECT_EQ(refusal(user(), "{}"), "");
+}
+
+TEST(PageCollector, UnlessAPathEntersIt) {
+  EXPECT_EQ(refusal(options({entry("0/a")}), R"([{"a":1}])"), "");
+  EXPECT_EQ(refusal(options({entry("1/a")}), R"([{"a":1},{"a":2}])"), "");
+  EXPECT_EQ(refusal(options({entry(".*/a")}), "[]"), "");
+  CollectorOptions all = options({});
+  all.everything = Everything{};
+  EXPECT_EQ(refusal(std::move(all), "[1]"), "");
+}
+
 }  // namespace
 }  // namespace heapwatch::check::go_expvar

@@ -102,14 +102,20 @@ TEST_F(PythonHost, TakesTheClassThatNothingIsDerivedFrom) {
 
 TEST_F(PythonHost, SaysWhyACheckDoesNotLoad) {
   EXPECT_EQ(load_error("nowhere"), "unable to import module 'nowhere': No module named 'nowhere'");
-  EXPECT_EQ(load_error("no_class"),
-            "unable to find a subclass of the base check in module 'no_class': cannot find a "
-            "subclass");
+  EXPECT_THAT(load_error("no_class"),
+              testing::MatchesRegex("unable to find a subclass of the base check in module "
+                                    "'no_class': cannot find a subclass; it was imported from "
+                                    ".*/checks.d/no_class.py"));
+  EXPECT_THAT(load_error("colorsys"),
+              testing::MatchesRegex("unable to find a subclass of the base check in module "
+                                    "'colorsys': cannot find a subclass; it was imported from "
+                                    "/usr/.*/colorsys.py, which hides .*/checks.d/colorsys.py: "
+                                    "give the check another name"));
   EXPECT_THAT(load_error("bad_syntax"),
               StartsWith("unable to import module 'bad_syntax': invalid syntax (bad_syntax.py"));
   const std::string failed = load_error("bad_import");
-  EXPECT_THAT(failed, StartsWith("unable to import module 'bad_import': Traceback (most recent "
-                                 "call last):\n"));
+  EXPECT_THAT(failed, StartsWith("unable to import module 'bad_import': ValueError: at import\n"
+                                 "Traceback (most recent call last):\n"));
   EXPECT_THAT(failed, HasSubstr("ValueError: at import\n"));
   const std::string refused = load_error("no_constructor");
   EXPECT_THAT(refused, StartsWith("could not invoke 'no_constructor' python check constructor. New "

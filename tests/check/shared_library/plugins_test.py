@@ -122,11 +122,25 @@ class PluginsTest(unittest.TestCase):
                 return result.stderr
 
             path.chmod(0o757)
-            self.assertIn(f"{path}: the library may be written by everybody; chmod o-w it", refusal())
+            self.assertIn(f"{path} may be written by everybody (chmod o-w): code is only loaded from where nobody but root "
+                          "and the agent's user can write (allow_untrusted_code: true loads it all the same)", refusal())
+            self.assertEqual(folder.check("sample", extra="allow_untrusted_code: true\n").returncode, 0)
             path.chmod(0o755)
             folder.checks.chmod(0o777)
-            self.assertIn(f"{folder.checks}: the folder of a library may be written by everybody", refusal())
+            self.assertIn(f"{folder.checks} may be written by everybody", refusal())
             folder.checks.chmod(0o755)
+            folder.root.chmod(0o777)
+            self.assertIn(f"{folder.root} may be written by everybody", refusal())
+            folder.root.chmod(0o1777)
+            self.assertEqual(folder.check("sample").returncode, 0)
+            folder.root.chmod(0o700)
+            if os.geteuid() == 0:
+                path.chmod(0o775)
+                self.assertIn(f"{path} may be written by its group", refusal())
+                path.chmod(0o755)
+                os.chown(path, 65534, 65534)
+                self.assertIn(f"{path} belongs to user 65534, neither to root nor to user 0", refusal())
+                os.chown(path, 0, 0)
             elsewhere = folder.root / "elsewhere.so"
             path.rename(elsewhere)
             path.symlink_to(elsewhere)
@@ -203,8 +217,7 @@ class PluginsTest(unittest.TestCase):
             folder.checks.chmod(0o1777)
             result = run(HEAPWATCH, "plugin", "check", library)
             self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertIn(f"  but from there heapwatch loads nothing: {folder.checks}: the folder of a library may be written by "
-                          "everybody; put it into a folder of its own\n", result.stdout)
+            self.assertIn(f"  but from there heapwatch does not load it: {folder.checks} may be written by everybody", result.stdout)
 
     def test_a_library_that_is_cut_short_does_not_end_the_agent(self):
         with Checks() as folder:
@@ -305,7 +318,7 @@ class ForeignHostTest(unittest.TestCase):
         result = self.host(
             1, ("a", "{}", "expvar_url: http://127.0.0.1:1/debug/vars"), ("b", "{}", "namespace: x"),
             ("c", "{}", "a: [unclosed"), ("d", "[]", "expvar_url: http://127.0.0.1:1"), ("e", "{}", ""),
-            ("f", "{}", "expvar_url: http://127.0.0.1:1\nmetrics: [{path: a, type: guage}]"))
+            ("f", "{}", "expvar_url: http://127.0.0.1:1\nmemstats: nay"))
         self.assertEqual(result.returncode, 0, result.stderr)
         said = dict(line.split(" ", 2)[1:] for line in result.stdout.splitlines() if line.startswith("run "))
         self.assertIn("refused", said["a"])
@@ -313,7 +326,7 @@ class ForeignHostTest(unittest.TestCase):
         self.assertIn("instance:1:", said["c"])
         self.assertIn("init_config", said["d"])
         self.assertIn("expvar_url", said["e"])
-        self.assertIn('unknown metric type "guage"; did you mean "gauge"?', said["f"])
+        self.assertIn('memstats must be true or false, not "nay"', said["f"])
 
     def test_only_the_two_functions_are_exported(self):
         listed = subprocess.run(["nm", "-D", "--defined-only", OURS], capture_output=True, text=True, check=True).stdout

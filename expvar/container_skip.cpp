@@ -1,4 +1,4 @@
-#include "check/go_expvar/container_skip.h"
+#include "expvar/container_skip.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -178,4 +178,4 @@ std::size_t end_of_container(std::string_view text, bool is_array, std::size_t d
   return skip.take(text, at) == ContainerSkip::Outcome::closed ? at : std::string_view::npos;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// Follows an object or array from behind its opening bracket to its closing one, piece by piece.
 /// Strings are followed to their ends and brackets to their partners; values between them are not
@@ -44,4 +44,4 @@ class ContainerSkip {
 [[nodiscard]] std::size_t end_of_container(std::string_view text, bool is_array,
                                            std::size_t depth_max);
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -1,12 +1,12 @@
-#include "check/go_expvar/json_repair.h"
+#include "expvar/json_repair.h"
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
 
-#include "check/go_expvar/value.h"
+#include "expvar/value.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -262,4 +262,4 @@ void repair(std::string_view page, RepairedPage& out) {
   Repair(page, out).run();
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// A page in which a parser for JSON finds only errors of structure.
 struct RepairedPage {
@@ -31,4 +31,4 @@ struct RepairedPage {
 /// infinities. The rest stays as it is.
 void repair(std::string_view page, RepairedPage& out);
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

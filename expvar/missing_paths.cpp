@@ -1,11 +1,11 @@
-#include "check/go_expvar/missing_paths.h"
+#include "expvar/missing_paths.h"
 
 #include <cstddef>
 #include <utility>
 
 #include "base/nearest.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -73,4 +73,4 @@ std::vector<std::string> explain_missing(std::string_view page, std::span<const 
   return sentences;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

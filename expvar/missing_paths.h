@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/page_walker.h"
-#include "check/go_expvar/path.h"
+#include "expvar/page_walker.h"
+#include "expvar/path.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// One sentence for each of `paths`, none of which has a match in `page`:
 /// `no results matching path rtloader/Inuse: "rtloader" has no key matching "Inuse"; did you mean
@@ -18,4 +18,4 @@ namespace heapwatch::check::go_expvar {
                                                        std::span<const Path* const> paths,
                                                        PageWalker& walker);
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

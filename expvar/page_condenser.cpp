@@ -1,18 +1,18 @@
-#include "check/go_expvar/page_condenser.h"
+#include "expvar/page_condenser.h"
 
 #include <array>
 #include <charconv>
 #include <utility>
 
-#include "check/go_expvar/page_walker.h"
+#include "expvar/page_walker.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 // Errors need no care here. What stands between the values of an object or array that a path enters
 // is kept as it is, so the walker comes upon an error there; and until it does, this has followed
 // the page as the walker does.
 
-PageCondenser::PageCondenser(std::shared_ptr<const PagePlan> plan) : plan_(std::move(plan)) {}
+PageCondenser::PageCondenser(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
 
 void PageCondenser::begin() {
   frames_.clear();
@@ -111,7 +111,7 @@ void PageCondenser::step(std::string_view key) {
   const Frame& frame = frames_.back();
   pending_.clear();
   for (std::size_t i = frame.nodes_at; i < nodes_.size(); ++i) {
-    plan_->plan.step(nodes_[i], key, pending_);
+    plan_->step(nodes_[i], key, pending_);
   }
 }
 
@@ -165,4 +165,4 @@ std::size_t PageCondenser::take_container(std::string_view bytes, std::string& k
   return taken;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -9,23 +9,24 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/container_skip.h"
-#include "check/go_expvar/page_plan.h"
-#include "net/http.h"
+#include "expvar/container_skip.h"
+#include "expvar/plan.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// Keeps a page as it is but for the insides of objects and arrays that no path of the plan enters,
 /// so that PageWalker finds in what is kept what it finds in the page. Where that cannot be known
 /// it gives up. A plan that collects everything has no use for it.
 ///
 /// Threads: not safe.
-class PageCondenser final : public net::BodyFilter {
+class PageCondenser {
  public:
-  explicit PageCondenser(std::shared_ptr<const PagePlan> plan);
+  explicit PageCondenser(std::shared_ptr<const Plan> plan);
 
-  void begin() override;
-  void take(std::string_view bytes, std::string& kept) override;
+  /// A page begins; another one may have begun before it.
+  void begin();
+  /// Appends to `kept` what there is to keep of the next bytes.
+  void take(std::string_view bytes, std::string& kept);
   [[nodiscard]] bool gave_up() const { return where_ == Where::nowhere; }
 
  private:
@@ -45,7 +46,7 @@ class PageCondenser final : public net::BodyFilter {
   void close();
   void step(std::string_view key);
 
-  std::shared_ptr<const PagePlan> plan_;
+  std::shared_ptr<const Plan> plan_;
   std::vector<Frame> frames_;
   std::vector<Plan::Node> nodes_;    // where the frames stand in the plan
   std::vector<Plan::Node> pending_;  // where the next value stands
@@ -58,4 +59,4 @@ class PageCondenser final : public net::BodyFilter {
   bool is_known_ = true;     // where the next value stands
 };
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -1,4 +1,4 @@
-#include "check/go_expvar/page_walker.h"
+#include "expvar/page_walker.h"
 
 #include <rapidjson/error/error.h>
 #include <rapidjson/reader.h>
@@ -10,10 +10,10 @@
 #include <memory>
 #include <span>
 
-#include "check/go_expvar/container_skip.h"
-#include "check/go_expvar/value.h"
+#include "expvar/container_skip.h"
+#include "expvar/value.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// Stacks of a walk, kept for the next one.
 struct WalkBuffers {
@@ -455,4 +455,4 @@ base::Result<void> PageWalker::walk(const Plan& plan, std::string_view page, Pag
   return walked;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

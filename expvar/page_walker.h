@@ -13,10 +13,10 @@
 
 #include "base/error.h"
 #include "base/number.h"
-#include "check/go_expvar/json_repair.h"
-#include "check/go_expvar/plan.h"
+#include "expvar/json_repair.h"
+#include "expvar/plan.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 inline constexpr std::size_t page_depth_max = 256;
 inline constexpr std::size_t page_bytes_max = std::size_t{256} * 1024 * 1024;
@@ -123,4 +123,4 @@ class PageWalker {
   std::unique_ptr<WalkBuffers> buffers_;
 };
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -1,4 +1,4 @@
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 
 #include <re2/re2.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <optional>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -292,4 +292,4 @@ std::string KeyPath::text() const {
   return out;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

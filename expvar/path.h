@@ -16,7 +16,7 @@ namespace re2 {
 class RE2;
 }
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 inline constexpr std::size_t path_bytes_max = 4096;
 
@@ -86,4 +86,4 @@ class KeyPath {
   std::string_view bytes_;
 };
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

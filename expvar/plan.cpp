@@ -1,10 +1,10 @@
-#include "check/go_expvar/plan.h"
+#include "expvar/plan.h"
 
 #include <algorithm>
 #include <functional>
 #include <utility>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -137,4 +137,4 @@ bool Plan::stops_auto(Node node) const {
   return nodes_[at(node)].stops_auto;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

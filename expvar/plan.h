@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// Which target of a plan; they are numbered from 0 in the order they were given.
 enum class TargetIndex : std::uint32_t {};
@@ -87,4 +87,4 @@ class Plan {
   bool has_auto_ = false;
 };
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

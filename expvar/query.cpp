@@ -1,4 +1,4 @@
-#include "check/go_expvar/query.h"
+#include "expvar/query.h"
 
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/reader.h>
@@ -7,10 +7,10 @@
 #include <array>
 #include <utility>
 
-#include "check/go_expvar/missing_paths.h"
-#include "check/go_expvar/page_walker.h"
+#include "expvar/missing_paths.h"
+#include "expvar/page_walker.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -58,4 +58,4 @@ base::Result<std::vector<QueryMatch>> query(std::string_view page, const Path& p
   return found;
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

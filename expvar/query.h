@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 struct QueryMatch {
   std::string path;  // "rtloader/InuseBytes"; empty for the page itself
@@ -19,4 +19,4 @@ struct QueryMatch {
 /// those of PageWalker::walk(); not_found, which says what step failed and what is near.
 [[nodiscard]] base::Result<std::vector<QueryMatch>> query(std::string_view page, const Path& path);
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

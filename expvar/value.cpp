@@ -1,4 +1,4 @@
-#include "check/go_expvar/value.h"
+#include "expvar/value.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 namespace {
 
@@ -137,4 +137,4 @@ std::optional<base::Number> read_numeric_text(std::string_view text) {
   return read_json_number(number);
 }
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

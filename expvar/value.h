@@ -6,7 +6,7 @@
 
 #include "base/number.h"
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 
 /// A number as JSON writes it, or `NaN`, `Infinity`, `-Infinity`. Beyond the range of doubles it
 /// is an infinity or 0. The text must have that form.
@@ -16,4 +16,4 @@ namespace heapwatch::check::go_expvar {
 /// Integers stay integers.
 [[nodiscard]] std::optional<base::Number> read_numeric_text(std::string_view text);
 
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

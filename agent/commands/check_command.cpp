@@ -5,16 +5,16 @@
 #include <optional>
 #include <thread>
 
-#include "agent/commands.h"
-#include "agent/exporter_options.h"
-#include "agent/standard_output.h"
-#include "agent/terminal.h"
+#include "agent/commands/commands.h"
+#include "agent/process/standard_output.h"
+#include "agent/process/terminal.h"
+#include "agent/wiring/exporter_options.h"
 #include "base/counted.h"
 #include "base/nearest.h"
-#include "check/instance_runner.h"
+#include "check/schedule/instance_runner.h"
 #include "exporters/console/console.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -22,7 +22,7 @@ namespace console = exporters::console;
 
 /// One instance, and the snapshots of its runs.
 struct Ran {
-  std::unique_ptr<check::InstanceRunner> runner;
+  std::unique_ptr<check::schedule::InstanceRunner> runner;
   std::vector<metrics::Snapshot> runs;
 };
 
@@ -43,7 +43,7 @@ bool passes(const config::Value& instance, std::string_view filter) {
 }
 
 /// The checks that a filter lets through.
-std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(Configured& configured,
+std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(wiring::Configured& configured,
                                                             const CheckOptions& options) {
   std::vector<std::unique_ptr<check::ConfiguredCheck>> checks = std::move(configured.checks);
   if (options.instance_filter.empty()) {
@@ -70,7 +70,8 @@ std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& 
   std::vector<Ran> all;
   for (auto& check : checks) {
     Ran& ran = all.emplace_back();
-    ran.runner = std::make_unique<check::InstanceRunner>(std::move(check), runner_options(agent));
+    ran.runner = std::make_unique<check::schedule::InstanceRunner>(std::move(check),
+                                                                   wiring::runner_options(agent));
     for (int i = 0; i < options.times; ++i) {
       if (i > 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(options.pause_ms));
@@ -87,7 +88,7 @@ std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& 
 void print_dogstatsd(const std::vector<Ran>& all, const config::AgentConfig& agent) {
   exporters::dogstatsd::LineOptions options{.tags = agent.tags, .hostname = agent.hostname};
   if (agent.dogstatsd.histogram_aggregates) {
-    options.aggregates = histogram_options(agent);
+    options.aggregates = wiring::histogram_options(agent);
   }
   for (const Ran& ran : all) {
     for (const metrics::Snapshot& run : ran.runs) {
@@ -97,7 +98,7 @@ void print_dogstatsd(const std::vector<Ran>& all, const config::AgentConfig& age
 }
 
 void print_prometheus(const std::vector<Ran>& all, const config::AgentConfig& agent) {
-  auto options = prometheus_options(agent);
+  auto options = wiring::prometheus_options(agent);
   options.self = nullptr;  // the page of the check, not of this command
   exporters::prometheus::PrometheusExporter exporter(options);
   for (const Ran& ran : all) {
@@ -117,25 +118,26 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
       names +=
           "  " + series.context.name() + " (" + std::string(metrics::to_text(series.type)) + ")\n";
     }
-    std::cout << colored(base::counted(unshown.size(), "series needs two runs and is not shown",
-                                       "series need two runs and are not shown") +
-                             "; use --check-rate:",
-                         Color::yellow, colors)
+    std::cout << process::colored(
+                     base::counted(unshown.size(), "series needs two runs and is not shown",
+                                   "series need two runs and are not shown") +
+                         "; use --check-rate:",
+                     process::Color::yellow, colors)
               << '\n'
               << names;
   }
   if (options.times == 1) {
-    std::cout << colored(
+    std::cout << process::colored(
                      "Check has run only once, if some metrics are missing you can try again "
                      "with --check-rate to see any other metric if available.",
-                     Color::yellow, colors)
+                     process::Color::yellow, colors)
               << '\n';
   }
 }
 
 void print_text(const std::vector<Ran>& all, const CheckOptions& options,
                 const console::ConsoleOptions& console_options) {
-  const bool colors = takes_colors(STDOUT_FILENO);
+  const bool colors = process::takes_colors(STDOUT_FILENO);
   if (all.size() > 1) {
     std::cout << "Multiple check instances found, running each of them\n";
   }
@@ -153,10 +155,11 @@ void print_text(const std::vector<Ran>& all, const CheckOptions& options,
     print_hints(ran, options, colors);
   }
   if (all.size() > 1) {
-    std::cout << colored("This check type has " + std::to_string(all.size()) +
-                             " instances. If you're looking for a different check instance, try "
-                             "filtering on a specific one using the --instance-filter flag",
-                         Color::yellow, colors)
+    std::cout << process::colored(
+                     "This check type has " + std::to_string(all.size()) +
+                         " instances. If you're looking for a different check instance, try "
+                         "filtering on a specific one using the --instance-filter flag",
+                     process::Color::yellow, colors)
               << '\n';
   }
 }
@@ -172,8 +175,8 @@ void print_json(const std::vector<Ran>& all, const console::ConsoleOptions& cons
 
 }  // namespace
 
-int run_check(const GlobalOptions& global, CheckOptions options) {
-  const bool colors = takes_colors(STDERR_FILENO);
+int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
+  const bool colors = process::takes_colors(STDERR_FILENO);
   if (!options.instance_filter.empty() && options.instance_filter.find('=') == std::string::npos) {
     std::cerr << "heapwatch: --instance-filter takes key=value, not \"" << options.instance_filter
               << "\"\n";
@@ -181,24 +184,24 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
   }
   if (options.check_rate) {
     if (options.times > 2 || options.pause_ms != 0) {
-      std::cerr << colored(
+      std::cerr << process::colored(
                        "--check-rate runs twice, a second apart; --check-times and --pause do "
                        "not count",
-                       Color::yellow, colors)
+                       process::Color::yellow, colors)
                 << '\n';
     }
     options.times = 2;
     options.pause_ms = 1000;
   }
-  std::optional<StandardOutputAside> aside(std::in_place);
+  std::optional<process::StandardOutputAside> aside(std::in_place);
   MemoryProfiles profiles(options.memory);
   if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();
       !begun || !(begun = profiles.begin())) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
   }
-  Configured configured = load(global, options.name);
-  account_memory(configured.agent);
+  wiring::Configured configured = wiring::load(global, options.name);
+  wiring::account_memory(configured.agent);
   print_errors(configured.diagnostics);
   auto checks = chosen(configured, options);
   if (checks.empty()) {
@@ -220,8 +223,9 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
   }
   const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent, profiles);
   aside.reset();
-  const console::ConsoleOptions console_options{.hostname = configured.agent.hostname,
-                                                .histograms = histogram_options(configured.agent)};
+  const console::ConsoleOptions console_options{
+      .hostname = configured.agent.hostname,
+      .histograms = wiring::histogram_options(configured.agent)};
   if (options.dogstatsd) {
     print_dogstatsd(all, configured.agent);
   } else if (options.prometheus) {
@@ -241,4 +245,4 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
   return failed || !profiled ? 1 : 0;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "agent/configured.h"
-#include "agent/memory_profile.h"
+#include "agent/commands/memory_profile.h"
+#include "agent/wiring/configured.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 /// Runs the agent until SIGTERM or SIGINT. The signals must be held (agent/held_signals.h).
-[[nodiscard]] int run_agent(const GlobalOptions& global);
+[[nodiscard]] int run_agent(const wiring::GlobalOptions& global);
 
 struct CheckOptions {
   std::string name;
@@ -28,13 +28,13 @@ struct CheckOptions {
   MemoryProfileOptions memory;
 };
 /// Runs the instances of one check here and now, and prints what they measured.
-[[nodiscard]] int run_check(const GlobalOptions& global, CheckOptions options);
+[[nodiscard]] int run_check(const wiring::GlobalOptions& global, CheckOptions options);
 
 /// Prints the configuration and everything wrong with it; 1 when there are errors.
-[[nodiscard]] int check_config(const GlobalOptions& global);
+[[nodiscard]] int check_config(const wiring::GlobalOptions& global);
 
 /// Prints the status of a running agent.
-[[nodiscard]] int show_status(const GlobalOptions& global, bool json);
+[[nodiscard]] int show_status(const wiring::GlobalOptions& global, bool json);
 
 struct ExecOptions {
   std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
@@ -64,9 +64,10 @@ struct DashboardOptions {
   std::optional<std::string> rtloader_namespace;
 };
 /// Writes the dashboards, monitors and alert rules with the names in use.
-[[nodiscard]] int write_dashboards(const GlobalOptions& global, const DashboardOptions& options);
+[[nodiscard]] int write_dashboards(const wiring::GlobalOptions& global,
+                                   const DashboardOptions& options);
 
 /// Says whether a shared library fits the ABI of checks; 1 when it does not.
 [[nodiscard]] int check_plugin(const std::string& file);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

@@ -2,12 +2,12 @@
 
 #include <iostream>
 
-#include "agent/commands.h"
-#include "agent/standard_output.h"
-#include "agent/terminal.h"
+#include "agent/commands/commands.h"
+#include "agent/process/standard_output.h"
+#include "agent/process/terminal.h"
 #include "base/counted.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -15,15 +15,15 @@ using config::Diagnostic;
 
 /// Prints those of one severity under a heading; how many there were.
 std::size_t print_diagnostics(const config::Diagnostics& diagnostics, Diagnostic::Severity severity,
-                              std::string_view heading, Color color) {
-  const bool colors = takes_colors(STDOUT_FILENO);
+                              std::string_view heading, process::Color color) {
+  const bool colors = process::takes_colors(STDOUT_FILENO);
   std::size_t printed = 0;
   for (const Diagnostic& diagnostic : diagnostics.all()) {
     if (diagnostic.severity != severity) {
       continue;
     }
     if (printed++ == 0) {
-      std::cout << "=== " << colored(heading, color, colors) << " ===\n";
+      std::cout << "=== " << process::colored(heading, color, colors) << " ===\n";
     }
     std::cout << config::to_text(diagnostic) << '\n';
   }
@@ -34,7 +34,8 @@ std::size_t print_diagnostics(const config::Diagnostics& diagnostics, Diagnostic
 }
 
 void print_check(const config::CheckConfig& file, bool colors) {
-  std::cout << "=== " << colored(file.check_name, Color::green, colors) << " check ===\n"
+  std::cout << "=== " << process::colored(file.check_name, process::Color::green, colors)
+            << " check ===\n"
             << "Configuration provider: file\n"
             << "Configuration source: file:" << file.file.string() << '\n';
   for (const config::Value& instance : file.instances) {
@@ -49,17 +50,17 @@ void print_check(const config::CheckConfig& file, bool colors) {
 
 }  // namespace
 
-int check_config(const GlobalOptions& global) {
-  const Configured configured = [&] {
-    const StandardOutputAside aside;
+int check_config(const wiring::GlobalOptions& global) {
+  const wiring::Configured configured = [&] {
+    const process::StandardOutputAside aside;
     return load(global);
   }();
   const std::size_t errors = print_diagnostics(configured.diagnostics, Diagnostic::Severity::error,
-                                               "Configuration errors", Color::red);
+                                               "Configuration errors", process::Color::red);
   const std::size_t warnings =
       print_diagnostics(configured.diagnostics, Diagnostic::Severity::warning,
-                        "Configuration warnings", Color::yellow);
-  const bool colors = takes_colors(STDOUT_FILENO);
+                        "Configuration warnings", process::Color::yellow);
+  const bool colors = process::takes_colors(STDOUT_FILENO);
   for (const config::PackedCheckConfig& file : configured.confd.checks) {
     print_check(file.unpack(), colors);
   }
@@ -68,4 +69,4 @@ int check_config(const GlobalOptions& global) {
   return errors == 0 ? 0 : 1;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 struct Dashboard {
   std::string_view file;  // "grafana/heapwatch.json"
@@ -28,4 +28,4 @@ struct DashboardNames {
 /// `text` with those names in place of the default ones.
 [[nodiscard]] std::string with_names(const Dashboard& dashboard, const DashboardNames& names);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

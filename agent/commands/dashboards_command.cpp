@@ -9,11 +9,11 @@
 #include <system_error>
 #include <utility>
 
-#include "agent/commands.h"
-#include "agent/dashboards.h"
+#include "agent/commands/commands.h"
+#include "agent/commands/dashboards.h"
 #include "check/go_expvar/name.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -125,7 +125,7 @@ std::string prefix_of(const config::Value& instance) {
 
 /// The names that the configured instances give their metrics. Where they differ, the default
 /// stays, and what they are is told.
-DashboardNames names_in_use(const Configured& configured) {
+DashboardNames names_in_use(const wiring::Configured& configured) {
   DashboardNames names;
   names.suffixes = configured.agent.prometheus.suffixes;
   names.go_collector_names = configured.agent.prometheus.go_collector_names;
@@ -186,12 +186,12 @@ std::string with_names(const Dashboard& dashboard, const DashboardNames& names) 
   return text;
 }
 
-int write_dashboards(const GlobalOptions& global, const DashboardOptions& options) {
+int write_dashboards(const wiring::GlobalOptions& global, const DashboardOptions& options) {
   if (options.folder.empty()) {
     std::cerr << "heapwatch: --out is empty; name the folder to write to, \".\" for this one\n";
     return 1;
   }
-  const Configured configured = load(global, "go_expvar");
+  const wiring::Configured configured = load(global, "go_expvar");
   for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {
     if (diagnostic.severity == config::Diagnostic::Severity::error) {
       std::cerr << "heapwatch: " << config::to_text(diagnostic) << '\n';
@@ -231,4 +231,4 @@ int write_dashboards(const GlobalOptions& global, const DashboardOptions& option
   return 0;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

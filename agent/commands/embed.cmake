@@ -7,14 +7,14 @@ foreach(file IN LISTS files)
   string(APPEND entries "    {\"${file}\", R\"embedded(${text})embedded\"},\n")
 endforeach()
 file(WRITE "${OUTPUT}" "// Made by agent/embed.cmake.
-#include \"agent/dashboards.h\"
+#include \"agent/commands/dashboards.h\"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 std::vector<Dashboard> shipped_dashboards() {  // NOLINT(readability-function-size)
   return {
 ${entries}  };
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands
 ")

@@ -20,16 +20,17 @@
 #include <fstream>
 #include <iostream>
 
-#include "agent/commands.h"
-#include "agent/leak_summary.h"
-#include "agent/unix_server.h"
-#include "agent/watched_processes.h"
+#include "agent/commands/commands.h"
+#include "agent/pages/native_pages.h"
+#include "agent/process/unix_server.h"
 #include "base/counted.h"
 #include "base/query.h"
+#include "memory/native/leak_summary.h"
+#include "memory/native/watched_processes.h"
 #include "net/http_server.h"
 #include "preload/attach.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -162,7 +163,7 @@ int wait_for(pid_t program, const sigset_t& signals) {
 
 class Watch {
  public:
-  Watch(const ExecOptions& options, WatchedProcesses& processes)
+  Watch(const ExecOptions& options, memory::native::WatchedProcesses& processes)
       : options_(options), processes_(processes) {}
 
   base::Result<void> listen();
@@ -180,33 +181,35 @@ class Watch {
 
  private:
   [[nodiscard]] net::ServerReply answer(const net::ServerRequest& request);
-  [[nodiscard]] base::Result<WatchedProcesses::ProcessPtr> chosen(
+  [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
       const net::ServerRequest& request) const;
-  [[nodiscard]] std::string vars(const WatchedProcess& process) const;
+  [[nodiscard]] std::string vars(const memory::native::WatchedProcess& process) const;
 
   const ExecOptions& options_;
-  WatchedProcesses& processes_;
+  memory::native::WatchedProcesses& processes_;
   std::atomic<pid_t> program_{0};
-  HeapPages heap_pages_{[this](const net::ServerRequest& request) -> base::Result<NativeHeap> {
-    const auto process = chosen(request);
-    return process ? base::Result<NativeHeap>((*process)->heap()) : tl::unexpected(process.error());
-  }};
+  pages::HeapPages heap_pages_{
+      [this](const net::ServerRequest& request) -> base::Result<memory::native::NativeHeap> {
+        const auto process = chosen(request);
+        return process ? base::Result<memory::native::NativeHeap>((*process)->heap())
+                       : tl::unexpected(process.error());
+      }};
   std::unique_ptr<net::HttpServer> tcp_;
-  std::unique_ptr<UnixServer> unix_;
+  std::unique_ptr<process::UnixServer> unix_;
 };
 
 base::Result<void> Watch::listen() {
   const std::string& listen = options_.listen;
   const auto handler = [this](const net::ServerRequest& request) { return answer(request); };
   if (listen.compare(0, unix_prefix.size(), unix_prefix) == 0) {
-    auto server = UnixServer::start(listen.substr(unix_prefix.size()), handler);
+    auto server = process::UnixServer::start(listen.substr(unix_prefix.size()), handler);
     if (!server) {
       return tl::unexpected(server.error());
     }
     unix_ = *std::move(server);
   } else if (!listen.empty()) {
     auto server = net::HttpServer::start(
-        {.listen = listen, .body_bytes_max = symbol_request_bytes_max}, handler);
+        {.listen = listen, .body_bytes_max = pages::symbol_request_bytes_max}, handler);
     if (!server) {
       return tl::unexpected(server.error());
     }
@@ -219,7 +222,8 @@ base::Result<void> Watch::listen() {
 }
 
 /// The program, or the process that ?pid= names.
-base::Result<WatchedProcesses::ProcessPtr> Watch::chosen(const net::ServerRequest& request) const {
+base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
+    const net::ServerRequest& request) const {
   pid_t pid = program_;
   if (const auto wanted = base::query_value(request.query, "pid")) {
     const auto [end, error] = std::from_chars(wanted->data(), wanted->data() + wanted->size(), pid);
@@ -242,7 +246,7 @@ base::Result<WatchedProcesses::ProcessPtr> Watch::chosen(const net::ServerReques
                         "user");
 }
 
-std::string Watch::vars(const WatchedProcess& process) const {
+std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   rapidjson::StringBuffer text;
   rapidjson::Writer<rapidjson::StringBuffer> json(text);
   json.StartObject();
@@ -255,7 +259,7 @@ std::string Watch::vars(const WatchedProcess& process) const {
   json.EndObject();
   json.Key("rtloader");
   json.StartObject();
-  write_counters(json, process.counters());
+  pages::write_counters(json, process.counters());
   json.EndObject();
   json.Key("memtrack");
   json.StartObject();
@@ -274,7 +278,7 @@ std::string Watch::vars(const WatchedProcess& process) const {
   for (const auto& [name, counters] : process.components()) {
     json.Key(name.c_str());
     json.StartObject();
-    write_counters(json, counters);
+    pages::write_counters(json, counters);
     json.EndObject();
   }
   json.EndObject();
@@ -288,7 +292,7 @@ std::string Watch::vars(const WatchedProcess& process) const {
     json.String(other->name().c_str());
     json.Key("alive");
     json.Bool(other->is_alive());
-    write_counters(json, other->counters());
+    pages::write_counters(json, other->counters());
     json.EndObject();
   }
   json.EndObject();
@@ -320,16 +324,17 @@ bool Watch::report(const std::string& how) {
               << " and was not watched: it has not loaded " << library_name
               << " (is it linked statically, or does it run as another user?)\n";
   } else {
-    std::cerr << leak_summary({*program, how});
+    std::cerr << memory::native::leak_summary({*program, how});
   }
   std::size_t others = 0;
   std::uint64_t held = 0;
-  NativeHeap all = program ? program->heap() : NativeHeap{};
+  memory::native::NativeHeap all = program ? program->heap() : memory::native::NativeHeap{};
   for (const auto& process : processes_.all()) {
     if (process != program) {
       ++others;
       held += process->counters().inuse_bytes;
-      append(all, process->heap(), process->name() + "[" + std::to_string(process->pid()) + "]");
+      memory::native::append(all, process->heap(),
+                             process->name() + "[" + std::to_string(process->pid()) + "]");
     }
   }
   if (const auto children = others + processes_.given_up(); children > 0) {
@@ -341,7 +346,7 @@ bool Watch::report(const std::string& how) {
     return true;
   }
   std::ofstream file(options_.report, std::ios::binary | std::ios::trunc);
-  file << native_profile_bytes(all, {});
+  file << memory::native::native_profile_bytes(all, {});
   file.close();
   if (!file) {
     std::cerr << "heapwatch: cannot write " << options_.report << ": " << std::strerror(errno)
@@ -368,7 +373,7 @@ int exec_program(const ExecOptions& options) {
   const sigset_t signals = passed_signals();
   sigset_t mask;
   pthread_sigmask(SIG_BLOCK, &signals, &mask);
-  auto processes = WatchedProcesses::start();
+  auto processes = memory::native::WatchedProcesses::start();
   if (!processes) {
     return fail_with(processes.error().message);
   }
@@ -394,4 +399,4 @@ int exec_program(const ExecOptions& options) {
   return WEXITSTATUS(status) == 0 && !reported ? 1 : WEXITSTATUS(status);
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

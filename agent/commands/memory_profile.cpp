@@ -1,4 +1,4 @@
-#include "agent/memory_profile.h"
+#include "agent/commands/memory_profile.h"
 
 #include <unistd.h>
 
@@ -7,13 +7,14 @@
 #include <iostream>
 #include <utility>
 
-#include "agent/configured.h"
-#include "agent/terminal.h"
+#include "agent/pages/object_tables.h"
+#include "agent/process/terminal.h"
+#include "agent/wiring/configured.h"
 #include "pprof/encode.h"
 #include "pprof/merge.h"
 #include "pprof/parse.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -81,7 +82,7 @@ base::Result<void> MemoryProfiles::begin() {
                         "--m-dir must be writable, and " + options_.folder + " is not");
     }
   }
-  python_loader().profile_memory(std::move(profile));
+  wiring::python_loader().profile_memory(std::move(profile));
   return {};
 }
 
@@ -89,7 +90,7 @@ void MemoryProfiles::after_run() {
   if (!options_.objects) {
     return;
   }
-  if (auto counts = python_loader().objects(true)) {
+  if (auto counts = wiring::python_loader().objects(true)) {
     objects_.push_back(*std::move(counts));
   } else if (!failure_) {
     failure_ = std::move(counts.error());
@@ -99,8 +100,9 @@ void MemoryProfiles::after_run() {
 void MemoryProfiles::after_instance(const std::string& id, const std::string& error) {
   instances_.push_back({.id = id,
                         .error = error,
-                        .reports = options_.profile ? python_loader().finish_memory_profile(id)
-                                                    : check::python::MemoryReports{},
+                        .reports = options_.profile
+                                       ? wiring::python_loader().finish_memory_profile(id)
+                                       : check::python::MemoryReports{},
                         .objects = std::exchange(objects_, {})});
 }
 
@@ -115,8 +117,8 @@ base::Result<void> MemoryProfiles::end(int times, bool show) {
   for (const Instance& instance : instances_) {
     if (show && (options_.profile || options_.objects)) {
       if (instances_.size() > 1) {
-        std::cout << colored("=== " + instance.id + " ===", Color::bold,
-                             takes_colors(STDOUT_FILENO))
+        std::cout << process::colored("=== " + instance.id + " ===", process::Color::bold,
+                                      process::takes_colors(STDOUT_FILENO))
                   << "\n\n";
       }
       print(instance);
@@ -141,35 +143,36 @@ base::Result<void> MemoryProfiles::end(int times, bool show) {
 }
 
 void MemoryProfiles::print_hints(int times) const {
-  const bool colors = takes_colors(STDOUT_FILENO);
+  const bool colors = process::takes_colors(STDOUT_FILENO);
   if (times == 1) {
-    std::cout << colored(
+    std::cout << process::colored(
                      "Check has run only once, to collect diff data run the check multiple times "
                      "with the -t/--check-times flag.",
-                     Color::yellow, colors)
+                     process::Color::yellow, colors)
               << '\n';
   }
   if (instances_.size() > 1) {
-    std::cout << colored("This check type has " + std::to_string(instances_.size()) +
-                             " instances. If you're looking for a different check instance, try "
-                             "filtering on a specific one using the --instance-filter flag",
-                         Color::yellow, colors)
+    std::cout << process::colored(
+                     "This check type has " + std::to_string(instances_.size()) +
+                         " instances. If you're looking for a different check instance, try "
+                         "filtering on a specific one using the --instance-filter flag",
+                     process::Color::yellow, colors)
               << '\n';
   }
 }
 
 void MemoryProfiles::print(const Instance& instance) const {
-  const bool colors = takes_colors(STDOUT_FILENO);
+  const bool colors = process::takes_colors(STDOUT_FILENO);
   if (!instance.error.empty()) {
-    std::cerr << colored("heapwatch: " + instance.id + ": " + instance.error, Color::red,
-                         takes_colors(STDERR_FILENO))
+    std::cerr << process::colored("heapwatch: " + instance.id + ": " + instance.error,
+                                  process::Color::red, process::takes_colors(STDERR_FILENO))
               << '\n';
   }
   if (instance.reports && !instance.reports->snapshot.empty()) {
-    std::cout << colored(instance.reports->snapshot, Color::white, colors);
+    std::cout << process::colored(instance.reports->snapshot, process::Color::white, colors);
     for (const std::string* const report : {&instance.reports->diff, &instance.reports->growth}) {
       if (!report->empty()) {
-        std::cout << colored(separator(), Color::cyan, colors) << *report;
+        std::cout << process::colored(separator(), process::Color::cyan, colors) << *report;
       }
     }
     std::cout << '\n';
@@ -181,11 +184,11 @@ void MemoryProfiles::print_objects(const Instance& instance) const {
   for (std::size_t run = 0; run < instance.objects.size(); ++run) {
     if (run == 0) {
       std::cout << "Python objects after run 1\n"
-                << render_objects(instance.objects[run], object_types_shown) << '\n';
+                << pages::render_objects(instance.objects[run], object_types_shown) << '\n';
     } else {
       std::cout << "Difference after run " << run + 1 << '\n'
-                << render_object_changes(instance.objects[run - 1], instance.objects[run],
-                                         object_types_shown)
+                << pages::render_object_changes(instance.objects[run - 1], instance.objects[run],
+                                                object_types_shown)
                 << '\n';
     }
   }
@@ -221,4 +224,4 @@ base::Result<void> MemoryProfiles::write_profile() const {
   return {};
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

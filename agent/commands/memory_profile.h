@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "check/python/host.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 struct MemoryProfileOptions {
   bool profile = false;                       // -m
@@ -68,12 +68,4 @@ class MemoryProfiles {
   std::optional<base::Error> failure_;
 };
 
-/// A table of the `most` largest types with the sum of all; of what is left, a line.
-[[nodiscard]] std::string render_objects(const std::vector<check::python::ObjectCount>& counts,
-                                         std::size_t most);
-/// The same of the types of which there is now more or less than before, greatest difference first.
-[[nodiscard]] std::string render_object_changes(
-    const std::vector<check::python::ObjectCount>& before,
-    const std::vector<check::python::ObjectCount>& now, std::size_t most);
-
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

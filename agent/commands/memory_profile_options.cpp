@@ -2,9 +2,9 @@
 #include <charconv>
 #include <optional>
 
-#include "agent/memory_profile.h"
+#include "agent/commands/memory_profile.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -133,4 +133,4 @@ base::Result<void> validate(const MemoryProfileOptions& options) {
                 "--m-profiler must be one of: native | tracemalloc");
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

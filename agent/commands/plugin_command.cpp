@@ -9,10 +9,10 @@
 #include <iostream>
 #include <string>
 
-#include "agent/commands.h"
+#include "agent/commands/commands.h"
 #include "check/shared_library/library.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -68,4 +68,4 @@ int check_plugin(const std::string& file) {
   return 1;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

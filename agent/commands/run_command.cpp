@@ -9,27 +9,27 @@
 #include <iostream>
 #include <utility>
 
-#include "agent/commands.h"
-#include "agent/exporter_options.h"
-#include "agent/held_signals.h"
-#include "agent/native_pages.h"
-#include "agent/own_metrics.h"
-#include "agent/probe.h"
-#include "agent/pulse.h"
-#include "agent/python_vars.h"
-#include "agent/reloader.h"
-#include "agent/self_report.h"
-#include "agent/service_manager.h"
+#include "agent/commands/commands.h"
+#include "agent/pages/native_pages.h"
+#include "agent/pages/own_metrics.h"
+#include "agent/pages/probe.h"
+#include "agent/pages/pulse.h"
+#include "agent/pages/python_vars.h"
+#include "agent/pages/self_report.h"
+#include "agent/process/held_signals.h"
+#include "agent/process/service_manager.h"
+#include "agent/wiring/exporter_options.h"
+#include "agent/wiring/reloader.h"
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/resident_memory.h"
-#include "check/scheduler.h"
+#include "check/schedule/scheduler.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
@@ -80,7 +80,7 @@ bool pass_signals_to_this_thread() {
 
 class Agent {
  public:
-  Agent(Configured configured, const GlobalOptions& global)
+  Agent(wiring::Configured configured, const wiring::GlobalOptions& global)
       : configured_(std::move(configured)), global_(global) {}
 
   /// Everything that can fail, before anything runs.
@@ -95,25 +95,26 @@ class Agent {
   void take_signal();
   void publish(const metrics::Snapshot& snapshot);
   void forget(const metrics::Instance& instance);
-  [[nodiscard]] OwnFigures own_figures() const;
-  [[nodiscard]] SelfReport report() const;
+  [[nodiscard]] pages::OwnFigures own_figures() const;
+  [[nodiscard]] pages::SelfReport report() const;
   [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
   [[nodiscard]] net::ServerReply metrics_page(const net::ServerRequest& request) const;
 
-  Configured configured_;  // as it was at the start
-  GlobalOptions global_;
-  ServiceManager service_;
+  wiring::Configured configured_;  // as it was at the start
+  wiring::GlobalOptions global_;
+  process::ServiceManager service_;
   int signal_descriptor_ = -1;
   std::unique_ptr<net::EventLoop> loop_;
   std::unique_ptr<exporters::dogstatsd::DogStatsdExporter> dogstatsd_;
   std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
   std::vector<exporters::Exporter*> exporters_;
-  std::unique_ptr<check::Scheduler> scheduler_;
+  std::unique_ptr<check::schedule::Scheduler> scheduler_;
   bool python_memory_measured_ = false;
-  HeapPages heap_pages_{[](const net::ServerRequest&) { return own_native_heap(); }};
-  std::unique_ptr<Reloader> reloader_;
-  std::unique_ptr<Pulse> pulse_;
-  std::unique_ptr<Probe> probe_;                        // null: not wanted
+  pages::HeapPages heap_pages_{
+      [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
+  std::unique_ptr<wiring::Reloader> reloader_;
+  std::unique_ptr<pages::Pulse> pulse_;
+  std::unique_ptr<pages::Probe> probe_;                 // null: not wanted
   std::unique_ptr<net::HttpServer> own_server_;         // after what its handlers read
   std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
 };
@@ -129,20 +130,21 @@ base::Result<void> Agent::start(const sigset_t& signals) {
   if (auto started = start_exporters(); !started) {
     return started;
   }
-  scheduler_ = std::make_unique<check::Scheduler>(
-      *loop_, scheduler_options(configured_.agent),
+  scheduler_ = std::make_unique<check::schedule::Scheduler>(
+      *loop_, wiring::scheduler_options(configured_.agent),
       [this](const metrics::Snapshot& snapshot) { publish(snapshot); });
-  reloader_ = std::make_unique<Reloader>(
-      Reloader::Parts{.loop = *loop_,
-                      .scheduler = *scheduler_,
-                      .service = service_,
-                      .forget = [this](const metrics::Instance& instance) { forget(instance); },
-                      .applied = [this] { measure_python_memory(); }},
+  reloader_ = std::make_unique<wiring::Reloader>(
+      wiring::Reloader::Parts{
+          .loop = *loop_,
+          .scheduler = *scheduler_,
+          .service = service_,
+          .forget = [this](const metrics::Instance& instance) { forget(instance); },
+          .applied = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
   }
-  pulse_ = std::make_unique<Pulse>(
+  pulse_ = std::make_unique<pages::Pulse>(
       *loop_, std::min(pulse_interval, service_.watchdog().value_or(pulse_interval)), [this] {
         if (service_.watchdog()) {
           service_.alive();
@@ -155,16 +157,17 @@ base::Result<void> Agent::start(const sigset_t& signals) {
 /// Once there is a Python interpreter, which the first Python check brings.
 void Agent::measure_python_memory() {
   const config::AgentConfig& agent = configured_.agent;
-  if (agent.python_memory && !python_memory_measured_ && python_loader().report().running) {
+  if (agent.python_memory && !python_memory_measured_ && wiring::python_loader().report().running) {
     python_memory_measured_ = true;
-    scheduler_->add(python_memory_check(python_loader(), agent.min_collection_interval));
+    scheduler_->add(
+        pages::python_memory_check(wiring::python_loader(), agent.min_collection_interval));
   }
 }
 
 base::Result<void> Agent::start_exporters() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.dogstatsd.enabled) {
-    auto options = dogstatsd_options(agent);
+    auto options = wiring::dogstatsd_options(agent);
     if (!options) {
       return tl::unexpected(options.error());
     }
@@ -172,9 +175,9 @@ base::Result<void> Agent::start_exporters() {
     exporters_.push_back(dogstatsd_.get());
   }
   if (agent.prometheus.enabled) {
-    exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
+    exporters::prometheus::PrometheusOptions options = wiring::prometheus_options(agent);
     options.collectables.push_back(
-        exporters::prometheus::provided([this] { return own_metrics(own_figures()); }));
+        exporters::prometheus::provided([this] { return pages::own_metrics(own_figures()); }));
     prometheus_ = std::make_unique<exporters::prometheus::PrometheusExporter>(options);
     exporters_.push_back(prometheus_.get());
   }
@@ -190,7 +193,7 @@ base::Result<void> Agent::start_pages() {
   if (agent.expvar_port != 0) {
     auto server = net::HttpServer::start(
         {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-         .body_bytes_max = symbol_request_bytes_max},
+         .body_bytes_max = pages::symbol_request_bytes_max},
         [this](const net::ServerRequest& request) { return own_page(request); });
     if (!server) {
       return tl::unexpected(server.error());
@@ -199,7 +202,7 @@ base::Result<void> Agent::start_pages() {
   }
   if (prometheus_) {
     if (agent.prometheus.probe) {
-      probe_ = std::make_unique<Probe>([this] { return reloader_->in_force(); });
+      probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
     }
     // Probes wait for their targets; scrapes must not wait for them.
     auto server = net::HttpServer::start(
@@ -262,14 +265,14 @@ void Agent::forget(const metrics::Instance& instance) {
   }
 }
 
-OwnFigures Agent::own_figures() const {
-  OwnFigures figures{.scheduler = scheduler_->totals(),
-                     .by_check = scheduler_->by_check(),
-                     .transfers_running = pulse_->transfers_running(),
-                     .transfers_waiting = pulse_->transfers_waiting(),
-                     .lag = pulse_->lag(),
-                     .lag_max = pulse_->lag_max(),
-                     .reload = reloader_->state()};
+pages::OwnFigures Agent::own_figures() const {
+  pages::OwnFigures figures{.scheduler = scheduler_->totals(),
+                            .by_check = scheduler_->by_check(),
+                            .transfers_running = pulse_->transfers_running(),
+                            .transfers_waiting = pulse_->transfers_waiting(),
+                            .lag = pulse_->lag(),
+                            .lag_max = pulse_->lag_max(),
+                            .reload = reloader_->state()};
   if (dogstatsd_) {
     figures.dogstatsd = dogstatsd_->counters();
     figures.dogstatsd_queued = dogstatsd_->packets_queued();
@@ -277,7 +280,7 @@ OwnFigures Agent::own_figures() const {
   return figures;
 }
 
-SelfReport Agent::report() const {
+pages::SelfReport Agent::report() const {
   const config::AgentConfig& agent = configured_.agent;
   std::error_code unreadable;
   return {
@@ -285,33 +288,33 @@ SelfReport Agent::report() const {
       .process = base::process_usage(),
       .own = own_figures(),
       .instances = scheduler_->stats(),
-      .config_file = std::filesystem::exists(config_file(global_), unreadable)
-                         ? config_file(global_).string()
+      .config_file = std::filesystem::exists(wiring::config_file(global_), unreadable)
+                         ? wiring::config_file(global_).string()
                          : std::string{},
       .confd_path = agent.confd_path.string(),
       .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
       .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
       .log_level = base::log_level(),
-      .python = python_loader().report(),
+      .python = wiring::python_loader().report(),
   };
 }
 
 net::ServerReply Agent::own_page(const net::ServerRequest& request) {
   constexpr const char* json = "application/json; charset=utf-8";
   if (request.path == "/debug/vars") {
-    return {.content_type = json, .body = debug_vars(report())};
+    return {.content_type = json, .body = pages::debug_vars(report())};
   }
   if (request.path == "/status") {
-    SelfReport status = report();
+    pages::SelfReport status = report();
     status.python_objects =
-        python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
+        wiring::python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
     if (request.query == "format=json") {
-      return {.content_type = json, .body = status_json(status)};
+      return {.content_type = json, .body = pages::status_json(status)};
     }
-    return {.body = status_text(status, request.query == "colors=true")};
+    return {.body = pages::status_text(status, request.query == "colors=true")};
   }
   if (request.path == "/debug/memtrack") {
-    return {.content_type = json, .body = memtrack_page()};
+    return {.content_type = json, .body = pages::memtrack_page()};
   }
   if (auto reply = heap_pages_.answer(request)) {
     return *std::move(reply);
@@ -342,16 +345,16 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
 
 }  // namespace
 
-int run_agent(const GlobalOptions& global) {
-  const sigset_t signals = handled_signals();
+int run_agent(const wiring::GlobalOptions& global) {
+  const sigset_t signals = process::handled_signals();
   if (!pass_signals_to_this_thread()) {
     std::cerr << "heapwatch: cannot set signal handlers\n";
     return 1;
   }
   base::spare_memory();
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
-  Configured configured = load(global);
-  account_memory(configured.agent);
+  wiring::Configured configured = wiring::load(global);
+  wiring::account_memory(configured.agent);
   log_diagnostics(configured.diagnostics);
   Agent agent(std::move(configured), global);
   if (const auto started = agent.start(signals); !started) {
@@ -365,4 +368,4 @@ int run_agent(const GlobalOptions& global) {
   return 0;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

@@ -2,20 +2,20 @@
 
 #include <iostream>
 
-#include "agent/commands.h"
-#include "agent/terminal.h"
+#include "agent/commands/commands.h"
+#include "agent/process/terminal.h"
 #include "net/http.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
-int show_status(const GlobalOptions& global, bool json) {
-  const config::AgentConfigFile loaded = load_agent(global);
+int show_status(const wiring::GlobalOptions& global, bool json) {
+  const config::AgentConfigFile loaded = wiring::load_agent(global);
   const config::AgentConfig& agent = loaded.config;
   if (agent.expvar_port == 0) {
     std::cerr << "heapwatch: status needs the agent's own page, and expvar_port is 0\n";
     return 1;
   }
-  const char* const colors = takes_colors(STDOUT_FILENO) ? "?colors=true" : "";
+  const char* const colors = process::takes_colors(STDOUT_FILENO) ? "?colors=true" : "";
   net::HttpRequest request;
   request.url = "http://" + agent.expvar_host + ":" + std::to_string(agent.expvar_port) +
                 "/status" + (json ? "?format=json" : colors);
@@ -31,4 +31,4 @@ int show_status(const GlobalOptions& global, bool json) {
   return 0;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

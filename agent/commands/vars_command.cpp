@@ -4,18 +4,18 @@
 #include <sstream>
 #include <thread>
 
-#include "agent/commands.h"
+#include "agent/commands/commands.h"
 #include "base/number.h"
-#include "check/go_expvar/query.h"
 #include "check/target_url.h"
+#include "expvar/query.h"
 #include "net/http.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::commands {
 
 namespace {
 
-using check::go_expvar::Path;
-using check::go_expvar::QueryMatch;
+using expvar::Path;
+using expvar::QueryMatch;
 using Matches = std::vector<QueryMatch>;
 
 base::Result<net::HttpRequest> request_for(const std::string& url) {
@@ -38,7 +38,7 @@ base::Result<Matches> read_page(const net::HttpRequest& request, const Path& pat
     return base::fail(base::ErrorKind::refused,
                       request.url + ": " + net::status_text(response->status));
   }
-  return check::go_expvar::query(response->body, path);
+  return expvar::query(response->body, path);
 }
 
 /// One value alone prints bare, like jq; several print with their paths.
@@ -88,8 +88,7 @@ int show_vars(const VarsOptions& options) {
   if (!request) {
     return fail_with(request.error());
   }
-  const base::Result<Path> path =
-      options.path.empty() ? Path{} : check::go_expvar::parse_path(options.path);
+  const base::Result<Path> path = options.path.empty() ? Path{} : expvar::parse_path(options.path);
   if (!path) {
     return fail_with(path.error());
   }
@@ -114,4 +113,4 @@ int show_vars(const VarsOptions& options) {
   return 0;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::commands

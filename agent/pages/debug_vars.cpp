@@ -5,11 +5,11 @@
 #include <map>
 #include <string>
 
-#include "agent/native_pages.h"
-#include "agent/python_vars.h"
-#include "agent/self_report.h"
+#include "agent/pages/native_pages.h"
+#include "agent/pages/python_vars.h"
+#include "agent/pages/self_report.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -81,7 +81,7 @@ void write_memtrack(Writer& json) {
   json.EndObject();
 }
 
-void write_scheduler(Writer& json, const check::Scheduler::Totals& totals) {
+void write_scheduler(Writer& json, const check::schedule::Scheduler::Totals& totals) {
   json.Key("scheduler");
   json.StartObject();
   member(json, "instances", totals.instances);
@@ -102,7 +102,7 @@ void write_loop(Writer& json, const OwnFigures& own) {
   json.EndObject();
 }
 
-void write_reloads(Writer& json, const ReloadState& reload) {
+void write_reloads(Writer& json, const wiring::ReloadState& reload) {
   json.Key("reloads");
   json.StartObject();
   member(json, "applied", reload.applied);
@@ -165,7 +165,7 @@ std::uint64_t total_of(const std::map<std::string, std::uint64_t>& by_reason) {
 }
 
 /// Of a check as a whole since the start, also of instances that went.
-void write_totals(Writer& json, const check::CheckTotals& totals) {
+void write_totals(Writer& json, const check::schedule::CheckTotals& totals) {
   RunCounters{.runs = totals.runs,
               .errors = totals.errors,
               .warnings = totals.warnings,
@@ -232,4 +232,4 @@ std::string debug_vars(const SelfReport& report) {
   return std::string(text.GetString(), text.GetSize()) + "\n";
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -1,10 +1,11 @@
-#include "agent/native_pages.h"
+#include "agent/pages/native_pages.h"
 
 #include <charconv>
 
 #include "base/query.h"
+#include "memory/native/untracked_frees.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -62,11 +63,11 @@ std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& requ
                    heap.error().message);
   }
   if (*debug > 0) {
-    return net::ServerReply{.body = native_profile_text(*heap)};
+    return net::ServerReply{.body = memory::native::native_profile_text(*heap)};
   }
   return net::ServerReply{
       .content_type = "application/octet-stream",
-      .body = native_profile_bytes(
+      .body = memory::native::native_profile_bytes(
           *heap, {.allocations = allocations, .symbolize = symbolize.value_or("1") == "1"}),
       .headers = {{"Content-Disposition", std::string("attachment; filename=\"") +
                                               (allocations ? "allocs" : "heap") + "\""}}};
@@ -75,8 +76,8 @@ std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& requ
 net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
   const std::string& asked = request.method == "POST" ? request.body : request.query;
   std::string text = "num_symbols: 1\n";  // any number but 0 says that there are some
-  std::vector<NativeHeap::Mapping> mappings;
-  Symbols names;
+  std::vector<memory::native::NativeHeap::Mapping> mappings;
+  memory::native::Symbols names;
   const char* at = asked.data();
   const char* const end = at + asked.size();
   while (at < end) {
@@ -91,8 +92,9 @@ net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
         }
         mappings = std::move(heap->mappings);
       }
-      if (const std::string name = function_name(address, mappings, names); !name.empty()) {
-        text += hexadecimal(address) + ' ' + name + '\n';
+      if (const std::string name = memory::native::function_name(address, mappings, names);
+          !name.empty()) {
+        text += memory::native::hexadecimal(address) + ' ' + name + '\n';
       }
     }
     at = after == at ? at + 1 : after;
@@ -100,7 +102,8 @@ net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
   return {.body = std::move(text)};
 }
 
-base::Result<NativeHeap> HeapPages::between(const net::ServerRequest& request, long seconds) {
+base::Result<memory::native::NativeHeap> HeapPages::between(const net::ServerRequest& request,
+                                                            long seconds) {
   std::unique_lock lock(mutex_);
   if (waiting_ >= waiting_max) {
     return base::fail(base::ErrorKind::limit, std::to_string(waiting_) +
@@ -120,7 +123,7 @@ base::Result<NativeHeap> HeapPages::between(const net::ServerRequest& request, l
     return heap;
   }
   auto later = source_(request);
-  return later ? native_heap_between(*heap, *std::move(later)) : later;
+  return later ? memory::native::native_heap_between(*heap, *std::move(later)) : later;
 }
 
 void HeapPages::stop() {
@@ -129,39 +132,6 @@ void HeapPages::stop() {
     stopping_ = true;
   }
   stopped_.notify_all();
-}
-
-std::vector<UntrackedFree> own_untracked_frees() {
-  std::vector<memtrack_untracked_site> sites(memtrack_untracked_sites_max);
-  sites.resize(std::min(memtrack_untracked_sites(sites.data(), sites.size()), sites.size()));
-  const std::vector<NativeHeap::Mapping> mappings =
-      sites.empty() ? std::vector<NativeHeap::Mapping>{} : own_mappings();
-  std::vector<UntrackedFree> frees;
-  frees.reserve(sites.size());
-  for (const memtrack_untracked_site& site : sites) {
-    frees.push_back(described(site, memtrack_component_name(site.component), mappings));
-  }
-  return frees;
-}
-
-UntrackedFree described(const memtrack_untracked_site& site, std::string component,
-                        const std::vector<NativeHeap::Mapping>& mappings) {
-  return {.kind = site.kind == memtrack_double_free ? "double free" : "foreign free",
-          .count = site.count,
-          .last = hexadecimal(reinterpret_cast<std::uintptr_t>(site.last)),
-          .component = std::move(component),
-          .stack = described_stack({site.stack, site.stack + site.depth}, mappings)};
-}
-
-void append_untracked_frees(std::string& out, const std::vector<UntrackedFree>& frees) {
-  for (const UntrackedFree& free : frees) {
-    out += "    " + std::to_string(free.count) + " x " + free.kind + ", last of " + free.last +
-           (free.component.empty() ? "" : ", in " + free.component) + '\n';
-    for (const std::string& frame : free.stack) {
-      out += "      " + frame + '\n';
-    }
-    out += '\n';
-  }
 }
 
 std::string memtrack_page() {
@@ -190,7 +160,7 @@ std::string memtrack_page() {
   json.end_object();
   json.key("untracked_frees");
   json.begin_array();
-  for (const UntrackedFree& free : own_untracked_frees()) {
+  for (const memory::native::UntrackedFree& free : memory::native::own_untracked_frees()) {
     json.begin_object();
     json.member("kind", free.kind);
     json.member("count", free.count);
@@ -214,4 +184,4 @@ std::string memtrack_page() {
   return json.take() + "\n";
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

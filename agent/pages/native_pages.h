@@ -8,18 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "agent/native_heap.h"
 #include "exporters/console/json.h"
+#include "memory/native/native_heap.h"
 #include "net/http_server.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// Serves the heap profile of a process.
 ///
 /// Threads: any. A request with ?seconds=N keeps its thread so long, or until stop().
 class HeapPages {
  public:
-  using Source = std::function<base::Result<NativeHeap>(const net::ServerRequest&)>;
+  using Source = std::function<base::Result<memory::native::NativeHeap>(const net::ServerRequest&)>;
   explicit HeapPages(Source source) : source_(std::move(source)) {}
 
   /// Nothing when the path is none of its pages. 400 for a parameter that is wrong, 503 when as
@@ -32,7 +32,7 @@ class HeapPages {
   void stop();
 
  private:
-  base::Result<NativeHeap> between(const net::ServerRequest& request, long seconds);
+  base::Result<memory::native::NativeHeap> between(const net::ServerRequest& request, long seconds);
 
   Source source_;
   std::mutex mutex_;
@@ -43,20 +43,6 @@ class HeapPages {
 
 /// For the server: addresses that /debug/pprof/symbol is asked for.
 constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
-
-/// An untracked free as people read it.
-struct UntrackedFree {
-  std::string kind;  // "foreign free" or "double free"
-  std::uint64_t count = 0;
-  std::string last;  // the pointer
-  std::string component;
-  std::vector<std::string> stack;
-};
-[[nodiscard]] std::vector<UntrackedFree> own_untracked_frees();
-[[nodiscard]] UntrackedFree described(const memtrack_untracked_site& site, std::string component,
-                                      const std::vector<NativeHeap::Mapping>& mappings);
-/// As `status` shows them.
-void append_untracked_frees(std::string& out, const std::vector<UntrackedFree>& frees);
 
 /// The six counters under their names at /debug/vars, as members of the object being written.
 template <typename Writer>
@@ -76,4 +62,4 @@ void write_counters(Writer& json, const memtrack_counters& counters) {
 /// /debug/memtrack: the state of the accounting in this process.
 [[nodiscard]] std::string memtrack_page();
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

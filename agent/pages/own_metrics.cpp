@@ -1,11 +1,11 @@
-#include "agent/own_metrics.h"
+#include "agent/pages/own_metrics.h"
 
 #include <deque>
 #include <iterator>
 #include <string>
 #include <utility>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -27,7 +27,7 @@ class Families {
   }
   template <typename Number>
   void by_check(const OwnFigures& figures, const char* name, const char* help, Type type,
-                Number check::CheckTotals::*member) {
+                Number check::schedule::CheckTotals::*member) {
     ProvidedFamily& made = family(name, help, type);
     for (const auto& [check, totals] : figures.by_check) {
       made.metrics.push_back(
@@ -48,7 +48,7 @@ void add(ProvidedFamily& family, std::vector<std::pair<std::string, std::string>
 }
 
 void add_checks(Families& out, const OwnFigures& figures) {
-  using check::CheckTotals;
+  using check::schedule::CheckTotals;
   out.by_check(figures, "heapwatch_check_runs_total", "Runs of check instances.", Type::counter,
                &CheckTotals::runs);
   out.by_check(figures, "heapwatch_check_errors_total", "Runs that failed.", Type::counter,
@@ -160,4 +160,4 @@ std::vector<ProvidedFamily> own_metrics(const OwnFigures& figures) {
   return out.take();
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -3,13 +3,13 @@
 
 #include <vector>
 
-#include "agent/self_report.h"
+#include "agent/pages/self_report.h"
 #include "exporters/prometheus/provided.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// `figures.instances` is not looked at: what is told of single targets is told by their runs.
 [[nodiscard]] std::vector<exporters::prometheus::ProvidedFamily> own_metrics(
     const OwnFigures& figures);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

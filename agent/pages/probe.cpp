@@ -1,18 +1,18 @@
-#include "agent/probe.h"
+#include "agent/pages/probe.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "agent/exporter_options.h"
+#include "agent/wiring/exporter_options.h"
 #include "base/number.h"
 #include "base/query.h"
-#include "check/instance_runner.h"
+#include "check/schedule/instance_runner.h"
 #include "check/target_url.h"
 #include "net/ascii.h"
 #include "net/target.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -218,7 +218,8 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
     return plain(status_of(chosen.error().kind), chosen.error().message);
   }
   config::Diagnostics diagnostics;
-  auto check = make_check({chosen->file, chosen->file.instances.front(), agent}, diagnostics);
+  auto check =
+      wiring::make_check({chosen->file, chosen->file.instances.front(), agent}, diagnostics);
   if (!check) {
     std::string wrong;
     for (const config::Diagnostic& diagnostic : diagnostics.all()) {
@@ -226,12 +227,12 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
     }
     return {.status = 400, .body = wrong, .headers = {}};
   }
-  check::InstanceRunner runner(std::move(check), runner_options(agent));
+  check::schedule::InstanceRunner runner(std::move(check), wiring::runner_options(agent));
   const metrics::Snapshot& snapshot = runner.run();
   if (snapshot.error) {
     return plain(502, snapshot.error->message);
   }
-  exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
+  exporters::prometheus::PrometheusOptions options = wiring::prometheus_options(agent);
   options.self = nullptr;
   exporters::prometheus::PrometheusExporter exporter(options);
   (void)exporter.publish(snapshot);
@@ -240,4 +241,4 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
       .content_type = std::move(page.content_type), .body = std::move(page.body), .headers = {}};
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

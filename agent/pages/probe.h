@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/probe_index.h"
-#include "agent/reload.h"
+#include "agent/pages/probe_index.h"
+#include "agent/wiring/reload.h"
 #include "check/target_url.h"
 #include "net/http_server.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// Whether `host:port` is one of `allowed`: HOST, HOST:PORT, or .DOMAIN for every host below it.
 /// With nothing allowed, loopback addresses are.
@@ -34,7 +34,7 @@ namespace heapwatch::agent {
 /// Threads: answer() may be called from any; beyond a few at once it answers 503.
 class Probe {
  public:
-  explicit Probe(std::function<std::shared_ptr<const InForce>()> in_force)
+  explicit Probe(std::function<std::shared_ptr<const wiring::InForce>()> in_force)
       : in_force_(std::move(in_force)) {}
 
   [[nodiscard]] net::ServerReply answer(const net::ServerRequest& request);
@@ -49,10 +49,10 @@ class Probe {
                                                    const net::ServerRequest& request);
   [[nodiscard]] std::shared_ptr<const ProbeIndex> index();
 
-  std::function<std::shared_ptr<const InForce>()> in_force_;
+  std::function<std::shared_ptr<const wiring::InForce>()> in_force_;
   std::mutex mutex_;
   std::shared_ptr<const ProbeIndex> index_;  // of the configuration last asked; under mutex_
   std::atomic<unsigned> running_{0};
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

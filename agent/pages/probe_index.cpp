@@ -1,4 +1,4 @@
-#include "agent/probe_index.h"
+#include "agent/pages/probe_index.h"
 
 #include <algorithm>
 #include <unordered_set>
@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -32,7 +32,8 @@ bool is_module(const Value& instance, const std::string& module) {
 
 }  // namespace
 
-ProbeIndex::ProbeIndex(std::shared_ptr<const InForce> in_force) : in_force_(std::move(in_force)) {
+ProbeIndex::ProbeIndex(std::shared_ptr<const wiring::InForce> in_force)
+    : in_force_(std::move(in_force)) {
   std::unordered_set<std::string> modules;
   for (std::uint32_t file = 0; file < in_force_->checks.size(); ++file) {
     const config::PackedCheckConfig& packed = in_force_->checks[file];
@@ -90,4 +91,4 @@ std::optional<config::CheckConfig> ProbeIndex::find_module(const std::string& mo
                [&](const Value& instance) { return is_module(instance, module); });
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

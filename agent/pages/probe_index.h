@@ -8,19 +8,19 @@
 #include <string>
 #include <vector>
 
-#include "agent/reload.h"
+#include "agent/wiring/reload.h"
 #include "check/target_url.h"
 #include "config/check_config.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// Sixteen bytes an instance and sixteen a namespace; the instances stay packed.
 class ProbeIndex {
  public:
   static constexpr const char* check_name = "go_expvar";
 
-  explicit ProbeIndex(std::shared_ptr<const InForce> in_force);
-  [[nodiscard]] const InForce& in_force() const { return *in_force_; }
+  explicit ProbeIndex(std::shared_ptr<const wiring::InForce> in_force);
+  [[nodiscard]] const wiring::InForce& in_force() const { return *in_force_; }
 
   /// The first instance of the target, of that namespace if one is named, alone in its file.
   [[nodiscard]] std::optional<config::CheckConfig> find(
@@ -40,9 +40,9 @@ class ProbeIndex {
                                                          std::uint64_t hash,
                                                          const Matches& matches) const;
 
-  std::shared_ptr<const InForce> in_force_;
+  std::shared_ptr<const wiring::InForce> in_force_;
   std::vector<Place> targets_;  // by hash, then in the order of the configuration
   std::vector<Place> modules_;  // likewise; the first of each namespace
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -1,9 +1,9 @@
-#include "agent/pulse.h"
+#include "agent/pages/pulse.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 Pulse::Pulse(net::EventLoop& loop, std::chrono::microseconds interval, std::function<void()> beat)
     : loop_(loop), interval_(interval), beat_(std::move(beat)) {}
@@ -25,4 +25,4 @@ void Pulse::take(std::chrono::steady_clock::time_point due) {
   begin();
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

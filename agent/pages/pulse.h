@@ -9,7 +9,7 @@
 
 #include "net/event_loop.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// Threads: begin() belongs to the loop; the readers may be called from any thread.
 class Pulse {
@@ -43,4 +43,4 @@ class Pulse {
   std::atomic<std::size_t> waiting_{0};
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -1,11 +1,11 @@
-#include "agent/python_vars.h"
+#include "agent/pages/python_vars.h"
 
 #include <array>
 #include <cstdio>
 
 #include "metrics/context.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -131,4 +131,4 @@ std::unique_ptr<check::ConfiguredCheck> python_memory_check(
   return configured;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -10,7 +10,7 @@
 #include "check/python/python_loader.h"
 #include "check/registry.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// `pymem`, `pyLoader` and `pythonInit` as the Datadog Agent has them, and below `python` what
 /// checks told the agent. All are there, with zeros, before Python runs.
@@ -24,4 +24,4 @@ void write_python(rapidjson::Writer<rapidjson::StringBuffer>& json,
 [[nodiscard]] std::unique_ptr<check::ConfiguredCheck> python_memory_check(
     const check::python::PythonLoader& loader, std::chrono::milliseconds interval);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

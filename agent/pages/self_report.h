@@ -9,27 +9,27 @@
 #include <utility>
 #include <vector>
 
-#include "agent/reload.h"
+#include "agent/wiring/reload.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process_usage.h"
 #include "check/python/python_loader.h"
-#include "check/scheduler.h"
+#include "check/schedule/scheduler.h"
 #include "config/value.h"
 #include "exporters/dogstatsd/counters.h"
 #include "metrics/run_stats.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 /// What heapwatch counts of itself.
 struct OwnFigures {
-  check::Scheduler::Totals scheduler;
-  std::map<std::string, check::CheckTotals> by_check;
+  check::schedule::Scheduler::Totals scheduler;
+  std::map<std::string, check::schedule::CheckTotals> by_check;
   std::size_t transfers_running = 0;
   std::size_t transfers_waiting = 0;
   std::chrono::nanoseconds lag{0};
   std::chrono::nanoseconds lag_max{0};
-  ReloadState reload;
+  wiring::ReloadState reload;
   std::optional<exporters::dogstatsd::Counters> dogstatsd;  // absent: off
   std::size_t dogstatsd_queued = 0;
 };
@@ -63,4 +63,4 @@ struct SelfReport {
 [[nodiscard]] std::string status_text(const SelfReport& report, bool colors);
 [[nodiscard]] std::string status_json(const SelfReport& report);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -3,15 +3,15 @@
 #include <ctime>
 #include <sstream>
 
-#include "agent/memory_profile.h"
-#include "agent/native_pages.h"
-#include "agent/python_vars.h"
-#include "agent/self_report.h"
+#include "agent/pages/object_tables.h"
+#include "agent/pages/python_vars.h"
+#include "agent/pages/self_report.h"
 #include "base/counted.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
+#include "memory/native/untracked_frees.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -52,7 +52,7 @@ void write_native_memory(std::ostream& out) {
       << "\n  In use: " << base::counted(counters.inuse_bytes, "byte")
       << "\n  Untracked frees: " << counters.untracked_frees << "\n\n";
   std::string frees;
-  append_untracked_frees(frees, own_untracked_frees());
+  memory::native::append_untracked_frees(frees, memory::native::own_untracked_frees());
   out << frees;
 }
 
@@ -151,4 +151,4 @@ std::string status_json(const SelfReport& report) {
   return json.take() + "\n";
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -1,10 +1,10 @@
-#include "agent/held_signals.h"
+#include "agent/process/held_signals.h"
 
 #include <pthread.h>
 
 #include <initializer_list>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 sigset_t handled_signals() {
   sigset_t signals;
@@ -27,4 +27,4 @@ void let_signals_go() {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

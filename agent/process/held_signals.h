@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 /// SIGTERM, SIGINT and SIGHUP.
 [[nodiscard]] sigset_t handled_signals();
@@ -13,4 +13,4 @@ namespace heapwatch::agent {
 [[nodiscard]] bool hold_signals();
 void let_signals_go();
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

@@ -1,4 +1,4 @@
-#include "agent/service_manager.h"
+#include "agent/process/service_manager.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include "base/number.h"
 #include "net/datagram.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 namespace {
 
@@ -57,4 +57,4 @@ void ServiceManager::alive() const {
   send("WATCHDOG=1\n");
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

@@ -8,7 +8,7 @@
 
 #include "config/check_config.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 /// Source: sd_notify(3). Without NOTIFY_SOCKET every call does nothing; a message that cannot be
 /// sent is lost, for the manager has its own timeouts.
@@ -31,4 +31,4 @@ class ServiceManager {
   std::optional<std::chrono::microseconds> watchdog_;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

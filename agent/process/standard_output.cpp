@@ -1,4 +1,4 @@
-#include "agent/standard_output.h"
+#include "agent/process/standard_output.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <iostream>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 StandardOutputAside::StandardOutputAside() : kept_(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)) {
   std::cout.flush();
@@ -24,4 +24,4 @@ StandardOutputAside::~StandardOutputAside() {
   }
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

@@ -1,7 +1,7 @@
 // Standard output for what a command prints, and for nothing else.
 #pragma once
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 /// While it lives, what anything in the process or a child of it prints to standard output goes to
 /// standard error: the code of checks prints as it likes.
@@ -16,4 +16,4 @@ class StandardOutputAside {
   int kept_;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

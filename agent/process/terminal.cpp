@@ -1,10 +1,10 @@
-#include "agent/terminal.h"
+#include "agent/process/terminal.h"
 
 #include <unistd.h>
 
 #include <cstdlib>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 bool takes_colors(int descriptor) {
   const char* const term = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
@@ -26,4 +26,4 @@ std::string colored(std::string_view text, Color color, bool enabled) {
   return start + std::string(text) + "\033[0m";
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

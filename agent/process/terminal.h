@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 enum class Color { red, yellow, green, cyan, white, bold };
 
@@ -15,4 +15,4 @@ enum class Color { red, yellow, green, cyan, white, bold };
 /// `text` in a colour, or as it is.
 [[nodiscard]] std::string colored(std::string_view text, Color color, bool enabled);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

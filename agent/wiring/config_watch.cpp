@@ -1,4 +1,4 @@
-#include "agent/config_watch.h"
+#include "agent/wiring/config_watch.h"
 
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 namespace {
 
@@ -167,4 +167,4 @@ bool ConfigWatch::read_events() {
   }
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 /// inotify on conf.d, its folders and heapwatch.yaml, and on every link on the way to them: a
 /// deployment may swap a link, a folder or a file.
@@ -55,4 +55,4 @@ class ConfigWatch {
   bool refused_ = false;                     // likewise
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

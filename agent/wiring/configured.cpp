@@ -1,4 +1,4 @@
-#include "agent/configured.h"
+#include "agent/wiring/configured.h"
 
 #include <array>
 #include <set>
@@ -10,7 +10,7 @@
 #include "config/settings.h"
 #include "memtrack/memtrack.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 namespace {
 
@@ -93,4 +93,4 @@ Configured load(const GlobalOptions& options, const std::optional<std::string>& 
   return configured;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

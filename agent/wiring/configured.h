@@ -12,7 +12,7 @@
 #include "config/agent_config.h"
 #include "config/check_config.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 /// What every subcommand takes.
 struct GlobalOptions {
@@ -54,4 +54,4 @@ void account_memory(const config::AgentConfig& agent);
 [[nodiscard]] Configured load(const GlobalOptions& options,
                               const std::optional<std::string>& only_check = std::nullopt);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

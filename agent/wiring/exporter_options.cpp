@@ -1,4 +1,4 @@
-#include "agent/exporter_options.h"
+#include "agent/wiring/exporter_options.h"
 
 #include <memory>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "exporters/prometheus/labels.h"
 #include "exporters/prometheus/self_metrics.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
     const config::AgentConfig& agent) {
@@ -47,18 +47,18 @@ metrics::HistogramOptions histogram_options(const config::AgentConfig& agent) {
   return {.aggregates = agent.histogram_aggregates, .percentiles = agent.histogram_percentiles};
 }
 
-check::RunnerOptions runner_options(const config::AgentConfig& agent) {
-  check::RunnerOptions options;
+check::schedule::RunnerOptions runner_options(const config::AgentConfig& agent) {
+  check::schedule::RunnerOptions options;
   options.check_status = agent.integration_check_status_enabled;
   options.run_memory = agent.tracemalloc_debug;
   return options;
 }
 
-check::SchedulerOptions scheduler_options(const config::AgentConfig& agent) {
+check::schedule::SchedulerOptions scheduler_options(const config::AgentConfig& agent) {
   return {.check_runners = agent.check_runners,
           .logging_frequency = agent.logging_frequency,
           .backoff_max = agent.failure_backoff_max,
           .runner = runner_options(agent)};
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

@@ -1,4 +1,4 @@
-#include "agent/reload.h"
+#include "agent/wiring/reload.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "base/counted.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 namespace {
 
@@ -187,7 +187,7 @@ class Planner {
       if (is_running(config::check_id(file, instance), config::check_fingerprint(file, instance))) {
         continue;
       }
-      if (auto check = agent::make_check({file, instance, plan_.in_force.agent}, diagnostics)) {
+      if (auto check = make_check({file, instance, plan_.in_force.agent}, diagnostics)) {
         made.push_back(std::move(check));
       }
     }
@@ -253,4 +253,4 @@ Reload plan_reload(const GlobalOptions& options, const InForce& old,
   return Planner(options, old, running).plan();
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/configured.h"
+#include "agent/wiring/configured.h"
 #include "config/packed.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 /// An instance that runs.
 struct RunningInstance {
@@ -60,4 +60,4 @@ struct ReloadState {
   std::size_t errors = 0;                       // among them
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

@@ -1,4 +1,4 @@
-#include "agent/reloader.h"
+#include "agent/wiring/reloader.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/resident_memory.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 namespace {
 
@@ -187,4 +187,4 @@ ReloadState Reloader::state() const {
   return state_;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

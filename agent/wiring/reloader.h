@@ -10,13 +10,13 @@
 #include <thread>
 #include <vector>
 
-#include "agent/config_watch.h"
-#include "agent/reload.h"
-#include "agent/service_manager.h"
-#include "check/scheduler.h"
+#include "agent/process/service_manager.h"
+#include "agent/wiring/config_watch.h"
+#include "agent/wiring/reload.h"
+#include "check/schedule/scheduler.h"
 #include "net/event_loop.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::wiring {
 
 /// Reads the configuration again when asked and when files change: on a thread of its own, because
 /// secrets may take their time, and one reading after the other. What it comes to is done on the
@@ -27,8 +27,8 @@ class Reloader {
  public:
   struct Parts {
     net::EventLoop& loop;
-    check::Scheduler& scheduler;
-    const ServiceManager& service;
+    check::schedule::Scheduler& scheduler;
+    const process::ServiceManager& service;
     /// The instance is configured no more.
     std::function<void(const metrics::Instance&)> forget;
     /// After each reading: what runs may be of kinds that did not run before.
@@ -76,4 +76,4 @@ class Reloader {
   ReloadState state_;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::wiring

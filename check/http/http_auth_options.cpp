@@ -1,4 +1,4 @@
-#include "check/http_auth_options.h"
+#include "check/http/http_auth_options.h"
 
 #include <re2/re2.h>
 
@@ -7,9 +7,9 @@
 #include <string_view>
 #include <utility>
 
-#include "check/option_forms.h"
+#include "check/http/option_forms.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 using config::Section;
 
@@ -177,4 +177,4 @@ std::optional<net::TokenFile> read_token(Section& instance) {
   return token;
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

@@ -1,14 +1,14 @@
-#include "check/http_options.h"
+#include "check/http/http_options.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
 
-#include "check/http_auth_options.h"
-#include "check/option_forms.h"
+#include "check/http/http_auth_options.h"
+#include "check/http/option_forms.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 namespace {
 
@@ -265,4 +265,4 @@ std::optional<net::HttpRequest> read_http_options(Section& init_config, Section&
                                                                : std::nullopt;
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

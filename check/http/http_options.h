@@ -7,7 +7,7 @@
 #include "config/section.h"
 #include "net/http.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 /// Everything but the URL. `proxy`, `skip_proxy`, `use_agent_proxy` and `timeout` may stand in
 /// init_config, and the instance's own go before them; all others are the instance's alone.
@@ -18,4 +18,4 @@ namespace heapwatch::check {
                                                                 config::Section& instance,
                                                                 const config::AgentConfig& agent);
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

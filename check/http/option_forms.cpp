@@ -1,11 +1,11 @@
-#include "check/option_forms.h"
+#include "check/http/option_forms.h"
 
 #include <algorithm>
 #include <cctype>
 
 #include "config/check_config.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 using config::Section;
 using config::Value;
@@ -51,4 +51,4 @@ bool is_header_value(std::string_view value) {
   return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

@@ -6,7 +6,7 @@
 
 #include "config/section.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 /// Whether the option is written, and not null.
 [[nodiscard]] bool is_set(config::Section& section, std::string_view key);
@@ -25,4 +25,4 @@ namespace heapwatch::check {
 /// One line.
 [[nodiscard]] bool is_header_value(std::string_view value);
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

@@ -1,10 +1,10 @@
-#include "check/target_request.h"
+#include "check/http/target_request.h"
 
 #include <utility>
 
 #include "base/hash.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 namespace {
 
@@ -44,4 +44,4 @@ net::HttpRequestPtr TargetRequest::get() {
   return request;
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

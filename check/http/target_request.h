@@ -8,7 +8,7 @@
 #include "base/interned.h"
 #include "net/http.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 
 /// What a request says besides its URL is held once for all targets that agree on it, and the whole
 /// only while somebody sends it.
@@ -33,4 +33,4 @@ class TargetRequest {
   std::weak_ptr<const net::HttpRequest> last_;
 };
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

@@ -1,8 +1,8 @@
-#include "check/backoff.h"
+#include "check/schedule/backoff.h"
 
 #include <algorithm>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 namespace {
 
@@ -26,4 +26,4 @@ std::uint64_t turns_to_sit_out(std::uint64_t failures, std::chrono::milliseconds
   return least + random % (wait - least + 1) - 1;
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

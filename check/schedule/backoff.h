@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 /// How many turns a target sits out after `failures` failed runs in a row: none after the first
 /// two, then ever more, up to waits of `longest`, and of ten intervals where that is less. The wait
@@ -15,4 +15,4 @@ namespace heapwatch::check {
                                              std::chrono::milliseconds longest,
                                              std::uint64_t random);
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,10 +1,10 @@
-#include "check/instance_runner.h"
+#include "check/schedule/instance_runner.h"
 
 #include <utility>
 
 #include "memtrack/memtrack.hpp"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 namespace {
 
@@ -120,4 +120,4 @@ void InstanceRunner::finish(const base::Instant& began, const base::Result<RunRe
   }
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

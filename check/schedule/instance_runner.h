@@ -12,7 +12,7 @@
 #include "metrics/run_stats.h"
 #include "metrics/snapshot.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 struct RunnerOptions {
   base::Clock clock = base::now;
@@ -78,4 +78,4 @@ class InstanceRunner {
   metrics::RunStats stats_;
 };
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,4 +1,4 @@
-#include "check/run_log.h"
+#include "check/schedule/run_log.h"
 
 #include <algorithm>
 #include <cctype>
@@ -6,7 +6,7 @@
 #include "base/counted.h"
 #include "base/log.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 namespace {
 
@@ -75,4 +75,4 @@ void RunLog::tell_trouble(const metrics::Snapshot& snapshot, State state) {
             "check " + snapshot.instance->id + ": " + std::move(text));
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

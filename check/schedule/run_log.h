@@ -8,7 +8,7 @@
 #include "metrics/run_stats.h"
 #include "metrics/snapshot.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 /// Threads: not safe; goes with its instance.
 class RunLog {
@@ -28,4 +28,4 @@ class RunLog {
   std::set<std::string> told_;  // faults since the state began, without their digits
 };
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,4 +1,4 @@
-#include "check/scheduler.h"
+#include "check/schedule/scheduler.h"
 
 #include <algorithm>
 #include <atomic>
@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "check/backoff.h"
-#include "check/run_log.h"
-#include "check/turn.h"
+#include "check/schedule/backoff.h"
+#include "check/schedule/run_log.h"
+#include "check/schedule/turn.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 struct Scheduler::Entry {
   Entry(std::unique_ptr<ConfiguredCheck> configured,
@@ -268,4 +268,4 @@ std::map<std::string, CheckTotals> Scheduler::by_check() const {
   return by_check_;
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

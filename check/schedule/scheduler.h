@@ -11,12 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "check/instance_runner.h"
-#include "check/worker_pool.h"
+#include "check/schedule/instance_runner.h"
+#include "check/schedule/worker_pool.h"
 #include "metrics/run_stats.h"
 #include "net/event_loop.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 struct SchedulerOptions {
   unsigned check_runners = 4;  // threads for checks that block; HTTP checks need none
@@ -117,4 +117,4 @@ class Scheduler {
   WorkerPool workers_;  // last: its threads use the rest
 };
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,8 +1,8 @@
-#include "check/turn.h"
+#include "check/schedule/turn.h"
 
 #include <algorithm>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 namespace {
 
@@ -35,4 +35,4 @@ system_clock::time_point next_turn(system_clock::time_point now, std::chrono::mi
   return first_turn(now + interval / 2, interval, hash);
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 /// Turns fall on the moments of wall time whose remainder by `interval` is `hash % interval`,
 /// rounded down to a quarter of a second, or of the interval where that is less: targets spread
@@ -22,4 +22,4 @@ namespace heapwatch::check {
     std::chrono::system_clock::time_point now, std::chrono::milliseconds interval,
     std::uint64_t hash);
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,8 +1,8 @@
-#include "check/worker_pool.h"
+#include "check/schedule/worker_pool.h"
 
 #include <utility>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 WorkerPool::WorkerPool(unsigned threads) {
   const std::lock_guard lock(mutex_);
@@ -100,4 +100,4 @@ void WorkerPool::work(Worker& worker) {
   }
 }
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -10,7 +10,7 @@
 #include <optional>
 #include <thread>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 
 /// A number of threads and a line of tasks. Each instance has at most one task in line, so the line
 /// is bounded by the number of instances. A thread whose task goes on and on does not count: while
@@ -60,4 +60,4 @@ class WorkerPool {
   std::list<Worker> workers_;
 };
 
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

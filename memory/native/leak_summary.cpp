@@ -1,4 +1,4 @@
-#include "agent/leak_summary.h"
+#include "memory/native/leak_summary.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include "base/counted.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 namespace {
 
@@ -117,4 +117,4 @@ std::string leak_summary(const Ended& ended) {
   return text;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/watched_process.h"
+#include "memory/native/watched_process.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 struct Ended {
   const WatchedProcess& process;
@@ -17,4 +17,4 @@ struct Ended {
 /// "heapwatch: ".
 [[nodiscard]] std::string leak_summary(const Ended& ended);
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -1,5 +1,5 @@
 #define MEMTRACK_ALLOW_RAW  // the arrays of pprof::Profile grow through realloc, which moves pages
-#include "agent/native_heap.h"
+#include "memory/native/native_heap.h"
 
 #include <charconv>
 #include <cmath>
@@ -8,11 +8,11 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "agent/symbols.h"
-#include "net/gzip.h"
+#include "memory/native/symbols.h"
 #include "pprof/encode.h"
+#include "pprof/gunzip.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 namespace {
 
@@ -262,9 +262,8 @@ NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later) {
 }
 
 std::string native_profile_bytes(const NativeHeap& heap, const NativeProfileOptions& options) {
-  std::string plain = pprof::encode_proto(Builder(heap, options).run());
-  auto packed = net::gzip(plain);
-  return packed ? *std::move(packed) : plain;
+  const std::string plain = pprof::encode_proto(Builder(heap, options).run());
+  return pprof::gzip(plain);
 }
 
 std::string native_profile_text(const NativeHeap& heap) {
@@ -327,4 +326,4 @@ std::vector<std::string> described_stack(const std::vector<std::uintptr_t>& stac
   return lines;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/symbols.h"
+#include "memory/native/symbols.h"
 #include "memtrack/memtrack.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 /// What was sampled from the start of a process, or between two moments.
 struct NativeHeap {
@@ -74,4 +74,4 @@ struct NativeProfileOptions {
 /// The code that is mapped in this process.
 [[nodiscard]] std::vector<NativeHeap::Mapping> own_mappings();
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -1,4 +1,4 @@
-#include "agent/symbols.h"
+#include "memory/native/symbols.h"
 
 #include <cxxabi.h>
 #include <elf.h>
@@ -17,7 +17,7 @@
 
 #include "memtrack/memtrack.hpp"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 namespace {
 
@@ -200,4 +200,4 @@ const Symbols::Function* Symbols::find(const std::string& path, std::uint64_t fi
   return file->find(file_offset, found_) ? &found_ : nullptr;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 /// Reads each file once, when it is first asked about. ELF files of 64 bits; a file that is none,
 /// or cannot be read, has no names.
@@ -34,4 +34,4 @@ class Symbols {
   Function found_;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -1,4 +1,4 @@
-#include "agent/watched_process.h"
+#include "memory/native/watched_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include "memtrack/books.h"
 #include "memtrack/poisson.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 namespace {
 
@@ -208,4 +208,4 @@ std::vector<UntrackedFree> WatchedProcess::untracked_frees() const {
   return frees;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -9,15 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "agent/native_heap.h"
-#include "agent/native_pages.h"
 #include "base/error.h"
+#include "memory/native/native_heap.h"
+#include "memory/native/untracked_frees.h"
 
 namespace heapwatch::memtrack {
 struct Books;
 }
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 /// Nothing that the books say is trusted: pointers and counts are held to their limits.
 ///
@@ -59,4 +59,4 @@ class WatchedProcess {
   std::size_t file_bytes_ = 0;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

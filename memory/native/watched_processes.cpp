@@ -1,4 +1,4 @@
-#include "agent/watched_processes.h"
+#include "memory/native/watched_processes.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "preload/attach.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 namespace {
 
@@ -168,4 +168,4 @@ std::uint64_t WatchedProcesses::given_up() const {
   return given_up_;
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

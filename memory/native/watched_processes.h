@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "agent/watched_process.h"
+#include "memory/native/watched_process.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::memory::native {
 
 /// Threads: any.
 class WatchedProcesses {
@@ -57,4 +57,4 @@ class WatchedProcesses {
   pid_t root_ = 0;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::memory::native

@@ -1,4 +1,4 @@
-#include "check/go_expvar/container_skip.h"
+#include "expvar/container_skip.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 namespace {
 
 constexpr std::size_t deep = 256;
@@ -94,4 +94,4 @@ TEST(EndOfContainer, AgreesWithTheSlowWayOnRandomText) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

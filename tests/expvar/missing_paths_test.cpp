@@ -1,10 +1,10 @@
-#include "check/go_expvar/missing_paths.h"
+#include "expvar/missing_paths.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 namespace {
 
 std::string explained(std::string_view text, std::string_view page) {
@@ -52,4 +52,4 @@ TEST(ExplainMissing, ExplainsSeveralPathsAtOnce) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

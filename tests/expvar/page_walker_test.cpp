@@ -1,9 +1,9 @@
-#include "check/go_expvar/page_walker.h"
+#include "expvar/page_walker.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 namespace {
 
 using testing::ElementsAre;
@@ -254,4 +254,4 @@ TEST(PageWalker, ReusesItsMemoryForThePageOfTheNextRun) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -1,9 +1,9 @@
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 namespace {
 
 using testing::ElementsAre;
@@ -133,4 +133,4 @@ TEST(KeyPath, GivesBackItsKeys) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -1,9 +1,9 @@
-#include "check/go_expvar/query.h"
+#include "expvar/query.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 namespace {
 
 using testing::ElementsAre;
@@ -58,4 +58,4 @@ TEST(Query, SaysWhatIsWrongWithAPage) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

@@ -1,11 +1,11 @@
-#include "check/go_expvar/value.h"
+#include "expvar/value.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-namespace heapwatch::check::go_expvar {
+namespace heapwatch::expvar {
 namespace {
 
 std::string shown(std::string_view text) {
@@ -60,4 +60,4 @@ TEST(ReadJsonNumber, GoesToInfinityOrZeroBeyondTheRangeOfDoubles) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::go_expvar
+}  // namespace heapwatch::expvar

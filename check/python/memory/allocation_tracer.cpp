@@ -1,5 +1,5 @@
 #define Py_BUILD_CORE 1  // for the frames as they run: a frame object for each block costs too much
-#include "check/python/allocation_tracer.h"
+#include "check/python/memory/allocation_tracer.h"
 
 #include <internal/pycore_frame.h>
 #include <pthread.h>
@@ -9,14 +9,14 @@
 #include <limits>
 #include <mutex>
 
-#include "check/python/free_list_books.h"
-#include "check/python/running_text.h"
+#include "check/python/memory/free_list_books.h"
+#include "check/python/memory/running_text.h"
 
 #if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030C0000
 #error "the layout of running frames is that of CPython 3.11"
 #endif
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -567,4 +567,4 @@ std::uint32_t AllocationTracer::enter_import(std::uint32_t import) noexcept {
   return std::exchange(current_import, import);
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

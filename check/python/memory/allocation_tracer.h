@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "check/python/block_table.h"
-#include "check/python/call_stacks.h"
+#include "check/python/memory/block_table.h"
+#include "check/python/memory/call_stacks.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// What tracemalloc measures, without looking at a line table for each block.
 ///
@@ -73,4 +73,4 @@ class AllocationTracer {
   AllocationTracer() = default;
 };
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,8 +1,8 @@
-#include "check/python/block_table.h"
+#include "check/python/memory/block_table.h"
 
 #include <new>
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -89,4 +89,4 @@ bool BlockTable::grow() noexcept {
   return true;
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

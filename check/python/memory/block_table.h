@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// What is known of a block of memory.
 struct Block {
@@ -61,4 +61,4 @@ class BlockTable {
   std::size_t used_ = 0;
 };
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

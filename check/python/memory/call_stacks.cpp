@@ -1,9 +1,9 @@
-#include "check/python/call_stacks.h"
+#include "check/python/memory/call_stacks.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -204,4 +204,4 @@ void CallStacks::rebuild() {
   }
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

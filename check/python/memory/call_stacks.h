@@ -9,7 +9,7 @@
 
 #include "check/python/object.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// A frame as it runs. The instruction alone says where, as long as the code object lives.
 struct RunningFrame {
@@ -100,4 +100,4 @@ class CallStacks {
   std::uint32_t deaths_ = 0;
 };
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,11 +1,11 @@
-#include "check/python/free_list_books.h"
+#include "check/python/memory/free_list_books.h"
 
 #include <algorithm>
 #include <new>
 
 #include "check/python/object.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -111,4 +111,4 @@ bool FreeListBooks::take(int kind, std::uint32_t run) noexcept {
   return block.counted == 0 || block.reused != 0 || block.run != run;
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

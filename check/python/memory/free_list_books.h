@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "check/python/block_table.h"
-#include "check/python/free_lists.h"
+#include "check/python/memory/block_table.h"
+#include "check/python/memory/free_lists.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// With its free lists in service CPython would keep the memory of an object that died, and the
 /// next of its kind would take it over. tracemalloc counts such memory as held, by the line that
@@ -49,4 +49,4 @@ class FreeListBooks {
   std::array<std::vector<Block>, heapwatch_kinds> lists_;
 };
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

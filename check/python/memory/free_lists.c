@@ -1,5 +1,5 @@
 #define Py_BUILD_CORE 1 /* for the lists themselves */
-#include "check/python/free_lists.h"
+#include "check/python/memory/free_lists.h"
 
 #include <Python.h>
 #include <internal/pycore_gc.h>

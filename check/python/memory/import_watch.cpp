@@ -1,10 +1,10 @@
-#include "check/python/import_watch.h"
+#include "check/python/memory/import_watch.h"
 
 #include <unordered_map>
 
-#include "check/python/allocation_tracer.h"
+#include "check/python/memory/allocation_tracer.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -71,4 +71,4 @@ const std::string& ImportWatch::name(std::uint32_t import) const {
   return names().by_number.at(import);
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -7,7 +7,7 @@
 
 #include "check/python/object.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// Stands in front of the one function of CPython through which every module is imported that is
 /// not imported yet. Frames and tracebacks show nothing of it.
@@ -31,4 +31,4 @@ class ImportWatch {
   Object watching_;
 };
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

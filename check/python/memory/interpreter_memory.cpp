@@ -1,6 +1,6 @@
 // The raw domain is replaced and not chained, so that every block of it is one of malloc's, whose
 // usable size can be asked for.
-#include "check/python/interpreter_memory.h"
+#include "check/python/memory/interpreter_memory.h"
 
 #include <malloc.h>
 
@@ -13,7 +13,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -111,4 +111,4 @@ MemoryUse interpreter_memory() {
           .allocated_bytes = allocated.load(std::memory_order_relaxed)};
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

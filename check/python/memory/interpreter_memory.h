@@ -3,7 +3,7 @@
 
 #include "check/python/host.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// Takes the place of CPython's arena allocator and of its raw domain; between the
 /// pre-initialisation and the initialisation.
@@ -12,4 +12,4 @@ void count_interpreter_memory();
 /// Zeros unless it is counted. From any thread.
 [[nodiscard]] MemoryUse interpreter_memory();
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,16 +1,16 @@
-#include "check/python/memory_module.h"
+#include "check/python/memory/memory_module.h"
 
 #include <map>
 #include <set>
 #include <utility>
 
-#include "check/python/allocation_tracer.h"
-#include "check/python/import_watch.h"
-#include "check/python/memory_profile.h"
-#include "check/python/native_domain.h"
-#include "check/python/object_census.h"
+#include "check/python/memory/allocation_tracer.h"
+#include "check/python/memory/import_watch.h"
+#include "check/python/memory/memory_profile.h"
+#include "check/python/memory/native_domain.h"
+#include "check/python/memory/object_census.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -369,4 +369,4 @@ Services traced(const Services& services) {
   return result;
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

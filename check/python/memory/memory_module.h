@@ -5,7 +5,7 @@
 #include "check/python/host.h"
 #include "check/python/object.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// Makes `_heapwatch_memory` importable; before the interpreter starts, once per process.
 void add_memory_module();
@@ -20,4 +20,4 @@ void add_memory_module();
 /// `services` with the tracer, and tracemalloc while it traces, told of what is allocated.
 [[nodiscard]] Services traced(const Services& services);
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

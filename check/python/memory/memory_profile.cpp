@@ -1,13 +1,13 @@
-#include "check/python/memory_profile.h"
+#include "check/python/memory/memory_profile.h"
 
 #include <chrono>
 #include <map>
 #include <tuple>
 
-#include "check/python/import_watch.h"
+#include "check/python/memory/import_watch.h"
 #include "pprof/encode.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -126,4 +126,4 @@ std::string memory_profile(const AllocationTracer& tracer, const std::set<CallSt
   return builder.encode();
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

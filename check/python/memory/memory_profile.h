@@ -4,9 +4,9 @@
 #include <set>
 #include <string>
 
-#include "check/python/allocation_tracer.h"
+#include "check/python/memory/allocation_tracer.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// profile.proto: `inuse_objects` and `inuse_space` by stack, with the labels `check`,
 /// `domain` (python or native), `import` (the module, when there is one) and `run`. Of the stacks
@@ -15,4 +15,4 @@ namespace heapwatch::check::python {
                                          const std::set<CallStacks::Id>& kept,
                                          const std::string& check_id);
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,10 +1,10 @@
-#include "check/python/memory_profiling.h"
+#include "check/python/memory/memory_profiling.h"
 
 #include <algorithm>
 
 #include "check/python/agent_state.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -101,4 +101,4 @@ base::Result<std::vector<ObjectCount>> count_objects(bool collect) {
   return counts;
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

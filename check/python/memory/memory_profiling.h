@@ -8,7 +8,7 @@
 #include "check/python/host.h"
 #include "check/python/object.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 /// Has the runs of a check profiled, when its configuration, the agent's or the command line asks
 /// for that. Errors: invalid when the profiler cannot be loaded. With the GIL held, as all here.
@@ -18,4 +18,4 @@ namespace heapwatch::check::python {
 [[nodiscard]] base::Result<MemoryReports> finish_profile(const std::string& id);
 [[nodiscard]] base::Result<std::vector<ObjectCount>> count_objects(bool collect);
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,4 +1,4 @@
-#include "check/python/native_domain.h"
+#include "check/python/memory/native_domain.h"
 
 #include <Python.h>
 

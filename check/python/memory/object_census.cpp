@@ -1,11 +1,11 @@
-#include "check/python/object_census.h"
+#include "check/python/memory/object_census.h"
 
 #include <new>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -128,4 +128,4 @@ PyObject* object_census() {
   }
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,6 +1,6 @@
-#include "check/python/running_text.h"
+#include "check/python/memory/running_text.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 
 namespace {
 
@@ -33,4 +33,4 @@ std::string running_text(PyObject* text) {
   return utf8;
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -1,11 +1,11 @@
-#include "check/http_options.h"
+#include "check/http/http_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 namespace {
 
 using std::chrono::milliseconds;
@@ -223,4 +223,4 @@ TEST(HttpOptions, HarmlessOptionsAreAccepted) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

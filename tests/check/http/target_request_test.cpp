@@ -1,4 +1,4 @@
-#include "check/target_request.h"
+#include "check/http/target_request.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "tests/testing/allocated_bytes.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::http {
 namespace {
 
 net::HttpRequest request_for(const std::string& url) {
@@ -63,4 +63,4 @@ TEST(TargetRequest, AThousandOfThemTakeLittleMoreThanTheirUrls) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::http

@@ -1,10 +1,10 @@
-#include "check/backoff.h"
+#include "check/schedule/backoff.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 namespace {
 
 using std::chrono::milliseconds;
@@ -44,4 +44,4 @@ TEST(TurnsToSitOut, NoneWhenItIsOffOrShorterThanTwoIntervals) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,4 +1,4 @@
-#include "check/instance_runner.h"
+#include "check/schedule/instance_runner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include "memtrack/memtrack.h"
 #include "scripted_check.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 namespace {
 
 using std::chrono::milliseconds;
@@ -156,4 +156,4 @@ TEST_F(InstanceRunnerTest, TellsWhatARunLeavesBehindWhenAsked) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

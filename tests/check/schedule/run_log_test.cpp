@@ -1,10 +1,10 @@
-#include "check/run_log.h"
+#include "check/schedule/run_log.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 namespace {
 
 using std::chrono::seconds;
@@ -80,4 +80,4 @@ TEST_F(RunLogTest, TheFirstGoodRunsAreTold) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

@@ -1,4 +1,4 @@
-#include "check/scheduler.h"
+#include "check/schedule/scheduler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include "net/http_server.h"
 #include "scripted_check.h"
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 namespace {
 
 using std::chrono::milliseconds;
@@ -316,4 +316,4 @@ TEST_F(SchedulerTest, AnInstanceMayGoWhileItsRunGoesOn) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

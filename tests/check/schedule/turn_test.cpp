@@ -1,10 +1,10 @@
-#include "check/turn.h"
+#include "check/schedule/turn.h"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 namespace {
 
 using std::chrono::milliseconds;
@@ -61,4 +61,4 @@ TEST(NextTurn, WorksForIntervalsBelowASecondAndBeforeTheEpoch) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

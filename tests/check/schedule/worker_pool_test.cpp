@@ -1,4 +1,4 @@
-#include "check/worker_pool.h"
+#include "check/schedule/worker_pool.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <memory>
 #include <thread>
 
-namespace heapwatch::check {
+namespace heapwatch::check::schedule {
 namespace {
 
 using std::chrono::milliseconds;
@@ -121,4 +121,4 @@ TEST(WorkerPool, DropsItsLineAndLaterTasksWhenItStops) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check
+}  // namespace heapwatch::check::schedule

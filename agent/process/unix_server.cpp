@@ -1,4 +1,4 @@
-#include "agent/unix_server.h"
+#include "agent/process/unix_server.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -12,7 +12,7 @@
 #include <cstring>
 #include <exception>
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 namespace {
 
@@ -182,4 +182,4 @@ void UnixServer::answer(int connection) const {
   (void)send_all(connection, answer);
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "net/http_server.h"
 
-namespace heapwatch::agent {
+namespace heapwatch::agent::process {
 
 /// GET and HEAD, one request per connection. Only the user may connect (mode 0600).
 class UnixServer {
@@ -36,4 +36,4 @@ class UnixServer {
   std::thread thread_;
 };
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::process

@@ -1,10 +1,9 @@
-// Python's objects by type, as tables.
+#include "agent/pages/object_tables.h"
+
 #include <algorithm>
 #include <cstdint>
 
-#include "agent/memory_profile.h"
-
-namespace heapwatch::agent {
+namespace heapwatch::agent::pages {
 
 namespace {
 
@@ -85,4 +84,4 @@ std::string render_object_changes(const std::vector<ObjectCount>& before,
   return table(rows, most, true);
 }
 
-}  // namespace heapwatch::agent
+}  // namespace heapwatch::agent::pages

@@ -76,9 +76,10 @@ TEST_F(SiteTest, TakesPprofsParameters) {
 }
 
 TEST_F(SiteTest, DrawsTheGraphWithLettersOfOneWidth) {
-  EXPECT_THAT(data("/ui/graph"),
-              HasSubstr(R"("svg":"\u003csvg\u003edigraph \"unnamed\" {\u000agraph [fontname=Courier] )"
-                        R"(node [fontname=Courier] edge [fontname=Courier]\u000a)"));
+  EXPECT_THAT(
+      data("/ui/graph"),
+      HasSubstr(R"("svg":"\u003csvg\u003edigraph \"unnamed\" {\u000agraph [fontname=Courier] )"
+                R"(node [fontname=Courier] edge [fontname=Courier]\u000a)"));
   EXPECT_THAT(data("/ui/graph"), HasSubstr("main\\\\nleaf"));
 }
 

@@ -24,8 +24,8 @@ namespace heapwatch::check::shared_library {
 class Library {
  public:
   /// The check `name` in `folder`. Errors: not_found when there is no such file, refused when it
-  /// lies elsewhere or is not code that `trust` takes, invalid when it does not load or does not fit
-  /// the ABI.
+  /// lies elsewhere or is not code that `trust` takes, invalid when it does not load or does not
+  /// fit the ABI.
   [[nodiscard]] static base::Result<Library> open(const std::filesystem::path& folder,
                                                   std::string_view name, CodeTrust trust);
   /// The same for a file, of which its name and place are looked at, but not who can change it.

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/page_walker.h"
+#include "expvar/page_walker.h"
 
 namespace {
 

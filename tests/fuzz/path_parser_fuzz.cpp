@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check/go_expvar/name.h"
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace heapwatch::check::go_expvar;

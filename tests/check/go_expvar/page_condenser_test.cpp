@@ -1,4 +1,4 @@
-#include "check/go_expvar/page_condenser.h"
+#include "expvar/page_condenser.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "check/go_expvar/page_walker.h"
+#include "expvar/page_walker.h"
 
 namespace heapwatch::check::go_expvar {
 namespace {
@@ -48,7 +48,7 @@ struct Condensed {
 /// `page` in pieces of at most `piece` bytes, or of any size up to 100 where that is 0.
 Condensed condensed(const std::shared_ptr<const PagePlan>& plan, std::string_view page,
                     std::size_t piece, std::mt19937& random) {
-  PageCondenser condenser(plan);
+  expvar::PageCondenser condenser({plan, &plan->plan});
   Condensed result;
   condenser.begin();
   while (!page.empty()) {

@@ -1,4 +1,4 @@
-#include "check/python/block_table.h"
+#include "check/python/memory/block_table.h"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 namespace heapwatch::check::python {
 namespace {
 
-TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
-  BlockTable table;
+TEST(memory::BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
+  memory::BlockTable table;
   std::map<std::uintptr_t, std::uint64_t> expected;
   std::mt19937_64 random(1);
   for (int step = 0; step < 400'000; ++step) {
@@ -19,7 +19,7 @@ TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
       ASSERT_TRUE(table.put({.address = address, .size = random() % 1000, .counted = 1}));
       expected[address] = table.find(address)->size;
     } else {
-      Block taken;
+      memory::Block taken;
       const bool was_there = table.take(address, taken);
       ASSERT_EQ(was_there, expected.count(address) == 1);
       if (was_there) {
@@ -30,12 +30,12 @@ TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
     ASSERT_EQ(table.size(), expected.size());
   }
   std::map<std::uintptr_t, std::uint64_t> visited;
-  table.for_each([&](const Block& block) { visited[block.address] = block.size; });
+  table.for_each([&](const memory::Block& block) { visited[block.address] = block.size; });
   EXPECT_EQ(visited, expected);
 }
 
-TEST(BlockTable, ReplacesWhatIsKnownOfAnAddressAndForgetsAll) {
-  BlockTable table;
+TEST(memory::BlockTable, ReplacesWhatIsKnownOfAnAddressAndForgetsAll) {
+  memory::BlockTable table;
   EXPECT_EQ(table.find(16), nullptr);
   ASSERT_TRUE(table.put({.address = 16, .size = 1}));
   ASSERT_TRUE(table.put({.address = 16, .size = 2, .run = 7}));

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,23 +30,15 @@ bool is_own_group(const struct stat& status) {
          status.st_gid == status.st_uid;
 }
 
-bool is_mounted_read_only(int descriptor) {
-  struct statvfs mount {};
-  return ::fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0;
-}
-
 /// `on_the_way`: a folder that is not the end of the path.
-Result<void> check(const OwnedFile& file, const struct stat& status, bool on_the_way) {
-  const std::filesystem::path& path = file.path();
+Result<void> check(const std::filesystem::path& path, const struct stat& status, bool on_the_way) {
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     return fail(ErrorKind::refused,
                 path.string() + " belongs to user " + std::to_string(status.st_uid) +
                     ", neither to root nor to user " + std::to_string(::geteuid()));
   }
-  constexpr mode_t others = S_IWGRP | S_IWOTH;
-  if (S_ISLNK(status.st_mode) || (status.st_mode & others) == 0 ||
-      is_mounted_read_only(file.descriptor())) {
-    return {};  // a link has no rights of its own
+  if (S_ISLNK(status.st_mode)) {
+    return {};  // has no rights of its own
   }
   const bool is_shared = on_the_way && (status.st_mode & S_ISVTX) != 0;
   if ((status.st_mode & S_IWOTH) != 0 && !is_shared) {
@@ -114,7 +105,7 @@ Result<OwnedFile> open_owned(const std::filesystem::path& path) {
     if (::fstat(here->descriptor(), &status) != 0) {
       return system_failure(here->path(), errno);
     }
-    if (const auto right = check(*here, status, !parts.empty()); !right) {
+    if (const auto right = check(here->path(), status, !parts.empty()); !right) {
       return tl::unexpected(right.error());
     }
     if (parts.empty()) {
@@ -131,7 +122,7 @@ Result<OwnedFile> open_owned(const std::filesystem::path& path) {
       here = std::move(next);
       continue;
     }
-    const auto right = check(*next, status, true);
+    const auto right = check(next->path(), status, true);
     const auto target = right ? target_of(*next) : tl::unexpected(right.error());
     if (!target) {
       return tl::unexpected(target.error());
@@ -150,9 +141,7 @@ Result<OwnedFile> open_owned(const std::filesystem::path& path) {
 
 bool is_world_writable(const std::filesystem::path& path) {
   struct stat status {};
-  struct statvfs mount {};
-  if (::stat(path.c_str(), &status) != 0 ||
-      (::statvfs(path.c_str(), &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0)) {
+  if (::stat(path.c_str(), &status) != 0) {
     return false;
   }
   if ((status.st_mode & S_IWOTH) != 0) {

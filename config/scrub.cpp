@@ -38,6 +38,21 @@ void mask_userinfo(std::string& text) {
   }
 }
 
+/// `http://host/page?token=abc` as `http://host/page?token=********`.
+void mask_query(std::string& text) {
+  if (text.find("://") == std::string::npos) {
+    return;
+  }
+  for (std::size_t at = text.find('?'); at < text.size(); at = text.find('&', at)) {
+    const std::size_t name = ++at;
+    const std::size_t end = std::min(text.find_first_of("&#", name), text.size());
+    const std::size_t equals = text.find('=', name);
+    if (equals < end && names_a_secret(std::string_view(text).substr(name, equals - name))) {
+      text.replace(equals + 1, end - equals - 1, mask);
+    }
+  }
+}
+
 void scrub(Value& value, bool secret) {
   if (value.kind == Value::Kind::scalar && value.secret_handle.empty()) {
     if (secret) {
@@ -45,6 +60,7 @@ void scrub(Value& value, bool secret) {
       value.quoted = true;
     } else {
       mask_userinfo(value.text);
+      mask_query(value.text);
     }
   }
   for (Value& item : value.items) {

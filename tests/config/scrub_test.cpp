@@ -28,5 +28,11 @@ TEST(Scrubbed, MasksCredentialsInAddresses) {
   EXPECT_EQ(scrubbed_yaml("expvar_url: http://h:1/a:b@c\n"), "expvar_url: http://h:1/a:b@c\n");
 }
 
+TEST(Scrubbed, MasksWhatAQueryCallsSecret) {
+  EXPECT_EQ(scrubbed_yaml("u: http://h/x?app=a&api-key=k&TOKEN=t&b&token=#f\n"),
+            "u: \"http://h/x?app=a&api-key=********&TOKEN=********&b&token=********#f\"\n");
+  EXPECT_EQ(scrubbed_yaml("u: a?token=b\n"), "u: a?token=b\n");
+}
+
 }  // namespace
 }  // namespace heapwatch::config

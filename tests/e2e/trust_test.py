@@ -1,14 +1,21 @@
 """Whom the agent trusts: its configuration, its secrets, the code it loads."""
+import json
 import os
 import pathlib
+import shutil
+import signal
 import socket
+import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
-from agent import Agent, Confd, free_port, run, wait_until  # noqa: E402
+from agent import Agent, Confd, clean_environment, free_port, run, wait_until  # noqa: E402
+from pages import Pages  # noqa: E402
 
 PROGRAM = ""
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def listens(port):
@@ -76,6 +83,94 @@ class ConfigurationTest(unittest.TestCase):
 
     def wait_for_log(self, agent, text):
         wait_until(lambda: text in agent.log(), text)
+
+
+class SecretsTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = self.enterContext(Confd())
+        self.backend = self.folder.root / "backend"
+
+    def program(self, body):
+        self.backend.write_text(f"#!/bin/sh\necho $$ >> {self.backend}.pids\n{body}\n")
+        self.backend.chmod(0o700)
+        return f"secret_backend_command: {self.backend}\n"
+
+    def pids(self):
+        calls = pathlib.Path(f"{self.backend}.pids")
+        return [int(line) for line in calls.read_text().splitlines()] if calls.exists() else []
+
+    def assert_gone(self, pid):
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), f"the end of process {pid}")
+
+    def test_an_address_that_is_a_secret_is_shown_nowhere(self):
+        page = b'{"a": 1}'
+        with Pages({"/s3cret/vars": [page], "/s3cret/broken": [b"{"]}) as served:
+            answer = {name: {"value": served.url(f"/s3cret/{path}?token=hunter2")}
+                      for name, path in (("good", "vars"), ("broken", "broken"), ("absent", "absent"))}
+            self.folder.write("go_expvar.d/conf.yaml", "init_config:\ninstances:\n" + "".join(
+                f"  - {{expvar_url: 'ENC[{name}]', namespace: {name}, memstats: false, metrics: [{{path: a}}], "
+                "min_collection_interval: 0.2}\n" for name in answer))
+            extra = self.program(f"echo {json.dumps(answer)!r}") + "log_level: debug\n"
+            with Agent(PROGRAM, self.folder, extra) as agent:
+                wait_until(lambda: 'good_a{expvar_url="ENC[good]"} 1' in agent.metrics(), "the secret target's series")
+                wait_until(lambda: agent.vars()["checks"]["go_expvar"]["runs"] >= 9, "some runs of each")
+                shown = [agent.metrics(), agent.log(), json.dumps(agent.vars())]
+                shown += [run(PROGRAM, "-c", agent.config_file, *words).stdout
+                          for words in (["status"], ["status", "--json"], ["configcheck"])]
+            shown.append(run(PROGRAM, "-c", agent.config_file, "check", "go_expvar").stdout)
+            port = served.url("").split(":")[-1].strip("/")
+            for text in shown:
+                for secret in ("s3cret", "hunter2", f":{port}"):
+                    self.assertNotIn(secret, text)
+                self.assertIn("ENC[good]", text)
+            self.assertIn("404 Not Found for url: ENC[absent]", shown[3])
+
+    def test_an_agent_that_waits_for_secrets_stops_at_once(self):
+        config = self.folder.config(f"confd_path: {self.folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n" +
+                                    self.program("exec sleep 600"))
+        for name in ("a", "b", "c"):
+            self.folder.write(f"{name}.yaml", f"init_config:\ninstances:\n  - x: ENC[{name}]\n")
+        with subprocess.Popen([PROGRAM, "-c", config, "run"], stderr=subprocess.PIPE, text=True,
+                              env=clean_environment()) as agent:
+            [pid] = wait_until(self.pids, "the backend to be asked")
+            agent.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            said = agent.communicate(timeout=60)[1]
+            self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual(agent.returncode, 0, said)
+        self.assertIn("told to stop before it has started", said)
+        self.assertEqual(self.pids(), [pid])
+        self.assert_gone(pid)
+
+    def test_so_does_one_that_reads_its_configuration_again(self):
+        with Agent(PROGRAM, self.folder, self.program("exec sleep 600")) as agent:
+            self.folder.write("a.yaml", "init_config:\ninstances:\n  - x: ENC[a]\n")
+            agent.process.send_signal(signal.SIGHUP)
+            pids = wait_until(self.pids, "the backend to be asked")
+            status, seconds = agent.stop()
+            self.assertEqual(status, 0)
+            self.assertLess(seconds, 10)
+        for pid in pids:
+            self.assert_gone(pid)
+
+    def test_one_timeout_is_waited_for_however_many_files_ask(self):
+        for number in range(20):
+            self.folder.write(f"c{number}.yaml", f"init_config:\ninstances:\n  - x: ENC[{number}]\n")
+        config = self.folder.config(f"confd_path: {self.folder.confd}\nsecret_backend_timeout: 1\n" +
+                                    self.program("exec sleep 600"))
+        done = run(PROGRAM, "-c", config, "configcheck")
+        self.assertEqual(done.stdout.count("no answer within 1000 ms for another file; not asked again"), 19, done.stdout)
+        self.assertEqual(len(self.pids()), 1)
+
+    def test_what_the_backend_says_is_told_without_escapes_and_secrets(self):
+        self.folder.write("go_expvar.yaml", "init_config:\ninstances:\n  - expvar_url: ENC[h]\n")
+        text = "printf '\\033[2Jit is http://h:1/s3cret\\nWARN forged\\n' >&2\necho '{\"h\": {\"value\": \"http://h:1/s3cret\"}}'"
+        config = self.folder.config(f"confd_path: {self.folder.confd}\n" + self.program(text))
+        done = run(PROGRAM, "-c", config, "configcheck")
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertIn(r'backend says "\x1b[2Jit is ********\nWARN forged"', done.stdout)
 
 
 PYTHON = "from datadog_checks.base import AgentCheck\n\n\nclass Mine(AgentCheck):\n    def check(self, _):\n        self.gauge('mine', 1)\n"
@@ -152,12 +247,13 @@ class CodeTest(unittest.TestCase):
         self.assert_runs(extra=f"additional_checksd: {more}\n")
         path.chmod(0o646)
         self.assert_refused(f"{path} may be written by everybody (chmod o-w)", extra=f"additional_checksd: {more}\n")
-        (more / "datadog_checks/base").mkdir(parents=True)
-        packages = self.write("datadog_checks/mine.py", PYTHON)
-        path.unlink()
-        env = {"HEAPWATCH_DATADOG_CHECKS_BASE": str(more)}
-        packages.chmod(0o646)
-        self.assert_refused(f"{packages} may be written by everybody (chmod o-w)", env=env)
+        path.chmod(0o644)
+        shutil.copytree(ROOT / "check/python/packages/base/datadog_checks", self.root / "base/datadog_checks")
+        env = {"HEAPWATCH_DATADOG_CHECKS_BASE": str(self.root / "base")}
+        self.assert_runs(extra=f"additional_checksd: {more}\n", env=env)
+        base = self.root / "base/datadog_checks/base/check.py"
+        base.chmod(0o646)
+        self.assert_refused(f"{base} may be written by everybody (chmod o-w)", extra=f"additional_checksd: {more}\n", env=env)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")
     def test_root_takes_no_code_of_other_users_nor_of_groups(self):

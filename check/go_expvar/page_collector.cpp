@@ -404,7 +404,8 @@ std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
                                                           metrics::SampleSink& sink) {
   Workspace& w = workspace();
   std::optional<RunReport> report;
-  if (page_bytes <= expvar::page_bytes_max && w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
+  if (page_bytes <= expvar::page_bytes_max &&
+      w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
     report = Run(*this, w, kept, sink).collect();
     report->body_bytes = page_bytes;
     has_run_ = true;

@@ -10,7 +10,7 @@
 
 namespace {
 
-using namespace heapwatch::check::go_expvar;
+using namespace heapwatch::expvar;
 
 Plan make_plan() {
   std::vector<Target> targets;

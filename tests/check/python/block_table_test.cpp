@@ -5,11 +5,11 @@
 #include <map>
 #include <random>
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 namespace {
 
-TEST(memory::BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
-  memory::BlockTable table;
+TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
+  BlockTable table;
   std::map<std::uintptr_t, std::uint64_t> expected;
   std::mt19937_64 random(1);
   for (int step = 0; step < 400'000; ++step) {
@@ -34,8 +34,8 @@ TEST(memory::BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
   EXPECT_EQ(visited, expected);
 }
 
-TEST(memory::BlockTable, ReplacesWhatIsKnownOfAnAddressAndForgetsAll) {
-  memory::BlockTable table;
+TEST(BlockTable, ReplacesWhatIsKnownOfAnAddressAndForgetsAll) {
+  BlockTable table;
   EXPECT_EQ(table.find(16), nullptr);
   ASSERT_TRUE(table.put({.address = 16, .size = 1}));
   ASSERT_TRUE(table.put({.address = 16, .size = 2, .run = 7}));
@@ -48,4 +48,4 @@ TEST(memory::BlockTable, ReplacesWhatIsKnownOfAnAddressAndForgetsAll) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

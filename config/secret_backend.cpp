@@ -323,6 +323,11 @@ SecretBackendAnswer run_secret_backend(const SecretsConfig& config, const std::s
   const auto failed = [](const base::Error& error) {
     return SecretBackendAnswer{.output = tl::unexpected(error), .written = {}, .complaints = {}};
   };
+  if (told_to_stop != nullptr && told_to_stop()) {
+    return failed(
+        failure(base::ErrorKind::refused, config, "not asked, since heapwatch is told to stop")
+            .value());
+  }
   if (const auto right = check_file(config); !right) {
     return failed(right.error());
   }

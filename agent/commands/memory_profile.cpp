@@ -123,10 +123,13 @@ base::Result<void> MemoryProfiles::end(int times, bool show) {
       }
       print(instance);
     }
-    if (result && !instance.reports) {
+    const bool no_python =
+        instance.reports
+            ? options_.profile && instance.error.empty() && instance.reports->snapshot.empty()
+            : instance.reports.error().kind == base::ErrorKind::not_found;
+    if (result && !instance.reports && !no_python) {
       result = tl::unexpected(instance.reports.error());
-    } else if (result && options_.profile && instance.error.empty() &&
-               instance.reports->snapshot.empty()) {
+    } else if (result && no_python) {
       result = base::fail(base::ErrorKind::invalid,
                           "no memory profile of " + instance.id +
                               ": it is not written in Python, and -m looks into Python alone. What "

@@ -245,10 +245,15 @@ TEST_F(SecretResolverTest, AfterOneTimeoutNothingMoreIsAsked) {
 
 TEST_F(SecretResolverTest, EndsTheProgramWhenToldToStop) {
   SecretsConfig config = backend("exec sleep 600");
-  give_up_on_secrets_when([] { return true; });
-  resolve(config, "x: ENC[h]");
+  static int asked;
+  asked = 0;
+  give_up_on_secrets_when([] { return ++asked > 3; });
+  SecretResolver resolver(config);
+  resolve(resolver, "x: ENC[h]");
+  resolve(resolver, "x: ENC[h]");
   give_up_on_secrets_when(nullptr);
-  EXPECT_THAT(said(), ElementsAre(no_secret(": ended, since heapwatch is told to stop")));
+  EXPECT_THAT(said(), ElementsAre(no_secret(": ended, since heapwatch is told to stop"),
+                                  no_secret(": not asked, since heapwatch is told to stop")));
 }
 
 TEST_F(SecretResolverTest, TellsWhatTheProgramWritesToItsStandardErrorWithoutSecrets) {

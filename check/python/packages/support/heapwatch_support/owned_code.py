@@ -22,6 +22,10 @@ def _read(descriptor):
 
 
 class _Source(machinery.SourceFileLoader):
+    def path_stats(self, path):  # asked before kept bytecode is taken for the source
+        os.close(_open(path, self.name))
+        return super().path_stats(path)
+
     def get_data(self, path):
         if path.endswith(".pyc"):  # kept bytecode that is not ours is as if it were not there
             return _read(_heapwatch_code.open_owned(path))

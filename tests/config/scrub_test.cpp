@@ -31,7 +31,7 @@ TEST(Scrubbed, MasksCredentialsInAddresses) {
 TEST(Scrubbed, MasksWhatAQueryCallsSecret) {
   EXPECT_EQ(scrubbed_yaml("u: http://h/x?app=a&api-key=k&TOKEN=t&b&token=#f\n"),
             "u: \"http://h/x?app=a&api-key=********&TOKEN=********&b&token=********#f\"\n");
-  EXPECT_EQ(scrubbed_yaml("u: a?token=b\n"), "u: a?token=b\n");
+  EXPECT_EQ(scrubbed_yaml("u: a?token=b\n"), "u: \"a?token=b\"\n");
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ TEST(ReadConfig, AWrongEntryOfMetricsCostsItselfAlone) {
                 ElementsAre("this entry is left out: " + outcome.said[0]));
   }
   EXPECT_EQ(read(std::string(url) + "metrics:\n- path: x\n-\n").said.at(0),
-            "f.yaml:4:2: instances -> 1 -> metrics -> 2 must be a map of keys and values, not "
+            "f.yaml:5:1: instances -> 1 -> metrics -> 2 must be a map of keys and values, not "
             "nothing");
 }
 

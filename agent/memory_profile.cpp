@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <utility>
@@ -17,38 +17,13 @@ namespace heapwatch::agent {
 
 namespace {
 
-constexpr const char* temporary_prefix = "heapwatch-memory-profiler-";
 constexpr std::size_t object_types_shown = 30;
-
-base::Result<std::filesystem::path> make_temporary_folder() {
-  std::error_code failure;
-  std::string name =
-      (std::filesystem::temp_directory_path(failure) / (temporary_prefix + std::string("XXXXXX")))
-          .string();
-  if (failure || mkdtemp(name.data()) == nullptr) {
-    return base::fail(base::ErrorKind::io,
-                      "cannot make a folder for the memory profile at " + name);
-  }
-  return name;
-}
 
 std::string separator() {
   return "\n" + std::string(50, '=') + "\n\n";
 }
 
 }  // namespace
-
-MemoryProfiles::~MemoryProfiles() {
-  if (temporary_.empty()) {
-    return;
-  }
-  std::error_code failure;
-  std::filesystem::remove_all(temporary_, failure);
-  if (failure) {
-    std::cerr << "heapwatch: cannot remove " << temporary_.string() << ": " << failure.message()
-              << '\n';
-  }
-}
 
 base::Result<void> MemoryProfiles::begin() {
   if (!options_.profile) {
@@ -60,14 +35,7 @@ base::Result<void> MemoryProfiles::begin() {
       profile.options.emplace(name, value);
     }
   }
-  if (options_.folder.empty()) {
-    auto made = make_temporary_folder();
-    if (!made) {
-      return tl::unexpected(made.error());
-    }
-    temporary_ = *std::move(made);
-    profile.folder = temporary_;
-  } else {
+  if (!options_.folder.empty()) {
     profile.folder = std::filesystem::absolute(options_.folder).lexically_normal();
     std::error_code failure;
     std::filesystem::create_directories(profile.folder, failure);

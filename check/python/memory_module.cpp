@@ -2,8 +2,12 @@
 
 #include <map>
 #include <set>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "base/trend.h"
 #include "check/python/allocation_tracer.h"
 #include "check/python/import_watch.h"
 #include "check/python/memory_profile.h"
@@ -119,7 +123,7 @@ PyObject* set_run(PyObject* /*module*/, PyObject* number) {
     return nullptr;
   }
   if (run < 0 || run > static_cast<long>(AllocationTracer::runs_max)) {
-    PyErr_SetString(PyExc_ValueError, "the number of a run must be in range [0; 134217727]");
+    PyErr_SetString(PyExc_ValueError, "the number of a run must be in range [0; 1048575]");
     return nullptr;
   }
   tracer().set_run(static_cast<std::uint32_t>(run));
@@ -143,17 +147,43 @@ struct Total {
   }
 };
 
-/// stacks(run): [(id, frames, size, count, import or None, is native)] of what was allocated in the
-/// run and is held.
+/// own(whether) -> whether before: see AllocationTracer::enter_own_work(). Allocates nothing.
+PyObject* own(PyObject* /*module*/, PyObject* whether) {
+  return PyBool_FromLong(
+      static_cast<long>(AllocationTracer::enter_own_work(PyObject_IsTrue(whether) == 1)));
+}
+
+/// trend(values) -> (kind, is certain, rate, lowest, highest rate, growth, last rise): see
+/// base::find_trend().
+PyObject* trend(PyObject* /*module*/, PyObject* values) {
+  const Object list(PySequence_Fast(values, "the values must be a sequence"));
+  if (!list) {
+    return nullptr;
+  }
+  std::vector<double> numbers;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i) {
+    numbers.push_back(PyFloat_AsDouble(PySequence_Fast_GET_ITEM(list.get(), i)));
+  }
+  if (PyErr_Occurred() != nullptr) {
+    return nullptr;
+  }
+  const base::TrendResult found = base::find_trend(numbers, {.may_skip_half = true});
+  return Py_BuildValue("(sOddddn)", base::to_text(found.trend).data(),
+                       found.is_certain ? Py_True : Py_False, found.late.value, found.late.low,
+                       found.late.high, found.growth, static_cast<Py_ssize_t>(found.last_rise));
+}
+
+/// stacks(run): [(id, frames, size, count, import or None, domain)] of what was allocated in the
+/// run and is held; 0: between runs, but for the profiler's own.
 PyObject* stacks(PyObject* /*module*/, PyObject* args) {
   unsigned int run = 0;
   if (PyArg_ParseTuple(args, "I", &run) == 0) {
     return nullptr;
   }
-  std::map<std::pair<CallStacks::Id, bool>, Total> totals;
+  std::map<std::pair<CallStacks::Id, MemoryDomains::Index>, Total> totals;
   for (const Block& block : tracer().held()) {
-    if (block.run == run && block.reused == 0) {
-      totals[{block.stack, block.native != 0}].add(block);
+    if (block.run == run && block.reused == 0 && (run != 0 || block.own == 0)) {
+      totals[{block.stack, block.domain}].add(block);
     }
   }
   Object list(PyList_New(0));
@@ -162,8 +192,8 @@ PyObject* stacks(PyObject* /*module*/, PyObject* args) {
     const Object import = import_name(import_of(key.first));
     if (!list || !import ||
         !append(list.get(),
-                Py_BuildValue("(IOKKOO)", key.first, frames.of(key.first), total.size, total.count,
-                              import.get(), key.second ? Py_True : Py_False))) {
+                Py_BuildValue("(IOKKOs)", key.first, frames.of(key.first), total.size, total.count,
+                              import.get(), tracer().domain_name(key.second).c_str()))) {
       return nullptr;
     }
   }
@@ -179,16 +209,16 @@ PyObject* traces(PyObject* /*module*/, PyObject* args) {
   }
   Object list(PyList_New(0));
   Frames frames;
-  std::map<std::pair<CallStacks::Id, std::pair<std::uint64_t, bool>>, Object> shared;
+  std::map<std::tuple<CallStacks::Id, std::uint64_t, MemoryDomains::Index>, Object> shared;
   for (const Block& block : tracer().held()) {
     if (block.run != run || block.reused != 0) {
       continue;
     }
-    Object& trace = shared[{block.stack, {block.size, block.native != 0}}];
+    Object& trace = shared[{block.stack, block.size, block.domain}];
     if (!trace) {
       const bool is_text = tracer().text_site(block.stack) != nullptr;
       const std::uint32_t total = is_text ? 1 : tracer().stacks()[block.stack].total;
-      trace.reset(Py_BuildValue("(IKOI)", block.native != 0 ? heapwatch_native_domain : 0,
+      trace.reset(Py_BuildValue("(IKOI)", tracer().domain_number(block.domain),
                                 static_cast<unsigned long long>(block.size), frames.of(block.stack),
                                 total == 0 ? 1U : total));
     }
@@ -199,37 +229,76 @@ PyObject* traces(PyObject* /*module*/, PyObject* args) {
   return list.release();
 }
 
-/// lines(run): [(file, line, import or None, size, count, size of earlier runs)] of what is held of
-/// that run and those before it.
+/// Which files belong to heapwatch's own Python code.
+class OwnFiles {
+ public:
+  explicit OwnFiles(PyObject* prefixes) : prefixes_(prefixes) {}
+
+  /// The frame that a block is put down to: the innermost one outside of these files, or else the
+  /// innermost of all.
+  Py_ssize_t frame_of(CallStacks::Id stack, PyObject* frames) {
+    const auto sites = tracer().stacks().sites_of(stack);
+    for (std::size_t i = 0; i < sites.size(); ++i) {
+      if (!is_own(sites[i], PyTuple_GET_ITEM(PyTuple_GET_ITEM(frames, i), 0))) {
+        return static_cast<Py_ssize_t>(i);
+      }
+    }
+    return 0;
+  }
+
+ private:
+  bool is_own(CallStacks::SiteId site, PyObject* file) {
+    const auto [known, is_new] = known_.try_emplace(site, false);
+    if (is_new) {
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(prefixes_); ++i) {
+        known->second = known->second || PyUnicode_Tailmatch(file, PyTuple_GET_ITEM(prefixes_, i),
+                                                             0, PY_SSIZE_T_MAX, -1) == 1;
+      }
+    }
+    return known->second;
+  }
+
+  PyObject* prefixes_;
+  std::unordered_map<CallStacks::SiteId, bool> known_;
+};
+
+/// lines(run, own): [(file, line, import or None, size, count, size of earlier runs, size from
+/// between runs)] of what is held of that run and those before it, and of what was allocated
+/// between runs. `own`: a tuple of folders; see OwnFiles.
 PyObject* lines(PyObject* /*module*/, PyObject* args) {
   unsigned int run = 0;
-  if (PyArg_ParseTuple(args, "I", &run) == 0) {
+  PyObject* own_folders = nullptr;
+  if (PyArg_ParseTuple(args, "IO!", &run, &PyTuple_Type, &own_folders) == 0) {
     return nullptr;
   }
   struct Line {
     Total all;
     std::uint64_t earlier = 0;
+    std::uint64_t between = 0;
   };
   std::map<CallStacks::Id, Line> by_stack;
   for (const Block& block : tracer().held()) {
-    if (block.run >= 1 && block.run <= run) {
+    if (block.run <= run && (block.run != AllocationTracer::between_runs || block.own == 0)) {
       Line& line = by_stack[block.stack];
       line.all.add(block);
       line.earlier += block.run < run ? block.size : 0;
+      line.between += block.run == AllocationTracer::between_runs ? block.size : 0;
     }
   }
   Object list(PyList_New(0));
   Frames frames;
+  OwnFiles own_files(own_folders);
   for (const auto& [stack, line] : by_stack) {
     PyObject* const all = frames.of(stack);
     const Object import = import_name(import_of(stack));
     if (!list || all == nullptr || !import) {
       return nullptr;
     }
-    PyObject* const innermost = PyTuple_GET_ITEM(all, 0);
-    if (!append(list.get(), Py_BuildValue("(OOOKKK)", PyTuple_GET_ITEM(innermost, 0),
-                                          PyTuple_GET_ITEM(innermost, 1), import.get(),
-                                          line.all.size, line.all.count, line.earlier))) {
+    PyObject* const frame = PyTuple_GET_ITEM(
+        all, tracer().text_site(stack) != nullptr ? 0 : own_files.frame_of(stack, all));
+    if (!append(list.get(), Py_BuildValue("(OOOKKKK)", PyTuple_GET_ITEM(frame, 0),
+                                          PyTuple_GET_ITEM(frame, 1), import.get(), line.all.size,
+                                          line.all.count, line.earlier, line.between))) {
       return nullptr;
     }
   }
@@ -256,9 +325,30 @@ PyObject* native_calls(PyObject* /*module*/, PyObject* /*args*/) {
 PyObject* native_held(PyObject* /*module*/, PyObject* /*args*/) {
   std::uint64_t bytes = 0;
   for (const Block& block : tracer().held()) {
-    bytes += block.native != 0 && block.run != AllocationTracer::between_runs ? block.size : 0;
+    bytes += block.domain == MemoryDomains::native && block.run != AllocationTracer::between_runs
+                 ? block.size
+                 : 0;
   }
   return PyLong_FromUnsignedLongLong(bytes);
+}
+
+/// domains(): [(name, count, bytes)] of what is held in domains of extension modules.
+PyObject* domains(PyObject* /*module*/, PyObject* /*args*/) {
+  std::map<MemoryDomains::Index, Total> totals;
+  for (const Block& block : tracer().held()) {
+    if (block.domain != MemoryDomains::python && block.domain != MemoryDomains::native &&
+        block.own == 0) {
+      totals[block.domain].add(block);
+    }
+  }
+  Object list(PyList_New(0));
+  for (const auto& [domain, total] : totals) {
+    if (!list || !append(list.get(), Py_BuildValue("(sKK)", tracer().domain_name(domain).c_str(),
+                                                   total.count, total.size))) {
+      return nullptr;
+    }
+  }
+  return list.release();
 }
 
 /// profile(ids, labels): profile.proto of what is held of the stacks with these ids.
@@ -307,6 +397,8 @@ PyMethodDef methods[] = {
     {"stop", guarded<stop>, METH_NOARGS, nullptr},
     {"clear", guarded<clear>, METH_NOARGS, nullptr},
     {"set_run", guarded<set_run>, METH_O, nullptr},
+    {"own", guarded<own>, METH_O, nullptr},
+    {"trend", guarded<trend>, METH_O, nullptr},
     {"is_active", guarded<is_active>, METH_NOARGS, nullptr},
     {"lost", guarded<lost>, METH_NOARGS, nullptr},
     {"stacks", guarded<stacks>, METH_VARARGS, nullptr},
@@ -314,6 +406,7 @@ PyMethodDef methods[] = {
     {"lines", guarded<lines>, METH_VARARGS, nullptr},
     {"native_calls", guarded<native_calls>, METH_NOARGS, nullptr},
     {"native_held", guarded<native_held>, METH_NOARGS, nullptr},
+    {"domains", guarded<domains>, METH_NOARGS, nullptr},
     {"profile", guarded<profile>, METH_VARARGS, nullptr},
     {"hide_tracemalloc", guarded<hide_tracemalloc>, METH_VARARGS, nullptr},
     {"objects", guarded<objects>, METH_NOARGS, nullptr},

@@ -220,6 +220,76 @@ class Growth(MemoryTest):
         # What is replaced each run is no leak.
         self.assertNotIn("leaky.py:14:", text)
 
+    def shapes(self, does, times, *arguments):
+        """The third report, and the parts behind it by their first words."""
+        self.instances("shapes", [{"does": does}])
+        return self.report("shapes", "-m", "-t", times, *arguments).split(SEPARATOR)[2]
+
+    def line_of(self, code):
+        """(number, text) of each line of shapes.py in a report that is followed by this code."""
+        return re.findall(r"#(\d+): \S*/shapes\.py:\d+: (.*)\n +" + re.escape(code) + "\n", self.text)
+
+    def test_a_small_steady_leak_ranks_and_a_cache_that_is_full_does_not(self):
+        text = self.text = self.shapes("fills_a_cache fills_a_queue leaks comes_and_goes", 100)
+        growing, stopped = text.split("Grew and stopped, as a cache does that is full: ")
+        self.assertRegex(growing, r"\ATop 30 lines by growth after 100 runs\n\n#1: \S+/shapes.py:\d+: \+2\.0\d KiB a run, "
+                                  r"grew in 99 of 99 runs after the first, 20\d\.\d\d KiB held from earlier runs\n"
+                                  r"    self.kept.append\(bytes\(2048\)\)\n\nTotal growth: \+2\.\d\d KiB a run\n")
+        self.assertIn("+768.10 KiB until run 4, none in 96 runs since\n    self.cache[self.runs] = bytes(256 * 1024)\n", stopped)
+        self.assertRegex(stopped, r"\+8\d\.\d\d KiB until run 10, none in 90 runs since\n    self.queue.append")
+
+    def test_more_runs_than_are_kept_one_by_one_are_told_as_well(self):
+        text = self.text = self.shapes("fills_a_cache leaks", 300)
+        self.assertRegex(text, r"#1: \S+/shapes.py:\d+: \+2\.0\d KiB a run, grew in 299 of 299 runs")
+        self.assertRegex(text, r"\+768\.10 KiB until run 4, none in 296 runs since")
+
+    def test_few_runs_are_said_to_tell_little(self):
+        words = "So few runs cannot tell a leak from what fills up once, as a cache does: -t 30 can.\n"
+        self.assertIn(words, self.shapes("leaks", 5))
+        self.assertNotIn(words, self.shapes("leaks", 6))
+
+    def test_names_that_the_interpreter_remembers_do_not_grow(self):
+        text = self.shapes("opens looks_up_fresh_names", 10)
+        self.assertIn("Top 30 lines by growth after 10 runs\n\nTotal growth: +0 B a run\n", text)
+
+    def test_what_background_threads_keep_between_runs_counts(self):
+        text = self.shapes("works_in_the_background", 10, "--pause", "150")
+        self.assertRegex(text, r"#1: \S+/shapes.py:\d+: \+97\.\d\d KiB a run, grew in \d of 9 runs after the first, "
+                               r"\S+ KiB held from earlier runs, most of it allocated between the runs\n    self.kept.append")
+
+    def test_what_failing_runs_keep_counts(self):
+        self.instances("shapes", [{"does": "fails"}])
+        result = self.check("shapes", "-m", "-t", 8)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no luck", result.stderr)
+        self.assertRegex(result.stdout, r"\ATop 30 lines by growth after 8 runs, 8 of which failed\n\n"
+                                        r"#1: \S+/shapes.py:\d+: \+19\.\d\d KiB a run, grew in 7 of 7 runs")
+
+    def test_garbage_has_lines_of_its_own_and_is_a_leak_where_nothing_collects(self):
+        text = self.shapes("makes_cycles", 8)
+        self.assertRegex(text, r"\nGarbage that only a collection frees: 49\.\d\d KiB a run\n#1: \S+/shapes.py:\d+: 48.86 KiB a run\n"
+                               r"    self.other, self.data = self, bytes\(size\)\n")
+        self.assertIn("\nTotal growth: +0 B a run\n", text)
+        for does in ("makes_cycles_with_the_collector_off", "makes_cycles turns_it_off"):
+            text = self.shapes(does, 8)
+            self.assertRegex(text, r"\nGarbage that only a collection frees: 49\.\d\d KiB a run. The collector is off, so without "
+                                   r"this profile it stays, and grows with every run\n#1: ")
+        self.assertNotIn("Garbage", self.shapes("leaks", 3))
+
+    def test_the_live_profile_collects_no_garbage_unless_asked(self):
+        self.configure("tracemalloc_debug: true\n")
+        for options, is_collected in (({}, False), ({"gc": 1}, True), ({"profiler": "tracemalloc"}, True)):
+            self.instances("shapes", [{"does": "makes_cycles_with_the_collector_off counts_nodes"}], options)
+            out = self.report("shapes", "--dogstatsd", "-t", 5)
+            self.assertIn("check_run_alloc", out)
+            nodes = [int(float(n)) for n in re.findall(r"^shapes.nodes:(\S+)\|g", out, re.MULTILINE)]
+            with self.subTest(options=options):
+                self.assertEqual(nodes, [1] * 5 if is_collected else [1, 2, 3, 4, 5])
+
+    def test_heapwatchs_own_files_never_rank(self):
+        text = self.shapes("warns leaks", 8)
+        self.assertEqual(re.findall(r"^#\d+: (\S+?):", text.split("\nImports")[0], re.MULTILINE), [str(CHECKS / "shapes.py")])
+
     def test_imports_and_native_memory_are_told_apart(self):
         self.instances("leaky", [{"name": "one"}])
         first, extra = self.report("leaky", "-m").split(SEPARATOR)

@@ -133,14 +133,18 @@ void MemoryProfiles::print(const Instance& instance) const {
                          takes_colors(STDERR_FILENO))
               << '\n';
   }
-  if (instance.reports && !instance.reports->snapshot.empty()) {
-    std::cout << colored(instance.reports->snapshot, Color::white, colors);
-    for (const std::string* const report : {&instance.reports->diff, &instance.reports->growth}) {
+  if (instance.reports) {
+    bool is_first = true;
+    for (const std::string* const report :
+         {&instance.reports->snapshot, &instance.reports->diff, &instance.reports->growth}) {
       if (!report->empty()) {
-        std::cout << colored(separator(), Color::cyan, colors) << *report;
+        std::cout << (is_first ? "" : colored(separator(), Color::cyan, colors))
+                  << (report == &instance.reports->snapshot ? colored(*report, Color::white, colors)
+                                                            : *report);
+        is_first = false;
       }
     }
-    std::cout << '\n';
+    std::cout << (is_first ? "" : "\n");
   }
   print_objects(instance);
 }

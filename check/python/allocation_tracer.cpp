@@ -485,6 +485,7 @@ void AllocationTracer::set_run(std::uint32_t run) {
   State& self = state();
   settle_newborn(self.tracing);
   if (run != between_runs) {
+    heapwatch_free_lists_drop_tables();
     self.tracing.free_lists.clear();
   }
   self.run = run;
@@ -520,7 +521,7 @@ bool AllocationTracer::is_active() const {
   return state().mode.load(std::memory_order_relaxed) == Mode::tracing;
 }
 
-std::vector<Block> AllocationTracer::held() const {
+std::vector<Block> AllocationTracer::held(bool with_free_lists) const {
   State& self = state();
   std::vector<Block> all;
   all.reserve(self.tracing.blocks.size());
@@ -533,7 +534,9 @@ std::vector<Block> AllocationTracer::held() const {
     settle_newborn(self.tracing);
   }
   self.tracing.blocks.for_each(add);
-  self.tracing.free_lists.for_each(add);
+  if (with_free_lists) {
+    self.tracing.free_lists.for_each(add);
+  }
   const std::scoped_lock locked(self.lock);
   self.tracing.raw_blocks.for_each(add);
   self.tracing.tracked_blocks.for_each([&](const Block& block) {

@@ -56,7 +56,9 @@ class AllocationTracer {
   void clear();
   [[nodiscard]] bool is_active() const;
 
-  [[nodiscard]] std::vector<Block> held() const;
+  /// `with_free_lists`: also what no object is in any more, and CPython keeps for the next of its
+  /// kind until the next full garbage collection.
+  [[nodiscard]] std::vector<Block> held(bool with_free_lists = true) const;
   /// What Block::stack stands for when it is none of stacks(); else nullptr.
   [[nodiscard]] const TextSite* text_site(CallStacks::Id stack) const;
   [[nodiscard]] const CallStacks& stacks() const;

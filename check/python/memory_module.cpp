@@ -9,6 +9,7 @@
 
 #include "base/trend.h"
 #include "check/python/allocation_tracer.h"
+#include "check/python/free_lists.h"
 #include "check/python/import_watch.h"
 #include "check/python/memory_profile.h"
 #include "check/python/native_domain.h"
@@ -147,6 +148,14 @@ struct Total {
   }
 };
 
+/// drop_caches(): what CPython keeps, up to some number, for its own speed: names of attributes
+/// that were looked up, and tables of dicts.
+PyObject* drop_caches(PyObject* /*module*/, PyObject* /*args*/) {
+  PyType_ClearCache();
+  heapwatch_free_lists_drop_tables();
+  Py_RETURN_NONE;
+}
+
 /// own(whether) -> whether before: see AllocationTracer::enter_own_work(). Allocates nothing.
 PyObject* own(PyObject* /*module*/, PyObject* whether) {
   return PyBool_FromLong(
@@ -263,7 +272,7 @@ class OwnFiles {
 };
 
 /// lines(run, own): [(file, line, import or None, size, count, size of earlier runs, size from
-/// between runs)] of what is held of that run and those before it, and of what was allocated
+/// between runs)] of what objects hold of that run and those before it, and of what was allocated
 /// between runs. `own`: a tuple of folders; see OwnFiles.
 PyObject* lines(PyObject* /*module*/, PyObject* args) {
   unsigned int run = 0;
@@ -277,7 +286,7 @@ PyObject* lines(PyObject* /*module*/, PyObject* args) {
     std::uint64_t between = 0;
   };
   std::map<CallStacks::Id, Line> by_stack;
-  for (const Block& block : tracer().held()) {
+  for (const Block& block : tracer().held(false)) {
     if (block.run <= run && (block.run != AllocationTracer::between_runs || block.own == 0)) {
       Line& line = by_stack[block.stack];
       line.all.add(block);
@@ -397,6 +406,7 @@ PyMethodDef methods[] = {
     {"stop", guarded<stop>, METH_NOARGS, nullptr},
     {"clear", guarded<clear>, METH_NOARGS, nullptr},
     {"set_run", guarded<set_run>, METH_O, nullptr},
+    {"drop_caches", guarded<drop_caches>, METH_NOARGS, nullptr},
     {"own", guarded<own>, METH_O, nullptr},
     {"trend", guarded<trend>, METH_O, nullptr},
     {"is_active", guarded<is_active>, METH_NOARGS, nullptr},

@@ -189,20 +189,20 @@ class CoursesOfLines(unittest.TestCase):
         return list(self.courses.lines[name, 1].values)
 
     def test_each_run_has_a_value_until_there_is_no_room(self):
-        self.observe(96, a=lambda run: run, b=lambda run: 7)
-        self.assertEqual(self.values("a"), list(range(1, 97)))
+        self.observe(128, a=lambda run: run, b=lambda run: 7)
+        self.assertEqual(self.values("a"), list(range(1, 129)))
         self.observe(1, a=lambda run: run)
-        self.assertEqual(self.values("a"), [*range(1, 97, 2), 97])
-        self.assertEqual(self.values("b"), [7] * 48 + [0])
+        self.assertEqual(self.values("a"), [*range(1, 129, 2), 129])
+        self.assertEqual(self.values("b"), [7] * 64 + [0])
         self.observe(1, a=lambda run: run, c=lambda run: 5)
-        self.assertEqual(self.values("a"), [*range(1, 97, 2), 97])
-        self.assertEqual(self.values("c"), [0] * 49)  # it was not there in all of the last stretch
+        self.assertEqual(self.values("a"), [*range(1, 129, 2), 129])
+        self.assertEqual(self.values("c"), [0] * 65)  # it was not there in all of the last stretch
         self.observe(1, a=lambda run: run, d=lambda run: 5)
-        self.assertEqual(self.values("d"), [0] * 49 + [5])
+        self.assertEqual(self.values("d"), [0] * 65 + [5])
 
     def test_the_room_of_a_line_is_bounded_and_the_rate_is_that_of_a_run(self):
         self.observe(5000, a=lambda run: run)
-        self.assertLessEqual(len(self.values("a")), 96)
+        self.assertLessEqual(len(self.values("a")), 128)
         line = self.courses.lines["a", 1]
         self.assertEqual((line.grew, line.size), (4999, 5000))
         width = 64

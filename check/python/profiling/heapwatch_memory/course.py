@@ -3,7 +3,7 @@ from array import array
 
 import _heapwatch_memory as tracer
 
-STRETCHES_MAX = 96  # even; when there are more, two and two become one
+STRETCHES_MAX = 128  # even; when there are more, two and two become one
 LINES_MAX = 16384
 OTHER = ("<lines beyond the first %d>" % LINES_MAX, 0)
 
@@ -13,8 +13,9 @@ class Trend:
 
     def __init__(self, values, width):
         self.kind, self.is_certain, *slopes, self.growth, last_rise = tracer.trend(values)
+        # A step of the series is as many runs as a stretch has.
         self.rate, self.rate_low, self.rate_high = (slope / width for slope in slopes)
-        self.last_rise = (last_rise + 1) * width  # the last run that added something; of stopped ones
+        self.last_rise = last_rise * width + 1  # of one that has stopped: no run after this one added anything
 
 
 class Line:

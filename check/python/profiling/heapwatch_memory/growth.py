@@ -1,7 +1,6 @@
 """What runs leave behind for good: the report that a comparison of single runs cannot give."""
 import gc
 import os
-import sys
 
 import _heapwatch_memory as tracer
 
@@ -15,13 +14,14 @@ _GROWING = {"grows": (0, ""), "slows": (1, " and slowing down"), "varies": (2, "
 
 FEW_RUNS = 6  # fewer cannot be told from chance
 ENOUGH_RUNS = 30
+OBJECT_LEAST = 32  # bytes, on the average of all runs: less is nothing that each run leaves behind
 
 
 class Growth:
     """Watches what is held from run to run.
 
     A look collects garbage, since what only waits for a collection is no growth; what it would have been without the
-    look is measured before, and is told apart.
+    look is measured before, and is told apart. What the interpreter caches, up to a number, does not count either.
     """
 
     def __init__(self, file_filter, options):
@@ -40,7 +40,7 @@ class Growth:
     def observe(self, run):
         """After the run; `run` counts from 1."""
         self._collector_was_off |= not (gc.isenabled() and gc.get_threshold()[0])
-        sys._clear_type_cache()  # which keeps the names of attributes, up to a number
+        tracer.drop_caches()
         before = self._held(run)
         gc.collect()
         after = self._held(run)
@@ -83,8 +83,7 @@ class Growth:
 
     def _growth(self, failed):
         unit, limit = self._options.unit, self._options.limit
-        rows = [row for row in self._trends() if row[2].kind in _GROWING and row[2].rate > 0]
-        rows = [row for row in rows if row[2].kind != "varies" or row[2].rate_low > 0]
+        rows = [row for row in self._trends() if _grows(row[2])]
         rows.sort(key=lambda row: (_GROWING[row[2].kind][0], -row[2].rate, -row[1].earlier, row[0]))
         lines = ["Top %d lines by growth after %d runs" % (limit, self.runs)]
         if failed:
@@ -111,7 +110,8 @@ class Growth:
                 )
             )
         total = self._courses.total()
-        lines.append("Total growth: %s a run" % signed(round(self._courses.trend(total).rate), unit))
+        trend = self._courses.trend(total)
+        lines.append("Total growth: %s a run" % signed(round(trend.rate) if _grows(trend) else 0, unit))
         lines.append("Total held from earlier runs: %s" % amount(total.earlier, unit))
         if rows and self.runs < FEW_RUNS:
             lines.append(
@@ -130,8 +130,8 @@ class Growth:
         for number, (growth, key, line, trend) in enumerate(rows[:limit], 1):
             text = "%s until run %d, none in %s since" % (
                 signed(round(growth), unit),
-                min(trend.last_rise, self.runs),
-                counted(max(self.runs - trend.last_rise, 0), "run"),
+                trend.last_rise,
+                counted(self.runs - trend.last_rise, "run"),
             )
             lines += entry(number, key, text)[1:]
         others = rows[limit:]
@@ -140,14 +140,15 @@ class Growth:
         return "\n".join(lines) + "\n"
 
     def _garbage_report(self):
-        total = sum(self._garbage.values())
-        if not total:
-            return ""
         unit, limit = self._options.unit, self._options.limit
+        rows = [(size, key) for key, size in self._garbage.items() if size >= OBJECT_LEAST * self.runs]
+        if not rows:
+            return ""
+        total = sum(self._garbage.values())
         lines = ["Garbage that only a collection frees: %s a run" % amount(round(total / self.runs), unit)]
         if self._collector_was_off:
             lines[0] += ". The collector is off, so without this profile it stays, and grows with every run"
-        rows = sorted(((size, key) for key, size in self._garbage.items()), reverse=True)
+        rows.sort(reverse=True)
         for number, (size, key) in enumerate(rows[:limit], 1):
             lines += entry(number, key, "%s a run" % amount(round(size / self.runs), unit))[1:]
         others = rows[limit:]
@@ -173,6 +174,10 @@ class Growth:
         if others:
             lines.append("%d other: %s" % (len(others), amount(sum(row[0] for row in others), unit)))
         return "\n".join(lines) + "\n"
+
+
+def _grows(trend):
+    return trend.kind in ("grows", "slows") and trend.rate > 0 or trend.kind == "varies" and trend.rate_low > 0
 
 
 def _own_frame(frames):

@@ -23,6 +23,7 @@ class Shapes(AgentCheck):
 
     def check(self, instance):
         self.runs += 1
+        self.instance = instance
         for name in instance["does"].split():
             getattr(self, name)()
 
@@ -67,6 +68,10 @@ class Shapes(AgentCheck):
 
     def warns(self):
         self.warning("of what heapwatch's own code holds for a while: %s", "x" * 1000)
+
+    def waits(self):
+        open(self.instance["file"], "w").close()
+        threading.Event().wait()
 
     def works_in_the_background(self):
         if self.runs == 1:

@@ -145,9 +145,8 @@ class Growth:
         if not rows:
             return ""
         total = sum(self._garbage.values())
-        lines = ["Garbage that only a collection frees: %s a run" % amount(round(total / self.runs), unit)]
-        if self._collector_was_off:
-            lines[0] += ". The collector is off, so without this profile it stays, and grows with every run"
+        what = "stays, since the collector is off" if self._collector_was_off else "the collector frees in time"
+        lines = ["Garbage in cycles, which %s: %s a run" % (what, amount(round(total / self.runs), unit))]
         rows.sort(reverse=True)
         for number, (size, key) in enumerate(rows[:limit], 1):
             lines += entry(number, key, "%s a run" % amount(round(size / self.runs), unit))[1:]

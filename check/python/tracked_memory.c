@@ -15,6 +15,7 @@
  */
 #define VISIBLE __attribute__((visibility("default")))
 
+// NOLINTBEGIN(readability-identifier-naming): CPython's names
 VISIBLE int PyTraceMalloc_Track(unsigned int domain, uintptr_t block, size_t size) {
   heapwatch_note_tracked(domain, block, size);
   return heapwatch_tracemalloc_track(domain, block, size);
@@ -24,3 +25,4 @@ VISIBLE int PyTraceMalloc_Untrack(unsigned int domain, uintptr_t block) {
   heapwatch_forget_tracked(domain, block);
   return heapwatch_tracemalloc_untrack(domain, block);
 }
+// NOLINTEND(readability-identifier-naming)

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "memory/files/files.h"
+#include "memory/golang/golang.h"
 #include "memory/mappings/mappings.h"
 #include "memory/stacks/stacks.h"
 
@@ -14,6 +15,7 @@ namespace {
 /// mapping's name or by what is left come last.
 constexpr std::array table{
     Reader{"stacks", stacks::find},
+    Reader{"go", golang::find},
     Reader{"bss", files::find_bss},
     Reader{"shared", mappings::find_shared},
     Reader{"kernel", mappings::find_kernel},

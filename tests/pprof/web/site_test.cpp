@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "pprof/parse.h"
@@ -99,6 +100,22 @@ TEST_F(SiteTest, ShowsTheFlameGraphWhereTheGraphCannotBeDrawn) {
               HasSubstr("this program draws no graphs"));
 }
 
+TEST_F(SiteTest, ServesOtherPagesWhileAGraphIsDrawn) {
+  std::promise<void> is_drawing;
+  std::promise<void> may_end;
+  const Site site(session_, {}, {.warn = [](const std::string&) {}}, Settings(""),
+                  [&](const std::string&) -> base::Result<std::string> {
+                    is_drawing.set_value();
+                    may_end.get_future().wait();
+                    return "<svg/>";
+                  });
+  std::thread drawing([&] { EXPECT_EQ(site.answer({.path = "/ui/graph"}).status, 200); });
+  is_drawing.get_future().wait();
+  EXPECT_EQ(site.answer({.path = "/ui/top"}).status, 200);
+  may_end.set_value();
+  drawing.join();
+}
+
 TEST_F(SiteTest, PeekAndSourceWorkOnTheExpressionOfTheirParameter) {
   EXPECT_THAT(data("/ui/peek", "f=leaf"), HasSubstr("|   main.middle"));
   EXPECT_THAT(data("/ui/peek"), Not(HasSubstr("\"text\"")));
@@ -172,11 +189,20 @@ TEST_F(SiteTest, DownloadIsTheProfile) {
 }
 
 TEST_F(SiteTest, KeepsOptionsUnderNames) {
-  EXPECT_EQ(get("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
+  const auto post = [&](std::string_view path, std::string_view query) {
+    return site_.answer({.path = path, .query = query, .is_post = true, .is_own = true});
+  };
+  EXPECT_EQ(post("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
   EXPECT_THAT(data("/ui/top"), HasSubstr(R"("configs":[{"name":"mine","query":"f=leaf"}])"));
-  EXPECT_EQ(site_.answer({.path = "/ui/deleteconfig", .query = "config=mine"}).status, 403);
-  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").body, "deleted\n");
-  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").status, 400);
+  const Request strange{.path = "/ui/deleteconfig", .query = "config=mine", .is_post = true};
+  EXPECT_EQ(site_.answer(strange).status, 403);
+  // What a link or an image can ask for changes nothing.
+  const Reply link = get("/ui/deleteconfig", "config=mine");
+  EXPECT_EQ(link.status, 405);
+  EXPECT_THAT(link.headers, testing::Contains(Pair("Allow", "POST")));
+  EXPECT_THAT(data("/ui/top"), HasSubstr(R"("name":"mine")"));
+  EXPECT_EQ(post("/ui/deleteconfig", "config=mine").body, "deleted\n");
+  EXPECT_EQ(post("/ui/deleteconfig", "config=mine").status, 400);
   EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
 }
 

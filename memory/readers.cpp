@@ -5,6 +5,7 @@
 #include "memory/files/files.h"
 #include "memory/golang/golang.h"
 #include "memory/mappings/mappings.h"
+#include "memory/pymalloc/pymalloc.h"
 #include "memory/stacks/stacks.h"
 
 namespace heapwatch::memory {
@@ -13,13 +14,20 @@ namespace {
 
 /// The first to claim a byte keeps it: those that know for sure come first, those that go by a
 /// mapping's name or by what is left come last.
+// clang-format off: a row a line
 constexpr std::array table{
-    Reader{"stacks", stacks::find},          Reader{"go", golang::find},
-    Reader{"bss", files::find_bss},          Reader{"shared", mappings::find_shared},
-    Reader{"kernel", mappings::find_kernel}, Reader{"files", files::find},
-    Reader{"named", mappings::find_named},   Reader{"loader", files::find_loader},
+    Reader{"stacks", stacks::find},
+    Reader{"pymalloc", pymalloc::find},
+    Reader{"go", golang::find},
+    Reader{"bss", files::find_bss},
+    Reader{"shared", mappings::find_shared},
+    Reader{"kernel", mappings::find_kernel},
+    Reader{"files", files::find},
+    Reader{"named", mappings::find_named},
+    Reader{"loader", files::find_loader},
     Reader{"code", mappings::find_code},
 };
+// clang-format on
 
 }  // namespace
 

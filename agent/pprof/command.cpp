@@ -15,7 +15,7 @@
 #include "agent/pprof/pictures.h"
 #include "agent/pprof/save.h"
 #include "agent/pprof/serve.h"
-#include "agent/terminal.h"
+#include "agent/process/terminal.h"
 #include "pprof/shell/line_editor.h"
 #include "pprof/shell/shell.h"
 
@@ -90,6 +90,10 @@ class Command {
     seams_.other = [this](const pprof::CommandLine& line, pprof::Session session) {
       return line.format ? make_picture(line, std::move(session), seams_, err_)
                          : converse(line, session);
+    };
+    seams_.collects = [this](const std::string& url) {
+      const auto source = parse_source({.url = url}, transport_);
+      return source && source->collects;
     };
     flags_ = transport_flags(transport_);
     seams_.extra_flags = flags_;
@@ -188,7 +192,8 @@ class Command {
       }
       return std::string();
     }
-    pprof::shell::Shell shell(line, session, {out_, err_, seams_, takes_colors(STDERR_FILENO)});
+    pprof::shell::Shell shell(line, session,
+                              {out_, err_, seams_, process::takes_colors(STDERR_FILENO)});
     if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) {
       auto editor = pprof::shell::LineEditor::create(
           [&](std::string_view input) { return shell.completions(input); });

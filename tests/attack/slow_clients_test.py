@@ -56,7 +56,7 @@ class SlowClientsTest(unittest.TestCase):
         tags = ", ".join(f'"filler{n}:{"x" * 150}"' for n in range(3))
         folder.write("go_expvar.d/conf.yaml", "init_config:\ninstances:\n" + "".join(
             f"  - expvar_url: {server.url('/debug/vars')}\n    namespace: large{n}\n    memstats: false\n"
-            f"    min_collection_interval: 3600\n    max_returned_metrics: {SERIES + 10}\n    tags: [{tags}]\n"
+            f"    min_collection_interval: {20 if FULL else 2}\n    max_returned_metrics: {SERIES + 10}\n    tags: [{tags}]\n"
             "    metrics: [{path: n.*}]\n" for n in range(INSTANCES)))
 
     def test_slow_clients_delay_nobody(self):

@@ -3,6 +3,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "net/server_listener.h"
 #include "net/server_loop.h"
@@ -19,13 +20,13 @@ struct HttpServer::State {
   State& operator=(const State&) = delete;
   ~State() {
     loop->stop();
-    if (thread.joinable()) {
+    for (std::thread& thread : threads) {
       thread.join();
     }
   }
 
   std::unique_ptr<ServerLoop> loop;
-  std::thread thread;
+  std::vector<std::thread> threads;
 };
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& options,
@@ -40,7 +41,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& optio
   }
   auto state = std::make_unique<State>(*std::move(loop));
   try {
-    state->thread = std::thread([raw = state->loop.get()]() noexcept { raw->run(); });
+    for (unsigned i = 0; i < state->loop->thread_count(); ++i) {
+      state->threads.emplace_back([raw = state->loop.get()]() noexcept { raw->run(); });
+    }
   } catch (const std::system_error& error) {
     return fail(ErrorKind::io, options.listen + ": cannot start a thread: " + error.what());
   }

@@ -31,6 +31,7 @@ constexpr std::uint64_t wake_tag = 0;
 constexpr int events_in_a_turn = 256;
 constexpr std::chrono::milliseconds linger_timeout{1'000};
 constexpr std::chrono::seconds between_logs{60};
+constexpr std::chrono::milliseconds deadlines_late_max{500};
 std::size_t within_descriptors(std::size_t connections) {
   constexpr rlim_t share = 4;
   constexpr rlim_t least = 4;
@@ -58,7 +59,14 @@ ServerLoop::ServerLoop(const ServerOptions& options, ServerHandler handler, Serv
     : options_(options),
       connections_max_(within_descriptors(std::max<std::size_t>(options.connections_max, 1))),
       listener_(std::move(listener)),
-      pages_(options, std::move(handler), connections_max_, [this] { wake(); }) {}
+      pages_(options, std::move(handler),
+             [this](const ServerPages::Job& job, const RenderedReply& reply) {
+               const std::lock_guard lock(mutex_);
+               deliver(job, reply);
+               if (pages_.has_waiting()) {
+                 changed_.notify_one();
+               }
+             }) {}
 
 Result<void> ServerLoop::prepare() {
   epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
@@ -78,23 +86,35 @@ Result<void> ServerLoop::prepare() {
 }
 
 void ServerLoop::run() {
+  std::unique_lock lock(mutex_);
   while (!stopping_) {
-    wait_and_serve();
+    if (pages_.has_waiting() && (is_led_ || resting_ > 0)) {
+      make_a_page(lock);
+    } else if (!is_led_) {
+      lead(lock);
+    } else {
+      ++resting_;
+      changed_.wait(lock);
+      --resting_;
+    }
   }
 }
 
 void ServerLoop::stop() {
-  stopping_ = true;
-  wake();
-}
-
-void ServerLoop::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
   const std::uint64_t one = 1;
   (void)!write(wake_.get(), &one, sizeof one);
 }
 
 int ServerLoop::wait_ms() const {
-  const Clock::time_point next = std::min(connections_.next_deadline(), accepts_again_);
+  Clock::time_point next = std::min(connections_.next_deadline(), accepts_again_);
+  if (pages_.under_way() > 0) {  // who gets one sets a deadline while we wait
+    next = std::min(next, Clock::now() + deadlines_late_max);
+  }
   if (next == never) {
     return -1;
   }
@@ -102,23 +122,41 @@ int ServerLoop::wait_ms() const {
   return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 
-void ServerLoop::wait_and_serve() {
+void ServerLoop::lead(std::unique_lock<std::mutex>& lock) {
+  is_led_ = true;
+  const int timeout = wait_ms();
   std::array<epoll_event, events_in_a_turn> events;
-  const int count = epoll_wait(epoll_.get(), events.data(), events_in_a_turn, wait_ms());
+  lock.unlock();
+  const int count = epoll_wait(epoll_.get(), events.data(), events_in_a_turn, timeout);
+  lock.lock();
   now_ = Clock::now();
+  if (!stopping_) {
+    serve_events(events.data(), count);
+  }
+  is_led_ = false;
+}
+
+void ServerLoop::make_a_page(std::unique_lock<std::mutex>& lock) {
+  const ServerPages::Job job = pages_.take();
+  if (!is_led_) {
+    changed_.notify_one();
+  }
+  lock.unlock();
+  const RenderedReply reply = pages_.make(job);
+  lock.lock();
+  deliver(job, reply);
+}
+
+void ServerLoop::serve_events(const epoll_event* events, int count) {
   bool has_clients = false;
   for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events.at(static_cast<std::size_t>(i));
-    if (event.data.u64 == wake_tag) {
-      std::uint64_t times = 0;
-      (void)!read(wake_.get(), &times, sizeof times);
-    } else if (event.data.u64 == listener_tag) {
+    const epoll_event& event = events[i];
+    if (event.data.u64 == listener_tag) {
       has_clients = true;
     } else if (ServerConnection* const connection = connections_.find(event.data.u64)) {
       serve(*connection, event.events);
     }
   }
-  take_made();
   close_the_late();
   if (has_clients) {  // after those who have been waiting
     accept_some();
@@ -248,15 +286,21 @@ bool ServerLoop::dispatch(ServerConnection& connection) {
                                     "may; try again when one has ended"}));
 }
 
-void ServerLoop::take_made() {
-  for (const ServerPages::Made& made : pages_.take_made()) {
-    for (const std::uint64_t id : made.connections) {
+void ServerLoop::deliver(const ServerPages::Job& job, const RenderedReply& reply) {
+  now_ = Clock::now();
+  const auto send_to = [&](const ServerPages::Connections& connections, const RenderedReply& what) {
+    for (const std::uint64_t id : connections) {
       if (ServerConnection* const connection = connections_.find(id)) {
         connection->answered_in = now_ - connection->since();
-        (void)send_reply(*connection, made.reply);
+        (void)send_reply(*connection, what);
       }
     }
+  };
+  ServerPages::Connections refused;
+  if (!pages_.finish(job, refused)) {
+    send_to(refused, render({}, refusal_reply({503, "there is no thread to make the page"})));
   }
+  send_to(job.connections, reply);
 }
 
 bool ServerLoop::refuse_with(ServerConnection& connection, ServerReply reply) {
@@ -296,11 +340,11 @@ bool ServerLoop::finish(ServerConnection& connection) {
   }
   connection.input().clear();
   connections_.charge(connection);
+  enter(connection, ServerPhase::lingering);
   if (shutdown(connection.descriptor(), SHUT_WR) != 0 || !connection.discard()) {
     close(connection);
     return false;
   }
-  enter(connection, ServerPhase::lingering);
   return true;
 }
 

@@ -1,8 +1,11 @@
 // The event loop of an HTTP server.
 //
-// One thread reads requests and writes replies for all clients; workers make the pages. So a client
+// One thread at a time, the leader, reads requests and writes replies for all clients. So a client
 // that is slow, or silent, or many, costs memory and descriptors and nobody's time, and both have
-// limits.
+// limits. A page is made by the thread that has read its request: it wakes another one to lead in
+// its place, makes the page and sends what the client takes at once. That spares a small page two
+// changes of threads, and there is always one that leads: the last one leaves the page to those
+// that are still at theirs. Pages that take long go to threads of their own.
 //
 // A connection goes through the phases of ServerPhase, each with a deadline of its own:
 //
@@ -11,9 +14,10 @@
 // Of large pages there are few, however many want them: all who ask for a page while it is being
 // made get the next one, and its bytes are held once for all of them.
 //
-// While a worker has the request the loop forgets the exchange but for its number: when the client
-// is gone before the page is made, the page finds nobody and is dropped. Only this thread opens and
-// closes descriptors, so that none can change hands under a worker.
+// A lock holds for all that is known of clients; it is free while the leader waits for events and
+// while pages are made. Who makes a page knows of the exchange nothing but its number: when the
+// client is gone before the page is made, the page finds nobody and is dropped. Descriptors are
+// opened and closed under the lock alone, so that none can change hands while it is used.
 //
 // Three things can run out. Connections: past their limits, per peer and in all, the one that has
 // been idle longest makes room. Memory: past `held_bytes_max` the connections that move their bytes
@@ -32,9 +36,12 @@
 // this server.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "net/descriptor.h"
 #include "net/server_connections.h"
@@ -42,9 +49,11 @@
 #include "net/server_options.h"
 #include "net/server_pages.h"
 
+struct epoll_event;
+
 namespace heapwatch::net {
 
-/// Threads: run() is one thread's; stop() may be called from any.
+/// Threads: run() is for thread_count() of them at once; stop() may be called from any.
 class ServerLoop {
  public:
   using Clock = ServerConnection::Clock;
@@ -59,6 +68,8 @@ class ServerLoop {
 
   /// Until stop().
   void run();
+  /// Those that make pages, and one that leads meanwhile.
+  [[nodiscard]] unsigned thread_count() const { return std::max(options_.threads, 1U) + 1; }
   void stop();
 
   [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
@@ -70,7 +81,9 @@ class ServerLoop {
   ServerLoop(const ServerOptions& options, ServerHandler handler, ServerListener listener);
   base::Result<void> prepare();
   void wake();
-  void wait_and_serve();
+  void lead(std::unique_lock<std::mutex>& lock);
+  void make_a_page(std::unique_lock<std::mutex>& lock);
+  void serve_events(const epoll_event* events, int count);
   [[nodiscard]] int wait_ms() const;
 
   // New clients.
@@ -101,7 +114,7 @@ class ServerLoop {
   [[nodiscard]] Clock::time_point deadline_of(const ServerConnection& connection) const;
   void close_the_late();
 
-  void take_made();
+  void deliver(const ServerPages::Job& job, const RenderedReply& reply);
 
   const ServerOptions options_;
   const std::size_t connections_max_;
@@ -111,13 +124,17 @@ class ServerLoop {
   Descriptor reserve_;  // given up to take in a client for whom there is no descriptor
   std::atomic<bool> stopping_{false};
 
+  std::mutex mutex_;  // over all that follows
+  std::condition_variable changed_;
+  bool is_led_ = false;   // a thread waits for events, or serves them
+  unsigned resting_ = 0;  // threads that wait for something to do
   Clock::time_point now_{};
   Clock::time_point accepts_again_ = Clock::time_point::max();  // while accepting rests
   ServerConnections connections_;
   std::uint64_t closed_for_room_ = 0;  // since the log last said so
   Clock::time_point logged_{};
 
-  ServerPages pages_;  // last: it has ended before what its workers wake goes
+  ServerPages pages_;  // last: its threads have ended before what they use goes
 };
 
 }  // namespace heapwatch::net

@@ -16,12 +16,10 @@ constexpr std::size_t long_waiting_per_thread = 4;
 
 }  // namespace
 
-ServerPages::ServerPages(const ServerOptions& options, ServerHandler handler,
-                         std::size_t waiting_max, std::function<void()> wake)
+ServerPages::ServerPages(const ServerOptions& options, ServerHandler handler, LongMade long_made)
     : options_(options),
       handler_(std::move(handler)),
-      wake_(std::move(wake)),
-      workers_(options.threads, waiting_max),
+      long_made_(std::move(long_made)),
       long_workers_(options.long_threads, long_waiting_per_thread * options.long_threads) {}
 
 /// Besides what the page depends on, whether it is to be compressed.
@@ -58,55 +56,50 @@ bool ServerPages::ask_for(std::uint64_t connection, ServerRequest request) {
 }
 
 bool ServerPages::submit(Job job) {
-  const bool takes_long = options_.takes_long && options_.takes_long(job.request);
+  if (!options_.takes_long || !options_.takes_long(job.request)) {
+    waiting_.push_back(std::move(job));
+    ++under_way_;
+    return true;
+  }
   const auto shared = std::make_shared<Job>(std::move(job));
-  return (takes_long ? long_workers_ : workers_).submit([this, shared] { make(*shared); });
+  const bool taken =
+      long_workers_.submit([this, shared]() noexcept { long_made_(*shared, make(*shared)); });
+  under_way_ += taken ? 1 : 0;
+  return taken;
 }
 
-void ServerPages::make(Job& job) noexcept {
-  Made made{std::move(job.connections), {}};
+ServerPages::Job ServerPages::take() {
+  Job job = std::move(waiting_.front());
+  waiting_.pop_front();
+  return job;
+}
+
+RenderedReply ServerPages::make(const Job& job) const noexcept {
   try {
-    made.reply = render(job.request, answer(handler_, job.request));
+    return render(job.request, answer(handler_, job.request));
   } catch (const std::exception& thrown) {  // no memory for it
     base::log(base::LogLevel::error, std::string("http server: ") + thrown.what());
-    made.reply = {.head = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n",
-                  .body = nullptr};
-  }
-  bool is_first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    is_first = made_.empty();
-    made_.emplace_back(std::move(job.key), std::move(made));
-  }
-  if (is_first) {
-    wake_();
+    return {.head = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n", .body = nullptr};
   }
 }
 
-std::vector<ServerPages::Made> ServerPages::take_made() {
-  std::vector<std::pair<std::string, Made>> made;
-  {
-    const std::lock_guard lock(mutex_);
-    made.swap(made_);
+bool ServerPages::finish(const Job& job, Connections& refused) {
+  --under_way_;
+  const auto shared = job.key.empty() ? shared_.end() : shared_.find(job.key);
+  if (shared == shared_.end()) {
+    return true;
   }
-  std::vector<Made> out;
-  out.reserve(made.size());
-  for (auto& [key, one] : made) {
-    out.push_back(std::move(one));
-    const auto shared = key.empty() ? shared_.end() : shared_.find(key);
-    if (shared == shared_.end()) {
-      continue;
-    }
-    Next next = std::exchange(shared->second, {});
-    if (next.connections.empty()) {
-      shared_.erase(shared);
-    } else if (!submit({key, std::move(next.request), next.connections})) {
-      shared_.erase(shared);
-      out.push_back({std::move(next.connections),
-                     render({}, refusal_reply({503, "there is no thread to make the page"}))});
-    }
+  Next next = std::exchange(shared->second, {});
+  if (next.connections.empty()) {
+    shared_.erase(shared);
+    return true;
   }
-  return out;
+  if (submit({job.key, std::move(next.request), next.connections})) {
+    return true;
+  }
+  shared_.erase(shared);
+  refused = std::move(next.connections);
+  return false;
 }
 
 }  // namespace heapwatch::net

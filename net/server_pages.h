@@ -1,9 +1,11 @@
-// The pages of a server in the making: workers make them, the loop sends them.
+// The pages of a server that wait to be made, and who waits for them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,37 +19,41 @@ namespace heapwatch::net {
 
 /// Requests that may share a page (ServerOptions::shared_as) and come while one is being made get
 /// the next one together: never a page that is older than their request, and never more than one
-/// worker and two pages for all of them, however many they are.
+/// thread and two pages for all of them, however many they are.
 ///
-/// Threads: the loop's, but for what workers do inside.
+/// Threads: the caller locks, but for make().
 class ServerPages {
  public:
-  /// Of whom a page is for; the loop's numbers.
+  /// Numbers of the loop's.
   using Connections = std::vector<std::uint64_t>;
-  struct Made {
-    Connections connections;
-    RenderedReply reply;
-  };
-
-  /// `waiting_max`: quick requests that wait for a thread. `wake` is called when take_made() has
-  /// something new.
-  ServerPages(const ServerOptions& options, ServerHandler handler, std::size_t waiting_max,
-              std::function<void()> wake);
-  ServerPages(const ServerPages&) = delete;
-  ServerPages& operator=(const ServerPages&) = delete;
-  /// Waits for pages that are being made.
-  ~ServerPages() = default;
-
-  /// False when as many requests wait as may.
-  [[nodiscard]] bool ask_for(std::uint64_t connection, ServerRequest request);
-  [[nodiscard]] std::vector<Made> take_made();
-
- private:
   struct Job {
     std::string key;  // empty: not shared
     ServerRequest request;
     Connections connections;
   };
+  /// Called on a thread of those that take long, without a lock.
+  using LongMade = std::function<void(const Job&, const RenderedReply&)>;
+
+  ServerPages(const ServerOptions& options, ServerHandler handler, LongMade long_made);
+  ServerPages(const ServerPages&) = delete;
+  ServerPages& operator=(const ServerPages&) = delete;
+  /// Waits for long pages that are being made.
+  ~ServerPages() = default;
+
+  /// False when it takes long and as many of that kind wait as may.
+  [[nodiscard]] bool ask_for(std::uint64_t connection, ServerRequest request);
+  /// Of those that do not take long.
+  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
+  [[nodiscard]] Job take();
+  /// Any thread, without the lock.
+  [[nodiscard]] RenderedReply make(const Job& job) const noexcept;
+  /// To be called when a page is made: those who have asked for it meanwhile get the next one.
+  /// False when there is no thread for that; `refused` are those.
+  [[nodiscard]] bool finish(const Job& job, Connections& refused);
+  /// Asked for and not finished.
+  [[nodiscard]] std::size_t under_way() const { return under_way_; }
+
+ private:
   /// Who asked for a page while it was being made.
   struct Next {
     ServerRequest request;
@@ -56,19 +62,14 @@ class ServerPages {
 
   [[nodiscard]] std::string key_of(const ServerRequest& request) const;
   [[nodiscard]] bool submit(Job job);
-  void make(Job& job) noexcept;
 
   const ServerOptions options_;
   const ServerHandler handler_;
-  const std::function<void()> wake_;
+  const LongMade long_made_;
+  std::deque<Job> waiting_;
   std::unordered_map<std::string, Next> shared_;  // by key, while one is being made
-
-  std::mutex mutex_;
-  std::vector<std::pair<std::string, Made>> made_;  // with its key; under mutex_
-
-  // Last, so that they have ended before what their tasks use goes.
-  WorkerThreads workers_;
-  WorkerThreads long_workers_;
+  std::size_t under_way_ = 0;
+  WorkerThreads long_workers_;  // last: it has ended before what its tasks use goes
 };
 
 }  // namespace heapwatch::net

@@ -323,6 +323,11 @@ TEST_F(HttpServerLimits, AClientThatHasSaidAllStillGetsItsPage) {
   client.say(get("/a"));
   client.end_request();
   EXPECT_THAT(client.hear(), EndsWith("GET/a[]"));
+  const RawClient reader(server->port());
+  reader.say(get("/large"));
+  reader.end_request();
+  const std::string heard = reader.hear();
+  EXPECT_EQ(heard.size() - heard.find("\r\n\r\n") - 4, large_bytes);
 }
 
 TEST_F(HttpServerLimits, ABodyOfAGetIsNotTakenForTheNextRequest) {

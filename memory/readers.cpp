@@ -3,7 +3,9 @@
 #include <array>
 
 #include "memory/files/files.h"
+#include "memory/golang/golang.h"
 #include "memory/mappings/mappings.h"
+#include "memory/pymalloc/pymalloc.h"
 #include "memory/stacks/stacks.h"
 
 namespace heapwatch::memory {
@@ -12,8 +14,11 @@ namespace {
 
 /// The first to claim a byte keeps it: those that know for sure come first, those that go by a
 /// mapping's name or by what is left come last.
+// clang-format off: a row a line
 constexpr std::array table{
     Reader{"stacks", stacks::find},
+    Reader{"pymalloc", pymalloc::find},
+    Reader{"go", golang::find},
     Reader{"bss", files::find_bss},
     Reader{"shared", mappings::find_shared},
     Reader{"kernel", mappings::find_kernel},
@@ -22,6 +27,7 @@ constexpr std::array table{
     Reader{"loader", files::find_loader},
     Reader{"code", mappings::find_code},
 };
+// clang-format on
 
 }  // namespace
 

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/owned_descriptors.h"
 #include "net/exchange.h"
 #include "net/exchange_pool.h"
 #include "net/timer_queue.h"
@@ -32,14 +33,14 @@ using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 
 class Descriptor {
  public:
-  explicit Descriptor(int number) : number_(number) {}
+  explicit Descriptor(int number) : number_(base::own_descriptor(number)) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   Descriptor& operator=(Descriptor&&) = delete;
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
     if (number_ >= 0) {
-      close(number_);
+      close(base::disown_descriptor(number_));
     }
   }
   [[nodiscard]] int get() const { return number_; }

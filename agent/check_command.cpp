@@ -11,7 +11,9 @@
 #include "agent/terminal.h"
 #include "base/counted.h"
 #include "base/nearest.h"
+#include "check/children/fork.h"
 #include "check/instance_runner.h"
+#include "check/isolation/host.h"
 #include "exporters/console/console.h"
 
 namespace heapwatch::agent {
@@ -190,12 +192,16 @@ int run_check(const GlobalOptions& global, CheckOptions options) {
     options.times = 2;
     options.pause_ms = 1000;
   }
+  check::children::prepare_forks();
   std::optional<StandardOutputAside> aside(std::in_place);
   MemoryProfiles profiles(options.memory);
   if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();
       !begun || !(begun = profiles.begin())) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
+  }
+  if (options.memory.profile || options.memory.objects) {
+    check::isolation::stay_in_this_process();  // to see its memory
   }
   Configured configured = load(global, options.name);
   account_memory(configured.agent);

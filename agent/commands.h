@@ -14,6 +14,10 @@ namespace heapwatch::agent {
 /// Runs the agent until SIGTERM or SIGINT. The signals must be held (agent/held_signals.h).
 [[nodiscard]] int run_agent(const GlobalOptions& global);
 
+/// What `check_isolation: process` starts: one check, for the agent at the other end of
+/// descriptor 3.
+int host_check();
+
 struct CheckOptions {
   std::string name;
   bool check_rate = false;  // -r: two runs, a second apart

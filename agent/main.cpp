@@ -13,6 +13,8 @@
 #include "agent/pprof/command.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "check/children/keeper.h"
+#include "check/isolation/host.h"
 
 namespace {
 
@@ -256,11 +258,18 @@ int dispatch(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == heapwatch::check::children::keeper_argument) {
+    return heapwatch::check::children::run_keeper();
+  }
   if (!heapwatch::agent::hold_signals()) {
     std::cerr << "heapwatch: cannot hold signals back\n";
     return 1;
   }
   try {
+    if (argc == 2 && std::string_view(argv[1]) == heapwatch::check::isolation::host_argument) {
+      heapwatch::agent::let_signals_go();
+      return heapwatch::agent::host_check();
+    }
     if (const auto arguments = pprof_arguments(argc, argv)) {
       heapwatch::agent::let_signals_go();
       return heapwatch::agent::run_pprof_command(*arguments);

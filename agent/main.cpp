@@ -8,21 +8,19 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/commands.h"
-#include "agent/held_signals.h"
+#include "agent/commands/commands.h"
 #include "agent/pprof/command.h"
+#include "agent/process/held_signals.h"
 #include "base/log.h"
 #include "base/nearest.h"
-#include "check/children/keeper.h"
-#include "check/isolation/host.h"
 
 namespace {
 
-using heapwatch::agent::CheckOptions;
-using heapwatch::agent::DashboardOptions;
-using heapwatch::agent::ExecOptions;
-using heapwatch::agent::GlobalOptions;
-using heapwatch::agent::VarsOptions;
+using heapwatch::agent::commands::CheckOptions;
+using heapwatch::agent::commands::DashboardOptions;
+using heapwatch::agent::commands::ExecOptions;
+using heapwatch::agent::commands::VarsOptions;
+using heapwatch::agent::wiring::GlobalOptions;
 
 CLI::Validator log_level_name() {
   return CLI::Validator(
@@ -56,7 +54,8 @@ struct CommandLine {
 };
 
 /// As the Datadog Agent has them: not on the page of --help.
-void describe_memory_profile(CLI::App& command, heapwatch::agent::MemoryProfileOptions& options) {
+void describe_memory_profile(CLI::App& command,
+                             heapwatch::agent::commands::MemoryProfileOptions& options) {
   auto* const profile =
       command.add_flag("-m,--profile-memory", options.profile,
                        "Print what memory each run of a Python check leaves behind, and where");
@@ -64,7 +63,7 @@ void describe_memory_profile(CLI::App& command, heapwatch::agent::MemoryProfileO
                    "Print the live Python objects by type, and what each run changes");
   command.add_option("--m-dir", options.folder)->group("")->needs(profile);
   command.add_option("--m-pprof", options.pprof_file)->group("")->needs(profile);
-  for (const std::string& name : heapwatch::agent::memory_profile_options()) {
+  for (const std::string& name : heapwatch::agent::commands::memory_profile_options()) {
     command.add_option("--m-" + name, options.values[name])->group("")->needs(profile);
   }
 }
@@ -231,47 +230,44 @@ int dispatch(const CommandLine& line) {
     return 1;
   }
   if (line.run_command->parsed()) {
-    return heapwatch::agent::run_agent(line.global);
+    return heapwatch::agent::commands::run_agent(line.global);
   }
-  heapwatch::agent::let_signals_go();
+  heapwatch::agent::process::let_signals_go();
   if (line.check_command->parsed()) {
-    return heapwatch::agent::run_check(line.global, line.check);
+    return heapwatch::agent::commands::run_check(line.global, line.check);
   }
   if (line.configcheck_command->parsed()) {
-    return heapwatch::agent::check_config(line.global);
+    return heapwatch::agent::commands::check_config(line.global);
   }
   if (line.exec_command->parsed()) {
-    return heapwatch::agent::exec_program(line.exec);
+    return heapwatch::agent::commands::exec_program(line.exec);
   }
   if (line.status_command->parsed()) {
-    return heapwatch::agent::show_status(line.global, line.status_json);
+    return heapwatch::agent::commands::show_status(line.global, line.status_json);
   }
   if (line.dashboards_command->parsed()) {
-    return heapwatch::agent::write_dashboards(line.global, line.dashboards);
+    return heapwatch::agent::commands::write_dashboards(line.global, line.dashboards);
   }
   if (line.plugin_check_command->parsed()) {
-    return heapwatch::agent::check_plugin(line.plugin_file);
+    return heapwatch::agent::commands::check_plugin(line.plugin_file);
   }
-  return heapwatch::agent::show_vars(line.vars);
+  return heapwatch::agent::commands::show_vars(line.vars);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == heapwatch::check::children::keeper_argument) {
-    return heapwatch::check::children::run_keeper();
+  if (const auto status =
+          heapwatch::agent::commands::run_hidden_command({argv, static_cast<std::size_t>(argc)})) {
+    return *status;
   }
-  if (!heapwatch::agent::hold_signals()) {
+  if (!heapwatch::agent::process::hold_signals()) {
     std::cerr << "heapwatch: cannot hold signals back\n";
     return 1;
   }
   try {
-    if (argc == 2 && std::string_view(argv[1]) == heapwatch::check::isolation::host_argument) {
-      heapwatch::agent::let_signals_go();
-      return heapwatch::agent::host_check();
-    }
     if (const auto arguments = pprof_arguments(argc, argv)) {
-      heapwatch::agent::let_signals_go();
+      heapwatch::agent::process::let_signals_go();
       return heapwatch::agent::run_pprof_command(*arguments);
     }
     CommandLine line;
@@ -283,7 +279,7 @@ int main(int argc, char** argv) {
     try {
       // From the last to the first, as the parser takes them.
       std::vector<std::string> arguments =
-          heapwatch::agent::with_long_flags({argv + 1, argv + argc});
+          heapwatch::agent::commands::with_long_flags({argv + 1, argv + argc});
       std::reverse(arguments.begin(), arguments.end());
       line.app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {

@@ -15,7 +15,7 @@
 #include "agent/pprof/pictures.h"
 #include "agent/pprof/save.h"
 #include "agent/pprof/serve.h"
-#include "agent/terminal.h"
+#include "agent/process/terminal.h"
 #include "pprof/shell/line_editor.h"
 #include "pprof/shell/shell.h"
 
@@ -188,7 +188,8 @@ class Command {
       }
       return std::string();
     }
-    pprof::shell::Shell shell(line, session, {out_, err_, seams_, takes_colors(STDERR_FILENO)});
+    pprof::shell::Shell shell(line, session,
+                              {out_, err_, seams_, process::takes_colors(STDERR_FILENO)});
     if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) {
       auto editor = pprof::shell::LineEditor::create(
           [&](std::string_view input) { return shell.completions(input); });

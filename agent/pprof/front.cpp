@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "agent/held_signals.h"
 #include "agent/pprof/pictures.h"
 #include "agent/pprof/transport.h"
+#include "agent/process/held_signals.h"
 
 namespace {
 
@@ -29,7 +29,7 @@ sigset_t mask_at_start;  // NOLINT: what runs before main() can hand it over in 
 
 /// The linker's earliest moment: even the constructors of libraries come later.
 void hold_before_all_else(int /*argc*/, char** /*argv*/, char** /*environment*/) {
-  const sigset_t signals = agent::handled_signals();
+  const sigset_t signals = heapwatch::agent::process::handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, &mask_at_start);
 }
 
@@ -71,7 +71,8 @@ int report(const std::vector<std::string>& args) {
 /// Becomes the agent, which stands beside this program. Its libraries take several times the
 /// memory and the time of a report.
 int become_agent(char** argv) {
-  if (!agent::hold_signals()) {  // until the agent, whose libraries take their time, can answer
+  if (!heapwatch::agent::process::hold_signals()) {  // until the agent, whose libraries take their
+                                                     // time, can answer
     std::cerr << "heapwatch: cannot hold signals back\n";
     return 1;
   }

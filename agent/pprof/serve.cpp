@@ -1,17 +1,29 @@
 #include "agent/pprof/serve.h"
 
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <ostream>
 #include <utility>
 
 #include "agent/pprof/viewer.h"
 #include "net/http_server.h"
 #include "net/listen_address.h"
+#include "pprof/picture/painter.h"
 #include "pprof/web/site.h"
 
 namespace heapwatch::agent {
 
 namespace {
+
+/// What one picture on a page may take; a graph of more is nothing to look at.
+constexpr pprof::picture::DrawOptions page_pictures{
+    .nodes_max = 2000,
+    .memory_bytes_max = std::size_t{1} << 30U,
+    .picture_bytes_max = std::size_t{64} << 20U,
+    .time_max = std::chrono::seconds(20),
+    .is_zoomable = false,
+};
 
 /// Where to listen, and what the address is called. Without a host it is this machine alone, and
 /// without a port a free one.
@@ -72,9 +84,12 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
   const auto variable = [&](const char* name) {
     return seams.environment ? seams.environment(name).value_or("") : std::string();
   };
+  auto painter = pprof::picture::Painter::start(page_pictures);
+  if (!painter) return tl::unexpected(painter.error());
   const pprof::web::Site site(session, line.options, std::move(report_seams),
                               pprof::web::Settings(pprof::web::settings_path(
-                                  variable("XDG_CONFIG_HOME"), variable("HOME"))));
+                                  variable("XDG_CONFIG_HOME"), variable("HOME"))),
+                              [&](const std::string& dot) { return painter->draw(dot); });
   const Place place = place_of(line.http.value_or(""));
   const EndSignals signals;
   net::ServerOptions options;
@@ -98,6 +113,7 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
     if (auto opened = open_in_browser(url); !opened) err << opened.error().message << "\n";
   }
   signals.wait();
+  painter->stop();  // the server waits for its answers
   return {};
 }
 

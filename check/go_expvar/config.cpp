@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "check/http_options.h"
+#include "check/http/http_options.h"
 #include "check/instance_options.h"
 #include "check/target_url.h"
 #include "config/section.h"
@@ -39,21 +39,21 @@ constexpr std::array<std::pair<std::string_view, bool>, 2> memstats_names{{
     {"go_collector", true},
 }};
 
-std::optional<Path> read_path(Section& metric) {
+std::optional<expvar::Path> read_path(Section& metric) {
   const Value* const value = metric.value().find("path");
-  base::Result<Path> path;
+  base::Result<expvar::Path> path;
   if (value != nullptr && value->kind == Value::Kind::list) {
     const auto segments = metric.texts("path");
     if (!segments) {
       return std::nullopt;
     }
-    path = make_path(*segments);
+    path = expvar::make_path(*segments);
   } else {
     const auto text = metric.text("path");
     if (!text && value != nullptr && value->kind != Value::Kind::null) {
       return std::nullopt;
     }
-    path = text && !text->empty() ? parse_path(*text) : Path{};
+    path = text && !text->empty() ? expvar::parse_path(*text) : expvar::Path{};
   }
   if (!path) {
     metric.error("path", path.error().message);
@@ -150,10 +150,10 @@ std::vector<MetricEntry> read_metrics(Section& instance) {
   return entries;
 }
 
-std::vector<Path> read_patterns(Section& instance, std::string_view key) {
-  std::vector<Path> paths;
+std::vector<expvar::Path> read_patterns(Section& instance, std::string_view key) {
+  std::vector<expvar::Path> paths;
   for (const std::string& text : instance.texts(key).value_or(std::vector<std::string>())) {
-    if (auto path = parse_path(text)) {
+    if (auto path = expvar::parse_path(text)) {
       paths.push_back(*std::move(path));
     } else {
       instance.error(key, path.error().message);
@@ -231,7 +231,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   Section instance(source.instance, file, found,
                    index == 0 ? "instance" : "instances -> " + std::to_string(index));
   const auto target = read_target_url(instance);
-  auto request = read_http_options(init_config, instance, source.agent);
+  auto request = http::read_http_options(init_config, instance, source.agent);
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
   CollectorOptions collector = read_collector(init_config, instance, source.agent);
   const bool can_connect = instance.boolean("can_connect").value_or(false);

@@ -84,21 +84,21 @@ GoCollector::GoCollector(const Options& options) {
                  "Pauses of the garbage collector (expvar path memstats/PauseNs)");
 }
 
-std::vector<Target> GoCollector::targets() {
-  std::vector<Target> wanted;
+std::vector<expvar::Target> GoCollector::targets() {
+  std::vector<expvar::Target> wanted;
   wanted.reserve(std::size(fields));
   for (const Field& field : fields) {
-    wanted.push_back({.path = *parse_path("memstats/" + std::string(field.member)),
+    wanted.push_back({.path = *expvar::parse_path("memstats/" + std::string(field.member)),
                       .numbers_max = 1,
                       .others_max = 1});
   }
   return wanted;
 }
 
-void GoCollector::submit(const PageMatches& matches, std::size_t first, const GcTargets& gc,
+void GoCollector::submit(const expvar::PageMatches& matches, std::size_t first, const GcTargets& gc,
                          metrics::SampleSink& sink) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const Match* const match = matches.first(static_cast<TargetIndex>(first + i));
+    const expvar::Match* const match = matches.first(static_cast<expvar::TargetIndex>(first + i));
     if (match == nullptr || !match->number || !match->number->is_finite() || !contexts_[i]) {
       continue;
     }
@@ -114,10 +114,10 @@ void GoCollector::submit(const PageMatches& matches, std::size_t first, const Gc
 }
 
 /// Source: the quartiles of runtime/debug.ReadGCStats, over the pauses the ring still holds.
-void GoCollector::submit_pauses(const PageMatches& matches, const GcTargets& gc,
+void GoCollector::submit_pauses(const expvar::PageMatches& matches, const GcTargets& gc,
                                 metrics::SampleSink& sink) {
-  const auto number = [&](TargetIndex target) {
-    const Match* const match = matches.first(target);
+  const auto number = [&](expvar::TargetIndex target) {
+    const expvar::Match* const match = matches.first(target);
     return match == nullptr ? std::nullopt : match->number;
   };
   const auto collections = number(gc.collections);
@@ -128,7 +128,7 @@ void GoCollector::submit_pauses(const PageMatches& matches, const GcTargets& gc,
   }
   sorted_.clear();
   std::size_t slot = 0;
-  matches.for_each(gc.pause_slots, [&](const Match& match) {
+  matches.for_each(gc.pause_slots, [&](const expvar::Match& match) {
     // Before the ring is full its first slots are the ones in use.
     if (match.number && slot++ < *count) {
       sorted_.push_back(match.number->to_double() / nanoseconds_per_second);

@@ -8,17 +8,17 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/page_walker.h"
-#include "check/go_expvar/plan.h"
+#include "expvar/page_walker.h"
+#include "expvar/plan.h"
 #include "metrics/sample_sink.h"
 
 namespace heapwatch::check::go_expvar {
 
 /// Where the variables of the garbage collector stand among the matches.
 struct GcTargets {
-  TargetIndex collections{};
-  TargetIndex pause_total{};
-  TargetIndex pause_slots{};
+  expvar::TargetIndex collections{};
+  expvar::TargetIndex pause_total{};
+  expvar::TargetIndex pause_slots{};
 };
 
 /// Series for Prometheus alone: `go_memstats_heap_inuse_bytes`, `go_gc_duration_seconds`, ... with
@@ -36,14 +36,15 @@ class GoCollector {
   explicit GoCollector(const Options& options);
 
   /// What is to be found in each page.
-  [[nodiscard]] static std::vector<Target> targets();
+  [[nodiscard]] static std::vector<expvar::Target> targets();
 
   /// `first` is the index of the first of targets() in the plan.
-  void submit(const PageMatches& matches, std::size_t first, const GcTargets& gc,
+  void submit(const expvar::PageMatches& matches, std::size_t first, const GcTargets& gc,
               metrics::SampleSink& sink);
 
  private:
-  void submit_pauses(const PageMatches& matches, const GcTargets& gc, metrics::SampleSink& sink);
+  void submit_pauses(const expvar::PageMatches& matches, const GcTargets& gc,
+                     metrics::SampleSink& sink);
 
   std::vector<metrics::Context> contexts_;  // as targets(); null: not wanted
   metrics::Context pauses_;

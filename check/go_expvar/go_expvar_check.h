@@ -8,7 +8,7 @@
 #include "check/check.h"
 #include "check/go_expvar/config.h"
 #include "check/go_expvar/page_collector.h"
-#include "check/target_request.h"
+#include "check/http/target_request.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -27,11 +27,11 @@ class GoExpvarCheck final : public HttpCheck {
   [[nodiscard]] base::Result<RunReport> take(const net::HttpResult& response,
                                              metrics::SampleSink& sink);
 
-  TargetRequest request_;
+  http::TargetRequest request_;
   std::string target_;
   std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;
-  std::shared_ptr<PageCondenser> condenser_;  // of the run that is going on
+  std::shared_ptr<CondensedBody> condenser_;  // of the run that is going on
   unsigned whole_runs_ = 0;                   // to come, without a condenser
   bool asks_again_ = false;
 };

@@ -44,12 +44,13 @@ std::vector<MetricEntry> default_entries() {
   std::vector<MetricEntry> entries;
   entries.reserve(defaults.size());
   for (const auto& [path, type] : defaults) {
-    entries.push_back({.path = *parse_path(path), .type = type, .alias = std::nullopt, .tags = {}});
+    entries.push_back(
+        {.path = *expvar::parse_path(path), .type = type, .alias = std::nullopt, .tags = {}});
   }
   return entries;
 }
 
-std::string metric_name(const KeyPath& path, const std::optional<std::string>& prefix,
+std::string metric_name(const expvar::KeyPath& path, const std::optional<std::string>& prefix,
                         Naming naming) {
   const std::string dotted = path.dotted();
   const auto* const known = std::find_if(names_of_the_guide.begin(), names_of_the_guide.end(),

@@ -6,14 +6,14 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 #include "metrics/context.h"
 #include "metrics/sample.h"
 
 namespace heapwatch::check::go_expvar {
 
 struct MetricEntry {
-  Path path;
+  expvar::Path path;
   metrics::MetricType type = metrics::MetricType::gauge;
   std::optional<std::string> alias;  // the name as it stands; empty: the usual name
   metrics::Tags tags;
@@ -34,7 +34,7 @@ enum class Naming : bool {
 [[nodiscard]] std::vector<MetricEntry> default_entries();
 
 /// The name of the metric that the variable at `path` becomes.
-[[nodiscard]] std::string metric_name(const KeyPath& path, const std::optional<std::string>& prefix,
-                                      Naming naming);
+[[nodiscard]] std::string metric_name(const expvar::KeyPath& path,
+                                      const std::optional<std::string>& prefix, Naming naming);
 
 }  // namespace heapwatch::check::go_expvar

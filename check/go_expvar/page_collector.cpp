@@ -8,9 +8,9 @@
 
 #include "base/counted.h"
 #include "base/log.h"
-#include "check/go_expvar/missing_paths.h"
 #include "check/go_expvar/name.h"
-#include "check/go_expvar/page_walker.h"
+#include "expvar/missing_paths.h"
+#include "expvar/page_walker.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -31,9 +31,9 @@ bool is_total(MetricType type) {
 
 /// What a run needs and no later one: buffers, whose memory stays.
 struct PageCollector::Workspace {
-  PageWalker walker;
-  PageWalker missing_walker;
-  PageMatches matches;
+  expvar::PageWalker walker;
+  expvar::PageWalker missing_walker;
+  expvar::PageMatches matches;
   SeriesCache::Buffers series;
   std::string told_key;
 };
@@ -92,14 +92,14 @@ class PageCollector::Run {
       warn(base::counted(invalid, "member of the page has a value",
                          "members of the page have values") +
            " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
-           " left out, the first at " + place_in_page(page_, w_.matches.first_invalid_at));
+           " left out, the first at " + expvar::place_in_page(page_, w_.matches.first_invalid_at));
     }
     if (c_.plan_->memstats) {
       pauses();
     }
     const std::size_t listed = c_.plan_->listed_count;
     for (std::size_t i = 0; i < listed; ++i) {
-      entry(i, static_cast<TargetIndex>(i));
+      entry(i, static_cast<expvar::TargetIndex>(i));
     }
     if (c_.plan_->plan.has_auto()) {
       entry(listed, c_.plan_->plan.auto_target());
@@ -131,8 +131,8 @@ class PageCollector::Run {
  private:
   void warn(std::string text) { report_.warnings.push_back(std::move(text)); }
 
-  [[nodiscard]] std::optional<base::Number> number(TargetIndex target) const {
-    const Match* match = w_.matches.first(target);
+  [[nodiscard]] std::optional<base::Number> number(expvar::TargetIndex target) const {
+    const expvar::Match* match = w_.matches.first(target);
     return match != nullptr ? match->number : std::nullopt;
   }
 
@@ -151,7 +151,7 @@ class PageCollector::Run {
     }
     std::array<std::optional<base::Number>, pause_slots> ring;
     std::size_t filled = 0;
-    w_.matches.for_each(c_.plan_->runtime.pause_slots, [&](const Match& match) {
+    w_.matches.for_each(c_.plan_->runtime.pause_slots, [&](const expvar::Match& match) {
       if (match.number && filled < ring.size()) {
         ring[filled++] = match.number;
       }
@@ -173,9 +173,9 @@ class PageCollector::Run {
     }
   }
 
-  void entry(std::size_t index, TargetIndex target) {
+  void entry(std::size_t index, expvar::TargetIndex target) {
     std::size_t kept = 0;
-    w_.matches.for_each(target, [&](const Match& match) {
+    w_.matches.for_each(target, [&](const expvar::Match& match) {
       if (match.number) {
         ++kept;
         value(index, match);
@@ -196,8 +196,8 @@ class PageCollector::Run {
     limited_ += count;
   }
 
-  void value(std::size_t index, const Match& match) {
-    const KeyPath path = w_.matches.path(match);
+  void value(std::size_t index, const expvar::Match& match) {
+    const expvar::KeyPath path = w_.matches.path(match);
     if (sent_ >= c_.plan_->max_returned_metrics) {
       hold_back(1, limited_ == 0 ? path.text() : "");
       return;
@@ -244,7 +244,8 @@ class PageCollector::Run {
     }
   }
 
-  void collision(const SeriesCache::Run::Taken& taken, std::size_t index, const KeyPath& path) {
+  void collision(const SeriesCache::Run::Taken& taken, std::size_t index,
+                 const expvar::KeyPath& path) {
     if (++collisions_ > collision_warnings_max) {
       return;
     }
@@ -261,8 +262,8 @@ class PageCollector::Run {
     }
   }
 
-  void unreportable(std::size_t index, const Match& match) {
-    const KeyPath path = w_.matches.path(match);
+  void unreportable(std::size_t index, const expvar::Match& match) {
+    const expvar::KeyPath path = w_.matches.path(match);
     if (!c_.told_) {
       c_.told_ = std::make_unique<Told>();
     }
@@ -270,28 +271,30 @@ class PageCollector::Run {
     if (!c_.told_->is_new(w_.told_key)) {
       return;
     }
-    const bool container = match.kind == JsonKind::object || match.kind == JsonKind::array;
-    const bool repaired = match.kind == JsonKind::null && w_.matches.invalid_members > 0;
+    const bool container =
+        match.kind == expvar::JsonKind::object || match.kind == expvar::JsonKind::array;
+    const bool repaired = match.kind == expvar::JsonKind::null && w_.matches.invalid_members > 0;
     const std::string text = path.text();
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
-              c_.target_ + ": path " + text + " is " + std::string(with_article(match.kind)) +
+              c_.target_ + ": path " + text + " is " +
+                  std::string(expvar::with_article(match.kind)) +
                   (repaired ? " or a value that JSON does not know" : ", which is no number") +
                   (container ? "; name a path in it" : ""));
   }
 
   /// What the defaults miss, in one sentence.
   void memstats() {
-    const Match* found = w_.matches.first(c_.plan_->runtime.memstats);
-    if (found == nullptr || found->kind != JsonKind::object) {
+    const expvar::Match* found = w_.matches.first(c_.plan_->runtime.memstats);
+    if (found == nullptr || found->kind != expvar::JsonKind::object) {
       warn(found == nullptr ? "the page has no memstats: the default metrics are absent"
-                            : "memstats is " + std::string(with_article(found->kind)) +
+                            : "memstats is " + std::string(expvar::with_article(found->kind)) +
                                   ", not an object: the default metrics are absent");
       return;
     }
     std::string absent;
     for (std::size_t i = 0; i < c_.plan_->default_count; ++i) {
       const auto& path = c_.plan_->entries[i].path;
-      const auto& seen = w_.matches.of(static_cast<TargetIndex>(i));
+      const auto& seen = w_.matches.of(static_cast<expvar::TargetIndex>(i));
       if (seen.numbers + seen.others == 0 && !taken_by_user(path)) {
         absent += (absent.empty() ? "" : ", ") + path.segments.back().text();
       }
@@ -302,7 +305,7 @@ class PageCollector::Run {
   }
 
   /// A default yields to an entry of the user whose pattern takes the same variable.
-  [[nodiscard]] bool taken_by_user(const Path& path) const {
+  [[nodiscard]] bool taken_by_user(const expvar::Path& path) const {
     for (std::size_t i = c_.plan_->default_count; i < c_.plan_->entries.size(); ++i) {
       const auto& own = c_.plan_->entries[i].path.segments;
       if (own.size() == path.segments.size() && own[0].matches(path.segments[0].text()) &&
@@ -314,15 +317,15 @@ class PageCollector::Run {
   }
 
   void missing() {
-    std::vector<const Path*> paths;
+    std::vector<const expvar::Path*> paths;
     const std::size_t user_end = c_.plan_->listed_count;
     for (std::size_t i = c_.plan_->default_count; i < user_end; ++i) {
-      if (w_.matches.first(static_cast<TargetIndex>(i)) == nullptr) {
+      if (w_.matches.first(static_cast<expvar::TargetIndex>(i)) == nullptr) {
         paths.push_back(&c_.plan_->entries[i].path);
       }
     }
     if (!paths.empty()) {
-      for (std::string& text : explain_missing(page_, paths, w_.missing_walker)) {
+      for (std::string& text : expvar::explain_missing(page_, paths, w_.missing_walker)) {
         warn(std::move(text));
       }
     }
@@ -391,8 +394,9 @@ base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::S
   return outcome;
 }
 
-std::shared_ptr<PageCondenser> PageCollector::condenser() const {
-  return plan_->plan.has_auto() ? nullptr : std::make_shared<PageCondenser>(plan_);
+std::shared_ptr<CondensedBody> PageCollector::condenser() const {
+  const std::shared_ptr<const expvar::Plan> plan(plan_, &plan_->plan);
+  return plan->has_auto() ? nullptr : std::make_shared<CondensedBody>(plan);
 }
 
 std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
@@ -400,7 +404,8 @@ std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
                                                           metrics::SampleSink& sink) {
   Workspace& w = workspace();
   std::optional<RunReport> report;
-  if (page_bytes <= page_bytes_max && w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
+  if (page_bytes <= expvar::page_bytes_max &&
+      w.walker.walk_condensed(plan_->plan, kept, w.matches)) {
     report = Run(*this, w, kept, sink).collect();
     report->body_bytes = page_bytes;
     has_run_ = true;

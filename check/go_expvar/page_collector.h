@@ -12,10 +12,10 @@
 
 #include "base/error.h"
 #include "check/check.h"
+#include "check/go_expvar/condensed_body.h"
 #include "check/go_expvar/gc_pauses.h"
 #include "check/go_expvar/go_collector.h"
 #include "check/go_expvar/metric_entry.h"
-#include "check/go_expvar/page_condenser.h"
 #include "check/go_expvar/page_plan.h"
 #include "check/go_expvar/series_cache.h"
 #include "metrics/sample_sink.h"
@@ -61,7 +61,7 @@ class PageCollector {
   [[nodiscard]] base::Result<RunReport> collect(std::string_view page, metrics::SampleSink& sink);
 
   /// Null when there is nothing to leave out: everything is collected.
-  [[nodiscard]] std::shared_ptr<PageCondenser> condenser() const;
+  [[nodiscard]] std::shared_ptr<CondensedBody> condenser() const;
   /// Collects what a condenser kept of a page that had `page_bytes`. Nothing is submitted and the
   /// report absent when it takes the whole page to tell what there is to tell.
   [[nodiscard]] std::optional<RunReport> collect_condensed(std::string_view kept,

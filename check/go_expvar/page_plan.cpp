@@ -27,8 +27,8 @@ std::uint64_t next_number() {
   return ++last;
 }
 
-Path literal(std::string_view text) {
-  return *parse_path(text);
+expvar::Path literal(std::string_view text) {
+  return *expvar::parse_path(text);
 }
 
 /// The defaults for whose very path the user has no entry.
@@ -67,10 +67,10 @@ class Identity {
     }
     add(options.everything.has_value());
     if (options.everything) {
-      for (const std::vector<Path>* const paths :
+      for (const std::vector<expvar::Path>* const paths :
            {&options.everything->include, &options.everything->exclude}) {
         add(paths->size());
-        for (const Path& path : *paths) {
+        for (const expvar::Path& path : *paths) {
           add(path);
         }
       }
@@ -85,9 +85,9 @@ class Identity {
     add(text.size());
     text_.append(text);
   }
-  void add(const Path& path) {
+  void add(const expvar::Path& path) {
     add(path.segments.size());
-    for (const Segment& segment : path.segments) {
+    for (const expvar::Segment& segment : path.segments) {
       add(segment.text());
     }
   }
@@ -125,7 +125,7 @@ class Plans {
 
 }  // namespace
 
-Plan PagePlan::make_plan(PagePlanOptions options) {
+expvar::Plan PagePlan::make_plan(PagePlanOptions options) {
   if (options.memstats) {
     entries = defaults_beside(options.metrics);
   }
@@ -135,7 +135,7 @@ Plan PagePlan::make_plan(PagePlanOptions options) {
   listed_count = entries.size();
   // One more than may go out, so that a warning can name the first that does not.
   const std::size_t numbers_max = options.max_returned_metrics + 1;
-  std::vector<Target> targets;
+  std::vector<expvar::Target> targets;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const bool is_default = i < default_count;
     targets.push_back({.path = entries[i].path,
@@ -148,7 +148,7 @@ Plan PagePlan::make_plan(PagePlanOptions options) {
   }
   const auto also = [&](std::string_view path, std::size_t most) {
     targets.push_back({.path = literal(path), .numbers_max = most, .others_max = 1});
-    return static_cast<TargetIndex>(targets.size() - 1);
+    return static_cast<expvar::TargetIndex>(targets.size() - 1);
   };
   runtime = {.memstats = also("memstats", 1),
              .collections = also("memstats/NumGC", 1),
@@ -158,17 +158,17 @@ Plan PagePlan::make_plan(PagePlanOptions options) {
              .pause_slots = also("memstats/PauseNs/.*", pause_slots)};
   runtime.go_collector = targets.size();
   if (options.go_collector_names) {
-    for (Target& target : GoCollector::targets()) {
+    for (expvar::Target& target : GoCollector::targets()) {
       targets.push_back(std::move(target));
     }
   }
   if (!options.everything) {
-    return Plan(std::move(targets));
+    return expvar::Plan(std::move(targets));
   }
   entries.emplace_back();
-  AutoTarget everything{.include = options.everything->include,
-                        .exclude = options.everything->exclude,
-                        .numbers_max = numbers_max};
+  expvar::AutoTarget everything{.include = options.everything->include,
+                                .exclude = options.everything->exclude,
+                                .numbers_max = numbers_max};
   for (const std::string_view path :
        {"cmdline", "memstats/PauseNs", "memstats/PauseEnd", "memstats/BySize"}) {
     everything.exclude.push_back(literal(path));

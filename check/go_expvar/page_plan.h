@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "check/go_expvar/metric_entry.h"
-#include "check/go_expvar/plan.h"
+#include "expvar/plan.h"
 
 namespace heapwatch::check::go_expvar {
 
 /// `auto`: every number of the page.
 struct Everything {
-  std::vector<Path> include;  // none: the whole page
-  std::vector<Path> exclude;
+  std::vector<expvar::Path> include;  // none: the whole page
+  std::vector<expvar::Path> exclude;
 };
 
 struct PagePlanOptions {
@@ -33,12 +33,12 @@ struct PagePlanOptions {
 struct PagePlan {
   /// What Go says of itself, found in each page whatever the entries are.
   struct Runtime {
-    TargetIndex memstats{};
-    TargetIndex collections{};
-    TargetIndex pause_total{};
-    TargetIndex total_alloc{};
-    TargetIndex pauses{};
-    TargetIndex pause_slots{};
+    expvar::TargetIndex memstats{};
+    expvar::TargetIndex collections{};
+    expvar::TargetIndex pause_total{};
+    expvar::TargetIndex total_alloc{};
+    expvar::TargetIndex pauses{};
+    expvar::TargetIndex pause_slots{};
     std::size_t go_collector = 0;  // the first of its targets
   };
 
@@ -62,10 +62,10 @@ struct PagePlan {
   std::size_t default_count = 0;
   std::size_t listed_count = 0;  // the defaults and the user's
   Runtime runtime;
-  Plan plan;
+  expvar::Plan plan;
 
  private:
-  [[nodiscard]] Plan make_plan(PagePlanOptions options);
+  [[nodiscard]] expvar::Plan make_plan(PagePlanOptions options);
 };
 
 /// The plan for these options. Thousands of instances of one configuration have one plan, with its

@@ -50,7 +50,7 @@ const base::Interned<metrics::Origin>& SeriesCache::Run::origin_of(
   return particular.origin ? particular.origin : owner_.origin;
 }
 
-SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const KeyPath& path) {
+SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const expvar::KeyPath& path) {
   if (is_as_known_) {
     if (next_ < known_.size() && known_[next_]->is(entry, path)) {
       const Particular& found = particular(next_);

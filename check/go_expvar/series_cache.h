@@ -11,8 +11,8 @@
 
 #include "base/interned.h"
 #include "check/go_expvar/page_plan.h"
-#include "check/go_expvar/path.h"
 #include "check/go_expvar/variable.h"
+#include "expvar/path.h"
 #include "metrics/context.h"
 
 namespace heapwatch::check::go_expvar {
@@ -90,7 +90,7 @@ class SeriesCache::Run {
     bool is_increase_allowed = true;
   };
   /// Good until the next call.
-  [[nodiscard]] Taken take(std::size_t entry, const KeyPath& path);
+  [[nodiscard]] Taken take(std::size_t entry, const expvar::KeyPath& path);
 
  private:
   [[nodiscard]] const Particular& particular(std::size_t place) const;

@@ -17,7 +17,7 @@ std::uint64_t hash_of(std::uint64_t plan, std::size_t entry, std::string_view pa
 
 /// Adds what the named groups of `pattern` capture to the tags, and returns what they leave of the
 /// path, as the bytes of a KeyPath: a step that became a tag is not in the name too.
-std::string capture(const Path& pattern, const KeyPath& path, metrics::Tags& tags) {
+std::string capture(const expvar::Path& pattern, const expvar::KeyPath& path, metrics::Tags& tags) {
   std::vector<std::pair<std::string, std::string>> captures;
   std::string remaining;
   const auto keys = path.keys();
@@ -27,7 +27,7 @@ std::string capture(const Path& pattern, const KeyPath& path, metrics::Tags& tag
                                  ? pattern.segments[i].capture(keys[i], captures)
                                  : std::string(keys[i]);
     if (!rest.empty() || captures.size() == before) {
-      KeyPath::append(remaining, rest);
+      expvar::KeyPath::append(remaining, rest);
     }
   }
   for (const auto& [key, text] : captures) {
@@ -54,10 +54,11 @@ Variable::Variable(const Key& key)
   tags_ = entry.tags;
   const std::string remaining = capture(entry.path, path(), tags_);
   const bool has_name = entry.alias && !entry.alias->empty();
-  const std::string name = has_name ? *entry.alias
-                                    : metric_name(remaining.empty() ? path() : KeyPath(remaining),
-                                                  plan.prefix, plan.naming) +
-                                          entry.suffix;
+  const std::string name =
+      has_name ? *entry.alias
+               : metric_name(remaining.empty() ? path() : expvar::KeyPath(remaining), plan.prefix,
+                             plan.naming) +
+                     entry.suffix;
   if (entry.alias) {
     tags_.push_back("path:" + path().dotted());
   }

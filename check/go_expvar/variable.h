@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "check/go_expvar/page_plan.h"
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 #include "metrics/context.h"
 
 namespace heapwatch::check::go_expvar {
@@ -18,14 +18,14 @@ class Variable {
   struct Key {
     const PagePlan& plan;
     std::size_t entry;
-    KeyPath path;
+    expvar::KeyPath path;
     [[nodiscard]] std::uint64_t hash() const;
   };
   explicit Variable(const Key& key);
 
   [[nodiscard]] std::size_t entry() const { return entry_; }
-  [[nodiscard]] KeyPath path() const { return KeyPath(path_); }
-  [[nodiscard]] bool is(std::size_t entry, const KeyPath& path) const {
+  [[nodiscard]] expvar::KeyPath path() const { return expvar::KeyPath(path_); }
+  [[nodiscard]] bool is(std::size_t entry, const expvar::KeyPath& path) const {
     return entry_ == entry && path_ == path.bytes();
   }
 

@@ -13,7 +13,7 @@
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
 #include "check/python/external_tags.h"
-#include "check/python/memory_module.h"
+#include "check/python/memory/memory_module.h"
 #include "check/python/modules.h"
 #include "check/python/obfuscation.h"
 #include "check/python/persistent_cache.h"
@@ -178,7 +178,7 @@ PyObject* read_cache(PyObject* /*module*/, PyObject* args) {
 }
 
 PyObject* tracemalloc_enabled(PyObject* /*module*/, PyObject* /*args*/) {
-  return PyBool_FromLong(services().tracemalloc_debug && !tracemalloc_is_hidden() ? 1 : 0);
+  return PyBool_FromLong(services().tracemalloc_debug && !memory::tracemalloc_is_hidden() ? 1 : 0);
 }
 
 PyObject* get_process_start_time(PyObject* /*module*/, PyObject* /*args*/) {

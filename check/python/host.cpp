@@ -4,10 +4,10 @@
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
 #include "check/python/forked_child.h"
-#include "check/python/interpreter_memory.h"
 #include "check/python/loader.h"
-#include "check/python/memory_module.h"
-#include "check/python/memory_profiling.h"
+#include "check/python/memory/interpreter_memory.h"
+#include "check/python/memory/memory_module.h"
+#include "check/python/memory/memory_profiling.h"
 #include "check/python/modules.h"
 #include "check/python/object.h"
 #include "check/python/python_check.h"
@@ -45,7 +45,7 @@ class CPythonHost final : public Host {
     if (!constructed) {
       return tl::unexpected<base::Error>(constructed.error());
     }
-    if (const auto attached = attach_profiler(constructed->check.get()); !attached) {
+    if (const auto attached = memory::attach_profiler(constructed->check.get()); !attached) {
       return tl::unexpected<base::Error>(attached.error());
     }
     return LoadedCheck{
@@ -58,7 +58,7 @@ class CPythonHost final : public Host {
     AgentState& state = agent_state();
     const std::lock_guard lock(state.mutex);
     HostReport report = state.told;
-    report.memory = interpreter_memory();
+    report.memory = memory::interpreter_memory();
     const std::string_view version = Py_GetVersion();
     report.python_version = version.substr(0, version.find(' '));
     return report;
@@ -66,12 +66,12 @@ class CPythonHost final : public Host {
 
   [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id) override {
     const Gil gil;
-    return finish_profile(id);
+    return memory::finish_profile(id);
   }
 
   [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) override {
     const Gil gil;
-    return count_objects(collect);
+    return memory::count_objects(collect);
   }
 
  private:
@@ -89,7 +89,7 @@ PyStatus start_interpreter(bool count_memory) {
     return status;
   }
   if (count_memory) {
-    count_interpreter_memory();
+    memory::count_interpreter_memory();
   }
   PyConfig config;
   PyConfig_InitPythonConfig(&config);
@@ -174,7 +174,7 @@ Object prepare(const Services& services) {
 
 base::Result<Host*> start_host(const Services& services) {
   agent_state().services = services;
-  set_crossing_memory(traced(services));
+  set_crossing_memory(memory::traced(services));
   prepare_forks();
   add_aggregator_module();
   add_datadog_agent_module();
@@ -183,8 +183,7 @@ base::Result<Host*> start_host(const Services& services) {
   add_tagger_module();
   add_kubeutil_module();
   add_containers_module();
-  add_memory_module();
-  add_children_module();
+  memory::add_memory_module();
   if (const PyStatus status = start_interpreter(services.memory_telemetry);
       PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,

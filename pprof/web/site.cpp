@@ -11,7 +11,6 @@ namespace heapwatch::pprof::web {
 
 std::string_view site_script();
 std::string_view site_style();
-std::string_view viz_script();
 
 namespace {
 
@@ -91,11 +90,13 @@ struct Site::Page {
   std::string_view title;
 };
 
-Site::Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings)
+Site::Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings,
+           DrawGraph draw_graph)
     : session_(session),
       defaults_(std::move(defaults)),
       seams_(std::move(seams)),
-      settings_(std::move(settings)) {}
+      settings_(std::move(settings)),
+      draw_graph_(std::move(draw_graph)) {}
 
 Reply Site::answer(const Request& request) const {
   std::string_view path = request.path;
@@ -132,7 +133,6 @@ Reply Site::answer(const Request& request) const {
   if (path == "assets/site.css") return asset(css, site_style());
   if (path == "assets/flame.js") return asset(javascript, flame::script());
   if (path == "assets/flame.css") return asset(css, flame::style());
-  if (path == "assets/viz.js") return asset(javascript, viz_script());
   return text_reply(404, "no such page; there are top, graph, flamegraph, peek and source");
 }
 
@@ -208,18 +208,47 @@ void Site::append_frame(std::string& out, const Page& page, const ReportOptions&
   out += "],";
 }
 
+Result<std::string> Site::flame_data(ReportOptions options, const Warn& warn) const {
+  const auto source = flame::prepare(session_.profile(), std::move(options), warn);
+  if (!source) return tl::unexpected(source.error());
+  std::string out;
+  append_list(out, "legend", source->labels);
+  return out + "\"flame\":" + flame::make_data(*source, false) + ",";
+}
+
+/// The graph as a picture, or why there is none and the flame graph.
+Result<std::string> Site::graph_data(const ReportOptions& options, const ReportSeams& seams) const {
+  auto dot = session_.report({ReportKind::dot, "", options}, seams);
+  if (!dot) return dot;
+  // Letters of one width are as wide in the browser as they were taken for, whatever fonts there
+  // are.
+  constexpr std::string_view fixed =
+      "\ngraph [fontname=Courier] node [fontname=Courier] edge [fontname=Courier]";
+  dot->insert(dot->find('\n'), fixed);
+  auto picture = draw_graph_
+                     ? draw_graph_(*dot)
+                     : base::fail(base::ErrorKind::not_found, "this program draws no graphs");
+  if (!picture) {
+    seams.warn("The graph cannot be drawn: " + picture.error().message +
+               ". This is the flame graph.");
+    return flame_data(options, [](const std::string&) {});
+  }
+  std::string out;
+  if (auto labels = describe_profile(session_.profile(), options)) {
+    append_list(out, "legend", *labels);
+  }
+  append_member(out, "svg", *picture);
+  return out;
+}
+
 /// The members of the page's JSON that hold the report.
 Result<std::string> Site::page_data(const Page& page, const Query& query, ReportOptions options,
                                     Warn warn) const {
   ReportSeams seams = seams_;
   seams.warn = std::move(warn);
+  if (page.name == "flamegraph") return flame_data(std::move(options), seams.warn);
+  if (page.name == "graph") return graph_data(options, seams);
   std::string out;
-  if (page.name == "flamegraph") {
-    const auto source = flame::prepare(session_.profile(), std::move(options), seams.warn);
-    if (!source) return tl::unexpected(source.error());
-    append_list(out, "legend", source->labels);
-    return out + "\"flame\":" + flame::make_data(*source, false) + ",";
-  }
   if (page.name == "top") {
     if (options.nodecount == -1) options.nodecount = rows_max;
     const auto table = session_.table({ReportKind::text, "", options}, seams);
@@ -227,19 +256,16 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
     append_list(out, "legend", table->labels);
     return out + rows_of(*table);
   }
-  const bool is_graph = page.name == "graph";
-  const std::string pattern = is_graph ? "" : value_of(query, "f");
+  const std::string pattern = value_of(query, "f");
   auto labels = describe_profile(session_.profile(), options);
   if (labels) append_list(out, "legend", *labels);
-  if (!is_graph && pattern.empty()) return out;
+  if (pattern.empty()) return out;
   if (page.name == "peek") options.granularity = Granularity::lines;
-  const ReportKind kind = is_graph              ? ReportKind::dot
-                          : page.name == "peek" ? ReportKind::peek
-                                                : ReportKind::list;
+  const ReportKind kind = page.name == "peek" ? ReportKind::peek : ReportKind::list;
   auto text = session_.report({kind, pattern, options}, seams);
   if (!text) return tl::unexpected(text.error());
-  if (!is_graph) shorten(*text, seams.warn);
-  append_member(out, is_graph ? "dot" : "text", *text);
+  shorten(*text, seams.warn);
+  append_member(out, "text", *text);
   return out;
 }
 
@@ -264,7 +290,7 @@ Reply Site::show(const Page& page, const Request& request) const {
   Reply reply;
   if (!members) reply.status = 400;
   reply.headers = {{"Content-Security-Policy",
-                    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' "
+                    "default-src 'none'; script-src 'self'; style-src 'self' "
                     "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action "
                     "'self'; base-uri 'none'; "
                     "frame-ancestors 'none'"},
@@ -281,8 +307,8 @@ Reply Site::show(const Page& page, const Request& request) const {
       "<header id=\"bar\"></header>\n<main id=\"content\"></main>\n"
       "<script type=\"application/json\" id=\"page-data\">" +
       data + "</script>\n";
-  if (page.name == "graph") reply.body += "<script src=\"assets/viz.js\"></script>\n";
-  if (page.name == "flamegraph") reply.body += "<script src=\"assets/flame.js\"></script>\n";
+  if (page.name == "flamegraph" || page.name == "graph")
+    reply.body += "<script src=\"assets/flame.js\"></script>\n";
   reply.body += "<script src=\"assets/site.js\"></script>\n</body>\n</html>\n";
   return reply;
 }

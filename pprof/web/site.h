@@ -1,6 +1,7 @@
 // The pages on which one profile is looked at in a browser.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -33,16 +34,21 @@ struct Reply {
 
 using base::Query;
 
+/// Draws a graph in Graphviz's language as SVG. Empty: no graphs are drawn.
+using DrawGraph = std::function<base::Result<std::string>(const std::string& dot)>;
+
 /// Serves top, graph, flame graph, peek and source of a profile, with pprof's paths and parameters,
 /// and keeps options under names.
-/// Everything the pages need is in the program.
+/// Everything the pages need is in the program but what draws graphs, which is handed in. Where a
+/// graph cannot be drawn, its page says why and shows the flame graph.
 ///
 /// Threads: answer() may be called by several; reports are made one after the other, so that the
 /// memory of one is enough.
 /// Ownership: refers to the session.
 class Site {
  public:
-  Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings);
+  Site(const Session& session, ReportOptions defaults, ReportSeams seams, Settings settings,
+       DrawGraph draw_graph = {});
 
   /// Errors are replies: 400 with a sentence for a wrong option, 404 for a page that is not there.
   [[nodiscard]] Reply answer(const Request& request) const;
@@ -52,6 +58,9 @@ class Site {
   [[nodiscard]] base::Result<ReportOptions> read_options(const Query& query) const;
   [[nodiscard]] base::Result<std::string> page_data(const Page& page, const Query& query,
                                                     ReportOptions options, Warn warn) const;
+  [[nodiscard]] base::Result<std::string> flame_data(ReportOptions options, const Warn& warn) const;
+  [[nodiscard]] base::Result<std::string> graph_data(const ReportOptions& options,
+                                                     const ReportSeams& seams) const;
   [[nodiscard]] Reply show(const Page& page, const Request& request) const;
   [[nodiscard]] Reply download() const;
   [[nodiscard]] Reply change_configs(bool is_removal, const Query& query) const;
@@ -61,6 +70,7 @@ class Site {
   ReportOptions defaults_;
   ReportSeams seams_;
   Settings settings_;
+  DrawGraph draw_graph_;
   mutable std::mutex one_report_;
 };
 

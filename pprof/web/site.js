@@ -186,19 +186,10 @@ function makeMovable(frame, inner) {
   return () => hasMoved;
 }
 
-async function showGraph(content) {
+function showGraph(content) {
   const frame = element('div', { id: 'graph' });
   content.append(frame);
-  frame.textContent = 'Drawing the graph \u2026';
-  let svg;
-  try {
-    // Letters of one width are as wide in the browser as Graphviz took them for, whatever fonts there are.
-    const fixed = { fontname: 'Courier' };
-    svg = (await Viz.instance()).renderSVGElement(page.dot, { graphAttributes: fixed, nodeAttributes: fixed, edgeAttributes: fixed });
-  } catch (error) {
-    frame.textContent = `The graph cannot be drawn: ${error.message}`;
-    return;
-  }
+  const svg = document.adoptNode(new DOMParser().parseFromString(page.svg, 'image/svg+xml').documentElement);
   // Its sizes are in points; pixels serve as well.
   for (const side of ['width', 'height']) svg.setAttribute(side, parseFloat(svg.getAttribute(side)));
   frame.replaceChildren(svg);
@@ -251,7 +242,7 @@ function show() {
   for (const warning of [...page.warnings, ...page.problems]) content.append(element('div', { className: 'warning', textContent: warning }));
   if (page.error) content.append(element('div', { className: 'warning', role: 'alert', textContent: page.error }));
   if (page.error && page.page !== 'peek' && page.page !== 'source') return;
-  if (page.page === 'flamegraph') {
+  if (page.flame) {
     const graph = element('div', {});
     content.append(graph);
     showFlame(graph, page.flame, { search, pivot: parameters.get('p'), onSelect: name => { selected = name ? `^${quoted(name)}$` : ''; } });
@@ -262,7 +253,7 @@ function show() {
     content.append(element('p', { className: 'legend', textContent: (page.legend || []).join('\n') }));
   }
   if (page.page === 'top') showTop(content);
-  else if (page.page === 'graph') showGraph(content);
+  else if (page.svg !== undefined) showGraph(content);
   else showText(content);
 }
 

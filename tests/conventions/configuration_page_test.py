@@ -69,7 +69,7 @@ class ConfigurationPageTest(unittest.TestCase):
                          listed_keys("Options of every instance"))
 
     def test_every_http_option_is_listed_and_no_other(self):
-        self.assertEqual(keys_read("check/http_options.cpp") | keys_read("check/http_auth_options.cpp"),
+        self.assertEqual(keys_read("check/http/http_options.cpp") | keys_read("check/http/http_auth_options.cpp"),
                          listed_keys("HTTP options"))
 
 

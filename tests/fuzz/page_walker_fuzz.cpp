@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "check/go_expvar/page_walker.h"
+#include "expvar/page_walker.h"
 
 namespace {
 
-using namespace heapwatch::check::go_expvar;
+using namespace heapwatch::expvar;
 
 Plan make_plan() {
   std::vector<Target> targets;

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "check/go_expvar/name.h"
-#include "check/go_expvar/path.h"
+#include "expvar/path.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace heapwatch::check::go_expvar;
+  using namespace heapwatch::expvar;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t split = input.find('\n');
   const std::string_view text = input.substr(0, split);
   const std::string_view key = split == std::string_view::npos ? text : input.substr(split + 1);
-  (void)normalize(key, std::string(text));
+  (void)heapwatch::check::go_expvar::normalize(key, std::string(text));
   const auto path = parse_path(text);
   if (!path) {
     return 0;

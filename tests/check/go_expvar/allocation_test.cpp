@@ -53,10 +53,11 @@ TEST(PageCollector, AllocatesNothingForAPageItKnows) {
   }
   page += "}}";
   CollectorOptions options;
-  options.metrics.push_back({.path = parse_path(R"(routes/(?P<method>\w+) .*/count)").value(),
-                             .type = metrics::MetricType::monotonic_counter,
-                             .alias = "hits",
-                             .tags = {"a:b"}});
+  options.metrics.push_back(
+      {.path = expvar::parse_path(R"(routes/(?P<method>\w+) .*/count)").value(),
+       .type = metrics::MetricType::monotonic_counter,
+       .alias = "hits",
+       .tags = {"a:b"}});
   PageCollector collector(options);
   CountingSink sink;
   for (int run = 0; run < 3; ++run) {

@@ -26,7 +26,7 @@ GoExpvarCheck make() {
   GoExpvarConfig config;
   config.request = std::make_shared<const net::HttpRequest>();
   config.target = "http://h/debug/vars";
-  config.collector.metrics = {{.path = parse_path(".*").value(),
+  config.collector.metrics = {{.path = expvar::parse_path(".*").value(),
                                .type = metrics::MetricType::gauge,
                                .alias = std::nullopt,
                                .tags = {}}};
@@ -99,7 +99,7 @@ class CountedPage {
     config.target = "http://h/";
     config.can_connect_tags.emplace();
     config.collector.memstats = false;
-    config.collector.metrics = {{.path = parse_path(path).value(),
+    config.collector.metrics = {{.path = expvar::parse_path(path).value(),
                                  .type = metrics::MetricType::gauge,
                                  .alias = std::nullopt,
                                  .tags = {}}};

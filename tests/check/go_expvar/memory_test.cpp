@@ -25,7 +25,7 @@ CollectorOptions options_of(int target) {
                   "environment:production-of-the-eastern-region"};
   for (int i = 0; i < series_of_each; ++i) {
     options.metrics.push_back(
-        {.path = parse_path("requests_by_route/value" + std::to_string(i)).value(),
+        {.path = expvar::parse_path("requests_by_route/value" + std::to_string(i)).value(),
          .type = metrics::MetricType::gauge,
          .alias = std::nullopt,
          .tags = {}});

@@ -17,7 +17,8 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 MetricEntry entry(std::string_view path, MetricType type = MetricType::gauge) {
-  return {.path = parse_path(path).value(), .type = type, .alias = std::nullopt, .tags = {}};
+  return {
+      .path = expvar::parse_path(path).value(), .type = type, .alias = std::nullopt, .tags = {}};
 }
 
 MetricEntry named(std::string_view path, std::string_view alias) {
@@ -345,7 +346,7 @@ TEST(PageCollector, TellsSeriesWithDifferentTagsApart) {
 
 TEST(PageCollector, CollectsEverythingOnRequest) {
   CollectorOptions with = options({entry("own", MetricType::rate)});
-  with.everything = Everything{.include = {}, .exclude = {parse_path("secret").value()}};
+  with.everything = Everything{.include = {}, .exclude = {expvar::parse_path("secret").value()}};
   PageCollector collector(with);
   RecordingSink sink;
   ASSERT_TRUE(collector.collect(
@@ -431,10 +432,10 @@ TEST(SeriesCache, ForgetsVariablesThatAreGone) {
   SeriesCache::Buffers buffers;
   SeriesCache cache;
   std::string path;
-  KeyPath::append(path, "x");
+  expvar::KeyPath::append(path, "x");
   {
     SeriesCache::Run run(cache, owner, buffers);
-    EXPECT_EQ(run.take(0, KeyPath(path)).variable.named()->name(), "x");
+    EXPECT_EQ(run.take(0, expvar::KeyPath(path)).variable.named()->name(), "x");
   }
   EXPECT_EQ(cache.size(), 1U);
   { const SeriesCache::Run run(cache, owner, buffers); }

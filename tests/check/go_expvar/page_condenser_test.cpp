@@ -1,4 +1,4 @@
-#include "check/go_expvar/page_condenser.h"
+#include "expvar/page_condenser.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "check/go_expvar/page_walker.h"
+#include "check/go_expvar/page_plan.h"
+#include "expvar/page_walker.h"
 
 namespace heapwatch::check::go_expvar {
 namespace {
@@ -18,20 +19,20 @@ std::shared_ptr<const PagePlan> plan_of(const std::vector<std::string>& paths) {
   options.max_returned_metrics = 1000;
   for (const std::string& path : paths) {
     MetricEntry entry;
-    entry.path = parse_path(path).value();
+    entry.path = expvar::parse_path(path).value();
     options.metrics.push_back(std::move(entry));
   }
   return shared_page_plan(std::move(options));
 }
 
 /// A line for each match: target, path, kind and number.
-std::vector<std::string> lines_of(const PagePlan& plan, const PageMatches& matches) {
+std::vector<std::string> lines_of(const PagePlan& plan, const expvar::PageMatches& matches) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < plan.listed_count; ++i) {
-    const auto target = static_cast<TargetIndex>(i);
-    matches.for_each(target, [&](const Match& match) {
+    const auto target = static_cast<expvar::TargetIndex>(i);
+    matches.for_each(target, [&](const expvar::Match& match) {
       lines.push_back(std::to_string(i) + " " + matches.path(match).text() + " " +
-                      std::string(with_article(match.kind)) + " " +
+                      std::string(expvar::with_article(match.kind)) + " " +
                       (match.number ? base::to_text(*match.number) : "-"));
     });
     lines.push_back(std::to_string(i) + ": " + std::to_string(matches.of(target).numbers) + ", " +
@@ -48,7 +49,7 @@ struct Condensed {
 /// `page` in pieces of at most `piece` bytes, or of any size up to 100 where that is 0.
 Condensed condensed(const std::shared_ptr<const PagePlan>& plan, std::string_view page,
                     std::size_t piece, std::mt19937& random) {
-  PageCondenser condenser(plan);
+  expvar::PageCondenser condenser({plan, &plan->plan});
   Condensed result;
   condenser.begin();
   while (!page.empty()) {
@@ -83,7 +84,7 @@ TEST(PageCondenser, KeepsWholeWhatHasANameWithEscapes) {
 TEST(PageCondenser, GivesUpWhereBracketsOrBackslashesAreWrong) {
   std::mt19937 random(1);
   const auto plan = plan_of({"a/b"});
-  const std::string deep(page_depth_max, '[');
+  const std::string deep(expvar::page_depth_max, '[');
   for (const std::string& page : {std::string(R"({"x": {"y": [1}, "a": {"b": 1}})"),
                                   std::string(R"({"x": {\"y"}})"), R"({"x": )" + deep}) {
     EXPECT_TRUE(condensed(plan, page, 64, random).gave_up) << page;
@@ -91,7 +92,8 @@ TEST(PageCondenser, GivesUpWhereBracketsOrBackslashesAreWrong) {
 }
 
 TEST(PageCondenser, BeginsAnewWithAnotherBody) {
-  PageCondenser condenser(plan_of({"a/b"}));
+  const auto plan = plan_of({"a/b"});
+  expvar::PageCondenser condenser({plan, &plan->plan});
   std::string kept;
   condenser.begin();
   condenser.take(R"({"a": {"b": "not the en)", kept);
@@ -160,11 +162,11 @@ class Pages {
 /// The same matches as in the whole page, and JSON where that is JSON.
 void expect_same(const std::shared_ptr<const PagePlan>& plan, const std::string& page,
                  std::size_t piece, std::mt19937& random, std::size_t& shorter) {
-  PageWalker walker;
-  PageMatches whole;
+  expvar::PageWalker walker;
+  expvar::PageMatches whole;
   const bool is_json = walker.walk_condensed(plan->plan, page, whole);
   const Condensed result = condensed(plan, page, piece, random);
-  PageMatches kept;
+  expvar::PageMatches kept;
   const bool found = !result.gave_up && walker.walk_condensed(plan->plan, result.kept, kept);
   ASSERT_EQ(found, is_json) << page << '\n' << result.kept;
   if (found) {

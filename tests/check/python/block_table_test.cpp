@@ -1,11 +1,11 @@
-#include "check/python/block_table.h"
+#include "check/python/memory/block_table.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::memory {
 namespace {
 
 TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
@@ -19,7 +19,7 @@ TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
       ASSERT_TRUE(table.put({.address = address, .size = random() % 1000, .counted = 1}));
       expected[address] = table.find(address)->size;
     } else {
-      Block taken;
+      memory::Block taken;
       const bool was_there = table.take(address, taken);
       ASSERT_EQ(was_there, expected.count(address) == 1);
       if (was_there) {
@@ -30,7 +30,7 @@ TEST(BlockTable, HoldsWhatAMapHoldsThroughAnyOrderOfComingAndGoing) {
     ASSERT_EQ(table.size(), expected.size());
   }
   std::map<std::uintptr_t, std::uint64_t> visited;
-  table.for_each([&](const Block& block) { visited[block.address] = block.size; });
+  table.for_each([&](const memory::Block& block) { visited[block.address] = block.size; });
   EXPECT_EQ(visited, expected);
 }
 
@@ -48,4 +48,4 @@ TEST(BlockTable, ReplacesWhatIsKnownOfAnAddressAndForgetsAll) {
 }
 
 }  // namespace
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::memory

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/process_usage.h"
-#include "check/instance_runner.h"
+#include "check/schedule/instance_runner.h"
 #include "fixture.h"
 
 namespace heapwatch::check::python {
@@ -171,7 +171,7 @@ TEST_F(PythonHost, TenThousandRunsLeaveNoMemoryBehind) {
   configured->instance = std::make_shared<const metrics::Instance>(
       metrics::Instance{"soak", "1", "soak:1", "file:conf.yaml", ""});
   configured->check = std::move(loaded->check);
-  InstanceRunner runner(std::move(configured), check::RunnerOptions{});
+  schedule::InstanceRunner runner(std::move(configured), schedule::RunnerOptions{});
   const auto blocks_after = [&](int runs) {
     double blocks = 0;
     for (int i = 0; i < runs; ++i) {

@@ -1,6 +1,11 @@
 #include "pprof/picture/picture.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "pprof/picture/painter.h"
 
 namespace heapwatch::pprof::picture {
 namespace {
@@ -44,6 +49,78 @@ TEST(Picture, SaysWhatIsNoGraph) {
   const auto strange = draw(graph, "nothing");
   ASSERT_FALSE(strange);
   EXPECT_THAT(strange.error().message, StartsWith("Graphviz: "));
+}
+
+/// A graph that takes Graphviz minutes: each of `size` nodes has an edge to every other.
+std::string dense_graph(int size) {
+  std::string dot = "digraph {\n";
+  for (int from = 0; from < size; ++from) {
+    for (int to = 0; to < size; ++to) {
+      if (from == to) continue;
+      dot += "N" + std::to_string(from) + " -> N" + std::to_string(to) + "\n";
+    }
+  }
+  return dot + "}\n";
+}
+
+TEST(Picture, IsNotDrawnBeyondItsLimits) {
+  const auto nodes = draw(graph, "svg", {.nodes_max = 1});
+  ASSERT_FALSE(nodes);
+  EXPECT_EQ(nodes.error().kind, base::ErrorKind::limit);
+  EXPECT_EQ(nodes.error().message, "a graph of 2 boxes; at most 1 are drawn");
+  const auto bytes = draw(graph, "svg", {.picture_bytes_max = 100});
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().message, "the picture is larger than 0 MB");
+  const auto began = std::chrono::steady_clock::now();
+  const auto late = draw(dense_graph(120), "svg", {.time_max = std::chrono::milliseconds(300)});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, base::ErrorKind::limit);
+  EXPECT_EQ(late.error().message, "the graph was not drawn within 1 s");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+}
+
+TEST(Picture, IsNotDrawnWithoutTheMemoryForIt) {
+  // Programs that the address sanitizer watches may stand still without memory: the time bounds
+  // them.
+  const std::string large = "digraph { N1 [comment=\"" + std::string(700'000, 'x') + "\"] }";
+  DrawOptions options{.memory_bytes_max = std::size_t{1} << 30U,
+                      .time_max = std::chrono::seconds(30)};
+  const auto drawn = draw(large, "svg", options);
+  ASSERT_TRUE(drawn) << drawn.error().message;
+  options.memory_bytes_max = std::size_t{1} << 18U;
+  options.time_max = std::chrono::seconds(3);
+  EXPECT_FALSE(draw(large, "svg", options));
+}
+
+TEST(Painter, DrawsForSeveralThreads) {
+  auto painter = Painter::start({.nodes_max = 2, .is_zoomable = false});
+  ASSERT_TRUE(painter) << painter.error().message;
+  std::array<std::thread, 4> threads;
+  std::array<std::string, 4> pictures;
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    threads[i] = std::thread([&, i] { pictures[i] = painter->draw(graph).value_or("none"); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& picture : pictures) {
+    EXPECT_THAT(picture, HasSubstr("main.main (4kB)"));
+    EXPECT_THAT(picture, Not(HasSubstr("<script")));
+  }
+  const auto large = painter->draw(dense_graph(3));
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().kind, base::ErrorKind::limit);
+  EXPECT_EQ(large.error().message, "a graph of 3 boxes; at most 2 are drawn");
+}
+
+TEST(Painter, EndsWhatItDrawsWhenItIsStopped) {
+  auto painter = Painter::start({});
+  ASSERT_TRUE(painter) << painter.error().message;
+  ASSERT_TRUE(painter->draw(graph));
+  base::Result<std::string> picture;
+  std::thread drawing([&] { picture = painter->draw(dense_graph(120)); });
+  painter->stop();
+  drawing.join();
+  ASSERT_FALSE(picture);
+  EXPECT_EQ(picture.error().message, "the process that draws graphs has ended");
 }
 
 TEST(ZoomableSvg, FillsTheWindow) {

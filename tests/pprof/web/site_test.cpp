@@ -39,7 +39,8 @@ class SiteTest : public testing::Test {
        .read_source = [](const std::string& path) -> base::Result<std::string> {
          return "source of " + path + "\n";
        }},
-      Settings(settings_path(testing::TempDir() + "site_test_" + std::to_string(getpid()), ""))};
+      Settings(settings_path(testing::TempDir() + "site_test_" + std::to_string(getpid()), "")),
+      [](const std::string& dot) -> base::Result<std::string> { return "<svg>" + dot; }};
 };
 
 TEST_F(SiteTest, LeadsToTheFlameGraphWithTheSameParameters) {
@@ -72,6 +73,30 @@ TEST_F(SiteTest, TakesPprofsParameters) {
   EXPECT_THAT(data("/ui/top", "g=lines"), HasSubstr("main.leaf /src/main.go:5"));
   EXPECT_THAT(data("/ui/top", "sort=cum&n=1"), HasSubstr("\"rows\":[{\"Name\":\"main.main\""));
   EXPECT_THAT(data("/ui/graph", "calltree=t"), HasSubstr("digraph"));
+}
+
+TEST_F(SiteTest, DrawsTheGraphWithLettersOfOneWidth) {
+  EXPECT_THAT(
+      data("/ui/graph"),
+      HasSubstr(R"("svg":"\u003csvg\u003edigraph \"unnamed\" {\u000agraph [fontname=Courier] )"
+                R"(node [fontname=Courier] edge [fontname=Courier]\u000a)"));
+  EXPECT_THAT(data("/ui/graph"), HasSubstr("main\\\\nleaf"));
+}
+
+TEST_F(SiteTest, ShowsTheFlameGraphWhereTheGraphCannotBeDrawn) {
+  const Site site(session_, {}, {}, Settings(""),
+                  [](const std::string&) -> base::Result<std::string> {
+                    return base::fail(base::ErrorKind::not_found, "no Graphviz here");
+                  });
+  const Reply page = site.answer({.path = "/ui/graph"});
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.body, HasSubstr(R"("warnings":["The graph cannot be drawn: no Graphviz here. )"
+                                   R"(This is the flame graph."])"));
+  EXPECT_THAT(page.body, HasSubstr("\"flame\":{"));
+  EXPECT_THAT(page.body, HasSubstr("assets/flame.js"));
+  const Site without(session_, {}, {}, Settings(""));
+  EXPECT_THAT(without.answer({.path = "/ui/graph"}).body,
+              HasSubstr("this program draws no graphs"));
 }
 
 TEST_F(SiteTest, PeekAndSourceWorkOnTheExpressionOfTheirParameter) {
@@ -173,13 +198,11 @@ TEST_F(SiteTest, AnswersSeveralAtOnce) {
 }
 
 TEST_F(SiteTest, ServesWhatThePagesNeed) {
-  for (const char* name : {"site.js", "site.css", "flame.js", "flame.css", "viz.js"}) {
+  for (const char* name : {"site.js", "site.css", "flame.js", "flame.css"}) {
     const Reply reply = get("/ui/assets/" + std::string(name));
     EXPECT_EQ(reply.status, 200) << name;
     EXPECT_GT(reply.body.size(), 500U) << name;
   }
-  // Its notice stays with it.
-  EXPECT_THAT(get("/ui/assets/viz.js").body, HasSubstr("Copyright (c) Michael Daines"));
 }
 
 }  // namespace

@@ -1,0 +1,77 @@
+// The subcommands of heapwatch: each takes its options and returns the exit status.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/commands/memory_profile.h"
+#include "agent/wiring/configured.h"
+
+namespace heapwatch::agent::commands {
+
+/// Runs the agent until SIGTERM or SIGINT. The signals must be held (agent/held_signals.h).
+[[nodiscard]] int run_agent(const wiring::GlobalOptions& global);
+
+/// What another heapwatch starts this program for: nothing when that is not why it was started.
+[[nodiscard]] std::optional<int> run_hidden_command(std::span<char* const> arguments);
+
+struct CheckOptions {
+  std::string name;
+  bool check_rate = false;  // -r: two runs, a second apart
+  int times = 1;            // -t
+  int pause_ms = 0;         // between runs
+  int delay_ms = 100;       // accepted as the Agent takes it: our runs are complete when they end
+  std::string instance_filter;  // key=value
+  bool json = false;
+  bool table = false;
+  bool dogstatsd = false;
+  bool prometheus = false;
+  MemoryProfileOptions memory;
+};
+/// Runs the instances of one check here and now, and prints what they measured.
+[[nodiscard]] int run_check(const wiring::GlobalOptions& global, CheckOptions options);
+
+/// Prints the configuration and everything wrong with it; 1 when there are errors.
+[[nodiscard]] int check_config(const wiring::GlobalOptions& global);
+
+/// Prints the status of a running agent.
+[[nodiscard]] int show_status(const wiring::GlobalOptions& global, bool json);
+
+struct ExecOptions {
+  std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
+  std::string report;  // a file; empty: none
+  std::size_t sample_interval = std::size_t{512} * 1024;
+  std::vector<std::string> program;  // and its arguments
+};
+/// Runs a program and watches its native memory; exits as it did.
+[[nodiscard]] int exec_program(const ExecOptions& options);
+
+struct VarsOptions {
+  std::string url;
+  std::string path;  // empty: the whole page
+  bool watch = false;
+  int interval_ms = 2000;
+  int count = 0;  // of --watch: how many times; 0: until interrupted
+};
+/// Prints the values at a path of a page of expvars.
+[[nodiscard]] int show_vars(const VarsOptions& options);
+
+struct DashboardOptions {
+  std::string folder;
+  // Absent: as the configuration has it.
+  std::optional<std::string> naming;          // guide or reference
+  std::optional<std::string> memstats_names;  // datadog or go_collector
+  std::optional<std::string> memstats_namespace;
+  std::optional<std::string> rtloader_namespace;
+};
+/// Writes the dashboards, monitors and alert rules with the names in use.
+[[nodiscard]] int write_dashboards(const wiring::GlobalOptions& global,
+                                   const DashboardOptions& options);
+
+/// Says whether a shared library fits the ABI of checks; 1 when it does not.
+[[nodiscard]] int check_plugin(const std::string& file);
+
+}  // namespace heapwatch::agent::commands

@@ -1,0 +1,234 @@
+// `heapwatch dashboards`: writes the dashboards with the names in use.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "agent/commands/commands.h"
+#include "agent/commands/dashboards.h"
+#include "check/go_expvar/name.h"
+
+namespace heapwatch::agent::commands {
+
+namespace {
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+std::string for_prometheus(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(),
+      [](unsigned char c) { return std::isalnum(c) == 0 && c != '_' && c != ':'; }, '_');
+  return name;
+}
+
+using Renames = std::vector<std::pair<std::string, std::string>>;
+
+// Longer names before those they begin with.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> rtloader_names{
+    {{"allocatedbytes", "allocated_bytes"},
+     {"freedbytes", "freed_bytes"},
+     {"inusebytes", "inuse_bytes"},
+     {"untrackedfrees", "untracked_frees"}}};
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> go_names{
+    {{"heap_inuse", "go_memstats_heap_inuse_bytes"},
+     {"heap_idle", "go_memstats_heap_idle_bytes"},
+     {"heap_released", "go_memstats_heap_released_bytes"},
+     {"heap_sys", "go_memstats_heap_sys_bytes"},
+     {"heap_objects", "go_memstats_heap_objects"},
+     {"mallocs_total", "go_memstats_mallocs_total"},
+     {"frees_total", "go_memstats_frees_total"},
+     {"pause_ns_sum", "go_gc_duration_seconds_sum * 1e9"},
+     {"pause_ns_count", "go_gc_duration_seconds_count"},
+     {"pause_ns", "go_gc_duration_seconds"},
+     {"total_alloc", "go_memstats_alloc_bytes_total"}}};
+
+Renames datadog_renames(const DashboardNames& names) {
+  Renames renames;
+  if (names.reference_naming) {
+    for (const auto& [guide, reference] : rtloader_names) {
+      renames.emplace_back("rtloader." + std::string(guide), "rtloader." + std::string(reference));
+    }
+  }
+  renames.emplace_back("datadog.agent.rtloader.", names.rtloader_prefix + "rtloader.");
+  renames.emplace_back("go_expvar.memstats.", names.memstats_prefix + "memstats.");
+  return renames;
+}
+
+Renames prometheus_renames(const DashboardNames& names) {
+  Renames renames;
+  const std::string memstats = "go_expvar_memstats_";
+  if (names.go_collector_names) {
+    // The pauses are a summary of seconds, with other quantiles.
+    renames.emplace_back("rate(" + memstats + "pause_ns_sum",
+                         "1e9 * rate(go_gc_duration_seconds_sum");
+    for (const auto& [quantile, theirs] : {std::pair{"quantile=\"1.0\"", "quantile=\"1\""},
+                                           {"quantile=\"0.95\"", "quantile=\"0.75\""}}) {
+      renames.emplace_back(quantile, theirs);
+      std::string escaped = quantile;
+      replace_all(escaped, "\"", "\\\"");
+      std::string escaped_theirs = theirs;
+      replace_all(escaped_theirs, "\"", "\\\"");
+      renames.emplace_back(escaped, escaped_theirs);
+    }
+    renames.emplace_back("max(" + memstats + "pause_ns{", "1e9 * max(go_gc_duration_seconds{");
+    renames.emplace_back("avg(" + memstats + "pause_ns{", "1e9 * avg(go_gc_duration_seconds{");
+    renames.emplace_back("\"95 %\"", "\"75 %\"");
+    for (const auto& [ours, theirs] : go_names) {
+      renames.emplace_back(memstats + std::string(ours), theirs);
+    }
+  }
+  if (!names.suffixes) {
+    for (const char* const counter :
+         {"allocatedbytes", "freedbytes", "allocations", "frees", "untrackedfrees"}) {
+      renames.emplace_back("rtloader_" + std::string(counter) + "_total",
+                           "rtloader_" + std::string(counter));
+    }
+    renames.emplace_back(memstats + "mallocs_total", memstats + "mallocs");
+    renames.emplace_back(memstats + "frees_total", memstats + "frees");
+  }
+  if (names.reference_naming) {
+    for (const auto& [guide, reference] : rtloader_names) {
+      renames.emplace_back("rtloader_" + std::string(guide), "rtloader_" + std::string(reference));
+    }
+  }
+  renames.emplace_back("datadog_agent_rtloader_",
+                       for_prometheus(names.rtloader_prefix) + "rtloader_");
+  renames.emplace_back(memstats, for_prometheus(names.memstats_prefix) + "memstats_");
+  return renames;
+}
+
+/// What the check puts before the name of a metric, for a namespace as it is configured.
+std::string prefix_of(const std::optional<std::string>& configured) {
+  constexpr std::string_view name = "memstats";
+  std::string whole = check::go_expvar::normalize(name, configured);
+  whole.resize(whole.size() - name.size());
+  return whole;
+}
+
+std::string prefix_of(const config::Value& instance) {
+  const config::Value* const name = instance.find("namespace");
+  return name == nullptr                           ? "go_expvar."
+         : name->kind == config::Value::Kind::null ? prefix_of(std::nullopt)
+                                                   : prefix_of(std::optional(name->text));
+}
+
+/// The names that the configured instances give their metrics. Where they differ, the default
+/// stays, and what they are is told.
+DashboardNames names_in_use(const wiring::Configured& configured) {
+  DashboardNames names;
+  names.suffixes = configured.agent.prometheus.suffixes;
+  names.go_collector_names = configured.agent.prometheus.go_collector_names;
+  std::set<std::string> memstats;
+  std::set<std::string> rtloader;
+  std::set<bool> reference;
+  std::set<bool> go_collector;
+  for (const config::PackedCheckConfig& packed : configured.confd.checks) {
+    if (packed.check_name != "go_expvar") {
+      continue;
+    }
+    const config::CheckConfig file = packed.unpack();
+    for (const config::Value& instance : file.instances) {
+      const auto text = [&](std::string_view key, const std::string& otherwise) {
+        const config::Value* value = instance.find(key);
+        value = value == nullptr ? file.init_config.find(key) : value;
+        return value == nullptr ? otherwise : value->text;
+      };
+      const std::string prefix = prefix_of(instance);
+      const config::Value* const with_memstats = instance.find("memstats");
+      if (with_memstats == nullptr || config::read_boolean(*with_memstats).value_or(true)) {
+        memstats.insert(prefix);
+        go_collector.insert(
+            text("memstats_names", names.go_collector_names ? "go_collector" : "datadog") ==
+            "go_collector");
+      }
+      if (const config::Value* const metrics = instance.find("metrics")) {
+        if (config::to_yaml(*metrics).find("rtloader") != std::string::npos) {
+          rtloader.insert(prefix);
+          reference.insert(text("naming", "guide") == "reference");
+        }
+      }
+    }
+  }
+  const auto settle = [](auto& name, const auto& found, const char* what) {
+    if (found.size() == 1) {
+      name = *found.begin();
+    } else if (found.size() > 1) {
+      std::cerr << "heapwatch: instances differ in " << what
+                << "; the dashboards keep the default, say another with an option\n";
+    }
+  };
+  settle(names.memstats_prefix, memstats, "the namespace of their memstats");
+  settle(names.rtloader_prefix, rtloader, "the namespace of rtloader");
+  settle(names.reference_naming, reference, "naming");
+  settle(names.go_collector_names, go_collector, "memstats_names");
+  return names;
+}
+
+}  // namespace
+
+std::string with_names(const Dashboard& dashboard, const DashboardNames& names) {
+  std::string text(dashboard.text);
+  const bool datadog = dashboard.file.starts_with("datadog/");
+  for (const auto& [from, to] : datadog ? datadog_renames(names) : prometheus_renames(names)) {
+    replace_all(text, from, to);
+  }
+  return text;
+}
+
+int write_dashboards(const wiring::GlobalOptions& global, const DashboardOptions& options) {
+  if (options.folder.empty()) {
+    std::cerr << "heapwatch: --out is empty; name the folder to write to, \".\" for this one\n";
+    return 1;
+  }
+  const wiring::Configured configured = load(global, "go_expvar");
+  for (const config::Diagnostic& diagnostic : configured.diagnostics.all()) {
+    if (diagnostic.severity == config::Diagnostic::Severity::error) {
+      std::cerr << "heapwatch: " << config::to_text(diagnostic) << '\n';
+    }
+  }
+  DashboardNames names = names_in_use(configured);
+  if (options.naming) {
+    names.reference_naming = *options.naming == "reference";
+  }
+  if (options.memstats_names) {
+    names.go_collector_names = *options.memstats_names == "go_collector";
+  }
+  if (options.memstats_namespace) {
+    names.memstats_prefix = prefix_of(options.memstats_namespace);
+  }
+  if (options.rtloader_namespace) {
+    names.rtloader_prefix = prefix_of(options.rtloader_namespace);
+  }
+  const std::filesystem::path folder = options.folder;
+  for (const Dashboard& dashboard : shipped_dashboards()) {
+    const std::filesystem::path file = folder / dashboard.file;
+    std::error_code failure;
+    std::filesystem::create_directories(file.parent_path(), failure);
+    errno = 0;
+    std::ofstream out(file, std::ios::binary | std::ios::trunc);
+    out << with_names(dashboard, names);
+    out.close();
+    if (failure || !out) {
+      const std::error_code reason =
+          failure ? failure : std::error_code(errno, std::system_category());
+      std::cerr << "heapwatch: " << file.string() << ": cannot be written: " << reason.message()
+                << '\n';
+      return 1;
+    }
+    std::cout << file.string() << '\n';
+  }
+  return 0;
+}
+
+}  // namespace heapwatch::agent::commands

@@ -1,0 +1,402 @@
+// `heapwatch exec`: runs a program with its native memory watched, serves its pages and reports at
+// its end.
+#include <fcntl.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "agent/commands/commands.h"
+#include "agent/pages/native_pages.h"
+#include "agent/process/unix_server.h"
+#include "base/counted.h"
+#include "base/query.h"
+#include "memory/native/leak_summary.h"
+#include "memory/native/watched_processes.h"
+#include "net/http_server.h"
+#include "preload/attach.h"
+
+namespace heapwatch::agent::commands {
+
+namespace {
+
+constexpr const char* library_name = "libheapwatch_preload.so";
+constexpr std::string_view unix_prefix = "unix:";
+
+int fail_with(const std::string& message) {
+  std::cerr << "heapwatch: " << message << '\n';
+  return 1;
+}
+
+/// Beside the program as it is installed, or as it is built.
+base::Result<std::string> preload_library() {
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const std::array places{here / ".." / "lib" / "heapwatch" / library_name, here / library_name,
+                          here / ".." / "preload" / library_name};
+  for (const std::filesystem::path& place : places) {
+    std::error_code error;
+    const std::filesystem::path found = std::filesystem::canonical(place, error);
+    if (!error && found.string().find_first_of(" :") == std::string::npos) {
+      return found.string();
+    }
+  }
+  return base::fail(base::ErrorKind::not_found,
+                    std::string(library_name) + " is in none of " + places[0].string() + ", " +
+                        places[1].string() + ", " + places[2].string() +
+                        " (and its path may hold no blank and no colon)");
+}
+
+sigset_t passed_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD}) {
+    sigaddset(&signals, number);
+  }
+  return signals;
+}
+
+/// Becomes the program; returns only when that fails.
+void become(const ExecOptions& options, const std::string& library, const std::string& socket,
+            const sigset_t& mask) {
+  std::string preload = library;
+  if (const char* const others = std::getenv("LD_PRELOAD"); others != nullptr && *others != '\0') {
+    preload += std::string(":") + others;
+  }
+  setenv("LD_PRELOAD", preload.c_str(), 1);
+  setenv(preload::socket_variable, socket.c_str(), 1);
+  setenv(preload::interval_variable, std::to_string(options.sample_interval).c_str(), 1);
+  std::vector<char*> arguments;
+  for (const std::string& argument : options.program) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  }
+  arguments.push_back(nullptr);
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  execvp(arguments[0], arguments.data());
+}
+
+/// Asked before the program starts, which may run for hours.
+base::Result<void> can_be_written(const std::string& report) {
+  struct stat status {};
+  const bool is_new = stat(report.c_str(), &status) != 0;
+  if (!is_new && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    return {};  // opening a pipe would wait for its reader
+  }
+  const int file = open(report.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) {
+    return base::fail(base::ErrorKind::io, "cannot write " + report + ": " + std::strerror(errno));
+  }
+  close(file);
+  if (is_new) {
+    unlink(report.c_str());
+  }
+  return {};
+}
+
+/// Errors: io, with the exit status a shell gives.
+struct NotStarted {
+  int status;
+  std::string message;
+};
+tl::expected<pid_t, NotStarted> start_program(const ExecOptions& options,
+                                              const std::string& library, const std::string& socket,
+                                              const sigset_t& mask) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return tl::unexpected(NotStarted{126, std::strerror(errno)});
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    become(options, library, socket, mask);
+    const int error = errno;
+    (void)!write(ends[1], &error, sizeof error);
+    _exit(127);
+  }
+  close(ends[1]);
+  int error = child < 0 ? errno : 0;
+  const bool failed = child < 0 || read(ends[0], &error, sizeof error) == sizeof error;
+  close(ends[0]);
+  if (failed) {
+    if (child > 0) {
+      waitpid(child, nullptr, 0);
+    }
+    return tl::unexpected(
+        NotStarted{error == ENOENT ? 127 : 126,
+                   "cannot run " + options.program[0] + ": " + std::strerror(error)});
+  }
+  return child;
+}
+
+/// Passes signals on until the program has ended; its wait status.
+int wait_for(pid_t program, const sigset_t& signals) {
+  const int descriptor = signalfd(-1, &signals, SFD_CLOEXEC);
+  int status = 0;
+  for (;;) {
+    signalfd_siginfo signal{};
+    if (read(descriptor, &signal, sizeof signal) != sizeof signal) {
+      continue;
+    }
+    if (signal.ssi_signo == SIGCHLD) {
+      if (waitpid(program, &status, WNOHANG) == program) {
+        break;
+      }
+    } else if (signal.ssi_code != SI_KERNEL) {  // the terminal's went to the program, too
+      kill(program, static_cast<int>(signal.ssi_signo));
+    }
+  }
+  close(descriptor);
+  return status;
+}
+
+class Watch {
+ public:
+  Watch(const ExecOptions& options, memory::native::WatchedProcesses& processes)
+      : options_(options), processes_(processes) {}
+
+  base::Result<void> listen();
+  void set_program(pid_t pid) {
+    program_ = pid;
+    processes_.set_root(pid);
+  }
+  void stop_serving() {
+    heap_pages_.stop();
+    tcp_.reset();
+    unix_.reset();
+  }
+  /// The profile of all processes into the file, and the summary of each to the terminal.
+  bool report(const std::string& how);
+
+ private:
+  [[nodiscard]] net::ServerReply answer(const net::ServerRequest& request);
+  [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
+      const net::ServerRequest& request) const;
+  [[nodiscard]] std::string vars(const memory::native::WatchedProcess& process) const;
+
+  const ExecOptions& options_;
+  memory::native::WatchedProcesses& processes_;
+  std::atomic<pid_t> program_{0};
+  pages::HeapPages heap_pages_{
+      [this](const net::ServerRequest& request) -> base::Result<memory::native::NativeHeap> {
+        const auto process = chosen(request);
+        return process ? base::Result<memory::native::NativeHeap>((*process)->heap())
+                       : tl::unexpected(process.error());
+      }};
+  std::unique_ptr<net::HttpServer> tcp_;
+  std::unique_ptr<process::UnixServer> unix_;
+};
+
+base::Result<void> Watch::listen() {
+  const std::string& listen = options_.listen;
+  const auto handler = [this](const net::ServerRequest& request) { return answer(request); };
+  if (listen.compare(0, unix_prefix.size(), unix_prefix) == 0) {
+    auto server = process::UnixServer::start(listen.substr(unix_prefix.size()), handler);
+    if (!server) {
+      return tl::unexpected(server.error());
+    }
+    unix_ = *std::move(server);
+  } else if (!listen.empty()) {
+    auto server = net::HttpServer::start(
+        {.listen = listen, .body_bytes_max = pages::symbol_request_bytes_max}, handler);
+    if (!server) {
+      return tl::unexpected(server.error());
+    }
+    tcp_ = *std::move(server);
+    const std::string host = listen.substr(0, listen.rfind(':'));
+    std::cerr << "heapwatch: pages at http://" << (host.empty() ? "localhost" : host) << ':'
+              << tcp_->port() << "/debug/vars and /debug/pprof/heap\n";
+  }
+  return {};
+}
+
+/// The program, or the process that ?pid= names.
+base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
+    const net::ServerRequest& request) const {
+  pid_t pid = program_;
+  if (const auto wanted = base::query_value(request.query, "pid")) {
+    const auto [end, error] = std::from_chars(wanted->data(), wanted->data() + wanted->size(), pid);
+    if (error != std::errc{} || end != wanted->data() + wanted->size()) {
+      return base::fail(base::ErrorKind::not_found,
+                        "pid must be the number of a process, not \"" + *wanted + "\"");
+    }
+  }
+  auto process = processes_.find(pid);
+  if (process) {
+    return process;
+  }
+  if (pid != program_) {
+    return base::fail(base::ErrorKind::not_found,
+                      "no process " + std::to_string(pid) + "; /debug/vars lists those that are");
+  }
+  return base::fail(base::ErrorKind::unreachable,
+                    "the program has not loaded " + std::string(library_name) +
+                        ": it is just starting, or it is linked statically, or runs as another "
+                        "user");
+}
+
+std::string Watch::vars(const memory::native::WatchedProcess& process) const {
+  rapidjson::StringBuffer text;
+  rapidjson::Writer<rapidjson::StringBuffer> json(text);
+  json.StartObject();
+  json.Key("process");
+  json.StartObject();
+  json.Key("pid");
+  json.Int64(process.pid());
+  json.Key("name");
+  json.String(process.name().c_str());
+  json.EndObject();
+  json.Key("rtloader");
+  json.StartObject();
+  pages::write_counters(json, process.counters());
+  json.EndObject();
+  json.Key("memtrack");
+  json.StartObject();
+  const memtrack_health health = process.health();
+  for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
+                                   {"older_frees", health.older_frees},
+                                   {"freed_elsewhere", health.freed_elsewhere},
+                                   {"unrecorded", health.unrecorded},
+                                   {"samples", health.samples},
+                                   {"lost_samples", health.lost_samples}}) {
+    json.Key(key);
+    json.Uint64(value);
+  }
+  json.Key("components");
+  json.StartObject();
+  for (const auto& [name, counters] : process.components()) {
+    json.Key(name.c_str());
+    json.StartObject();
+    pages::write_counters(json, counters);
+    json.EndObject();
+  }
+  json.EndObject();
+  json.EndObject();
+  json.Key("processes");
+  json.StartObject();
+  for (const auto& other : processes_.all()) {
+    json.Key(std::to_string(other->pid()).c_str());
+    json.StartObject();
+    json.Key("name");
+    json.String(other->name().c_str());
+    json.Key("alive");
+    json.Bool(other->is_alive());
+    pages::write_counters(json, other->counters());
+    json.EndObject();
+  }
+  json.EndObject();
+  json.EndObject();
+  return std::string(text.GetString(), text.GetSize()) + "\n";
+}
+
+net::ServerReply Watch::answer(const net::ServerRequest& request) {
+  if (auto reply = heap_pages_.answer(request)) {
+    return *std::move(reply);
+  }
+  if (request.path != "/debug/vars") {
+    return {.status = 404,
+            .body = "not found; pages here: /debug/vars, /debug/pprof/heap, /debug/pprof/allocs\n"};
+  }
+  const auto process = chosen(request);
+  if (!process) {
+    return {.status = process.error().kind == base::ErrorKind::not_found ? 404 : 503,
+            .body = process.error().message + "\n"};
+  }
+  return {.content_type = "application/json; charset=utf-8", .body = vars(**process)};
+}
+
+bool Watch::report(const std::string& how) {
+  processes_.stop();
+  const auto program = processes_.find(program_);
+  if (!program) {
+    std::cerr << "heapwatch: " << options_.program[0] << " ended with " << how
+              << " and was not watched: it has not loaded " << library_name
+              << " (is it linked statically, or does it run as another user?)\n";
+  } else {
+    std::cerr << memory::native::leak_summary({*program, how});
+  }
+  std::size_t others = 0;
+  std::uint64_t held = 0;
+  memory::native::NativeHeap all = program ? program->heap() : memory::native::NativeHeap{};
+  for (const auto& process : processes_.all()) {
+    if (process != program) {
+      ++others;
+      held += process->counters().inuse_bytes;
+      memory::native::append(all, process->heap(),
+                             process->name() + "[" + std::to_string(process->pid()) + "]");
+    }
+  }
+  if (const auto children = others + processes_.given_up(); children > 0) {
+    std::cerr << "heapwatch: and " << base::counted(children, "child process", "child processes")
+              << ", which held " << base::counted(held, "byte")
+              << (children == 1 ? " at its end\n" : " at their ends\n");
+  }
+  if (options_.report.empty()) {
+    return true;
+  }
+  std::ofstream file(options_.report, std::ios::binary | std::ios::trunc);
+  file << memory::native::native_profile_bytes(all, {});
+  file.close();
+  if (!file) {
+    std::cerr << "heapwatch: cannot write " << options_.report << ": " << std::strerror(errno)
+              << '\n';
+    return false;
+  }
+  std::cerr << "heapwatch: profile in " << options_.report << "; read it with heapwatch pprof or "
+            << "go tool pprof\n";
+  return true;
+}
+
+}  // namespace
+
+int exec_program(const ExecOptions& options) {
+  const auto library = preload_library();
+  if (!library) {
+    return fail_with(library.error().message);
+  }
+  if (const auto writable =
+          options.report.empty() ? base::Result<void>{} : can_be_written(options.report);
+      !writable) {
+    return fail_with(writable.error().message);
+  }
+  const sigset_t signals = passed_signals();
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, &signals, &mask);
+  auto processes = memory::native::WatchedProcesses::start();
+  if (!processes) {
+    return fail_with(processes.error().message);
+  }
+  Watch watch(options, **processes);
+  if (const auto listening = watch.listen(); !listening) {
+    return fail_with(listening.error().message);
+  }
+  const auto program = start_program(options, *library, (*processes)->socket_path(), mask);
+  if (!program) {
+    fail_with(program.error().message);
+    return program.error().status;
+  }
+  watch.set_program(*program);
+  const int status = wait_for(*program, signals);
+  watch.stop_serving();
+  const std::string how = WIFSIGNALED(status)
+                              ? "signal " + std::to_string(WTERMSIG(status))
+                              : "exit status " + std::to_string(WEXITSTATUS(status));
+  const bool reported = watch.report(how);
+  if (WIFSIGNALED(status)) {
+    return 128 + WTERMSIG(status);
+  }
+  return WEXITSTATUS(status) == 0 && !reported ? 1 : WEXITSTATUS(status);
+}
+
+}  // namespace heapwatch::agent::commands

@@ -1,0 +1,380 @@
+// `heapwatch run`: the loop, the scheduler, the exporters and the pages, wired together.
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "agent/commands/commands.h"
+#include "agent/pages/native_pages.h"
+#include "agent/pages/own_metrics.h"
+#include "agent/pages/probe.h"
+#include "agent/pages/pulse.h"
+#include "agent/pages/python_vars.h"
+#include "agent/pages/self_report.h"
+#include "agent/process/held_signals.h"
+#include "agent/process/service_manager.h"
+#include "agent/wiring/exporter_options.h"
+#include "agent/wiring/reloader.h"
+#include "base/counted.h"
+#include "base/log.h"
+#include "base/owned_descriptors.h"
+#include "base/resident_memory.h"
+#include "check/children/fork.h"
+#include "check/schedule/scheduler.h"
+#include "exporters/dogstatsd/dogstatsd_exporter.h"
+#include "exporters/prometheus/exporter.h"
+#include "net/event_loop.h"
+#include "net/http_server.h"
+
+namespace heapwatch::agent::commands {
+
+namespace {
+
+using base::LogLevel;
+
+/// How long a blocking check may go on after the agent was told to stop.
+constexpr std::chrono::milliseconds stop_patience{1000};
+/// How long the last packets may take then.
+constexpr std::chrono::milliseconds drain_patience{500};
+constexpr std::chrono::microseconds pulse_interval{1'000'000};
+
+/// As many descriptors as the system gives us, and a quarter of them for exchanges at once: targets
+/// that hang must not be enough to fill the line.
+std::size_t transfers_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return net::EventLoopOptions{}.transfers_max;
+  }
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  return std::clamp<std::size_t>(limit.rlim_cur / 4, 64, 4096);
+}
+
+net::ServerReply not_found(std::string_view known) {
+  return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
+}
+
+pthread_t loop_thread;  // set before a handler can run
+
+/// On the loop's own thread, which lets signals through only while it starts a program for a check,
+/// the signal is blocked again when this returns: it would come at once and for ever otherwise.
+extern "C" void pass_on(int number, siginfo_t* /*info*/, void* interrupted) {
+  if (pthread_equal(pthread_self(), loop_thread) != 0) {
+    sigaddset(&static_cast<ucontext_t*>(interrupted)->uc_sigmask, number);
+  }
+  (void)pthread_kill(loop_thread, number);
+}
+
+/// Threads that run code of others take signals, so that its child processes do not inherit that
+/// they are blocked; what such a thread gets goes on to this thread, and so to the descriptor.
+bool pass_signals_to_this_thread() {
+  loop_thread = pthread_self();
+  struct sigaction action {};
+  action.sa_sigaction = pass_on;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    if (sigaction(number, &action, nullptr) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+class Agent {
+ public:
+  Agent(wiring::Configured configured, const wiring::GlobalOptions& global)
+      : configured_(std::move(configured)), global_(global) {}
+
+  /// Everything that can fail, before anything runs.
+  base::Result<void> start(const sigset_t& signals);
+  /// Until a signal says stop. False when a check did not end in time.
+  bool run();
+
+ private:
+  base::Result<void> start_exporters();
+  base::Result<void> start_pages();
+  void measure_python_memory();
+  void take_signal();
+  void publish(const metrics::Snapshot& snapshot);
+  void forget(const metrics::Instance& instance);
+  [[nodiscard]] pages::OwnFigures own_figures() const;
+  [[nodiscard]] pages::SelfReport report() const;
+  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
+  [[nodiscard]] net::ServerReply metrics_page(const net::ServerRequest& request) const;
+
+  wiring::Configured configured_;  // as it was at the start
+  wiring::GlobalOptions global_;
+  process::ServiceManager service_;
+  int signal_descriptor_ = -1;
+  std::unique_ptr<net::EventLoop> loop_;
+  std::unique_ptr<exporters::dogstatsd::DogStatsdExporter> dogstatsd_;
+  std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
+  std::vector<exporters::Exporter*> exporters_;
+  std::unique_ptr<check::schedule::Scheduler> scheduler_;
+  bool python_memory_measured_ = false;
+  pages::HeapPages heap_pages_{
+      [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
+  std::unique_ptr<wiring::Reloader> reloader_;
+  std::unique_ptr<pages::Pulse> pulse_;
+  std::unique_ptr<pages::Probe> probe_;                 // null: not wanted
+  std::unique_ptr<net::HttpServer> own_server_;         // after what its handlers read
+  std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
+};
+
+base::Result<void> Agent::start(const sigset_t& signals) {
+  auto loop = net::EventLoop::create({.transfers_max = transfers_max()});
+  if (!loop) {
+    return tl::unexpected(loop.error());
+  }
+  loop_ = std::move(*loop);
+  signal_descriptor_ = base::own_descriptor(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+  loop_->watch(signal_descriptor_, [this] { take_signal(); });
+  if (auto started = start_exporters(); !started) {
+    return started;
+  }
+  scheduler_ = std::make_unique<check::schedule::Scheduler>(
+      *loop_, wiring::scheduler_options(configured_.agent),
+      [this](const metrics::Snapshot& snapshot) { publish(snapshot); });
+  reloader_ = std::make_unique<wiring::Reloader>(
+      wiring::Reloader::Parts{
+          .loop = *loop_,
+          .scheduler = *scheduler_,
+          .service = service_,
+          .forget = [this](const metrics::Instance& instance) { forget(instance); },
+          .applied = [this] { measure_python_memory(); }},
+      global_, configured_);
+  if (configured_.agent.watch_config) {
+    reloader_->watch_files();
+  }
+  pulse_ = std::make_unique<pages::Pulse>(
+      *loop_, std::min(pulse_interval, service_.watchdog().value_or(pulse_interval)), [this] {
+        if (service_.watchdog()) {
+          service_.alive();
+        }
+      });
+  measure_python_memory();
+  return start_pages();
+}
+
+/// Once there is a Python interpreter, which the first Python check brings.
+void Agent::measure_python_memory() {
+  const config::AgentConfig& agent = configured_.agent;
+  if (agent.python_memory && !python_memory_measured_ && wiring::python_loader().report().running) {
+    python_memory_measured_ = true;
+    scheduler_->add(
+        pages::python_memory_check(wiring::python_loader(), agent.min_collection_interval));
+  }
+}
+
+base::Result<void> Agent::start_exporters() {
+  const config::AgentConfig& agent = configured_.agent;
+  if (agent.dogstatsd.enabled) {
+    auto options = wiring::dogstatsd_options(agent);
+    if (!options) {
+      return tl::unexpected(options.error());
+    }
+    dogstatsd_ = std::make_unique<exporters::dogstatsd::DogStatsdExporter>(*std::move(options));
+    exporters_.push_back(dogstatsd_.get());
+  }
+  if (agent.prometheus.enabled) {
+    exporters::prometheus::PrometheusOptions options = wiring::prometheus_options(agent);
+    options.collectables.push_back(
+        exporters::prometheus::provided([this] { return pages::own_metrics(own_figures()); }));
+    prometheus_ = std::make_unique<exporters::prometheus::PrometheusExporter>(options);
+    exporters_.push_back(prometheus_.get());
+  }
+  if (exporters_.empty()) {
+    base::log(LogLevel::warn,
+              "no exporter is on: set prometheus.enabled or dogstatsd_port in heapwatch.yaml");
+  }
+  return {};
+}
+
+base::Result<void> Agent::start_pages() {
+  const config::AgentConfig& agent = configured_.agent;
+  if (agent.expvar_port != 0) {
+    auto server = net::HttpServer::start(
+        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+         .body_bytes_max = pages::symbol_request_bytes_max},
+        [this](const net::ServerRequest& request) { return own_page(request); });
+    if (!server) {
+      return tl::unexpected(server.error());
+    }
+    own_server_ = std::move(*server);
+  }
+  if (prometheus_) {
+    if (agent.prometheus.probe) {
+      probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
+    }
+    // Probes wait for their targets; scrapes must not wait for them.
+    auto server = net::HttpServer::start(
+        {.listen = agent.prometheus.listen, .threads = probe_ ? 16U : 4U},
+        [this](const net::ServerRequest& request) { return metrics_page(request); });
+    if (!server) {
+      return tl::unexpected(server.error());
+    }
+    prometheus_server_ = std::move(*server);
+    base::log(LogLevel::info,
+              "prometheus metrics at http://" + agent.prometheus.listen + "/metrics");
+  }
+  return {};
+}
+
+bool Agent::run() {
+  const std::string instances = base::counted(scheduler_->totals().instances, "check instance");
+  base::log(LogLevel::info, "heapwatch " HEAPWATCH_VERSION " runs " + instances + " from " +
+                                configured_.agent.confd_path.string());
+  (void)base::release_unused_memory();
+  pulse_->begin();
+  service_.ready("watching " + instances);
+  loop_->run();
+  service_.stopping();
+  heap_pages_.stop();
+  own_server_.reset();
+  prometheus_server_.reset();
+  const bool read = reloader_->stop();
+  const bool ended = scheduler_->stop(stop_patience) && read;
+  if (dogstatsd_) {
+    (void)dogstatsd_->drain(drain_patience);
+  }
+  base::log(LogLevel::info, "heapwatch stopped");
+  return ended;
+}
+
+void Agent::take_signal() {
+  signalfd_siginfo signal{};
+  while (read(signal_descriptor_, &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo == SIGHUP) {
+      base::log(LogLevel::info, "SIGHUP: reading the configuration again");
+      reloader_->request(true);
+    } else {
+      loop_->stop();
+    }
+  }
+}
+
+void Agent::publish(const metrics::Snapshot& snapshot) {
+  for (exporters::Exporter* const exporter : exporters_) {
+    if (const auto published = exporter->publish(snapshot); !published) {
+      base::log(LogLevel::debug, published.error().message);
+    }
+  }
+}
+
+void Agent::forget(const metrics::Instance& instance) {
+  for (exporters::Exporter* const exporter : exporters_) {
+    exporter->forget(instance);
+  }
+}
+
+pages::OwnFigures Agent::own_figures() const {
+  pages::OwnFigures figures{.scheduler = scheduler_->totals(),
+                            .by_check = scheduler_->by_check(),
+                            .transfers_running = pulse_->transfers_running(),
+                            .transfers_waiting = pulse_->transfers_waiting(),
+                            .lag = pulse_->lag(),
+                            .lag_max = pulse_->lag_max(),
+                            .reload = reloader_->state()};
+  if (dogstatsd_) {
+    figures.dogstatsd = dogstatsd_->counters();
+    figures.dogstatsd_queued = dogstatsd_->packets_queued();
+  }
+  return figures;
+}
+
+pages::SelfReport Agent::report() const {
+  const config::AgentConfig& agent = configured_.agent;
+  std::error_code unreadable;
+  return {
+      .now = base::now(),
+      .process = base::process_usage(),
+      .own = own_figures(),
+      .instances = scheduler_->stats(),
+      .config_file = std::filesystem::exists(wiring::config_file(global_), unreadable)
+                         ? wiring::config_file(global_).string()
+                         : std::string{},
+      .confd_path = agent.confd_path.string(),
+      .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
+      .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
+      .log_level = base::log_level(),
+      .python = wiring::python_loader().report(),
+  };
+}
+
+net::ServerReply Agent::own_page(const net::ServerRequest& request) {
+  constexpr const char* json = "application/json; charset=utf-8";
+  if (request.path == "/debug/vars") {
+    return {.content_type = json, .body = pages::debug_vars(report())};
+  }
+  if (request.path == "/status") {
+    pages::SelfReport status = report();
+    status.python_objects =
+        wiring::python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
+    if (request.query == "format=json") {
+      return {.content_type = json, .body = pages::status_json(status)};
+    }
+    return {.body = pages::status_text(status, request.query == "colors=true")};
+  }
+  if (request.path == "/debug/memtrack") {
+    return {.content_type = json, .body = pages::memtrack_page()};
+  }
+  if (auto reply = heap_pages_.answer(request)) {
+    return *std::move(reply);
+  }
+  return not_found(
+      "/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, "
+      "/status");
+}
+
+net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {
+  if (request.path == "/metrics") {
+    auto page = prometheus_->render(request.header("accept"));
+    return {.content_type = std::move(page.content_type), .body = std::move(page.body)};
+  }
+  if (probe_ && request.path == "/probe") {
+    return probe_->answer(request);
+  }
+  return not_found(probe_ ? "/metrics, /probe?target=" : "/metrics");
+}
+
+void log_diagnostics(const config::Diagnostics& diagnostics) {
+  for (const config::Diagnostic& diagnostic : diagnostics.all()) {
+    base::log(diagnostic.severity == config::Diagnostic::Severity::error ? LogLevel::error
+                                                                         : LogLevel::warn,
+              config::to_text(diagnostic));
+  }
+}
+
+}  // namespace
+
+int run_agent(const wiring::GlobalOptions& global) {
+  const sigset_t signals = process::handled_signals();
+  if (!pass_signals_to_this_thread()) {
+    std::cerr << "heapwatch: cannot set signal handlers\n";
+    return 1;
+  }
+  check::children::prepare_forks();
+  base::spare_memory();
+  (void)base::release_unused_memory();  // what the loader touched, before more is added to it
+  wiring::Configured configured = wiring::load(global);
+  wiring::account_memory(configured.agent);
+  log_diagnostics(configured.diagnostics);
+  Agent agent(std::move(configured), global);
+  if (const auto started = agent.start(signals); !started) {
+    std::cerr << "heapwatch: " << started.error().message << '\n';
+    return 1;
+  }
+  if (!agent.run()) {
+    base::log(LogLevel::warn, "a check did not end in time and was left behind");
+    std::_Exit(0);  // its thread still uses what the agent's destructor would free
+  }
+  return 0;
+}
+
+}  // namespace heapwatch::agent::commands

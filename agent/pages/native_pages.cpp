@@ -1,0 +1,187 @@
+#include "agent/pages/native_pages.h"
+
+#include <charconv>
+
+#include "base/query.h"
+#include "memory/native/untracked_frees.h"
+
+namespace heapwatch::agent::pages {
+
+namespace {
+
+constexpr long seconds_max = 3600;
+/// Requests that wait at once: the server has four threads, and two are left for other pages.
+constexpr int waiting_max = 2;
+
+net::ServerReply refusal(int status, std::string sentence) {
+  return {.status = status, .body = std::move(sentence) + "\n"};
+}
+
+/// A parameter that is a whole number; `absent` when it is not there.
+base::Result<long> number_parameter(std::string_view query, std::string_view key, long most) {
+  const std::optional<std::string> text = base::query_value(query, key);
+  if (!text) {
+    return 0;
+  }
+  long value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end != text->data() + text->size() || value < 0 || value > most) {
+    return base::fail(
+        base::ErrorKind::invalid,
+        std::string(key) + " must be 0 to " + std::to_string(most) + ", not \"" + *text + "\"");
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& request) {
+  if (request.path == "/debug/pprof/symbol") {
+    return symbols(request);
+  }
+  const bool allocations = request.path == "/debug/pprof/allocs";
+  if (!allocations && request.path != "/debug/pprof/heap") {
+    return std::nullopt;
+  }
+  const auto seconds = number_parameter(request.query, "seconds", seconds_max);
+  const auto debug = number_parameter(request.query, "debug", 2);
+  const auto symbolize = base::query_value(request.query, "symbolize");
+  for (const auto* const parameter : {&seconds, &debug}) {
+    if (!*parameter) {
+      return refusal(400, parameter->error().message);
+    }
+  }
+  if (symbolize && *symbolize != "0" && *symbolize != "1") {
+    return refusal(400, "symbolize must be 0 or 1, not \"" + *symbolize + "\"");
+  }
+  if (*seconds > 0 && *debug > 0) {
+    return refusal(400, "seconds and debug cannot go together: a difference has no text form");
+  }
+  const auto heap = *seconds > 0 ? between(request, *seconds) : source_(request);
+  if (!heap) {
+    return refusal(heap.error().kind == base::ErrorKind::not_found ? 404 : 503,
+                   heap.error().message);
+  }
+  if (*debug > 0) {
+    return net::ServerReply{.body = memory::native::native_profile_text(*heap)};
+  }
+  return net::ServerReply{
+      .content_type = "application/octet-stream",
+      .body = memory::native::native_profile_bytes(
+          *heap, {.allocations = allocations, .symbolize = symbolize.value_or("1") == "1"}),
+      .headers = {{"Content-Disposition", std::string("attachment; filename=\"") +
+                                              (allocations ? "allocs" : "heap") + "\""}}};
+}
+
+net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
+  const std::string& asked = request.method == "POST" ? request.body : request.query;
+  std::string text = "num_symbols: 1\n";  // any number but 0 says that there are some
+  std::vector<memory::native::NativeHeap::Mapping> mappings;
+  memory::native::Symbols names;
+  const char* at = asked.data();
+  const char* const end = at + asked.size();
+  while (at < end) {
+    at += std::string_view(at, static_cast<std::size_t>(end - at)).substr(0, 2) == "0x" ? 2 : 0;
+    std::uintptr_t address = 0;
+    const char* const after = std::from_chars(at, end, address, 16).ptr;
+    if (after != at) {
+      if (mappings.empty()) {
+        auto heap = source_(request);
+        if (!heap) {
+          return refusal(503, heap.error().message);
+        }
+        mappings = std::move(heap->mappings);
+      }
+      if (const std::string name = memory::native::function_name(address, mappings, names);
+          !name.empty()) {
+        text += memory::native::hexadecimal(address) + ' ' + name + '\n';
+      }
+    }
+    at = after == at ? at + 1 : after;
+  }
+  return {.body = std::move(text)};
+}
+
+base::Result<memory::native::NativeHeap> HeapPages::between(const net::ServerRequest& request,
+                                                            long seconds) {
+  std::unique_lock lock(mutex_);
+  if (waiting_ >= waiting_max) {
+    return base::fail(base::ErrorKind::limit, std::to_string(waiting_) +
+                                                  " requests with seconds= are waiting already; "
+                                                  "try again when one has ended");
+  }
+  ++waiting_;
+  lock.unlock();
+  auto heap = source_(request);
+  lock.lock();
+  if (heap) {
+    stopped_.wait_for(lock, std::chrono::seconds(seconds), [this] { return stopping_; });
+  }
+  --waiting_;
+  lock.unlock();
+  if (!heap) {
+    return heap;
+  }
+  auto later = source_(request);
+  return later ? memory::native::native_heap_between(*heap, *std::move(later)) : later;
+}
+
+void HeapPages::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+}
+
+std::string memtrack_page() {
+  exporters::console::Json json;
+  const auto counters = [&](const char* key, const memtrack_counters& values) {
+    json.key(key);
+    json.begin_object();
+    json.member("AllocatedBytes", values.allocated_bytes);
+    json.member("Allocations", values.allocations);
+    json.member("FreedBytes", values.freed_bytes);
+    json.member("Frees", values.frees);
+    json.member("InuseBytes", values.inuse_bytes);
+    json.member("UntrackedFrees", values.untracked_frees);
+    json.end_object();
+  };
+  const memtrack_health health = memtrack_self();
+  json.begin_object();
+  json.member("accounting", memtrack_enabled() != 0 ? "on" : "off");
+  json.member("sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
+  counters("total", memtrack_stats());
+  json.key("components");
+  json.begin_object();
+  for (memtrack_component id = 1; id < memtrack_component_count(); ++id) {
+    counters(memtrack_component_name(id), memtrack_component_stats(id));
+  }
+  json.end_object();
+  json.key("untracked_frees");
+  json.begin_array();
+  for (const memory::native::UntrackedFree& free : memory::native::own_untracked_frees()) {
+    json.begin_object();
+    json.member("kind", free.kind);
+    json.member("count", free.count);
+    json.member("last_pointer", free.last);
+    json.member("component", free.component);
+    json.member("stack", free.stack);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("health");
+  json.begin_object();
+  json.member("mapped_bytes", health.mapped_bytes);
+  json.member("double_frees", health.double_frees);
+  json.member("older_frees", health.older_frees);
+  json.member("freed_elsewhere", health.freed_elsewhere);
+  json.member("unrecorded", health.unrecorded);
+  json.member("samples", health.samples);
+  json.member("lost_samples", health.lost_samples);
+  json.end_object();
+  json.end_object();
+  return json.take() + "\n";
+}
+
+}  // namespace heapwatch::agent::pages

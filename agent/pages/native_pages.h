@@ -1,0 +1,65 @@
+// The pages about native memory: /debug/pprof/heap, /debug/pprof/allocs and /debug/memtrack.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporters/console/json.h"
+#include "memory/native/native_heap.h"
+#include "net/http_server.h"
+
+namespace heapwatch::agent::pages {
+
+/// Serves the heap profile of a process.
+///
+/// Threads: any. A request with ?seconds=N keeps its thread so long, or until stop().
+class HeapPages {
+ public:
+  using Source = std::function<base::Result<memory::native::NativeHeap>(const net::ServerRequest&)>;
+  explicit HeapPages(Source source) : source_(std::move(source)) {}
+
+  /// Nothing when the path is none of its pages. 400 for a parameter that is wrong, 503 when as
+  /// many requests as may are waiting already.
+  [[nodiscard]] std::optional<net::ServerReply> answer(const net::ServerRequest& request);
+  /// The names of functions at addresses of the process, as /debug/pprof/symbol is asked for them:
+  /// `0x401136+0x401150` in the body of a POST or in the query.
+  [[nodiscard]] net::ServerReply symbols(const net::ServerRequest& request);
+  /// No request waits any longer.
+  void stop();
+
+ private:
+  base::Result<memory::native::NativeHeap> between(const net::ServerRequest& request, long seconds);
+
+  Source source_;
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  bool stopping_ = false;
+  int waiting_ = 0;
+};
+
+/// For the server: addresses that /debug/pprof/symbol is asked for.
+constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
+
+/// The six counters under their names at /debug/vars, as members of the object being written.
+template <typename Writer>
+void write_counters(Writer& json, const memtrack_counters& counters) {
+  const auto write = [&](const char* key, std::uint64_t value) {
+    json.Key(key);
+    json.Uint64(value);
+  };
+  write("AllocatedBytes", counters.allocated_bytes);
+  write("Allocations", counters.allocations);
+  write("FreedBytes", counters.freed_bytes);
+  write("Frees", counters.frees);
+  write("InuseBytes", counters.inuse_bytes);
+  write("UntrackedFrees", counters.untracked_frees);
+}
+
+/// /debug/memtrack: the state of the accounting in this process.
+[[nodiscard]] std::string memtrack_page();
+
+}  // namespace heapwatch::agent::pages

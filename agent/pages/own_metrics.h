@@ -1,0 +1,15 @@
+// heapwatch's own figures as metrics of the Prometheus page.
+#pragma once
+
+#include <vector>
+
+#include "agent/pages/self_report.h"
+#include "exporters/prometheus/provided.h"
+
+namespace heapwatch::agent::pages {
+
+/// `figures.instances` is not looked at: what is told of single targets is told by their runs.
+[[nodiscard]] std::vector<exporters::prometheus::ProvidedFamily> own_metrics(
+    const OwnFigures& figures);
+
+}  // namespace heapwatch::agent::pages

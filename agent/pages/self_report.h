@@ -1,0 +1,66 @@
+// What the agent says of itself: /debug/vars, and the text and JSON of /status.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/wiring/reload.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/process_usage.h"
+#include "check/python/python_loader.h"
+#include "check/schedule/scheduler.h"
+#include "config/value.h"
+#include "exporters/dogstatsd/counters.h"
+#include "metrics/run_stats.h"
+
+namespace heapwatch::agent::pages {
+
+/// What heapwatch counts of itself.
+struct OwnFigures {
+  check::schedule::Scheduler::Totals scheduler;
+  std::map<std::string, check::schedule::CheckTotals> by_check;
+  std::size_t transfers_running = 0;
+  std::size_t transfers_waiting = 0;
+  std::chrono::nanoseconds lag{0};
+  std::chrono::nanoseconds lag_max{0};
+  wiring::ReloadState reload;
+  std::optional<exporters::dogstatsd::Counters> dogstatsd;  // absent: off
+  std::size_t dogstatsd_queued = 0;
+};
+
+/// A copy of everything the pages show, taken at one moment.
+struct SelfReport {
+  base::Instant now;
+  base::ProcessUsage process;
+  OwnFigures own;
+  std::vector<metrics::RunStats> instances;
+  std::string config_file;  // empty: none
+  std::string confd_path;
+  std::string prometheus_address;  // empty: off
+  std::string dogstatsd_address;   // empty: off
+  base::LogLevel log_level = base::LogLevel::info;
+  check::python::PythonReport python;
+  /// On the status page alone, since counting them takes a look at each.
+  std::vector<check::python::ObjectCount> python_objects;
+};
+
+/// By the names of the official client's telemetry.
+[[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> named_counters(
+    const exporters::dogstatsd::Counters& counters);
+
+/// A page of expvars: `process`, `rtloader`, `memtrack` (with its `components`), `scheduler`,
+/// `event_loop`, `reloads`, `checks` (by name, and by instance below), `dogstatsd`, and what
+/// write_python() adds. No command line: it may hold secrets.
+[[nodiscard]] std::string debug_vars(const SelfReport& report);
+
+/// As `heapwatch status` shows it.
+[[nodiscard]] std::string status_text(const SelfReport& report, bool colors);
+[[nodiscard]] std::string status_json(const SelfReport& report);
+
+}  // namespace heapwatch::agent::pages

@@ -1,0 +1,154 @@
+#include <unistd.h>
+
+#include <ctime>
+#include <sstream>
+
+#include "agent/pages/object_tables.h"
+#include "agent/pages/python_vars.h"
+#include "agent/pages/self_report.h"
+#include "base/counted.h"
+#include "exporters/console/json.h"
+#include "exporters/console/status.h"
+#include "memory/native/untracked_frees.h"
+
+namespace heapwatch::agent::pages {
+
+namespace {
+
+constexpr std::size_t object_types_shown = 15;
+
+std::string utc(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::string text(32, '\0');
+  text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts));
+  return text;
+}
+
+std::string or_none(const std::string& text) {
+  return text.empty() ? "none" : text;
+}
+
+std::string heading(const std::string& title) {
+  return title + "\n" + std::string(title.size(), '=') + "\n\n";
+}
+
+std::string level_name(base::LogLevel level) {
+  for (const char* const name : {"trace", "debug", "info", "warn", "error", "critical", "off"}) {
+    if (base::parse_log_level(name) == level) {
+      return name;
+    }
+  }
+  return {};
+}
+
+void write_native_memory(std::ostream& out) {
+  const memtrack_counters counters = memtrack_stats();
+  out << heading("Native memory") << "  Accounting: " << (memtrack_enabled() != 0 ? "on" : "off")
+      << "\n  Allocations: " << counters.allocations << ", "
+      << base::counted(counters.allocated_bytes, "byte") << "\n  Frees: " << counters.frees << ", "
+      << base::counted(counters.freed_bytes, "byte")
+      << "\n  In use: " << base::counted(counters.inuse_bytes, "byte")
+      << "\n  Untracked frees: " << counters.untracked_frees << "\n\n";
+  std::string frees;
+  memory::native::append_untracked_frees(frees, memory::native::own_untracked_frees());
+  out << frees;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::uint64_t>> named_counters(
+    const exporters::dogstatsd::Counters& counters) {
+  return {
+      {"metrics", counters.metrics},
+      {"events", counters.events},
+      {"service_checks", counters.service_checks},
+      {"metric_dropped_on_receive", counters.metric_dropped_on_receive()},
+      {"packets_sent", counters.packets_sent},
+      {"packets_dropped", counters.packets_dropped()},
+      {"packets_dropped_queue", counters.packets_dropped_queue},
+      {"packets_dropped_writer", counters.packets_dropped_writer},
+      {"bytes_sent", counters.bytes_sent},
+      {"bytes_dropped", counters.bytes_dropped()},
+      {"reachable", counters.reachable ? 1U : 0U},
+  };
+}
+
+std::string status_text(const SelfReport& report, bool colors) {
+  std::ostringstream out;
+  out << heading("heapwatch " HEAPWATCH_VERSION) << "  Status date: " << utc(report.now.wall)
+      << "\n  Running since: " << utc(report.process.started) << "\n  Pid: " << getpid()
+      << "\n  Log Level: " << level_name(report.log_level)
+      << "\n  Config File: " << or_none(report.config_file) << "\n  conf.d: " << report.confd_path
+      << "\n  Prometheus: " << or_none(report.prometheus_address)
+      << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
+      << "\n  Python: " << python_line(report.python)
+      << "\n  Resident memory: " << report.process.resident_bytes / 1024 << " KiB\n\n"
+      << heading("Collector") << "  Instances: " << report.own.scheduler.instances
+      << ", of them failing: " << report.own.scheduler.failing
+      << "\n  Reloads: " << report.own.reload.applied << " applied, " << report.own.reload.unchanged
+      << " without a change, " << report.own.reload.with_errors << " with errors\n\n"
+      << "  Running Checks\n  ==============\n\n";
+  std::string check;
+  for (const metrics::RunStats& stats : report.instances) {
+    if (stats.instance->check_name != check) {
+      check = stats.instance->check_name;
+      out << exporters::console::render_status_heading(*stats.instance);
+    }
+    out << exporters::console::render_status_block(stats, {.colour = colors}) << '\n';
+  }
+  if (!report.own.reload.diagnostics.empty()) {
+    out << "  Config Errors\n  =============\n\n";
+    for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
+      out << "    " << config::to_text(diagnostic) << '\n';
+    }
+    out << '\n';
+  }
+  write_native_memory(out);
+  if (!report.python_objects.empty()) {
+    out << heading("Python Objects") << render_objects(report.python_objects, object_types_shown)
+        << '\n';
+  }
+  if (report.own.dogstatsd) {
+    out << heading("DogStatsD");
+    for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
+      out << "  " << name << ": " << value << '\n';
+    }
+  }
+  return out.str();
+}
+
+std::string status_json(const SelfReport& report) {
+  exporters::console::Json json;
+  json.begin_object();
+  json.member("version", HEAPWATCH_VERSION);
+  json.member("pid", static_cast<std::uint64_t>(getpid()));
+  json.member("conf.d", report.confd_path);
+  json.key("instances");
+  json.begin_array();
+  for (const metrics::RunStats& stats : report.instances) {
+    exporters::console::append_status(json, stats);
+  }
+  json.end_array();
+  json.key("configErrors");
+  json.begin_array();
+  for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
+    json.text(config::to_text(diagnostic));
+  }
+  json.end_array();
+  json.key("pythonObjects");
+  json.begin_array();
+  for (const check::python::ObjectCount& objects : report.python_objects) {
+    json.begin_object();
+    json.member("Type", objects.type);
+    json.member("NObjects", objects.count);
+    json.member("Size", objects.bytes);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  return json.take() + "\n";
+}
+
+}  // namespace heapwatch::agent::pages

@@ -1,0 +1,129 @@
+#include "agent/wiring/configured.h"
+
+#include <array>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "check/isolation/host.h"
+#include "check/isolation/isolated_check.h"
+#include "check/isolation/isolation_options.h"
+#include "check/shared_library/shared_library_check.h"
+#include "config/secrets.h"
+#include "config/settings.h"
+#include "memtrack/memtrack.h"
+
+namespace heapwatch::agent::wiring {
+
+namespace {
+
+constexpr const char* default_config_file = "/etc/heapwatch/heapwatch.yaml";
+
+/// What the program was started with: the processes of checks read the same files.
+GlobalOptions& started_with() {
+  static auto* const instance = new GlobalOptions;
+  return *instance;
+}
+
+check::isolation::IsolatingLoader isolating_loader(const check::InstanceSource& source,
+                                                   const check::isolation::Isolation& isolation) {
+  std::string name = "process";
+  for (const config::Value* const options : {&source.instance, &source.file.init_config}) {
+    const config::Value* const loader = options->find("loader");
+    if (loader != nullptr && loader->kind == config::Value::Kind::scalar) {
+      name = loader->text;
+      break;
+    }
+  }
+  return {std::move(name),
+          {.arguments = {"heapwatch", check::isolation::host_argument},
+           .run_timeout = isolation.run_timeout},
+          {.config_file = started_with().config_file.value_or(""),
+           .confd_path = std::filesystem::absolute(source.agent.confd_path).string(),
+           .log_level = started_with().log_level.value_or("")}};
+}
+
+}  // namespace
+
+std::filesystem::path config_file(const GlobalOptions& options) {
+  return options.config_file.value_or(default_config_file);
+}
+
+config::AgentConfigFile load_agent(const GlobalOptions& options) {
+  started_with() = options;
+  std::optional<std::filesystem::path> file = config_file(options);
+  std::error_code failure;
+  const auto found = std::filesystem::status(*file, failure).type();
+  if (!options.config_file && found == std::filesystem::file_type::not_found) {
+    file.reset();
+  }
+  config::AgentConfigFile loaded = config::load_agent_config(file, config::process_environment);
+  if (options.confd) {
+    loaded.config.confd_path = *options.confd;
+  }
+  if (options.log_level) {
+    if (const auto level = base::parse_log_level(*options.log_level)) {
+      loaded.config.log_level = *level;
+      loaded.config.settings = config::settings(loaded.config, std::move(loaded.config.settings));
+    }
+  }
+  base::set_log_level(loaded.config.log_level);
+  return loaded;
+}
+
+check::python::PythonLoader& python_loader() {
+  static auto* const loader = new check::python::PythonLoader(HEAPWATCH_VERSION);
+  return *loader;
+}
+
+void account_memory(const config::AgentConfig& agent) {
+  memtrack_set_sample_interval(agent.memtrack_sample_interval);
+  memtrack_enable(agent.memtrack_enabled ? 1 : 0);
+}
+
+std::unique_ptr<check::ConfiguredCheck> make_check(const check::InstanceSource& source,
+                                                   config::Diagnostics& diagnostics) {
+  if (const auto isolation = check::isolation::read_isolation(source, diagnostics)) {
+    check::isolation::IsolatingLoader processes = isolating_loader(source, *isolation);
+    const std::array<check::Loader*, 1> loaders{&processes};
+    return check::make_check(source, loaders, diagnostics);
+  }
+  check::shared_library::SharedLibraryLoader libraries;
+  const std::array<check::Loader*, 2> loaders{&libraries, &python_loader()};
+  return check::make_check(source, loaders, diagnostics);
+}
+
+config::Confd load_confd(const config::AgentConfig& agent) {
+  config::SecretResolver secrets(agent.secrets);
+  return config::load_confd(agent.confd_path,
+                            {.secrets = &secrets,
+                             .allowed_env_vars = agent.ad_allowed_env_vars,
+                             .resolve_env_vars = !agent.ad_disable_env_var_resolution});
+}
+
+Configured load(const GlobalOptions& options, const std::optional<std::string>& only_check) {
+  config::AgentConfigFile loaded = load_agent(options);
+  Configured configured;
+  configured.agent = std::move(loaded.config);
+  configured.diagnostics = std::move(loaded.diagnostics);
+
+  configured.confd = load_confd(configured.agent);
+  configured.diagnostics.append(configured.confd.diagnostics);
+
+  std::set<std::string> ids;
+  for (const config::PackedCheckConfig& packed : configured.confd.checks) {
+    if (only_check && packed.check_name != *only_check) {
+      continue;
+    }
+    const config::CheckConfig file = packed.unpack();
+    for (const config::Value& instance : file.instances) {
+      auto check = make_check({file, instance, configured.agent}, configured.diagnostics);
+      if (check && ids.insert(check->instance->id).second) {
+        configured.checks.push_back(std::move(check));
+      }
+    }
+  }
+  return configured;
+}
+
+}  // namespace heapwatch::agent::wiring

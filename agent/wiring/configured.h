@@ -1,0 +1,57 @@
+// Everything the configuration says, ready to run.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "check/python/python_loader.h"
+#include "check/registry.h"
+#include "config/agent_config.h"
+#include "config/check_config.h"
+
+namespace heapwatch::agent::wiring {
+
+/// What every subcommand takes.
+struct GlobalOptions {
+  std::optional<std::string> config_file;  // -c
+  std::optional<std::string> confd;        // --confd
+  std::optional<std::string> log_level;    // --log-level
+};
+
+struct Configured {
+  config::AgentConfig agent;
+  config::Confd confd;
+  /// The instances that can run. Instances of equal text are there once.
+  std::vector<std::unique_ptr<check::ConfiguredCheck>> checks;
+  /// Of heapwatch.yaml, of conf.d and of every instance.
+  config::Diagnostics diagnostics;
+};
+
+/// Where heapwatch.yaml is looked for: what -c says, or /etc/heapwatch/heapwatch.yaml, which need
+/// not be there.
+[[nodiscard]] std::filesystem::path config_file(const GlobalOptions& options);
+
+/// heapwatch.yaml, if it is there, and the environment. Sets the log level.
+[[nodiscard]] config::AgentConfigFile load_agent(const GlobalOptions& options);
+
+/// The one source of Python checks: the process has one interpreter, which is never ended.
+[[nodiscard]] check::python::PythonLoader& python_loader();
+
+/// Switches the accounting of native memory on or off, before any check runs.
+void account_memory(const config::AgentConfig& agent);
+
+/// The check of an instance, from whichever loader has it.
+[[nodiscard]] std::unique_ptr<check::ConfiguredCheck> make_check(
+    const check::InstanceSource& source, config::Diagnostics& diagnostics);
+
+/// conf.d as `agent` says to read it.
+[[nodiscard]] config::Confd load_confd(const config::AgentConfig& agent);
+
+/// The whole configuration; with `only_check`, instances of that check alone are made.
+[[nodiscard]] Configured load(const GlobalOptions& options,
+                              const std::optional<std::string>& only_check = std::nullopt);
+
+}  // namespace heapwatch::agent::wiring

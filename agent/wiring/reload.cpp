@@ -1,0 +1,260 @@
+#include "agent/wiring/reload.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/counted.h"
+
+namespace heapwatch::agent::wiring {
+
+namespace {
+
+using config::AgentConfig;
+using config::CheckConfig;
+using config::PackedCheckConfig;
+
+/// Options that take effect with the reading; a dot at the end stands for all below. The parts that
+/// live as long as the agent were made with the others.
+constexpr std::array<std::string_view, 11> applied{"confd_path",
+                                                   "log_level",
+                                                   "min_collection_interval",
+                                                   "check_isolation",
+                                                   "check_isolation_timeout",
+                                                   "proxy.",
+                                                   "shared_library_check.",
+                                                   "ad_allowed_env_vars",
+                                                   "ad_disable_env_var_resolution",
+                                                   "prometheus.memstats_names",
+                                                   "prometheus.probe_targets"};
+
+bool takes_effect(std::string_view option) {
+  return option.starts_with("secret_backend_") ||
+         std::any_of(applied.begin(), applied.end(), [&](std::string_view key) {
+           return key.ends_with('.') ? option.starts_with(key) : option == key;
+         });
+}
+
+/// Adds the options in which two sets of settings differ.
+void differences(const config::Value& a, const config::Value& b, const std::string& prefix,
+                 std::set<std::string>& names) {
+  for (const config::Value::Member& member : a.members) {
+    const config::Value* const other = b.find(member.key);
+    const std::string name = prefix + member.key;
+    const bool is_map = member.value.kind == config::Value::Kind::map;
+    if (is_map && other != nullptr && other->kind == config::Value::Kind::map) {
+      differences(member.value, *other, name + ".", names);
+    } else if (other == nullptr || config::to_yaml(*other) != config::to_yaml(member.value)) {
+      names.insert(name);
+    }
+  }
+  for (const config::Value::Member& member : b.members) {
+    if (a.find(member.key) == nullptr) {
+      names.insert(prefix + member.key);
+    }
+  }
+}
+
+/// Whether instances of equal text come out the same.
+bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
+  return a.min_collection_interval == b.min_collection_interval &&
+         a.check_isolation == b.check_isolation &&
+         a.check_isolation_timeout == b.check_isolation_timeout && a.proxy == b.proxy &&
+         a.shared_libraries == b.shared_libraries &&
+         a.prometheus.go_collector_names == b.prometheus.go_collector_names;
+}
+
+/// Instances are many and a log line is read by a person.
+constexpr std::size_t told_each_max = 20;
+
+std::string named(const metrics::Instance& instance) {
+  return instance.id + (instance.target.empty() ? "" : " (" + instance.target + ")");
+}
+
+class Planner {
+ public:
+  Planner(const GlobalOptions& options, const InForce& old, const RunningInstances& running)
+      : options_(options), old_(old), running_(running) {}
+
+  Reload plan() {
+    plan_.in_force.started = old_.started;
+    read_agent();
+    read_files();
+    for (PackedCheckConfig& file : files_) {
+      take(std::move(file));
+    }
+    for (const auto& [id, instance] : running_) {
+      if (!kept_.contains(id)) {
+        plan_.stop.emplace_back(id);
+      }
+    }
+    tell_changes();
+    return std::move(plan_);
+  }
+
+ private:
+  void tell(std::string sentence) { plan_.told.push_back(std::move(sentence)); }
+
+  void read_agent() {
+    config::AgentConfigFile read = load_agent(options_);
+    plan_.diagnostics.append(read.diagnostics);
+    if (read.diagnostics.has_errors()) {
+      tell("heapwatch.yaml has an error: what it said before stays in force");
+      plan_.in_force.agent = old_.agent;
+      return;
+    }
+    std::set<std::string> changed;
+    differences(old_.agent.settings, read.config.settings, {}, changed);
+    std::set<std::string> other_than_at_start;
+    differences(*old_.started, read.config.settings, {}, other_than_at_start);
+    std::string restart;
+    for (const std::string& name : changed) {
+      if (!takes_effect(name) && other_than_at_start.contains(name)) {
+        restart += (restart.empty() ? "" : ", ") + name;
+      }
+    }
+    if (!restart.empty()) {
+      tell("a restart is needed for what changed in heapwatch.yaml: " + restart);
+    }
+    plan_.in_force.agent = std::move(read.config);
+    same_for_checks_ = same_for_checks(plan_.in_force.agent, old_.agent);
+  }
+
+  void read_files() {
+    config::Confd confd = load_confd(plan_.in_force.agent);
+    plan_.diagnostics.append(confd.diagnostics);
+    files_ = std::move(confd.checks);
+    for (const PackedCheckConfig& old : old_.checks) {
+      const bool failed =
+          std::any_of(confd.failed.begin(), confd.failed.end(), [&](const auto& path) {
+            return path == old.file || path == old.file.parent_path() ||
+                   path == old.file.parent_path().parent_path();
+          });
+      const bool is_there = std::any_of(files_.begin(), files_.end(),
+                                        [&](const auto& file) { return file.file == old.file; });
+      if (failed && !is_there) {
+        tell_kept(old);
+        files_.push_back(old);
+      }
+    }
+    std::stable_sort(files_.begin(), files_.end(),
+                     [](const auto& a, const auto& b) { return a.file < b.file; });
+  }
+
+  void tell_kept(const PackedCheckConfig& old) {
+    tell(old.file.string() + " has an error: its " + base::counted(old.instances, "instance") +
+         " from before " + (old.instances == 1 ? "stays" : "stay"));
+  }
+
+  /// Makes what is new in a file, or falls back to what the file said before.
+  void take(PackedCheckConfig packed) {
+    const auto before =
+        std::find_if(old_.checks.begin(), old_.checks.end(),
+                     [&](const PackedCheckConfig& old) { return old.file == packed.file; });
+    CheckConfig file = packed.unpack();
+    config::Diagnostics found;
+    std::vector<std::unique_ptr<check::ConfiguredCheck>> made = make(file, found);
+    plan_.diagnostics.append(found);
+    if (found.has_errors() && before != old_.checks.end()) {
+      tell_kept(*before);
+      packed = *before;
+      file = packed.unpack();
+      config::Diagnostics told_already;
+      made = make(file, told_already);
+    }
+    std::vector<std::string> ids;
+    for (const config::Value& instance : file.instances) {
+      const std::string id = config::check_id(file, instance);
+      if (is_running(id, config::check_fingerprint(file, instance)) && kept_.insert(id).second) {
+        ++plan_.unchanged;
+      }
+    }
+    for (auto& check : made) {
+      if (started_.insert(check->instance->id).second && !kept_.contains(check->instance->id)) {
+        plan_.start.push_back(std::move(check));
+      }
+    }
+    plan_.in_force.checks.push_back(std::move(packed));
+  }
+
+  [[nodiscard]] bool is_running(const std::string& id, std::uint64_t fingerprint) const {
+    const auto found = running_.find(id);
+    return found != running_.end() && same_for_checks_ && found->second.fingerprint == fingerprint;
+  }
+
+  [[nodiscard]] std::vector<std::unique_ptr<check::ConfiguredCheck>> make(
+      const CheckConfig& file, config::Diagnostics& diagnostics) const {
+    std::vector<std::unique_ptr<check::ConfiguredCheck>> made;
+    for (const config::Value& instance : file.instances) {
+      if (is_running(config::check_id(file, instance), config::check_fingerprint(file, instance))) {
+        continue;
+      }
+      if (auto check = make_check({file, instance, plan_.in_force.agent}, diagnostics)) {
+        made.push_back(std::move(check));
+      }
+    }
+    return made;
+  }
+
+  /// A new instance in place of an old one of the same file is a change: of the same target, or,
+  /// where a check has none, of the same check.
+  void tell_changes() {
+    std::vector<const metrics::Instance*> removed;
+    for (const std::string& id : plan_.stop) {
+      removed.push_back(running_.at(id).instance.get());
+    }
+    std::vector<std::string> added;
+    std::vector<std::string> changed;
+    for (const auto& check : plan_.start) {
+      const metrics::Instance& now = *check->instance;
+      const auto predecessor =
+          std::find_if(removed.begin(), removed.end(), [&](const metrics::Instance* old) {
+            return old->id == now.id || (old->source == now.source && old->target == now.target &&
+                                         old->check_name == now.check_name);
+          });
+      if (predecessor == removed.end()) {
+        added.push_back(named(now));
+      } else {
+        changed.push_back(named(now));
+        removed.erase(predecessor);
+      }
+    }
+    std::vector<std::string> gone;
+    gone.reserve(removed.size());
+    for (const metrics::Instance* const instance : removed) {
+      gone.push_back(named(*instance));
+    }
+    tell_list("added", added);
+    tell_list("changed", changed);
+    tell_list("removed", gone);
+  }
+
+  void tell_list(const char* what, const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < std::min(names.size(), told_each_max); ++i) {
+      tell(std::string(what) + " " + names[i]);
+    }
+    if (names.size() > told_each_max) {
+      tell(std::string(what) + " " + std::to_string(names.size() - told_each_max) + " more");
+    }
+  }
+
+  const GlobalOptions& options_;
+  const InForce& old_;
+  const RunningInstances& running_;
+  Reload plan_;
+  std::vector<PackedCheckConfig> files_;
+  bool same_for_checks_ = true;
+  std::set<std::string, std::less<>> kept_;
+  std::set<std::string> started_;
+};
+
+}  // namespace
+
+Reload plan_reload(const GlobalOptions& options, const InForce& old,
+                   const RunningInstances& running) {
+  return Planner(options, old, running).plan();
+}
+
+}  // namespace heapwatch::agent::wiring

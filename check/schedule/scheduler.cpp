@@ -1,0 +1,271 @@
+#include "check/schedule/scheduler.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+
+#include "base/hash.h"
+#include "check/schedule/backoff.h"
+#include "check/schedule/run_log.h"
+#include "check/schedule/turn.h"
+
+namespace heapwatch::check::schedule {
+
+struct Scheduler::Entry {
+  Entry(std::unique_ptr<ConfiguredCheck> configured,
+        const std::shared_ptr<const RunnerOptions>& options)
+      : runner(std::move(configured), options), hash(base::fnv1a(runner.instance().id)) {}
+
+  InstanceRunner runner;  // its statistics change under stats_mutex_
+  std::uint64_t hash;
+  net::EventLoop::TimerId timer{};
+  base::Instant began{};
+  bool running = false;
+  std::atomic<bool> leaving{false};
+  std::uint64_t turns_to_sit_out = 0;
+  RunLog log;
+
+  // Under stats_mutex_:
+  CheckTotals* totals = nullptr;
+  std::optional<std::chrono::steady_clock::time_point> on_runner;  // of the run going on there
+  bool told_stuck = false;
+  std::size_t contexts = 0;
+  bool failing = false;
+};
+
+Scheduler::Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish)
+    : loop_(loop),
+      options_(std::move(options)),
+      runner_options_(std::make_shared<const RunnerOptions>(options_.runner)),
+      publish_(std::move(publish)),
+      random_(std::random_device{}()),
+      workers_(options_.check_runners) {}
+
+Scheduler::~Scheduler() = default;
+
+void Scheduler::add(std::unique_ptr<ConfiguredCheck> configured) {
+  auto made = std::make_unique<Entry>(std::move(configured), runner_options_);
+  Entry& entry = *made;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    entry.totals = &by_check_[entry.runner.instance().check_name];
+    ++entry.totals->instances;
+    entries_.push_back(std::move(made));
+  }
+  schedule(entry, first_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
+}
+
+bool Scheduler::remove(std::string_view id) {
+  std::unique_ptr<Entry> entry;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& other) {
+      return other->runner.instance().id == id;
+    });
+    if (found == entries_.end()) {
+      return false;
+    }
+    entry = std::move(*found);
+    entries_.erase(found);
+    --entry->totals->instances;
+    contexts_ -= entry->contexts;
+    if (entry->failing) {
+      --failing_;
+      --entry->totals->failing;
+    }
+  }
+  loop_.cancel(entry->timer);
+  if (entry->running) {
+    entry->leaving = true;
+    leaving_.push_back(std::move(entry));
+  }
+  return true;
+}
+
+bool Scheduler::stop(std::chrono::milliseconds patience) {
+  stopping_ = true;
+  return workers_.stop(patience);
+}
+
+void Scheduler::schedule(Entry& entry, std::chrono::system_clock::time_point turn) {
+  const base::Instant now = entry.runner.now();
+  entry.timer = loop_.at(now.steady + (turn - now.wall), [this, &entry] { take_turn(entry); });
+}
+
+void Scheduler::skip_turn(Entry& entry, void (InstanceRunner::*count)(),
+                          std::uint64_t CheckTotals::*total) {
+  const std::lock_guard lock(stats_mutex_);
+  (entry.runner.*count)();
+  ++(entry.totals->*total);
+}
+
+void Scheduler::take_turn(Entry& entry) {
+  if (stopping_) {
+    return;
+  }
+  schedule(entry, next_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
+  workers_.relieve(options_.stuck_after);
+  if (entry.running) {
+    watch_run(entry);
+    skip_turn(entry, &InstanceRunner::count_skipped, &CheckTotals::skipped);
+    return;
+  }
+  if (entry.turns_to_sit_out > 0) {
+    --entry.turns_to_sit_out;
+    skip_turn(entry, &InstanceRunner::count_sat_out, &CheckTotals::sat_out);
+    return;
+  }
+  entry.running = true;
+  entry.began = entry.runner.now();
+  {
+    const std::lock_guard lock(stats_mutex_);
+    ++running_;
+  }
+  if (entry.runner.is_http()) {
+    start_http(entry);
+  } else {
+    start_blocking(entry);
+  }
+}
+
+void Scheduler::start_http(Entry& entry) {
+  auto request = entry.runner.request();
+  if (!request) {
+    finish(entry, tl::unexpected(request.error()));
+    return;
+  }
+  loop_.fetch(
+      std::move(*request),
+      [this, &entry](const net::HttpResult& response) {
+        if (entry.leaving) {
+          bury(entry);
+          return;
+        }
+        const auto outcome = entry.runner.consume(response);
+        if (entry.runner.asks_again()) {
+          start_http(entry);
+        } else {
+          finish(entry, outcome);
+        }
+      },
+      entry.runner.filter());
+}
+
+void Scheduler::start_blocking(Entry& entry) {
+  workers_.submit([this, &entry] {
+    {
+      const std::lock_guard lock(stats_mutex_);
+      entry.on_runner = std::chrono::steady_clock::now();
+    }
+    entry.began = entry.runner.now();  // waiting for a runner is not running
+    base::Result<RunReport> outcome;
+    if (!entry.leaving) {
+      outcome = entry.runner.run_check();
+    }
+    loop_.post([this, &entry, outcome = std::move(outcome)] {
+      entry.leaving ? bury(entry) : finish(entry, outcome);
+    });
+  });
+}
+
+void Scheduler::bury(Entry& entry) {
+  {
+    const std::lock_guard lock(stats_mutex_);
+    --running_;
+  }
+  std::erase_if(leaving_, [&](const auto& other) { return other.get() == &entry; });
+}
+
+void Scheduler::watch_run(Entry& entry) {
+  std::optional<std::chrono::steady_clock::time_point> began;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    began = entry.on_runner;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!began || entry.told_stuck || now - *began <= options_.stuck_after) {
+    return;
+  }
+  entry.told_stuck = true;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began).count();
+  base::log(base::LogLevel::warn, "check " + entry.runner.instance().id +
+                                      ": has been running for " + std::to_string(seconds) +
+                                      " s; others get a further runner");
+}
+
+void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
+  entry.runner.finish(entry.began, outcome, snapshot_);
+  {
+    const std::lock_guard lock(stats_mutex_);
+    entry.runner.count(snapshot_);
+    count_run(entry, snapshot_);
+  }
+  entry.running = false;
+  entry.told_stuck = false;
+  entry.turns_to_sit_out = turns_to_sit_out(snapshot_.failed_runs, entry.runner.interval(),
+                                            options_.backoff_max, random_());
+  entry.log.tell(snapshot_, entry.runner.stats(), options_.logging_frequency);
+  publish_(snapshot_);
+  // It keeps room for the next run, and nothing of an instance that may be removed.
+  constexpr std::size_t kept_series_max = 10'000;
+  snapshot_.series.clear();
+  if (snapshot_.series.capacity() > kept_series_max) {
+    snapshot_.series.shrink_to_fit();
+  }
+}
+
+void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {
+  entry.on_runner.reset();
+  --running_;
+  const std::size_t contexts = entry.runner.contexts();
+  contexts_ += contexts - entry.contexts;
+  entry.contexts = contexts;
+  CheckTotals& totals = *entry.totals;
+  const bool failing = snapshot.error.has_value();
+  if (failing != entry.failing) {
+    const std::size_t change = failing ? 1 : static_cast<std::size_t>(-1);
+    failing_ += change;
+    totals.failing += change;
+    entry.failing = failing;
+  }
+  ++totals.runs;
+  totals.errors += failing ? 1 : 0;
+  totals.warnings += snapshot.warnings.size();
+  totals.samples += snapshot.samples;
+  totals.run_time += snapshot.duration;
+  for (const auto& [reason, count] : snapshot.dropped) {
+    totals.dropped[reason] += count;
+  }
+}
+
+std::vector<metrics::RunStats> Scheduler::stats() const {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(stats_mutex_);
+  std::vector<metrics::RunStats> all;
+  all.reserve(entries_.size());
+  for (const auto& entry : entries_) {
+    all.push_back(entry->runner.stats());
+    if (entry->on_runner) {
+      all.back().running_for = now - *entry->on_runner;
+    }
+  }
+  return all;
+}
+
+Scheduler::Totals Scheduler::totals() const {
+  const std::size_t waiting = workers_.waiting();
+  const std::lock_guard lock(stats_mutex_);
+  return {.instances = entries_.size(),
+          .failing = failing_,
+          .running = running_,
+          .waiting_for_runner = waiting,
+          .contexts = contexts_};
+}
+
+std::map<std::string, CheckTotals> Scheduler::by_check() const {
+  const std::lock_guard lock(stats_mutex_);
+  return by_check_;
+}
+
+}  // namespace heapwatch::check::schedule

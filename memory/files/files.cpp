@@ -1,0 +1,115 @@
+#include "memory/files/files.h"
+
+#include <algorithm>
+
+#include "memory/process/modules.h"
+
+namespace heapwatch::memory::files {
+
+namespace {
+
+using process::Mapping;
+using process::page_bytes;
+
+constexpr const char* owner = "mapped files";
+constexpr std::uint64_t loader_bytes_max = 1024 * 1024;
+
+std::uint64_t page_end(std::uint64_t address) {
+  return (address + page_bytes - 1) & ~(page_bytes - 1);
+}
+
+/// Whether the memory begins with a thread's control block somewhere: its own address, twice.
+bool holds_control_block(process::Window& window, const Mapping& mapping) {
+  constexpr std::uint64_t alignment = 64;
+  for (std::uint64_t at = mapping.begin; at + alignment <= mapping.end; at += alignment) {
+    const auto first = window.get<std::uint64_t>(at);
+    const auto second = window.get<std::uint64_t>(at + 16);
+    if (first && second && *first == at && *second == at) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Found find_bss(const Look& look) {
+  Found found;
+  for (const process::Module& module : process::find_modules(look.view)) {
+    for (const process::Segment& segment : module.segments) {
+      const std::uint64_t begin = page_end(segment.file_end);
+      const std::uint64_t end = page_end(segment.memory_end);
+      // Only memory without a file: a header that lies claims nothing else.
+      for (std::uint64_t at = begin; segment.writable && at < end;) {
+        const Mapping* const mapping = look.view.mapping_at(at);
+        if (mapping == nullptr) {
+          break;
+        }
+        const std::uint64_t stop = std::min(mapping->end, end);
+        const bool is_special =
+            !mapping->name.empty() && mapping->name.compare(0, 6, "[anon:") != 0;
+        if (!mapping->is_anonymous() || is_special) {
+          break;
+        }
+        found.claims.push_back({.begin = at,
+                                .end = stop,
+                                .space = Space::files,
+                                .owner = owner,
+                                .state = State::mapped,
+                                .source = Source::mapping,
+                                .detail = "zeroed data (.bss)"});
+        at = stop;
+      }
+    }
+  }
+  return found;
+}
+
+Found find(const Look& look) {
+  Found found;
+  for (const Mapping& mapping : look.view.mappings()) {
+    if (!mapping.is_file()) {
+      continue;
+    }
+    for (const process::Run& run : look.view.residency().runs_in(mapping.begin, mapping.end)) {
+      found.claims.push_back({.begin = std::max(run.begin, mapping.begin),
+                              .end = std::min(run.end, mapping.end),
+                              .space = Space::files,
+                              .owner = owner,
+                              .state = State::mapped,
+                              .source = Source::mapping,
+                              .detail = run.file ? "clean or shared" : "written, private"});
+    }
+  }
+  return found;
+}
+
+Found find_loader(const Look& look) {
+  Found found;
+  process::Window window(look.view);
+  const auto mappings = look.view.mappings();
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    const Mapping& mapping = mappings[i];
+    const bool is_small = mapping.is_anonymous() && mapping.name.empty() && mapping.writable &&
+                          mapping.end - mapping.begin <= loader_bytes_max;
+    if (!is_small) {
+      continue;
+    }
+    const bool after_file =
+        i > 0 && mappings[i - 1].is_file() && mappings[i - 1].end == mapping.begin;
+    const bool before_file = i + 1 < mappings.size() && mappings[i + 1].is_file() &&
+                             mappings[i + 1].begin == mapping.end;
+    if (after_file || before_file || holds_control_block(window, mapping)) {
+      found.claims.push_back({.begin = mapping.begin,
+                              .end = mapping.end,
+                              .space = Space::native,
+                              .owner = "loader",
+                              .state = State::mapped,
+                              .source = Source::inferred,
+                              .detail = "the loader's own, thread-local variables"});
+    }
+  }
+  return found;
+}
+
+}  // namespace heapwatch::memory::files

@@ -1,0 +1,20 @@
+// What a program had not freed when it ended, for people.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "memory/native/watched_process.h"
+
+namespace heapwatch::memory::native {
+
+struct Ended {
+  const WatchedProcess& process;
+  std::string how;  // "exit status 0", "signal 9"; empty: it still runs, or nobody knows
+};
+
+/// The counters, the places that hold most, and the untracked frees. Every line begins with
+/// "heapwatch: ".
+[[nodiscard]] std::string leak_summary(const Ended& ended);
+
+}  // namespace heapwatch::memory::native

@@ -1,0 +1,329 @@
+#define MEMTRACK_ALLOW_RAW  // the arrays of pprof::Profile grow through realloc, which moves pages
+#include "memory/native/native_heap.h"
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "memory/native/symbols.h"
+#include "pprof/encode.h"
+#include "pprof/gunzip.h"
+
+namespace heapwatch::memory::native {
+
+namespace {
+
+using Record = NativeHeap::Record;
+using Mapping = NativeHeap::Mapping;
+
+/// Frames that readers leave out, with all they call: the functions that hand out memory.
+constexpr const char* allocators =
+    "_?(malloc|calloc|realloc|aligned_alloc)|strdupe|_?_libc_(malloc|calloc|realloc|memalign)|"
+    "(posix_)?memalign|reallocarray|p?valloc|operator new(\\[\\])?(\\(.*\\))?|_Zn[wa]m.*|"
+    "std::(__new_allocator<.*>|allocator_traits<.*>|__allocate_guarded)::allocate\\(.*";
+
+const Mapping* mapping_of(const std::vector<Mapping>& mappings, std::uintptr_t address,
+                          const std::string& process = {}) {
+  for (const Mapping& mapping : mappings) {
+    if (address >= mapping.start && address < mapping.limit && mapping.process == process) {
+      return &mapping;
+    }
+  }
+  return nullptr;
+}
+
+std::int64_t scaled(std::int64_t count, double by) {
+  return std::llround(static_cast<double>(count) * by);
+}
+
+/// Builds the arrays of a pprof::Profile.
+class Builder {
+ public:
+  Builder(const NativeHeap& heap, const NativeProfileOptions& options)
+      : heap_(heap), options_(options) {}
+
+  pprof::Profile run() {
+    add_head();
+    add_mappings();
+    profile_.samples.set_type_count(4);
+    const pprof::StringId process = text("process");
+    const pprof::StringId component = text("component");
+
+    const pprof::StringId bytes = text("bytes");
+    for (const Record& record : heap_.records) {
+      if (record.allocated == 0 && record.inuse == 0) {
+        continue;
+      }
+      for (const std::uintptr_t address : record.stack) {
+        profile_.samples.add_frame(location_of(address - 1, record.process));
+      }
+      const double block_bytes = record.weight * static_cast<double>(record.size);
+      profile_.samples.add_value(scaled(record.allocated, record.weight));
+      profile_.samples.add_value(scaled(record.allocated, block_bytes));
+      profile_.samples.add_value(scaled(record.inuse, record.weight));
+      profile_.samples.add_value(scaled(record.inuse, block_bytes));
+      if (!record.component.empty()) {
+        profile_.samples.add_label({.key = component, .text = text(record.component)});
+      }
+      if (!record.process.empty()) {
+        profile_.samples.add_label({.key = process, .text = text(record.process)});
+      }
+      profile_.samples.add_label(
+          {.key = bytes, .is_number = true, .number = static_cast<std::int64_t>(record.size)});
+      profile_.samples.finish_sample();
+    }
+    return std::move(profile_);
+  }
+
+ private:
+  pprof::StringId text(std::string_view value) { return profile_.strings.add(value); }
+
+  void add_head() {
+    const pprof::StringId count = text("count");
+    const pprof::StringId bytes = text("bytes");
+    profile_.sample_types = {{text("alloc_objects"), count},
+                             {text("alloc_space"), bytes},
+                             {text("inuse_objects"), count},
+                             {text("inuse_space"), bytes}};
+    profile_.default_sample_type = text(options_.allocations ? "alloc_space" : "inuse_space");
+    profile_.drop_frames = text(allocators);
+    profile_.period_type = {text("space"), bytes};
+    profile_.period = static_cast<std::int64_t>(heap_.interval);
+    profile_.time_nanos =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(heap_.time.time_since_epoch()).count();
+    profile_.duration_nanos = heap_.duration.count();
+  }
+
+  void add_mappings() {
+    for (const Mapping& mapping : heap_.mappings) {
+      pprof::Mapping& added = profile_.mappings.emplace_back();
+      added.id = profile_.mappings.size();
+      added.start = mapping.start;
+      added.limit = mapping.limit;
+      added.offset = mapping.offset;
+      added.file = text(mapping.path);
+      added.build_id = text(mapping.build_id);
+    }
+  }
+
+  std::uint32_t location_of(std::uintptr_t address, const std::string& process) {
+    const auto [known, is_new] = locations_.try_emplace(
+        {process, address}, static_cast<std::uint32_t>(profile_.locations.size()));
+    if (is_new) {
+      pprof::Location& location = profile_.locations.emplace_back();
+      location.id = profile_.locations.size();
+      location.address = address;
+      location.first_line = static_cast<std::uint32_t>(profile_.lines.size());
+      if (const Mapping* const mapping = mapping_of(heap_.mappings, address, process)) {
+        location.mapping = static_cast<std::uint32_t>(mapping - heap_.mappings.data());
+        name(location, *mapping);
+      }
+    }
+    return known->second;
+  }
+
+  void name(pprof::Location& location, const Mapping& mapping) {
+    const Symbols::Function* const function =
+        options_.symbolize
+            ? symbols_.find(mapping.path, location.address - mapping.start + mapping.offset)
+            : nullptr;
+    if (function == nullptr) {
+      return;
+    }
+    const pprof::StringId system_name = text(function->system_name);
+    const auto [known, is_new] =
+        functions_.try_emplace(system_name, static_cast<std::uint32_t>(profile_.functions.size()));
+    if (is_new) {
+      profile_.functions.push_back({.id = profile_.functions.size() + 1,
+                                    .name = text(function->name),
+                                    .system_name = system_name});
+    }
+    profile_.mappings[location.mapping].has_functions = true;
+    profile_.lines.push_back({.function = known->second});
+    location.line_count = 1;
+  }
+
+  const NativeHeap& heap_;
+  const NativeProfileOptions& options_;
+  pprof::Profile profile_;
+  Symbols symbols_;
+  std::map<std::pair<std::string, std::uintptr_t>, std::uint32_t> locations_;
+  std::unordered_map<pprof::StringId, std::uint32_t> functions_;
+};
+
+void append_counts(std::string& out, const Record& record) {
+  const auto size = static_cast<std::int64_t>(record.size);
+  out += std::to_string(record.inuse) + ": " + std::to_string(record.inuse * size) + " [" +
+         std::to_string(record.allocated) + ": " + std::to_string(record.allocated * size) + "]";
+}
+
+std::string described(std::uintptr_t address, const std::vector<Mapping>& mappings,
+                      Symbols& symbols) {
+  std::string text = hexadecimal(address);
+  if (const Mapping* const mapping = mapping_of(mappings, address - 1)) {
+    const Symbols::Function* const function =
+        symbols.find(mapping->path, address - 1 - mapping->start + mapping->offset);
+    if (function != nullptr) {
+      text += ' ' + function->name + '+' + hexadecimal(function->offset + 1);
+    }
+    text += ' ' + mapping->path;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string hex_digits(const std::uint8_t* bytes, std::size_t count) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text += digits[bytes[i] >> 4];
+    text += digits[bytes[i] & 15U];
+  }
+  return text;
+}
+
+std::string hexadecimal(std::uint64_t value) {
+  char text[16];
+  const auto end = std::to_chars(std::begin(text), std::end(text), value, 16).ptr;
+  return "0x" + std::string(std::begin(text), end);
+}
+
+std::string function_name(std::uintptr_t address, const std::vector<Mapping>& maps,
+                          Symbols& symbols) {
+  const Mapping* const mapping = mapping_of(maps, address);
+  const Symbols::Function* const function =
+      mapping == nullptr ? nullptr
+                         : symbols.find(mapping->path, address - mapping->start + mapping->offset);
+  return function == nullptr ? std::string{} : function->name;
+}
+
+std::vector<Mapping> own_mappings() {
+  std::vector<Mapping> mappings;
+  memtrack_mappings(
+      [](const memtrack_mapping* mapping, void* into) {
+        static_cast<std::vector<Mapping>*>(into)->push_back(
+            {mapping->start,
+             mapping->limit,
+             mapping->offset,
+             mapping->path,
+             {},
+             hex_digits(mapping->build_id, mapping->build_id_size)});
+      },
+      &mappings);
+  return mappings;
+}
+
+NativeHeap own_native_heap() {
+  const std::unique_ptr<memtrack_profile, void (*)(memtrack_profile*)> taken(
+      memtrack_profile_take(), memtrack_profile_release);
+  if (!taken) {
+    throw std::runtime_error("no memory for a copy of the heap profile");
+  }
+  NativeHeap heap;
+  heap.time = std::chrono::system_clock::now();
+  heap.counters = memtrack_stats();
+  heap.interval = memtrack_sample_interval();
+  heap.mappings = own_mappings();
+  for (std::size_t i = 0; i < memtrack_profile_size(taken.get()); ++i) {
+    const memtrack_sample sample = memtrack_profile_at(taken.get(), i);
+    heap.records.push_back({.stack = {sample.stack, sample.stack + sample.depth},
+                            .component = memtrack_component_name(sample.component),
+                            .size = sample.size,
+                            .allocated = static_cast<std::int64_t>(sample.allocated),
+                            .inuse = static_cast<std::int64_t>(sample.inuse),
+                            .weight = sample.weight});
+  }
+  return heap;
+}
+
+void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
+  for (Record& record : other.records) {
+    record.process = name;
+    heap.records.push_back(std::move(record));
+  }
+  for (Mapping& mapping : other.mappings) {
+    mapping.process = name;
+    heap.mappings.push_back(std::move(mapping));
+  }
+}
+
+NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later) {
+  // Record i is the same in both: they are only ever added to.
+  for (std::size_t i = 0; i < earlier.records.size() && i < later.records.size(); ++i) {
+    later.records[i].allocated -= earlier.records[i].allocated;
+    later.records[i].inuse -= earlier.records[i].inuse;
+  }
+  later.duration = later.time - earlier.time;
+  return later;
+}
+
+std::string native_profile_bytes(const NativeHeap& heap, const NativeProfileOptions& options) {
+  const std::string plain = pprof::encode_proto(Builder(heap, options).run());
+  return pprof::gzip(plain);
+}
+
+std::string native_profile_text(const NativeHeap& heap) {
+  Record total{.size = 1};
+  std::string lines;
+  Symbols symbols;
+  for (const Record& record : heap.records) {
+    if (record.allocated == 0 && record.inuse == 0) {
+      continue;
+    }
+    append_counts(lines, record);
+    lines += " @";
+    for (const std::uintptr_t address : record.stack) {
+      lines += ' ' + hexadecimal(address);
+    }
+    lines += '\n';
+    for (const std::uintptr_t address : record.stack) {
+      lines += "#\t" + described(address, heap.mappings, symbols) + '\n';
+    }
+    lines += '\n';
+  }
+  std::int64_t inuse = 0;
+  std::int64_t allocated = 0;
+  for (const Record& record : heap.records) {
+    const auto size = static_cast<std::int64_t>(record.size);
+    total.inuse += record.inuse;
+    total.allocated += record.allocated;
+    inuse += record.inuse * size;
+    allocated += record.allocated * size;
+  }
+  const memtrack_counters& c = heap.counters;
+  std::string text = "heap profile: " + std::to_string(total.inuse) + ": " + std::to_string(inuse) +
+                     " [" + std::to_string(total.allocated) + ": " + std::to_string(allocated) +
+                     "] @ heap/" + std::to_string(2 * heap.interval) + '\n' + lines +
+                     "\n# memtrack\n";
+  for (const auto& [name, value] : {std::pair{"AllocatedBytes", c.allocated_bytes},
+                                    {"FreedBytes", c.freed_bytes},
+                                    {"Allocations", c.allocations},
+                                    {"Frees", c.frees},
+                                    {"InuseBytes", c.inuse_bytes},
+                                    {"UntrackedFrees", c.untracked_frees}}) {
+    text += "# " + std::string(name) + " = " + std::to_string(value) + '\n';
+  }
+  text += "\nMAPPED_LIBRARIES:\n";
+  for (const Mapping& mapping : heap.mappings) {
+    text += hexadecimal(mapping.start).substr(2) + '-' + hexadecimal(mapping.limit).substr(2) +
+            " r-xp " + hexadecimal(mapping.offset).substr(2) + " 00:00 0 " + mapping.path + '\n';
+  }
+  return text;
+}
+
+std::vector<std::string> described_stack(const std::vector<std::uintptr_t>& stack,
+                                         const std::vector<Mapping>& maps) {
+  Symbols symbols;
+  std::vector<std::string> lines;
+  lines.reserve(stack.size());
+  for (const std::uintptr_t address : stack) {
+    lines.push_back(described(address, maps, symbols));
+  }
+  return lines;
+}
+
+}  // namespace heapwatch::memory::native

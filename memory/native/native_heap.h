@@ -1,0 +1,77 @@
+// The sampled heap profile of native memory, of this process or another, and its forms for readers.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "memory/native/symbols.h"
+#include "memtrack/memtrack.h"
+
+namespace heapwatch::memory::native {
+
+/// What was sampled from the start of a process, or between two moments.
+struct NativeHeap {
+  /// The sampled blocks of one size from one place; each stands for `weight` blocks.
+  struct Record {
+    std::vector<std::uintptr_t> stack;  // innermost first, return addresses
+    std::string component;              // empty: none
+    std::string process;                // empty: the one the profile is of
+    std::uint64_t size = 0;
+    std::int64_t allocated = 0;
+    std::int64_t inuse = 0;  // between two moments it may have shrunk
+    double weight = 1;
+  };
+  struct Mapping {
+    std::uintptr_t start = 0;
+    std::uintptr_t limit = 0;
+    std::uint64_t offset = 0;
+    std::string path;
+    std::string process;   // as in Record
+    std::string build_id;  // in hexadecimal digits; empty: none
+  };
+
+  std::vector<Record> records;
+  std::vector<Mapping> mappings;
+  memtrack_counters counters{};
+  std::uint64_t interval = 0;
+  std::chrono::system_clock::time_point time;
+  std::chrono::nanoseconds duration{0};  // between the two moments; 0: from the start
+};
+
+/// Of this process, now.
+[[nodiscard]] NativeHeap own_native_heap();
+/// Adds the profile of another process, whose records are labelled with its name.
+void append(NativeHeap& heap, NativeHeap other, const std::string& name);
+/// What came between two profiles of one process.
+[[nodiscard]] NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later);
+
+struct NativeProfileOptions {
+  bool allocations = false;  // opens at alloc_space, as Go's allocs profile does; else inuse_space
+  bool symbolize = true;     // names of functions; without, readers look them up by build id
+};
+
+/// Gzipped profile.proto, with the sample types of Go's heap profile, the size of the blocks in the
+/// label `bytes` and the component in the label `component`.
+[[nodiscard]] std::string native_profile_bytes(const NativeHeap& heap,
+                                               const NativeProfileOptions& options);
+
+/// The text that Go calls debug=1, which pprof reads, too.
+[[nodiscard]] std::string native_profile_text(const NativeHeap& heap);
+
+/// A stack, innermost first, each with its function where it is known: `0x401136 main+0x26 /bin/x`.
+[[nodiscard]] std::vector<std::string> described_stack(
+    const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps);
+/// The function at an address, as people read it; empty when it is not known.
+[[nodiscard]] std::string function_name(std::uintptr_t address,
+                                        const std::vector<NativeHeap::Mapping>& maps,
+                                        Symbols& symbols);
+/// Bytes as hexadecimal digits.
+[[nodiscard]] std::string hex_digits(const std::uint8_t* bytes, std::size_t count);
+/// `0x401136`.
+[[nodiscard]] std::string hexadecimal(std::uint64_t value);
+/// The code that is mapped in this process.
+[[nodiscard]] std::vector<NativeHeap::Mapping> own_mappings();
+
+}  // namespace heapwatch::memory::native

@@ -1,0 +1,121 @@
+#include "memory/process/live_memory.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+namespace heapwatch::memory::process {
+
+namespace {
+
+constexpr std::size_t files_max = 512;
+
+std::string hexadecimal(std::uint64_t value) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  return {digits.data(), end.ptr};
+}
+
+/// Opened only when it is the file that is mapped: names change, and are those of another mount
+/// namespace.
+int open_same(const std::string& path, const Mapping& mapping) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  struct stat status {};
+  if (descriptor >= 0 && (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) ||
+                          status.st_ino != mapping.inode)) {
+    close(descriptor);
+    return -1;
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+LiveMemory::LiveMemory(int pid, std::string proc) : pid_(pid), proc_(std::move(proc)) {
+  // A read of nothing asks for the right and touches no page.
+  std::byte here{};
+  iovec local{&here, 1};
+  iovec remote{nullptr, 1};
+  if (process_vm_readv(pid_, &local, 1, &remote, 1, 0) < 0 && errno == EPERM) {
+    denied_ = "the system refuses to read its memory";
+  }
+}
+
+LiveMemory::~LiveMemory() {
+  for (const auto& [key, descriptor] : files_) {
+    if (descriptor >= 0) {
+      close(descriptor);
+    }
+  }
+}
+
+std::size_t LiveMemory::read(std::uint64_t address, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (denied_.empty() && done < out.size()) {
+    iovec local{out.data() + done, out.size() - done};
+    iovec remote{reinterpret_cast<void*>(address + done), out.size() - done};
+    const ssize_t got = process_vm_readv(pid_, &local, 1, &remote, 1, 0);
+    if (got <= 0) {
+      break;
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+int LiveMemory::file_of(const Mapping& mapping) const {
+  const std::pair key{mapping.device, mapping.inode};
+  if (const auto known = files_.find(key); known != files_.end()) {
+    return known->second;
+  }
+  if (files_.size() >= files_max) {
+    return -1;
+  }
+  const std::string folder = proc_ + "/" + std::to_string(pid_);
+  int descriptor = open_same(
+      folder + "/map_files/" + hexadecimal(mapping.begin) + "-" + hexadecimal(mapping.end),
+      mapping);
+  if (descriptor < 0 && !mapping.name.empty() && mapping.name.front() == '/') {
+    descriptor = open_same(folder + "/root" + mapping.name, mapping);
+  }
+  files_[key] = descriptor;
+  return descriptor;
+}
+
+std::size_t LiveMemory::read_file(const Mapping& mapping, std::uint64_t offset,
+                                  std::span<std::byte> out) const {
+  const int descriptor = file_of(mapping);
+  if (descriptor < 0) {
+    return 0;
+  }
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t got =
+        pread(descriptor, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      break;
+    }
+    if (got == 0) {
+      // The rest of a mapping's last page is zero.
+      const std::uint64_t end = (offset + done + page_bytes - 1) & ~(page_bytes - 1);
+      const std::size_t tail =
+          std::min<std::size_t>(out.size() - done, static_cast<std::size_t>(end - offset - done));
+      std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(done), tail, std::byte{0});
+      done += tail;
+      break;
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+}  // namespace heapwatch::memory::process

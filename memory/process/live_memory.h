@@ -1,0 +1,39 @@
+// The bytes of a running process.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "memory/process/view.h"
+
+namespace heapwatch::memory::process {
+
+/// Reads by process_vm_readv, and what is in read-only files from the file itself: a read of a page
+/// of a file that is not resident would make it so in the target.
+class LiveMemory : public Memory {
+ public:
+  LiveMemory(int pid, std::string proc);
+  LiveMemory(const LiveMemory&) = delete;
+  LiveMemory& operator=(const LiveMemory&) = delete;
+  ~LiveMemory() override;
+
+  [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
+  [[nodiscard]] std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
+                                      std::span<std::byte> out) const override;
+  [[nodiscard]] std::string denied() const override { return denied_; }
+
+  void deny(std::string why) { denied_ = std::move(why); }
+
+ private:
+  [[nodiscard]] int file_of(const Mapping& mapping) const;
+
+  int pid_;
+  std::string proc_;
+  std::string denied_;
+  /// Open files by device and inode; -1: could not be opened.
+  mutable std::map<std::pair<std::string, std::uint64_t>, int> files_;
+};
+
+}  // namespace heapwatch::memory::process

@@ -1,0 +1,167 @@
+/* A program whose memory is looked at: it makes a heap, tells what glibc says of it, and waits.
+ *
+ *   heap_program area                one mapping of 8 MiB of which some pages are written
+ *   heap_program heap THREADS        so many threads allocate and free, and keep the rest
+ *   heap_program fenced THREADS      the same, with something in the way of brk
+ *   heap_program churn THREADS       threads that never stop
+ *   heap_program sizes COUNT SIZE    so many live blocks of one size
+ *
+ * Prints lines of a name and a number, then "ready", and waits to be killed. Nothing is allocated after the
+ * numbers were taken.
+ */
+#define _GNU_SOURCE
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum { slots_of_thread = 3000, area_bytes = 8 << 20, page_bytes = 4096 };
+
+static pthread_barrier_t filled;
+static int endless;
+static char text[4096];
+static size_t text_used;
+
+static void tell(const char* name, unsigned long long value) {
+  text_used += (size_t)snprintf(text + text_used, sizeof text - text_used, "%s %llu\n", name, value);
+}
+
+static uint32_t next_random(uint64_t* state) {
+  *state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+  return (uint32_t)(*state >> 33);
+}
+
+static size_t some_size(uint64_t* state) {
+  const uint32_t kind = next_random(state) % 100;
+  if (kind < 70) {
+    return 1 + next_random(state) % 200;
+  }
+  if (kind < 95) {
+    return 1 + next_random(state) % 4000;
+  }
+  return kind < 99 ? 1 + next_random(state) % 40000 : 140000 + next_random(state) % 300000;
+}
+
+static void* some_block(uint64_t* state) {
+  const size_t size = some_size(state);
+  char* block;
+  switch (next_random(state) % 16) {
+    case 0: block = memalign((size_t)32 << (next_random(state) % 8), size); break;
+    case 1: block = calloc(1, size); break;
+    case 2: block = realloc(malloc(size / 2), size); break;
+    default: block = malloc(size); break;
+  }
+  if (block == NULL) {
+    abort();
+  }
+  memset(block, 0x5a, size < 64 ? size : 64);
+  return block;
+}
+
+static void* churn(void* seed) {
+  uint64_t state = (uint64_t)(uintptr_t)seed * 977 + 1;
+  void** const slots = calloc(slots_of_thread, sizeof *slots);
+  for (int i = 0; endless || i < 40000; ++i) {
+    void** const slot = &slots[next_random(&state) % slots_of_thread];
+    free(*slot);
+    *slot = next_random(&state) % 3 == 0 ? NULL : some_block(&state);
+  }
+  pthread_barrier_wait(&filled);
+  for (;;) {
+    pause();
+  }
+  return slots;
+}
+
+static void start_threads(int threads) {
+  pthread_barrier_init(&filled, NULL, (unsigned)threads + 1);
+  for (int i = 1; i <= threads; ++i) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, churn, (void*)(uintptr_t)i) != 0) {
+      abort();
+    }
+  }
+}
+
+static void use_an_area(void) {
+  char* const area =
+      mmap(NULL, area_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  madvise(area, area_bytes, MADV_NOHUGEPAGE);
+  for (size_t i = 0; i < area_bytes; i += 3 * page_bytes) {
+    area[i] = 'w';
+  }
+  volatile char sum = 0;
+  for (size_t i = page_bytes; i < area_bytes; i += (size_t)6 * page_bytes) {
+    sum = (char)(sum + area[i]); /* the zero page */
+  }
+  madvise(area, area_bytes / 4, MADV_DONTNEED);
+  tell("area", (uintptr_t)area);
+  tell("written", (uintptr_t)area + (size_t)900 * page_bytes); /* a multiple of 3 pages, in the last half */
+}
+
+static void main_heap(void) {
+  uint64_t state = 12345;
+  static void* slots[slots_of_thread];
+  for (int i = 0; i < 40000; ++i) {
+    void** const slot = &slots[next_random(&state) % slots_of_thread];
+    free(*slot);
+    *slot = next_random(&state) % 3 == 0 ? NULL : some_block(&state);
+  }
+}
+
+static void tell_heap(void) {
+  const struct mallinfo2 info = mallinfo2();
+  tell("arena", info.arena);
+  tell("ordblks", info.ordblks);
+  tell("smblks", info.smblks);
+  tell("hblks", info.hblks);
+  tell("hblkhd", info.hblkhd);
+  tell("fsmblks", info.fsmblks);
+  tell("uordblks", info.uordblks);
+  tell("fordblks", info.fordblks);
+  tell("keepcost", info.keepcost);
+}
+
+int main(int argc, char** argv) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left to end it */
+  const char* const mode = argc > 1 ? argv[1] : "";
+  const int count = argc > 2 ? atoi(argv[2]) : 0;
+  if (strcmp(mode, "area") == 0) {
+    use_an_area();
+  } else if (strcmp(mode, "sizes") == 0) {
+    const size_t size = (size_t)atoi(argv[3]);
+    static void* last;
+    for (int i = 0; i < count; ++i) {
+      void** const block = malloc(size);
+      *block = last;
+      last = block;
+    }
+    tell_heap();
+  } else {
+    if (strcmp(mode, "fenced") == 0) {
+      char* const end = sbrk(0);
+      char* const next = (char*)(((uintptr_t)end + page_bytes - 1) & ~(uintptr_t)(page_bytes - 1));
+      mmap(next + 64 * page_bytes, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    }
+    endless = strcmp(mode, "churn") == 0;
+    start_threads(count);
+    main_heap();
+    if (!endless) {
+      pthread_barrier_wait(&filled);
+      usleep(50000); /* the last thread is back from the barrier */
+      tell_heap();
+    }
+  }
+  if (write(1, text, text_used) < 0 || write(1, "ready\n", 6) < 0) {
+    return 1;
+  }
+  for (;;) {
+    pause();
+  }
+}

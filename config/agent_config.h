@@ -80,8 +80,6 @@ struct AgentConfig {
   std::string expvar_host = "127.0.0.1";
   unsigned check_runners = 4;
   std::chrono::milliseconds min_collection_interval{15'000};
-  bool check_isolation = false;  // checks that are not native run in processes of their own
-  std::chrono::milliseconds check_isolation_timeout{120'000};  // of a run there
   bool memtrack_enabled = true;
   std::size_t memtrack_sample_interval = std::size_t{512} * 1024;  // bytes; 0: no heap profile
   bool tracemalloc_debug = false;

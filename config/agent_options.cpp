@@ -15,7 +15,6 @@ using Shape = AgentOptionReader::Shape;
 
 constexpr double interval_seconds_min = 0.1;
 constexpr double interval_seconds_max = 7.0 * 24 * 3600;
-constexpr double isolation_seconds_max = 24.0 * 3600;
 constexpr double backoff_seconds_max = 24.0 * 3600;
 constexpr std::int64_t port_max = 65535;
 constexpr std::int64_t check_runners_max = 1024;
@@ -233,7 +232,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 64> readers{{
+constexpr std::array<AgentOptionReader, 62> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -251,16 +250,6 @@ constexpr std::array<AgentOptionReader, 64> readers{{
      [](S& s, N n, D& d) {
        set(d.config.min_collection_interval,
            s.seconds(n, {interval_seconds_min, interval_seconds_max}));
-     }},
-    {"check_isolation", Shape::scalar,
-     [](S& s, N n, D& d) {
-       static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
-           {{"none", false}, {"process", true}}};
-       set(d.config.check_isolation, s.one_of<bool>(n, words));
-     }},
-    {"check_isolation_timeout", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.check_isolation_timeout, s.seconds(n, {1, isolation_seconds_max}));
      }},
     {"memtrack_enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.memtrack_enabled, s.boolean(n)); }},

@@ -137,8 +137,6 @@ Value settings(const AgentConfig& config, Value file) {
   write.text("expvar_host", config.expvar_host);
   write.integer("check_runners", config.check_runners);
   write.seconds("min_collection_interval", config.min_collection_interval);
-  write.text("check_isolation", config.check_isolation ? "process" : "none");
-  write.seconds("check_isolation_timeout", config.check_isolation_timeout);
   write.seconds("failure_backoff_max", config.failure_backoff_max);
   write.boolean("watch_config", config.watch_config);
   write.text("proxy.http", config.proxy.http);

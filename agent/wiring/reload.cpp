@@ -18,17 +18,15 @@ using config::PackedCheckConfig;
 
 /// Options that take effect with the reading; a dot at the end stands for all below. The parts that
 /// live as long as the agent were made with the others.
-constexpr std::array<std::string_view, 11> applied{"confd_path",
-                                                   "log_level",
-                                                   "min_collection_interval",
-                                                   "check_isolation",
-                                                   "check_isolation_timeout",
-                                                   "proxy.",
-                                                   "shared_library_check.",
-                                                   "ad_allowed_env_vars",
-                                                   "ad_disable_env_var_resolution",
-                                                   "prometheus.memstats_names",
-                                                   "prometheus.probe_targets"};
+constexpr std::array<std::string_view, 9> applied{"confd_path",
+                                                  "log_level",
+                                                  "min_collection_interval",
+                                                  "proxy.",
+                                                  "shared_library_check.",
+                                                  "ad_allowed_env_vars",
+                                                  "ad_disable_env_var_resolution",
+                                                  "prometheus.memstats_names",
+                                                  "prometheus.probe_targets"};
 
 bool takes_effect(std::string_view option) {
   return option.starts_with("secret_backend_") ||
@@ -59,9 +57,7 @@ void differences(const config::Value& a, const config::Value& b, const std::stri
 
 /// Whether instances of equal text come out the same.
 bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
-  return a.min_collection_interval == b.min_collection_interval &&
-         a.check_isolation == b.check_isolation &&
-         a.check_isolation_timeout == b.check_isolation_timeout && a.proxy == b.proxy &&
+  return a.min_collection_interval == b.min_collection_interval && a.proxy == b.proxy &&
          a.shared_libraries == b.shared_libraries &&
          a.prometheus.go_collector_names == b.prometheus.go_collector_names;
 }

@@ -13,6 +13,7 @@ namespace heapwatch::check::isolation {
 namespace {
 
 constexpr config::Section::Range timeout_seconds{1, 24.0 * 3600};
+constexpr std::chrono::milliseconds default_run_timeout{120'000};
 
 }  // namespace
 
@@ -22,8 +23,8 @@ std::optional<Isolation> read_isolation(const InstanceSource& source,
       {{"none", false}, {"process", true}}};
   const std::string file = source.file.file.string();
   const std::size_t errors_before = diagnostics.error_count();
-  bool isolated = source.agent.check_isolation;
-  std::chrono::milliseconds timeout = source.agent.check_isolation_timeout;
+  bool isolated = false;
+  std::chrono::milliseconds timeout = default_run_timeout;
   for (const config::Value* const value : {&source.file.init_config, &source.instance}) {
     config::Section options(*value, file, diagnostics,
                             value == &source.instance ? "" : "init_config");

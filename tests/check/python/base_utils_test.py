@@ -242,6 +242,7 @@ class Check(unittest.TestCase):
                     AgentCheck("c", {}, [{}]).http.get(page.url).raise_for_status()
                 self.assertEqual(caught.exception.response.status_code, 503)
                 self.assertIn("503 Server Error", str(caught.exception))
+                self.assertGreater(caught.exception.response.elapsed.total_seconds(), 0)
             with self.assertRaises(exceptions.ConnectionError):
                 AgentCheck("c", {}, [{}]).http.get(page.url)
         finally:

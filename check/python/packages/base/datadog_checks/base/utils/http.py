@@ -5,6 +5,7 @@
     value = response.json()
 """
 import base64
+import datetime
 import email.message
 import http.client
 import ipaddress
@@ -13,6 +14,7 @@ import re
 import socket
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -63,6 +65,8 @@ _errors = {}
 
 class Response:
     """An answer, read to its end."""
+
+    elapsed = datetime.timedelta()  # until it was there
 
     def __init__(self, status, reason, headers, content, url):
         self.status_code = status
@@ -143,6 +147,15 @@ def _mapping(value, name):
     return {str(key): str(inner) for key, inner in value.items()}
 
 
+class _Session:
+    """What checks close after use: there is nothing to close, as every request has a connection of its own."""
+
+    trust_env = True
+
+    def close(self):
+        pass
+
+
 def _remapped(instance, remapper):
     """The instance with its HTTP options under their own names. A remapper has, by another name, `name`, and as wanted
     `invert` and `default`."""
@@ -168,6 +181,7 @@ class Http:
             return _option(instance, init_config or {}, name, default)
 
         self.log = log
+        self._session = None
         timeout = _seconds(option("timeout", TIMEOUT_S), "timeout")
         self.timeout = max(_seconds(option(name, timeout), name) for name in ("connect_timeout", "read_timeout"))
         headers = _mapping(option("headers", {}), "headers") or dict(datadog_agent.headers())
@@ -198,6 +212,12 @@ class Http:
         no_proxy = proxy.get("no_proxy") or []
         excluded = re.split(r"[\s,;]+", no_proxy) if isinstance(no_proxy, str) else [str(one) for one in no_proxy]
         return {**{scheme: str(proxy[scheme]) for scheme in ("http", "https") if proxy.get(scheme)}, "no": excluded}
+
+    @property
+    def session(self):
+        if self._session is None:
+            self._session = _Session()
+        return self._session
 
     # ---- Requests ------------------------------------------------------------------------------
 
@@ -230,12 +250,11 @@ class Http:
                               self.options["allow_redirects"] if allow_redirects is None else allow_redirects)
         timeout = self.options["timeout"] if timeout is None else timeout
         seconds = _seconds(max(timeout) if isinstance(timeout, (tuple, list)) else timeout, "timeout")
+        began = time.monotonic()
         try:
-            with opener.open(request, timeout=seconds) as answer:
-                return self._read(answer, request.full_url)
-        except urllib.error.HTTPError as error:
-            with error:
-                return self._read(error, request.full_url)
+            response = self._exchange(opener, request, seconds)
+            response.elapsed = datetime.timedelta(seconds=time.monotonic() - began)
+            return response
         except (socket.timeout, TimeoutError) as error:
             raise _error(Timeout, f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
         except urllib.error.URLError as error:
@@ -246,6 +265,14 @@ class Http:
             if isinstance(error, RequestException):
                 raise
             raise _error(ConnectionError, f"{method} {_shown(url)}: {error or type(error).__name__}") from error
+
+    def _exchange(self, opener, request, seconds):
+        try:
+            with opener.open(request, timeout=seconds) as answer:
+                return self._read(answer, request.full_url)
+        except urllib.error.HTTPError as error:
+            with error:
+                return self._read(error, request.full_url)
 
     @staticmethod
     def _read(answer, url):

@@ -17,6 +17,11 @@ tl::unexpected<Error> system_failure(const std::filesystem::path& path, int numb
               path.string() + ": " + std::strerror(number));
 }
 
+tl::unexpected<Error> too_large(const std::filesystem::path& path, std::size_t bytes_max) {
+  return fail(ErrorKind::limit,
+              path.string() + ": larger than the limit of " + std::to_string(bytes_max) + " bytes");
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
@@ -30,7 +35,11 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
   // The size is a hint: the file may be a pipe, or grow.
   struct stat status {};
   if (fstat(fileno(file.get()), &status) == 0 && status.st_size > 0) {
-    bytes.reserve(std::min(static_cast<std::size_t>(status.st_size), bytes_max) + chunk_bytes);
+    const auto size = static_cast<std::size_t>(status.st_size);
+    if (S_ISREG(status.st_mode) && size > bytes_max) {
+      return too_large(path, bytes_max);
+    }
+    bytes.reserve(std::min(size, bytes_max) + chunk_bytes);
   }
   while (true) {
     const std::size_t have = bytes.size();
@@ -38,8 +47,7 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
     const std::size_t got = std::fread(bytes.data() + have, 1, chunk_bytes, file.get());
     bytes.resize(have + got);
     if (bytes.size() > bytes_max) {
-      return fail(ErrorKind::limit, path.string() + ": larger than the limit of " +
-                                        std::to_string(bytes_max) + " bytes");
+      return too_large(path, bytes_max);
     }
     if (got < chunk_bytes) {
       if (std::ferror(file.get()) != 0) {

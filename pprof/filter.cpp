@@ -393,7 +393,10 @@ void aggregate(Profile& profile, const ReportOptions& options) {
     mapping.has_inline_frames = mapping.has_inline_frames && !options.noinlines;
   }
   for (Function& function : profile.functions) {
-    if (!has_functions) function.name = function.system_name = 0;
+    if (!has_functions) {
+      function.name = function.system_name = 0;
+      function.start_line = 0;  // of no meaning to a file, of which it would make several
+    }
     if (!has_files) function.file = 0;
   }
   for (Location& location : profile.locations) {

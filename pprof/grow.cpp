@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <optional>
 #include <utility>
 
+#include "pprof/go_heap.h"
 #include "pprof/merge.h"
 #include "pprof/report.h"
 
@@ -16,6 +19,12 @@ using base::Result;
 
 // Beyond so many slopes the pairs that are half the series apart stand for all.
 constexpr std::size_t slopes_max = 200'000'000;
+// Growth of so many samples is twice as large as its error.
+constexpr std::int64_t noise_samples = 4;
+constexpr std::size_t long_series = 5;
+constexpr double nearly_all_pairs = 0.8;
+constexpr double enough_pairs = 0.25;      // that rise more than fall, for a direction
+constexpr std::int64_t noise_percent = 1;  // of numbers of objects, whose error is not known
 
 bool have_times(const std::vector<Snapshot>& snapshots) {
   return std::all_of(snapshots.begin(), snapshots.end(),
@@ -61,13 +70,43 @@ Profile spread(PreparedProfile prepared, std::size_t at, std::size_t count) {
   return std::move(profile);
 }
 
-Trend trend_of(const std::vector<std::int64_t>& values) {
-  const std::int64_t first = values.front();
-  const std::int64_t last = values.back();
+/// How far values are from the truth by chance.
+struct Noise {
+  std::int64_t period = 0;  // one byte of so many is sampled; 0: all are
+  bool is_of_bytes = false;
+};
+
+Noise noise_of(const Profile& profile, std::string_view unit) {
+  const bool is_sampled = profile.text(profile.period_type.type) == "space" && profile.period > 1;
+  return {is_sampled ? profile.period : 0, unit == "bytes"};
+}
+
+bool is_above(const Noise& noise, const StackGrowth& stack) {
+  if (noise.period == 0) return true;
+  const std::int64_t growth = wrapping_abs(stack.growth());
+  if (!noise.is_of_bytes) {
+    const std::int64_t larger = std::max(stack.values.front(), stack.values.back());
+    return growth > larger / 100 * noise_percent;
+  }
+  if (growth >= wrapping_multiply(noise_samples, noise.period)) return true;
+  return growth >= noise.period && stack.values.size() >= long_series &&
+         std::abs(stack.monotonicity) >= nearly_all_pairs;
+}
+
+Trend trend_of(const StackGrowth& stack, const Noise& noise) {
+  const std::int64_t first = stack.values.front();
+  const std::int64_t last = stack.values.back();
   if (first == last) return Trend::steady;
   if (first == 0) return Trend::appeared;
   if (last == 0) return Trend::vanished;
-  return last > first ? Trend::grew : Trend::shrank;
+  if (!is_above(noise, stack)) return Trend::steady;
+  if (last > first && stack.slope > 0 && stack.monotonicity >= enough_pairs) {
+    return Trend::grew;
+  }
+  if (last < first && stack.slope < 0 && stack.monotonicity <= -enough_pairs) {
+    return Trend::shrank;
+  }
+  return Trend::steady;
 }
 
 double kendall(const std::vector<std::int64_t>& values) {
@@ -109,8 +148,8 @@ double slope_of_pairs(std::span<const double> times, std::span<const std::int64_
 
 class Series {
  public:
-  Series(Profile merged, std::vector<double> times)
-      : merged_(std::move(merged)), times_(std::move(times)) {}
+  Series(Profile merged, std::vector<double> times, Noise noise)
+      : merged_(std::move(merged)), times_(std::move(times)), noise_(noise) {}
 
   void rank(Growth& growth) {
     const std::size_t count = times_.size();
@@ -122,14 +161,15 @@ class Series {
       StackGrowth stack;
       stack.sample = i;
       stack.values.assign(values.begin(), values.end());
-      stack.trend = trend_of(stack.values);
       stack.slope = slope_of_pairs(times_, values, all_pairs);
       stack.monotonicity = kendall(stack.values);
       stack.score = stack.slope * span * std::max(0.0, stack.monotonicity);
+      stack.trend = trend_of(stack, noise_);
       growth.stacks.push_back(std::move(stack));
     }
     std::stable_sort(growth.stacks.begin(), growth.stacks.end(),
                      [](const StackGrowth& a, const StackGrowth& b) {
+                       if (is_suspect(a.trend) != is_suspect(b.trend)) return is_suspect(a.trend);
                        if (a.score != b.score) return a.score > b.score;
                        if (a.growth() != b.growth()) return a.growth() > b.growth();
                        return a.values.back() > b.values.back();
@@ -160,11 +200,42 @@ class Series {
 
   Profile merged_;
   std::vector<double> times_;
+  Noise noise_;
 };
+
+/// Tells where the program was started anew, and cuts off what was before when all snapshots are
+/// fetched from it.
+void heed_restarts(std::vector<Snapshot>& snapshots,
+                   std::vector<std::optional<GoHeapState>>& states, const Warn& warn) {
+  std::size_t first = 0;
+  for (std::size_t i = 1; i < snapshots.size(); ++i) {
+    if (states[i - 1] && states[i] && is_started_anew(*states[i - 1], *states[i])) first = i;
+  }
+  if (first == 0) return;
+  const std::string when = "The program was started anew before snapshot " +
+                           std::to_string(first + 1) + " of " + std::to_string(snapshots.size());
+  if (snapshots.size() - first < 2) {
+    warn(when + ": what it held before is gone, and the difference is not growth of one program");
+    return;
+  }
+  warn(when + "; growth is measured from there on");
+  snapshots.erase(snapshots.begin(), snapshots.begin() + static_cast<std::ptrdiff_t>(first));
+  states.erase(states.begin(), states.begin() + static_cast<std::ptrdiff_t>(first));
+}
+
+/// False when the snapshots are of several sources, each fetched again and again.
+bool is_of_one_program(const std::vector<Snapshot>& snapshots) {
+  std::vector<std::string_view> names;
+  for (const Snapshot& snapshot : snapshots) names.emplace_back(snapshot.name);
+  std::sort(names.begin(), names.end());
+  const auto end = std::unique(names.begin(), names.end());
+  const auto different = static_cast<std::size_t>(end - names.begin());
+  return different == 1 || different == snapshots.size();
+}
 
 Result<std::vector<Profile>> prepare_all(std::vector<Snapshot>& snapshots,
                                          const ReportOptions& options, const Warn& warn,
-                                         Growth& growth) {
+                                         Growth& growth, Noise& noise) {
   std::vector<Profile> profiles;
   profiles.reserve(snapshots.size());
   for (Snapshot& snapshot : snapshots) profiles.push_back(std::move(snapshot.profile));
@@ -187,6 +258,7 @@ Result<std::vector<Profile>> prepare_all(std::vector<Snapshot>& snapshots,
     }
     growth.type = prepared->type;
     growth.unit = prepared->sample_unit;
+    noise = noise_of(prepared->profile, growth.unit);
     profiles[i] = spread(std::move(*prepared), i, profiles.size());
   }
   return profiles;
@@ -228,6 +300,12 @@ Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptio
   Growth growth;
   growth.has_times = have_times(snapshots);
   if (growth.has_times) sort_by_time(snapshots, warn);
+  std::vector<std::optional<GoHeapState>> states(snapshots.size());
+  if (is_of_one_program(snapshots)) {
+    for (std::size_t i = 0; i < snapshots.size(); ++i)
+      states[i] = go_heap_state(snapshots[i].profile);
+    heed_restarts(snapshots, states, warn);
+  }
   const std::int64_t start = snapshots.front().profile.time_nanos;
   growth.has_times = growth.has_times && snapshots.back().profile.time_nanos > start;
   std::vector<double> times;
@@ -235,11 +313,16 @@ Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptio
     const auto nanos = static_cast<double>(snapshots[i].profile.time_nanos - start);
     times.push_back(growth.has_times ? nanos / 1e9 : static_cast<double>(i));
   }
-  auto profiles = prepare_all(snapshots, options, warn, growth);
+  Noise noise;
+  auto profiles = prepare_all(snapshots, options, warn, growth, noise);
   if (!profiles) return tl::unexpected(profiles.error());
+  for (std::size_t i = 1; i < states.size(); ++i) {
+    growth.snapshots[i].is_repeated =
+        states[i - 1] && states[i] && is_same_state(*states[i - 1], *states[i]);
+  }
   auto merged = merge(std::move(*profiles));
   if (!merged) return tl::unexpected(merged.error());
-  Series(std::move(*merged), std::move(times)).rank(growth);
+  Series(std::move(*merged), std::move(times), noise).rank(growth);
   return growth;
 }
 

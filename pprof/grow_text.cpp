@@ -46,6 +46,11 @@ std::string with_sign(std::int64_t value, const std::string& text) {
   return value > 0 ? "+" + text : text;
 }
 
+std::ptrdiff_t repeats(const Growth& growth) {
+  return std::count_if(growth.snapshots.begin(), growth.snapshots.end(),
+                       [](const GrowthSnapshot& snapshot) { return snapshot.is_repeated; });
+}
+
 class TextWriter {
  public:
   TextWriter(const Growth& growth, const ReportOptions& options)
@@ -80,6 +85,11 @@ class TextWriter {
               scaled_label(last.time_nanos - first.time_nanos, "nanoseconds", "auto") + ")";
     }
     const std::int64_t change = wrapping_add(last.total, wrapping_negate(first.total));
+    if (const auto repeated = repeats(growth_); repeated != 0) {
+      out_ +=
+          "\nWithout a garbage collection since the snapshot before: " + std::to_string(repeated) +
+          " of " + std::to_string(growth_.snapshots.size());
+    }
     out_ += "\nTotal: " + value(first.total) + " to " + value(last.total) + " (" +
             with_sign(change, value(change)) + ")\n";
     constexpr std::array trends = {Trend::grew, Trend::shrank, Trend::appeared, Trend::vanished,
@@ -92,8 +102,9 @@ class TextWriter {
       counts += (counts.empty() ? "" : ", ") + std::to_string(same) + " " +
                 std::string(trend_name(trend));
     }
-    out_ += "Showing the " + std::to_string(count) + " most suspect of " +
-            base::counted(growth_.stacks.size(), "stack") + ": " + counts + "\n";
+    const std::string all = base::counted(growth_.stacks.size(), "stack") + ": " + counts + "\n";
+    out_ += count == 0 ? "None is suspect of " + all
+                       : "Showing the " + std::to_string(count) + " most suspect of " + all;
   }
 
   [[nodiscard]] std::string value(std::int64_t amount) const {
@@ -156,8 +167,25 @@ void write_stack(JsonWriter& json, const Growth& growth, const StackGrowth& stac
 
 std::string growth_text(const Growth& growth, const ReportOptions& options) {
   const bool wants_all = options.nodecount == 0 || !options.trim;
-  const std::size_t otherwise = wants_all ? growth.stacks.size() : suspects_shown;
+  const auto suspects = static_cast<std::size_t>(
+      std::count_if(growth.stacks.begin(), growth.stacks.end(),
+                    [](const StackGrowth& stack) { return is_suspect(stack.trend); }));
+  const std::size_t otherwise =
+      wants_all ? growth.stacks.size() : std::min(suspects, suspects_shown);
   return TextWriter(growth, options).run(count_of(growth, options, otherwise));
+}
+
+std::string repeats_sentence(const Growth& growth, bool collects) {
+  const auto repeated = repeats(growth);
+  if (repeated == 0) return "";
+  const std::string which =
+      std::to_string(repeated) + " of " + base::counted(growth.snapshots.size(), "snapshot");
+  if (collects)
+    return which + " as the one before, though garbage was collected: no change was sampled";
+  return which +
+         " as the one before: Go's heap profile shows what the last garbage collection left, and "
+         "none ended between them, so growth may be there and not be seen. -gc has the program "
+         "collect before each; a longer -every waits for it";
 }
 
 std::string growth_json(const Growth& growth, const ReportOptions& options) {
@@ -172,6 +200,7 @@ std::string growth_json(const Growth& growth, const ReportOptions& options) {
     json.member("source", snapshot.name);
     if (snapshot.time_nanos != 0) json.member("time_nanos", snapshot.time_nanos);
     json.member("total", snapshot.total);
+    if (snapshot.is_repeated) json.member("is_repeated", true);
     json.end_object();
   }
   json.end_array();

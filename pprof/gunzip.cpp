@@ -56,7 +56,8 @@ base::Result<FlatArray<char>> gunzip(std::string_view bytes, std::size_t bytes_m
     if (result == LIBDEFLATE_INSUFFICIENT_SPACE) {
       if (room > bytes_max - size) {
         return base::fail(base::ErrorKind::limit, "decompressing profile: more than " +
-                                                      std::to_string(bytes_max) + " bytes");
+                                                      std::to_string(bytes_max) +
+                                                      " bytes (-profile_bytes_max)");
       }
       room *= 2;
       continue;
@@ -67,8 +68,9 @@ base::Result<FlatArray<char>> gunzip(std::string_view bytes, std::size_t bytes_m
     }
     size += written;
     if (size > bytes_max) {
-      return base::fail(base::ErrorKind::limit,
-                        "decompressing profile: more than " + std::to_string(bytes_max) + " bytes");
+      return base::fail(base::ErrorKind::limit, "decompressing profile: more than " +
+                                                    std::to_string(bytes_max) +
+                                                    " bytes (-profile_bytes_max)");
     }
     bytes.remove_prefix(used);
     room = first_room_min;

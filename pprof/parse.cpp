@@ -20,6 +20,11 @@ std::string_view known_stranger(std::string_view bytes) {
   if (bytes.starts_with("PERFILE2")) return "a perf.data file, which perf_to_profile converts";
   if (bytes.starts_with("<") || bytes.starts_with("HTTP/")) return "a page, not a profile";
   if (bytes.starts_with("{")) return "JSON, not a profile";
+  if (bytes.starts_with("\x7f"
+                        "ELF"))
+    return "a program, not a profile";
+  if (bytes.starts_with("PK\x03\x04")) return "a zip archive, not a profile";
+  if (bytes.starts_with("\x89PNG") || bytes.starts_with("GIF8")) return "a picture, not a profile";
   return "";
 }
 
@@ -55,8 +60,9 @@ base::Result<Profile> parse_uncompressed(std::string_view bytes) {
 base::Result<Profile> parse_profile(std::string bytes, const ParseLimits& limits) {
   if (!is_gzip(bytes)) {
     if (bytes.size() > limits.bytes_max) {
-      return fail(ErrorKind::limit,
-                  "the profile has more than " + std::to_string(limits.bytes_max) + " bytes");
+      return fail(ErrorKind::limit, "the profile has more than " +
+                                        std::to_string(limits.bytes_max) +
+                                        " bytes (-profile_bytes_max)");
     }
     return parse_uncompressed(bytes);
   }

@@ -91,6 +91,10 @@ class Command {
       return line.format ? make_picture(line, std::move(session), seams_, err_)
                          : converse(line, session);
     };
+    seams_.collects = [this](const std::string& url) {
+      const auto source = parse_source({.url = url}, transport_);
+      return source && source->collects;
+    };
     flags_ = transport_flags(transport_);
     seams_.extra_flags = flags_;
     fetch_options_.is_terminal = isatty(STDERR_FILENO) == 1;

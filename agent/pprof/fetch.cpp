@@ -29,8 +29,29 @@ std::string_view header(const net::HttpResponse& response, std::string_view name
   return found == response.headers.end() ? std::string_view() : found->second;
 }
 
-Result<std::string> body_of(net::HttpResult result) {
-  if (!result) return tl::unexpected(result.error());
+/// The error of an exchange as the user of these flags reads it: without the URL, which is told by
+/// whoever tells the error, and with the flags' names.
+base::Error told(base::Error error, const Source& source) {
+  std::string& message = error.message;
+  for (const std::string& name : {source.asked_by_net, source.shown}) {
+    const std::string prefix = name + ": ";
+    if (message.starts_with(prefix)) message.erase(0, prefix.size());
+  }
+  if (error.kind == ErrorKind::limit && message.find("max_body_size") != std::string::npos) {
+    message = "more than " + std::to_string(source.request.body_bytes_max) +
+              " bytes; raise -profile_bytes_max if such a profile is expected";
+  }
+  for (const std::string_view timeout : {"(total_timeout)", "(connect_timeout)"}) {
+    const std::size_t at = message.find(timeout);
+    if (at != std::string::npos) {
+      message.replace(at, timeout.size(), "(-timeout)");
+    }
+  }
+  return error;
+}
+
+Result<std::string> body_of(net::HttpResult result, const Source& source) {
+  if (!result) return tl::unexpected(told(std::move(result.error()), source));
   if (result->status == 200) return std::move(result->body);
   std::string message = "server response: " + net::status_text(result->status);
   if (!header(*result, "x-go-pprof").empty() &&
@@ -105,9 +126,9 @@ std::vector<Result<std::string>> fetch_sources(std::vector<Source> sources,
   if (options.is_terminal) progress.emplace(**loop, sources.size(), longest, err);
   std::size_t left = sources.size();
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    auto request = std::make_shared<const net::HttpRequest>(std::move(sources[i].request));
+    auto request = std::make_shared<const net::HttpRequest>(sources[i].request);
     (*loop)->fetch(std::move(request), [&, i](net::HttpResult result) {
-      bodies[i] = body_of(std::move(result));
+      bodies[i] = body_of(std::move(result), sources[i]);
       if (progress) progress->one_done();
       if (--left == 0) (*loop)->stop();
     });

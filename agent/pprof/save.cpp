@@ -34,6 +34,7 @@ constexpr const char* save_usage =
     "  -o FILE          where to; - is the standard output (default: a new file in ~/pprof)\n"
     "  -all             all kinds at once, into a new folder (or the one that -o names)\n"
     "  -kind KIND       heap, allocs, goroutine, threadcreate, block, mutex, profile or trace\n"
+    "  -gc              a Go program collects garbage before it makes the heap profile\n"
     "  -seconds N       how long profiles over time last (profile: 30, trace: 1)\n"
     "  -timeout N       seconds after which to give up\n"
     "  -header, -user, -token, -token_file, -tls_cert, -tls_key, -tls_ca, -tls_insecure\n"
@@ -164,7 +165,10 @@ class Saver {
  private:
   Result<int> save_one() {
     auto source = parse_source(options_.request, options_.transport);
-    if (!source) return tl::unexpected(source.error());
+    if (!source) {
+      return fail(source.error().kind,
+                  pprof::shown_source(options_.request.url) + ": " + source.error().message);
+    }
     const std::string kind = as_file_name(source->kind);
     const std::string shown = source->shown;
     err_ << "Fetching profile over HTTP from " << shown << "\n";
@@ -199,6 +203,7 @@ class Saver {
     for (const std::string_view kind : profile_kinds()) {
       TransportFlags transport = options_.transport;
       transport.kind = kind;
+      transport.gc = options_.transport.gc && kind == "heap";
       pprof::FetchRequest request = options_.request;
       // Of the others, seconds would make differences.
       if (kind != "profile" && kind != "trace") request.seconds = -1;

@@ -1,10 +1,14 @@
 #include "agent/pprof/serve.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <filesystem>
 #include <ostream>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "agent/pprof/viewer.h"
 #include "net/http_server.h"
@@ -76,11 +80,41 @@ net::ServerReply reply_of(pprof::web::Reply reply) {
   return out;
 }
 
+using ReadSource = decltype(pprof::ReportSeams::read_source);
+
+/// Reads nothing but what is below these folders, whatever the profile calls its files: who may
+/// look at the pages may not read all that the user may.
+ReadSource only_below(const std::string& folders, ReadSource read) {
+  std::vector<std::filesystem::path> roots;
+  std::error_code error;
+  for (std::size_t at = 0; at < folders.size();) {
+    const std::size_t end = std::min(folders.find(':', at), folders.size());
+    auto root = std::filesystem::canonical(folders.substr(at, end - at), error);
+    if (!error) roots.push_back(std::move(root));
+    at = end + 1;
+  }
+  return [roots = std::move(roots), folders,
+          read = std::move(read)](const std::string& path) -> base::Result<std::string> {
+    std::error_code failed;
+    const auto real = std::filesystem::canonical(path, failed);
+    if (failed) return base::fail(base::ErrorKind::not_found, path + ": " + failed.message());
+    const bool is_below = std::any_of(roots.begin(), roots.end(), [&](const auto& root) {
+      return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first == root.end();
+    });
+    if (is_below) return read(real.string());
+    return base::fail(base::ErrorKind::refused,
+                      path + " is not below " + folders + "; -source_path names what may be shown");
+  };
+}
+
 }  // namespace
 
 base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Session& session,
                                  const pprof::Seams& seams, std::ostream& err) {
   pprof::ReportSeams report_seams = pprof::report_seams(err, seams);
+  const std::string& source_path = line.options.source_path;
+  report_seams.read_source = only_below(source_path.empty() ? seams.working_folder : source_path,
+                                        std::move(report_seams.read_source));
   const auto variable = [&](const char* name) {
     return seams.environment ? seams.environment(name).value_or("") : std::string();
   };
@@ -95,12 +129,20 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
   net::ServerOptions options;
   options.listen = place.listen;
   options.request_timeout = std::chrono::seconds(30);
+  options.body_bytes_max = 1;  // so that POST is served, whose parameters are in its query
   auto server = net::HttpServer::start(options, [&](const net::ServerRequest& request) {
     // Browsers say whose page made them ask; what says nothing is no browser.
     const std::string_view asked_by = request.header("sec-fetch-site");
-    const bool is_own = asked_by.empty() || asked_by == "same-origin" || asked_by == "none";
+    const std::string_view origin = request.header("origin");
+    const bool is_own =
+        (asked_by.empty() || asked_by == "same-origin" || asked_by == "none") &&
+        (origin.empty() || origin == "http://" + std::string(request.header("host")));
     const bool wants_page = request.header("accept").find("text/html") != std::string_view::npos;
-    return reply_of(site.answer({request.path, request.query, is_own, wants_page}));
+    return reply_of(site.answer({.path = request.path,
+                                 .query = request.query,
+                                 .is_post = request.method == "POST",
+                                 .is_own = is_own,
+                                 .wants_page = wants_page}));
   });
   if (!server) return tl::unexpected(server.error());
   const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());

@@ -53,6 +53,24 @@ struct Page {
   std::vector<std::pair<std::string, std::string>> query;  // as they stand in the URL
 };
 
+void add_query(Page& page, std::string_view query) {
+  for (std::size_t at = 0; at < query.size();) {
+    const std::size_t end = std::min(query.find('&', at), query.size());
+    const std::size_t equals = std::min(query.find('=', at), end);
+    if (end > at) {
+      page.query.emplace_back(query.substr(at, equals - at),
+                              equals < end ? query.substr(equals + 1, end - equals - 1) : "");
+    }
+    at = end + 1;
+  }
+}
+
+/// Takes the place of the parameters of this name.
+void set_parameter(Page& page, const std::string& name, const std::string& value) {
+  std::erase_if(page.query, [&](const auto& it) { return it.first == name; });
+  page.query.emplace_back(name, value);
+}
+
 Page split(const std::string& url) {
   Page page;
   const std::size_t host = url.find("://") + 3;
@@ -60,15 +78,7 @@ Page split(const std::string& url) {
   const std::size_t query = std::min(url.find('?', path), url.size());
   page.before = url.substr(0, path);
   page.path = url.substr(path, query - path);
-  for (std::size_t at = query + 1; at < url.size();) {
-    const std::size_t end = std::min(url.find('&', at), url.size());
-    const std::size_t equals = std::min(url.find('=', at), end);
-    if (end > at) {
-      page.query.emplace_back(url.substr(at, equals - at),
-                              equals < end ? url.substr(equals + 1, end - equals - 1) : "");
-    }
-    at = end + 1;
-  }
+  add_query(page, std::string_view(url).substr(std::min(query + 1, url.size())));
   return page;
 }
 
@@ -170,7 +180,15 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   const bool is_insecure = text.starts_with(insecure);
   if (is_insecure) text.replace(0, insecure.size(), "https://");
   auto target = check::parse_target_url(text);
-  if (!target) return fail(ErrorKind::invalid, "the URL " + target.error().message);
+  if (!target) {
+    // Who tells the error tells the source.
+    std::string why = target.error().message;
+    const std::size_t named = why.starts_with('"') ? why.find("\": ") : std::string::npos;
+    if (named != std::string::npos) {
+      why.erase(0, named + 3);
+    }
+    return fail(ErrorKind::invalid, std::move(why));
+  }
 
   Source source;
   net::HttpRequest& request = source.request;
@@ -180,11 +198,22 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
     page.path.clear();
   }
   if (auto chosen = choose_page(page, flags.kind); !chosen) return tl::unexpected(chosen.error());
+  add_query(page, flags.kind_query);
+  if (flags.gc && last_part(page.path) != "heap") {
+    return fail(ErrorKind::invalid, "-gc is for heap profiles, not for " + page.path +
+                                        "; name one, as with -kind heap");
+  }
+  if (flags.gc) set_parameter(page, "gc", "1");
   source.duration = choose_duration(page, asked.seconds);
   std::stable_sort(page.query.begin(), page.query.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   request.url = join(page, false);
   source.kind = last_part(page.path);
+  source.collects =
+      source.kind == "heap" &&
+      std::any_of(page.query.begin(), page.query.end(), [](const auto& it) {
+        return it.first == "gc" && base::parse_number(it.second).has_value() && it.second != "0";
+      });
   const bool is_socket = !request.unix_socket.empty();
   if (is_socket) page.before = "unix://" + request.unix_socket;
   if (is_insecure) page.before.replace(0, 5, "https+insecure");
@@ -201,7 +230,12 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
                                        : source.duration.count() > 0
                                            ? source.duration + source.duration / 2
                                            : default_timeout;
-  request.total_timeout = timeout + timeout_slack;
+  // A profile over time may be a little late, whatever was asked for.
+  const bool is_over_time = source.duration.count() > 0 || source.kind == "profile";
+  const bool is_exact = asked.timeout_s > 0 && !is_over_time;
+  request.total_timeout = is_exact ? timeout : timeout + timeout_slack;
+  source.asked_by_net = net::shown_url(request.url);
+  if (is_socket) source.asked_by_net += " by " + request.unix_socket;
   request.connect_timeout =
       std::min<std::chrono::milliseconds>(request.total_timeout, std::chrono::seconds(30));
   request.read_timeout = std::chrono::milliseconds(0);  // profiles over time begin with silence

@@ -15,7 +15,9 @@ namespace heapwatch::agent {
 struct Source {
   net::HttpRequest request;
   std::string shown;                 // for people: without credentials
+  std::string asked_by_net;          // how errors of the exchange call it
   std::string kind;                  // the last part of the path
+  bool collects = false;             // the other side collects its garbage first
   std::chrono::seconds duration{0};  // that the other side will take, as far as is known
 };
 

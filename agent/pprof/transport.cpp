@@ -10,6 +10,18 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
+namespace {
+
+Result<void> set_switch(const std::string& value, bool& to) {
+  if (value != "true" && value != "false" && value != "1" && value != "0") {
+    return fail(ErrorKind::invalid, "invalid boolean value \"" + value + "\"");
+  }
+  to = value == "true" || value == "1";
+  return {};
+}
+
+}  // namespace
+
 const std::vector<std::string_view>& profile_kinds() {
   static const std::vector<std::string_view> kinds = {
       "heap", "allocs", "goroutine", "threadcreate", "block", "mutex", "profile", "trace"};
@@ -24,8 +36,10 @@ std::vector<pprof::ExtraFlag> transport_flags(TransportFlags& flags) {
                             }};
   };
   return {
-      {"kind", false, "The profile to fetch from a host: heap, goroutine, ...",
-       [&flags](const std::string& value) -> Result<void> {
+      {"kind", false, "The profile to fetch from a host: heap, goroutine, 'heap?gc=1', ...",
+       [&flags](const std::string& given) -> Result<void> {
+         const std::size_t mark = std::min(given.find('?'), given.size());
+         const std::string value = given.substr(0, mark);
          const auto& kinds = profile_kinds();
          // Programs have kinds of their own, such as goroutineleak, but none that is nearly Go's.
          const bool is_known = std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) {
@@ -40,8 +54,11 @@ std::vector<pprof::ExtraFlag> transport_flags(TransportFlags& flags) {
                        "unknown profile kind \"" + value + "\"" + near + " (Go has" + all + ")");
          }
          flags.kind = value;
+         flags.kind_query = given.substr(std::min(mark + 1, given.size()));
          return {};
        }},
+      {"gc", true, "Has Go programs collect garbage before they make a heap profile",
+       [&flags](const std::string& value) { return set_switch(value, flags.gc); }},
       {"header", false, "A header to send, `Name: value`; may be given several times",
        [&flags](const std::string& value) -> Result<void> {
          flags.headers.push_back(value);
@@ -51,13 +68,7 @@ std::vector<pprof::ExtraFlag> transport_flags(TransportFlags& flags) {
       text("token", "A bearer token to send", flags.token),
       text("token_file", "A file with a bearer token to send", flags.token_file),
       {"tls_insecure", true, "Takes any certificate of the other side",
-       [&flags](const std::string& value) -> Result<void> {
-         if (value != "true" && value != "false" && value != "1" && value != "0") {
-           return fail(ErrorKind::invalid, "invalid boolean value \"" + value + "\"");
-         }
-         flags.tls_insecure = value == "true" || value == "1";
-         return {};
-       }},
+       [&flags](const std::string& value) { return set_switch(value, flags.tls_insecure); }},
   };
 }
 

@@ -11,6 +11,8 @@ namespace heapwatch::agent {
 
 struct TransportFlags {
   std::string kind;                  // heap, goroutine, ...: the page where a URL names none
+  std::string kind_query;            // what stands behind the kind's question mark
+  bool gc = false;                   // garbage is collected before a heap profile is made
   std::vector<std::string> headers;  // `Name: value`
   std::string user;                  // `name:password`
   std::string token;                 // a bearer token

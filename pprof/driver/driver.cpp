@@ -215,6 +215,9 @@ Result<Profile> load_source(const std::string& source, const CommandLine& line,
     if (!bytes && bytes.error().message.starts_with(named)) {
       bytes = fail(bytes.error().kind, bytes.error().message.substr(named.size()));
     }
+    if (!bytes && bytes.error().kind == ErrorKind::limit) {
+      bytes = fail(ErrorKind::limit, bytes.error().message + " (-profile_bytes_max)");
+    }
   } else if (seams.fetch) {
     const FetchRequest request = fetch_request(source, line);
     bytes = std::move(seams.fetch({&request, 1}).at(0));

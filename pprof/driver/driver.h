@@ -41,6 +41,8 @@ struct Seams {
   std::function<std::optional<std::string>(const char* name)> environment;
   /// Waits between rounds of fetching; false when the user wants no more. Empty: no rounds.
   std::function<bool(std::chrono::milliseconds)> pause{};
+  /// Whether a source is asked to collect its garbage before it answers. Empty: none is.
+  std::function<bool(const std::string& source)> collects{};
   std::string working_folder;
   bool output_is_terminal = false;
   std::span<const ExtraFlag> extra_flags{};

@@ -122,6 +122,7 @@ class Parser {
       if (arg.size() < 2 || arg[0] != '-') break;
       if (arg == "--") {
         ++at;
+        has_end_mark_ = true;
         break;
       }
       auto read = read_flag(args, at);
@@ -256,6 +257,7 @@ class Parser {
       line_.sources.erase(line_.sources.begin());
     }
     if (line_.sources.empty()) return fail(ErrorKind::invalid, "no profile source specified");
+    if (auto checked = check_flags_come_first(); !checked) return checked;
     if (auto grouped = read_groups(); !grouped) return grouped;
     if (auto chosen = read_format(); !chosen) return chosen;
     read_sample_index(warn);
@@ -269,6 +271,23 @@ class Parser {
     }
     if (line_.tls.certificate.empty() != line_.tls.key.empty()) {
       return fail(ErrorKind::invalid, "-tls_cert and -tls_key go together");
+    }
+    return {};
+  }
+
+  /// A flag behind a source that is no file was not meant as a source.
+  [[nodiscard]] Result<void> check_flags_come_first() const {
+    for (const std::string& source : line_.sources) {
+      const std::size_t name_at = source.find_first_not_of('-');
+      if (has_end_mark_ || name_at == 0 || name_at == std::string::npos) {
+        continue;
+      }
+      const std::string name = source.substr(name_at, source.find('=') - name_at);
+      if (!flags_.contains(name) || std::ifstream(source)) {
+        continue;
+      }
+      return fail(ErrorKind::invalid, "the flag " + source + " stands behind the source " +
+                                          line_.sources[0] + "; flags come first");
     }
     return {};
   }
@@ -335,6 +354,7 @@ class Parser {
   }
 
   CommandLine line_;
+  bool has_end_mark_ = false;  // `--`, behind which nothing is a flag
   std::map<std::string, Flag> flags_;
   std::map<std::string, bool> switches_;
   std::map<std::string, std::string> patterns_;

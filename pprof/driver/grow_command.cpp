@@ -1,4 +1,5 @@
 // `pprof grow`: a series of profiles from files, or fetched one after the other.
+#include <algorithm>
 #include <cmath>
 #include <ostream>
 #include <utility>
@@ -16,6 +17,30 @@ using base::Result;
 using std::chrono::milliseconds;
 
 constexpr int exit_failure = 2;
+
+constexpr const char* help =
+    "usage: heapwatch pprof grow [flags] source source...                  profiles that are "
+    "there\n"
+    "       heapwatch pprof grow -every 30s -count 10 [flags] source...    profiles fetched in "
+    "turn\n"
+    "\n"
+    "Compares the profiles stack by stack and ranks what grows, the most suspect first. Each stack "
+    "has\n"
+    "its growth from the first profile to the last, its rate (the median of the slopes of all "
+    "pairs),\n"
+    "how many of the pairs rise, and its values. It grew only if the growth is more than sampling "
+    "makes\n"
+    "by chance; else it is steady. Ctrl-C ends a series with what there is.\n"
+    "\n"
+    "Go's heap profile changes when a garbage collection ends. -gc asks for one before each "
+    "snapshot:\n"
+    "\n"
+    "  heapwatch pprof grow -every 30s -count 10 -gc -kind heap localhost:5000\n"
+    "  heapwatch pprof grow -kind goroutine -every 1m -count 60 -json localhost:5000\n"
+    "\n"
+    "-json is for programs, -flame -output=grown.html is a flame graph, -nodecount=N shows N "
+    "stacks.\n"
+    "All flags:\n";
 
 struct Rounds {
   milliseconds every{0};
@@ -82,6 +107,7 @@ Result<std::vector<Snapshot>> read_series(const CommandLine& line, const Rounds&
     }
     if (rounds.count > 1) err << "Snapshot " << round << " of " << rounds.count << "\n";
     read_round(snapshots, line, err, seams);
+    if (snapshots.empty()) break;  // what nobody answers now is a wrong address
   }
   if (snapshots.empty()) return fail(ErrorKind::not_found, "failed to fetch any source profiles");
   return snapshots;
@@ -100,6 +126,9 @@ Result<void> run_line(CommandLine line, const Rounds& rounds, std::ostream& out,
   const auto warn = [&](const std::string& message) { err << message << "\n"; };
   auto growth = measure_growth(std::move(*snapshots), line.options, warn);
   if (!growth) return tl::unexpected(growth.error());
+  const bool collects =
+      seams.collects && std::all_of(line.sources.begin(), line.sources.end(), seams.collects);
+  if (const auto sentence = repeats_sentence(*growth, collects); !sentence.empty()) warn(sentence);
   if (!is_flame) {
     const std::string text = line.encoding == Encoding::json ? growth_json(*growth, line.options)
                                                              : growth_text(*growth, line.options);
@@ -130,7 +159,7 @@ int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream&
     return exit_failure;
   }
   if (line->wants_help) {
-    err << "usage: pprof grow [options] source...\n\n" << flag_list(extra);
+    err << help << flag_list(extra);
     return 0;
   }
   if (auto done = run_line(std::move(*line), rounds, out, err, seams); !done) {

@@ -124,7 +124,7 @@ void bound_this_process(const DrawOptions& options) {
   (void)std::freopen("/dev/null", "w", stderr);
   graphviz.set_error_function(&take_complaint);
   GVC_t* const context = graphviz.context();
-  Agraph_t* const graph = graphviz.read(dot.c_str());
+  Agraph_t* const graph = graphviz.read(make_drawable(dot).c_str());
   if (graph == nullptr) give_up("not a graph");
   first_complaint.clear();
   if (const auto nodes = static_cast<std::size_t>(graphviz.count_nodes(graph));

@@ -20,7 +20,7 @@ struct DrawOptions {
 };
 
 /// Draws a graph in Graphviz's language as svg, png, pdf, ps or gif. An SVG can be dragged and
-/// zoomed in a browser.
+/// zoomed in a browser. Names may hold any bytes.
 ///
 /// The library is opened by the first call; what it does happens in a process of its own, so that
 /// its faults and its memory end there.
@@ -29,6 +29,10 @@ struct DrawOptions {
 /// does not take; limit with what was too much.
 [[nodiscard]] base::Result<std::string> draw(const std::string& dot, std::string_view format,
                                              const DrawOptions& options = {});
+
+/// The graph with characters alone that a picture can hold, and every `&` for itself; the others
+/// are replaced.
+[[nodiscard]] std::string make_drawable(std::string_view dot);
 
 /// The picture with a size that follows the window's, and what drags and zooms it.
 [[nodiscard]] std::string make_zoomable(std::string svg);

@@ -124,9 +124,24 @@ bool Shell::set_by_line(std::string_view input) {
   std::string_view value = input.substr(equals + 1);
   value = trimmed(value.substr(0, value.find(comment_start)));
   const Option* const option = find_option(name);
-  if (option == nullptr || option->name != name) return false;
-  set(*option, std::string(value));
+  if (option == nullptr) return false;
+  if (option->name == name) {
+    set(*option, std::string(value));
+  } else {
+    choose(*option, name, value);
+  }
   return true;
+}
+
+/// `lines=true`: one of the choices of a group as if it were a switch.
+void Shell::choose(const Option& option, std::string_view choice, std::string_view value) {
+  const Option* const any_switch = find_option("call_tree");
+  ReportOptions scratch;
+  const auto read = set_option(scratch, *any_switch, value);
+  if (!read) return tell(read.error().message);
+  if (scratch.call_tree) return set(option, std::string(choice));
+  tell(std::string(choice) + " is one of the choices of " + std::string(option.name) +
+       ", which another one replaces");
 }
 
 void Shell::set(const Option& option, const std::string& value) {

@@ -44,6 +44,7 @@ class Shell {
   bool set_by_line(std::string_view input);
   bool set_bare(std::string_view name);
   bool set_sample_type(std::string_view name);
+  void choose(const Option& option, std::string_view choice, std::string_view value);
   void set(const Option& option, const std::string& value);
   [[nodiscard]] base::Result<CommandLine> parse_command(Words words) const;
   base::Result<void> run(const CommandLine& command);

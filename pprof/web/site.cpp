@@ -117,11 +117,7 @@ Reply Site::answer(const Request& request) const {
     return redirect(301, "/ui/flamegraph", query);
   }
   if (path == "download") return download();
-  if (path == "saveconfig" || path == "deleteconfig") {
-    if (!request.is_own)
-      return text_reply(403, "another site asked for this; only these pages may");
-    return change_configs(path == "deleteconfig", base::parse_query(query));
-  }
+  if (path == "saveconfig" || path == "deleteconfig") return change_configs(request);
   if (path == "disasm") {
     return text_reply(501,
                       "instructions need the program itself, which is not read here; "
@@ -158,7 +154,15 @@ Reply Site::download() const {
   return reply;
 }
 
-Reply Site::change_configs(bool is_removal, const Query& query) const {
+Reply Site::change_configs(const Request& request) const {
+  if (!request.is_post) {
+    Reply reply = text_reply(405, "this changes saved options; ask with POST");
+    reply.headers.emplace_back("Allow", "POST");
+    return reply;
+  }
+  if (!request.is_own) return text_reply(403, "another site asked for this; only these pages may");
+  const bool is_removal = request.path.ends_with("/deleteconfig");
+  const Query query = base::parse_query(request.query);
   const std::string name = value_of(query, "config");
   const auto options = read_options(query);
   if (!options) return text_reply(400, options.error().message);

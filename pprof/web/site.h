@@ -19,6 +19,7 @@ namespace heapwatch::pprof::web {
 struct Request {
   std::string_view path;
   std::string_view query;
+  bool is_post = false;
   bool is_own =
       false;  // no other site made the browser ask, which pages that change something want
   bool wants_page = false;  // a wrong option is told on a page of the site, not as plain text
@@ -63,7 +64,7 @@ class Site {
                                                      const ReportSeams& seams) const;
   [[nodiscard]] Reply show(const Page& page, const Request& request) const;
   [[nodiscard]] Reply download() const;
-  [[nodiscard]] Reply change_configs(bool is_removal, const Query& query) const;
+  [[nodiscard]] Reply change_configs(const Request& request) const;
   void append_frame(std::string& out, const Page& page, const ReportOptions& options) const;
 
   const Session& session_;

@@ -92,7 +92,7 @@ function showBar() {
   const remove = element('button', { type: 'button', id: 'delete', textContent: 'Delete \u2026', title: 'Deletes saved options' });
   const ask = (path, name) => {
     if (!name) return;
-    fetch(address(path, { config: name })).then(async reply => {
+    fetch(address(path, { config: name }), { method: 'POST' }).then(async reply => {
       if (reply.ok) location.reload();
       else alert(await reply.text());
     });

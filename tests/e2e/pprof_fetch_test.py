@@ -215,6 +215,63 @@ class OtherSidesTest(WithFolder):
         self.assertEqual(missing.stderr, "missing.profile: open missing.profile: no such file or directory\n"
                                          "pprof: failed to fetch any source profiles\n")
 
+    def test_errors_name_the_url_once(self):
+        url = f"http://127.0.0.1:{free_port()}/debug/pprof/heap"
+        for arguments in (["-top", url], ["save", url]):
+            done = self.pprof(*arguments)
+            self.assertEqual(done.stderr.splitlines()[1].count(url), 1, done.stderr)
+        for arguments in (["-top", "http://localhost:99999"], ["save", "http://localhost:99999"]):
+            self.assertEqual(self.pprof(*arguments).stderr.splitlines()[0].count("localhost:99999"), 1, self.last.stderr)
+        gone = f"unix://{self.folder}/gone.sock/x"
+        told = self.pprof("-top", gone).stderr.splitlines()[1]
+        self.assertRegex(told, rf"\A{gone}: cannot connect: ")
+        self.assertEqual(told.count("gone.sock"), 1)
+
+    def test_a_timeout_is_told_as_it_was_asked_for(self):
+        end = threading.Event()
+        self.addCleanup(end.set)
+        server = self.serve({"/slow": lambda handler: end.wait(60)})
+        done = self.pprof("-top", "-timeout=1", server.url("/slow"))
+        self.assertEqual(done.stderr.splitlines()[1], f"{server.url('/slow')}: not complete within 1 s (-timeout); "
+                                                      "raise it if the page takes that long")
+
+    def test_sources_that_are_too_large_are_refused_by_their_size_or_at_the_limit(self):
+        def announced(handler):
+            handler.send_response(200)
+            handler.send_header("Content-Length", "5000000000")
+            handler.end_headers()
+            handler.wfile.write(b"\x1f\x8b")
+
+        def endless(handler):
+            handler.send_response(200)
+            handler.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    handler.wfile.write(bytes(65536))
+            handler.close_connection = True
+
+        server = self.serve({"/announced": announced, "/endless": endless})
+        for flags, path, most in (([], "/announced", 2147483648), (["-profile_bytes_max=20000000"], "/endless", 20000000)):
+            command = [PROGRAM, "pprof", "-top", *flags, server.url(path)]
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment(**self.env)) as process:
+                told = process.stderr.read()
+                _, _, used = os.wait4(process.pid, 0)
+                process.returncode = 0
+            self.assertEqual(told.splitlines()[1], f"{server.url(path)}: more than {most} bytes; raise -profile_bytes_max if such "
+                                                   "a profile is expected")
+            self.assertLess(used.ru_maxrss, 500_000)
+        large = self.folder / "large.profile"
+        with open(large, "wb") as file:
+            file.truncate(5_000_000_000)
+        self.assertEqual(self.pprof("-top", large).stderr.splitlines()[0],
+                         f"{large}: larger than the limit of 2147483648 bytes (-profile_bytes_max)")
+        self.assertEqual(self.pprof("-top", "-profile_bytes_max=1000000", "/dev/zero").stderr.splitlines()[0],
+                         "/dev/zero: larger than the limit of 1000000 bytes (-profile_bytes_max)")
+
+    def test_a_program_is_no_profile(self):
+        self.assertEqual(self.pprof("-top", "/bin/ls").stderr.splitlines()[0],
+                         "/bin/ls: parsing profile: unrecognized profile format: it is a program, not a profile")
+
     def test_unix_sockets_are_sources(self):
         path = self.folder / "app.sock"
         _, seen = self.serve_by(lambda handler: UnixServer(str(path), handler))

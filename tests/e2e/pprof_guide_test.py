@@ -1,5 +1,6 @@
 """docs/go-memory.md leads from a growing Go program to the lines that leak: its commands, on the program it tells of."""
 import json
+import os
 import pathlib
 import re
 import signal
@@ -10,10 +11,91 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from real_parts import GoProgram  # noqa: E402
-from agent import clean_environment, fetch, run  # noqa: E402
+from agent import clean_environment, fetch, free_port, run  # noqa: E402
 
 PROGRAM = GO_LEAK = ""
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "go-memory.md"
+
+
+class SeriesTest(unittest.TestCase):
+    """`pprof grow` on a program whose garbage is collected only when it is asked to."""
+
+    @classmethod
+    def setUpClass(cls):
+        os.environ["GOGC"] = "off"
+        try:
+            cls.shop = GoProgram(GO_LEAK)
+        finally:
+            del os.environ["GOGC"]
+        cls.addClassCleanup(cls.shop.stop)
+        cls.host = f"127.0.0.1:{cls.shop.port}"
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.env = clean_environment(PPROF_TMPDIR=folder.name, HOME=folder.name)
+        cls.visit()
+
+    @classmethod
+    def visit(cls):
+        for _ in range(40):
+            fetch(cls.shop.url("/visit"))
+
+    def grow(self, *flags):
+        """What is reported and told of three snapshots, while the program leaks."""
+        command = [PROGRAM, "pprof", "grow", "-every", "1s", "-count", "3", *flags, self.host]
+        told = ""
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env) as process:
+            for line in process.stderr:
+                told += line
+                if line.startswith("Saved profile"):
+                    self.visit()
+            text = process.stdout.read()
+        self.assertEqual(process.returncode, 0, told)
+        return text, told
+
+    def test_a_leak_that_no_collection_has_shown_is_not_called_steady(self):
+        text, told = self.grow("-kind", "heap")
+        self.assertIn("2 of 3 snapshots as the one before: Go's heap profile shows what the last garbage collection left, and none "
+                      "ended between them, so growth may be there and not be seen. -gc has the program collect before each", told)
+        self.assertIn("\nWithout a garbage collection since the snapshot before: 2 of 3\n", text)
+
+    def test_gc_shows_it(self):
+        for flags in (("-gc", "-kind", "heap"), ("-kind", "heap?gc=1")):
+            text, told = self.grow(*flags)
+            self.assertIn("/debug/pprof/heap?gc=1\n", told)
+            self.assertNotIn("as the one before", told)
+            self.assertRegex(text, r"\n +\+[\d.]+MB   grew \+[\d.]+MB/min, 100% rising: .*\n +main\.remember\n")
+
+    def test_gc_is_for_heap_profiles(self):
+        done = run(PROGRAM, "pprof", "-top", "-gc", "-kind", "goroutine", self.host)
+        self.assertEqual((done.returncode, done.stderr.splitlines()[0]), (2, (
+            f"{self.host}: -gc is for heap profiles, not for /debug/pprof/goroutine; name one, as with -kind heap")))
+
+    def test_where_nobody_answers_at_first_the_series_ends(self):
+        done = run(PROGRAM, "pprof", "grow", "-every=1h", "-count=5", "-kind=heap", f"localhost:{free_port()}")
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(done.stderr.count("Fetching"), 1, done.stderr)
+        self.assertTrue(done.stderr.endswith("\npprof: failed to fetch any source profiles\n"), done.stderr)
+
+    def test_a_restart_is_noticed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            def save(program, number):
+                path = f"{folder}/{number}"
+                run(PROGRAM, "pprof", "save", "-gc", "-kind", "heap", f"127.0.0.1:{program.port}", "-o", path)
+                return path
+
+            self.visit()
+            files = [save(self.shop, 1)]
+            with GoProgram(GO_LEAK) as again:
+                for _ in range(10):
+                    fetch(again.url("/visit"))
+                files.append(save(again, 2))
+            done = run(PROGRAM, "pprof", "grow", *files)
+            self.assertIn("The program was started anew before snapshot 2 of 2", done.stderr)
+
+    def test_grow_has_a_help_text_of_its_own(self):
+        told = run(PROGRAM, "pprof", "grow", "-help").stderr
+        self.assertTrue(told.startswith("usage: heapwatch pprof grow [flags] source source..."), told)
+        self.assertIn("Go's heap profile changes when a garbage collection ends. -gc asks for one", told)
 
 
 class GuideTest(unittest.TestCase):

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 from real_parts import GoProgram
 
@@ -48,8 +50,8 @@ def lightness(color):
 class Pages:
     """The pages of a heap profile of the Go program, served until close()."""
 
-    def __init__(self, profile, environment):
-        self.process = subprocess.Popen([PROGRAM, "pprof", "-no_browser", "-http=localhost:0", profile], stderr=subprocess.PIPE,
+    def __init__(self, profile, environment, *flags):
+        self.process = subprocess.Popen([PROGRAM, "pprof", "-no_browser", "-http=localhost:0", *flags, profile], stderr=subprocess.PIPE,
                                         text=True, env=environment)
         self.site = self.process.stderr.readline().removeprefix("Serving web UI on ").strip()
         if not self.site.startswith("http://"):
@@ -376,6 +378,58 @@ class PagesTest(unittest.TestCase):
                                                      r"This is the flame graph\.$")
         self.assertGreater(self.boxes(), 0)
         self.page.shoot("graph-too-large")
+
+
+class ServedTest(unittest.TestCase):
+    """What the server gives away, and what it lets others change."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name).resolve()
+
+    def serve(self, files, *flags):
+        """Serves a profile with a function f0, f1, ... in each file."""
+        stacks = "".join(f"1 @ 0x{4097 + i * 16:x}\n#\t0x{4096 + i * 16:x}\tmain.f{i}+0x0\t{file}:1\n\n" for i, file in enumerate(files))
+        (self.folder / "profile.txt").write_text(f"goroutine profile: total {len(files)}\n{stacks}")
+        environment = clean_environment(HOME=str(self.folder), XDG_CONFIG_HOME=str(self.folder))
+        pages = Pages(str(self.folder / "profile.txt"), environment, *flags)
+        self.addCleanup(pages.close)
+        return pages.site
+
+    def test_only_files_below_the_source_path_are_shown(self):
+        below, beside = self.folder / "src", self.folder / "src2"
+        for folder in (below, beside):
+            folder.mkdir()
+            (folder / "a.go").write_text("what stands in it\n")
+        (below / "link.go").symlink_to(beside / "a.go")
+        files = [below / "a.go", beside / "a.go", f"{below}/../src2/a.go", below / "link.go"]
+        site = self.serve(files, f"-source_path={below}")
+        self.assertIn("what stands in it", fetch(f"{site}/ui/source?f=main.f0"))
+        for number, why in ((1, f" is not below {below}; -source_path names what may be shown"), (2, "could not find file"),
+                            (3, "could not find file")):
+            shown = fetch(f"{site}/ui/source?f=main.f{number}&source_path=/")
+            self.assertNotIn("what stands in it", shown)
+            self.assertIn(why, shown)
+
+    def test_options_are_saved_by_a_post_of_the_same_origin_alone(self):
+        site = self.serve(["/a.go"])
+
+        def status(method, **headers):
+            request = urllib.request.Request(f"{site}/ui/saveconfig?config=mine&n=2", method=method, headers=headers)
+            try:
+                with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code
+
+        self.assertEqual(status("GET"), 405)
+        self.assertEqual(status("POST", Origin="http://elsewhere.example"), 403)
+        self.assertEqual(status("POST", **{"Sec-Fetch-Site": "cross-site"}), 403)
+        self.assertFalse((self.folder / "pprof").exists())
+        self.assertEqual(status("POST", Origin=site, **{"Sec-Fetch-Site": "same-origin"}), 200)
+        self.assertIn('"name":"mine"', fetch(f"{site}/ui/top"))
 
 
 class WithoutGraphvizTest(unittest.TestCase):

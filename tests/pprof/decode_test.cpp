@@ -64,7 +64,8 @@ TEST(Decode, RefusesABombAtTheLimit) {
   const auto profile = parse_profile(bomb, {.bytes_max = 1 << 16});
   ASSERT_FALSE(profile.has_value());
   EXPECT_EQ(profile.error(),
-            (base::Error{base::ErrorKind::limit, "decompressing profile: more than 65536 bytes"}));
+            (base::Error{base::ErrorKind::limit,
+                         "decompressing profile: more than 65536 bytes (-profile_bytes_max)"}));
 }
 
 TEST(Decode, TakesAFileOfJustTheLimitsSize) {

@@ -39,6 +39,14 @@ TEST(Flags, TakesOneDashOrTwoAndValuesWithOrWithoutEquals) {
   EXPECT_THAT(line.sources, testing::ElementsAre("a.pb.gz", "-not_a_flag"));
 }
 
+TEST(Flags, SaysThatFlagsComeFirst) {
+  EXPECT_EQ(error_of({"a.pb.gz", "-top"}),
+            "the flag -top stands behind the source a.pb.gz; flags come first");
+  EXPECT_EQ(error_of({"-top", "a.pb.gz", "--nodecount=3"}),
+            "the flag --nodecount=3 stands behind the source a.pb.gz; flags come first");
+  EXPECT_EQ(error_of({"--", "a.pb.gz", "-top"}), "none");
+}
+
 TEST(Flags, KnowsAllThatPprofKnows) {
   const CommandLine line =
       parse({"-symbolize=none", "-tools=x", "-no_browser", "-http=localhost:0", "-tls_cert=c",

@@ -146,6 +146,111 @@ TEST(Grow, NeedsTwoSnapshots) {
   EXPECT_EQ(refused.error().message, "growth is seen between two profiles or more, not in 1");
 }
 
+/// A heap profile as Go makes it: what each function has allocated, and what of it is in use.
+Snapshot go_snapshot(std::int64_t minute,
+                     const std::map<std::string, std::pair<std::int64_t, std::int64_t>>& space,
+                     const char* collections = nullptr) {
+  Profile profile;
+  const StringId bytes = profile.strings.add("bytes");
+  profile.sample_types = {{profile.strings.add("alloc_space"), bytes},
+                          {profile.strings.add("inuse_space"), bytes}};
+  profile.samples.set_type_count(2);
+  profile.period_type = {profile.strings.add("space"), bytes};
+  profile.period = 512 * 1024;
+  profile.time_nanos = (1000 + minute) * minute_ns;
+  if (collections != nullptr) profile.comments = {profile.strings.add(collections)};
+  for (const auto& [name, values] : space) {
+    const auto at = static_cast<std::uint32_t>(profile.locations.size());
+    profile.functions.push_back(
+        {.id = at + 1U, .name = profile.strings.add(name), .file = profile.strings.add("main.go")});
+    profile.lines.push_back({.function = at});
+    profile.locations.push_back(
+        {.id = at + 1U, .address = 4096U + at, .first_line = at, .line_count = 1});
+    const std::uint32_t frames[] = {at};
+    const std::int64_t both[] = {values.first, values.second};
+    profile.samples.append(frames, both, {});
+  }
+  return {"http://host/heap", std::move(profile)};
+}
+
+constexpr std::int64_t mb = 1024 * 1024;
+
+TEST(Grow, SaysGrewOnlyAboveTheNoiseOfSampling) {
+  std::vector<Snapshot> series;
+  for (std::int64_t minute = 0; minute < 5; ++minute) {
+    const std::int64_t wavering[] = {8 * mb, 12 * mb, 5 * mb, 12 * mb, 11 * mb};
+    const std::int64_t at = mb * minute;
+    series.push_back(
+        go_snapshot(minute, {{"runtime.main", {100 * mb + at, mb}},
+                             {"falls", {50 * mb + at, 20 * mb - 2 * at}},
+                             {"leaks", {10 * mb + at, 10 * mb + at}},
+                             {"leaks_slowly", {10 * mb + at, 5 * mb + at / 5}},
+                             {"rounded", {10 * mb + at, 5 * mb + (minute == 4 ? 675 : 0)}},
+                             {"wavers", {90 * mb + at, wavering[minute]}}}));
+  }
+  const Growth growth = measure(std::move(series));
+  EXPECT_EQ(growth_text(growth, {}),
+            "Type: inuse_space\n"
+            "Snapshots: 5 from 1970-01-01 16:40:00 UTC to 1970-01-01 16:44:00 UTC (240s)\n"
+            "Total: 49MB to 48.80MB (-204.14kB)\n"
+            "Showing the 2 most suspect of 6 stacks: 2 grew, 1 shrank, 0 appeared, 0 vanished, "
+            "3 steady\n"
+            "-----------+-------------------------------------------------------\n"
+            "      +4MB   grew +1MB/min, 100% rising: 10MB 11MB 12MB 13MB 14MB\n"
+            "             leaks\n"
+            "-----------+-------------------------------------------------------\n"
+            " +819.20kB   grew +204.80kB/min, 100% rising: 5MB 5.20MB 5.40MB 5.60MB 5.80MB\n"
+            "             leaks_slowly\n"
+            "-----------+-------------------------------------------------------\n");
+}
+
+TEST(Grow, TellsOfSnapshotsBetweenWhichNothingWasCollected) {
+  const auto at = [](std::int64_t minute, std::int64_t held) {
+    return go_snapshot(minute, {{"runtime.main", {10 * mb, mb}}, {"main.keep", {held, held}}});
+  };
+  const Growth growth = measure({at(0, mb), at(1, mb), at(2, mb), at(3, 9 * mb)});
+  EXPECT_EQ(repeats_sentence(growth, false),
+            "2 of 4 snapshots as the one before: Go's heap profile shows what the last garbage "
+            "collection left, and none ended between them, so growth may be there and not be seen. "
+            "-gc has the program collect before each; a longer -every waits for it");
+  EXPECT_EQ(repeats_sentence(growth, true),
+            "2 of 4 snapshots as the one before, though garbage was collected: no change was "
+            "sampled");
+  EXPECT_THAT(
+      growth_text(growth, {}),
+      testing::HasSubstr("\nWithout a garbage collection since the snapshot before: 2 of 4\n"));
+  EXPECT_THAT(growth_json(growth, {}),
+              testing::HasSubstr(R"("total":2097152,"is_repeated":true})"));
+  const Growth still = measure({at(0, mb), at(1, mb)});
+  EXPECT_THAT(growth_text(still, {}), testing::HasSubstr("\nNone is suspect of 2 stacks: 0 grew"));
+  // By the number of collections, where it is told.
+  const Growth counted = measure({go_snapshot(0, {{"runtime.main", {mb, mb}}}, "# NumGC = 7"),
+                                  go_snapshot(1, {{"runtime.main", {mb, mb}}}, "# NumGC = 8")});
+  EXPECT_EQ(repeats_sentence(counted, false), "");
+  // Other profiles may well stay as they are.
+  EXPECT_EQ(repeats_sentence(measure({snapshot(0, {{"a", 1}}), snapshot(1, {{"a", 1}})}), false),
+            "");
+}
+
+TEST(Grow, NoticesAProgramThatWasStartedAnew) {
+  const auto at = [](std::int64_t minute, std::int64_t allocated) {
+    return go_snapshot(minute, {{"runtime.main", {allocated, allocated}}});
+  };
+  std::string warnings;
+  const Growth growth =
+      measure({at(0, 90 * mb), at(1, 99 * mb), at(2, 5 * mb), at(3, 10 * mb)}, &warnings);
+  EXPECT_EQ(warnings,
+            "The program was started anew before snapshot 3 of 4; growth is measured from there "
+            "on\n");
+  EXPECT_EQ(growth.snapshots.size(), 2U);
+  EXPECT_EQ(growth.stacks[0].growth(), 5 * mb);
+  warnings.clear();
+  EXPECT_EQ(measure({at(0, 90 * mb), at(1, mb)}, &warnings).snapshots.size(), 2U);
+  EXPECT_EQ(warnings,
+            "The program was started anew before snapshot 2 of 2: what it held before is gone, and "
+            "the difference is not growth of one program\n");
+}
+
 TEST(TheilSen, IsNotMovedByAnOutlier) {
   const double times[] = {0, 1, 2, 3, 4, 5, 6};
   const std::int64_t values[] = {0, 2, 4, 1000, 8, 10, 12};

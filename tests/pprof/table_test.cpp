@@ -44,6 +44,24 @@ TEST(Table, TopAsCsvHasPlainNumbers) {
             "main,,1024,25,100,4096,100\r\n");
 }
 
+TEST(Table, AFileHasOneRowWhateverFunctionsAreInIt) {
+  Profile profile = two_functions();
+  const StringId file = profile.strings.add("/src/main.go");
+  profile.functions[0].file = profile.functions[1].file = file;
+  profile.functions[0].start_line = 3;
+  profile.functions[1].start_line = 30;
+  ReportRequest request;
+  request.kind = ReportKind::text;
+  request.options.granularity = Granularity::files;
+  request.options.compact_labels = true;
+  const auto text = make_report(std::move(profile), request, {.warn = [](const std::string&) {}});
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(*text,
+            "Showing nodes accounting for 4kB, 100% of 4kB total\n"
+            "      flat  flat%   sum%        cum   cum%\n"
+            "       4kB   100%   100%        4kB   100%  /src/main.go\n");
+}
+
 TEST(Table, TreeAsCsvTellsWhoCallsWhom) {
   EXPECT_EQ(report(ReportKind::tree, Encoding::csv),
             "node,role,function,inline,flat (bytes),flat%,sum%,cum (bytes),cum%\r\n"

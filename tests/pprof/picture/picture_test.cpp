@@ -51,6 +51,17 @@ TEST(Picture, SaysWhatIsNoGraph) {
   EXPECT_THAT(strange.error().message, StartsWith("Graphviz: "));
 }
 
+TEST(Picture, HoldsAnyBytesInNames) {
+  const std::string strange =
+      std::string("nul\0 \x01 \x1b[31m \xff \xed\xa0\x80 \xef\xbf\xbe &#1;", 27);
+  const auto picture = draw("digraph { N1 [label=\"" + strange + " &lt; caf\xc3\xa9\"] }", "svg");
+  ASSERT_TRUE(picture) << picture.error().message;
+  const std::string gone = "\xef\xbf\xbd";
+  EXPECT_THAT(*picture,
+              HasSubstr("nul" + gone + " " + gone + " " + gone + "[31m " + gone + " " + gone +
+                        gone + gone + " " + gone + gone + gone + " &amp;#1; &amp;lt; caf\xc3\xa9"));
+}
+
 /// A graph that takes Graphviz minutes: each of `size` nodes has an edge to every other.
 std::string dense_graph(int size) {
   std::string dot = "digraph {\n";

@@ -54,6 +54,16 @@ TEST_F(ShellTest, TakesANumberBehindOrBesideACommand) {
   EXPECT_EQ(said({"  text 1  "}), top);
 }
 
+TEST_F(ShellTest, TakesAChoiceOfAGroupAsASwitch) {
+  EXPECT_EQ(told({"lines=true"}), "");
+  EXPECT_THAT(said({"top1"}), testing::EndsWith("(*Map).grow /src/kit/store/map.go:7\n"));
+  EXPECT_EQ(told({" cum = 1 ", "functions=yes"}), "");
+  EXPECT_THAT(said({"top1"}), testing::EndsWith(" main.main\n"));
+  EXPECT_EQ(told({"lines=false"}),
+            "lines is one of the choices of granularity, which another one replaces\n");
+  EXPECT_EQ(told({"lines=maybe"}), told({"call_tree=maybe"}));
+}
+
 TEST_F(ShellTest, SortsByCumForOneCommandOnly) {
   EXPECT_THAT(said({"top1 -cum"}), testing::EndsWith("main.main\n"));
   EXPECT_THAT(said({"top1 --cum"}), testing::EndsWith("main.main\n"));

@@ -172,11 +172,20 @@ TEST_F(SiteTest, DownloadIsTheProfile) {
 }
 
 TEST_F(SiteTest, KeepsOptionsUnderNames) {
-  EXPECT_EQ(get("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
+  const auto post = [&](std::string_view path, std::string_view query) {
+    return site_.answer({.path = path, .query = query, .is_post = true, .is_own = true});
+  };
+  EXPECT_EQ(post("/ui/saveconfig", "config=mine&f=leaf&si=alloc_space").body, "saved\n");
   EXPECT_THAT(data("/ui/top"), HasSubstr(R"("configs":[{"name":"mine","query":"f=leaf"}])"));
-  EXPECT_EQ(site_.answer({.path = "/ui/deleteconfig", .query = "config=mine"}).status, 403);
-  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").body, "deleted\n");
-  EXPECT_EQ(get("/ui/deleteconfig", "config=mine").status, 400);
+  const Request strange{.path = "/ui/deleteconfig", .query = "config=mine", .is_post = true};
+  EXPECT_EQ(site_.answer(strange).status, 403);
+  // What a link or an image can ask for changes nothing.
+  const Reply link = get("/ui/deleteconfig", "config=mine");
+  EXPECT_EQ(link.status, 405);
+  EXPECT_THAT(link.headers, testing::Contains(Pair("Allow", "POST")));
+  EXPECT_THAT(data("/ui/top"), HasSubstr(R"("name":"mine")"));
+  EXPECT_EQ(post("/ui/deleteconfig", "config=mine").body, "deleted\n");
+  EXPECT_EQ(post("/ui/deleteconfig", "config=mine").status, 400);
   EXPECT_THAT(data("/ui/top"), HasSubstr("\"configs\":[]"));
 }
 

@@ -314,7 +314,8 @@ base::Result<std::string> encode(const Message& message) {
 }
 
 base::Result<std::optional<Message>> Decoder::next() {
-  const std::string_view rest = std::string_view(bytes_).substr(taken_);
+  std::string_view rest = bytes_;
+  rest.remove_prefix(taken_);
   if (rest.size() < length_bytes) {
     bytes_.erase(0, std::exchange(taken_, 0));
     return std::nullopt;

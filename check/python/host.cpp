@@ -184,6 +184,7 @@ base::Result<Host*> start_host(const Services& services) {
   add_kubeutil_module();
   add_containers_module();
   memory::add_memory_module();
+  add_children_module();
   if (const PyStatus status = start_interpreter(services.memory_telemetry);
       PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,

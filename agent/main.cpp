@@ -19,6 +19,7 @@ namespace {
 using heapwatch::agent::commands::CheckOptions;
 using heapwatch::agent::commands::DashboardOptions;
 using heapwatch::agent::commands::ExecOptions;
+using heapwatch::agent::commands::MemoryOptions;
 using heapwatch::agent::commands::VarsOptions;
 using heapwatch::agent::wiring::GlobalOptions;
 
@@ -39,6 +40,7 @@ struct CommandLine {
   GlobalOptions global;
   CheckOptions check;
   ExecOptions exec;
+  MemoryOptions memory;
   VarsOptions vars;
   std::string plugin_file;
   DashboardOptions dashboards;
@@ -49,6 +51,7 @@ struct CommandLine {
   CLI::App* configcheck_command = nullptr;
   CLI::App* status_command = nullptr;
   CLI::App* exec_command = nullptr;
+  CLI::App* memory_command = nullptr;
   CLI::App* vars_command = nullptr;
   CLI::App* plugin_check_command = nullptr;
 };
@@ -101,6 +104,38 @@ void describe_check(CommandLine& line) {
       }
     }
   }
+}
+
+void describe_memory(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "memory", "Tell where the resident memory of a running process is: memory PID");
+  line.memory_command = command;
+  MemoryOptions& options = line.memory;
+  command->add_option("target", options.targets,
+                      "Pids, names or parts of command lines; without any: the largest processes");
+  command->add_option("--port", options.port, "The process that listens on this TCP port")
+      ->check(CLI::Range(1, 65535));
+  command->add_flag("--json", options.json, "Print JSON");
+  command->add_flag("--pause", options.pause,
+                    "Stop the process for some milliseconds, to see all of it at one moment");
+  command->add_flag("--types", options.types, "Count live objects by type, most bytes first");
+  command->add_option("--sizes", options.sizes, "How many sizes of live blocks to list (default 5)")
+      ->check(CLI::Range(0, 1000));
+  command
+      ->add_option("--against", options.against,
+                   "Print what grew since this file, which --json has written")
+      ->check(CLI::ExistingFile);
+  auto* const watch =
+      command->add_flag("-w,--watch", options.watch,
+                        "Look again and again, and print what grew since the look before");
+  command
+      ->add_option("-i,--interval", options.interval_ms,
+                   "Milliseconds between the looks of --watch (default 5000)")
+      ->check(CLI::Range(100, 3'600'000))
+      ->needs(watch);
+  command->add_option("-n,--count", options.count, "How many looks --watch takes (0: no end)")
+      ->check(CLI::NonNegativeNumber)
+      ->needs(watch);
 }
 
 void describe_vars(CommandLine& line) {
@@ -196,6 +231,7 @@ void describe(CommandLine& line) {
   line.status_command = app.add_subcommand("status", "Print the status of the running agent");
   line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
   describe_exec(line);
+  describe_memory(line);
   describe_vars(line);
   describe_plugin(line);
   describe_dashboards(line);
@@ -241,6 +277,9 @@ int dispatch(const CommandLine& line) {
   }
   if (line.exec_command->parsed()) {
     return heapwatch::agent::commands::exec_program(line.exec);
+  }
+  if (line.memory_command->parsed()) {
+    return heapwatch::agent::commands::show_memory(line.memory);
   }
   if (line.status_command->parsed()) {
     return heapwatch::agent::commands::show_status(line.global, line.status_json);

@@ -175,6 +175,7 @@ struct Found {
 
 struct Options {
   bool types = false;  // count objects by type
+  bool pause = false;  // stop the process for a moment, to see all of it at one time
 };
 
 /// Adds up claims. Invariant: rows() and unexplained() together are the residency's total.

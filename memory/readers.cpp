@@ -3,7 +3,11 @@
 #include <array>
 
 #include "memory/files/files.h"
+#include "memory/glibc/glibc.h"
+#include "memory/golang/golang.h"
+#include "memory/mappings/allocators.h"
 #include "memory/mappings/mappings.h"
+#include "memory/pymalloc/pymalloc.h"
 #include "memory/stacks/stacks.h"
 
 namespace heapwatch::memory {
@@ -12,16 +16,25 @@ namespace {
 
 /// The first to claim a byte keeps it: those that know for sure come first, those that go by a
 /// mapping's name or by what is left come last.
+// clang-format off: a row a line
 constexpr std::array table{
+    // Those that recognise what is theirs by what it holds.
     Reader{"stacks", stacks::find},
     Reader{"bss", files::find_bss},
+    Reader{"glibc", glibc::find},
+    Reader{"pymalloc", pymalloc::find},
+    Reader{"go", golang::find},  // whose metadata is looked for in what the others leave
+    // Those that go by a mapping's name and place.
     Reader{"shared", mappings::find_shared},
     Reader{"kernel", mappings::find_kernel},
     Reader{"files", files::find},
-    Reader{"named", mappings::find_named},
     Reader{"loader", files::find_loader},
     Reader{"code", mappings::find_code},
+    // Those that take what is left.
+    Reader{"allocators", mappings::find_allocators},
+    Reader{"named", mappings::find_named},
 };
+// clang-format on
 
 }  // namespace
 

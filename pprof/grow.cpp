@@ -21,7 +21,7 @@ using base::Result;
 constexpr std::size_t slopes_max = 200'000'000;
 // Growth of so many samples is twice as large as its error.
 constexpr std::int64_t noise_samples = 4;
-constexpr std::size_t long_series = 5;
+constexpr std::size_t long_series = 4;
 constexpr double nearly_all_pairs = 0.8;
 constexpr double enough_pairs = 0.25;      // that rise more than fall, for a direction
 constexpr std::int64_t noise_percent = 1;  // of numbers of objects, whose error is not known

@@ -71,7 +71,7 @@ struct Growth {
 ///
 /// A stack grew or shrank when its slope and most of its pairs say so, too, and by more than
 /// sampling makes by chance. Of a heap profile of which one byte in P is sampled that is 4 P, at
-/// which growth is twice its own error; or P, when a series of five or more rises nearly all the
+/// which growth is twice its own error; or P, when a series of four or more rises nearly all the
 /// way.
 ///
 /// Errors: invalid for less than two snapshots, or ones that measure different things; limit.

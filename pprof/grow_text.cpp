@@ -86,9 +86,8 @@ class TextWriter {
     }
     const std::int64_t change = wrapping_add(last.total, wrapping_negate(first.total));
     if (const auto repeated = repeats(growth_); repeated != 0) {
-      out_ +=
-          "\nWithout a garbage collection since the snapshot before: " + std::to_string(repeated) +
-          " of " + std::to_string(growth_.snapshots.size());
+      out_ += "\nUnchanged since the snapshot before: " + std::to_string(repeated) + " of " +
+              std::to_string(growth_.snapshots.size());
     }
     out_ += "\nTotal: " + value(first.total) + " to " + value(last.total) + " (" +
             with_sign(change, value(change)) + ")\n";

@@ -59,6 +59,21 @@ struct VarsOptions {
 /// Prints the values at a path of a page of expvars.
 [[nodiscard]] int show_vars(const VarsOptions& options);
 
+struct MemoryOptions {
+  std::vector<std::string> targets;  // pids, names, parts of command lines; none: all processes
+  unsigned port = 0;                 // of whoever listens on it; 0: not asked for
+  bool json = false;
+  std::size_t sizes = 5;  // of live blocks, the largest first
+  bool types = false;     // count live objects by type
+  bool pause = false;     // stop the process for a moment
+  std::string against;    // a file that --json has written; empty: none
+  bool watch = false;
+  int interval_ms = 5000;
+  int count = 0;  // of --watch: how many looks; 0: until interrupted
+};
+/// Prints where the resident memory of processes is.
+[[nodiscard]] int show_memory(const MemoryOptions& options);
+
 struct DashboardOptions {
   std::string folder;
   // Absent: as the configuration has it.

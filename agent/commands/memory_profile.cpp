@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <utility>
@@ -18,38 +18,13 @@ namespace heapwatch::agent::commands {
 
 namespace {
 
-constexpr const char* temporary_prefix = "heapwatch-memory-profiler-";
 constexpr std::size_t object_types_shown = 30;
-
-base::Result<std::filesystem::path> make_temporary_folder() {
-  std::error_code failure;
-  std::string name =
-      (std::filesystem::temp_directory_path(failure) / (temporary_prefix + std::string("XXXXXX")))
-          .string();
-  if (failure || mkdtemp(name.data()) == nullptr) {
-    return base::fail(base::ErrorKind::io,
-                      "cannot make a folder for the memory profile at " + name);
-  }
-  return name;
-}
 
 std::string separator() {
   return "\n" + std::string(50, '=') + "\n\n";
 }
 
 }  // namespace
-
-MemoryProfiles::~MemoryProfiles() {
-  if (temporary_.empty()) {
-    return;
-  }
-  std::error_code failure;
-  std::filesystem::remove_all(temporary_, failure);
-  if (failure) {
-    std::cerr << "heapwatch: cannot remove " << temporary_.string() << ": " << failure.message()
-              << '\n';
-  }
-}
 
 base::Result<void> MemoryProfiles::begin() {
   if (!options_.profile) {
@@ -61,14 +36,7 @@ base::Result<void> MemoryProfiles::begin() {
       profile.options.emplace(name, value);
     }
   }
-  if (options_.folder.empty()) {
-    auto made = make_temporary_folder();
-    if (!made) {
-      return tl::unexpected(made.error());
-    }
-    temporary_ = *std::move(made);
-    profile.folder = temporary_;
-  } else {
+  if (!options_.folder.empty()) {
     profile.folder = std::filesystem::absolute(options_.folder).lexically_normal();
     std::error_code failure;
     std::filesystem::create_directories(profile.folder, failure);
@@ -168,14 +136,19 @@ void MemoryProfiles::print(const Instance& instance) const {
                                   process::Color::red, process::takes_colors(STDERR_FILENO))
               << '\n';
   }
-  if (instance.reports && !instance.reports->snapshot.empty()) {
-    std::cout << process::colored(instance.reports->snapshot, process::Color::white, colors);
-    for (const std::string* const report : {&instance.reports->diff, &instance.reports->growth}) {
+  if (instance.reports) {
+    bool is_first = true;
+    for (const std::string* const report :
+         {&instance.reports->snapshot, &instance.reports->diff, &instance.reports->growth}) {
       if (!report->empty()) {
-        std::cout << process::colored(separator(), process::Color::cyan, colors) << *report;
+        std::cout << (is_first ? "" : process::colored(separator(), process::Color::cyan, colors))
+                  << (report == &instance.reports->snapshot
+                          ? process::colored(*report, process::Color::white, colors)
+                          : *report);
+        is_first = false;
       }
     }
-    std::cout << '\n';
+    std::cout << (is_first ? "" : "\n");
   }
   print_objects(instance);
 }

@@ -1,7 +1,6 @@
 // `heapwatch check <name> -m` and --objects: what the runs of a Python check do to memory.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,7 +13,7 @@ namespace heapwatch::agent::commands {
 
 struct MemoryProfileOptions {
   bool profile = false;                       // -m
-  std::string folder;                         // -m-dir; empty: one that goes at the end
+  std::string folder;                         // -m-dir; empty: nothing is written
   std::string pprof_file;                     // -m-pprof
   std::map<std::string, std::string> values;  // frames, gc, ...; empty: not given
   bool objects = false;                       // --objects
@@ -30,14 +29,12 @@ struct MemoryProfileOptions {
 [[nodiscard]] base::Result<void> validate(const MemoryProfileOptions& options);
 
 /// The profiles of one command.
-///
-/// Ownership: removes its folder at the end, unless it was given one.
 class MemoryProfiles {
  public:
   explicit MemoryProfiles(MemoryProfileOptions options) : options_(std::move(options)) {}
   MemoryProfiles(const MemoryProfiles&) = delete;
   MemoryProfiles& operator=(const MemoryProfiles&) = delete;
-  ~MemoryProfiles();
+  ~MemoryProfiles() = default;
 
   /// Before checks are loaded. Errors: io, invalid when the folder is none.
   [[nodiscard]] base::Result<void> begin();
@@ -62,7 +59,6 @@ class MemoryProfiles {
   [[nodiscard]] base::Result<void> write_profile() const;
 
   MemoryProfileOptions options_;
-  std::filesystem::path temporary_;  // ours, to be removed
   std::vector<Instance> instances_;
   std::vector<std::vector<check::python::ObjectCount>> objects_;  // of the instance that runs
   std::optional<base::Error> failure_;

@@ -119,11 +119,15 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
     return seams.environment ? seams.environment(name).value_or("") : std::string();
   };
   auto painter = pprof::picture::Painter::start(page_pictures);
-  if (!painter) return tl::unexpected(painter.error());
   const pprof::web::Site site(session, line.options, std::move(report_seams),
                               pprof::web::Settings(pprof::web::settings_path(
                                   variable("XDG_CONFIG_HOME"), variable("HOME"))),
-                              [&](const std::string& dot) { return painter->draw(dot); });
+                              [&](const std::string& dot) -> base::Result<std::string> {
+                                if (!painter) {
+                                  return tl::unexpected(painter.error());
+                                }
+                                return painter->draw(dot);
+                              });
   const Place place = place_of(line.http.value_or(""));
   const EndSignals signals;
   net::ServerOptions options;
@@ -155,7 +159,9 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
     if (auto opened = open_in_browser(url); !opened) err << opened.error().message << "\n";
   }
   signals.wait();
-  painter->stop();  // the server waits for its answers
+  if (painter) {
+    painter->stop();  // the server waits for its answers
+  }
   return {};
 }
 

@@ -20,7 +20,7 @@ using base::Result;
 
 constexpr std::string_view index_path = "/debug/pprof/";
 constexpr std::string_view page_without_path = "/debug/vars";  // of check::parse_target_url()
-constexpr std::chrono::seconds default_timeout{60};
+constexpr std::chrono::seconds page_timeout{60};
 constexpr std::chrono::seconds timeout_slack{5};
 constexpr std::chrono::seconds cpu_profile_duration{30};  // where the URL says none
 constexpr int redirects_max = 10;
@@ -167,6 +167,16 @@ Result<void> set_credentials(net::HttpRequest& request, const TransportFlags& fl
   return {};
 }
 
+std::chrono::seconds default_timeout(std::chrono::seconds duration) {
+  return (duration.count() > 0 ? duration + duration / 2 : page_timeout) + timeout_slack;
+}
+
+/// As asked for; a profile over time that fits into it may be a little late.
+std::chrono::seconds asked_timeout(std::chrono::seconds asked, std::chrono::seconds duration) {
+  const bool may_fit = duration.count() > 0 && duration <= asked;
+  return may_fit ? std::max(asked, duration + timeout_slack) : asked;
+}
+
 }  // namespace
 
 Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFlags& flags) {
@@ -226,14 +236,13 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   request.tls.private_key = asked.tls.key;
   request.tls.verify = !is_insecure && !flags.tls_insecure;
   request.proxy = proxies();
-  const std::chrono::seconds timeout = asked.timeout_s > 0 ? std::chrono::seconds(asked.timeout_s)
-                                       : source.duration.count() > 0
-                                           ? source.duration + source.duration / 2
-                                           : default_timeout;
-  // A profile over time may be a little late, whatever was asked for.
-  const bool is_over_time = source.duration.count() > 0 || source.kind == "profile";
-  const bool is_exact = asked.timeout_s > 0 && !is_over_time;
-  request.total_timeout = is_exact ? timeout : timeout + timeout_slack;
+  request.total_timeout = default_timeout(source.duration);
+  if (source.duration.count() == 0 && source.kind == "profile") {
+    source.duration = cpu_profile_duration;
+  }
+  if (asked.timeout_s > 0) {
+    request.total_timeout = asked_timeout(std::chrono::seconds(asked.timeout_s), source.duration);
+  }
   source.asked_by_net = net::shown_url(request.url);
   if (is_socket) source.asked_by_net += " by " + request.unix_socket;
   request.connect_timeout =
@@ -241,9 +250,6 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   request.read_timeout = std::chrono::milliseconds(0);  // profiles over time begin with silence
   request.redirects_max = redirects_max;
   if (asked.bytes_max != 0) request.body_bytes_max = asked.bytes_max;
-  if (source.duration.count() == 0 && source.kind == "profile") {
-    source.duration = cpu_profile_duration;
-  }
   return source;
 }
 

@@ -22,7 +22,7 @@ namespace heapwatch::check::python {
 
 /// What `heapwatch check <name> -m` asks for: every check is profiled.
 struct MemoryProfile {
-  std::filesystem::path folder;                // of the reports
+  std::filesystem::path folder;                // of the reports; empty: none is written
   std::map<std::string, std::string> options;  // frames, gc, ...: over those of init_config
 };
 

@@ -18,6 +18,10 @@ std::uint64_t page_end(std::uint64_t address) {
   return (address + page_bytes - 1) & ~(page_bytes - 1);
 }
 
+bool is_of_kernel(const Mapping& mapping) {
+  return mapping.name.compare(0, 2, "[v") == 0;
+}
+
 /// Whether the memory begins with a thread's control block somewhere: its own address, twice.
 bool holds_control_block(process::Window& window, const Mapping& mapping) {
   constexpr std::uint64_t alignment = 64;
@@ -97,8 +101,9 @@ Found find_loader(const Look& look) {
     }
     const bool after_file =
         i > 0 && mappings[i - 1].is_file() && mappings[i - 1].end == mapping.begin;
-    const bool before_file = i + 1 < mappings.size() && mappings[i + 1].is_file() &&
-                             mappings[i + 1].begin == mapping.end;
+    // Before the loader's own file, or before what the kernel put there ahead of it.
+    const bool before_file = i + 1 < mappings.size() && mappings[i + 1].begin == mapping.end &&
+                             (mappings[i + 1].is_file() || is_of_kernel(mappings[i + 1]));
     if (after_file || before_file || holds_control_block(window, mapping)) {
       found.claims.push_back({.begin = mapping.begin,
                               .end = mapping.end,

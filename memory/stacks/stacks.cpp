@@ -14,6 +14,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/counted.h"
 #include "memory/process/reading.h"
 
 namespace heapwatch::memory::stacks {
@@ -33,15 +34,17 @@ constexpr std::uint64_t search_bytes_max = 256 * 1024 * 1024;
 constexpr std::uint64_t top_bytes = 64 * 1024;
 constexpr std::uint64_t stack_bytes_max = std::uint64_t{64} << 30;
 
-/// The stack that the control block at `address` tells of.
-std::optional<Stack> stack_of_block(Window& window, std::uint64_t address) {
-  constexpr std::size_t words = descriptor_bytes / 8;
-  std::array<std::uint64_t, words> block{};
-  const auto bytes = window.at(address, sizeof block);
+/// The stack that the control block at `address` tells of. The block lies near the end of its
+/// mapping, `end`.
+std::optional<Stack> stack_of_block(Window& window, std::uint64_t address, std::uint64_t end) {
+  constexpr std::size_t words_max = descriptor_bytes / 8;
+  const std::size_t words = std::min<std::size_t>(words_max, (end - address) / 8);
+  const auto bytes = window.at(address, words * 8);
   if (bytes.empty()) {
     return std::nullopt;
   }
-  std::memcpy(block.data(), bytes.data(), sizeof block);
+  std::array<std::uint64_t, words_max> block{};
+  std::memcpy(block.data(), bytes.data(), bytes.size());
   if (block[0] != address || block[2] != address) {
     return std::nullopt;
   }
@@ -57,11 +60,11 @@ std::optional<Stack> stack_of_block(Window& window, std::uint64_t address) {
   return std::nullopt;
 }
 
-/// The stack of the first control block within a range.
+/// The stack of the first control block within a range, which ends where its mapping does.
 std::optional<Stack> search(const ProcessView& view, std::uint64_t begin, std::uint64_t end) {
   Window window(view);
   begin = (begin + block_alignment - 1) & ~(block_alignment - 1);
-  for (std::uint64_t at = begin; at + descriptor_bytes <= end; at += block_alignment) {
+  for (std::uint64_t at = begin; at + block_alignment <= end; at += block_alignment) {
     const auto word = window.get<std::uint64_t>(at);
     if (!word) {
       // Not known: go on with the next page.
@@ -69,7 +72,7 @@ std::optional<Stack> search(const ProcessView& view, std::uint64_t begin, std::u
       continue;
     }
     if (*word == at) {
-      if (const auto stack = stack_of_block(window, at)) {
+      if (const auto stack = stack_of_block(window, at, end)) {
         return stack;
       }
     }
@@ -179,10 +182,13 @@ Found find(const Look& look) {
       claim(stack.begin, stack.end, State::held, "of ended threads, kept for new ones");
     }
   }
-  found.checks.push_back({"stacks", true,
-                          std::to_string(seen) + " stacks with their pointer, " +
-                              std::to_string(running) + " threads whose pointer is not known, " +
-                              std::to_string(stacks.size()) + " stacks"});
+  if (!stacks.empty()) {
+    found.checks.push_back(
+        {"stacks", true,
+         base::counted(stacks.size(), "stack") + ", " + std::to_string(seen) +
+             " with a thread's stack pointer; " + base::counted(running, "thread") + " of " +
+             std::to_string(look.view.threads().size()) + " ran and did not show it"});
+  }
   return found;
 }
 

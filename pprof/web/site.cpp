@@ -213,6 +213,7 @@ void Site::append_frame(std::string& out, const Page& page, const ReportOptions&
 }
 
 Result<std::string> Site::flame_data(ReportOptions options, const Warn& warn) const {
+  const std::lock_guard lock(one_report_);
   const auto source = flame::prepare(session_.profile(), std::move(options), warn);
   if (!source) return tl::unexpected(source.error());
   std::string out;
@@ -222,7 +223,12 @@ Result<std::string> Site::flame_data(ReportOptions options, const Warn& warn) co
 
 /// The graph as a picture, or why there is none and the flame graph.
 Result<std::string> Site::graph_data(const ReportOptions& options, const ReportSeams& seams) const {
-  auto dot = session_.report({ReportKind::dot, "", options}, seams);
+  // Other pages are served while the picture is drawn.
+  const auto report = [&] {
+    const std::lock_guard lock(one_report_);
+    return session_.report({ReportKind::dot, "", options}, seams);
+  };
+  auto dot = report();
   if (!dot) return dot;
   // Letters of one width are as wide in the browser as they were taken for, whatever fonts there
   // are.
@@ -252,6 +258,7 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
   seams.warn = std::move(warn);
   if (page.name == "flamegraph") return flame_data(std::move(options), seams.warn);
   if (page.name == "graph") return graph_data(options, seams);
+  const std::lock_guard lock(one_report_);
   std::string out;
   if (page.name == "top") {
     if (options.nodecount == -1) options.nodecount = rows_max;
@@ -280,7 +287,6 @@ Reply Site::show(const Page& page, const Request& request) const {
   const auto warn = [&](const std::string& text) { warnings.push_back(text); };
   Result<std::string> members;
   if (options) {
-    const std::lock_guard lock(one_report_);
     members = page_data(page, query, *options, warn);
   } else {
     members = tl::unexpected(options.error());

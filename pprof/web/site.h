@@ -44,7 +44,7 @@ using DrawGraph = std::function<base::Result<std::string>(const std::string& dot
 /// graph cannot be drawn, its page says why and shows the flame graph.
 ///
 /// Threads: answer() may be called by several; reports are made one after the other, so that the
-/// memory of one is enough.
+/// memory of one is enough. Graphs are drawn beside them.
 /// Ownership: refers to the session.
 class Site {
  public:

@@ -70,7 +70,7 @@ class HostileIsolatedChecksTest(unittest.TestCase):
         bodies = {
             "exits": ("os._exit(7)", "ended with status 7"),
             "aborts": ("os.abort()", "ended by SIGABRT"),
-            "crashes": ("os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV|ended with status 1"),  # the sanitizer's
+            "crashes": ("os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL"),
             "hangs": ("time.sleep(1000)", "did not answer in time"),
             "floods": ("while True: self.gauge('x' * 1000, 1, tags=['y' * 1000])", "more than 67108864 bytes|did not answer in time"),
             "rubbish": ("os.write(3, b'\\xff' * 100000)", "would be right"),

@@ -230,10 +230,11 @@ class OtherSidesTest(WithFolder):
     def test_a_timeout_is_told_as_it_was_asked_for(self):
         end = threading.Event()
         self.addCleanup(end.set)
-        server = self.serve({"/slow": lambda handler: end.wait(60)})
-        done = self.pprof("-top", "-timeout=1", server.url("/slow"))
-        self.assertEqual(done.stderr.splitlines()[1], f"{server.url('/slow')}: not complete within 1 s (-timeout); "
-                                                      "raise it if the page takes that long")
+        server = self.serve({path: lambda handler: end.wait(60) for path in ("/slow", "/debug/pprof/profile")})
+        for path in ("/slow", "/debug/pprof/profile"):
+            done = self.pprof("-top", "-timeout=1", server.url(path))
+            self.assertEqual(done.stderr.splitlines()[1], f"{server.url(path)}: not complete within 1 s (-timeout); "
+                                                          "raise it if the page takes that long")
 
     def test_sources_that_are_too_large_are_refused_by_their_size_or_at_the_limit(self):
         def announced(handler):

@@ -56,7 +56,7 @@ class SeriesTest(unittest.TestCase):
         text, told = self.grow("-kind", "heap")
         self.assertIn("2 of 3 snapshots as the one before: Go's heap profile shows what the last garbage collection left, and none "
                       "ended between them, so growth may be there and not be seen. -gc has the program collect before each", told)
-        self.assertIn("\nWithout a garbage collection since the snapshot before: 2 of 3\n", text)
+        self.assertIn("\nUnchanged since the snapshot before: 2 of 3\n", text)
 
     def test_gc_shows_it(self):
         for flags in (("-gc", "-kind", "heap"), ("-kind", "heap?gc=1")):

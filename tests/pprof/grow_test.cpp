@@ -216,9 +216,8 @@ TEST(Grow, TellsOfSnapshotsBetweenWhichNothingWasCollected) {
   EXPECT_EQ(repeats_sentence(growth, true),
             "2 of 4 snapshots as the one before, though garbage was collected: no change was "
             "sampled");
-  EXPECT_THAT(
-      growth_text(growth, {}),
-      testing::HasSubstr("\nWithout a garbage collection since the snapshot before: 2 of 4\n"));
+  EXPECT_THAT(growth_text(growth, {}),
+              testing::HasSubstr("\nUnchanged since the snapshot before: 2 of 4\n"));
   EXPECT_THAT(growth_json(growth, {}),
               testing::HasSubstr(R"("total":2097152,"is_repeated":true})"));
   const Growth still = measure({at(0, mb), at(1, mb)});

@@ -8,8 +8,10 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
+#include <optional>
 
 #include "check/python/memory/free_list_books.h"
+#include "check/python/memory/native_domain.h"
 #include "check/python/memory/running_text.h"
 
 #if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030C0000
@@ -52,14 +54,17 @@ struct Tracing {
   CallStacks stacks;
   std::vector<RunningFrame> walk;
   std::vector<const void*> new_code;
-  // Under `lock`: the domain RAW, and our own modules.
+  // Under `lock`: the domain RAW, our own modules, and what extensions track.
   BlockTable raw_blocks;
+  BlockTable tracked_blocks;
+  MemoryDomains domains;
   std::map<AllocationTracer::TextSite, std::uint32_t> text_sites;
   std::vector<const AllocationTracer::TextSite*> text_site_by_id;
   std::map<CallStacks::Id, AllocationTracer::NativeCalls> native_calls;
 };
 
-constexpr std::uint32_t runs_mask = AllocationTracer::runs_max;  // as wide as Block::run
+constexpr std::uint32_t runs_mask = AllocationTracer::runs_max;        // as wide as Block::run
+constexpr std::uint32_t domain_mask = MemoryDomains::domains_max - 1;  // as wide as Block::domain
 constexpr std::size_t text_sites_max = 65'536;
 /// Ids of text sites, in Block::stack.
 constexpr std::uint32_t text_flag = 1U << 31U;
@@ -83,6 +88,7 @@ State* hooked = nullptr;  // the same, without the guard of a static variable
 // Static room, as the hooks run too often for a call per access.
 __attribute__((tls_model("initial-exec"))) thread_local bool inside = false;
 __attribute__((tls_model("initial-exec"))) thread_local std::uint32_t current_import = 0;
+__attribute__((tls_model("initial-exec"))) thread_local bool own_work = false;
 
 /// While it lives, what the thread allocates is not traced: CPython's allocators call on one
 /// another, and the books allocate too.
@@ -250,6 +256,7 @@ void note(State& self, const void* block, std::size_t size, bool is_object, bool
                           .stack = stack,
                           .run = self.run.load(std::memory_order_relaxed) & runs_mask,
                           .counted = 1,
+                          .own = own_work ? 1U : 0U,
                           .is_object = is_object ? 1U : 0U});
   self.lost.fetch_add(is_kept ? 0 : 1, std::memory_order_relaxed);
   if (is_object && is_new && FreeListBooks::prepare(address, size)) {
@@ -258,7 +265,9 @@ void note(State& self, const void* block, std::size_t size, bool is_object, bool
   }
 }
 
-void note_raw(State& self, const void* block, std::size_t size, bool is_native) noexcept {
+/// What comes and goes without the GIL: of the domain RAW and of those that are not CPython's.
+void note_raw(State& self, std::uintptr_t address, std::size_t size,
+              std::optional<unsigned int> domain) noexcept {
   // With the GIL the stack has to be known before the lock is taken, since what waits for the lock
   // may hold the GIL.
   const bool with_gil = holds_gil();
@@ -270,15 +279,20 @@ void note_raw(State& self, const void* block, std::size_t size, bool is_native) 
   if (!with_gil) {
     stack = running_text_site(self.tracing);
   }
-  const bool is_kept =
-      self.tracing.raw_blocks.put({.address = reinterpret_cast<std::uintptr_t>(block),
-                                   .size = size,
-                                   .stack = stack,
-                                   .run = self.run.load(std::memory_order_relaxed) & runs_mask,
-                                   .counted = 1,
-                                   .native = is_native ? 1U : 0U});
+  const MemoryDomains::Index index =
+      domain ? self.tracing.domains.of(*domain) : MemoryDomains::python;
+  const bool is_tracked = domain && index != MemoryDomains::native;
+  BlockTable& table = is_tracked ? self.tracing.tracked_blocks : self.tracing.raw_blocks;
+  const bool is_kept = table.put({.address = address,
+                                  .size = size,
+                                  .stack = stack,
+                                  .run = self.run.load(std::memory_order_relaxed) & runs_mask,
+                                  .counted = 1,
+                                  .domain = index & domain_mask,
+                                  .own = own_work ? 1U : 0U});
   self.lost.fetch_add(is_kept ? 0 : 1, std::memory_order_relaxed);
-  if (is_native && self.run.load(std::memory_order_relaxed) != AllocationTracer::between_runs) {
+  if (index == MemoryDomains::native &&
+      self.run.load(std::memory_order_relaxed) != AllocationTracer::between_runs) {
     try {
       AllocationTracer::NativeCalls& calls = self.tracing.native_calls[stack];
       ++calls.allocations;
@@ -319,7 +333,7 @@ struct Hook {
       return;
     }
     if constexpr (raw) {
-      note_raw(*hooked, block, size, false);
+      note_raw(*hooked, reinterpret_cast<std::uintptr_t>(block), size, std::nullopt);
     } else {
       note(*hooked, block, size, domain == PYMEM_DOMAIN_OBJ, is_new);
     }
@@ -471,6 +485,7 @@ void AllocationTracer::set_run(std::uint32_t run) {
   State& self = state();
   settle_newborn(self.tracing);
   if (run != between_runs) {
+    heapwatch_free_lists_drop_tables();
     self.tracing.free_lists.clear();
   }
   self.run = run;
@@ -506,7 +521,7 @@ bool AllocationTracer::is_active() const {
   return state().mode.load(std::memory_order_relaxed) == Mode::tracing;
 }
 
-std::vector<Block> AllocationTracer::held() const {
+std::vector<Block> AllocationTracer::held(bool with_free_lists) const {
   State& self = state();
   std::vector<Block> all;
   all.reserve(self.tracing.blocks.size());
@@ -519,9 +534,17 @@ std::vector<Block> AllocationTracer::held() const {
     settle_newborn(self.tracing);
   }
   self.tracing.blocks.for_each(add);
-  self.tracing.free_lists.for_each(add);
+  if (with_free_lists) {
+    self.tracing.free_lists.for_each(add);
+  }
   const std::scoped_lock locked(self.lock);
   self.tracing.raw_blocks.for_each(add);
+  self.tracing.tracked_blocks.for_each([&](const Block& block) {
+    if (self.tracing.raw_blocks.find(block.address) == nullptr &&
+        self.tracing.blocks.find(block.address) == nullptr) {
+      add(block);
+    }
+  });
   return all;
 }
 
@@ -533,6 +556,18 @@ const AllocationTracer::TextSite* AllocationTracer::text_site(CallStacks::Id sta
 
 const CallStacks& AllocationTracer::stacks() const {
   return state().tracing.stacks;
+}
+
+std::string AllocationTracer::domain_name(MemoryDomains::Index domain) const {
+  State& self = state();
+  const std::scoped_lock locked(self.lock);
+  return self.tracing.domains.name(domain);
+}
+
+unsigned int AllocationTracer::domain_number(MemoryDomains::Index domain) const {
+  State& self = state();
+  const std::scoped_lock locked(self.lock);
+  return self.tracing.domains.number(domain);
 }
 
 std::map<CallStacks::Id, AllocationTracer::NativeCalls> AllocationTracer::native_calls() const {
@@ -551,7 +586,7 @@ void AllocationTracer::note_native(const void* block, std::size_t size) noexcept
     return;
   }
   const Inside guard;
-  note_raw(*hooked, block, size, true);
+  note_raw(*hooked, reinterpret_cast<std::uintptr_t>(block), size, heapwatch_native_domain);
 }
 
 void AllocationTracer::forget_native(const void* block) noexcept {
@@ -563,8 +598,43 @@ void AllocationTracer::forget_native(const void* block) noexcept {
   (void)take_raw(*hooked, block, taken);
 }
 
+void AllocationTracer::note_tracked(unsigned int domain, std::uintptr_t address,
+                                    std::size_t size) noexcept {
+  if (hooked == nullptr || inside ||
+      hooked->mode.load(std::memory_order_acquire) != Mode::tracing) {
+    return;
+  }
+  const Inside guard;
+  note_raw(*hooked, address, size, domain);
+}
+
+void AllocationTracer::forget_tracked(unsigned int domain, std::uintptr_t address) noexcept {
+  if (hooked == nullptr || hooked->mode.load(std::memory_order_acquire) != Mode::tracing) {
+    return;
+  }
+  const std::scoped_lock locked(hooked->lock);
+  Tracing& tracing = hooked->tracing;
+  const Block* const known = tracing.tracked_blocks.find(address);
+  Block taken;
+  if (known != nullptr && tracing.domains.of(domain) == known->domain) {
+    (void)tracing.tracked_blocks.take(address, taken);
+  }
+}
+
+bool AllocationTracer::enter_own_work(bool is_own) noexcept {
+  return std::exchange(own_work, is_own);
+}
+
 std::uint32_t AllocationTracer::enter_import(std::uint32_t import) noexcept {
   return std::exchange(current_import, import);
 }
 
 }  // namespace heapwatch::check::python::memory
+
+extern "C" void heapwatch_note_tracked(unsigned int domain, uintptr_t block, size_t bytes) {
+  heapwatch::check::python::memory::AllocationTracer::note_tracked(domain, block, bytes);
+}
+
+extern "C" void heapwatch_forget_tracked(unsigned int domain, uintptr_t block) {
+  heapwatch::check::python::memory::AllocationTracer::forget_tracked(domain, block);
+}

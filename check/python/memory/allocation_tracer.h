@@ -10,6 +10,7 @@
 
 #include "check/python/memory/block_table.h"
 #include "check/python/memory/call_stacks.h"
+#include "check/python/memory/memory_domains.h"
 
 namespace heapwatch::check::python::memory {
 
@@ -30,7 +31,7 @@ namespace heapwatch::check::python::memory {
 class AllocationTracer {
  public:
   static constexpr std::size_t frames_max = 65'535;
-  static constexpr std::uint32_t runs_max = (1U << 27U) - 1;
+  static constexpr std::uint32_t runs_max = (1U << 20U) - 1;
   /// The run of what is allocated between runs.
   static constexpr std::uint32_t between_runs = 0;
 
@@ -55,16 +56,30 @@ class AllocationTracer {
   void clear();
   [[nodiscard]] bool is_active() const;
 
-  [[nodiscard]] std::vector<Block> held() const;
+  /// `with_free_lists`: also what no object is in any more, and CPython keeps for the next of its
+  /// kind until the next full garbage collection.
+  [[nodiscard]] std::vector<Block> held(bool with_free_lists = true) const;
   /// What Block::stack stands for when it is none of stacks(); else nullptr.
   [[nodiscard]] const TextSite* text_site(CallStacks::Id stack) const;
   [[nodiscard]] const CallStacks& stacks() const;
+  /// Of Block::domain.
+  [[nodiscard]] std::string domain_name(MemoryDomains::Index domain) const;
+  [[nodiscard]] unsigned int domain_number(MemoryDomains::Index domain) const;
   [[nodiscard]] std::map<CallStacks::Id, NativeCalls> native_calls() const;
   [[nodiscard]] std::uint64_t lost() const;
 
   /// Memory that one of our modules makes for its caller; any thread.
   static void note_native(const void* block, std::size_t size) noexcept;
   static void forget_native(const void* block) noexcept;
+
+  /// Memory of a domain of an extension's own: see native_domain.h. A block that one of CPython's
+  /// allocators made is on the books already and stays there as that. Any thread.
+  static void note_tracked(unsigned int domain, std::uintptr_t address, std::size_t size) noexcept;
+  static void forget_tracked(unsigned int domain, std::uintptr_t address) noexcept;
+
+  /// Says whether this thread works for the profiler from now on, and returns whether it did
+  /// before. What it allocates then has nothing to do with the check.
+  static bool enter_own_work(bool is_own) noexcept;
 
   /// Says which import this thread runs from now on, and returns the one before; 0: none.
   static std::uint32_t enter_import(std::uint32_t import) noexcept;

@@ -13,12 +13,13 @@ struct Block {
   std::uintptr_t address = 0;  // 0: an empty slot
   std::uint64_t size = 0;      // as it was asked for
   std::uint32_t stack = 0;     // a CallStacks::Id
-  std::uint32_t run : 27 = 0;
+  std::uint32_t run : 20 = 0;
   std::uint32_t counted : 1 = 0;  // 0: only watched, since it was there before the tracing began
   // What was there before the run, with a new object in it: tracemalloc, which forgets everything
   // before each run, does not know it.
   std::uint32_t reused : 1 = 0;
-  std::uint32_t native : 1 = 0;     // made by one of our modules and not by Python
+  std::uint32_t domain : 7 = 0;     // a MemoryDomains::Index
+  std::uint32_t own : 1 = 0;        // made by the profiler itself
   std::uint32_t is_object : 1 = 0;  // for an object, of the domain OBJ
   std::uint32_t is_code : 1 = 0;    // a code object that stacks refer to
 };

@@ -192,6 +192,13 @@ void heapwatch_free_lists_resume(void) {
   suspended = 0;
 }
 
+void heapwatch_free_lists_drop_tables(void) {
+  struct _Py_dict_state* const dicts = &_PyInterpreterState_GET()->dict_state;
+  while (dicts->keys_numfree > 0) {
+    PyObject_Free(dicts->keys_free_list[--dicts->keys_numfree]);
+  }
+}
+
 const int* heapwatch_free_floats(void) {
   return &_PyInterpreterState_GET()->float_state.numfree;
 }

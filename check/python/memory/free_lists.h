@@ -44,6 +44,10 @@ void heapwatch_free_lists_resume(void);
  * garbage collection. */
 const int* heapwatch_free_floats(void);
 
+/* Frees the tables of dicts that CPython keeps for the next dicts, as a full collection does: this
+ * list is never suspended, since its blocks are allocated and freed with the dicts' tables. */
+void heapwatch_free_lists_drop_tables(void);
+
 /* Whether the last object was made by list() or dict(), which look into no free list; asking
  * forgets it. */
 int heapwatch_free_lists_passed_by(void);

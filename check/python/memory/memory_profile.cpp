@@ -100,27 +100,29 @@ struct Held {
 
 std::string memory_profile(const AllocationTracer& tracer, const std::set<CallStacks::Id>& kept,
                            const std::string& check_id) {
-  std::map<std::tuple<CallStacks::Id, std::uint32_t, bool>, Held> samples;
+  std::map<std::tuple<CallStacks::Id, std::uint32_t, MemoryDomains::Index>, Held> samples;
   for (const Block& block : tracer.held()) {
-    if (block.run != AllocationTracer::between_runs && kept.count(block.stack) != 0) {
-      Held& held = samples[{block.stack, block.run, block.native != 0}];
+    if (block.own == 0 && kept.count(block.stack) != 0) {
+      Held& held = samples[{block.stack, block.run, block.domain}];
       ++held.objects;
       held.bytes += static_cast<std::int64_t>(block.size);
     }
   }
   Builder builder(tracer);
   for (const auto& [key, held] : samples) {
-    const auto& [stack, run, is_native] = key;
+    const auto& [stack, run, domain] = key;
     builder.add_frames(stack);
     // In the order of their keys, as pprof::Samples has them.
     builder.add_text_label("check", check_id);
-    builder.add_text_label("domain", is_native ? "native" : "python");
+    builder.add_text_label("domain", tracer.domain_name(domain));
     if (const std::uint32_t import =
             tracer.text_site(stack) != nullptr ? 0 : tracer.stacks()[stack].import;
         import != 0) {
       builder.add_text_label("import", ImportWatch::instance().name(import));
     }
-    builder.add_number_label("run", run);
+    if (run != AllocationTracer::between_runs) {
+      builder.add_number_label("run", run);
+    }
     builder.finish_sample(held.objects, held.bytes);
   }
   return builder.encode();

@@ -9,8 +9,9 @@
 namespace heapwatch::check::python::memory {
 
 /// profile.proto: `inuse_objects` and `inuse_space` by stack, with the labels `check`,
-/// `domain` (python or native), `import` (the module, when there is one) and `run`. Of the stacks
-/// in `kept` alone; what was allocated between runs is left out. Threads: with the GIL held.
+/// `domain` (MemoryDomains::name()), `import` (the module, when there is one) and `run`, which
+/// what was allocated between runs does not have. Of the stacks in `kept` alone. Threads: with the
+/// GIL held.
 [[nodiscard]] std::string memory_profile(const AllocationTracer& tracer,
                                          const std::set<CallStacks::Id>& kept,
                                          const std::string& check_id);

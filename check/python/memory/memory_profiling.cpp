@@ -31,7 +31,8 @@ bool pass_on(const MemoryProfile& profile, PyObject* module) {
       return false;
     }
   }
-  const Object folder(PyUnicode_DecodeFSDefault(profile.folder.c_str()));
+  const Object folder(profile.folder.empty() ? Py_NewRef(Py_None)
+                                             : PyUnicode_DecodeFSDefault(profile.folder.c_str()));
   is_done = folder && Object(PyObject_CallMethod(module, "profile_command", "OO", folder.get(),
                                                  options.get()));
   return is_done;

@@ -1,12 +1,17 @@
 """The profiler's reports, part by part, against CPython's own statistics: python3 memory_report_test.py PACKAGES."""
+import gc
+import logging
 import sys
+import threading
 import tracemalloc
 import types
 import unittest
+import unittest.mock
 
 sys.path.insert(0, sys.argv[1] + "/profiling")
-sys.modules["_heapwatch_memory"] = types.ModuleType("_heapwatch_memory")  # no tracer is needed here
+tracer = sys.modules["_heapwatch_memory"] = types.ModuleType("_heapwatch_memory")  # no real one is needed here
 
+from heapwatch_memory import course, profiler
 from heapwatch_memory.amounts import amount, signed
 from heapwatch_memory.options import Options, read
 from heapwatch_memory.report import diff_report, differences, short_path, snapshot_report
@@ -164,6 +169,158 @@ class Reports(unittest.TestCase):
         )
         with self.assertRaisesRegex(ValueError, "^profile_memory_gc must be an integer, not 'yes'$"):
             read({"profile_memory_gc": "yes"})
+
+
+def trend_of_ends(values):
+    """In place of the statistics, which have tests of their own."""
+    return "grows" if values[-1] > values[0] else "flat", True, 1.0, 1.0, 1.0, float(values[-1] - values[0]), 0
+
+
+class CoursesOfLines(unittest.TestCase):
+    def setUp(self):
+        tracer.trend = trend_of_ends
+        self.courses = course.Courses()
+
+    def observe(self, runs, **lines):
+        for run in range(self.courses.runs + 1, self.courses.runs + runs + 1):
+            self.courses.observe({(name, 1): (size(run), 0, 0) for name, size in lines.items()})
+
+    def values(self, name):
+        return list(self.courses.lines[name, 1].values)
+
+    def test_each_run_has_a_value_until_there_is_no_room(self):
+        self.observe(128, a=lambda run: run, b=lambda run: 7)
+        self.assertEqual(self.values("a"), list(range(1, 129)))
+        self.observe(1, a=lambda run: run)
+        self.assertEqual(self.values("a"), [*range(1, 129, 2), 129])
+        self.assertEqual(self.values("b"), [7] * 64 + [0])
+        self.observe(1, a=lambda run: run, c=lambda run: 5)
+        self.assertEqual(self.values("a"), [*range(1, 129, 2), 129])
+        self.assertEqual(self.values("c"), [0] * 65)  # it was not there in all of the last stretch
+        self.observe(1, a=lambda run: run, d=lambda run: 5)
+        self.assertEqual(self.values("d"), [0] * 65 + [5])
+
+    def test_the_room_of_a_line_is_bounded_and_the_rate_is_that_of_a_run(self):
+        self.observe(5000, a=lambda run: run)
+        self.assertLessEqual(len(self.values("a")), 128)
+        line = self.courses.lines["a", 1]
+        self.assertEqual((line.grew, line.size), (4999, 5000))
+        width = 64
+        self.assertEqual(self.values("a"), list(range(1, 5001, width)))
+        self.assertEqual(self.courses.trend(line).rate, 1 / width)
+
+    def test_lines_beyond_a_number_are_one(self):
+        with unittest.mock.patch.object(course, "LINES_MAX", 3):
+            self.courses.observe({("f", n): (n, n, 0) for n in range(1, 6)})
+            self.courses.observe({("f", n): (n, n, 0) for n in range(3, 9)})
+        sizes = {key: line.size for key, line in self.courses.lines.items()}
+        self.assertEqual(sizes, {("f", 1): 0, ("f", 2): 0, ("f", 3): 3, course.OTHER: 4 + 5 + 6 + 7 + 8})
+        self.assertEqual(self.courses.total().size, 33)
+
+
+class Check:
+    """What the profiler wants of a check."""
+
+    check_version = "1"
+
+    def __init__(self, name, does, init_config):
+        self.name = self.check_id = name
+        self.does, self.init_config, self.instances = does, init_config, [{}]
+        self.log = logging.getLogger(name)
+        self.metrics = []
+
+    def check(self, _instance):
+        self.does()
+
+    def gauge(self, name, value, tags, raw):
+        self.metrics.append(value)
+
+    def run(self):
+        profiler.call(self, {})
+        return self.metrics
+
+
+class Turns(unittest.TestCase):
+    """A run that does not return, and the profiles of the others."""
+
+    def setUp(self):
+        patches = [
+            unittest.mock.patch.dict(sys.modules, datadog_agent=types.SimpleNamespace(
+                tracemalloc_enabled=lambda: True, get_config=lambda key: "")),
+            unittest.mock.patch.object(profiler.time, "monotonic", lambda: self.now),
+        ]
+        for patch in patches:
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.now = 1000.0
+        self.traces = []
+        tracer.start = lambda frames: self.traces.append("on")
+        tracer.stop = lambda: self.traces.append("off") or True
+        tracer.clear = lambda: None
+        tracer.set_run = lambda run: None
+        tracer.own = lambda whether: False
+        tracer.stacks = lambda run: [(1, (("check.py", 1),), 100, 1, None, False)]
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+
+    def stuck(self, init_config):
+        """A check in the middle of its run, and what ends it."""
+        began, may_end = threading.Event(), threading.Event()
+        check = Check("stuck", lambda: began.set() or may_end.wait(), init_config)
+        thread = threading.Thread(target=check.run)
+        thread.start()
+        began.wait()
+
+        def end():
+            may_end.set()
+            thread.join()
+
+        self.addCleanup(end)
+        return check, end
+
+    def test_a_run_that_does_not_return_is_given_up_and_the_others_go_on(self):
+        for init_config in ({}, {"profiler": "tracemalloc"}):
+            thresholds = gc.get_threshold()
+            with self.subTest(init_config=init_config):
+                stuck, end = self.stuck(init_config)
+                other = Check("other", lambda: None, init_config)
+                self.now += profiler.GIVE_UP_AFTER_S - 1
+                self.assertEqual(other.run(), [])
+                self.now += 2
+                with self.assertLogs("other", "WARNING") as log:
+                    self.assertEqual(len(other.run()), 1)
+                self.assertEqual(log.output, ["WARNING:other:the memory profile of stuck is given up, since its run takes "
+                                              "longer than 30 s: others go on"])
+                self.assertEqual(gc.get_threshold(), thresholds)
+                self.assertEqual(len(other.run()), 2)
+                traces = len(self.traces)
+                with self.assertLogs("stuck", "WARNING") as log:
+                    end()
+                self.assertIn("this run has no memory profile: it took so long", log.output[0])
+                self.assertEqual((stuck.metrics, gc.get_threshold(), len(self.traces)), ([], thresholds, traces))
+                self.assertEqual(len(other.run()), 3)
+                self.assertFalse(tracemalloc.is_tracing())
+
+    def test_a_given_up_run_that_returns_leaves_the_one_that_goes_on_alone(self):
+        for init_config in ({}, {"profiler": "tracemalloc"}):
+            with self.subTest(init_config=init_config):
+                self.traces.clear()
+                _, end = self.stuck(init_config)
+                self.now += profiler.GIVE_UP_AFTER_S + 1
+                inside = []
+
+                def does():
+                    end()
+                    inside.append((gc.get_threshold()[0], tracemalloc.is_tracing(), self.traces[-1:]))
+
+                other = Check("other", does, init_config)
+                with self.assertLogs(level="WARNING"):
+                    self.assertEqual(len(other.run()), 1)
+                self.assertEqual(inside, [(2**31 - 1, True, [])] if init_config else [(2**31 - 1, False, ["on"])])
+
+    def test_a_run_that_is_profiled_beside_another_one_is_not(self):
+        inner = Check("inner", lambda: None, {})
+        outer = Check("outer", inner.run, {})
+        self.assertEqual((outer.run(), inner.metrics), ([100.0], []))
 
 
 if __name__ == "__main__":

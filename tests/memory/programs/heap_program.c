@@ -25,7 +25,7 @@ enum { slots_of_thread = 3000, area_bytes = 8 << 20, page_bytes = 4096 };
 
 static pthread_barrier_t filled;
 static int endless;
-static char text[4096];
+static char text[16384];
 static size_t text_used;
 
 static void tell(const char* name, unsigned long long value) {
@@ -64,7 +64,27 @@ static void* some_block(uint64_t* state) {
   return block;
 }
 
+enum { threads_max = 64 };
+static struct {
+  void* begin;
+  size_t bytes;
+  void* here;
+} stacks[threads_max];
+
+/* Where this thread's stack is, as pthread has it, and a place on it. */
+static void note_stack(uintptr_t thread, void* here) {
+  pthread_attr_t attributes;
+  if (thread >= threads_max || pthread_getattr_np(pthread_self(), &attributes) != 0) {
+    abort();
+  }
+  pthread_attr_getstack(&attributes, &stacks[thread].begin, &stacks[thread].bytes);
+  pthread_attr_destroy(&attributes);
+  stacks[thread].here = here;
+}
+
 static void* churn(void* seed) {
+  uint64_t here = 0;
+  note_stack((uintptr_t)seed, &here);
   uint64_t state = (uint64_t)(uintptr_t)seed * 977 + 1;
   void** const slots = calloc(slots_of_thread, sizeof *slots);
   for (int i = 0; endless || i < 40000; ++i) {
@@ -77,6 +97,18 @@ static void* churn(void* seed) {
     pause();
   }
   return slots;
+}
+
+static void tell_stacks(int threads) {
+  for (int i = 1; i <= threads; ++i) {
+    char name[32];
+    snprintf(name, sizeof name, "stack_%d_begin", i);
+    tell(name, (uintptr_t)stacks[i].begin);
+    snprintf(name, sizeof name, "stack_%d_bytes", i);
+    tell(name, stacks[i].bytes);
+    snprintf(name, sizeof name, "stack_%d_here", i);
+    tell(name, (uintptr_t)stacks[i].here);
+  }
 }
 
 static void start_threads(int threads) {
@@ -128,7 +160,14 @@ static void tell_heap(void) {
   tell("keepcost", info.keepcost);
 }
 
+/* Asked for by a signal, when every thread waits. */
+static void trim(int signal_number) {
+  (void)signal_number;
+  malloc_trim(0);
+}
+
 int main(int argc, char** argv) {
+  signal(SIGUSR1, trim);
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left to end it */
   const char* const mode = argc > 1 ? argv[1] : "";
   const int count = argc > 2 ? atoi(argv[2]) : 0;
@@ -156,6 +195,7 @@ int main(int argc, char** argv) {
       pthread_barrier_wait(&filled);
       usleep(50000); /* the last thread is back from the barrier */
       tell_heap();
+      tell_stacks(count);
     }
   }
   if (write(1, text, text_used) < 0 || write(1, "ready\n", 6) < 0) {

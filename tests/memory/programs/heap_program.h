@@ -23,7 +23,13 @@ class HeapProgram {
       const std::size_t blank = line.find(' ');
       values_[line.substr(0, blank)] = std::stoull(line.substr(blank + 1));
     }
-    while (!values_.empty() && !all_wait()) {
+    if (!values_.empty()) {
+      wait();
+    }
+  }
+  /// Until no thread does anything.
+  void wait() const {
+    while (!all_wait()) {
       usleep(1000);
     }
   }

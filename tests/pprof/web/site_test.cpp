@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "pprof/parse.h"
@@ -97,6 +98,22 @@ TEST_F(SiteTest, ShowsTheFlameGraphWhereTheGraphCannotBeDrawn) {
   const Site without(session_, {}, {}, Settings(""));
   EXPECT_THAT(without.answer({.path = "/ui/graph"}).body,
               HasSubstr("this program draws no graphs"));
+}
+
+TEST_F(SiteTest, ServesOtherPagesWhileAGraphIsDrawn) {
+  std::promise<void> is_drawing;
+  std::promise<void> may_end;
+  const Site site(session_, {}, {.warn = [](const std::string&) {}}, Settings(""),
+                  [&](const std::string&) -> base::Result<std::string> {
+                    is_drawing.set_value();
+                    may_end.get_future().wait();
+                    return "<svg/>";
+                  });
+  std::thread drawing([&] { EXPECT_EQ(site.answer({.path = "/ui/graph"}).status, 200); });
+  is_drawing.get_future().wait();
+  EXPECT_EQ(site.answer({.path = "/ui/top"}).status, 200);
+  may_end.set_value();
+  drawing.join();
 }
 
 TEST_F(SiteTest, PeekAndSourceWorkOnTheExpressionOfTheirParameter) {

@@ -1,5 +1,6 @@
 """Runs a check with its memory profiled, when that is asked for."""
 import threading
+import time
 
 import _heapwatch_memory as tracer
 
@@ -11,8 +12,39 @@ from heapwatch_memory.traces import FileFilter, by_stack, group
 
 METRIC = "datadog.agent.profile.memory.check_run_alloc"
 
-# One profile at a time in the process: two would see each other's memory. Held until the report is written.
-_lock = threading.Lock()
+GIVE_UP_AFTER_S = 30  # as long as the scheduler waits before it takes a run for stuck
+
+
+class _Turn:
+    """One profile at a time in the process: two would see each other's memory. Held until the report is written, but a
+    run that does not return does not keep the profiles of all others away."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._profile = None
+        self._since = 0.0
+
+    def take(self, profile):
+        with self._lock:
+            if self._profile is not None:
+                if time.monotonic() - self._since < GIVE_UP_AFTER_S or not self._profile.give_up():
+                    return False
+                profile.log.warning(
+                    "the memory profile of %s is given up, since its run takes longer than %d s: others go on",
+                    self._profile.name,
+                    GIVE_UP_AFTER_S,
+                )
+            self._profile = profile
+            self._since = time.monotonic()
+            return True
+
+    def release(self, profile):
+        with self._lock:
+            if self._profile is profile:
+                self._profile = None
+
+
+_turn = _Turn()
 
 
 def _names(text):
@@ -37,12 +69,12 @@ def call(check, instance, function=None):
     """check.check(instance), or `function` in its place. What it raises goes through, and then there is no profile."""
     function = function or check.check
     profile = _profile_of(check)
-    if profile is None or not _lock.acquire(blocking=False):
+    if profile is None or not _turn.take(profile):
         return function(instance)
     try:
         profile.run(lambda: function(instance))
     finally:
-        _lock.release()
+        _turn.release(profile)
 
 
 def _profile_of(check):
@@ -58,12 +90,32 @@ def _profile_of(check):
     return None
 
 
-class LiveProfile:
-    """One metric for each successful run: what it left behind."""
+class Profile:
+    """Of the runs of one check."""
 
     def __init__(self, check, chosen):
         self._check = check
         self._options = chosen
+        self._tracer = None
+
+    @property
+    def name(self):
+        return self._check.check_id or self._check.name
+
+    @property
+    def log(self):
+        return self._check.log
+
+    def give_up(self):
+        """See Tracer."""
+        return self._tracer.give_up()
+
+
+class LiveProfile(Profile):
+    """One metric for each successful run: what it left behind."""
+
+    def __init__(self, check, chosen):
+        super().__init__(check, chosen)
         if chosen.profiler == "tracemalloc":
             self._tracer = Tracemalloc(chosen)
         else:
@@ -73,15 +125,14 @@ class LiveProfile:
 
     def run(self, function):
         try:
-            self._tracer.measure(function, 1)
-            if isinstance(self._tracer, Native):
-                self._tracer.stop()
+            self._tracer.measure(function, 1, _collects_first(self._options))
+            self._tracer.stop()
             allows = FileFilter(self._options).allows
             stacks = {frames: total for frames, total in self._tracer.stacks().items() if allows(frames[0][0])}
             groups = group(stacks, self._options.sort, self._options.combine)
             total = sum(size for size, _ in groups.values())
         except IncompleteTrace as error:
-            self._check.log.warning("this run has no memory profile: %s", error)
+            self.log.warning("this run has no memory profile: %s", error)
             return
         finally:
             self._tracer.close()
@@ -99,58 +150,71 @@ class LiveProfile:
         ]
 
 
-class FileProfile:
-    """Reports in a folder, each compared with the one before."""
+def _collects_first(chosen):
+    """Datadog's profiler does. Ours does not unless it is asked to: where a check or a program has switched the
+    collector off, a profile that collects would cure the leak that it is to show."""
+    return chosen.gc or chosen.profiler == "tracemalloc"
+
+
+class FileProfile(Profile):
+    """Reports, each compared with the one before, in a folder when there is one."""
 
     def __init__(self, check, chosen, directory):
-        self._check = check
-        self._options = chosen
+        super().__init__(check, chosen)
         self._filter = FileFilter(chosen)
-        self._location = files.folder(directory, check.name, check.check_id or check.name)
+        self._location = files.folder(directory, check.name, check.check_id or check.name) if directory else None
+        self._last = None  # the stacks of the last run, when there is no folder
         if chosen.profiler == "tracemalloc":
             self._tracer = Tracemalloc(chosen)
         else:
-            self._tracer = Native(chosen, chosen.frames, with_blocks=True)
+            self._tracer = Native(chosen, chosen.frames, with_blocks=self._location is not None)
         self._runs = 0
         self.snapshot_text = None
         self.diff_text = None
 
-    @property
-    def location(self):
-        return self._location
-
     def run(self, function):
         try:
-            self._measure(function)
-            if isinstance(self._tracer, Native):
-                self._tracer.stop()
+            self._measure(function, _collects_first(self._options))
+            self._tracer.stop()
             self._report()
+        except IncompleteTrace as error:
+            self.log.warning("this run has no memory profile: %s", error)
         finally:
             self._tracer.close()
 
-    def _measure(self, function):
+    def _measure(self, function, collect_first):
         self.snapshot_text = self.diff_text = None
         self._runs += 1
-        self._tracer.measure(function, self._runs)
+        self._tracer.measure(function, self._runs, collect_first)
 
     def _groups(self, stacks):
         return group(stacks, self._options.sort, self._options.combine)
 
+    def _write(self, folder_name, kind, at, text):
+        if self._location:
+            files.write_report(self._location, folder_name, kind, at, text)
+        return text
+
     def _report(self):
-        """Writes the reports of the run that has just been measured."""
+        """Makes the reports of the run that has just been measured."""
         allows = self._filter.allows
         stacks = {frames: total for frames, total in self._tracer.stacks().items() if allows(frames[0][0])}
         groups = self._groups(stacks)
         at = files.moment()
-        text = snapshot_report(groups, self._options)
-        files.write_report(self._location, "snapshots", "snapshot", at, text)
-        self.snapshot_text = text
-        last = files.load_last(self._location, self._check.log)
+        self.snapshot_text = self._write("snapshots", "snapshot", at, snapshot_report(groups, self._options))
+        last = self._take_last(stacks)
         if last is not None:
-            text = diff_report(groups, self._groups(by_stack(last)), self._options)
-            files.write_report(self._location, "diffs", "diff", at, text)
-            self.diff_text = text
-        files.save_last(self._location, self._tracer.snapshot(allows))
+            text = diff_report(groups, self._groups(last), self._options)
+            self.diff_text = self._write("diffs", "diff", at, text)
+
+    def _take_last(self, stacks):
+        """Those of the run before, or None; `stacks` take their place."""
+        if self._location is None:
+            last, self._last = self._last, stacks
+            return last
+        last = files.load_last(self._location, self.log)
+        files.save_last(self._location, self._tracer.snapshot(self._filter.allows))
+        return by_stack(last) if last is not None else None
 
 
 class CommandProfile(FileProfile):
@@ -160,33 +224,43 @@ class CommandProfile(FileProfile):
         super().__init__(check, chosen, directory)
         self._is_native = isinstance(self._tracer, Native)
         self._growth = Growth(self._filter, chosen) if self._is_native else None
+        self._failed = 0
+
+    def give_up(self):
+        return False  # nothing else is to be profiled
 
     def run(self, function):
-        if self._growth and self._runs > 0:
-            self._growth.observe(self._runs)
-        self._measure(function)
-        self._report()
+        was_own = tracer.own(True)
+        try:
+            if self._growth and self._runs > 0:
+                self._growth.observe(self._runs)
+            self._failed += 1
+            self._measure(function, collect_first=self._runs == 0 or not self._is_native)
+            self._failed -= 1
+            self._report()
+        finally:
+            tracer.own(was_own)
 
     def finish(self):
         """(snapshot report, diff report, growth report, profile.proto): each None where there is none."""
+        was_own = tracer.own(True)
         try:
-            if self.snapshot_text is None:
-                return None, None, None, None
             growth_text = proto = None
-            if self._is_native:
+            if self._is_native and self._runs > (1 if self.snapshot_text is None else 0):
                 self._growth.observe(self._runs)
                 self._tracer.stop()
-                growth_text = self._growth.report() or None
+                growth_text = self._growth.report(self._failed) or None
                 if growth_text:
-                    files.write_report(self._location, "growth", "growth", files.moment(), growth_text)
+                    self._write("growth", "growth", files.moment(), growth_text)
                 proto = self._proto()
             return self.snapshot_text, self.diff_text, growth_text, proto
         finally:
+            tracer.own(was_own)
             self._tracer.close()
 
     def _proto(self):
         allowed = [
-            row[0] for run in range(1, self._runs + 1) for row in tracer.stacks(run) if self._filter.allows(row[1][0][0])
+            row[0] for run in range(self._runs + 1) for row in tracer.stacks(run) if self._filter.allows(row[1][0][0])
         ]
         return tracer.profile(allowed, self._check.check_id or self._check.name)
 
@@ -215,7 +289,7 @@ _command = None
 
 
 def profile_command(directory, given):
-    """From now on every check is profiled into `directory`; `given`: the options of the command line."""
+    """From now on every check is profiled, into `directory` if it is not None; `given`: options of the command line."""
     global _command
     _command = Command(directory, dict(given))
 
@@ -226,5 +300,4 @@ def is_command():
 
 def finish_command(check_id):
     """Ends the profile of an instance: see CommandProfile.finish()."""
-    with _lock:
-        return _command.finish(check_id)
+    return _command.finish(check_id)

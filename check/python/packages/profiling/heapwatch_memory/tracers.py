@@ -1,5 +1,6 @@
 """The two ways to see what a run allocates: CPython's tracemalloc, and heapwatch's own tracer."""
 import gc
+import threading
 import tracemalloc
 
 import _heapwatch_memory as tracer
@@ -11,17 +12,23 @@ class IncompleteTrace(Exception):
     """Something else switched the tracing off while the run went on."""
 
 
+NEVER = 2**31 - 1  # more allocations than a run has
+
+
 class quiet_collector:
-    """No garbage collection inside but the one at its start; afterwards as before."""
+    """The garbage collector does not start by itself inside; afterwards it goes on as before.
+
+    By its threshold, so that a check which switches it off or on in its run has done so."""
 
     def __enter__(self):
-        self._was_enabled = gc.isenabled()
-        gc.disable()
-        gc.collect()
+        self._before = gc.get_threshold()
+        gc.set_threshold(NEVER, *self._before[1:])
+        return self
 
     def __exit__(self, *_):
-        if self._was_enabled:
-            gc.enable()
+        if self._before is not None and gc.get_threshold()[0] == NEVER:
+            gc.set_threshold(*self._before)
+        self._before = None
 
 
 class Tracer:
@@ -29,20 +36,50 @@ class Tracer:
 
     def __init__(self, options):
         self._options = options
+        self._quiet = None
+        self._lock = threading.Lock()  # of the two that follow
+        self._is_through = False
+        self._is_given_up = False
 
-    def measure(self, function, run):
+    def measure(self, function, run, collect_first):
         if self._is_busy():
             function()
             raise IncompleteTrace("tracemalloc is tracing for someone else already")
-        with quiet_collector():
+        self._is_through = False
+        with quiet_collector() as self._quiet:
+            if collect_first:
+                gc.collect()
             self._begin(run)
             try:
                 function()
                 if self._options.gc:
                     gc.collect()
+            except BaseException:
+                if self._is_ours():
+                    self._end()
+                raise
+            if not self._is_ours():
+                raise IncompleteTrace("it took so long that the profiles of other checks went on without it")
+            try:
                 self._look()
             finally:
                 self._end()
+
+    def _is_ours(self):
+        """Once the function is through: whether the tracing is still this one's, which it then stays."""
+        with self._lock:
+            self._is_through = not self._is_given_up
+            return self._is_through
+
+    def give_up(self):
+        """Makes way for another tracer while a run goes on in a thread of its own. False when it is through."""
+        with self._lock:
+            if self._is_through or self._quiet is None:
+                return False
+            self._is_given_up = True
+        self._quiet.__exit__()
+        self._stop_tracing()
+        return True
 
 
 class Tracemalloc(Tracer):
@@ -61,6 +98,12 @@ class Tracemalloc(Tracer):
 
     def _end(self):
         tracemalloc.stop()
+
+    def _stop_tracing(self):
+        tracemalloc.stop()
+
+    def stop(self):
+        pass
 
     def stacks(self):
         return by_stack(self._snapshot)
@@ -83,6 +126,7 @@ class Native(Tracer):
         self._frames = frames
         self._with_blocks = with_blocks
         self._run = 0
+        self._was_own = False
         self._stacks = self._blocks = ()
 
     def _is_busy(self):
@@ -92,11 +136,13 @@ class Native(Tracer):
         if self._run == 0:
             tracer.start(self._frames)
         self._run = run
+        self._was_own = tracer.own(False)
         tracer.set_run(run)
 
     def _look(self):
         self._list = []  # tracemalloc makes one too before it looks
         tracer.set_run(0)
+        tracer.own(True)
         # At once, and with the collector still off: the books go on, and reports are to be of one moment.
         self._stacks = tracer.stacks(self._run)
         if self._with_blocks:
@@ -104,9 +150,14 @@ class Native(Tracer):
 
     def _end(self):
         tracer.set_run(0)
+        tracer.own(self._was_own)
+
+    def _stop_tracing(self):
+        tracer.stop()
+        tracer.clear()
 
     def stop(self):
-        if not tracer.stop():
+        if not self._is_given_up and not tracer.stop():
             raise IncompleteTrace("the hooks on Python's allocators were taken away while the check ran")
 
     def stacks(self):
@@ -131,5 +182,5 @@ class Native(Tracer):
 
     def close(self):
         self._stacks = self._blocks = ()
-        tracer.stop()
-        tracer.clear()
+        if not self._is_given_up:
+            self._stop_tracing()

@@ -5,6 +5,8 @@ import tracemalloc
 
 _MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", "<unknown>", tracemalloc.__file__)
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# Of all Python code that comes with heapwatch, the base package too.
+OWN_FOLDERS = (os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep,)
 
 KEY_TYPES = ("traceback", "filename", "lineno")
 

@@ -1,0 +1,158 @@
+// A fast bin or a bin of a thread's cache is a list of chunks of one size. From glibc 2.32 on a
+// link is stored as (address of the link >> 12) ^ link. Which of the two ways holds is seen from
+// the lists: by the right one each link leads to a chunk whose header has the bin's size.
+#include "memory/glibc/caches.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace heapwatch::memory::glibc {
+
+namespace {
+
+using process::Words;
+
+constexpr std::size_t list_max = 1'000'000;
+constexpr std::size_t cache_list_max = 65'536;
+constexpr std::size_t fast_bins = 10;
+
+enum class Links : std::uint8_t { plain, mangled };
+
+/// A list of chunks of one size, from the first user address on. Absent when a link leads astray.
+/// `link_offset`: where in the user's memory the link stands; links lead to `target_offset` there.
+std::optional<std::vector<FreeChunk>> read_list(Words& words, std::uint64_t first,
+                                                std::uint64_t target_offset, std::uint64_t size,
+                                                Links links, std::size_t most) {
+  std::vector<FreeChunk> chunks;
+  std::uint64_t target = first;
+  while (target != 0) {
+    const std::uint64_t chunk = target - target_offset;
+    const auto head = words.u64(chunk + 8);
+    if (chunk % 16 != 0 || !head || (*head & size_mask) != size || chunks.size() >= most) {
+      return std::nullopt;
+    }
+    chunks.push_back({chunk, size});
+    const std::uint64_t slot = chunk + header_bytes;
+    const auto link = words.u64(slot);
+    if (!link) {
+      return std::nullopt;
+    }
+    target = links == Links::mangled ? (slot >> 12) ^ *link : *link;
+  }
+  // A list that comes back to itself has a chunk twice.
+  std::vector<FreeChunk> sorted = chunks;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    return std::nullopt;
+  }
+  return chunks;
+}
+
+std::optional<std::vector<FreeChunk>> read_either(Words& words, std::uint64_t first,
+                                                  std::uint64_t target_offset, std::uint64_t size,
+                                                  std::size_t most) {
+  if (auto mangled = read_list(words, first, target_offset, size, Links::mangled, most)) {
+    return mangled;
+  }
+  return read_list(words, first, target_offset, size, Links::plain, most);
+}
+
+struct CacheShape {
+  std::uint64_t chunk_size;
+  std::size_t bins;
+  std::size_t count_bytes;  // of one count
+  std::uint64_t entries;    // offset
+  bool counts_entries;      // else its counts are of the slots that are free
+};
+constexpr std::array<CacheShape, 3> shapes{
+    {{0x250, 64, 1, 64, true}, {0x290, 64, 2, 128, true}, {0x300, 76, 2, 152, false}}};
+constexpr std::size_t small_bins = 64;
+
+std::uint64_t count_at(Words& words, std::uint64_t user, const CacheShape& shape, std::size_t bin) {
+  if (shape.count_bytes == 1) {
+    return words.get<std::uint8_t>(user + bin).value_or(0);
+  }
+  return words.get<std::uint16_t>(user + bin * 2).value_or(0);
+}
+
+/// A bin of large sizes holds chunks of several: each is taken as its header says.
+std::optional<std::vector<FreeChunk>> read_large_list(Words& words, std::uint64_t first) {
+  std::vector<FreeChunk> chunks;
+  std::uint64_t user = first;
+  while (user != 0) {
+    const auto head = words.u64(user - 8);
+    const auto link = words.u64(user);
+    const bool is_chunk = user % 16 == 0 && head && (*head & size_mask) >= chunk_bytes_min &&
+                          (*head & is_mmapped) == 0;
+    if (!is_chunk || !link || chunks.size() >= cache_list_max) {
+      return std::nullopt;
+    }
+    chunks.push_back({user - header_bytes, *head & size_mask});
+    user = (user >> 12) ^ *link;
+  }
+  return chunks;
+}
+
+}  // namespace
+
+FastBins read_fast_bins(Words& words, const StateLayout& state, std::uint64_t arena) {
+  FastBins found;
+  if (state.fastbins == 0) {
+    return found;
+  }
+  for (std::size_t i = 0; i < fast_bins; ++i) {
+    const auto first = words.u64(arena + state.fastbins + i * 8);
+    if (!first || *first == 0) {
+      continue;
+    }
+    const std::uint64_t size = chunk_bytes_min + i * 16;
+    if (auto list = read_either(words, *first, 0, size, list_max)) {
+      found.chunks.insert(found.chunks.end(), list->begin(), list->end());
+    } else {
+      found.lists_hold = false;
+    }
+  }
+  return found;
+}
+
+bool may_be_cache(std::uint64_t chunk_size) {
+  return std::any_of(shapes.begin(), shapes.end(), [chunk_size](const CacheShape& shape) {
+    return shape.chunk_size == chunk_size;
+  });
+}
+
+std::vector<FreeChunk> read_cache(Words& words, std::uint64_t address, std::uint64_t chunk_size) {
+  const auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const CacheShape& one) {
+    return one.chunk_size == chunk_size;
+  });
+  if (shape == shapes.end()) {
+    return {};
+  }
+  const std::uint64_t user = address + header_bytes;
+  std::vector<FreeChunk> all;
+  for (std::size_t bin = 0; bin < shape->bins; ++bin) {
+    const auto first = words.u64(user + shape->entries + bin * 8);
+    if (!first) {
+      return {};
+    }
+    const std::uint64_t count = count_at(words, user, *shape, bin);
+    if (*first == 0) {
+      if (shape->counts_entries && count != 0) {
+        return {};
+      }
+      continue;
+    }
+    const bool is_large = bin >= small_bins;
+    const auto list = is_large ? read_large_list(words, *first)
+                               : read_either(words, *first, header_bytes,
+                                             chunk_bytes_min + bin * 16, cache_list_max);
+    if (!list || (shape->counts_entries && list->size() != count)) {
+      return {};
+    }
+    all.insert(all.end(), list->begin(), list->end());
+  }
+  return all;
+}
+
+}  // namespace heapwatch::memory::glibc

@@ -1,0 +1,169 @@
+#include "memory/glibc/glibc.h"
+
+#include <algorithm>
+
+#include "base/counted.h"
+#include "memory/glibc/heaps.h"
+#include "memory/glibc/types.h"
+
+namespace heapwatch::memory::glibc {
+
+namespace {
+
+constexpr const char* owner = "glibc";
+constexpr const char* large = "large blocks";
+constexpr const char* not_walked = "not walked";
+
+void claim_arena(const Arena& arena, Found& found) {
+  for (const Piece& piece : arena.pieces) {
+    found.claims.push_back({.begin = piece.claim_begin,
+                            .end = piece.claim_end,
+                            .space = Space::native,
+                            .owner = owner,
+                            .state = arena.broken.empty() ? State::overhead : State::mapped,
+                            .source = arena.broken.empty() ? Source::walk : Source::mapping,
+                            .detail = arena.broken.empty() ? "" : not_walked});
+  }
+}
+
+Split split_of(State to, const char* detail, std::uint64_t bytes) {
+  return {.space = Space::native,
+          .owner = owner,
+          .from = State::overhead,
+          .to = to,
+          .detail = detail,
+          .bytes = bytes,
+          .source = Source::walk};
+}
+
+void split_arenas(const Heaps& heaps, Found& found) {
+  Resident all;
+  std::uint64_t blocks = 0;
+  for (const Arena& arena : heaps.arenas) {
+    if (!arena.broken.empty()) {
+      continue;
+    }
+    const Resident& one = arena.resident;
+    all.live += one.live;
+    all.free_pages += one.free_pages + one.top_trimmed;
+    all.free_rest += one.free_rest;
+    all.top += one.top - std::min(one.top, one.top_trimmed);
+    all.idle += one.idle;
+    blocks += arena.live_blocks();
+  }
+  Split live = split_of(State::live, "", all.live);
+  live.blocks = blocks;
+  found.splits.push_back(std::move(live));
+  found.splits.push_back(
+      split_of(State::held, "free, whole pages: malloc_trim gives them back", all.free_pages));
+  found.splits.push_back(split_of(State::held, "free, beside live blocks", all.free_rest));
+  found.splits.push_back(split_of(State::held, "top of the heaps, not used yet", all.top));
+  found.splits.push_back(split_of(State::held, "free, in caches of threads", all.idle));
+}
+
+void take_mmapped(const Heaps& heaps, Found& found) {
+  for (const MmappedBlock& block : heaps.mmapped) {
+    found.claims.push_back({.begin = block.begin,
+                            .end = block.end,
+                            .space = Space::native,
+                            .owner = owner,
+                            .state = State::overhead,
+                            .source = Source::walk});
+  }
+  if (!heaps.mmapped.empty()) {
+    Split live = split_of(State::live, large, heaps.mmapped_resident.live);
+    live.blocks = heaps.mmapped.size();
+    live.note = "mapped one by one";
+    found.splits.push_back(std::move(live));
+  }
+}
+
+AllocatorReport report_of(const Heaps& heaps) {
+  AllocatorReport report{.name = "glibc", .version = heaps.layout.version, .walked = true};
+  const Mallinfo info = heaps.mallinfo();
+  Sizes sizes;
+  std::uint64_t idle = 0;
+  for (const Arena& arena : heaps.arenas) {
+    report.walked = report.walked && arena.broken.empty();
+    report.trim_bytes += arena.resident.free_pages + arena.resident.top_trimmed;
+    report.blocks += arena.live_blocks();
+    for (const auto& [size, blocks] : arena.sizes) {
+      sizes[size] += blocks;
+    }
+    for (const FreeChunk& chunk : arena.cached) {
+      idle += chunk.size;
+    }
+  }
+  for (const MmappedBlock& block : heaps.mmapped) {
+    ++sizes[block.size];
+  }
+  report.blocks += heaps.mmapped.size();
+  // What lies in the threads' caches is in use to glibc, and free to everybody else.
+  report.in_use_bytes = info.uordblks - std::min(info.uordblks, idle) + info.hblkhd;
+  report.free_bytes = info.fordblks + idle;
+  report.arenas = heaps.arenas.size();
+  for (const auto& [size, blocks] : sizes) {
+    report.sizes.push_back({size, blocks});
+  }
+  std::stable_sort(
+      report.sizes.begin(), report.sizes.end(),
+      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  return report;
+}
+
+Check check_of(const Heaps& heaps) {
+  Check check{.reader = owner};
+  std::size_t broken = 0;
+  for (const Arena& arena : heaps.arenas) {
+    if (!arena.broken.empty() && broken++ == 0) {
+      check.ok = false;
+      check.note = std::string(arena.is_main ? "the main arena" : "an arena") +
+                   " was not walked: " + arena.broken;
+    }
+  }
+  if (broken > 1) {
+    check.note += "; and " + base::counted(broken - 1, "other");
+  }
+  if (check.ok) {
+    check.note =
+        base::counted(heaps.arenas.size(), "arena") + " walked to the top, as large as glibc says";
+  }
+  if (!heaps.layout.parameters) {
+    check.note += "; its count of large blocks was not found";
+  } else if (!heaps.mmapped_agree) {
+    check.ok = false;
+    check.note += "; " + std::to_string(heaps.mmapped.size()) +
+                  " large blocks found where glibc counts " +
+                  std::to_string(heaps.layout.parameters->mmaps);
+  } else {
+    check.note += ", " + base::counted(heaps.mmapped.size(), "large block");
+  }
+  return check;
+}
+
+}  // namespace
+
+Found find(const Look& look) {
+  Found found;
+  if (!look.view.denied().empty()) {
+    return found;
+  }
+  auto heaps = find_heaps(look);
+  if (!heaps) {
+    return found;
+  }
+  for (const Arena& arena : heaps->arenas) {
+    claim_arena(arena, found);
+  }
+  take_mmapped(*heaps, found);
+  split_arenas(*heaps, found);
+  found.checks.push_back(check_of(*heaps));
+  found.allocators.push_back(report_of(*heaps));
+  if (look.options.types) {
+    found.types = count_types(look.view, *heaps);
+  }
+  found.glibc = std::move(heaps);
+  return found;
+}
+
+}  // namespace heapwatch::memory::glibc

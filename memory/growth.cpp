@@ -1,0 +1,248 @@
+#include "memory/growth.h"
+
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <map>
+
+#include "memory/text.h"
+
+namespace heapwatch::memory {
+
+namespace {
+
+using Json = rapidjson::Value;
+
+constexpr std::array spaces{Space::go,     Space::native, Space::python,
+                            Space::stacks, Space::files,  Space::shared,
+                            Space::own,    Space::other,  Space::unexplained};
+constexpr std::array states{State::live, State::dead, State::held, State::overhead, State::mapped};
+
+std::string text_of(const Json& object, const char* key) {
+  const auto found = object.FindMember(key);
+  return found != object.MemberEnd() && found->value.IsString()
+             ? std::string(found->value.GetString(), found->value.GetStringLength())
+             : "";
+}
+
+std::uint64_t number_of(const Json& object, const char* key) {
+  const auto found = object.FindMember(key);
+  return found != object.MemberEnd() && found->value.IsUint64() ? found->value.GetUint64() : 0;
+}
+
+/// The objects of a list; none when it is not there.
+std::vector<const Json*> objects_of(const Json& object, const char* key) {
+  std::vector<const Json*> objects;
+  const auto found = object.FindMember(key);
+  if (found != object.MemberEnd() && found->value.IsArray()) {
+    for (const Json& one : found->value.GetArray()) {
+      if (one.IsObject()) {
+        objects.push_back(&one);
+      }
+    }
+  }
+  return objects;
+}
+
+template <typename Enum, std::size_t count>
+Enum named(const std::array<Enum, count>& all, const std::string& name, Enum otherwise) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](Enum one) { return name_of(one) == name; });
+  return found == all.end() ? otherwise : *found;
+}
+
+std::chrono::system_clock::time_point time_of(const std::string& text) {
+  std::tm parts{};
+  return strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr
+             ? std::chrono::system_clock::time_point{}
+             : std::chrono::system_clock::from_time_t(timegm(&parts));
+}
+
+/// Bytes and counts by name, of both looks.
+class Pairs {
+ public:
+  void before(const std::string& name, std::uint64_t bytes, std::uint64_t count) {
+    Pair& pair = pairs_[name];
+    pair.before += bytes;
+    pair.count_before += count;
+  }
+  void after(const std::string& name, std::uint64_t bytes, std::uint64_t count) {
+    Pair& pair = pairs_[name];
+    pair.after += bytes;
+    pair.count_after += count;
+  }
+  [[nodiscard]] std::vector<Change> changes() const {
+    std::vector<Change> changes;
+    for (const auto& [name, pair] : pairs_) {
+      if (pair.before != pair.after) {
+        changes.push_back({name, pair.before, pair.after,
+                           static_cast<std::int64_t>(pair.count_after - pair.count_before)});
+      }
+    }
+    std::stable_sort(changes.begin(), changes.end(),
+                     [](const Change& a, const Change& b) { return a.bytes() > b.bytes(); });
+    return changes;
+  }
+
+ private:
+  struct Pair {
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
+    std::uint64_t count_before = 0;
+    std::uint64_t count_after = 0;
+  };
+  std::map<std::string, Pair> pairs_;
+};
+
+std::string row_name(const Row& row) {
+  std::string name(name_of(row.space));
+  if (!row.owner.empty()) {
+    name += " " + row.owner;
+  }
+  if (row.state != State::mapped) {
+    name += " " + std::string(name_of(row.state));
+  }
+  return name + (row.detail.empty() ? "" : ": " + row.detail);
+}
+
+std::string signed_size(double bytes) {
+  return (bytes < 0 ? "-" : "+") + size_text(static_cast<std::uint64_t>(std::abs(bytes)));
+}
+
+void append_changes(std::string& out, const std::string& title, const std::vector<Change>& changes,
+                    std::size_t most, double seconds, const char* what) {
+  if (changes.empty()) {
+    return;
+  }
+  out += title + "\n";
+  for (std::size_t i = 0; i < changes.size() && i < most; ++i) {
+    const Change& change = changes[i];
+    const auto bytes = static_cast<double>(change.bytes());
+    std::array<char, 256> line{};
+    std::snprintf(line.data(), line.size(), "  %-62.150s %10s", change.name.c_str(),
+                  signed_size(bytes).c_str());
+    out += line.data();
+    if (seconds >= 1) {
+      std::string rate = signed_size(bytes / seconds) + "/s";
+      out += std::string(rate.size() < 13 ? 13 - rate.size() : 1, ' ') + rate;
+    }
+    if (change.objects != 0) {
+      out += "  " + std::string(change.objects > 0 ? "+" : "") + std::to_string(change.objects) +
+             " " + what;
+    }
+    out += "\n";
+  }
+  if (changes.size() > most) {
+    out += "  and " + std::to_string(changes.size() - most) + " more\n";
+  }
+}
+
+}  // namespace
+
+Reference reference_of(const Survey& survey) {
+  Reference reference{.pid = survey.pid,
+                      .command = survey.command,
+                      .time = survey.time,
+                      .rss = survey.rss,
+                      .rows = survey.rows,
+                      .types = survey.types};
+  for (const AllocatorReport& report : survey.allocators) {
+    reference.sizes.insert(reference.sizes.end(), report.sizes.begin(), report.sizes.end());
+  }
+  return reference;
+}
+
+base::Result<Reference> parse_reference(std::string_view json) {
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  if (document.HasParseError()) {
+    return base::fail(base::ErrorKind::invalid,
+                      "it is no JSON: wrong at byte " + std::to_string(document.GetErrorOffset()));
+  }
+  if (!document.IsObject() || text_of(document, "schema") != "heapwatch.memory/1") {
+    return base::fail(base::ErrorKind::invalid,
+                      "it is not what \"heapwatch memory PID --json\" writes: one object with "
+                      "\"schema\": \"heapwatch.memory/1\"");
+  }
+  Reference reference{.pid = static_cast<int>(number_of(document, "pid")),
+                      .command = text_of(document, "command"),
+                      .time = time_of(text_of(document, "time")),
+                      .rss = number_of(document, "rss_bytes")};
+  for (const Json* row : objects_of(document, "rows")) {
+    std::string note = text_of(*row, "note");
+    const Space space = named(spaces, text_of(*row, "space"), Space::other);
+    reference.rows.push_back(
+        {.space = space,
+         .owner = text_of(*row, "owner"),
+         .state = named(states, text_of(*row, "state"), State::mapped),
+         // What follows the semicolon explains, and names nothing.
+         .detail = space == Space::unexplained ? "" : note.substr(0, note.find(';')),
+         .bytes = number_of(*row, "bytes"),
+         .blocks = number_of(*row, "blocks")});
+  }
+  for (const Json* allocator : objects_of(document, "allocators")) {
+    for (const Json* size : objects_of(*allocator, "sizes")) {
+      reference.sizes.push_back({number_of(*size, "size"), number_of(*size, "blocks")});
+    }
+  }
+  for (const Json* type : objects_of(document, "types")) {
+    reference.types.push_back({.space = named(spaces, text_of(*type, "space"), Space::native),
+                               .name = text_of(*type, "name"),
+                               .objects = number_of(*type, "objects"),
+                               .bytes = number_of(*type, "bytes")});
+  }
+  return reference;
+}
+
+Growth growth_between(const Reference& before, const Reference& after) {
+  Growth growth{.span = after.time - before.time,
+                .rss = static_cast<std::int64_t>(after.rss - before.rss)};
+  Pairs rows;
+  Pairs sizes;
+  Pairs types;
+  for (const Row& row : before.rows) {
+    rows.before(row_name(row), row.bytes, row.blocks.value_or(0));
+  }
+  for (const Row& row : after.rows) {
+    rows.after(row_name(row), row.bytes, row.blocks.value_or(0));
+  }
+  const auto size_name = [](const SizeCount& one) {
+    return "blocks of " + std::to_string(one.size) + " bytes";
+  };
+  for (const SizeCount& one : before.sizes) {
+    sizes.before(size_name(one), one.size * one.blocks, one.blocks);
+  }
+  for (const SizeCount& one : after.sizes) {
+    sizes.after(size_name(one), one.size * one.blocks, one.blocks);
+  }
+  for (const TypeCount& one : before.types) {
+    types.before(std::string(name_of(one.space)) + " " + one.name, one.bytes, one.objects);
+  }
+  for (const TypeCount& one : after.types) {
+    types.after(std::string(name_of(one.space)) + " " + one.name, one.bytes, one.objects);
+  }
+  growth.rows = rows.changes();
+  growth.sizes = sizes.changes();
+  growth.types = types.changes();
+  return growth;
+}
+
+std::string to_text(const Growth& growth, const GrowthTextOptions& options) {
+  const double seconds = growth.span.count();
+  std::array<char, 64> span{};
+  std::snprintf(span.data(), span.size(), "%.0f", seconds);
+  std::string out = "in " + std::string(span.data()) + " s: RSS " +
+                    signed_size(static_cast<double>(growth.rss)) + "\n";
+  append_changes(out, "rows:", growth.rows, growth.rows.size(), seconds, "blocks");
+  append_changes(out, "live blocks by size, what grew most first:", growth.sizes, options.sizes,
+                 seconds, "blocks");
+  append_changes(out, "live objects by type, what grew most first:", growth.types, options.types,
+                 seconds, "objects");
+  return out;
+}
+
+}  // namespace heapwatch::memory

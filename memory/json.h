@@ -1,0 +1,21 @@
+// A survey as JSON: schema heapwatch.memory/1, described on docs/memory.md.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "memory/survey.h"
+
+namespace heapwatch::memory {
+
+struct JsonOptions {
+  bool types = false;
+  std::size_t sizes = 500;  // of an allocator, the largest first
+};
+
+[[nodiscard]] std::string to_json(const Survey& survey, const JsonOptions& options = {});
+/// Several processes: a list.
+[[nodiscard]] std::string to_json(const std::vector<Survey>& surveys,
+                                  const JsonOptions& options = {});
+
+}  // namespace heapwatch::memory

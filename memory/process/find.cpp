@@ -1,0 +1,182 @@
+#include "memory/process/find.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "base/nearest.h"
+#include "memory/process/facts.h"
+#include "memory/process/parse.h"
+
+namespace heapwatch::memory::process {
+
+namespace {
+
+constexpr std::size_t command_line_max = 4096;
+constexpr std::size_t sockets_max = 100'000;
+
+std::string text_of(const std::string& path, std::size_t bytes_max) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(bytes_max, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+std::optional<int> number_of(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value <= 0) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+/// The numbers that name the entries of a folder of /proc.
+std::vector<int> numbers_in(const std::string& folder) {
+  std::vector<int> numbers;
+  DIR* const open = opendir(folder.c_str());
+  if (open == nullptr) {
+    return numbers;
+  }
+  while (const dirent* entry = readdir(open)) {
+    if (const auto number = number_of(entry->d_name); number && numbers.size() < processes_max) {
+      numbers.push_back(*number);
+    }
+  }
+  closedir(open);
+  return numbers;
+}
+
+Entry entry_of(int pid, const std::string& proc) {
+  const std::string folder = proc + "/" + std::to_string(pid);
+  Entry entry{.pid = pid};
+  std::istringstream statm(text_of(folder + "/statm", 256));
+  std::uint64_t pages = 0;
+  statm >> pages >> pages;
+  entry.rss = pages * page_bytes;
+  entry.command = text_of(folder + "/comm", 256);
+  if (!entry.command.empty() && entry.command.back() == '\n') {
+    entry.command.pop_back();
+  }
+  for (const std::string& argument : split_zeros(text_of(folder + "/cmdline", command_line_max))) {
+    entry.command_line += (entry.command_line.empty() ? "" : " ") + argument;
+  }
+  return entry;
+}
+
+/// Inodes of sockets that listen on a port, of one table of the kernel.
+void add_listeners(const std::string& table, unsigned port, std::set<std::string>& inodes) {
+  std::ifstream in(table);
+  std::string line;
+  std::getline(in, line);  // its heading
+  while (std::getline(in, line) && inodes.size() < sockets_max) {
+    std::istringstream words(line);
+    std::string number;
+    std::string local;
+    std::string remote;
+    std::string state;
+    std::string word;
+    std::string inode;
+    words >> number >> local >> remote >> state >> word >> word >> word >> word >> word >> inode;
+    const std::size_t colon = local.rfind(':');
+    constexpr std::string_view listening = "0A";
+    if (state != listening || colon == std::string::npos) {
+      continue;
+    }
+    unsigned found = 0;
+    std::from_chars(local.data() + colon + 1, local.data() + local.size(), found, 16);
+    if (found == port) {
+      inodes.insert("socket:[" + inode + "]");
+    }
+  }
+}
+
+bool holds_one(int pid, const std::string& proc, const std::set<std::string>& inodes) {
+  const std::string folder = proc + "/" + std::to_string(pid) + "/fd";
+  for (const int descriptor : numbers_in(folder)) {
+    std::error_code error;
+    const auto link =
+        std::filesystem::read_symlink(folder + "/" + std::to_string(descriptor), error);
+    if (!error && inodes.count(link.string()) > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Entry> list_processes(const std::string& proc) {
+  std::vector<Entry> entries;
+  for (const int pid : numbers_in(proc)) {
+    Entry entry = entry_of(pid, proc);
+    if (entry.rss > 0) {
+      entries.push_back(std::move(entry));
+    }
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.rss != b.rss ? a.rss > b.rss : a.pid < b.pid;
+  });
+  return entries;
+}
+
+base::Result<std::vector<Entry>> find_processes(std::string_view target, const std::string& proc) {
+  if (const auto pid = number_of(target)) {
+    return std::vector{entry_of(*pid, proc)};
+  }
+  std::vector<Entry> all = list_processes(proc);
+  std::erase_if(all, [](const Entry& entry) { return entry.pid == getpid(); });
+  const auto those = [&all](auto&& is_meant) {
+    std::vector<Entry> found;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(found), is_meant);
+    return found;
+  };
+  auto found = those([target](const Entry& entry) { return entry.command == target; });
+  if (found.empty() && !target.empty()) {
+    found = those([target](const Entry& entry) {
+      return entry.command_line.find(target) != std::string::npos;
+    });
+  }
+  if (found.empty()) {
+    std::vector<std::string_view> names;
+    for (const Entry& entry : all) {
+      names.push_back(entry.command);
+    }
+    return base::fail(base::ErrorKind::not_found, "no process is named \"" + std::string(target) +
+                                                      "\" or has that in its command line" +
+                                                      base::did_you_mean(target, names));
+  }
+  return found;
+}
+
+base::Result<std::vector<Entry>> find_listeners(unsigned port, const std::string& proc) {
+  std::set<std::string> inodes;
+  add_listeners(proc + "/net/tcp", port, inodes);
+  add_listeners(proc + "/net/tcp6", port, inodes);
+  if (inodes.empty()) {
+    return base::fail(base::ErrorKind::not_found,
+                      "nothing listens on TCP port " + std::to_string(port));
+  }
+  std::vector<Entry> found;
+  for (Entry& entry : list_processes(proc)) {
+    if (holds_one(entry.pid, proc, inodes)) {
+      found.push_back(std::move(entry));
+    }
+  }
+  if (found.empty()) {
+    return base::fail(base::ErrorKind::not_found,
+                      "the process that listens on TCP port " + std::to_string(port) +
+                          " is another user's or in another container: run heapwatch as root");
+  }
+  return found;
+}
+
+}  // namespace heapwatch::memory::process

@@ -1,0 +1,37 @@
+// Which processes there are, and which of them is meant.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace heapwatch::memory::process {
+
+struct Entry {
+  int pid = 0;
+  std::string command;       // comm
+  std::string command_line;  // arguments with blanks between
+  std::uint64_t rss = 0;     // bytes
+};
+
+inline constexpr std::size_t processes_max = 65'536;
+
+/// Every process of this machine that has memory of its own (no kernel threads, no zombies), the
+/// largest first.
+[[nodiscard]] std::vector<Entry> list_processes(const std::string& proc = "/proc");
+
+/// Those a person means by a text: a pid; else every process of that name; else every one whose
+/// command line holds the text. Our own process is meant by its pid alone.
+/// Errors: not_found, with names that come near.
+[[nodiscard]] base::Result<std::vector<Entry>> find_processes(std::string_view target,
+                                                              const std::string& proc = "/proc");
+
+/// The processes that listen on a TCP port of this machine. Errors: not_found, also when the socket
+/// is there and its process is another user's.
+[[nodiscard]] base::Result<std::vector<Entry>> find_listeners(unsigned port,
+                                                              const std::string& proc = "/proc");
+
+}  // namespace heapwatch::memory::process

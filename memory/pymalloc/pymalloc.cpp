@@ -1,0 +1,147 @@
+#include "memory/pymalloc/pymalloc.h"
+
+#include <algorithm>
+#include <map>
+
+#include "memory/pymalloc/interpreter.h"
+
+namespace heapwatch::memory::pymalloc {
+
+namespace {
+
+constexpr const char* free_pools = "free pools";
+
+Claim claim_of(std::uint64_t begin, std::uint64_t end, State state, const char* detail) {
+  return {.begin = begin,
+          .end = end,
+          .space = Space::python,
+          .owner = "pymalloc",
+          .state = state,
+          .source = Source::walk,
+          .detail = detail};
+}
+
+Split split_of(State to, const char* detail, std::uint64_t bytes,
+               std::optional<std::uint64_t> blocks = std::nullopt) {
+  return {.space = Space::python,
+          .owner = "pymalloc",
+          .from = State::held,
+          .from_detail = free_pools,
+          .to = to,
+          .detail = detail,
+          .bytes = bytes,
+          .blocks = blocks,
+          .source = Source::walk,
+          .note = {}};
+}
+
+/// What is resident of pools: live blocks are, then freed ones, then headers and rounding.
+struct Resident {
+  std::uint64_t live = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t free = 0;
+  std::uint64_t overhead = 0;
+
+  void add(const Pool& pool, std::uint64_t resident) {
+    const std::uint64_t live_here = std::min(pool.live_bytes(), resident);
+    const std::uint64_t overhead_here =
+        std::min(pool.bytes - pool.live_bytes() - pool.free_bytes(), resident - live_here);
+    live += live_here;
+    blocks += pool.live;
+    overhead += overhead_here;
+    free += resident - live_here - overhead_here;
+  }
+};
+
+AllocatorReport report_of(const Arenas& arenas, const std::string& version) {
+  const Totals totals = totals_of(arenas);
+  AllocatorReport report{.name = "pymalloc",
+                         .version = version,
+                         .in_use_bytes = totals.live_bytes,
+                         .free_bytes = totals.free_bytes,
+                         .blocks = totals.live_blocks,
+                         .arenas = totals.arenas,
+                         .walked = true};
+  std::map<std::uint64_t, std::uint64_t> by_size;
+  for (const Arena& arena : arenas.arenas) {
+    for (const Pool& pool : arena.used) {
+      by_size[pool.block_bytes] += pool.live;
+    }
+  }
+  for (const auto& [size, blocks] : by_size) {
+    report.sizes.push_back({size, blocks});
+  }
+  std::stable_sort(
+      report.sizes.begin(), report.sizes.end(),
+      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  return report;
+}
+
+}  // namespace
+
+Totals totals_of(const Arenas& arenas) {
+  Totals totals{.arenas = arenas.arenas.size(), .free_pools = arenas.free_pools};
+  for (const Arena& arena : arenas.arenas) {
+    totals.alignment_bytes += arena.alignment_bytes();
+    for (const Pool& pool : arena.used) {
+      totals.live_blocks += pool.live;
+      totals.live_bytes += pool.live_bytes();
+      totals.free_blocks += pool.capacity() - pool.live;
+      totals.free_bytes += pool.free_bytes();
+      totals.header_bytes += pool_header_bytes;
+      totals.rounding_bytes +=
+          pool.bytes - pool_header_bytes - std::uint64_t{pool.capacity()} * pool.block_bytes;
+    }
+  }
+  return totals;
+}
+
+std::optional<Arenas> read_arenas(const Look& look) {
+  const auto interpreter = find_interpreter(look.view);
+  if (!interpreter) {
+    return std::nullopt;
+  }
+  const std::vector<process::Range> memory = look.so_far.unclaimed_heap_memory();
+  process::Words words(look.view);
+  return find_arenas(words, look.view, interpreter->module, find_pools(look.view, memory));
+}
+
+Found find(const Look& look) {
+  Found found;
+  const auto interpreter = find_interpreter(look.view);
+  if (!interpreter) {
+    return found;
+  }
+  const Arenas arenas = *read_arenas(look);
+  process::AscendingResidency residency(look.view.residency());
+  Resident resident;
+  for (const Arena& arena : arenas.arenas) {
+    found.claims.push_back(claim_of(arena.begin, arena.end(), State::held, free_pools));
+    for (const Pool& pool : arena.used) {
+      resident.add(pool, residency.bytes(pool.begin, pool.end()));
+    }
+  }
+  for (const Pool& pool : arenas.strays) {
+    found.claims.push_back(
+        claim_of(pool.begin, pool.end(), State::mapped, "pools of an unknown arena"));
+  }
+  found.splits.push_back(split_of(State::live, "", resident.live, resident.blocks));
+  found.splits.push_back(split_of(State::held, "free in pools", resident.free));
+  found.splits.push_back(
+      split_of(State::overhead, "headers and rounding of pools", resident.overhead));
+  found.allocators.push_back(report_of(arenas, interpreter->version));
+  std::uint64_t unknown = 0;  // pools that an arena says are in use, and that were not seen
+  for (const Arena& arena : arenas.arenas) {
+    const std::uint64_t in_use = arena.pools - arena.free_pools;
+    unknown += in_use - std::min<std::uint64_t>(in_use, arena.used.size());
+  }
+  const bool ok = unknown == 0 && arenas.strays.empty();
+  found.checks.push_back({"pymalloc", ok,
+                          ok ? "each pool's blocks and each arena's pools add up"
+                             : std::to_string(unknown) + " pools in use were not recognised, " +
+                                   std::to_string(arenas.strays.size()) +
+                                   " are of an unknown arena"});
+  return found;
+}
+
+}  // namespace heapwatch::memory::pymalloc

@@ -1,0 +1,168 @@
+#include "memory/survey.h"
+
+#include <algorithm>
+#include <ctime>
+#include <numeric>
+
+#include "memory/process/twin.h"
+#include "memory/readers.h"
+
+namespace heapwatch::memory {
+
+namespace {
+
+constexpr int looks_max = 3;
+
+double cpu_ms_now() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+std::uint64_t distance(std::uint64_t a, std::uint64_t b) {
+  return a > b ? a - b : b - a;
+}
+
+std::uint64_t sum_of(const std::vector<Row>& rows) {
+  return std::accumulate(rows.begin(), rows.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const Row& row) { return sum + row.bytes; });
+}
+
+void set_rss(Survey& survey, std::uint64_t before, std::uint64_t after) {
+  const std::uint64_t sum = sum_of(survey.rows);
+  survey.rss = distance(before, sum) < distance(after, sum) ? before : after;
+  survey.rss_uncertainty =
+      std::max({distance(before, after), distance(before, sum), distance(after, sum)});
+}
+
+/// Without its mappings a process is known by the kernel's three counters.
+void take_counters(Survey& survey, const process::Facts& facts) {
+  const auto add = [&survey](Space space, const char* owner, std::uint64_t bytes,
+                             const char* note) {
+    if (bytes > 0) {
+      survey.rows.push_back({.space = space,
+                             .owner = owner,
+                             .state = State::mapped,
+                             .bytes = bytes,
+                             .source = Source::counter,
+                             .note = note});
+    }
+  };
+  add(Space::files, "mapped files", facts.rss_file, "the kernel's counter of pages of files");
+  add(Space::shared, "shared memory", facts.rss_shmem, "the kernel's counter");
+  add(Space::unexplained, "", facts.rss_anon,
+      "memory without a file: to split it, its mappings must be read");
+  survey.swap = facts.vm_swap;
+  set_rss(survey, facts.vm_rss, facts.vm_rss);
+}
+
+}  // namespace
+
+std::uint64_t Survey::bytes_of(Space space) const {
+  std::uint64_t sum = 0;
+  for (const Row& row : rows) {
+    sum += row.space == space ? row.bytes : 0;
+  }
+  return sum;
+}
+
+Survey survey_of(std::shared_ptr<const process::ProcessView> view, const Options& options) {
+  const process::Facts& facts = view->facts();
+  Survey survey{.pid = facts.pid,
+                .command = facts.command,
+                .time = std::chrono::system_clock::now(),
+                .threads = facts.threads,
+                .rss_anonymous = facts.rss_anon};
+  for (const std::string& argument : facts.arguments) {
+    survey.command_line += (survey.command_line.empty() ? "" : " ") + argument;
+  }
+  if (view->mappings().empty()) {
+    take_counters(survey, facts);
+    return survey;
+  }
+  std::uint64_t before = 0;
+  for (const process::Mapping& mapping : view->mappings()) {
+    before += mapping.rss;
+    survey.pss += mapping.pss;
+    survey.swap += mapping.swap;
+    survey.huge += mapping.huge;
+    survey.lazy_free += mapping.lazy_free;
+  }
+  const Picture picture = picture_of(std::move(view), options);
+  survey.rows = picture.rows();
+  survey.unexplained = picture.unexplained();
+  survey.missing = picture.missing();
+  survey.allocators = picture.allocators();
+  survey.types = picture.types();
+  survey.checks = picture.checks();
+  set_rss(survey, before, before);
+  return survey;
+}
+
+namespace {
+
+struct Taken {
+  process::Sighting sighting;
+  double stopped_ms = 0;
+  std::string not_paused;  // why not, when it was wanted
+};
+
+/// One look, at the process or at its twin. What may not be paused is read as it runs.
+base::Result<Taken> take(int pid, const Options& options, const process::LiveOptions& live) {
+  Taken taken;
+  if (options.pause) {
+    auto twin = process::look_at_twin(pid, live);
+    if (twin) {
+      taken.sighting = std::move(twin->sighting);
+      taken.stopped_ms = twin->stopped_ms;
+      return taken;
+    }
+    taken.not_paused = twin.error().message;
+  }
+  auto sighting = process::look_at(pid, live);
+  if (!sighting) {
+    return tl::unexpected(sighting.error());
+  }
+  taken.sighting = *std::move(sighting);
+  return taken;
+}
+
+}  // namespace
+
+base::Result<Survey> survey(int pid, const Options& options, const process::LiveOptions& live) {
+  const double cpu_before = cpu_ms_now();
+  for (int look = 1;; ++look) {
+    auto taken = take(pid, options, live);
+    if (!taken) {
+      return tl::unexpected(taken.error());
+    }
+    process::Sighting* const sighting = &taken->sighting;
+    Survey survey = survey_of(sighting->view, options);
+    survey.stopped_ms = taken->stopped_ms;
+    if (!taken->not_paused.empty()) {
+      survey.missing.push_back({"a picture at one moment", taken->not_paused, ""});
+    }
+    for (process::Obstacle& one : sighting->obstacles) {
+      survey.missing.push_back({std::move(one.what), std::move(one.why), std::move(one.remedy)});
+    }
+    if (!process::is_same(*sighting->view, live)) {
+      return base::fail(base::ErrorKind::not_found,
+                        "process " + std::to_string(pid) + " has ended");
+    }
+    const bool is_torn = std::any_of(survey.checks.begin(), survey.checks.end(),
+                                     [](const Check& check) { return !check.ok; });
+    if (is_torn && look < looks_max) {
+      continue;
+    }
+    if (!sighting->view->mappings().empty()) {
+      if (const auto after = process::read_rollup(pid, live)) {
+        set_rss(survey, survey.rss, after->rss);
+      }
+    }
+    survey.cgroup = read_cgroup(sighting->view->facts().cgroup);
+    survey.cpu_ms = cpu_ms_now() - cpu_before;
+    return survey;
+  }
+}
+
+}  // namespace heapwatch::memory

@@ -1,0 +1,202 @@
+"""heapwatch memory over real programs: rows that add up to RSS, and no trace left in the program."""
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
+from agent import clean_environment  # noqa: E402
+
+HEAPWATCH = HEAP_PROGRAM = CXX_PROGRAM = ""
+PYTHON = """
+import sys, threading
+things = [{"n": i, "t": str(i) * 3} for i in range(60000)]
+blob = bytearray(3 << 20)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+ROW_KEYS = {"space", "owner", "state", "bytes", "blocks", "source", "note"}
+SPACES = {"go", "native", "python", "stacks", "files", "shared", "own", "other", "unexplained"}
+
+
+def heapwatch(*arguments):
+    return subprocess.run([HEAPWATCH, "memory", *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                          env=clean_environment(), check=False)
+
+
+def looked_at(*arguments):
+    done = heapwatch(*arguments, "--json")
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def footprint(pid):
+    """What a look must leave as it is: RSS and swap by the kernel's sum, minor and major faults."""
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return re.findall(r"^(?:Rss|Swap): .*", rollup, re.M), stat[7], stat[9]
+
+
+def rss(pid):
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Rss: +(\d+) kB", rollup, re.M)[1]) * 1024
+
+
+class Target:
+    """A program that says "ready" and waits."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=clean_environment())
+        for line in self.process.stdout:
+            if line.strip() == "ready":
+                break
+        self.pid = self.process.pid
+        while pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+class MemoryTest(unittest.TestCase):
+    maxDiff = None
+
+    def check(self, page, pid):
+        self.assertEqual(page["schema"], "heapwatch.memory/1")
+        self.assertEqual(page["pid"], pid)
+        for row in page["rows"]:
+            self.assertEqual(set(row), ROW_KEYS)
+            self.assertIn(row["space"], SPACES)
+        self.assertEqual(sum(row["bytes"] for row in page["rows"]), page["rss_bytes"])
+        self.assertEqual(page["rss_uncertainty_bytes"], 0)
+        self.assertEqual(page["rss_bytes"], rss(pid))
+        self.assertEqual(page["missing"], [])
+        self.assertEqual([check for check in page["checks"] if not check["ok"]], [])
+
+    def bytes_of(self, page, **wanted):
+        return sum(row["bytes"] for row in page["rows"] if all(row[key] == value for key, value in wanted.items()))
+
+    def test_a_c_program_is_explained_to_a_few_pages(self):
+        with Target(HEAP_PROGRAM, "heap", "4") as target:
+            page = looked_at(target.pid)
+            self.check(page, target.pid)
+            self.assertEqual(page["command"], pathlib.Path(HEAP_PROGRAM).name[:15])
+            self.assertGreater(self.bytes_of(page, owner="glibc", state="live"), 5_000_000)
+            self.assertLess(self.bytes_of(page, space="unexplained"), page["rss_bytes"] * 0.002)
+            [glibc] = page["allocators"]
+            self.assertEqual((glibc["name"], glibc["arenas"], glibc["walked"]), ("glibc", 5, True))
+
+    def test_python_and_its_large_blocks_add_up(self):
+        with Target("/usr/bin/python3", "-c", PYTHON) as target:
+            page = looked_at(target.pid)
+            self.check(page, target.pid)
+            large = [row for row in page["rows"] if row["note"].startswith("large blocks")]
+            self.assertGreaterEqual(large[0]["bytes"], 3 << 20)
+
+    def test_looks_leave_no_trace(self):
+        with Target(HEAP_PROGRAM, "heap", "2") as target:
+            looked_at(target.pid)
+            before = footprint(target.pid)
+            done = [subprocess.Popen([HEAPWATCH, "memory", str(target.pid)], stdout=subprocess.DEVNULL) for _ in range(8)]
+            self.assertEqual([one.wait(120) for one in done], [0] * 8)
+            self.assertEqual(footprint(target.pid), before)
+
+    def test_the_table_for_people_has_the_same_rows(self):
+        with Target(HEAP_PROGRAM, "sizes", "3009", "3016") as target:
+            done = heapwatch(target.pid, "--sizes", "1")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"pid {target.pid}  {HEAP_PROGRAM} sizes 3009 3016\nRSS ", done.stdout)
+            self.assertIn("\n  live blocks by size, most bytes first: 3,009 x 3,024 = 8.68 M\n", done.stdout)
+            self.assertNotIn("\x1b", done.stdout)
+
+    def test_a_process_is_found_by_its_name_its_command_line_and_its_port(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            page = looked_at("--port", listener.getsockname()[1])
+            self.assertEqual(page["pid"], os.getpid())
+        with Target(HEAP_PROGRAM, "sizes", "5", "4321"), Target(HEAP_PROGRAM, "sizes", "6", "4321"):
+            pages = looked_at("sizes 5 4321")
+            self.assertEqual(pages["command"], pathlib.Path(HEAP_PROGRAM).name[:15])
+            self.assertEqual(len(looked_at(" 4321")), 2)
+            table = heapwatch(" 4321").stdout.splitlines()
+            self.assertEqual(table[0].split(), ["PID", "RSS", "go", "native", "python", "stacks", "files", "shared", "own",
+                                                "other", "unexplained", "COMMAND"])
+            self.assertEqual(len(table), 3)
+
+    def test_what_grew_is_told_against_a_file_and_while_watching(self):
+        with Target(HEAP_PROGRAM, "sizes", "3009", "3016") as small, Target(HEAP_PROGRAM, "sizes", "9009", "3016") as large, \
+                tempfile.TemporaryDirectory() as folder:
+            before = pathlib.Path(folder) / "before.json"
+            before.write_text(heapwatch(small.pid, "--json").stdout)
+            grown = heapwatch(large.pid, "--against", before)
+            self.assertEqual(grown.returncode, 0, grown.stderr)
+            self.assertRegex(grown.stdout, r"^in \d+ s: RSS \+17\.\d M\nrows:\n  native glibc live  ")
+            self.assertRegex(grown.stdout, r"\n  blocks of 3024 bytes +\+17\.3 M .*\+6000 blocks\n")
+            before.write_text("{}")
+            refused = heapwatch(large.pid, "--against", before)
+            self.assertEqual((refused.returncode, refused.stderr[:len(f"heapwatch: {before}: it is not what")]),
+                             (1, f"heapwatch: {before}: it is not what"))
+            watched = heapwatch(small.pid, "--watch", "-n", "2", "-i", "100")
+            self.assertEqual(watched.returncode, 0, watched.stderr)
+            self.assertRegex(watched.stdout, r"\n\nin 0 s: RSS \+0 B\n")
+
+    def test_objects_of_a_stripped_program_are_counted_by_class(self):
+        with Target(CXX_PROGRAM) as target:
+            page = looked_at(target.pid, "--types")
+            self.assertEqual([(one["space"], one["name"], one["objects"]) for one in page["types"]],
+                             [("native", "shop::Order", 1200), ("native", "shop::Session", 2500)])
+
+    def test_without_a_target_the_largest_processes_are_listed(self):
+        done = heapwatch()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^ +\d+ ")
+
+    def test_what_is_not_there_is_named(self):
+        for arguments, message in (
+            (["4194304"], "heapwatch: there is no process 4194304\n"),
+            (["no such program"], 'heapwatch: no process is named "no such program" or has that in its command line'),
+            (["--port", "1"], "heapwatch: nothing listens on TCP port 1\n"),
+        ):
+            done = heapwatch(*arguments)
+            self.assertEqual((done.returncode, done.stderr[:len(message)]), (1, message))
+
+    def test_another_users_process_shows_what_the_kernel_tells_everybody(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to become another user")
+        with Target(HEAP_PROGRAM, "heap", "1") as target:
+            done = subprocess.run([HEAPWATCH, "memory", str(target.pid), "--json"], capture_output=True, text=True,
+                                  timeout=60, env=clean_environment(), user=65534, group=65534, extra_groups=[], check=False)
+            if done.returncode != 0 and "Permission denied" in done.stderr:
+                self.skipTest("another user may not run the program from where it was built")
+            page = json.loads(done.stdout)
+            self.assertEqual(page["missing"], [{"what": "its mappings", "why": "it runs as user 0, not as ours",
+                                                "remedy": f"sudo heapwatch memory {target.pid}"}])
+            self.assertEqual(sum(row["bytes"] for row in page["rows"]), page["rss_bytes"])
+
+    def test_looks_at_processes_that_come_and_go_end_well(self):
+        for _ in range(15):
+            target = subprocess.Popen(["/bin/sh", "-c", "/bin/true; exec /bin/sleep 0.02"])
+            done = heapwatch(target.pid)
+            self.assertIn(done.returncode, (0, 1))
+            if done.returncode == 1:
+                self.assertRegex(done.stderr, r"^heapwatch: (there is no process \d+|process \d+ .*)\n$")
+            target.send_signal(signal.SIGKILL)
+            target.wait()
+
+
+if __name__ == "__main__":
+    HEAPWATCH, HEAP_PROGRAM, CXX_PROGRAM = sys.argv[1:4]
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,161 @@
+// glibc walked from outside against what it says of itself.
+#include <gmock/gmock.h>
+
+#include <numeric>
+#include <ostream>
+
+#include "../programs/heap_program.h"
+#include "memory/glibc/heaps.h"
+#include "memory/process/live.h"
+#include "memory/process/twin.h"
+#include "memory/readers.h"
+
+namespace heapwatch::memory::glibc {
+
+void PrintTo(const Mallinfo& info, std::ostream* out) {
+  *out << "arena " << info.arena << " ordblks " << info.ordblks << " smblks " << info.smblks
+       << " hblks " << info.hblks << " hblkhd " << info.hblkhd << " fsmblks " << info.fsmblks
+       << " uordblks " << info.uordblks << " fordblks " << info.fordblks << " keepcost "
+       << info.keepcost;
+}
+
+namespace {
+
+using heapwatch::testing::HeapProgram;
+
+Mallinfo told_by(const HeapProgram& program) {
+  return {.arena = program["arena"],
+          .ordblks = program["ordblks"],
+          .smblks = program["smblks"],
+          .hblks = program["hblks"],
+          .hblkhd = program["hblkhd"],
+          .fsmblks = program["fsmblks"],
+          .uordblks = program["uordblks"],
+          .fordblks = program["fordblks"],
+          .keepcost = program["keepcost"]};
+}
+
+std::uint64_t sum_of(const std::vector<Row>& rows) {
+  return std::accumulate(rows.begin(), rows.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const Row& row) { return sum + row.bytes; });
+}
+
+/// The program's mallinfo2 and ours, and the rules that hold for every picture.
+void expect_exact(const HeapProgram& program, std::size_t arenas) {
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const Picture picture = picture_of(sighting->view);
+  for (const Check& check : picture.checks()) {
+    EXPECT_TRUE(check.ok) << check.reader << ": " << check.note;
+  }
+  ASSERT_NE(picture.glibc(), nullptr);
+  EXPECT_EQ(picture.glibc()->mallinfo(), told_by(program));
+  EXPECT_EQ(picture.glibc()->arenas.size(), arenas);
+  EXPECT_TRUE(picture.glibc()->mmapped_agree);
+  EXPECT_EQ(sum_of(picture.rows()), sighting->view->residency().total());
+  EXPECT_EQ(sum_of(picture.rows()), process::read_rollup(program.pid())->rss);
+  EXPECT_LT(picture.unexplained_bytes(), 32U * 1024) << "of " << sum_of(picture.rows());
+}
+
+TEST(GlibcExact, OneThreadIsWalkedToTheByte) {
+  expect_exact(HeapProgram({"heap", "0"}), 1);
+}
+
+TEST(GlibcExact, AThreadWithAnArenaOfItsOwnIsWalkedToTheByte) {
+  expect_exact(HeapProgram({"heap", "1"}), 2);
+}
+
+TEST(GlibcExact, FourThreadsAreWalkedToTheByte) {
+  expect_exact(HeapProgram({"heap", "4"}), 5);
+}
+
+TEST(GlibcExact, SixteenThreadsAreWalkedToTheByte) {
+  const HeapProgram program({"heap", "16"});
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting);
+  const Picture picture = picture_of(sighting->view);
+  ASSERT_NE(picture.glibc(), nullptr);
+  EXPECT_EQ(picture.glibc()->mallinfo(), told_by(program));
+}
+
+TEST(GlibcExact, AStaticProgramIsWalkedToTheByte) {
+  expect_exact(HeapProgram({"heap", "0"}, STATIC_HEAP_PROGRAM), 1);
+  expect_exact(HeapProgram({"heap", "4"}, STATIC_HEAP_PROGRAM), 5);
+}
+
+TEST(GlibcExact, AMainArenaThatCannotGrowByBrkIsWalkedToTheByte) {
+  const HeapProgram program({"fenced", "2"});
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting);
+  const Picture picture = picture_of(sighting->view);
+  ASSERT_NE(picture.glibc(), nullptr);
+  EXPECT_GT(picture.glibc()->arenas[0].pieces.size(), 1U) << "the way of brk was not blocked";
+  expect_exact(program, 3);
+}
+
+TEST(GlibcExact, BlocksAreCountedBySize) {
+  const HeapProgram program({"sizes", "3009", "3016"});
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting);
+  const Picture picture = picture_of(sighting->view);
+  ASSERT_EQ(picture.allocators().size(), 1U);
+  const AllocatorReport& report = picture.allocators()[0];
+  ASSERT_FALSE(report.sizes.empty());
+  EXPECT_EQ(report.sizes[0], (SizeCount{3024, 3009}));
+  EXPECT_TRUE(report.walked);
+  EXPECT_EQ(report.version, "2.36") << "Debian 12's";
+  std::uint64_t blocks = 0;
+  for_each_block(*sighting->view, *picture.glibc(), [&](const Chunk&) { ++blocks; });
+  EXPECT_EQ(blocks, report.blocks);
+}
+
+TEST(GlibcExact, WhatTrimGivesBackIsForetold) {
+  const HeapProgram program({"heap", "4"});
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting);
+  const std::uint64_t foretold = picture_of(sighting->view).allocators()[0].trim_bytes;
+  const std::uint64_t before = process::read_rollup(program.pid())->rss;
+  kill(program.pid(), SIGUSR1);  // it calls malloc_trim
+  std::uint64_t after = before;
+  for (int i = 0; i < 2000 && after == before; ++i) {
+    usleep(1000);
+    program.wait();
+    after = process::read_rollup(program.pid())->rss;
+  }
+  EXPECT_GT(foretold, 1'000'000U);
+  EXPECT_NEAR(static_cast<double>(before - after), static_cast<double>(foretold),
+              static_cast<double>(foretold) / 50);
+}
+
+TEST(GlibcTwin, AHeapUnderLoadIsWalkedSaveForAnArenaInTheMidstOfAnOperation) {
+  const HeapProgram program({"churn", "4"});
+  for (int look = 0; look < 5; ++look) {
+    const auto twin = process::look_at_twin(program.pid());
+    ASSERT_TRUE(twin) << twin.error().message;
+    const Picture picture = picture_of(twin->sighting.view);
+    EXPECT_EQ(sum_of(picture.rows()), twin->sighting.view->residency().total());
+    ASSERT_NE(picture.glibc(), nullptr);
+    std::size_t walked = 0;
+    for (const Arena& arena : picture.glibc()->arenas) {
+      walked += arena.broken.empty() ? 1 : 0;
+    }
+    // A thread may stand within malloc: one operation of its arena is then half done.
+    EXPECT_GE(walked + 1, picture.glibc()->arenas.size());
+  }
+}
+
+TEST(GlibcLive, AHeapUnderLoadAddsUpAndIsExactOrSaysThatItIsNot) {
+  const HeapProgram program({"churn", "2"});
+  for (int look = 0; look < 10; ++look) {
+    const auto sighting = process::look_at(program.pid());
+    ASSERT_TRUE(sighting) << sighting.error().message;
+    const Picture picture = picture_of(sighting->view);
+    EXPECT_EQ(sum_of(picture.rows()), sighting->view->residency().total());
+    for (const Check& check : picture.checks()) {
+      EXPECT_FALSE(check.note.empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heapwatch::memory::glibc

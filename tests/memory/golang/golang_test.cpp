@@ -1,0 +1,86 @@
+#include "memory/golang/golang.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+
+#include "../../testing/subprocess.h"
+#include "memory/process/live.h"
+#include "memory/readers.h"
+
+namespace heapwatch::memory::golang {
+namespace {
+
+using heapwatch::testing::Subprocess;
+using ::testing::StartsWith;
+
+/// A program of tests/memory/programs, which told its own counters and waits.
+class GoProgram {
+ public:
+  explicit GoProgram(const std::string& name) : process_({std::string(GO_PROGRAMS "/") + name}) {
+    for (std::string line = process_.read_line(); line != "ready"; line = process_.read_line()) {
+      const std::size_t blank = line.find(' ');
+      values_[line.substr(0, blank)] = std::stoull(line.substr(blank + 1));
+    }
+  }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+  [[nodiscard]] std::uint64_t operator[](const std::string& name) const { return values_.at(name); }
+
+ private:
+  Subprocess process_;
+  std::map<std::string, std::uint64_t> values_;
+};
+
+class GoHeap : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GoHeap, IsAsTheProgramCountsIt) {
+  const GoProgram program(GetParam());
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const auto heap = read_heap(*sighting->view);
+  ASSERT_TRUE(heap) << "no Go program found";
+  ASSERT_TRUE(*heap) << heap->error().message;
+  EXPECT_THAT((*heap)->version, StartsWith("go1."));
+  EXPECT_EQ((*heap)->heap_in_use, program["heap_inuse"]);
+  EXPECT_EQ((*heap)->stacks_in_use, program["stack_inuse"]);
+  // What the program allocates after it has read its counters is little.
+  EXPECT_GE((*heap)->heap_live, program["heap_alloc"]);
+  EXPECT_LE((*heap)->heap_live - program["heap_alloc"], program["heap_alloc"] / 1000);
+  // The tiny allocator counts each of its objects in Mallocs.
+  EXPECT_NEAR(static_cast<double>((*heap)->heap_objects), static_cast<double>(program["objects"]),
+              static_cast<double>(program["objects"]) / 500);
+  ASSERT_TRUE((*heap)->goroutines);
+  EXPECT_GE(*(*heap)->goroutines, program["goroutines"]);
+  EXPECT_LE(*(*heap)->goroutines, program["goroutines"] + 12);
+}
+
+TEST_P(GoHeap, HasAPlaceInThePictureAndLeavesNextToNothingUnexplained) {
+  const GoProgram program(GetParam());
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const Picture picture = picture_of(sighting->view);
+  std::uint64_t all = 0;
+  std::map<std::string, std::uint64_t> go;
+  for (const Row& row : picture.rows()) {
+    all += row.bytes;
+    if (row.space == Space::go) {
+      go[row.detail] += row.bytes;
+    }
+  }
+  EXPECT_EQ(all, sighting->view->residency().total());
+  // Nearly all of it is touched; the rest of the list is what was never written to.
+  EXPECT_GE(go["heap"], program["heap_alloc"] * 9 / 10);
+  EXPECT_GT(go["goroutine stacks"], 300U * 2048);
+  EXPECT_GT(go["the runtime's own records"], 0U);
+  EXPECT_LT(picture.unexplained_bytes(), all / 500);
+  for (const Check& check : picture.checks()) {
+    EXPECT_TRUE(check.ok) << check.reader << ": " << check.note;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Go, GoHeap,
+                         ::testing::Values("go_heap", "go_stripped", "go_pie", "go_cgo"),
+                         [](const auto& one) { return one.param; });
+
+}  // namespace
+}  // namespace heapwatch::memory::golang

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/descriptor.h"
 #include "net/exchange.h"
 #include "net/exchange_pool.h"
 #include "net/timer_queue.h"
@@ -29,24 +30,6 @@ using base::fail;
 using base::Result;
 using Clock = std::chrono::steady_clock;
 using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) {
-      close(number_);
-    }
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 /// Who an epoll event is for; a descriptor may change hands between two waits.
 enum class Owner : std::uint32_t { wake, curl, watch };

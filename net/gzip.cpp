@@ -65,6 +65,7 @@ std::optional<std::string> gzip(std::string_view bytes) {
   if (outcome != Z_STREAM_END) {
     return std::nullopt;
   }
+  packed.shrink_to_fit();  // it waits for its reader, and has room for the plain text
   return packed;
 }
 

@@ -2,12 +2,9 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <memory>
 
 namespace heapwatch::net {
@@ -18,10 +15,10 @@ using base::ErrorKind;
 using base::fail;
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-AddressList look_up(const std::string& host, std::uint16_t port, int flags) {
+AddressList look_up(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | flags;
+  hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
   const std::string service = std::to_string(port);
   if (getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(), &hints, &found) != 0) {
@@ -61,7 +58,7 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   if (host.empty()) {
     return address;
   }
-  const AddressList all = look_up(address.host, address.port, 0);
+  const AddressList all = look_up(address.host, address.port);
   const addrinfo* found = all.get();
   while (found != nullptr && found->ai_family != AF_INET && found->ai_next != nullptr) {
     found = found->ai_next;
@@ -73,31 +70,6 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   }
   address.numeric = numeric.data();
   return address;
-}
-
-void knock(const ListenAddress& address) {
-  // "Every address" leads to the loopback one when it is connected to.
-  const AddressList found = look_up(address.numeric, address.port, AI_NUMERICHOST);
-  if (found) {
-    const int visitor = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    (void)connect(visitor, found->ai_addr, found->ai_addrlen);
-    close(visitor);
-  }
-}
-
-std::string why_not_listening(const ListenAddress& address) {
-  const AddressList found = look_up(address.numeric, address.port, AI_NUMERICHOST);
-  if (!found) {
-    return "no such address";
-  }
-  const int attempt = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(attempt, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const bool bound =
-      bind(attempt, found->ai_addr, found->ai_addrlen) == 0 && listen(attempt, 1) == 0;
-  std::string why = bound ? "" : std::strerror(errno);
-  close(attempt);
-  return why;
 }
 
 }  // namespace heapwatch::net

@@ -15,17 +15,10 @@ struct ListenAddress {
   std::uint16_t port = 0;
 
   [[nodiscard]] bool is_loopback() const;
-  [[nodiscard]] bool is_ipv6() const { return numeric.find(':') != std::string::npos; }
 };
 
 /// `HOST:PORT`, `[ADDRESS]:PORT` or `:PORT`; names are resolved, to an IPv4 address where
 /// they have one. Errors: invalid.
 [[nodiscard]] base::Result<ListenAddress> parse_listen_address(std::string_view text);
-
-/// Opens a connection to who listens there and closes it, without waiting.
-void knock(const ListenAddress& address);
-
-/// Why nobody can listen there now, in the system's words; empty when one can.
-[[nodiscard]] std::string why_not_listening(const ListenAddress& address);
 
 }  // namespace heapwatch::net

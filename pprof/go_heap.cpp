@@ -12,7 +12,9 @@ constexpr double allocated_share_min = 0.99;
 
 std::optional<std::size_t> find_type(const Profile& profile, std::string_view name) {
   for (std::size_t i = 0; i < profile.sample_types.size(); ++i) {
-    if (profile.text(profile.sample_types[i].type) == name) return i;
+    if (profile.text(profile.sample_types[i].type) == name) {
+      return i;
+    }
   }
   return std::nullopt;
 }
@@ -27,7 +29,9 @@ std::optional<std::int64_t> collections_of(const Profile& profile) {
   constexpr std::string_view start = "# NumGC = ";
   for (const StringId id : profile.comments) {
     const std::string_view comment = profile.text(id);
-    if (!comment.starts_with(start)) continue;
+    if (!comment.starts_with(start)) {
+      continue;
+    }
     std::int64_t number = 0;
     const char* const end = comment.data() + comment.size();
     if (std::from_chars(comment.data() + start.size(), end, number).ec == std::errc()) {
@@ -66,14 +70,18 @@ std::optional<GoHeapState> go_heap_state(const Profile& profile) {
     for (const std::uint32_t frame : profile.samples.frames(i)) {
       hash = mixed(hash, profile.locations[frame].address);
     }
-    for (const std::int64_t value : values) hash = mixed(hash, static_cast<std::uint64_t>(value));
+    for (const std::int64_t value : values) {
+      hash = mixed(hash, static_cast<std::uint64_t>(value));
+    }
     state.fingerprint += hash;
   }
   return state;
 }
 
 bool is_same_state(const GoHeapState& a, const GoHeapState& b) {
-  if (a.collections && b.collections) return *a.collections == *b.collections;
+  if (a.collections && b.collections) {
+    return *a.collections == *b.collections;
+  }
   return a.fingerprint == b.fingerprint;
 }
 

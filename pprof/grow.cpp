@@ -35,7 +35,9 @@ void sort_by_time(std::vector<Snapshot>& snapshots, const Warn& warn) {
   const auto is_earlier = [](const Snapshot& a, const Snapshot& b) {
     return a.profile.time_nanos < b.profile.time_nanos;
   };
-  if (std::is_sorted(snapshots.begin(), snapshots.end(), is_earlier)) return;
+  if (std::is_sorted(snapshots.begin(), snapshots.end(), is_earlier)) {
+    return;
+  }
   warn("Snapshots are compared in the order of their times, not in that of the command line");
   std::stable_sort(snapshots.begin(), snapshots.end(), is_earlier);
 }
@@ -82,13 +84,17 @@ Noise noise_of(const Profile& profile, std::string_view unit) {
 }
 
 bool is_above(const Noise& noise, const StackGrowth& stack) {
-  if (noise.period == 0) return true;
+  if (noise.period == 0) {
+    return true;
+  }
   const std::int64_t growth = wrapping_abs(stack.growth());
   if (!noise.is_of_bytes) {
     const std::int64_t larger = std::max(stack.values.front(), stack.values.back());
     return growth > larger / 100 * noise_percent;
   }
-  if (growth >= wrapping_multiply(noise_samples, noise.period)) return true;
+  if (growth >= wrapping_multiply(noise_samples, noise.period)) {
+    return true;
+  }
   return growth >= noise.period && stack.values.size() >= long_series &&
          std::abs(stack.monotonicity) >= nearly_all_pairs;
 }
@@ -96,10 +102,18 @@ bool is_above(const Noise& noise, const StackGrowth& stack) {
 Trend trend_of(const StackGrowth& stack, const Noise& noise) {
   const std::int64_t first = stack.values.front();
   const std::int64_t last = stack.values.back();
-  if (first == last) return Trend::steady;
-  if (first == 0) return Trend::appeared;
-  if (last == 0) return Trend::vanished;
-  if (!is_above(noise, stack)) return Trend::steady;
+  if (first == last) {
+    return Trend::steady;
+  }
+  if (first == 0) {
+    return Trend::appeared;
+  }
+  if (last == 0) {
+    return Trend::vanished;
+  }
+  if (!is_above(noise, stack)) {
+    return Trend::steady;
+  }
   if (last > first && stack.slope > 0 && stack.monotonicity >= enough_pairs) {
     return Trend::grew;
   }
@@ -122,11 +136,15 @@ double kendall(const std::vector<std::int64_t>& values) {
 }
 
 double median(std::vector<double>& numbers) {
-  if (numbers.empty()) return 0;
+  if (numbers.empty()) {
+    return 0;
+  }
   const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
   std::nth_element(numbers.begin(), middle, numbers.end());
   const double upper = *middle;
-  if (numbers.size() % 2 == 1) return upper;
+  if (numbers.size() % 2 == 1) {
+    return upper;
+  }
   return (*std::max_element(numbers.begin(), middle) + upper) / 2;
 }
 
@@ -139,7 +157,9 @@ double slope_of_pairs(std::span<const double> times, std::span<const std::int64_
     const std::size_t end = all_pairs ? values.size() : std::min(first + 1, values.size());
     for (std::size_t j = first; j < end; ++j) {
       const double time = times[j] - times[i];
-      if (time <= 0) continue;
+      if (time <= 0) {
+        continue;
+      }
       slopes.push_back((static_cast<double>(values[j]) - static_cast<double>(values[i])) / time);
     }
   }
@@ -169,9 +189,15 @@ class Series {
     }
     std::stable_sort(growth.stacks.begin(), growth.stacks.end(),
                      [](const StackGrowth& a, const StackGrowth& b) {
-                       if (is_suspect(a.trend) != is_suspect(b.trend)) return is_suspect(a.trend);
-                       if (a.score != b.score) return a.score > b.score;
-                       if (a.growth() != b.growth()) return a.growth() > b.growth();
+                       if (is_suspect(a.trend) != is_suspect(b.trend)) {
+                         return is_suspect(a.trend);
+                       }
+                       if (a.score != b.score) {
+                         return a.score > b.score;
+                       }
+                       if (a.growth() != b.growth()) {
+                         return a.growth() > b.growth();
+                       }
                        return a.values.back() > b.values.back();
                      });
     growth.profile = growth_profile(growth.unit);
@@ -209,9 +235,13 @@ void heed_restarts(std::vector<Snapshot>& snapshots,
                    std::vector<std::optional<GoHeapState>>& states, const Warn& warn) {
   std::size_t first = 0;
   for (std::size_t i = 1; i < snapshots.size(); ++i) {
-    if (states[i - 1] && states[i] && is_started_anew(*states[i - 1], *states[i])) first = i;
+    if (states[i - 1] && states[i] && is_started_anew(*states[i - 1], *states[i])) {
+      first = i;
+    }
   }
-  if (first == 0) return;
+  if (first == 0) {
+    return;
+  }
   const std::string when = "The program was started anew before snapshot " +
                            std::to_string(first + 1) + " of " + std::to_string(snapshots.size());
   if (snapshots.size() - first < 2) {
@@ -226,7 +256,9 @@ void heed_restarts(std::vector<Snapshot>& snapshots,
 /// False when the snapshots are of several sources, each fetched again and again.
 bool is_of_one_program(const std::vector<Snapshot>& snapshots) {
   std::vector<std::string_view> names;
-  for (const Snapshot& snapshot : snapshots) names.emplace_back(snapshot.name);
+  for (const Snapshot& snapshot : snapshots) {
+    names.emplace_back(snapshot.name);
+  }
   std::sort(names.begin(), names.end());
   const auto end = std::unique(names.begin(), names.end());
   const auto different = static_cast<std::size_t>(end - names.begin());
@@ -238,7 +270,9 @@ Result<std::vector<Profile>> prepare_all(std::vector<Snapshot>& snapshots,
                                          Growth& growth, Noise& noise) {
   std::vector<Profile> profiles;
   profiles.reserve(snapshots.size());
-  for (Snapshot& snapshot : snapshots) profiles.push_back(std::move(snapshot.profile));
+  for (Snapshot& snapshot : snapshots) {
+    profiles.push_back(std::move(snapshot.profile));
+  }
   if (auto compatible = make_compatible(profiles, warn); !compatible) {
     return tl::unexpected(compatible.error());
   }
@@ -248,10 +282,14 @@ Result<std::vector<Profile>> prepare_all(std::vector<Snapshot>& snapshots,
     told.time_nanos = profiles[i].time_nanos;
     // What one says of a filter or a unit, all would.
     const Warn once = [&](const std::string& message) {
-      if (i == 0) warn(message);
+      if (i == 0) {
+        warn(message);
+      }
     };
     auto prepared = prepare_profile(std::move(profiles[i]), options, once);
-    if (!prepared) return tl::unexpected(prepared.error());
+    if (!prepared) {
+      return tl::unexpected(prepared.error());
+    }
     for (std::size_t at = 0; at < prepared->profile.samples.size(); ++at) {
       const auto values = std::as_const(prepared->profile.samples).values(at);
       told.total = wrapping_add(told.total, prepared->value.of(values).value());
@@ -299,11 +337,14 @@ Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptio
   }
   Growth growth;
   growth.has_times = have_times(snapshots);
-  if (growth.has_times) sort_by_time(snapshots, warn);
+  if (growth.has_times) {
+    sort_by_time(snapshots, warn);
+  }
   std::vector<std::optional<GoHeapState>> states(snapshots.size());
   if (is_of_one_program(snapshots)) {
-    for (std::size_t i = 0; i < snapshots.size(); ++i)
+    for (std::size_t i = 0; i < snapshots.size(); ++i) {
       states[i] = go_heap_state(snapshots[i].profile);
+    }
     heed_restarts(snapshots, states, warn);
   }
   const std::int64_t start = snapshots.front().profile.time_nanos;
@@ -315,13 +356,17 @@ Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptio
   }
   Noise noise;
   auto profiles = prepare_all(snapshots, options, warn, growth, noise);
-  if (!profiles) return tl::unexpected(profiles.error());
+  if (!profiles) {
+    return tl::unexpected(profiles.error());
+  }
   for (std::size_t i = 1; i < states.size(); ++i) {
     growth.snapshots[i].is_repeated =
         states[i - 1] && states[i] && is_same_state(*states[i - 1], *states[i]);
   }
   auto merged = merge(std::move(*profiles));
-  if (!merged) return tl::unexpected(merged.error());
+  if (!merged) {
+    return tl::unexpected(merged.error());
+  }
   Series(std::move(*merged), std::move(times), noise).rank(growth);
   return growth;
 }

@@ -22,7 +22,6 @@
 
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
-#include "agent/process/unix_server.h"
 #include "base/counted.h"
 #include "base/query.h"
 #include "memory/native/leak_summary.h"
@@ -173,8 +172,7 @@ class Watch {
   }
   void stop_serving() {
     heap_pages_.stop();
-    tcp_.reset();
-    unix_.reset();
+    server_.reset();
   }
   /// The profile of all processes into the file, and the summary of each to the terminal.
   bool report(const std::string& how);
@@ -194,29 +192,27 @@ class Watch {
         return process ? base::Result<memory::native::NativeHeap>((*process)->heap())
                        : tl::unexpected(process.error());
       }};
-  std::unique_ptr<net::HttpServer> tcp_;
-  std::unique_ptr<process::UnixServer> unix_;
+  std::unique_ptr<net::HttpServer> server_;
 };
 
 base::Result<void> Watch::listen() {
   const std::string& listen = options_.listen;
-  const auto handler = [this](const net::ServerRequest& request) { return answer(request); };
-  if (listen.compare(0, unix_prefix.size(), unix_prefix) == 0) {
-    auto server = process::UnixServer::start(listen.substr(unix_prefix.size()), handler);
-    if (!server) {
-      return tl::unexpected(server.error());
-    }
-    unix_ = *std::move(server);
-  } else if (!listen.empty()) {
-    auto server = net::HttpServer::start(
-        {.listen = listen, .body_bytes_max = pages::symbol_request_bytes_max}, handler);
-    if (!server) {
-      return tl::unexpected(server.error());
-    }
-    tcp_ = *std::move(server);
+  if (listen.empty()) {
+    return {};
+  }
+  auto server =
+      net::HttpServer::start({.listen = listen,
+                              .takes_long = pages::HeapPages::takes_long,
+                              .body_bytes_max = pages::symbol_request_bytes_max},
+                             [this](const net::ServerRequest& request) { return answer(request); });
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  server_ = *std::move(server);
+  if (listen.compare(0, unix_prefix.size(), unix_prefix) != 0) {
     const std::string host = listen.substr(0, listen.rfind(':'));
     std::cerr << "heapwatch: pages at http://" << (host.empty() ? "localhost" : host) << ':'
-              << tcp_->port() << "/debug/vars and /debug/pprof/heap\n";
+              << server_->port() << "/debug/vars and /debug/pprof/heap\n";
   }
   return {};
 }

@@ -193,6 +193,12 @@ base::Result<void> Agent::start_pages() {
   if (agent.expvar_port != 0) {
     auto server = net::HttpServer::start(
         {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+         .takes_long = pages::HeapPages::takes_long,
+         .shared_as =
+             [](const net::ServerRequest& request) {
+               return pages::HeapPages::takes_long(request) ? std::string{}
+                                                            : request.path + '?' + request.query;
+             },
          .body_bytes_max = pages::symbol_request_bytes_max},
         [this](const net::ServerRequest& request) { return own_page(request); });
     if (!server) {
@@ -206,7 +212,14 @@ base::Result<void> Agent::start_pages() {
     }
     // Probes wait for their targets; scrapes must not wait for them.
     auto server = net::HttpServer::start(
-        {.listen = agent.prometheus.listen, .threads = probe_ ? 16U : 4U},
+        {.listen = agent.prometheus.listen,
+         .takes_long = [](const net::ServerRequest& request) { return request.path == "/probe"; },
+         .shared_as =
+             [](const net::ServerRequest& request) {
+               return request.path == "/metrics"
+                          ? "metrics " + std::string(request.header("accept"))
+                          : std::string{};
+             }},
         [this](const net::ServerRequest& request) { return metrics_page(request); });
     if (!server) {
       return tl::unexpected(server.error());

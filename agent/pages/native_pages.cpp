@@ -10,7 +10,7 @@ namespace heapwatch::agent::pages {
 namespace {
 
 constexpr long seconds_max = 3600;
-/// Requests that wait at once: the server has four threads, and two are left for other pages.
+/// Requests that wait at once; the server's other threads are left for those that do not.
 constexpr int waiting_max = 2;
 
 net::ServerReply refusal(int status, std::string sentence) {
@@ -34,6 +34,10 @@ base::Result<long> number_parameter(std::string_view query, std::string_view key
 }
 
 }  // namespace
+
+bool HeapPages::takes_long(const net::ServerRequest& request) {
+  return request.path.starts_with("/debug/pprof/");
+}
 
 std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& request) {
   if (request.path == "/debug/pprof/symbol") {

@@ -22,6 +22,9 @@ class HeapPages {
   using Source = std::function<base::Result<memory::native::NativeHeap>(const net::ServerRequest&)>;
   explicit HeapPages(Source source) : source_(std::move(source)) {}
 
+  /// Whether the server should leave the request to the threads for what takes long: it may wait
+  /// for ?seconds=, and it reads the symbols of libraries.
+  [[nodiscard]] static bool takes_long(const net::ServerRequest& request);
   /// Nothing when the path is none of its pages. 400 for a parameter that is wrong, 503 when as
   /// many requests as may are waiting already.
   [[nodiscard]] std::optional<net::ServerReply> answer(const net::ServerRequest& request);

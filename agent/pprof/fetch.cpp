@@ -35,7 +35,9 @@ base::Error told(base::Error error, const Source& source) {
   std::string& message = error.message;
   for (const std::string& name : {source.asked_by_net, source.shown}) {
     const std::string prefix = name + ": ";
-    if (message.starts_with(prefix)) message.erase(0, prefix.size());
+    if (message.starts_with(prefix)) {
+      message.erase(0, prefix.size());
+    }
   }
   if (error.kind == ErrorKind::limit && message.find("max_body_size") != std::string::npos) {
     message = "more than " + std::to_string(source.request.body_bytes_max) +
@@ -51,16 +53,24 @@ base::Error told(base::Error error, const Source& source) {
 }
 
 Result<std::string> body_of(net::HttpResult result, const Source& source) {
-  if (!result) return tl::unexpected(told(std::move(result.error()), source));
-  if (result->status == 200) return std::move(result->body);
+  if (!result) {
+    return tl::unexpected(told(std::move(result.error()), source));
+  }
+  if (result->status == 200) {
+    return std::move(result->body);
+  }
   std::string message = "server response: " + net::status_text(result->status);
   if (!header(*result, "x-go-pprof").empty() &&
       header(*result, "content-type").starts_with("text/plain")) {
     std::string why = result->body.substr(0, told_body_bytes_max);
-    while (!why.empty() && (why.back() == '\n' || why.back() == '\r')) why.pop_back();
+    while (!why.empty() && (why.back() == '\n' || why.back() == '\r')) {
+      why.pop_back();
+    }
     // A server's words must not steer the terminal.
     for (char& c : why) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        c = ' ';
+      }
     }
     message += " - " + why;
   }
@@ -78,7 +88,9 @@ class Progress {
   void one_done() { ++done_; }
   void finish() {
     loop_.cancel(timer_);
-    if (is_shown_) err_ << "\r\033[K" << std::flush;
+    if (is_shown_) {
+      err_ << "\r\033[K" << std::flush;
+    }
   }
 
  private:
@@ -86,8 +98,12 @@ class Progress {
     const auto now = Clock::now();
     const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - began_);
     err_ << "\r\033[K  " << go_duration(passed);
-    if (duration_.count() > 0) err_ << " of " << go_duration(duration_);
-    if (count_ > 1) err_ << ", " << done_ << " of " << count_ << " profiles fetched";
+    if (duration_.count() > 0) {
+      err_ << " of " << go_duration(duration_);
+    }
+    if (count_ > 1) {
+      err_ << ", " << done_ << " of " << count_ << " profiles fetched";
+    }
     err_ << std::flush;
     is_shown_ = true;
     timer_ = loop_.at(now + progress_every, [this] { show(); });
@@ -113,7 +129,9 @@ bool is_execution_trace(std::string_view bytes) {
 std::vector<Result<std::string>> fetch_sources(std::vector<Source> sources,
                                                const FetchOptions& options, std::ostream& err) {
   std::vector<Result<std::string>> bodies(sources.size());
-  if (sources.empty()) return bodies;
+  if (sources.empty()) {
+    return bodies;
+  }
   auto loop = net::EventLoop::create(
       {.transfers_max = transfers_max, .idle_connections_max = transfers_max});
   if (!loop) {
@@ -121,20 +139,30 @@ std::vector<Result<std::string>> fetch_sources(std::vector<Source> sources,
     return bodies;
   }
   std::chrono::seconds longest{0};
-  for (const Source& source : sources) longest = std::max(longest, source.duration);
+  for (const Source& source : sources) {
+    longest = std::max(longest, source.duration);
+  }
   std::optional<Progress> progress;
-  if (options.is_terminal) progress.emplace(**loop, sources.size(), longest, err);
+  if (options.is_terminal) {
+    progress.emplace(**loop, sources.size(), longest, err);
+  }
   std::size_t left = sources.size();
   for (std::size_t i = 0; i < sources.size(); ++i) {
     auto request = std::make_shared<const net::HttpRequest>(sources[i].request);
     (*loop)->fetch(std::move(request), [&, i](net::HttpResult result) {
       bodies[i] = body_of(std::move(result), sources[i]);
-      if (progress) progress->one_done();
-      if (--left == 0) (*loop)->stop();
+      if (progress) {
+        progress->one_done();
+      }
+      if (--left == 0) {
+        (*loop)->stop();
+      }
     });
   }
   (*loop)->run();
-  if (progress) progress->finish();
+  if (progress) {
+    progress->finish();
+  }
   return bodies;
 }
 
@@ -160,7 +188,9 @@ std::vector<Result<std::string>> fetch_profiles(std::span<const pprof::FetchRequ
     places.push_back(i);
   }
   auto fetched = fetch_sources(std::move(sources), options, err);
-  for (std::size_t i = 0; i < places.size(); ++i) bodies[places[i]] = std::move(fetched[i]);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    bodies[places[i]] = std::move(fetched[i]);
+  }
   return bodies;
 }
 

@@ -41,8 +41,12 @@ Place place_of(const std::string& text) {
   const bool is_bare_ipv6 = !text.empty() && text.back() == ']';
   std::string host = colon == std::string::npos || is_bare_ipv6 ? text : text.substr(0, colon);
   std::string port = colon == std::string::npos || is_bare_ipv6 ? "" : text.substr(colon + 1);
-  if (host.empty()) host = "localhost";
-  if (port.empty()) port = "0";
+  if (host.empty()) {
+    host = "localhost";
+  }
+  if (port.empty()) {
+    port = "0";
+  }
   return {host + ":" + port, host};
 }
 
@@ -90,18 +94,24 @@ ReadSource only_below(const std::string& folders, ReadSource read) {
   for (std::size_t at = 0; at < folders.size();) {
     const std::size_t end = std::min(folders.find(':', at), folders.size());
     auto root = std::filesystem::canonical(folders.substr(at, end - at), error);
-    if (!error) roots.push_back(std::move(root));
+    if (!error) {
+      roots.push_back(std::move(root));
+    }
     at = end + 1;
   }
   return [roots = std::move(roots), folders,
           read = std::move(read)](const std::string& path) -> base::Result<std::string> {
     std::error_code failed;
     const auto real = std::filesystem::canonical(path, failed);
-    if (failed) return base::fail(base::ErrorKind::not_found, path + ": " + failed.message());
+    if (failed) {
+      return base::fail(base::ErrorKind::not_found, path + ": " + failed.message());
+    }
     const bool is_below = std::any_of(roots.begin(), roots.end(), [&](const auto& root) {
       return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first == root.end();
     });
-    if (is_below) return read(real.string());
+    if (is_below) {
+      return read(real.string());
+    }
     return base::fail(base::ErrorKind::refused,
                       path + " is not below " + folders + "; -source_path names what may be shown");
   };
@@ -148,7 +158,9 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
                                  .is_own = is_own,
                                  .wants_page = wants_page}));
   });
-  if (!server) return tl::unexpected(server.error());
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
   const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());
   err << "Serving web UI on " << url << std::endl;
   if (const auto address = net::parse_listen_address(place.listen);
@@ -156,7 +168,9 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
     err << "Everybody who reaches this machine there can read the profile." << std::endl;
   }
   if (!line.no_browser) {
-    if (auto opened = open_in_browser(url); !opened) err << opened.error().message << "\n";
+    if (auto opened = open_in_browser(url); !opened) {
+      err << opened.error().message << "\n";
+    }
   }
   signals.wait();
   if (painter) {

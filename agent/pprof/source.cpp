@@ -40,7 +40,9 @@ net::ProxyOptions proxies() {
   const std::string none = variable("no_proxy").value_or(variable("NO_PROXY").value_or(""));
   for (std::size_t at = 0; at < none.size();) {
     const std::size_t end = std::min(none.find_first_of(", ", at), none.size());
-    if (end > at) proxy.no_proxy.push_back(none.substr(at, end - at));
+    if (end > at) {
+      proxy.no_proxy.push_back(none.substr(at, end - at));
+    }
     at = end + 1;
   }
   return proxy;
@@ -132,7 +134,9 @@ std::chrono::seconds choose_duration(Page& page, int seconds) {
     }
     return std::chrono::seconds(seconds);
   }
-  if (found == page.query.end()) return std::chrono::seconds(0);
+  if (found == page.query.end()) {
+    return std::chrono::seconds(0);
+  }
   const auto number = base::parse_number(found->second);
   const auto value = number ? number->to_int64() : std::nullopt;
   return std::chrono::seconds(value ? std::clamp<std::int64_t>(*value, 0, seconds_max) : 0);
@@ -154,7 +158,9 @@ Result<void> set_credentials(net::HttpRequest& request, const TransportFlags& fl
     request.username = flags.user.substr(0, colon);
     request.password = flags.user.substr(std::min(colon + 1, flags.user.size()));
   }
-  if (!flags.token.empty()) request.headers.emplace_back("Authorization", "Bearer " + flags.token);
+  if (!flags.token.empty()) {
+    request.headers.emplace_back("Authorization", "Bearer " + flags.token);
+  }
   if (!flags.token_file.empty()) {
     request.token = net::TokenFile{};
     request.token->path = flags.token_file;
@@ -185,10 +191,14 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   if (!is_url(text) && flags.kind.empty()) {
     return fail(ErrorKind::not_found, "open " + text + ": no such file or directory");
   }
-  if (!has_scheme) text.insert(0, "http://");
+  if (!has_scheme) {
+    text.insert(0, "http://");
+  }
   constexpr std::string_view insecure = "https+insecure://";
   const bool is_insecure = text.starts_with(insecure);
-  if (is_insecure) text.replace(0, insecure.size(), "https://");
+  if (is_insecure) {
+    text.replace(0, insecure.size(), "https://");
+  }
   auto target = check::parse_target_url(text);
   if (!target) {
     // Who tells the error tells the source.
@@ -207,13 +217,17 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   if (text.find(page_without_path) == std::string::npos && page.path == page_without_path) {
     page.path.clear();
   }
-  if (auto chosen = choose_page(page, flags.kind); !chosen) return tl::unexpected(chosen.error());
+  if (auto chosen = choose_page(page, flags.kind); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
   add_query(page, flags.kind_query);
   if (flags.gc && last_part(page.path) != "heap") {
     return fail(ErrorKind::invalid, "-gc is for heap profiles, not for " + page.path +
                                         "; name one, as with -kind heap");
   }
-  if (flags.gc) set_parameter(page, "gc", "1");
+  if (flags.gc) {
+    set_parameter(page, "gc", "1");
+  }
   source.duration = choose_duration(page, asked.seconds);
   std::stable_sort(page.query.begin(), page.query.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -225,11 +239,17 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
         return it.first == "gc" && base::parse_number(it.second).has_value() && it.second != "0";
       });
   const bool is_socket = !request.unix_socket.empty();
-  if (is_socket) page.before = "unix://" + request.unix_socket;
-  if (is_insecure) page.before.replace(0, 5, "https+insecure");
+  if (is_socket) {
+    page.before = "unix://" + request.unix_socket;
+  }
+  if (is_insecure) {
+    page.before.replace(0, 5, "https+insecure");
+  }
   source.shown = join(page, true);
 
-  if (auto set = set_credentials(request, flags); !set) return tl::unexpected(set.error());
+  if (auto set = set_credentials(request, flags); !set) {
+    return tl::unexpected(set.error());
+  }
   request.headers.emplace_back("User-Agent", "heapwatch");
   request.tls.ca = asked.tls.authority;
   request.tls.certificate = asked.tls.certificate;
@@ -244,20 +264,28 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
     request.total_timeout = asked_timeout(std::chrono::seconds(asked.timeout_s), source.duration);
   }
   source.asked_by_net = net::shown_url(request.url);
-  if (is_socket) source.asked_by_net += " by " + request.unix_socket;
+  if (is_socket) {
+    source.asked_by_net += " by " + request.unix_socket;
+  }
   request.connect_timeout =
       std::min<std::chrono::milliseconds>(request.total_timeout, std::chrono::seconds(30));
   request.read_timeout = std::chrono::milliseconds(0);  // profiles over time begin with silence
   request.redirects_max = redirects_max;
-  if (asked.bytes_max != 0) request.body_bytes_max = asked.bytes_max;
+  if (asked.bytes_max != 0) {
+    request.body_bytes_max = asked.bytes_max;
+  }
   return source;
 }
 
 std::string go_duration(std::chrono::seconds duration) {
   const auto total = duration.count();
   std::string text;
-  if (total >= 3600) text += std::to_string(total / 3600) + "h";
-  if (total >= 60) text += std::to_string(total / 60 % 60) + "m";
+  if (total >= 3600) {
+    text += std::to_string(total / 3600) + "h";
+  }
+  if (total >= 60) {
+    text += std::to_string(total / 60 % 60) + "m";
+  }
   return text + std::to_string(total % 60) + "s";
 }
 

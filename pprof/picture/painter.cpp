@@ -29,8 +29,12 @@ struct Head {
 bool send_all(int socket, const char* bytes, std::size_t size) {
   while (size != 0) {
     const ssize_t sent = send(socket, bytes, size, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
+    if (sent < 0 && errno == EINTR) {
+      continue;
+    }
+    if (sent <= 0) {
+      return false;
+    }
     bytes += sent;
     size -= static_cast<std::size_t>(sent);
   }
@@ -46,8 +50,12 @@ bool send_text(int socket, const Head& head, const std::string& text) {
 bool read_exactly(int socket, char* to, std::size_t size) {
   while (size != 0) {
     const ssize_t got = read(socket, to, size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return false;
+    }
     to += got;
     size -= static_cast<std::size_t>(got);
   }
@@ -56,7 +64,9 @@ bool read_exactly(int socket, char* to, std::size_t size) {
 
 bool receive(int socket, Head& head, std::string& text) {
   std::array<char, sizeof(Head)> bytes{};
-  if (!read_exactly(socket, bytes.data(), bytes.size())) return false;
+  if (!read_exactly(socket, bytes.data(), bytes.size())) {
+    return false;
+  }
   std::memcpy(&head, bytes.data(), sizeof(Head));
   text.resize(head.bytes);
   return read_exactly(socket, text.data(), text.size());
@@ -65,7 +75,9 @@ bool receive(int socket, Head& head, std::string& text) {
 /// The process between: draws what it is sent until nobody is there to send.
 [[noreturn]] void serve(int socket, const DrawOptions& options) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) (void)signal(number, SIG_DFL);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    (void)signal(number, SIG_DFL);
+  }
   sigset_t none;
   sigemptyset(&none);
   (void)sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -75,7 +87,9 @@ bool receive(int socket, Head& head, std::string& text) {
     const Result<std::string> picture = draw(text, "svg", options);
     const std::string& answer = picture ? *picture : picture.error().message;
     const Head about{answer.size(), picture ? -1 : static_cast<std::int32_t>(picture.error().kind)};
-    if (!send_text(socket, about, answer)) break;
+    if (!send_text(socket, about, answer)) {
+      break;
+    }
   }
   _exit(0);
 }
@@ -105,7 +119,9 @@ Painter::Painter(Painter&& other) noexcept
     : process_(std::exchange(other.process_, -1)), socket_(std::exchange(other.socket_, -1)) {}
 
 Painter::~Painter() {
-  if (process_ < 0) return;
+  if (process_ < 0) {
+    return;
+  }
   stop();
   while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
@@ -119,7 +135,9 @@ Result<std::string> Painter::draw(const std::string& dot) {
   if (!send_text(socket_, {dot.size(), -1}, dot) || !receive(socket_, head, text)) {
     return fail(ErrorKind::io, "the process that draws graphs has ended");
   }
-  if (head.failed_as < 0) return text;
+  if (head.failed_as < 0) {
+    return text;
+  }
   return fail(static_cast<ErrorKind>(head.failed_as), std::move(text));
 }
 

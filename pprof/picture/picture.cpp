@@ -45,7 +45,9 @@ bool find(void* library, const char* name, Function& to) {
 Result<Graphviz> open_library() {
   void* const library = dlopen("libgvc.so.6", RTLD_NOW | RTLD_LOCAL);
   void* const graphs = library == nullptr ? nullptr : dlopen("libcgraph.so.6", RTLD_NOW);
-  if (graphs == nullptr) return fail(ErrorKind::not_found, how_to_install);
+  if (graphs == nullptr) {
+    return fail(ErrorKind::not_found, how_to_install);
+  }
   Graphviz found;
   const bool has_all =
       find(library, "gvContext", found.context) && find(library, "gvLayout", found.layout) &&
@@ -62,15 +64,21 @@ Result<Graphviz> open_library() {
 std::string first_complaint;  // NOLINT: the callback has no argument to carry it
 
 int take_complaint(char* text) {
-  if (first_complaint.find('\n') == std::string::npos) first_complaint += text;
+  if (first_complaint.find('\n') == std::string::npos) {
+    first_complaint += text;
+  }
   return 0;
 }
 
 bool write_all(int file, const char* bytes, std::size_t size) {
   while (size != 0) {
     const ssize_t written = write(file, bytes, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return false;
+    }
     bytes += written;
     size -= static_cast<std::size_t>(written);
   }
@@ -83,7 +91,9 @@ enum ExitCode : int { drawn = 0, not_drawn = 1, too_large = 2 };
 rlim_t mapped_bytes() {
   unsigned long pages = 0;
   if (std::FILE* const file = std::fopen("/proc/self/statm", "re")) {
-    if (std::fscanf(file, "%lu", &pages) != 1) pages = 0;
+    if (std::fscanf(file, "%lu", &pages) != 1) {
+      pages = 0;
+    }
     (void)std::fclose(file);
   }
   return static_cast<rlim_t>(pages) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
@@ -125,7 +135,9 @@ void bound_this_process(const DrawOptions& options) {
   graphviz.set_error_function(&take_complaint);
   GVC_t* const context = graphviz.context();
   Agraph_t* const graph = graphviz.read(make_drawable(dot).c_str());
-  if (graph == nullptr) give_up("not a graph");
+  if (graph == nullptr) {
+    give_up("not a graph");
+  }
   first_complaint.clear();
   if (const auto nodes = static_cast<std::size_t>(graphviz.count_nodes(graph));
       nodes > options.nodes_max) {
@@ -133,7 +145,9 @@ void bound_this_process(const DrawOptions& options) {
                 std::to_string(options.nodes_max) + " are drawn",
             too_large);
   }
-  if (graphviz.layout(context, graph, "dot") != 0) give_up("no layout");
+  if (graphviz.layout(context, graph, "dot") != 0) {
+    give_up("no layout");
+  }
   char* bytes = nullptr;
   unsigned size = 0;
   if (graphviz.render(context, graph, format.c_str(), &bytes, &size) != 0 || bytes == nullptr) {
@@ -151,12 +165,20 @@ ReadEnd read_all(int from, const DrawOptions& options, std::string& bytes) {
   std::array<char, 65536> buffer;
   while (bytes.size() <= options.picture_bytes_max) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-    if (left.count() <= 0) return ReadEnd::late;
+    if (left.count() <= 0) {
+      return ReadEnd::late;
+    }
     pollfd readable{from, POLLIN, 0};
-    if (poll(&readable, 1, static_cast<int>(left.count())) <= 0) continue;
+    if (poll(&readable, 1, static_cast<int>(left.count())) <= 0) {
+      continue;
+    }
     const ssize_t size = read(from, buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return ReadEnd::whole;
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size <= 0) {
+      return ReadEnd::whole;
+    }
     bytes.append(buffer.data(), static_cast<std::size_t>(size));
   }
   return ReadEnd::too_long;
@@ -190,7 +212,9 @@ Result<std::string> picture_of(int status, ReadEnd end, std::string bytes,
                 std::string("Graphviz ended by signal ") + strsignal(WTERMSIG(status)) +
                     " while it drew the graph; it may take " + megabytes(options.memory_bytes_max));
   }
-  if (WEXITSTATUS(status) == too_large) return fail(ErrorKind::limit, std::move(bytes));
+  if (WEXITSTATUS(status) == too_large) {
+    return fail(ErrorKind::limit, std::move(bytes));
+  }
   if (WEXITSTATUS(status) != drawn) {
     return fail(ErrorKind::invalid, "Graphviz: " + (bytes.empty() ? "no picture" : bytes));
   }
@@ -202,9 +226,13 @@ Result<std::string> picture_of(int status, ReadEnd end, std::string bytes,
 Result<std::string> draw(const std::string& dot, std::string_view format,
                          const DrawOptions& options) {
   static const Result<Graphviz> graphviz = open_library();
-  if (!graphviz) return tl::unexpected(graphviz.error());
+  if (!graphviz) {
+    return tl::unexpected(graphviz.error());
+  }
   std::array<int, 2> pipe_ends{};
-  if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return fail(ErrorKind::io, std::strerror(errno));
+  if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
+    return fail(ErrorKind::io, std::strerror(errno));
+  }
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child == 0) {
@@ -218,10 +246,14 @@ Result<std::string> draw(const std::string& dot, std::string_view format,
   }
   std::string bytes;
   const ReadEnd end = read_all(pipe_ends[0], options, bytes);
-  if (end != ReadEnd::whole) (void)kill(child, SIGKILL);
+  if (end != ReadEnd::whole) {
+    (void)kill(child, SIGKILL);
+  }
   close(pipe_ends[0]);
   auto picture = picture_of(status_of(child), end, std::move(bytes), options);
-  if (!picture || format != "svg" || !options.is_zoomable) return picture;
+  if (!picture || format != "svg" || !options.is_zoomable) {
+    return picture;
+  }
   return make_zoomable(std::move(*picture));
 }
 

@@ -1,12 +1,7 @@
 #include "net/http_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -17,6 +12,7 @@
 #include <vector>
 
 #include "net/gzip.h"
+#include "raw_client.h"
 
 namespace heapwatch::net {
 namespace {
@@ -26,52 +22,6 @@ using base::ErrorKind;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-/// A connection that says exactly what the test wants.
-class RawClient {
- public:
-  explicit RawClient(std::uint16_t port) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{.tv_sec = 20, .tv_usec = 0};
-    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  }
-  struct Duplicate {
-    int socket;
-  };
-  explicit RawClient(Duplicate duplicate) : socket_(duplicate.socket) {}
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
-  ~RawClient() { close(socket_); }
-
-  [[nodiscard]] Duplicate duplicate() const { return {dup(socket_)}; }
-
-  void say(const std::string& text) const { EXPECT_TRUE(try_to_say(text)); }
-  [[nodiscard]] bool try_to_say(const std::string& text) const {
-    return send(socket_, text.data(), text.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(text.size());
-  }
-  /// What comes until `end`, or until the server closes when that is empty.
-  [[nodiscard]] std::string hear(const std::string& end = "") const {
-    std::string heard;
-    char bytes[4096];
-    while (end.empty() || heard.find(end) == std::string::npos) {
-      const ssize_t count = recv(socket_, bytes, sizeof bytes, 0);
-      if (count <= 0) {
-        EXPECT_TRUE(count == 0 || errno == ECONNRESET) << "nothing came: " << heard;
-        break;
-      }
-      heard.append(bytes, static_cast<std::size_t>(count));
-    }
-    return heard;
-  }
-
- private:
-  int socket_;
-};
 
 class HttpServerTest : public ::testing::Test {
  protected:
@@ -364,18 +314,27 @@ TEST_F(HttpServerTest, ListensWhereItIsTold) {
   }
 }
 
-// Debian's civetweb has no IPv6; one that has must serve it.
-TEST_F(HttpServerTest, ListensOnIpv6OrSaysThatItCannot) {
-  const auto server = HttpServer::start({.listen = "[::1]:0"}, pages);
-  if (server) {
+TEST_F(HttpServerTest, ListensOnIpv6) {
+  const auto server = start({.listen = "[::1]:0"});
+  HttpRequest asked;
+  asked.url = "http://[::1]:" + std::to_string(server->port()) + "/echo";
+  EXPECT_EQ(ask(asked).status, 200);
+  asked.headers = {{"Host", "evil.test"}};
+  EXPECT_EQ(ask(asked).status, 421);
+}
+
+TEST_F(HttpServerTest, ListensOnEveryAddressOfBothFamilies) {
+  const auto server = start({.listen = ":0"});
+  for (const std::string host : {"127.0.0.1", "[::1]"}) {
     HttpRequest asked;
-    asked.url = "http://[::1]:" + std::to_string((*server)->port()) + "/echo";
-    EXPECT_EQ(ask(asked).status, 200);
-  } else {
-    EXPECT_EQ(server.error(), (Error{ErrorKind::invalid,
-                                     "\"[::1]:0\": this system's civetweb is built without IPv6; "
-                                     "listen on an IPv4 address"}));
+    asked.url = "http://" + host + ":" + std::to_string(server->port()) + "/echo";
+    EXPECT_EQ(ask(asked).status, 200) << host;
   }
+  const std::string here = ":" + std::to_string(server->port());
+  const auto second = HttpServer::start({.listen = here}, pages);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(), (Error{ErrorKind::io, here + " is in use; listen on another port, or "
+                                                         "on port 0 for a free one"}));
 }
 
 TEST_F(HttpServerTest, StopsWithClientsOnTheLine) {

@@ -65,6 +65,7 @@ struct MemoryOptions {
   bool json = false;
   std::size_t sizes = 5;  // of live blocks, the largest first
   bool types = false;     // count live objects by type
+  bool reach = false;     // tell what nothing leads to
   bool pause = false;     // stop the process for a moment
   std::string against;    // a file that --json has written; empty: none
   bool watch = false;

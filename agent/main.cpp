@@ -118,6 +118,8 @@ void describe_memory(CommandLine& line) {
   command->add_flag("--json", options.json, "Print JSON");
   command->add_flag("--pause", options.pause,
                     "Stop the process for some milliseconds, to see all of it at one moment");
+  command->add_flag("--reach", options.reach,
+                    "Tell the blocks that nothing in the process leads to; pauses it, as --pause");
   command->add_flag("--types", options.types, "Count live objects by type, most bytes first");
   command->add_option("--sizes", options.sizes, "How many sizes of live blocks to list (default 5)")
       ->check(CLI::Range(0, 1000));
@@ -296,6 +298,10 @@ int dispatch(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const auto status =
+          heapwatch::agent::commands::run_hidden_command({argv, static_cast<std::size_t>(argc)})) {
+    return *status;
+  }
   if (!heapwatch::agent::process::hold_signals()) {
     std::cerr << "heapwatch: cannot hold signals back\n";
     return 1;

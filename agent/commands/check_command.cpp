@@ -12,6 +12,8 @@
 #include "agent/wiring/exporter_options.h"
 #include "base/counted.h"
 #include "base/nearest.h"
+#include "check/children/fork.h"
+#include "check/isolation/host.h"
 #include "check/schedule/instance_runner.h"
 #include "check/shared_library/library.h"
 #include "exporters/console/console.h"
@@ -234,12 +236,16 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
     options.times = 2;
     options.pause_ms = 1000;
   }
+  check::children::prepare_forks();
   std::optional<process::StandardOutputAside> aside(std::in_place);
   MemoryProfiles profiles(options.memory);
   if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();
       !begun || !(begun = profiles.begin())) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
+  }
+  if (options.memory.profile || options.memory.objects) {
+    check::isolation::stay_in_this_process();  // to see its memory
   }
   wiring::Configured configured = wiring::load(global, wiring::WhenWrong::stop, options.name);
   wiring::account_memory(configured.agent);

@@ -1,6 +1,7 @@
 // `heapwatch run`: the loop, the scheduler, the exporters and the pages, wired together.
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +24,9 @@
 #include "agent/wiring/reloader.h"
 #include "base/counted.h"
 #include "base/log.h"
+#include "base/owned_descriptors.h"
 #include "base/resident_memory.h"
+#include "check/children/fork.h"
 #include "check/schedule/scheduler.h"
 #include "config/secrets.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
@@ -63,7 +66,12 @@ net::ServerReply not_found(std::string_view known) {
 
 pthread_t loop_thread;  // set before a handler can run
 
-extern "C" void pass_on(int number) {
+/// On the loop's own thread, which lets signals through only while it starts a program for a check,
+/// the signal is blocked again when this returns: it would come at once and for ever otherwise.
+extern "C" void pass_on(int number, siginfo_t* /*info*/, void* interrupted) {
+  if (pthread_equal(pthread_self(), loop_thread) != 0) {
+    sigaddset(&static_cast<ucontext_t*>(interrupted)->uc_sigmask, number);
+  }
   (void)pthread_kill(loop_thread, number);
 }
 
@@ -72,8 +80,8 @@ extern "C" void pass_on(int number) {
 bool pass_signals_to_this_thread() {
   loop_thread = pthread_self();
   struct sigaction action {};
-  action.sa_handler = pass_on;
-  action.sa_flags = SA_RESTART;
+  action.sa_sigaction = pass_on;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
     if (sigaction(number, &action, nullptr) != 0) {
       return false;
@@ -136,7 +144,7 @@ base::Result<void> Agent::start(const sigset_t& signals) {
     return tl::unexpected(loop.error());
   }
   loop_ = std::move(*loop);
-  signal_descriptor_ = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  signal_descriptor_ = base::own_descriptor(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
   loop_->watch(signal_descriptor_, [this] { take_signal(); });
   if (auto started = start_exporters(); !started) {
     return started;
@@ -376,6 +384,7 @@ int run_agent(const wiring::GlobalOptions& global) {
     std::cerr << "heapwatch: cannot set signal handlers\n";
     return 1;
   }
+  check::children::prepare_forks();
   base::spare_memory();
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
   config::give_up_on_secrets_when(told_to_stop);

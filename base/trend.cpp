@@ -126,7 +126,8 @@ Trend trend_of_minima(std::span<const Point> minima, double least, double growth
 /// Of the second half of a series alone, that it grows as steadily as no warm-up does.
 bool grows_lately(std::span<const double> values, double least, const TrendOptions& options) {
   const std::span<const double> rest = second_half(values);
-  const std::vector<Point> minima = stretch_minima(rest, options.stretches);
+  const std::vector<Point> minima =
+      stretch_minima(rest, std::max<std::size_t>(options.stretches, 2));
   return rest.size() >= options.stretches &&
          trend_of_minima(minima, least, level_of(minima) - rest.front(), options.certainty,
                          late_slope_of_half_min) == Trend::grows;
@@ -211,9 +212,10 @@ TrendResult find_trend(std::span<const double> values, const TrendOptions& optio
   if (values.size() < 2) {
     return result;
   }
-  const std::vector<Point> points = stretch_minima(values, options.stretches);
+  const std::vector<Point> points =
+      stretch_minima(values, std::max<std::size_t>(options.stretches, 2));
   const std::span<const Point> minima(points);
-  result.late = theil_sen(second_half(minima));
+  result.late = theil_sen(minima.last(std::max<std::size_t>(2, second_half(minima).size())));
   result.growth = level_of(minima) - values.front();
   result.is_spread = is_spread(values_of(minima));
   const auto [low, high] = std::minmax_element(values.begin(), values.end());

@@ -168,6 +168,27 @@ void write_types(Writer& json, const Survey& survey) {
   json.EndArray();
 }
 
+void write_reach(Writer& json, const ReachReport& reach) {
+  json.Key("reach");
+  json.StartObject();
+  number(json, "unreachable_blocks", reach.blocks);
+  number(json, "unreachable_bytes", reach.bytes);
+  number(json, "heads", reach.heads);
+  number(json, "reachable_blocks", reach.reachable_blocks);
+  json.Key("groups");
+  json.StartArray();
+  for (const Unreachable& group : reach.groups) {
+    json.StartObject();
+    text(json, "name", group.name);
+    number(json, "blocks", group.blocks);
+    number(json, "bytes", group.bytes);
+    number(json, "heads", group.heads);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+}
+
 void write_survey(Writer& json, const Survey& survey, const JsonOptions& options) {
   json.StartObject();
   text(json, "schema", "heapwatch.memory/1");
@@ -179,6 +200,9 @@ void write_survey(Writer& json, const Survey& survey, const JsonOptions& options
   write_lists(json, survey, options);
   if (options.types) {
     write_types(json, survey);
+  }
+  if (survey.reach) {
+    write_reach(json, *survey.reach);
   }
   write_cgroup(json, survey);
   number(json, "swap_bytes", survey.swap);

@@ -142,6 +142,9 @@ void Picture::take(std::string_view reader, Found found) {
   append(missing_, found.missing);
   append(allocators_, found.allocators);
   append(types_, found.types);
+  if (found.reach) {
+    reach_ = std::move(found.reach);
+  }
   if (found.glibc) {
     glibc_ = std::move(found.glibc);
   }

@@ -152,6 +152,23 @@ struct TypeCount {
   std::uint64_t bytes = 0;
 };
 
+/// Blocks that nothing in the process leads to, of one class or size.
+struct Unreachable {
+  std::string name;
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+  /// Of them, those that no other unreachable block leads to: where a leak begins.
+  std::uint64_t heads = 0;
+};
+
+struct ReachReport {
+  std::uint64_t blocks = 0;  // unreachable
+  std::uint64_t bytes = 0;
+  std::uint64_t heads = 0;
+  std::uint64_t reachable_blocks = 0;
+  std::vector<Unreachable> groups;  // those with heads first, most bytes first
+};
+
 /// What nobody claimed, of one mapping.
 struct Unexplained {
   std::uint64_t begin = 0;
@@ -169,12 +186,14 @@ struct Found {
   std::vector<Missing> missing;
   std::vector<AllocatorReport> allocators;
   std::vector<TypeCount> types;
+  std::optional<ReachReport> reach;
   /// The blocks of glibc, for readers that look inside them (memory/glibc/heaps.h).
   std::shared_ptr<const glibc::Heaps> glibc;
 };
 
 struct Options {
   bool types = false;  // count objects by type
+  bool reach = false;  // mark what can be reached; wants a process that stands still
   bool pause = false;  // stop the process for a moment, to see all of it at one time
 };
 
@@ -211,6 +230,7 @@ class Picture {
   [[nodiscard]] const std::vector<Missing>& missing() const { return missing_; }
   [[nodiscard]] const std::vector<AllocatorReport>& allocators() const { return allocators_; }
   [[nodiscard]] const std::vector<TypeCount>& types() const { return types_; }
+  [[nodiscard]] const std::optional<ReachReport>& reach() const { return reach_; }
   /// Null when glibc was not found or not walked.
   [[nodiscard]] const glibc::Heaps* glibc() const { return glibc_.get(); }
 
@@ -240,6 +260,7 @@ class Picture {
   std::vector<Missing> missing_;
   std::vector<AllocatorReport> allocators_;
   std::vector<TypeCount> types_;
+  std::optional<ReachReport> reach_;
   std::shared_ptr<const glibc::Heaps> glibc_;
 };
 

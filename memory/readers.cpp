@@ -8,6 +8,7 @@
 #include "memory/mappings/allocators.h"
 #include "memory/mappings/mappings.h"
 #include "memory/pymalloc/pymalloc.h"
+#include "memory/reach/reach.h"
 #include "memory/stacks/stacks.h"
 
 namespace heapwatch::memory {
@@ -33,6 +34,8 @@ constexpr std::array table{
     // Those that take what is left.
     Reader{"allocators", mappings::find_allocators},
     Reader{"named", mappings::find_named},
+    // Those that look into what was found, and claim nothing.
+    Reader{"reach", reach::find},
 };
 // clang-format on
 

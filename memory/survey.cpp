@@ -94,6 +94,7 @@ Survey survey_of(std::shared_ptr<const process::ProcessView> view, const Options
   survey.missing = picture.missing();
   survey.allocators = picture.allocators();
   survey.types = picture.types();
+  survey.reach = picture.reach();
   survey.checks = picture.checks();
   set_rss(survey, before, before);
   return survey;
@@ -110,7 +111,7 @@ struct Taken {
 /// One look, at the process or at its twin. What may not be paused is read as it runs.
 base::Result<Taken> take(int pid, const Options& options, const process::LiveOptions& live) {
   Taken taken;
-  if (options.pause) {
+  if (options.pause || options.reach) {
     auto twin = process::look_at_twin(pid, live);
     if (twin) {
       taken.sighting = std::move(twin->sighting);
@@ -137,7 +138,9 @@ base::Result<Survey> survey(int pid, const Options& options, const process::Live
       return tl::unexpected(taken.error());
     }
     process::Sighting* const sighting = &taken->sighting;
-    Survey survey = survey_of(sighting->view, options);
+    Options wanted = options;
+    wanted.reach = options.reach && taken->not_paused.empty();
+    Survey survey = survey_of(sighting->view, wanted);
     survey.stopped_ms = taken->stopped_ms;
     if (!taken->not_paused.empty()) {
       survey.missing.push_back({"a picture at one moment", taken->not_paused, ""});

@@ -34,6 +34,7 @@ struct Survey {
   std::vector<Missing> missing;
   std::vector<AllocatorReport> allocators;
   std::vector<TypeCount> types;
+  std::optional<ReachReport> reach;
   std::vector<Check> checks;
   std::optional<Cgroup> cgroup;
   std::uint64_t rss_anonymous = 0;

@@ -145,11 +145,16 @@ void append_beside(std::string& out, const Survey& survey) {
 
 void append_allocators(std::string& out, const Survey& survey, const TextOptions& options) {
   for (const AllocatorReport& report : survey.allocators) {
-    out += report.name + (report.version.empty() ? "" : " " + harmless(report.version)) + ": " +
-           grouped(report.arenas) + (report.arenas == 1 ? " arena" : " arenas") + ", in use " +
-           size_text(report.in_use_bytes) + " in " + grouped(report.blocks) + " blocks, free " +
-           size_text(report.free_bytes) + "; malloc_trim would give back " +
-           size_text(report.trim_bytes) + "\n";
+    out +=
+        report.name + (report.version.empty() ? "" : " " + harmless(report.version)) + ": " +
+        (report.arenas == 0
+             ? ""
+             : grouped(report.arenas) + (report.arenas == 1 ? " arena, " : " arenas, ")) +
+        "in use " + size_text(report.in_use_bytes) + " in " + grouped(report.blocks) +
+        " blocks, free " + size_text(report.free_bytes) +
+        (report.trim_bytes == 0 ? ""
+                                : "; malloc_trim would give back " + size_text(report.trim_bytes)) +
+        "\n";
     std::string sizes;
     for (std::size_t i = 0; i < report.sizes.size() && i < options.sizes; ++i) {
       const SizeCount& one = report.sizes[i];
@@ -173,6 +178,20 @@ void append_types(std::string& out, const Survey& survey) {
     const TypeCount& type = survey.types[i];
     out += "  " + padded(harmless(type.name), 48) + right(grouped(type.objects), 14) +
            right(size_text(type.bytes), 10) + "  " + std::string(name_of(type.space)) + "\n";
+  }
+}
+
+constexpr std::size_t groups_max = 20;
+
+void append_reach(std::string& out, const ReachReport& reach) {
+  out += "unreachable: " + grouped(reach.blocks) + (reach.blocks == 1 ? " block" : " blocks") +
+         " of " + size_text(reach.bytes) + ", " + grouped(reach.heads) +
+         " of them heads of leaks; " + grouped(reach.reachable_blocks) +
+         " blocks are reachable, whether they are still wanted or not\n";
+  for (std::size_t i = 0; i < reach.groups.size() && i < groups_max; ++i) {
+    const Unreachable& group = reach.groups[i];
+    out += "  " + padded(harmless(group.name), 48) + right(grouped(group.blocks), 14) +
+           right(size_text(group.bytes), 10) + right(grouped(group.heads), 14) + " heads\n";
   }
 }
 
@@ -225,6 +244,9 @@ std::string to_text(const Survey& survey, const TextOptions& options) {
   append_allocators(out, survey, options);
   if (options.types) {
     append_types(out, survey);
+  }
+  if (survey.reach) {
+    append_reach(out, *survey.reach);
   }
   append_notes(out, survey);
   if (survey.stopped_ms > 0) {

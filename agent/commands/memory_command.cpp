@@ -66,7 +66,8 @@ struct Seen {
 Seen look_at_all(const std::vector<int>& pids, const MemoryOptions& options) {
   Seen seen;
   for (const int pid : pids) {
-    auto survey = memory::survey(pid, {.types = options.types, .pause = options.pause});
+    auto survey = memory::survey(
+        pid, {.types = options.types, .reach = options.reach, .pause = options.pause});
     if (survey) {
       seen.surveys.push_back(*std::move(survey));
     } else if (seen.first_error.empty()) {
@@ -102,7 +103,8 @@ int watch(const MemoryOptions& options, int pid) {
     if (look > 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(options.interval_ms));
     }
-    const auto survey = memory::survey(pid, {.types = options.types, .pause = options.pause});
+    const auto survey = memory::survey(
+        pid, {.types = options.types, .reach = options.reach, .pause = options.pause});
     if (!survey) {
       return fail_with(survey.error().message);
     }

@@ -150,6 +150,10 @@ Found find(const Look& look) {
   }
   auto heaps = find_heaps(look);
   if (!heaps) {
+    const bool is_odd = has_libc(look.view) && !find_layout(look.view);
+    if (is_odd) {
+      found.checks.push_back({owner, false, "libc is there, and its arenas were not made out"});
+    }
     return found;
   }
   for (const Arena& arena : heaps->arenas) {

@@ -148,8 +148,10 @@ std::vector<std::uint64_t> arenas_of(Words& words, std::uint64_t bins_start,
   return ring;
 }
 
-/// Whether system_mem and max_system_mem stand at an offset, in every arena.
+/// Whether system_mem and max_system_mem stand at an offset, in every arena. The top chunk of an
+/// arena may lack its header while a thread is at work there: most must hold.
 bool is_system_mem(Words& words, const Layout& layout, std::uint64_t offset) {
+  std::size_t odd = 0;
   for (const std::uint64_t arena : layout.arenas) {
     const auto size = words.u64(arena + offset);
     const auto most = words.u64(arena + offset + 8);
@@ -159,11 +161,9 @@ bool is_system_mem(Words& words, const Layout& layout, std::uint64_t offset) {
     }
     const bool is_initial = *top == arena + layout.state.bins - header_bytes;
     const auto top_size = words.u64(*top + 8);
-    if (!is_initial && (!top_size || (*top_size & size_mask) > *size)) {
-      return false;
-    }
+    odd += !is_initial && (!top_size || (*top_size & size_mask) > *size) ? 1 : 0;
   }
-  return true;
+  return odd * 2 < layout.arenas.size();
 }
 
 std::optional<Layout> layout_at(Words& words, std::uint64_t bins_start) {
@@ -278,6 +278,11 @@ std::optional<Range> brk_heap(const ProcessView& view) {
     }
   }
   return heap;
+}
+
+bool has_libc(const ProcessView& view) {
+  const std::vector<process::Module> modules = process::find_modules(view);
+  return std::any_of(modules.begin(), modules.end(), is_libc);
 }
 
 std::optional<Layout> find_layout(const ProcessView& view) {

@@ -46,6 +46,9 @@ struct Layout {
 /// The mappings of brk: [heap], and what touches it under the same name.
 [[nodiscard]] std::optional<process::Range> brk_heap(const process::ProcessView& view);
 
+/// Whether libc is mapped as a library.
+[[nodiscard]] bool has_libc(const process::ProcessView& view);
+
 /// Absent: this process has no glibc, or its arenas were not to be made out.
 [[nodiscard]] std::optional<Layout> find_layout(const process::ProcessView& view);
 

@@ -56,6 +56,8 @@ struct Thread {
   std::string name;
   /// Absent: it runs on a CPU, or we may not look.
   std::optional<std::uint64_t> stack_pointer;
+  /// Of a thread that was stopped: what its registers held, in no order.
+  std::vector<std::uint64_t> registers;
   friend bool operator==(const Thread&, const Thread&) = default;
 };
 

@@ -128,7 +128,7 @@ base::Result<void> Tracer::stop(int tid) {
   }
   user_regs_struct registers{};
   if (trace(PTRACE_GETREGS, tid, 0, reinterpret_cast<std::uintptr_t>(&registers)) == 0) {
-    stack_pointers_[tid] = registers.rsp;
+    registers_[tid] = registers;
   }
   return {};
 }

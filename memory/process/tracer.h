@@ -37,10 +37,8 @@ class Tracer {
   /// Has one stopped thread take the exit status of a child that is dead.
   void reap(std::uint64_t syscall, int child);
 
-  /// The stack pointers of the threads that were stopped.
-  [[nodiscard]] const std::map<int, std::uint64_t>& stack_pointers() const {
-    return stack_pointers_;
-  }
+  /// The registers of the threads that were stopped.
+  [[nodiscard]] const std::map<int, user_regs_struct>& registers() const { return registers_; }
 
  private:
   struct Call {
@@ -61,7 +59,7 @@ class Tracer {
   int pid_;
   std::vector<int> stopped_;
   std::map<int, std::vector<int>> signals_;  // that came while a thread was ours
-  std::map<int, std::uint64_t> stack_pointers_;
+  std::map<int, user_regs_struct> registers_;
 };
 
 }  // namespace heapwatch::memory::process

@@ -39,7 +39,7 @@ struct Reply {
 };
 struct ThreadReply {
   int tid = 0;
-  std::uint64_t stack_pointer = 0;
+  user_regs_struct registers{};
 };
 
 bool write_all(int descriptor, const void* data, std::size_t size) {
@@ -75,14 +75,14 @@ bool read_all(int descriptor, void* data, std::size_t size) {
 }
 
 void tell(int descriptor, const Reply& reply, const std::string& message,
-          const std::map<int, std::uint64_t>& threads) {
+          const std::map<int, user_regs_struct>& threads) {
   Reply out = reply;
   out.message_bytes = static_cast<std::uint32_t>(message.size());
   out.threads = static_cast<std::uint32_t>(threads.size());
   bool told = write_all(descriptor, &out, sizeof out) &&
               write_all(descriptor, message.data(), message.size());
-  for (const auto& [tid, pointer] : threads) {
-    const ThreadReply thread{tid, pointer};
+  for (const auto& [tid, registers] : threads) {
+    const ThreadReply thread{tid, registers};
     told = told && write_all(descriptor, &thread, sizeof thread);
   }
 }
@@ -98,7 +98,7 @@ void help(int pid, std::uint64_t syscall, int reply_to, int end_of) {
   const auto begin = Clock::now();
   base::Result<int> twin =
       tracer.stop_all().and_then([&]() -> base::Result<int> { return tracer.fork_twin(syscall); });
-  const auto threads = tracer.stack_pointers();
+  const auto threads = tracer.registers();
   tracer.let_go();
   reply.stopped_ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   if (!twin) {
@@ -143,7 +143,7 @@ struct Started {
   std::shared_ptr<Helper> helper;
   int twin = 0;
   double stopped_ms = 0;
-  std::map<int, std::uint64_t> stack_pointers;
+  std::map<int, user_regs_struct> registers;
 };
 
 base::Result<Started> start(int pid, std::uint64_t syscall) {
@@ -180,7 +180,7 @@ base::Result<Started> start(int pid, std::uint64_t syscall) {
   for (std::uint32_t i = 0; complete && i < told.threads; ++i) {
     ThreadReply thread;
     complete = read_all(reply[0], &thread, sizeof thread);
-    started.stack_pointers[thread.tid] = thread.stack_pointer;
+    started.registers[thread.tid] = thread.registers;
   }
   close(reply[0]);
   if (!complete || told.twin == 0) {
@@ -281,9 +281,12 @@ std::shared_ptr<const ProcessView> combined(const Started& started,
   }
   std::vector<Thread> threads;
   for (Thread thread : parent->threads()) {
-    if (const auto found = started.stack_pointers.find(thread.tid);
-        found != started.stack_pointers.end()) {
-      thread.stack_pointer = found->second;
+    if (const auto found = started.registers.find(thread.tid); found != started.registers.end()) {
+      const user_regs_struct& held = found->second;
+      thread.stack_pointer = held.rsp;
+      thread.registers = {held.rax, held.rbx, held.rcx, held.rdx,    held.rsi, held.rdi,
+                          held.rbp, held.r8,  held.r9,  held.r10,    held.r11, held.r12,
+                          held.r13, held.r14, held.r15, held.fs_base};
       threads.push_back(std::move(thread));
     }
   }

@@ -168,6 +168,7 @@ TEST(TrendOfRuns, OfAFewRunsSaysWhatThereIsToSeeAndIsNotCertain) {
   EXPECT_EQ(trend({1, 2, 1}), Trend::flat);
   EXPECT_EQ(trend({1, 3, 2}), Trend::varies);
   EXPECT_EQ(trend({2, 2, 2, 2}), Trend::flat);
+  EXPECT_DOUBLE_EQ(find_trend(Series{1, 3}, of_runs).late.value, 2);
 }
 
 // Memory of a process that is read every second for five minutes, in MB, with noise. The bounds are

@@ -182,14 +182,15 @@ class CoursesOfLines(unittest.TestCase):
         self.courses = course.Courses()
 
     def observe(self, runs, **lines):
+        """A run leaves behind `size(run)`, of which the next takes nothing away."""
         for run in range(self.courses.runs + 1, self.courses.runs + runs + 1):
-            self.courses.observe({(name, 1): (size(run), 0, 0) for name, size in lines.items()})
+            self.courses.observe({(name, 1): (size(run), size(run - 1), 0) for name, size in lines.items()})
 
     def values(self, name):
         return list(self.courses.lines[name, 1].values)
 
     def test_each_run_has_a_value_until_there_is_no_room(self):
-        self.observe(128, a=lambda run: run, b=lambda run: 7)
+        self.observe(129, a=lambda run: run, b=lambda run: 7)
         self.assertEqual(self.values("a"), list(range(1, 129)))
         self.observe(1, a=lambda run: run)
         self.assertEqual(self.values("a"), [*range(1, 129, 2), 129])
@@ -202,12 +203,20 @@ class CoursesOfLines(unittest.TestCase):
 
     def test_the_room_of_a_line_is_bounded_and_the_rate_is_that_of_a_run(self):
         self.observe(5000, a=lambda run: run)
-        self.assertLessEqual(len(self.values("a")), 128)
         line = self.courses.lines["a", 1]
         self.assertEqual((line.grew, line.size), (4999, 5000))
         width = 64
-        self.assertEqual(self.values("a"), list(range(1, 5001, width)))
+        self.assertEqual(self.values("a"), list(range(1, 5000, width)))
         self.assertEqual(self.courses.trend(line).rate, 1 / width)
+
+    def test_what_each_run_replaces_has_no_course(self):
+        for size in (5, 800, 3, 40):
+            self.courses.observe({("a", 1): (size, 0, 0)})
+        self.assertEqual((self.values("a"), self.courses.trends()), ([0, 0, 0], []))
+
+    def test_of_two_runs_only_the_sizes_are_known(self):
+        self.observe(2, a=lambda run: 300 * run, b=lambda run: 7)
+        self.assertEqual([(key, trend.growth) for key, _, trend in self.courses.trends()], [(("a", 1), 300.0)])
 
     def test_lines_beyond_a_number_are_one(self):
         with unittest.mock.patch.object(course, "LINES_MAX", 3):

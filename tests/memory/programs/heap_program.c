@@ -4,6 +4,7 @@
  *   heap_program heap THREADS        so many threads allocate and free, and keep the rest
  *   heap_program fenced THREADS      the same, with something in the way of brk
  *   heap_program churn THREADS       threads that never stop
+ *   heap_program lost COUNT          lists of three blocks, pairs in a circle, and blocks that are held
  *   heap_program sizes COUNT SIZE    so many live blocks of one size
  *
  * Prints lines of a name and a number, then "ready", and waits to be killed. Nothing is allocated after the
@@ -147,6 +148,37 @@ static void main_heap(void) {
   }
 }
 
+struct link {
+  struct link* next;
+  char data[32];
+};
+
+static struct link* new_link(struct link* next) {
+  struct link* const one = malloc(sizeof *one);
+  memset(one, 0, sizeof *one);
+  one->next = next;
+  return one;
+}
+
+static struct link* kept;
+
+__attribute__((noinline)) static void lose(int count) {
+  for (int i = 0; i < count; ++i) {
+    new_link(new_link(new_link(NULL)));
+    struct link* const one = new_link(NULL);
+    one->next = new_link(one);
+    kept = new_link(kept);
+  }
+}
+
+/* Nothing that lose() left on the stack is there after this. */
+__attribute__((noinline)) static void sweep_stack(void) {
+  volatile char rubbish[8192];
+  for (size_t i = 0; i < sizeof rubbish; ++i) {
+    rubbish[i] = 0;
+  }
+}
+
 static void tell_heap(void) {
   const struct mallinfo2 info = mallinfo2();
   tell("arena", info.arena);
@@ -173,6 +205,15 @@ int main(int argc, char** argv) {
   const int count = argc > 2 ? atoi(argv[2]) : 0;
   if (strcmp(mode, "area") == 0) {
     use_an_area();
+  } else if (strcmp(mode, "lost") == 0) {
+    /* Held by this stack alone, one by its middle. */
+    struct link* held[50];
+    for (int i = 0; i < 50; ++i) {
+      held[i] = (struct link*)((char*)new_link(NULL) + (i == 7 ? 16 : 0));
+    }
+    lose(count);
+    sweep_stack();
+    tell("held", (uintptr_t)held);
   } else if (strcmp(mode, "sizes") == 0) {
     const size_t size = (size_t)atoi(argv[3]);
     static void* last;

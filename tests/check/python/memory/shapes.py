@@ -37,6 +37,9 @@ class Shapes(AgentCheck):
     def leaks(self):
         self.kept.append(bytes(2048))
 
+    def replaces(self):
+        self.page = bytes(self.runs * 7919 % 200_000)
+
     def comes_and_goes(self):
         if self.runs % 5 == 0:
             self.mine = []

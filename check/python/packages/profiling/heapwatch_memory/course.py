@@ -21,10 +21,11 @@ class Trend:
 class Line:
     """What one line holds: after each run that was looked at, and now."""
 
-    __slots__ = ("values", "size", "earlier", "between", "grew")
+    __slots__ = ("values", "first", "size", "earlier", "between", "grew")
 
     def __init__(self, stretches):
         self.values = array("q", bytes(8 * stretches))
+        self.first = 0  # after the first run
         self.size = 0
         self.earlier = 0  # of runs before the last
         self.between = 0  # of what was allocated between runs
@@ -32,7 +33,12 @@ class Line:
 
 
 class Courses:
-    """The courses of all lines. Runs are gathered into stretches of the same length, of which the least counts."""
+    """The courses of all lines.
+
+    The value of a run is what it and those before it left behind and the next run has not taken away: what each run
+    replaces is then no value at all, however its size varies. So a run has its value after the next. Runs are gathered
+    into stretches of the same length, of which the least counts.
+    """
 
     def __init__(self):
         self.lines = {}
@@ -57,13 +63,25 @@ class Courses:
         self._add(self._total, *total)
 
     def trend(self, line):
-        return Trend(line.values, self._width)
+        """After two runs or more."""
+        return Trend(line.values if self.runs > 2 else (line.first, line.size), self._width)
+
+    def trends(self):
+        """[(line's key, Line, Trend)] of those that change."""
+        if self.runs > 2:
+            rows = [(key, line) for key, line in self.lines.items() if min(line.values) != max(line.values)]
+        else:
+            rows = [(key, line) for key, line in self.lines.items() if line.earlier and line.first != line.size]
+        return [(key, line, self.trend(line)) for key, line in rows]
 
     def total(self):
         return self._total
 
     def _begin(self):
+        """Whether another stretch begins."""
         self.runs += 1
+        if self.runs == 1:
+            return False
         if self._room:
             self._room -= 1
             return False
@@ -79,10 +97,12 @@ class Courses:
     def _add(self, line, size, earlier, between):
         line.grew += self.runs > 1 and size > line.size
         line.size, line.earlier, line.between = size, earlier, between
-        if len(line.values) < self._stretches:
-            line.values.append(size)
-        elif size < line.values[-1]:
-            line.values[-1] = size
+        if self.runs == 1:
+            line.first = size
+        elif len(line.values) < self._stretches:
+            line.values.append(earlier)
+        elif earlier < line.values[-1]:
+            line.values[-1] = earlier
 
     def _bounded(self, sizes):
         kept = {}

@@ -12,7 +12,7 @@ from heapwatch_memory.traces import OWN_FOLDERS, is_noise
 # What grows, by kind: the order, and what is said of it.
 _GROWING = {"grows": (0, ""), "slows": (1, " and slowing down"), "varies": (2, " up and down")}
 
-FEW_RUNS = 6  # fewer cannot be told from chance
+FEW_RUNS = 7  # fewer cannot be told from chance
 ENOUGH_RUNS = 30
 OBJECT_LEAST = 32  # bytes, on the average of all runs: less is nothing that each run leaves behind
 
@@ -76,14 +76,9 @@ class Growth:
         parts += [self._import_report(), _native_report(self._options), _domain_report(self._options)]
         return "\n".join(part for part in parts if part)
 
-    def _trends(self):
-        """[(line's key, Line, Trend)] of lines that hold more than after the first run, or less."""
-        lines = self._courses.lines.items()
-        return [(key, line, self._courses.trend(line)) for key, line in lines if min(line.values) != max(line.values)]
-
     def _growth(self, failed):
         unit, limit = self._options.unit, self._options.limit
-        rows = [row for row in self._trends() if _grows(row[2])]
+        rows = [row for row in self._courses.trends() if _grows(row[2])]
         rows.sort(key=lambda row: (_GROWING[row[2].kind][0], -row[2].rate, -row[1].earlier, row[0]))
         lines = ["Top %d lines by growth after %d runs" % (limit, self.runs)]
         if failed:
@@ -122,12 +117,12 @@ class Growth:
     def _stopped(self):
         """What a list of growth is not to be led by: what was filled once and stays."""
         unit, limit = self._options.unit, self._options.limit
-        rows = [(trend.growth, key, line, trend) for key, line, trend in self._trends() if trend.kind == "stopped"]
+        rows = [(trend.growth, key, trend) for key, _, trend in self._courses.trends() if trend.kind == "stopped"]
         if not rows:
             return ""
         rows.sort(key=lambda row: row[:2], reverse=True)
         lines = ["Grew and stopped, as a cache does that is full: %s" % amount(sum(row[0] for row in rows), unit)]
-        for number, (growth, key, line, trend) in enumerate(rows[:limit], 1):
+        for number, (growth, key, trend) in enumerate(rows[:limit], 1):
             text = "%s until run %d, none in %s since" % (
                 signed(round(growth), unit),
                 trend.last_rise,

@@ -83,9 +83,10 @@ std::optional<InstanceOptions> read_instance_options(config::Section& init_confi
     options.metric_patterns.exclude = read_patterns(*patterns, "exclude");
     patterns->finish();
   }
-  // Both concern what other checks and the Agent do with tags and indexes.
-  static constexpr std::array<std::string_view, 2> without_effect{
-      "no_index", "enable_legacy_tags_normalization"};
+  // The first two concern what other checks and the Agent do with tags and indexes, the others
+  // checks that are not native.
+  static constexpr std::array<std::string_view, 4> without_effect{
+      "no_index", "enable_legacy_tags_normalization", "check_isolation", "check_isolation_timeout"};
   instance.ignore(without_effect);
   return instance.diagnostics().error_count() == errors_before ? std::optional(std::move(options))
                                                                : std::nullopt;

@@ -1,7 +1,9 @@
 #include "net/curl_options.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/owned_descriptors.h"
 #include "net/ascii.h"
 
 namespace heapwatch::net {
@@ -31,6 +34,10 @@ class Options {
   void number(CURLoption option, long value) { keep(curl_easy_setopt(easy_, option, value)); }
   void large(CURLoption option, curl_off_t value) { keep(curl_easy_setopt(easy_, option, value)); }
   void pointer(CURLoption option, const void* value) {
+    keep(curl_easy_setopt(easy_, option, value));
+  }
+  template <typename Function>
+  void function(CURLoption option, Function* value) {
     keep(curl_easy_setopt(easy_, option, value));
   }
   void text(CURLoption option, const std::string& value) {
@@ -240,7 +247,18 @@ Result<void> set_address(Options& options, const HttpRequest& request, const Hop
   return {};
 }
 
+curl_socket_t open_socket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  return base::own_descriptor(
+      socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
+}
+
+int close_socket(void* /*user*/, curl_socket_t descriptor) {
+  return close(base::disown_descriptor(descriptor));
+}
+
 void set_transport(Options& options, const HttpRequest& request) {
+  options.function(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  options.function(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
   options.flag(CURLOPT_NOSIGNAL, true);
   options.text(CURLOPT_PROTOCOLS_STR, "http,https");
   options.number(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/owned_descriptors.h"
+
 namespace heapwatch::net {
 
 namespace {
@@ -56,14 +58,15 @@ bool wait_writable(int descriptor, steady_clock::time_point deadline) {
 }
 
 base::Result<int> connect_socket(int family, int type, const void* address, socklen_t bytes) {
-  const int descriptor = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int descriptor =
+      base::own_descriptor(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (descriptor < 0) {
     return base::fail(base::ErrorKind::io, words(errno));
   }
   // UDP and unix sockets connect at once or not at all.
   if (::connect(descriptor, static_cast<const sockaddr*>(address), bytes) != 0) {
     const int number = errno;
-    ::close(descriptor);
+    ::close(base::disown_descriptor(descriptor));
     return base::fail(connect_kind(number), words(number));
   }
   return descriptor;
@@ -115,7 +118,7 @@ ClientSocket& ClientSocket::operator=(ClientSocket&& other) noexcept {
 
 ClientSocket::~ClientSocket() {
   if (descriptor_ >= 0) {
-    ::close(descriptor_);
+    ::close(base::disown_descriptor(descriptor_));
   }
 }
 

@@ -1,16 +1,18 @@
-// A file descriptor that is closed with its owner.
+// A file descriptor that is closed with its owner, and in the child of a fork.
 #pragma once
 
 #include <unistd.h>
 
 #include <utility>
 
+#include "base/owned_descriptors.h"
+
 namespace heapwatch::net {
 
 class Descriptor {
  public:
   Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
+  explicit Descriptor(int number) : number_(base::own_descriptor(number)) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(number_, other.number_);
@@ -22,7 +24,7 @@ class Descriptor {
 
   void reset() {
     if (number_ >= 0) {
-      close(std::exchange(number_, -1));
+      close(base::disown_descriptor(std::exchange(number_, -1)));
     }
   }
   /// Negative when there is none.

@@ -11,6 +11,9 @@
 #include "agent/wiring/exporter_options.h"
 #include "base/counted.h"
 #include "base/nearest.h"
+#include "base/printable.h"
+#include "check/children/fork.h"
+#include "check/isolation/host.h"
 #include "check/schedule/instance_runner.h"
 #include "exporters/console/console.h"
 
@@ -115,8 +118,8 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
   if (!unshown.empty()) {
     std::string names;
     for (const console::Unshown& series : unshown) {
-      names +=
-          "  " + series.context.name() + " (" + std::string(metrics::to_text(series.type)) + ")\n";
+      names += "  " + base::printable(series.context.name()) + " (" +
+               std::string(metrics::to_text(series.type)) + ")\n";
     }
     std::cout << process::colored(
                      base::counted(unshown.size(), "series needs two runs and is not shown",
@@ -135,6 +138,16 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
   }
 }
 
+/// Further lines of a text are not taken for lines of ours.
+std::string with_lines_below(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    out += c == '\n' ? "  " : "";
+  }
+  return out;
+}
+
 void print_text(const std::vector<Ran>& all, const CheckOptions& options,
                 const console::ConsoleOptions& console_options) {
   const bool colors = process::takes_colors(STDOUT_FILENO);
@@ -146,11 +159,13 @@ void print_text(const std::vector<Ran>& all, const CheckOptions& options,
                                 : console::render_text(ran.runs, console_options));
     if (!options.table) {
       std::cout << "=== Collector ===\n\n  Running Checks\n  ==============\n\n"
-                << console::render_status_heading(ran.runner->instance())
-                << console::render_status_block(ran.runner->stats(), {.colour = colors}) << '\n';
+                << console::render_status_heading(ran.runner->instance());
+      process::print_status(std::cout,
+                            console::render_status_block(ran.runner->stats(), {.colour = colors}));
+      std::cout << '\n';
     } else if (!ran.runner->stats().last_error.empty()) {
       std::cerr << "heapwatch: " << ran.runner->instance().id << ": "
-                << ran.runner->stats().last_error << '\n';
+                << with_lines_below(ran.runner->stats().last_error) << '\n';
     }
     print_hints(ran, options, colors);
   }
@@ -193,12 +208,16 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
     options.times = 2;
     options.pause_ms = 1000;
   }
+  check::children::prepare_forks();
   std::optional<process::StandardOutputAside> aside(std::in_place);
   MemoryProfiles profiles(options.memory);
   if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();
       !begun || !(begun = profiles.begin())) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
+  }
+  if (options.memory.profile || options.memory.objects) {
+    check::isolation::stay_in_this_process();  // to see its memory
   }
   wiring::Configured configured = wiring::load(global, options.name);
   wiring::account_memory(configured.agent);

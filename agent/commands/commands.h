@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace heapwatch::agent::commands {
 
 /// Runs the agent until SIGTERM or SIGINT. The signals must be held (agent/held_signals.h).
 [[nodiscard]] int run_agent(const wiring::GlobalOptions& global);
+
+/// What another heapwatch starts this program for: nothing when that is not why it was started.
+[[nodiscard]] std::optional<int> run_hidden_command(std::span<char* const> arguments);
 
 struct CheckOptions {
   std::string name;

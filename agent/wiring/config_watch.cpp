@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/owned_descriptors.h"
+
 namespace heapwatch::agent::wiring {
 
 namespace {
@@ -33,7 +35,7 @@ bool comes_whole(const fs::path& path) {
 }  // namespace
 
 base::Result<ConfigWatch> ConfigWatch::create() {
-  const int descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  const int descriptor = base::own_descriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (descriptor < 0) {
     return base::fail(base::ErrorKind::io, "inotify: " + std::generic_category().message(errno));
   }
@@ -45,7 +47,7 @@ ConfigWatch::ConfigWatch(ConfigWatch&& other) noexcept
 
 ConfigWatch::~ConfigWatch() {
   if (descriptor_ >= 0) {
-    close(descriptor_);
+    close(base::disown_descriptor(descriptor_));
   }
 }
 

@@ -1,11 +1,15 @@
 #include "agent/wiring/configured.h"
 
 #include <array>
-#include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
+#include "check/isolation/host.h"
+#include "check/isolation/isolated_check.h"
+#include "check/isolation/isolation_options.h"
 #include "check/shared_library/shared_library_check.h"
+#include "config/gathered.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 #include "memtrack/memtrack.h"
@@ -16,6 +20,30 @@ namespace {
 
 constexpr const char* default_config_file = "/etc/heapwatch/heapwatch.yaml";
 
+/// What the program was started with: the processes of checks read the same files.
+GlobalOptions& started_with() {
+  static auto* const instance = new GlobalOptions;
+  return *instance;
+}
+
+check::isolation::IsolatingLoader isolating_loader(const check::InstanceSource& source,
+                                                   const check::isolation::Isolation& isolation) {
+  std::string name = "process";
+  for (const config::Value* const options : {&source.instance, &source.file.init_config}) {
+    const config::Value* const loader = options->find("loader");
+    if (loader != nullptr && loader->kind == config::Value::Kind::scalar) {
+      name = loader->text;
+      break;
+    }
+  }
+  return {std::move(name),
+          {.arguments = {"heapwatch", check::isolation::host_argument},
+           .run_timeout = isolation.run_timeout},
+          {.config_file = started_with().config_file.value_or(""),
+           .confd_path = std::filesystem::absolute(source.agent.confd_path).string(),
+           .log_level = started_with().log_level.value_or("")}};
+}
+
 }  // namespace
 
 std::filesystem::path config_file(const GlobalOptions& options) {
@@ -23,6 +51,7 @@ std::filesystem::path config_file(const GlobalOptions& options) {
 }
 
 config::AgentConfigFile load_agent(const GlobalOptions& options) {
+  started_with() = options;
   std::optional<std::filesystem::path> file = config_file(options);
   std::error_code failure;
   const auto found = std::filesystem::status(*file, failure).type();
@@ -55,6 +84,11 @@ void account_memory(const config::AgentConfig& agent) {
 
 std::unique_ptr<check::ConfiguredCheck> make_check(const check::InstanceSource& source,
                                                    config::Diagnostics& diagnostics) {
+  if (const auto isolation = check::isolation::read_isolation(source, diagnostics)) {
+    check::isolation::IsolatingLoader processes = isolating_loader(source, *isolation);
+    const std::array<check::Loader*, 1> loaders{&processes};
+    return check::make_check(source, loaders, diagnostics);
+  }
   check::shared_library::SharedLibraryLoader libraries;
   const std::array<check::Loader*, 2> loaders{&libraries, &python_loader()};
   return check::make_check(source, loaders, diagnostics);
@@ -77,18 +111,20 @@ Configured load(const GlobalOptions& options, const std::optional<std::string>& 
   configured.confd = load_confd(configured.agent);
   configured.diagnostics.append(configured.confd.diagnostics);
 
-  std::set<std::string> ids;
+  std::unordered_set<std::string> ids;
   for (const config::PackedCheckConfig& packed : configured.confd.checks) {
     if (only_check && packed.check_name != *only_check) {
       continue;
     }
     const config::CheckConfig file = packed.unpack();
+    config::Diagnostics of_file;
     for (const config::Value& instance : file.instances) {
-      auto check = make_check({file, instance, configured.agent}, configured.diagnostics);
+      auto check = make_check({file, instance, configured.agent}, of_file);
       if (check && ids.insert(check->instance->id).second) {
         configured.checks.push_back(std::move(check));
       }
     }
+    config::gather(of_file, configured.diagnostics);
   }
   return configured;
 }

@@ -3,6 +3,7 @@
 
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
+#include "check/python/forked_child.h"
 #include "check/python/loader.h"
 #include "check/python/memory/interpreter_memory.h"
 #include "check/python/memory/memory_module.h"
@@ -157,7 +158,8 @@ bool extend_path(const Services& services) {
   }
   return append_path(services.packages / "support") &&
          append_path(services.packages / "profiling") &&
-         append_path(services.packages / "fallbacks");
+         append_path(services.packages / "fallbacks") &&
+         append_path(services.packages / "spawned");  // for the Pythons that checks start
 }
 
 /// AgentCheck of the installed base package, or of ours.
@@ -173,6 +175,7 @@ Object prepare(const Services& services) {
 base::Result<Host*> start_host(const Services& services) {
   agent_state().services = services;
   set_crossing_memory(memory::traced(services));
+  prepare_forks();
   add_aggregator_module();
   add_datadog_agent_module();
   add_util_module();
@@ -181,6 +184,7 @@ base::Result<Host*> start_host(const Services& services) {
   add_kubeutil_module();
   add_containers_module();
   memory::add_memory_module();
+  add_children_module();
   if (const PyStatus status = start_interpreter(services.memory_telemetry);
       PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,

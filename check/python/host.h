@@ -2,6 +2,8 @@
 // until load_host().
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -31,11 +33,15 @@ struct Services {
   void* (*allocate)(std::size_t) noexcept = nullptr;
   void (*release)(void*) noexcept = nullptr;
   void (*log)(base::LogLevel level, std::string_view message) = nullptr;
+  /// The process group for what checks start, and what is told of a child that leads one of its
+  /// own; null: none.
+  pid_t (*child_group)() noexcept = nullptr;
+  void (*keep_child)(pid_t child) noexcept = nullptr;
 
   /// Appended to sys.path, in this order.
   std::vector<std::filesystem::path> search_paths;
   /// Holds the folders of our own Python code: `base`, used when no other `datadog_checks.base` is
-  /// installed, `support`, and `fallbacks`, behind everything else on sys.path.
+  /// installed, `support`, and, behind everything else on sys.path, `fallbacks` and `spawned`.
   std::filesystem::path packages;
   /// Counts the interpreter's memory: HostReport::memory.
   bool memory_telemetry = true;

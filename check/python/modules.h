@@ -13,6 +13,7 @@ void add_subprocess_module();  // `_util`
 void add_tagger_module();
 void add_kubeutil_module();
 void add_containers_module();
+void add_children_module();  // `_heapwatch_children`
 
 /// headers() of `datadog_agent` and of `util`.
 PyObject* http_headers(PyObject* module, PyObject* args, PyObject* keywords);

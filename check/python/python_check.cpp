@@ -8,6 +8,7 @@
 
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
+#include "check/python/forked_child.h"
 
 namespace heapwatch::check::python {
 
@@ -107,6 +108,9 @@ base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
   const Gil gil;
   submissions_->begin_run(sink);
   const Object result(PyObject_CallMethod(check_.get(), "run", nullptr));
+  if (is_forked_child()) {
+    end_forked_child(result.get());
+  }
   // Also SystemExit and KeyboardInterrupt: they end the run, not the process.
   std::string raised = result ? std::string() : take_error();
   RunReport report{

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "check/children/keeper.h"
 #include "memtrack/memtrack.h"
 
 namespace heapwatch::check::python {
@@ -51,7 +52,11 @@ std::filesystem::path datadog_base() {
 
 Services services_of(const config::AgentConfig& agent, const std::string& version,
                      const std::filesystem::path& module) {
-  Services services{.allocate = _malloc, .release = _free, .log = base::log};
+  Services services{.allocate = _malloc,
+                    .release = _free,
+                    .log = base::log,
+                    .child_group = children::group,
+                    .keep_child = children::keep};
   if (std::filesystem::path base = datadog_base(); !base.empty()) {
     services.search_paths.push_back(std::move(base));
   }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "check/python/agent_state.h"
+#include "check/python/forked_child.h"
 
 namespace heapwatch::check::python {
 
@@ -119,6 +120,16 @@ SubmissionsOwner::all() {
 }
 
 Submissions* find_submissions(const char* check_id) {
+  if (is_forked_child()) {
+    static bool told = false;  // under the GIL
+    if (!std::exchange(told, true)) {
+      agent_state().services.log(base::LogLevel::warn,
+                                 std::string("check ") + check_id +
+                                     ": what a forked child of it submits reaches nobody; let the "
+                                     "parent submit it");
+    }
+    return nullptr;
+  }
   const auto found = SubmissionsOwner::all().find(std::string_view(check_id));
   if (found != SubmissionsOwner::all().end()) {
     return found->second.get();

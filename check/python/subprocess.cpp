@@ -43,7 +43,7 @@ class Pipe {
 
 class SpawnSettings {
  public:
-  SpawnSettings(int output, int errors) {
+  SpawnSettings(int output, int errors, pid_t group) {
     posix_spawn_file_actions_init(&actions_);
     posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
@@ -57,7 +57,12 @@ class SpawnSettings {
     sigemptyset(&ignored);
     sigaddset(&ignored, SIGPIPE);
     posix_spawnattr_setsigdefault(&attributes_, &ignored);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    if (group != 0) {
+      posix_spawnattr_setpgroup(&attributes_, group);
+      flags |= POSIX_SPAWN_SETPGROUP;
+    }
+    posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
   }
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
@@ -132,7 +137,7 @@ base::Result<CommandResult> run_command(const Command& command) {
   if (!output.is_open() || !errors.is_open()) {
     return base::fail(base::ErrorKind::io, std::string("cannot make a pipe: ") + strerror(errno));
   }
-  const SpawnSettings settings(output.writer(), errors.writer());
+  const SpawnSettings settings(output.writer(), errors.writer(), command.group);
   const std::vector<char*> arguments = pointers(command.arguments);
   const std::vector<char*> environment =
       command.environment ? pointers(*command.environment) : std::vector<char*>{};

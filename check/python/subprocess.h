@@ -1,6 +1,8 @@
 // Runs a program to its end and takes what it prints.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@ struct Command {
   std::vector<std::string> arguments;  // the program first, looked up on the PATH
   /// `NAME=value`; absent: the agent's own.
   std::optional<std::vector<std::string>> environment;
+  pid_t group = 0;  // the process group to be in; 0: the agent's
 };
 
 struct CommandResult {

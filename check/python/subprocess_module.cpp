@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check/python/crossing.h"
+#include "check/python/forked_child.h"
 #include "check/python/modules.h"
 #include "check/python/subprocess.h"
 
@@ -94,6 +95,7 @@ PyObject* subprocess_output(PyObject* /*module*/, PyObject* args, PyObject* keyw
   }
   base::Result<CommandResult> result;
   Py_BEGIN_ALLOW_THREADS;
+  command.group = child_group();
   result = run_command(command);
   Py_END_ALLOW_THREADS;
   if (!result) {

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import traceback
+from collections import deque
 
 import aggregator
 import datadog_agent
@@ -35,6 +36,8 @@ class AgentCheck:
 
     OK, WARNING, CRITICAL, UNKNOWN = range(4)
 
+    HTTP_CONFIG_REMAPPER = None  # other names of HTTP options, see utils.http
+
     __NAMESPACE__ = ""  # put before the name of every metric and service check
     DEFAULT_METRIC_LIMIT = 0  # different metrics that a run may submit; 0: any number
 
@@ -50,10 +53,11 @@ class AgentCheck:
         self.instance = self.instances[0] if self.instances else None
         self.check_id = ""
         self.hostname = datadog_agent.get_hostname()
-        self.check_initializations = []
+        self.check_initializations = deque()
         self.warnings = []
         self.log = CheckLogger(logging.getLogger(f"{__name__}.{self.name}"), self)
         self._secrets = set()
+        self._tls_context = None
         options = self.instance if isinstance(self.instance, dict) else {}
         self.disable_generic_tags = is_affirmative(options.get("disable_generic_tags", False))
         self.metric_limiter = MetricLimiter(self._metric_limit(options), self.warning)
@@ -91,7 +95,7 @@ class AgentCheck:
         try:
             while self.check_initializations:
                 self.check_initializations[0]()  # stays there, for the next run, when it fails
-                self.check_initializations.pop(0)
+                self.check_initializations.popleft()
             run_hook.call(self, copy.deepcopy(self.instances[0]))
             return ""
         except Exception as error:
@@ -240,7 +244,8 @@ class AgentCheck:
         cursor = self.read_persistent_cache(f"log_cursor_{stream}")
         return json.loads(cursor) if cursor else None
 
-    def set_metadata(self, name, value):
+    def set_metadata(self, name, value, **_options):
+        """`scheme`, `pattern`, `part_map` and so on, by which others take versions apart, are taken and change nothing."""
         datadog_agent.set_check_metadata(self.check_id, to_string(name), str(to_string(value)))
 
     def set_external_tags(self, external_tags):
@@ -255,7 +260,7 @@ class AgentCheck:
         """An HTTP client with the options of this instance."""
         from datadog_checks.base.utils.http import Http
 
-        client = Http(self.instance or {}, self.init_config, self.log)
+        client = Http(self.instance or {}, self.init_config, self.log, self.HTTP_CONFIG_REMAPPER)
         for secret in client.secrets:
             self.register_secret(secret)
         return client
@@ -290,7 +295,33 @@ class AgentCheck:
 
     @staticmethod
     def is_metadata_collection_enabled():
-        return is_affirmative(datadog_agent.get_config("enable_metadata_collection"))
+        enabled = datadog_agent.get_config("enable_metadata_collection")
+        return enabled is None or is_affirmative(enabled)
+
+    @classmethod
+    def metadata_entrypoint(cls, method):
+        """A decorator for methods that have no other purpose than to set metadata."""
+
+        @functools.wraps(method)
+        def entrypoint(self, *args, **kwargs):
+            return method(self, *args, **kwargs) if self.is_metadata_collection_enabled() else None
+
+        return entrypoint
+
+    @property
+    def default_integration_http_timeout(self):
+        return float(self.agentConfig.get("default_integration_http_timeout", 9))
+
+    def get_tls_context(self, refresh=False, overrides=None):
+        """A TLS context with the tls_ options of the instance; the same one every time without overrides."""
+        from datadog_checks.base.utils.tls import create_ssl_context
+
+        if refresh or overrides or self._tls_context is None:
+            context = create_ssl_context({**self.init_config, **(self.instance or {})}, overrides)
+            if overrides:
+                return context
+            self._tls_context = context
+        return self._tls_context
 
     def convert_to_underscore_separated(self, name):
         return underscored(to_string(name))

@@ -22,12 +22,27 @@ class AgentLogHandler(logging.Handler):
             self.handleError(record)
 
 
+_PASSED_ON = {"disabled", "propagate", "level"}  # attributes that are set on the logger itself
+
+
 class CheckLogger(logging.LoggerAdapter):
-    """A logger that knows which check it belongs to."""
+    """A logger that knows which check it belongs to: an adapter that is also all that its logger is."""
 
     def __init__(self, logger, check):
         super().__init__(logger, {})
         self.check = check
+
+    def __getattr__(self, name):
+        """addHandler, addFilter, handlers, getChild and so on are the logger's."""
+        if name in ("logger", "check") or name.startswith("__"):  # while a copy of it is being made
+            raise AttributeError(name)
+        return getattr(self.logger, name)
+
+    def __setattr__(self, name, value):
+        if name in _PASSED_ON:
+            setattr(self.logger, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def process(self, message, keywords):
         keywords["extra"] = {**(keywords.get("extra") or {}), "_check_id": self.check.check_id}

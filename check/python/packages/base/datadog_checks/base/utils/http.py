@@ -5,6 +5,7 @@
     value = response.json()
 """
 import base64
+import datetime
 import email.message
 import http.client
 import ipaddress
@@ -12,6 +13,8 @@ import json
 import re
 import socket
 import ssl
+import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,6 +31,8 @@ TIMEOUT_S = 10.0
 class RequestException(OSError):
     """A request failed."""
 
+    response = None
+
 
 class ConnectionError(RequestException):
     """The other side did not take the connection, or broke it."""
@@ -40,13 +45,28 @@ class Timeout(RequestException):
 class HTTPError(RequestException):
     """The other side answered with a status of 400 or more."""
 
-    def __init__(self, message, response):
+    def __init__(self, message, response=None):
         super().__init__(message)
         self.response = response
 
 
+def _error(cls, *args):
+    """An error that `except requests.exceptions.Timeout` and so on take, too, where a check has imported requests."""
+    theirs = getattr(sys.modules.get("requests"), "exceptions", None)
+    name = "ReadTimeout" if cls is Timeout else cls.__name__
+    if not hasattr(theirs, name):
+        return cls(*args)
+    both = _errors.setdefault(cls, type(cls.__name__, (cls, getattr(theirs, name)), {}))
+    return both(*args)
+
+
+_errors = {}
+
+
 class Response:
     """An answer, read to its end."""
+
+    elapsed = datetime.timedelta()  # until it was there
 
     def __init__(self, status, reason, headers, content, url):
         self.status_code = status
@@ -77,7 +97,7 @@ class Response:
     def raise_for_status(self):
         if not self.ok:
             side = "Client" if self.status_code < 500 else "Server"
-            raise HTTPError(f"{self.status_code} {side} Error: {self.reason} for url: {self.url}", self)
+            raise _error(HTTPError, f"{self.status_code} {side} Error: {self.reason} for url: {self.url}", self)
 
     def close(self):
         """There is nothing left to close."""
@@ -127,16 +147,41 @@ def _mapping(value, name):
     return {str(key): str(inner) for key, inner in value.items()}
 
 
+class _Session:
+    """What checks close after use: there is nothing to close, as every request has a connection of its own."""
+
+    trust_env = True
+
+    def close(self):
+        pass
+
+
+def _remapped(instance, remapper):
+    """The instance with its HTTP options under their own names. A remapper has, by another name, `name`, and as wanted
+    `invert` and `default`."""
+    found = dict(instance)
+    for defaults in (False, True):
+        for other, entry in (remapper or {}).items():
+            value = entry.get("default") if defaults else instance.get(other)
+            name = entry.get("name")
+            if value is not None and name is not None and found.get(name) is None:
+                found[name] = not is_affirmative(value) if entry.get("invert") else value
+    return found
+
+
 class Http:
     """Options: username, password, auth_type (basic, digest), auth_token, headers, extra_headers, timeout, connect_timeout,
     read_timeout, tls_verify, tls_ca_cert, tls_cert, tls_private_key, proxy, skip_proxy, allow_redirects; an instance's
     before its init_config's."""
 
-    def __init__(self, instance, init_config=None, log=None):
+    def __init__(self, instance, init_config=None, log=None, remapper=None):
+        instance = _remapped(instance, remapper)
+
         def option(name, default=None):
             return _option(instance, init_config or {}, name, default)
 
         self.log = log
+        self._session = None
         timeout = _seconds(option("timeout", TIMEOUT_S), "timeout")
         self.timeout = max(_seconds(option(name, timeout), name) for name in ("connect_timeout", "read_timeout"))
         headers = _mapping(option("headers", {}), "headers") or dict(datadog_agent.headers())
@@ -151,6 +196,11 @@ class Http:
         self._ca, self._certificate, self._key = option("tls_ca_cert"), option("tls_cert"), option("tls_private_key")
         self._redirects = is_affirmative(option("allow_redirects", True))
         self._proxies = {} if is_affirmative(option("skip_proxy", False)) else self._read_proxies(option("proxy"))
+        # What checks look at and change before a request.
+        self.options = {"headers": self.headers, "timeout": (self.timeout, self.timeout), "verify": self._verify and (self._ca or True),
+                        "auth": (self._username, self._password) if self._username is not None else None,
+                        "cert": (self._certificate, self._key) if self._certificate and self._key else self._certificate,
+                        "allow_redirects": self._redirects, "proxies": self._proxies}
         self.secrets = [str(secret) for secret in (self._password,) if secret]
 
     @staticmethod
@@ -162,6 +212,12 @@ class Http:
         no_proxy = proxy.get("no_proxy") or []
         excluded = re.split(r"[\s,;]+", no_proxy) if isinstance(no_proxy, str) else [str(one) for one in no_proxy]
         return {**{scheme: str(proxy[scheme]) for scheme in ("http", "https") if proxy.get(scheme)}, "no": excluded}
+
+    @property
+    def session(self):
+        if self._session is None:
+            self._session = _Session()
+        return self._session
 
     # ---- Requests ------------------------------------------------------------------------------
 
@@ -183,37 +239,46 @@ class Http:
     def delete(self, url, **options):
         return self.request("DELETE", url, **options)
 
-    def options(self, url, **options):
+    def options_method(self, url, **options):
         return self.request("OPTIONS", url, **options)
 
     def request(self, method, url, params=None, data=None, json=None, headers=None, extra_headers=None, auth=None, timeout=None,
                 verify=None, allow_redirects=None, persist=None, stream=None):
         """`persist` and `stream` are taken and change nothing: an answer is always read to its end."""
         request = self._build(method, url, params, data, json, headers, extra_headers, auth)
-        opener = self._opener(request.full_url, verify, self._redirects if allow_redirects is None else allow_redirects)
-        seconds = self.timeout if timeout is None else _seconds(max(timeout) if isinstance(timeout, tuple) else timeout, "timeout")
+        opener = self._opener(request.full_url, verify,
+                              self.options["allow_redirects"] if allow_redirects is None else allow_redirects)
+        timeout = self.options["timeout"] if timeout is None else timeout
+        seconds = _seconds(max(timeout) if isinstance(timeout, (tuple, list)) else timeout, "timeout")
+        began = time.monotonic()
+        try:
+            response = self._exchange(opener, request, seconds)
+            response.elapsed = datetime.timedelta(seconds=time.monotonic() - began)
+            return response
+        except (socket.timeout, TimeoutError) as error:
+            raise _error(Timeout, f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, (socket.timeout, TimeoutError)):
+                raise _error(Timeout, f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
+            raise _error(ConnectionError, f"{method} {_shown(url)}: {error.reason}") from error
+        except (http.client.HTTPException, OSError) as error:
+            if isinstance(error, RequestException):
+                raise
+            raise _error(ConnectionError, f"{method} {_shown(url)}: {error or type(error).__name__}") from error
+
+    def _exchange(self, opener, request, seconds):
         try:
             with opener.open(request, timeout=seconds) as answer:
                 return self._read(answer, request.full_url)
         except urllib.error.HTTPError as error:
             with error:
                 return self._read(error, request.full_url)
-        except (socket.timeout, TimeoutError) as error:
-            raise Timeout(f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, (socket.timeout, TimeoutError)):
-                raise Timeout(f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
-            raise ConnectionError(f"{method} {_shown(url)}: {error.reason}") from error
-        except (http.client.HTTPException, OSError) as error:
-            if isinstance(error, RequestException):
-                raise
-            raise ConnectionError(f"{method} {_shown(url)}: {error or type(error).__name__}") from error
 
     @staticmethod
     def _read(answer, url):
         content = answer.read(BODY_BYTES_MAX + 1)
         if len(content) > BODY_BYTES_MAX:
-            raise RequestException(f"{_shown(url)}: the body is larger than {BODY_BYTES_MAX} bytes")
+            raise _error(RequestException, f"{_shown(url)}: the body is larger than {BODY_BYTES_MAX} bytes")
         headers = answer.headers if answer.headers is not None else email.message.Message()
         return Response(answer.status, answer.reason, headers, content, answer.url)
 
@@ -228,7 +293,7 @@ class Http:
         if params:
             query = params if isinstance(params, str) else urllib.parse.urlencode(params, doseq=True)
             url = urllib.parse.urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query))
-        all_headers = {**(headers if headers is not None else self.headers), **(extra_headers or {})}
+        all_headers = {**(headers if headers is not None else self.options["headers"]), **(extra_headers or {})}
         if body is not None:
             data = json.dumps(body).encode()
             all_headers["Content-Type"] = "application/json"
@@ -239,7 +304,7 @@ class Http:
             data = data.encode()
         elif data is None:
             all_headers = {name: value for name, value in all_headers.items() if name.lower() != "content-type"}
-        username, password = auth or (self._username, self._password)
+        username, password = auth or self.options["auth"] or (None, None)
         if self._token:
             self._add_token(all_headers)
         elif username is not None and self._auth_type == "basic":
@@ -284,7 +349,7 @@ class Http:
         return {scheme: proxy for scheme, proxy in self._proxies.items() if scheme != "no"}
 
     def _tls(self, verify):
-        verify = self._verify if verify is None else verify
+        verify = self.options["verify"] if verify is None else verify
         authority = verify if isinstance(verify, str) else self._ca
         context = ssl.create_default_context(cafile=authority)
         if not verify:
@@ -309,3 +374,6 @@ def _shown(url):
     """The URL without credentials and without its query, which can hold them."""
     parts = urllib.parse.urlsplit(str(url))
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+RequestsWrapper = Http

@@ -1,0 +1,4 @@
+"""JSON as checks import it."""
+import json
+
+__all__ = ["json"]

@@ -1,0 +1,4 @@
+"""See aggregator.py."""
+from datadog_agent import headers
+
+__all__ = ["headers"]

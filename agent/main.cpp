@@ -13,6 +13,7 @@
 #include "agent/process/held_signals.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/printable_stream.h"
 
 namespace {
 
@@ -295,13 +296,10 @@ int dispatch(const CommandLine& line) {
   return heapwatch::agent::commands::show_vars(line.vars);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (const auto status =
-          heapwatch::agent::commands::run_hidden_command({argv, static_cast<std::size_t>(argc)})) {
-    return *status;
-  }
+/// What all commands print comes from others in part: from pages, profiles and checks. The reports
+/// of pprof see to that themselves, since some are for programs.
+int run_command_line(int argc, char** argv) {
+  const heapwatch::base::PrintableStream errors(std::cerr);
   if (!heapwatch::agent::process::hold_signals()) {
     std::cerr << "heapwatch: cannot hold signals back\n";
     return 1;
@@ -311,6 +309,7 @@ int main(int argc, char** argv) {
       heapwatch::agent::process::let_signals_go();
       return heapwatch::agent::run_pprof_command(*arguments);
     }
+    const heapwatch::base::PrintableStream output(std::cout);
     CommandLine line;
     describe(line);
     if (argc == 1) {
@@ -335,4 +334,20 @@ int main(int argc, char** argv) {
     std::cerr << "heapwatch: " << error.what() << '\n';
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (const auto status =
+          heapwatch::agent::commands::run_hidden_command({argv, static_cast<std::size_t>(argc)})) {
+    return *status;
+  }
+  const int code = run_command_line(argc, argv);
+  std::cout.flush();
+  if (code == 0 && !std::cout) {
+    std::cerr << "heapwatch: the standard output could not be written\n";
+    return 1;
+  }
+  return code;
 }

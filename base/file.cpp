@@ -1,12 +1,17 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <system_error>
+
+#include "base/descriptor_output.h"
 
 namespace heapwatch::base {
 
@@ -56,6 +61,57 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
       return bytes;
     }
   }
+}
+
+namespace {
+
+tl::unexpected<Error> cannot_write(const std::filesystem::path& path, int number) {
+  return fail(ErrorKind::io, path.string() + ": " + std::strerror(number));
+}
+
+/// Writes, and closes. Zero, or what went wrong.
+int write_and_close(int descriptor, std::string_view bytes) {
+  errno = 0;
+  int wrong = write_all(descriptor, bytes) ? 0 : errno;
+  if (close(descriptor) != 0 && wrong == 0) {
+    wrong = errno;
+  }
+  return wrong;
+}
+
+}  // namespace
+
+Result<void> write_file(const std::filesystem::path& path, std::string_view bytes) {
+  std::error_code failure;
+  std::filesystem::path place = std::filesystem::weakly_canonical(path, failure);
+  if (failure || path.filename().empty()) {
+    place = path;
+  }
+  struct stat status {};
+  const bool is_there = stat(place.c_str(), &status) == 0;
+  if (is_there && !S_ISREG(status.st_mode)) {
+    const int descriptor = open(place.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    const int wrong = descriptor < 0 ? errno : write_and_close(descriptor, bytes);
+    return wrong == 0 ? Result<void>() : cannot_write(path, wrong);
+  }
+  const std::string draft = place.string() + ".part-" + std::to_string(getpid());
+  constexpr mode_t usual = 0666;
+  const int descriptor = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, usual);
+  if (descriptor < 0) {
+    return cannot_write(path, errno);
+  }
+  if (is_there) {
+    (void)fchmod(descriptor, status.st_mode & 07777U);
+  }
+  int wrong = write_and_close(descriptor, bytes);
+  if (wrong == 0 && std::rename(draft.c_str(), place.c_str()) != 0) {
+    wrong = errno;
+  }
+  if (wrong != 0) {
+    (void)unlink(draft.c_str());
+    return cannot_write(path, wrong);
+  }
+  return {};
 }
 
 }  // namespace heapwatch::base

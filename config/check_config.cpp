@@ -4,12 +4,13 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <map>
 #include <set>
+#include <unordered_map>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/ownership.h"
+#include "config/gathered.h"
 #include "config/secrets.h"
 #include "config/section.h"
 #include "config/templates.h"
@@ -194,7 +195,7 @@ std::optional<CheckConfig> load_file(const File& file, const ConfdOptions& optio
     }
     config = parse_check_config(*text, file.path, options, own);
   }
-  diagnostics.append(own);
+  gather(own, diagnostics);
   if (config) {
     config->check_name = file.check_name;
   }
@@ -221,9 +222,13 @@ struct Loaded {
   std::vector<Instance> instances;
 };
 
+/// Duplicates that are said one by one: who copies a file makes many at once.
+constexpr std::size_t duplicates_said_max = 100;
+
 /// The same instance twice would count everything twice.
 void drop_duplicates(std::vector<Loaded>& all, Diagnostics& diagnostics) {
-  std::map<std::string, std::string> seen;  // id to place
+  std::unordered_map<std::string, std::string> seen;  // id to place
+  std::size_t duplicates = 0;
   for (Loaded& loaded : all) {
     const std::string file = loaded.packed.file.string();
     std::vector<std::size_t> kept;
@@ -232,7 +237,7 @@ void drop_duplicates(std::vector<Loaded>& all, Diagnostics& diagnostics) {
       const auto [entry, is_new] = seen.emplace(id, file + ":" + std::to_string(line));
       if (is_new) {
         kept.push_back(i);
-      } else {
+      } else if (++duplicates <= duplicates_said_max) {
         diagnostics.warning(file, line, column,
                             "the same instance stands at " + entry->second + "; it runs once");
       }
@@ -247,6 +252,11 @@ void drop_duplicates(std::vector<Loaded>& all, Diagnostics& diagnostics) {
       config.instances = std::move(instances);
       loaded.packed = PackedCheckConfig(config);
     }
+  }
+  if (duplicates > duplicates_said_max) {
+    diagnostics.warning("", 0, 0,
+                        std::to_string(duplicates - duplicates_said_max) +
+                            " more instances stand twice; each runs once");
   }
 }
 

@@ -196,6 +196,9 @@ std::size_t Diagnostics::error_count() const {
 }
 
 void Diagnostics::append(const Diagnostics& other) {
+  if (other.all_.empty()) {
+    return;
+  }
   std::unordered_set<std::string> texts;
   for (const Diagnostic& diagnostic : all_) {
     texts.insert(to_text(diagnostic));

@@ -1,7 +1,10 @@
 // Where snapshots go.
 #pragma once
 
+#include <memory>
+
 #include "base/error.h"
+#include "exporters/publication.h"
 #include "metrics/snapshot.h"
 
 namespace heapwatch::exporters {
@@ -21,8 +24,15 @@ class Exporter {
 
   [[nodiscard]] virtual base::Result<void> publish(const metrics::Snapshot& snapshot) = 0;
 
+  /// publish() in slices; one publication of an instance at a time.
+  [[nodiscard]] virtual std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) = 0;
+
   /// The instance is configured no more: what is kept of it goes.
   virtual void forget(const metrics::Instance& instance) = 0;
+
+  /// To be called now and then: gives back a little of what large instances left behind; false when
+  /// there is no more.
+  virtual bool tidy() { return false; }
 };
 
 }  // namespace heapwatch::exporters

@@ -69,6 +69,7 @@ struct EventLoop::State {
 
   void run() noexcept;
   void wait();
+  void end_round();
   void handle(const epoll_event& event);
   void reap();
   void complete(CURL* easy, CURLcode code);
@@ -91,6 +92,8 @@ struct EventLoop::State {
   Descriptor epoll;
   Descriptor wake;
   std::atomic<bool> stopping{false};
+  std::atomic<Clock::rep> round_began{0};  // 0: between rounds
+  std::atomic<Clock::rep> longest_round{0};
   std::mutex posted_mutex;
   std::vector<Task> posted;
 
@@ -144,6 +147,16 @@ void EventLoop::State::run() noexcept {
     run_posted();
     call_finished();
     start_waiting();
+    end_round();
+  }
+}
+
+void EventLoop::State::end_round() {
+  const Clock::rep took =
+      Clock::now().time_since_epoch().count() - round_began.exchange(0, std::memory_order_relaxed);
+  Clock::rep longest = longest_round.load(std::memory_order_relaxed);
+  while (took > longest &&
+         !longest_round.compare_exchange_weak(longest, took, std::memory_order_relaxed)) {
   }
 }
 
@@ -168,6 +181,7 @@ void EventLoop::State::wait() {
   std::array<epoll_event, 256> events{};
   const int count =
       epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+  round_began.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   for (int i = 0; i < count && !stopping; ++i) {
     handle(events.at(static_cast<std::size_t>(i)));
   }
@@ -402,6 +416,16 @@ std::size_t EventLoop::transfers_running() const {
 }
 std::size_t EventLoop::transfers_waiting() const {
   return state_->waiting.size();
+}
+
+std::chrono::nanoseconds EventLoop::busy_for() const {
+  const Clock::rep began = state_->round_began.load(std::memory_order_relaxed);
+  return began == 0 ? Clock::duration::zero()
+                    : Clock::now().time_since_epoch() - Clock::duration(began);
+}
+
+std::chrono::nanoseconds EventLoop::take_longest_round() {
+  return Clock::duration(state_->longest_round.exchange(0, std::memory_order_relaxed));
 }
 
 }  // namespace heapwatch::net

@@ -64,6 +64,12 @@ class EventLoop {
   [[nodiscard]] std::size_t transfers_running() const;
   [[nodiscard]] std::size_t transfers_waiting() const;
 
+  /// How long the round that is going on has kept all others waiting; zero while the loop has
+  /// nothing to do. From any thread.
+  [[nodiscard]] std::chrono::nanoseconds busy_for() const;
+  /// The longest round since the last call, the one going on apart. From any thread.
+  [[nodiscard]] std::chrono::nanoseconds take_longest_round();
+
  private:
   struct State;
   explicit EventLoop(std::unique_ptr<State> state);

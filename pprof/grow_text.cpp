@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/counted.h"
+#include "base/printable.h"
 #include "pprof/graph.h"
 #include "pprof/grow.h"
 #include "pprof/report/go_time.h"
@@ -67,7 +68,7 @@ class TextWriter {
               percent(stack.monotonicity) + ": " + values(stack.values) + "\n";
       for (const std::string& name : names.of(stack.sample)) {
         out_ += indent;
-        out_ += name + "\n";
+        out_ += base::printable(name) + "\n";
       }
     }
     return out_ + std::string(separator);
@@ -77,7 +78,8 @@ class TextWriter {
   void write_head(std::size_t count) {
     const GrowthSnapshot& first = growth_.snapshots.front();
     const GrowthSnapshot& last = growth_.snapshots.back();
-    out_ = "Type: " + growth_.type + "\nSnapshots: " + std::to_string(growth_.snapshots.size());
+    out_ = "Type: " + base::printable(growth_.type) +
+           "\nSnapshots: " + std::to_string(growth_.snapshots.size());
     if (growth_.has_times) {
       constexpr const char* format = "%Y-%m-%d %H:%M:%S %Z";
       out_ += " from " + local_time(first.time_nanos, format) + " to " +

@@ -12,6 +12,7 @@
 #include "agent/wiring/exporter_options.h"
 #include "base/counted.h"
 #include "base/nearest.h"
+#include "base/printable.h"
 #include "check/children/fork.h"
 #include "check/isolation/host.h"
 #include "check/schedule/instance_runner.h"
@@ -119,8 +120,8 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
   if (!unshown.empty()) {
     std::string names;
     for (const console::Unshown& series : unshown) {
-      names +=
-          "  " + series.context.name() + " (" + std::string(metrics::to_text(series.type)) + ")\n";
+      names += "  " + base::printable(series.context.name()) + " (" +
+               std::string(metrics::to_text(series.type)) + ")\n";
     }
     std::cout << process::colored(
                      base::counted(unshown.size(), "series needs two runs and is not shown",
@@ -139,6 +140,16 @@ void print_hints(const Ran& ran, const CheckOptions& options, bool colors) {
   }
 }
 
+/// Further lines of a text are not taken for lines of ours.
+std::string with_lines_below(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    out += c == '\n' ? "  " : "";
+  }
+  return out;
+}
+
 void print_text(const std::vector<Ran>& all, const CheckOptions& options,
                 const console::ConsoleOptions& console_options) {
   const bool colors = process::takes_colors(STDOUT_FILENO);
@@ -150,11 +161,13 @@ void print_text(const std::vector<Ran>& all, const CheckOptions& options,
                                 : console::render_text(ran.runs, console_options));
     if (!options.table) {
       std::cout << "=== Collector ===\n\n  Running Checks\n  ==============\n\n"
-                << console::render_status_heading(ran.runner->instance())
-                << console::render_status_block(ran.runner->stats(), {.colour = colors}) << '\n';
+                << console::render_status_heading(ran.runner->instance());
+      process::print_status(std::cout,
+                            console::render_status_block(ran.runner->stats(), {.colour = colors}));
+      std::cout << '\n';
     } else if (!ran.runner->stats().last_error.empty()) {
       std::cerr << "heapwatch: " << ran.runner->instance().id << ": "
-                << ran.runner->stats().last_error << '\n';
+                << with_lines_below(ran.runner->stats().last_error) << '\n';
     }
     print_hints(ran, options, colors);
   }

@@ -23,7 +23,7 @@ std::size_t print_diagnostics(const config::Diagnostics& diagnostics, Diagnostic
       continue;
     }
     if (printed++ == 0) {
-      std::cout << "=== " << process::colored(heading, color, colors) << " ===\n";
+      std::cout << "=== " << process::colored(std::string(heading), color, colors) << " ===\n";
     }
     std::cout << config::to_text(diagnostic) << '\n';
   }

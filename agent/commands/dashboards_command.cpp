@@ -1,9 +1,7 @@
 // `heapwatch dashboards`: writes the dashboards with the names in use.
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <set>
 #include <system_error>
@@ -11,6 +9,7 @@
 
 #include "agent/commands/commands.h"
 #include "agent/commands/dashboards.h"
+#include "base/file.h"
 #include "check/go_expvar/name.h"
 
 namespace heapwatch::agent::commands {
@@ -215,15 +214,14 @@ int write_dashboards(const wiring::GlobalOptions& global, const DashboardOptions
     const std::filesystem::path file = folder / dashboard.file;
     std::error_code failure;
     std::filesystem::create_directories(file.parent_path(), failure);
-    errno = 0;
-    std::ofstream out(file, std::ios::binary | std::ios::trunc);
-    out << with_names(dashboard, names);
-    out.close();
-    if (failure || !out) {
-      const std::error_code reason =
-          failure ? failure : std::error_code(errno, std::system_category());
-      std::cerr << "heapwatch: " << file.string() << ": cannot be written: " << reason.message()
-                << '\n';
+    std::string reason = failure ? failure.message() : std::string();
+    if (!failure) {
+      if (const auto written = base::write_file(file, with_names(dashboard, names)); !written) {
+        reason = written.error().message.substr(file.string().size() + 2);  // after the path
+      }
+    }
+    if (!reason.empty()) {
+      std::cerr << "heapwatch: " << file.string() << ": cannot be written: " << reason << '\n';
       return 1;
     }
     std::cout << file.string() << '\n';

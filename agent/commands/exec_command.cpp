@@ -17,12 +17,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
 #include "base/counted.h"
+#include "base/file.h"
 #include "base/query.h"
 #include "memory/native/leak_summary.h"
 #include "memory/native/watched_processes.h"
@@ -341,12 +341,10 @@ bool Watch::report(const std::string& how) {
   if (options_.report.empty()) {
     return true;
   }
-  std::ofstream file(options_.report, std::ios::binary | std::ios::trunc);
-  file << memory::native::native_profile_bytes(all, {});
-  file.close();
-  if (!file) {
-    std::cerr << "heapwatch: cannot write " << options_.report << ": " << std::strerror(errno)
-              << '\n';
+  if (const auto written =
+          base::write_file(options_.report, memory::native::native_profile_bytes(all, {}));
+      !written) {
+    std::cerr << "heapwatch: cannot write " << written.error().message << '\n';
     return false;
   }
   std::cerr << "heapwatch: profile in " << options_.report << "; read it with heapwatch pprof or "

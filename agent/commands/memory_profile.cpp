@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <utility>
 
 #include "agent/pages/object_tables.h"
 #include "agent/process/terminal.h"
 #include "agent/wiring/configured.h"
+#include "base/file.h"
 #include "pprof/encode.h"
 #include "pprof/merge.h"
 #include "pprof/parse.h"
@@ -148,10 +148,11 @@ void MemoryProfiles::print(const Instance& instance) const {
     for (const std::string* const report :
          {&instance.reports->snapshot, &instance.reports->diff, &instance.reports->growth}) {
       if (!report->empty()) {
-        std::cout << (is_first ? "" : process::colored(separator(), process::Color::cyan, colors))
-                  << (report == &instance.reports->snapshot
-                          ? process::colored(*report, process::Color::white, colors)
-                          : *report);
+        if (!is_first) {
+          std::cout << process::colored(separator(), process::Color::cyan, colors);
+        }
+        std::cout << process::colored(*report, process::Color::white,
+                                      colors && report == &instance.reports->snapshot);
         is_first = false;
       }
     }
@@ -195,11 +196,9 @@ base::Result<void> MemoryProfiles::write_profile() const {
   if (!merged) {
     return tl::unexpected(merged.error());
   }
-  std::ofstream file(options_.pprof_file, std::ios::binary);
-  file << pprof::encode_proto(*merged);
-  file.close();
-  if (!file) {
-    return base::fail(base::ErrorKind::io, "cannot write " + options_.pprof_file);
+  if (auto written = base::write_file(options_.pprof_file, pprof::encode_proto(*merged));
+      !written) {
+    return base::fail(written.error().kind, "cannot write " + written.error().message);
   }
   return {};
 }

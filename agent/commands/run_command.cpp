@@ -1,12 +1,7 @@
 // `heapwatch run`: the loop, the scheduler, the exporters and the pages, wired together.
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <ucontext.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <utility>
@@ -20,11 +15,14 @@
 #include "agent/pages/self_report.h"
 #include "agent/process/held_signals.h"
 #include "agent/process/service_manager.h"
+#include "agent/process/signal_watch.h"
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/reloader.h"
 #include "base/counted.h"
 #include "base/log.h"
+#include "base/log_queue.h"
 #include "base/owned_descriptors.h"
+#include "base/printable.h"
 #include "base/resident_memory.h"
 #include "check/children/fork.h"
 #include "check/schedule/scheduler.h"
@@ -47,6 +45,8 @@ constexpr std::chrono::milliseconds read_patience{500};
 /// How long the last packets may take then.
 constexpr std::chrono::milliseconds drain_patience{500};
 constexpr std::chrono::microseconds pulse_interval{1'000'000};
+/// How long the last lines of the log may take when nothing else is waited for.
+constexpr std::chrono::milliseconds log_patience{100};
 
 /// As many descriptors as the system gives us, and a quarter of them for exchanges at once: targets
 /// that hang must not be enough to fill the line.
@@ -64,37 +64,15 @@ net::ServerReply not_found(std::string_view known) {
   return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
 }
 
-pthread_t loop_thread;  // set before a handler can run
+/// How long the agent may take to end after it was told to stop.
+constexpr std::chrono::milliseconds end_patience{1800};
+/// With more series than this the process leaves giving back its memory to the system.
+constexpr std::size_t freed_series_max = 50'000;
 
-/// On the loop's own thread, which lets signals through only while it starts a program for a check,
-/// the signal is blocked again when this returns: it would come at once and for ever otherwise.
-extern "C" void pass_on(int number, siginfo_t* /*info*/, void* interrupted) {
-  if (pthread_equal(pthread_self(), loop_thread) != 0) {
-    sigaddset(&static_cast<ucontext_t*>(interrupted)->uc_sigmask, number);
-  }
-  (void)pthread_kill(loop_thread, number);
-}
+process::SignalWatch* signal_watch = nullptr;  // set before anybody asks
 
-/// Threads that run code of others take signals, so that its child processes do not inherit that
-/// they are blocked; what such a thread gets goes on to this thread, and so to the descriptor.
-bool pass_signals_to_this_thread() {
-  loop_thread = pthread_self();
-  struct sigaction action {};
-  action.sa_sigaction = pass_on;
-  action.sa_flags = SA_RESTART | SA_SIGINFO;
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    if (sigaction(number, &action, nullptr) != 0) {
-      return false;
-    }
-  }
-  return true;
-}
-
-std::atomic<bool> stops;
-
-/// While the agent starts, a signal that says so is held back.
 bool told_to_stop() {
-  return stops || process::stop_is_pending();
+  return signal_watch != nullptr && signal_watch->is_told_to_stop();
 }
 
 class Agent {
@@ -103,17 +81,19 @@ class Agent {
       : configured_(std::move(configured)), global_(global) {}
 
   /// Everything that can fail, before anything runs.
-  base::Result<void> start(const sigset_t& signals);
+  base::Result<void> start(process::SignalWatch& signals);
   /// Until a signal says stop. False when a check did not end in time.
   bool run();
+  [[nodiscard]] std::size_t series() const { return scheduler_->totals().contexts; }
 
  private:
   base::Result<void> start_exporters();
   base::Result<void> start_pages();
   void measure_python_memory();
-  void take_signal();
   void publish(const metrics::Snapshot& snapshot);
+  [[nodiscard]] check::schedule::Scheduler::Slice publish_slices(const metrics::Snapshot& snapshot);
   void forget(const metrics::Instance& instance);
+  void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
   [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
@@ -122,7 +102,7 @@ class Agent {
   wiring::Configured configured_;  // as it was at the start
   wiring::GlobalOptions global_;
   process::ServiceManager service_;
-  int signal_descriptor_ = -1;
+  process::SignalWatch* signals_ = nullptr;
   std::unique_ptr<net::EventLoop> loop_;
   std::unique_ptr<exporters::dogstatsd::DogStatsdExporter> dogstatsd_;
   std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
@@ -138,20 +118,20 @@ class Agent {
   std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
 };
 
-base::Result<void> Agent::start(const sigset_t& signals) {
+base::Result<void> Agent::start(process::SignalWatch& signals) {
   auto loop = net::EventLoop::create({.transfers_max = transfers_max()});
   if (!loop) {
     return tl::unexpected(loop.error());
   }
   loop_ = std::move(*loop);
-  signal_descriptor_ = base::own_descriptor(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  loop_->watch(signal_descriptor_, [this] { take_signal(); });
+  signals_ = &signals;
   if (auto started = start_exporters(); !started) {
     return started;
   }
   scheduler_ = std::make_unique<check::schedule::Scheduler>(
       *loop_, wiring::scheduler_options(configured_.agent),
-      [this](const metrics::Snapshot& snapshot) { publish(snapshot); });
+      [this](const metrics::Snapshot& snapshot) { publish(snapshot); },
+      [this](const metrics::Snapshot& snapshot) { return publish_slices(snapshot); });
   reloader_ = std::make_unique<wiring::Reloader>(
       wiring::Reloader::Parts{
           .loop = *loop_,
@@ -168,6 +148,7 @@ base::Result<void> Agent::start(const sigset_t& signals) {
         if (service_.watchdog()) {
           service_.alive();
         }
+        tidy();
       });
   measure_python_memory();
   return start_pages();
@@ -257,8 +238,16 @@ bool Agent::run() {
   (void)base::release_unused_memory();
   pulse_->begin();
   service_.ready("watching " + instances);
+  signals_->answer({.reload =
+                        [this] {
+                          loop_->post([this] {
+                            base::log(LogLevel::info, "SIGHUP: reading the configuration again");
+                            reloader_->request(true);
+                          });
+                        },
+                    .stop = [this] { loop_->stop(); }});
   loop_->run();
-  stops = true;
+  signals_->answer_no_more();
   service_.stopping();
   heap_pages_.stop();
   own_server_.reset();
@@ -272,18 +261,6 @@ bool Agent::run() {
   return ended;
 }
 
-void Agent::take_signal() {
-  signalfd_siginfo signal{};
-  while (read(signal_descriptor_, &signal, sizeof signal) == sizeof signal) {
-    if (signal.ssi_signo == SIGHUP) {
-      base::log(LogLevel::info, "SIGHUP: reading the configuration again");
-      reloader_->request(true);
-    } else {
-      loop_->stop();
-    }
-  }
-}
-
 void Agent::publish(const metrics::Snapshot& snapshot) {
   for (exporters::Exporter* const exporter : exporters_) {
     if (const auto published = exporter->publish(snapshot); !published) {
@@ -292,9 +269,36 @@ void Agent::publish(const metrics::Snapshot& snapshot) {
   }
 }
 
+check::schedule::Scheduler::Slice Agent::publish_slices(const metrics::Snapshot& snapshot) {
+  auto publications = std::make_shared<std::vector<std::unique_ptr<exporters::Publication>>>();
+  for (exporters::Exporter* const exporter : exporters_) {
+    publications->push_back(exporter->begin(snapshot));
+  }
+  return [publications, at = std::size_t{0}]() mutable {
+    if (at < publications->size() && !(*publications)[at]->advance()) {
+      ++at;
+    }
+    return at < publications->size();
+  };
+}
+
 void Agent::forget(const metrics::Instance& instance) {
   for (exporters::Exporter* const exporter : exporters_) {
     exporter->forget(instance);
+  }
+}
+
+/// In slices, as long as there is something to do.
+void Agent::tidy() {
+  constexpr std::chrono::milliseconds slice{5};
+  const auto until = std::chrono::steady_clock::now() + slice;
+  for (exporters::Exporter* const exporter : exporters_) {
+    while (exporter->tidy()) {
+      if (std::chrono::steady_clock::now() >= until) {
+        loop_->post([this] { tidy(); });
+        return;
+      }
+    }
   }
 }
 
@@ -305,6 +309,7 @@ pages::OwnFigures Agent::own_figures() const {
                             .transfers_waiting = pulse_->transfers_waiting(),
                             .lag = pulse_->lag(),
                             .lag_max = pulse_->lag_max(),
+                            .log_lines_lost = base::log_lines_lost(),
                             .reload = reloader_->state()};
   if (dogstatsd_) {
     figures.dogstatsd = dogstatsd_->counters();
@@ -379,17 +384,19 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
 }  // namespace
 
 int run_agent(const wiring::GlobalOptions& global) {
-  const sigset_t signals = process::handled_signals();
-  if (!pass_signals_to_this_thread()) {
+  const base::LogQueue log_queue;
+  process::SignalWatch signals(process::handled_signals(), end_patience);
+  if (!signals.is_ready()) {
     std::cerr << "heapwatch: cannot set signal handlers\n";
     return 1;
   }
   check::children::prepare_forks();
   base::spare_memory();
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
+  signal_watch = &signals;
   config::give_up_on_secrets_when(told_to_stop);
   wiring::Configured configured = wiring::load(global, wiring::WhenWrong::stop);
-  if (process::stop_is_pending()) {
+  if (told_to_stop()) {
     base::log(LogLevel::info, "heapwatch is told to stop before it has started");
     return 0;
   }
@@ -404,12 +411,16 @@ int run_agent(const wiring::GlobalOptions& global) {
   log_diagnostics(configured.diagnostics);
   Agent agent(std::move(configured), global);
   if (const auto started = agent.start(signals); !started) {
-    std::cerr << "heapwatch: " << started.error().message << '\n';
+    std::cerr << "heapwatch: " << base::printable(started.error().message) << '\n';
     return 1;
   }
-  if (!agent.run()) {
+  const bool ended = agent.run();
+  if (!ended) {
     base::log(LogLevel::warn, "a check did not end in time and was left behind");
-    std::_Exit(0);  // its thread still uses what the agent's destructor would free
+  }
+  if (!ended || agent.series() > freed_series_max) {
+    base::flush_log(log_patience);
+    std::_Exit(0);  // a thread left behind still uses what the agent's destructor would free
   }
   return 0;
 }

@@ -27,7 +27,7 @@ int show_status(const wiring::GlobalOptions& global, bool json) {
               << "\nis it running (heapwatch run), and with the same expvar_port?\n";
     return 1;
   }
-  std::cout << response->body;
+  process::print_status(std::cout, response->body);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/commands/commands.h"
 #include "base/number.h"
+#include "base/printable.h"
 #include "check/target_url.h"
 #include "expvar/query.h"
 #include "net/http.h"
@@ -44,7 +45,8 @@ base::Result<Matches> read_page(const net::HttpRequest& request, const Path& pat
 /// One value alone prints bare, like jq; several print with their paths.
 void print(const Matches& matches) {
   for (const QueryMatch& match : matches) {
-    std::cout << (matches.size() == 1 ? std::string{} : match.path + " ") << match.json << '\n';
+    std::cout << (matches.size() == 1 ? std::string{} : base::printable(match.path) + " ")
+              << match.json << '\n';
   }
 }
 
@@ -66,7 +68,7 @@ void print_change(const Matches& matches, std::map<std::string, base::Number>& b
     if (!number) {
       continue;
     }
-    std::cout << match.path << ' ' << match.json;
+    std::cout << base::printable(match.path) << ' ' << match.json;
     if (const auto known = before.find(match.path); known != before.end()) {
       std::cout << ' ' << change_per_second(known->second, *number, apart);
     }

@@ -99,10 +99,14 @@ void add_queues(Families& out, const OwnFigures& figures) {
   if (figures.dogstatsd) {
     add(queues, {{"queue", "dogstatsd"}}, static_cast<double>(figures.dogstatsd_queued));
   }
-  out.one("heapwatch_event_loop_lag_seconds", "How late the event loop's last timer was.",
-          Type::gauge, seconds(figures.lag));
-  out.one("heapwatch_event_loop_lag_max_seconds", "How late its latest timer of a minute was.",
-          Type::gauge, seconds(figures.lag_max));
+  out.one("heapwatch_event_loop_lag_seconds",
+          "How long a task had to wait for the event loop lately, or has to now.", Type::gauge,
+          seconds(figures.lag));
+  out.one("heapwatch_event_loop_lag_max_seconds", "The longest such wait of a minute.", Type::gauge,
+          seconds(figures.lag_max));
+  out.one("heapwatch_log_lines_lost_total",
+          "Lines of the log that were dropped because standard error was not read.", Type::counter,
+          static_cast<double>(figures.log_lines_lost));
 }
 
 void add_reloads(Families& out, const OwnFigures& figures) {

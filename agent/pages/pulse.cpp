@@ -14,7 +14,9 @@ void Pulse::begin() {
 }
 
 void Pulse::take(std::chrono::steady_clock::time_point due) {
-  const std::chrono::nanoseconds late = std::chrono::steady_clock::now() - due;
+  const std::chrono::nanoseconds late =
+      std::max<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - due,
+                                         std::max(loop_.take_longest_round(), loop_.busy_for()));
   recent_.at(at_) = late.count();
   at_ = (at_ + 1) % recent_.size();
   lag_ = late.count();
@@ -23,6 +25,15 @@ void Pulse::take(std::chrono::steady_clock::time_point due) {
   waiting_ = loop_.transfers_waiting();
   beat_();
   begin();
+}
+
+std::chrono::nanoseconds Pulse::lag() const {
+  return std::max(std::chrono::nanoseconds(lag_.load(std::memory_order_relaxed)), loop_.busy_for());
+}
+
+std::chrono::nanoseconds Pulse::lag_max() const {
+  return std::max(std::chrono::nanoseconds(lag_max_.load(std::memory_order_relaxed)),
+                  loop_.busy_for());
 }
 
 }  // namespace heapwatch::agent::pages

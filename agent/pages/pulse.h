@@ -19,13 +19,11 @@ class Pulse {
 
   void begin();
 
-  /// How late the last beat was, and the latest of about the last minute.
-  [[nodiscard]] std::chrono::nanoseconds lag() const {
-    return std::chrono::nanoseconds(lag_.load(std::memory_order_relaxed));
-  }
-  [[nodiscard]] std::chrono::nanoseconds lag_max() const {
-    return std::chrono::nanoseconds(lag_max_.load(std::memory_order_relaxed));
-  }
+  /// How long a task had to wait for the loop: how late the last beat was, or the longest round of
+  /// the loop since the beat before, or the round that is going on; and the longest of about the
+  /// last minute.
+  [[nodiscard]] std::chrono::nanoseconds lag() const;
+  [[nodiscard]] std::chrono::nanoseconds lag_max() const;
   [[nodiscard]] std::size_t transfers_running() const { return running_.load(); }
   [[nodiscard]] std::size_t transfers_waiting() const { return waiting_.load(); }
 

@@ -29,6 +29,7 @@ struct OwnFigures {
   std::size_t transfers_waiting = 0;
   std::chrono::nanoseconds lag{0};
   std::chrono::nanoseconds lag_max{0};
+  std::uint64_t log_lines_lost = 0;
   wiring::ReloadState reload;
   std::optional<exporters::dogstatsd::Counters> dogstatsd;  // absent: off
   std::size_t dogstatsd_queued = 0;

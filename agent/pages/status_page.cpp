@@ -7,6 +7,7 @@
 #include "agent/pages/python_vars.h"
 #include "agent/pages/self_report.h"
 #include "base/counted.h"
+#include "base/printable.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
 #include "memory/native/untracked_frees.h"
@@ -27,7 +28,7 @@ std::string utc(std::chrono::system_clock::time_point time) {
 }
 
 std::string or_none(const std::string& text) {
-  return text.empty() ? "none" : text;
+  return text.empty() ? "none" : base::printable(text);
 }
 
 std::string heading(const std::string& title) {
@@ -53,7 +54,7 @@ void write_native_memory(std::ostream& out) {
       << "\n  Untracked frees: " << counters.untracked_frees << "\n\n";
   std::string frees;
   memory::native::append_untracked_frees(frees, memory::native::own_untracked_frees());
-  out << frees;
+  out << base::printable_lines(frees);
 }
 
 }  // namespace
@@ -80,7 +81,8 @@ std::string status_text(const SelfReport& report, bool colors) {
   out << heading("heapwatch " HEAPWATCH_VERSION) << "  Status date: " << utc(report.now.wall)
       << "\n  Running since: " << utc(report.process.started) << "\n  Pid: " << getpid()
       << "\n  Log Level: " << level_name(report.log_level)
-      << "\n  Config File: " << or_none(report.config_file) << "\n  conf.d: " << report.confd_path
+      << "\n  Config File: " << or_none(report.config_file)
+      << "\n  conf.d: " << base::printable(report.confd_path)
       << "\n  Prometheus: " << or_none(report.prometheus_address)
       << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
       << "\n  Python: " << python_line(report.python)
@@ -101,14 +103,14 @@ std::string status_text(const SelfReport& report, bool colors) {
   if (!report.own.reload.diagnostics.empty()) {
     out << "  Config Errors\n  =============\n\n";
     for (const config::Diagnostic& diagnostic : report.own.reload.diagnostics) {
-      out << "    " << config::to_text(diagnostic) << '\n';
+      out << "    " << base::printable(config::to_text(diagnostic)) << '\n';
     }
     out << '\n';
   }
   write_native_memory(out);
   if (!report.python_objects.empty()) {
-    out << heading("Python Objects") << render_objects(report.python_objects, object_types_shown)
-        << '\n';
+    out << heading("Python Objects")
+        << base::printable_lines(render_objects(report.python_objects, object_types_shown)) << '\n';
   }
   if (report.own.dogstatsd) {
     out << heading("DogStatsD");

@@ -21,13 +21,6 @@ bool hold_signals() {
          std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
-bool stop_is_pending() {
-  sigset_t pending;
-  sigemptyset(&pending);
-  return sigpending(&pending) == 0 &&
-         (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
-}
-
 void let_signals_go() {
   const sigset_t signals = handled_signals();
   (void)std::signal(SIGPIPE, SIG_DFL);

@@ -11,8 +11,6 @@ namespace heapwatch::agent::process {
 /// Holds them back from the first moment on, also over an exec: one that comes while the agent
 /// starts must not end it. Commands that are not the agent let them go again.
 [[nodiscard]] bool hold_signals();
-/// Whether one of those that say stop is held back.
-[[nodiscard]] bool stop_is_pending();
 void let_signals_go();
 
 }  // namespace heapwatch::agent::process

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
+#include <utility>
 
 namespace heapwatch::agent::process {
 
@@ -13,17 +15,38 @@ bool takes_colors(int descriptor) {
   return isatty(descriptor) != 0 && !dumb && (refused == nullptr || *refused == '\0');
 }
 
-std::string colored(std::string_view text, Color color, bool enabled) {
-  if (!enabled) {
-    return std::string(text);
+Colored colored(std::string text, Color color, bool enabled) {
+  return {std::move(text), color, enabled};
+}
+
+std::ostream& operator<<(std::ostream& out, const Colored& colored) {
+  if (!colored.is_enabled) {
+    return out << colored.text;
   }
+  const Color color = colored.color;
   const char* const start = color == Color::red      ? "\033[31m"
                             : color == Color::yellow ? "\033[33m"
                             : color == Color::green  ? "\033[32m"
                             : color == Color::cyan   ? "\033[96m"
                             : color == Color::white  ? "\033[97m"
                                                      : "\033[1m";
-  return start + std::string(text) + "\033[0m";
+  return out << start << colored.text << "\033[0m";
+}
+
+void print_status(std::ostream& out, std::string_view text) {
+  constexpr std::array<std::string_view, 4> colors{"\033[31m", "\033[33m", "\033[32m", "\033[0m"};
+  while (!text.empty()) {
+    std::string_view next;
+    std::size_t at = text.size();
+    for (const std::string_view color : colors) {
+      if (const std::size_t found = text.find(color); found < at) {
+        at = found;
+        next = color;
+      }
+    }
+    out << text.substr(0, at) << next;
+    text.remove_prefix(at + next.size());
+  }
 }
 
 }  // namespace heapwatch::agent::process

@@ -1,6 +1,7 @@
 // Colours, on a terminal only.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,17 @@ enum class Color { red, yellow, green, cyan, white, bold };
 /// not set.
 [[nodiscard]] bool takes_colors(int descriptor);
 
-/// `text` in a colour, or as it is.
-[[nodiscard]] std::string colored(std::string_view text, Color color, bool enabled);
+/// `text` in a colour, or as it is. Written in three parts, so that base::PrintableStream can tell
+/// the colour from what the text may hold.
+struct Colored {
+  std::string text;
+  Color color;
+  bool is_enabled;
+};
+std::ostream& operator<<(std::ostream& out, const Colored& colored);
+[[nodiscard]] Colored colored(std::string text, Color color, bool enabled);
+
+/// Text with the colours of a status page, which come through base::PrintableStream.
+void print_status(std::ostream& out, std::string_view text);
 
 }  // namespace heapwatch::agent::process

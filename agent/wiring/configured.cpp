@@ -1,7 +1,7 @@
 #include "agent/wiring/configured.h"
 
 #include <array>
-#include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
@@ -9,6 +9,7 @@
 #include "check/isolation/isolated_check.h"
 #include "check/isolation/isolation_options.h"
 #include "check/shared_library/shared_library_check.h"
+#include "config/gathered.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 #include "memtrack/memtrack.h"
@@ -117,15 +118,17 @@ Configured load(const GlobalOptions& options, WhenWrong when_wrong,
   configured.confd = load_confd(configured.agent, only_check);
   configured.diagnostics.append(configured.confd.diagnostics);
 
-  std::set<std::string> ids;
+  std::unordered_set<std::string> ids;
   for (const config::PackedCheckConfig& packed : configured.confd.checks) {
     const config::CheckConfig file = packed.unpack();
+    config::Diagnostics of_file;
     for (const config::Value& instance : file.instances) {
-      auto check = make_check({file, instance, configured.agent}, configured.diagnostics);
+      auto check = make_check({file, instance, configured.agent}, of_file);
       if (check && ids.insert(check->instance->id).second) {
         configured.checks.push_back(std::move(check));
       }
     }
+    config::gather(of_file, configured.diagnostics);
   }
   return configured;
 }

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/counted.h"
+#include "config/gathered.h"
 
 namespace heapwatch::agent::wiring {
 
@@ -122,15 +125,17 @@ class Planner {
     config::Confd confd = load_confd(plan_.in_force.agent);
     plan_.diagnostics.append(confd.diagnostics);
     files_ = std::move(confd.checks);
+    const std::set<std::filesystem::path> failed(confd.failed.begin(), confd.failed.end());
+    std::set<std::filesystem::path> there;
+    for (const PackedCheckConfig& file : files_) {
+      there.insert(file.file);
+    }
     for (const PackedCheckConfig& old : old_.checks) {
-      const bool failed =
-          std::any_of(confd.failed.begin(), confd.failed.end(), [&](const auto& path) {
-            return path == old.file || path == old.file.parent_path() ||
-                   path == old.file.parent_path().parent_path();
-          });
-      const bool is_there = std::any_of(files_.begin(), files_.end(),
-                                        [&](const auto& file) { return file.file == old.file; });
-      if (failed && !is_there) {
+      before_.emplace(old.file, &old);
+      const std::filesystem::path folder = old.file.parent_path();
+      const bool has_failed = failed.contains(old.file) || failed.contains(folder) ||
+                              failed.contains(folder.parent_path());
+      if (has_failed && !there.contains(old.file)) {
         tell_kept(old);
         files_.push_back(old);
       }
@@ -146,16 +151,14 @@ class Planner {
 
   /// Makes what is new in a file, or falls back to what the file said before.
   void take(PackedCheckConfig packed) {
-    const auto before =
-        std::find_if(old_.checks.begin(), old_.checks.end(),
-                     [&](const PackedCheckConfig& old) { return old.file == packed.file; });
+    const auto before = before_.find(packed.file);
     CheckConfig file = packed.unpack();
     config::Diagnostics found;
     std::vector<std::unique_ptr<check::ConfiguredCheck>> made = make(file, found);
-    plan_.diagnostics.append(found);
-    if (found.has_errors() && before != old_.checks.end()) {
-      tell_kept(*before);
-      packed = *before;
+    config::gather(found, plan_.diagnostics);
+    if (found.has_errors() && before != before_.end()) {
+      tell_kept(*before->second);
+      packed = *before->second;
       file = packed.unpack();
       config::Diagnostics told_already;
       made = make(file, told_already);
@@ -197,19 +200,26 @@ class Planner {
   /// A new instance in place of an old one of the same file is a change: of the same target, or,
   /// where a check has none, of the same check.
   void tell_changes() {
-    std::vector<const metrics::Instance*> removed;
+    std::map<std::string, const metrics::Instance*> removed;  // by id
+    std::multimap<std::string, std::string> ids;              // of those, by place and target
+    const auto place = [](const metrics::Instance& instance) {
+      return instance.source + '\n' + instance.target + '\n' + instance.check_name;
+    };
     for (const std::string& id : plan_.stop) {
-      removed.push_back(running_.at(id).instance.get());
+      const metrics::Instance& instance = *running_.at(id).instance;
+      removed.emplace(id, &instance);
+      ids.emplace(place(instance), id);
     }
     std::vector<std::string> added;
     std::vector<std::string> changed;
     for (const auto& check : plan_.start) {
       const metrics::Instance& now = *check->instance;
-      const auto predecessor =
-          std::find_if(removed.begin(), removed.end(), [&](const metrics::Instance* old) {
-            return old->id == now.id || (old->source == now.source && old->target == now.target &&
-                                         old->check_name == now.check_name);
-          });
+      auto predecessor = removed.find(now.id);
+      for (auto at = ids.lower_bound(place(now));
+           predecessor == removed.end() && at != ids.end() && at->first == place(now);
+           at = ids.erase(at)) {
+        predecessor = removed.find(at->second);
+      }
       if (predecessor == removed.end()) {
         added.push_back(named(now));
       } else {
@@ -219,7 +229,7 @@ class Planner {
     }
     std::vector<std::string> gone;
     gone.reserve(removed.size());
-    for (const metrics::Instance* const instance : removed) {
+    for (const auto& [id, instance] : removed) {
       gone.push_back(named(*instance));
     }
     tell_list("added", added);
@@ -241,6 +251,7 @@ class Planner {
   const RunningInstances& running_;
   Reload plan_;
   std::vector<PackedCheckConfig> files_;
+  std::map<std::filesystem::path, const PackedCheckConfig*> before_;  // those of old_
   bool same_for_checks_ = true;
   std::set<std::string, std::less<>> kept_;
   std::set<std::string> started_;

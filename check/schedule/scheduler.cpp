@@ -25,6 +25,8 @@ struct Scheduler::Entry {
   std::atomic<bool> leaving{false};
   std::uint64_t turns_to_sit_out = 0;
   RunLog log;
+  SnapshotPtr publishing;  // in slices
+  Slice slice;             // of that
 
   // Under stats_mutex_:
   CheckTotals* totals = nullptr;
@@ -34,11 +36,13 @@ struct Scheduler::Entry {
   bool failing = false;
 };
 
-Scheduler::Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish)
+Scheduler::Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish,
+                     PublishSlices publish_slices)
     : loop_(loop),
       options_(std::move(options)),
       runner_options_(std::make_shared<const RunnerOptions>(options_.runner)),
       publish_(std::move(publish)),
+      publish_slices_(std::move(publish_slices)),
       random_(std::random_device{}()),
       workers_(options_.check_runners) {}
 
@@ -51,7 +55,8 @@ void Scheduler::add(std::unique_ptr<ConfiguredCheck> configured) {
     const std::lock_guard lock(stats_mutex_);
     entry.totals = &by_check_[entry.runner.instance().check_name];
     ++entry.totals->instances;
-    entries_.push_back(std::move(made));
+    by_id_.emplace(entry.runner.instance().id, added_);
+    entries_.emplace(added_++, std::move(made));
   }
   schedule(entry, first_turn(entry.runner.now().wall, entry.runner.interval(), entry.hash));
 }
@@ -60,14 +65,14 @@ bool Scheduler::remove(std::string_view id) {
   std::unique_ptr<Entry> entry;
   {
     const std::lock_guard lock(stats_mutex_);
-    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& other) {
-      return other->runner.instance().id == id;
-    });
-    if (found == entries_.end()) {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) {
       return false;
     }
-    entry = std::move(*found);
-    entries_.erase(found);
+    const auto place = entries_.find(found->second);
+    by_id_.erase(found);
+    entry = std::move(place->second);
+    entries_.erase(place);
     --entry->totals->instances;
     contexts_ -= entry->contexts;
     if (entry->failing) {
@@ -79,13 +84,27 @@ bool Scheduler::remove(std::string_view id) {
   if (entry->running) {
     entry->leaving = true;
     leaving_.push_back(std::move(entry));
+  } else {
+    destroy(std::move(entry));
   }
   return true;
 }
 
+/// Giving back hundreds of thousands of series takes its time, too.
+void Scheduler::destroy(std::unique_ptr<Entry> entry) {
+  if (large_worker_ && entry->runner.is_http() && entry->contexts > options_.large_series) {
+    entry->slice = nullptr;  // the exporters' are the loop's
+    large_worker_->submit([kept = std::shared_ptr<Entry>(std::move(entry))] {});
+  }
+}
+
 bool Scheduler::stop(std::chrono::milliseconds patience) {
   stopping_ = true;
-  return workers_.stop(patience);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  const bool ended = workers_.stop(patience);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+      std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration{}));
+  return (!large_worker_ || large_worker_->stop(left)) && ended;
 }
 
 void Scheduler::schedule(Entry& entry, std::chrono::system_clock::time_point turn) {
@@ -137,9 +156,13 @@ void Scheduler::start_http(Entry& entry) {
   }
   loop_.fetch(
       std::move(*request),
-      [this, &entry](const net::HttpResult& response) {
+      [this, &entry](net::HttpResult response) {
         if (entry.leaving) {
           bury(entry);
+          return;
+        }
+        if (is_large(entry, response)) {
+          take_in(entry, std::move(response));
           return;
         }
         const auto outcome = entry.runner.consume(response);
@@ -153,18 +176,50 @@ void Scheduler::start_http(Entry& entry) {
 }
 
 void Scheduler::start_blocking(Entry& entry) {
-  workers_.submit([this, &entry] {
+  const auto snapshot = std::make_shared<SnapshotPtr>(spare_snapshot());
+  workers_.submit([this, &entry, snapshot] {
     {
       const std::lock_guard lock(stats_mutex_);
       entry.on_runner = std::chrono::steady_clock::now();
     }
     entry.began = entry.runner.now();  // waiting for a runner is not running
-    base::Result<RunReport> outcome;
     if (!entry.leaving) {
-      outcome = entry.runner.run_check();
+      const auto outcome = entry.runner.run_check();
+      entry.runner.finish(entry.began, outcome, **snapshot);
     }
-    loop_.post([this, &entry, outcome = std::move(outcome)] {
-      entry.leaving ? bury(entry) : finish(entry, outcome);
+    loop_.post([this, &entry, snapshot] {
+      entry.leaving ? bury(entry) : publish(entry, std::move(*snapshot));
+    });
+  });
+}
+
+bool Scheduler::is_large(const Entry& entry, const net::HttpResult& response) const {
+  return (response && response->body.size() > options_.large_body_bytes) ||
+         entry.contexts > options_.large_series;
+}
+
+void Scheduler::take_in(Entry& entry, net::HttpResult response) {
+  if (!large_worker_) {
+    large_worker_ = std::make_unique<WorkerPool>(1);
+  }
+  const auto page = std::make_shared<net::HttpResult>(std::move(response));
+  large_worker_->submit([this, &entry, page] {
+    const auto snapshot = std::make_shared<SnapshotPtr>();
+    if (!entry.leaving) {
+      const auto outcome = entry.runner.consume(*page);
+      if (!entry.runner.asks_again()) {
+        *snapshot = std::make_unique<metrics::Snapshot>();
+        entry.runner.finish(entry.began, outcome, **snapshot);
+      }
+    }
+    loop_.post([this, &entry, snapshot] {
+      if (entry.leaving) {
+        bury(entry);
+      } else if (*snapshot) {
+        publish(entry, std::move(*snapshot));
+      } else {
+        start_http(entry);
+      }
     });
   });
 }
@@ -174,7 +229,12 @@ void Scheduler::bury(Entry& entry) {
     const std::lock_guard lock(stats_mutex_);
     --running_;
   }
-  std::erase_if(leaving_, [&](const auto& other) { return other.get() == &entry; });
+  const auto found = std::find_if(leaving_.begin(), leaving_.end(),
+                                  [&](const auto& other) { return other.get() == &entry; });
+  if (found != leaving_.end()) {
+    destroy(std::exchange(*found, nullptr));
+    leaving_.erase(found);
+  }
 }
 
 void Scheduler::watch_run(Entry& entry) {
@@ -195,24 +255,71 @@ void Scheduler::watch_run(Entry& entry) {
 }
 
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
-  entry.runner.finish(entry.began, outcome, snapshot_);
+  SnapshotPtr snapshot = spare_snapshot();
+  entry.runner.finish(entry.began, outcome, *snapshot);
+  publish(entry, std::move(snapshot));
+}
+
+void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
+  if (publish_slices_ && snapshot->series.size() > options_.large_series) {
+    entry.publishing = std::move(snapshot);
+    entry.slice = publish_slices_(*entry.publishing);
+    publish_slices(entry);
+    return;
+  }
+  publish_(*snapshot);
+  if (entry.leaving) {
+    bury(entry);
+    return;
+  }
+  end_run(entry, std::move(snapshot));
+}
+
+void Scheduler::publish_slices(Entry& entry) {
+  if (entry.leaving) {
+    bury(entry);
+    return;
+  }
+  const auto until = std::chrono::steady_clock::now() + options_.slice;
+  while (entry.slice()) {
+    if (std::chrono::steady_clock::now() >= until) {
+      loop_.post([this, &entry] { publish_slices(entry); });
+      return;
+    }
+  }
+  entry.slice = nullptr;
+  end_run(entry, std::move(entry.publishing));
+}
+
+void Scheduler::end_run(Entry& entry, SnapshotPtr snapshot) {
   {
     const std::lock_guard lock(stats_mutex_);
-    entry.runner.count(snapshot_);
-    count_run(entry, snapshot_);
+    entry.runner.count(*snapshot);
+    count_run(entry, *snapshot);
   }
   entry.running = false;
   entry.told_stuck = false;
-  entry.turns_to_sit_out = turns_to_sit_out(snapshot_.failed_runs, entry.runner.interval(),
+  entry.turns_to_sit_out = turns_to_sit_out(snapshot->failed_runs, entry.runner.interval(),
                                             options_.backoff_max, random_());
-  entry.log.tell(snapshot_, entry.runner.stats(), options_.logging_frequency);
-  publish_(snapshot_);
-  // It keeps room for the next run, and nothing of an instance that may be removed.
+  entry.log.tell(*snapshot, entry.runner.stats(), options_.logging_frequency);
+  // It keeps room for another run, and nothing of an instance that may be removed.
   constexpr std::size_t kept_series_max = 10'000;
-  snapshot_.series.clear();
-  if (snapshot_.series.capacity() > kept_series_max) {
-    snapshot_.series.shrink_to_fit();
+  constexpr std::size_t kept_max = 4;
+  if (snapshot->series.capacity() <= kept_series_max && spare_.size() < kept_max) {
+    snapshot->series.clear();
+    spare_.push_back(std::move(snapshot));
+  } else if (snapshot->series.size() > options_.large_series && large_worker_) {
+    large_worker_->submit([kept = std::shared_ptr<metrics::Snapshot>(std::move(snapshot))] {});
   }
+}
+
+Scheduler::SnapshotPtr Scheduler::spare_snapshot() {
+  if (spare_.empty()) {
+    return std::make_unique<metrics::Snapshot>();
+  }
+  SnapshotPtr snapshot = std::move(spare_.back());
+  spare_.pop_back();
+  return snapshot;
 }
 
 void Scheduler::count_run(Entry& entry, const metrics::Snapshot& snapshot) {
@@ -244,7 +351,7 @@ std::vector<metrics::RunStats> Scheduler::stats() const {
   const std::lock_guard lock(stats_mutex_);
   std::vector<metrics::RunStats> all;
   all.reserve(entries_.size());
-  for (const auto& entry : entries_) {
+  for (const auto& [order, entry] : entries_) {
     all.push_back(entry->runner.stats());
     if (entry->on_runner) {
       all.back().running_for = now - *entry->on_runner;

@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "check/schedule/instance_runner.h"
@@ -25,6 +26,12 @@ struct SchedulerOptions {
   unsigned logging_frequency =
       500;  // after the first 5 runs of an instance, every so many are logged
   std::chrono::milliseconds backoff_max{60'000};  // see turns_to_sit_out(); zero: no back-off
+  /// A run over HTTP of an instance with more series than this, or with a larger body, is taken in
+  /// on a thread of its own, and what it comes to is published in slices: the loop goes on.
+  std::size_t large_series = 1'000;
+  std::size_t large_body_bytes = std::size_t{32} * 1024;
+  /// For how long slices are published before others have their turn.
+  std::chrono::microseconds slice{5'000};
   RunnerOptions runner;
 };
 
@@ -44,16 +51,24 @@ struct CheckTotals {
 };
 
 /// HTTP checks run on the event loop, so that a target that hangs holds up nobody; checks that
-/// block run on a pool of threads. No instance ever runs twice at once: a turn that comes while it
-/// is still running is skipped and counted. A target that keeps failing sits out some turns.
+/// block run on a pool of threads, and large pages are taken in on a thread for them. No instance
+/// ever runs twice at once, and a run lasts until it is published: a turn that comes while it is
+/// still running is skipped and counted. A target that keeps failing sits out some turns.
 ///
 /// Threads: add(), remove() and stop() belong to the loop's thread (or to before it runs);
 /// `publish` is called there. stats(), totals() and by_check() may be called from any thread.
 class Scheduler {
  public:
   using Publish = std::function<void(const metrics::Snapshot&)>;
+  /// Publishes a little of a snapshot; false when that was the last of it.
+  using Slice = std::function<bool()>;
+  /// Begins to publish a snapshot that stays where it is until its last slice, or until the
+  /// function is destroyed: then its instance is gone.
+  using PublishSlices = std::function<Slice(const metrics::Snapshot&)>;
 
-  Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish);
+  /// Without `publish_slices` large snapshots go through `publish` like the others.
+  Scheduler(net::EventLoop& loop, SchedulerOptions options, Publish publish,
+            PublishSlices publish_slices = nullptr);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
   ~Scheduler();
@@ -89,32 +104,46 @@ class Scheduler {
   void schedule(Entry& entry, std::chrono::system_clock::time_point turn);
   void start_http(Entry& entry);
   void start_blocking(Entry& entry);
+  [[nodiscard]] bool is_large(const Entry& entry, const net::HttpResult& response) const;
+  /// On a thread of its own.
+  void take_in(Entry& entry, net::HttpResult response);
   /// Says once that a run does not end.
   void watch_run(Entry& entry);
   void finish(Entry& entry, const base::Result<RunReport>& outcome);
+  using SnapshotPtr = std::unique_ptr<metrics::Snapshot>;
+  void publish(Entry& entry, SnapshotPtr snapshot);
+  void publish_slices(Entry& entry);
+  void end_run(Entry& entry, SnapshotPtr snapshot);
+  /// It has room from an earlier run.
+  [[nodiscard]] SnapshotPtr spare_snapshot();
   /// Under stats_mutex_.
   void count_run(Entry& entry, const metrics::Snapshot& snapshot);
   /// Of an entry that was removed while its run went on.
   void bury(Entry& entry);
+  void destroy(std::unique_ptr<Entry> entry);
   void skip_turn(Entry& entry, void (InstanceRunner::*count)(), std::uint64_t CheckTotals::*total);
 
   net::EventLoop& loop_;
   SchedulerOptions options_;
   std::shared_ptr<const RunnerOptions> runner_options_;
   Publish publish_;
-  metrics::Snapshot snapshot_;  // of the run that is being published
+  PublishSlices publish_slices_;
+  std::vector<SnapshotPtr> spare_;
   std::minstd_rand random_;
   std::vector<std::unique_ptr<Entry>> leaving_;  // removed, with a run going on
   bool stopping_ = false;
 
   mutable std::mutex stats_mutex_;
-  std::vector<std::unique_ptr<Entry>> entries_;  // changed under stats_mutex_
+  std::map<std::uint64_t, std::unique_ptr<Entry>> entries_;    // in the order of add(); see below
+  std::unordered_map<std::string_view, std::uint64_t> by_id_;  // both changed under stats_mutex_
+  std::uint64_t added_ = 0;
   std::map<std::string, CheckTotals> by_check_;  // under stats_mutex_, as all below
   std::size_t running_ = 0;
   std::size_t contexts_ = 0;
   std::size_t failing_ = 0;
 
-  WorkerPool workers_;  // last: its threads use the rest
+  WorkerPool workers_;                        // last: their threads use the rest
+  std::unique_ptr<WorkerPool> large_worker_;  // made when first needed
 };
 
 }  // namespace heapwatch::check::schedule

@@ -23,6 +23,7 @@ constexpr std::array metric_types{
 constexpr std::size_t tags_max = 4096;
 constexpr std::size_t log_bytes_max = std::size_t{8} * 1024;
 constexpr std::uint64_t runs_to_forget = 16;
+constexpr std::int64_t event_seconds_max = 253'402'300'799;  // the end of the year 9999
 constexpr std::size_t known_max = 1'000'000;
 
 /// The instances whose run is going on.
@@ -246,7 +247,7 @@ void Receiver::service_check(const char* name, int status, char** tags, const ch
 
 void Receiver::event(const event_t& event) {
   std::optional<std::chrono::sys_seconds> time;
-  if (event.ts > 0) {
+  if (event.ts > 0 && event.ts <= event_seconds_max) {  // others mean now
     time = std::chrono::sys_seconds(std::chrono::seconds(event.ts));
   }
   sink_->submit(metrics::Event{.title = text_or_empty(event.title),

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/printable.h"
 #include "exporters/console/json.h"
 
 namespace heapwatch::exporters::console {
@@ -195,8 +196,14 @@ std::string joined(const metrics::Tags& tags) {
 
 using Row = std::vector<std::string>;
 
-/// Columns as wide as their widest cell, a tab between them, nothing after the last cell.
-std::string columns(const std::vector<Row>& rows) {
+/// Columns as wide as their widest cell, a tab between them, nothing after the last cell. A cell
+/// stays in its row, whatever it holds.
+std::string columns(std::vector<Row> rows) {
+  for (Row& row : rows) {
+    for (std::string& cell : row) {
+      cell = base::printable(cell);
+    }
+  }
   std::vector<std::size_t> widths(rows.front().size());
   for (const Row& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -227,7 +234,7 @@ std::string series_table(std::vector<ApiSeries> all) {
     rows.push_back({series.metric, std::string(series.type), std::to_string(series.time),
                     std::move(value), joined(series.tags)});
   }
-  return "=== Series ===\n" + columns(rows);
+  return "=== Series ===\n" + columns(std::move(rows));
 }
 
 std::string check_table(Runs runs) {
@@ -239,7 +246,7 @@ std::string check_table(Runs runs) {
                       joined(check.tags)});
     }
   }
-  return "=== Service Checks ===\n" + columns(rows);
+  return "=== Service Checks ===\n" + columns(std::move(rows));
 }
 
 std::string event_table(Runs runs) {
@@ -250,7 +257,7 @@ std::string event_table(Runs runs) {
                       joined(event.tags)});
     }
   }
-  return "=== Events ===\n" + columns(rows);
+  return "=== Events ===\n" + columns(std::move(rows));
 }
 
 void write_instance(Json& json, const InstanceRuns& instance, const ConsoleOptions& options) {

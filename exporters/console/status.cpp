@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/printable.h"
 #include "exporters/console/json.h"
 
 namespace heapwatch::exporters::console {
@@ -80,7 +81,7 @@ std::string verdict(const metrics::RunStats& status, const StatusOptions& option
 /// Further lines of a text stand below its first.
 std::string indented(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : base::printable_lines(text)) {
     out += c;
     if (c == '\n') {
       out += "      ";
@@ -92,7 +93,7 @@ std::string indented(std::string_view text) {
 }  // namespace
 
 std::string render_status_heading(const metrics::Instance& instance) {
-  std::string title = instance.check_name;
+  std::string title = base::printable(instance.check_name);
   if (!instance.check_version.empty()) {
     title += " (" + instance.check_version + ")";
   }
@@ -107,8 +108,8 @@ std::string render_status_block(const metrics::RunStats& status, const StatusOpt
     out += value;
     out += '\n';
   };
-  line("Instance ID: ", status.instance->id + " " + verdict(status, options));
-  line("Configuration Source: ", status.instance->source);
+  line("Instance ID: ", base::printable(status.instance->id) + " " + verdict(status, options));
+  line("Configuration Source: ", base::printable(status.instance->source));
   line("Total Runs: ", with_commas(status.runs));
   line("Metric Samples: ", last_and_total(status.last_samples, status.samples));
   line("Events: ", last_and_total(status.last_events, status.events));

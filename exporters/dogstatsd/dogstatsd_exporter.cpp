@@ -1,5 +1,6 @@
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -108,12 +109,49 @@ DogStatsdExporter::DogStatsdExporter(DogStatsdOptions options)
                       "client_transport:" + transport_name(options_.address.scheme)},
       telemetry_due_(options_.clock().steady + telemetry_interval) {}
 
+class DogStatsdExporter::Slices final : public Publication {
+ public:
+  Slices(DogStatsdExporter& exporter, const metrics::Snapshot& snapshot)
+      : exporter_(exporter), snapshot_(snapshot) {}
+
+  bool advance() override {
+    constexpr std::size_t in_slice = 128;
+    const std::size_t end = std::min(next_ + in_slice, snapshot_.series.size());
+    for (; next_ < end; ++next_) {
+      exporter_.publish(snapshot_.series[next_]);
+    }
+    if (next_ < snapshot_.series.size()) {
+      return true;
+    }
+    exporter_.publish_rest(snapshot_);
+    return false;
+  }
+
+ private:
+  DogStatsdExporter& exporter_;
+  const metrics::Snapshot& snapshot_;
+  std::size_t next_ = 0;
+};
+
+std::unique_ptr<Publication> DogStatsdExporter::begin(const metrics::Snapshot& snapshot) {
+  return std::make_unique<Slices>(*this, snapshot);
+}
+
 base::Result<void> DogStatsdExporter::publish(const metrics::Snapshot& snapshot) {
   for (const metrics::Series& series : snapshot.series) {
-    const Written written = writer_.append(lines_, series);
-    counters_.update([&](Counters& counters) { count(counters, written); });
-    pack();
+    publish(series);
   }
+  publish_rest(snapshot);
+  return {};
+}
+
+void DogStatsdExporter::publish(const metrics::Series& series) {
+  const Written written = writer_.append(lines_, series);
+  counters_.update([&](Counters& counters) { count(counters, written); });
+  pack();
+}
+
+void DogStatsdExporter::publish_rest(const metrics::Snapshot& snapshot) {
   for (const metrics::ServiceCheck& check : snapshot.service_checks) {
     count_one(&Counters::service_checks, writer_.append(lines_, check));
     pack();
@@ -126,7 +164,6 @@ base::Result<void> DogStatsdExporter::publish(const metrics::Snapshot& snapshot)
     add_telemetry();
   }
   packer_.flush();
-  return {};
 }
 
 void DogStatsdExporter::count_one(std::uint64_t Counters::*counter, const Written& written) {

@@ -49,6 +49,7 @@ class DogStatsdExporter final : public Exporter {
   explicit DogStatsdExporter(DogStatsdOptions options);
 
   [[nodiscard]] base::Result<void> publish(const metrics::Snapshot& snapshot) override;
+  [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
   void forget(const metrics::Instance& instance) override;
 
   [[nodiscard]] Counters counters() const { return counters_.read(); }
@@ -59,6 +60,10 @@ class DogStatsdExporter final : public Exporter {
   [[nodiscard]] bool drain(std::chrono::milliseconds timeout) { return sender_.drain(timeout); }
 
  private:
+  class Slices;
+
+  void publish(const metrics::Series& series);
+  void publish_rest(const metrics::Snapshot& snapshot);
   void count_one(std::uint64_t Counters::*counter, const Written& written);
   void add_telemetry();
   void pack();

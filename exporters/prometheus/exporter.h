@@ -52,13 +52,16 @@ class PrometheusExporter final : public Exporter {
   ~PrometheusExporter() override;
 
   [[nodiscard]] base::Result<void> publish(const metrics::Snapshot& snapshot) override;
+  [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
   void forget(const metrics::Instance& instance) override;
+  bool tidy() override;
 
   /// The page in the format that the Accept header asks for.
   [[nodiscard]] Page render(std::string_view accept_header) const;
 
  private:
   struct State;
+  class Slices;
   std::unique_ptr<State> state_;
 };
 

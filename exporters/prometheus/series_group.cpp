@@ -13,6 +13,9 @@ namespace {
 // Runs without the series after which its row goes.
 constexpr unsigned kept_runs = 16;
 
+// What leaves at once, when something leaves; a few milliseconds.
+constexpr std::size_t tidied_at_once_max = 1'000;
+
 // Names told of, so that the log and its memory stay bounded.
 constexpr std::size_t told_max = 10'000;
 
@@ -34,14 +37,29 @@ void Drops::tell(std::string_view reason, const std::string& name, const std::st
   }
 }
 
-void SeriesGroup::remove_all(SeriesPage& page) {
-  bool emptied = false;
+bool SharedPage::tidy(std::size_t count) {
+  for (; count > 0 && !leaving_.empty(); --count) {
+    const Use use = leaving_.back();
+    leaving_.pop_back();
+    Family& family = page.family(use.family);
+    family.remove_user(use.row);
+    if (family.is_empty()) {
+      page.drop(use.family);
+    }
+  }
+  if (leaving_.empty()) {
+    leaving_ = {};
+  }
+  return !leaving_.empty();
+}
+
+void SeriesGroup::remove_all(SharedPage& shared) {
+  std::size_t removed = 0;
   const auto remove = [&](const Place& place) {
     if (place.family != SeriesPage::Found::none) {
-      Family& family = page.family(place.family);
-      family.hide(place.row, this);
-      family.remove_user(place.row);
-      emptied = emptied || family.is_empty();
+      shared.page.family(place.family).hide(place.row, this);
+      shared.leave(place.family, place.row);
+      ++removed;
     }
   };
   std::for_each(places_.begin(), places_.end(), remove);
@@ -52,9 +70,7 @@ void SeriesGroup::remove_all(SeriesPage& page) {
   places_ = {};
   origins_.reset();
   absent_.reset();
-  if (emptied) {
-    page.sweep();
-  }
+  (void)shared.tidy(std::min(removed, tidied_at_once_max));
 }
 
 const base::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t position) const {
@@ -63,6 +79,21 @@ const base::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t p
 
 void SeriesGroup::Run::put(const metrics::Context& context, FamilyType type,
                            std::span<const base::Number> values) {
+  show_at(next_place(context, type), shown_++, context, type, values);
+}
+
+void SeriesGroup::Run::place(const metrics::Context& context, FamilyType type) {
+  (void)next_place(context, type);
+}
+
+void SeriesGroup::Run::show(const metrics::Context& context, FamilyType type,
+                            std::span<const base::Number> values) {
+  const std::size_t position = shown_++;
+  const Place& place = is_as_known_ ? group_.places_[position] : places_[position];
+  show_at(place, position, context, type, values);
+}
+
+SeriesGroup::Place SeriesGroup::Run::next_place(const metrics::Context& context, FamilyType type) {
   Place place;
   if (is_as_known_ && position_ < group_.places_.size() &&
       group_.places_[position_].family != SeriesPage::Found::none) {
@@ -80,10 +111,17 @@ void SeriesGroup::Run::put(const metrics::Context& context, FamilyType type,
     place = find_place(context, type);
     keep(place, context.origin());
   }
-  const RowOwner owner{&group_, position_++};
+  ++position_;
+  return place;
+}
+
+void SeriesGroup::Run::show_at(const Place& place, std::size_t position,
+                               const metrics::Context& context, FamilyType type,
+                               std::span<const base::Number> values) {
   if (place.family == SeriesPage::Found::none) {
     return;
   }
+  const RowOwner owner{&group_, position};
   const auto outcome = shared_.page.family(place.family).show(place.row, owner, values);
   if (outcome.is_contested) {
     shared_.drops.count("duplicate");
@@ -212,9 +250,7 @@ SeriesGroup::Run::~Run() {
   }
   group_.absent_ = absent.empty() ? nullptr : std::make_unique<std::vector<Absent>>(absent);
   store();
-  if (emptied_) {
-    shared_.page.sweep();
-  }
+  (void)shared_.tidy(std::min(removed_, tidied_at_once_max));
 }
 
 void SeriesGroup::Run::end_left(const Left& left, std::vector<Absent>& absent) {
@@ -224,8 +260,8 @@ void SeriesGroup::Run::end_left(const Left& left, std::vector<Absent>& absent) {
     family.hide(place.row, &group_);
   }
   if (left.is_over || left.absent.runs == kept_runs) {
-    family.remove_user(place.row);
-    emptied_ = emptied_ || family.is_empty();
+    shared_.leave(place.family, place.row);
+    ++removed_;
   } else {
     absent.push_back({.place = place, .runs = left.absent.runs + 1});
   }

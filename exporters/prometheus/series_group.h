@@ -33,10 +33,30 @@ class Drops {
 };
 
 /// What all groups share.
-struct SharedPage {
+class SharedPage {
+ public:
+  SharedPage(std::vector<int> percentiles, bool suffixes, Labels labels, Drops counted)
+      : page(std::move(percentiles), suffixes),
+        constant_labels(std::move(labels)),
+        drops(std::move(counted)) {}
+
   SeriesPage page;
   Labels constant_labels;
   Drops drops;
+
+  /// A row that is hidden has a user less, as soon as there is time.
+  void leave(SeriesPage::FamilyIndex family, Family::RowIndex row) {
+    leaving_.push_back({family, row});
+  }
+  /// Removes so many of those users, the latest first; false when there are no more.
+  bool tidy(std::size_t count);
+
+ private:
+  struct Use {
+    SeriesPage::FamilyIndex family;
+    Family::RowIndex row;
+  };
+  std::vector<Use> leaving_;
 };
 
 /// The rows of a set of series, in the order of its last run: eight bytes a series.
@@ -53,7 +73,7 @@ class SeriesGroup {
   SeriesGroup& operator=(const SeriesGroup&) = delete;
   ~SeriesGroup() = default;
 
-  void remove_all(SeriesPage& page);
+  void remove_all(SharedPage& shared);
 
  private:
   struct Place {
@@ -84,6 +104,11 @@ class SeriesGroup::Run {
 
   void put(const metrics::Context& context, FamilyType type, std::span<const base::Number> values);
 
+  /// put() in two steps: first all series are placed, then all are shown, in the same order. Before
+  /// the first is shown the page is what it was; other groups may have runs until then.
+  void place(const metrics::Context& context, FamilyType type);
+  void show(const metrics::Context& context, FamilyType type, std::span<const base::Number> values);
+
  private:
   /// A place of the run before, or from before that, while it is not known to be in this run.
   struct Left {
@@ -94,6 +119,9 @@ class SeriesGroup::Run {
   };
 
   [[nodiscard]] const base::Interned<metrics::Origin>& origin_at(std::size_t position) const;
+  Place next_place(const metrics::Context& context, FamilyType type);
+  void show_at(const Place& place, std::size_t position, const metrics::Context& context,
+               FamilyType type, std::span<const base::Number> values);
   void leave_the_known();
   void keep(const Place& place, const base::Interned<metrics::Origin>& origin);
   Place find_place(const metrics::Context& context, FamilyType type);
@@ -105,15 +133,16 @@ class SeriesGroup::Run {
 
   SeriesGroup& group_;
   SharedPage& shared_;
-  std::size_t position_ = 0;
-  bool is_as_known_ = true;  // so far; what follows is not in use
+  std::size_t position_ = 0;  // of the next that is placed
+  std::size_t shown_ = 0;     // so many of those
+  bool is_as_known_ = true;   // so far; what follows is not in use
   std::vector<Place> places_;
   std::vector<base::Interned<metrics::Origin>> origins_;
   std::vector<Left> left_;  // sorted by place
   base::Interned<metrics::Origin> labels_of_;
   std::string labels_;       // of that
   LabelTextPtr label_text_;  // of those
-  bool emptied_ = false;
+  std::size_t removed_ = 0;
 };
 
 }  // namespace heapwatch::exporters::prometheus

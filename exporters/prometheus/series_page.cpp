@@ -218,6 +218,7 @@ SeriesPage::Found SeriesPage::find_or_add(const Wanted& wanted) {
   if (free_.empty()) {
     free_.push_back(static_cast<FamilyIndex>(by_index_.size()));
     by_index_.emplace_back();
+    positions_.emplace_back();
   }
   const FamilyIndex index = free_.back();
   free_.pop_back();
@@ -225,27 +226,37 @@ SeriesPage::Found SeriesPage::find_or_add(const Wanted& wanted) {
       std::make_unique<Family>(FamilyText({.base = base, .plain_name = name, .suffixes = suffixes_},
                                           wanted.type, wanted.help),
                                wanted.type, base, quantiles);
-  families_.push_back(by_index_[index].get());
+  positions_[index] = order_.size();
+  order_.push_back(index);
   for (const std::string& claimed : names) {
     taken_.emplace(claimed, index);
   }
   return {.family = index};
 }
 
-void SeriesPage::sweep() {
-  std::erase_if(taken_, [&](const auto& taken) { return by_index_[taken.second]->is_empty(); });
-  std::erase_if(families_, [](const Family* family) { return family->is_empty(); });
-  for (FamilyIndex index = 0; index < by_index_.size(); ++index) {
-    if (by_index_[index] && by_index_[index]->is_empty()) {
-      by_index_[index].reset();
-      free_.push_back(index);
-    }
+void SeriesPage::drop(FamilyIndex index) {
+  const Family& family = *by_index_[index];
+  for (const std::string& claimed : claimed_names(family.base(), family.type())) {
+    taken_.erase(claimed);
+  }
+  order_[positions_[index]] = Found::none;
+  by_index_[index].reset();
+  free_.push_back(index);
+  if (++gone_ <= order_.size() / 2) {
+    return;
+  }
+  std::erase(order_, Found::none);
+  gone_ = 0;
+  for (std::size_t position = 0; position < order_.size(); ++position) {
+    positions_[order_[position]] = position;
   }
 }
 
 void SeriesPage::append(std::string& out, Format format) const {
-  for (const Family* const family : families_) {
-    family->append(out, format);
+  for (const FamilyIndex index : order_) {
+    if (index != Found::none) {
+      by_index_[index]->append(out, format);
+    }
   }
 }
 

@@ -161,10 +161,11 @@ class SeriesPage {
     FamilyIndex family = none;
     FamilyIndex in_the_way = none;  // which has one of the names, where `family` is none
   };
-  /// A family that is new has no rows; without any it goes at the next sweep().
+  /// A family that is new has no rows.
   [[nodiscard]] Found find_or_add(const Wanted& wanted);
   [[nodiscard]] Family& family(FamilyIndex index) { return *by_index_[index]; }
-  void sweep();
+  /// A family without rows gives its names back.
+  void drop(FamilyIndex index);
 
   [[nodiscard]] std::span<const int> percentiles() const { return percentiles_; }
   /// The family that has taken `name`, or null.
@@ -178,7 +179,9 @@ class SeriesPage {
   bool suffixes_;
   std::vector<std::unique_ptr<Family>> by_index_;  // null: the index is free
   std::vector<FamilyIndex> free_;
-  std::vector<const Family*> families_;  // in the order in which they first came
+  std::vector<FamilyIndex> order_;      // in which they first came; `none` where one is gone
+  std::vector<std::size_t> positions_;  // there, by index
+  std::size_t gone_ = 0;                // so many of `order_`
   std::unordered_map<std::string, FamilyIndex> taken_;
 };
 

@@ -20,7 +20,7 @@ class TargetMetrics {
   explicit TargetMetrics(const metrics::Instance& instance);
 
   void show(SharedPage& shared, const metrics::Snapshot& snapshot);
-  void remove_all(SeriesPage& page) { group_.remove_all(page); }
+  void remove_all(SharedPage& shared) { group_.remove_all(shared); }
 
  private:
   using OriginPtr = base::Interned<metrics::Origin>;

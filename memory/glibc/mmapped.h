@@ -17,14 +17,17 @@ struct MmappedBlock {
   std::uint64_t size = 0;  // of the chunk
 };
 
-struct SearchLimits {
-  std::uint64_t count = 0;  // as many are known to be there
+/// What glibc counts: so many blocks, and the bytes of their mappings.
+struct Wanted {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
 };
 
-/// Looks through parts of anonymous memory for such blocks; ends when all are found.
+/// Looks through parts of anonymous memory for such blocks; ends when all are found. Where memory
+/// looks like a block and is none, those are kept that together are what is wanted.
 [[nodiscard]] std::vector<MmappedBlock> find_mmapped(const process::ProcessView& view,
                                                      const std::vector<process::Range>& parts,
-                                                     const SearchLimits& limits);
+                                                     const Wanted& wanted);
 
 /// Looks for pieces of the main arena until `wanted` bytes of them are found. A piece begins on a
 /// page with a chunk that has nothing before it, and ends in two fence posts or in `top`.

@@ -70,7 +70,13 @@ class MappedFile {
   std::span<const char> bytes_;
 };
 
+/// Names of others may be made to keep the demangler busy; real ones are shorter.
+constexpr std::size_t demangled_bytes_max = 8192;
+
 std::string demangled(const std::string& name) {
+  if (name.size() > demangled_bytes_max) {
+    return name;
+  }
   int status = -1;
   // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): the demangler's block is a plain one
   const std::unique_ptr<char, void (*)(void*)> text(

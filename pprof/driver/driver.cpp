@@ -7,13 +7,13 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <ostream>
 #include <utility>
 #include <vector>
 
 #include "base/file.h"
+#include "base/printable.h"
 #include "pprof/driver/flags.h"
 #include "pprof/encode.h"
 #include "pprof/graph.h"
@@ -156,10 +156,9 @@ std::string free_name(std::string_view extension) {
 }
 
 Result<void> write_file(const std::string& path, const std::string& bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file << bytes;
-  file.close();
-  if (!file) return fail(ErrorKind::io, "cannot write to " + path);
+  if (auto written = base::write_file(path, bytes); !written) {
+    return fail(written.error().kind, "cannot write to " + written.error().message);
+  }
   return {};
 }
 
@@ -169,9 +168,9 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
   if (!loaded) return tl::unexpected(loaded.error());
   if (loaded->has_remote_source) {
     if (const auto path = save_profile(loaded->session.profile(), seams)) {
-      err << "Saved profile in " << *path << "\n";
+      err << "Saved profile in " << base::printable(*path) << "\n";
     } else {
-      err << "Could not save profile: " << path.error().message << "\n";
+      err << "Could not save profile: " << base::printable(path.error().message) << "\n";
     }
   }
   if (line.format && info_of(*line.format).is_report) {
@@ -255,7 +254,11 @@ Result<std::string> save_profile(const Profile& profile, const Seams& seams) {
     }
     const std::string bytes = gzip(encode_proto(profile));
     const bool is_written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-    if (std::fclose(file) != 0 || !is_written) return fail(ErrorKind::io, "cannot write " + path);
+    if (std::fclose(file) != 0 || !is_written) {
+      const int why = errno;
+      (void)std::remove(path.c_str());
+      return fail(ErrorKind::io, "cannot write " + path + ": " + std::strerror(why));
+    }
     return path;
   }
   return fail(ErrorKind::limit,
@@ -280,7 +283,7 @@ std::string folder_for_profiles(const Seams& seams) {
 
 ReportSeams report_seams(std::ostream& err, const Seams& seams) {
   ReportSeams made;
-  made.warn = [&err](const std::string& message) { err << message << "\n"; };
+  made.warn = [&err](const std::string& message) { err << base::printable_lines(message) << "\n"; };
   made.read_source = [](const std::string& path) {
     return base::read_file(path, source_bytes_max);
   };
@@ -311,7 +314,7 @@ int run_pprof(std::span<const std::string> args, std::ostream& out, std::ostream
   const auto line = parse_command_line(
       args, [&](const std::string& text) { err << text << "\n"; }, seams.extra_flags);
   if (!line) {
-    err << "pprof: " << line.error().message << "\n";
+    err << "pprof: " << base::printable_lines(line.error().message) << "\n";
     return exit_failure;
   }
   if (line->wants_help) {
@@ -319,7 +322,7 @@ int run_pprof(std::span<const std::string> args, std::ostream& out, std::ostream
     return 0;
   }
   if (auto done = run_line(*line, out, err, seams); !done) {
-    err << "pprof: " << done.error().message << "\n";
+    err << "pprof: " << base::printable_lines(done.error().message) << "\n";
     return exit_failure;
   }
   return 0;

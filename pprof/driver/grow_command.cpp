@@ -4,6 +4,7 @@
 #include <ostream>
 #include <utility>
 
+#include "base/printable.h"
 #include "pprof/driver/driver.h"
 #include "pprof/go_number.h"
 #include "pprof/grow.h"
@@ -87,7 +88,7 @@ void read_round(std::vector<Snapshot>& snapshots, const CommandLine& line, std::
   for (const std::string& source : line.sources) {
     auto profile = load_source(source, line, seams);
     if (!profile) {
-      err << shown_source(source) << ": " << profile.error().message << "\n";
+      err << shown_source(source) << ": " << base::printable_lines(profile.error().message) << "\n";
       continue;
     }
     if (!line.all_frames) drop_uninteresting(*profile);
@@ -123,7 +124,9 @@ Result<void> run_line(CommandLine line, const Rounds& rounds, std::ostream& out,
   if (!line.base.empty()) return fail(ErrorKind::invalid, "growth has no -base and -diff_base");
   auto snapshots = read_series(line, rounds, err, seams);
   if (!snapshots) return tl::unexpected(snapshots.error());
-  const auto warn = [&](const std::string& message) { err << message << "\n"; };
+  const auto warn = [&](const std::string& message) {
+    err << base::printable_lines(message) << "\n";
+  };
   auto growth = measure_growth(std::move(*snapshots), line.options, warn);
   if (!growth) return tl::unexpected(growth.error());
   const bool collects =
@@ -155,7 +158,7 @@ int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream&
   auto line = parse_command_line(
       args, [&](const std::string& text) { err << text << "\n"; }, extra);
   if (!line) {
-    err << "pprof: " << line.error().message << "\n";
+    err << "pprof: " << base::printable_lines(line.error().message) << "\n";
     return exit_failure;
   }
   if (line->wants_help) {
@@ -163,7 +166,7 @@ int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream&
     return 0;
   }
   if (auto done = run_line(std::move(*line), rounds, out, err, seams); !done) {
-    err << "pprof: " << done.error().message << "\n";
+    err << "pprof: " << base::printable_lines(done.error().message) << "\n";
     return exit_failure;
   }
   return 0;

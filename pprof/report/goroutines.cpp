@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/printable.h"
 #include "pprof/report/json.h"
 #include "pprof/report/report.h"
 #include "pprof/units.h"
@@ -120,7 +121,9 @@ std::string wait_text(const Group& group) {
 
 std::string text_of(const Report& report, const std::vector<Group>& groups) {
   std::string out;
-  for (const std::string& label : profile_labels(report)) out += label + "\n";
+  for (const std::string& label : profile_labels(report)) {
+    out += base::printable(label) + "\n";
+  }
   std::int64_t all = 0;
   for (const Group& group : groups) all = wrapping_add(all, group.count);
   out += std::to_string(all) + " goroutines in " + std::to_string(groups.size()) + " groups\n";
@@ -133,7 +136,7 @@ std::string text_of(const Report& report, const std::vector<Group>& groups) {
     const auto append = [&](const std::string& line) {
       out += count.empty() ? std::string(indent) : count;
       count.clear();
-      out += line + "\n";
+      out += base::printable(line) + "\n";
     };
     if (!what.empty()) append("[" + what + "]");
     for (const std::string& frame : group.stack) append(frame);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "base/printable.h"
 #include "pprof/report/report.h"
 #include "pprof/units.h"
 
@@ -113,7 +114,7 @@ void append_lines(std::string& out, const Report& report, const NodeList& nodes,
     const NodeList& here = found == by_line.end() ? none : found->second;
     out += right_aligned(value_or_dot(report, sum_of(here, &Node::flat).sum), 10) + " " +
            right_aligned(value_or_dot(report, sum_of(here, &Node::cum).sum), 10) + " " +
-           right_aligned(std::to_string(number), 6) + ":" + std::string(line) + "\n";
+           right_aligned(std::to_string(number), 6) + ":" + base::printable_lines(line) + "\n";
   }
 }
 
@@ -140,14 +141,14 @@ ReportText list_report(Report& report) {
   for (const auto& [name, files] : functions) {
     if (files.size() == 1 && files.begin()->first.empty()) {
       out += "No source information for ";
-      out += name + "\n";
+      out += base::printable(name) + "\n";
     }
     for (const auto& [file, nodes] : files) {
       if (file.empty()) continue;
       const std::int64_t cum = sum_of(nodes, &Node::cum).sum;
       out += "ROUTINE ======================== ";
-      out += name + " in ";
-      out += file + "\n";
+      out += base::printable(name) + " in ";
+      out += base::printable(file) + "\n";
       out += right_aligned(report.format(sum_of(nodes, &Node::flat).sum), 10) + " " +
              right_aligned(report.format(cum), 10) + " (flat, cum) " + report.percent(cum) +
              " of Total\n";
@@ -157,7 +158,7 @@ ReportText list_report(Report& report) {
       if (const auto content = reader.read(file)) {
         append_lines(out, report, nodes, range, *content);
       } else {
-        out += " Error: " + content.error().message + "\n";
+        out += " Error: " + base::printable(content.error().message) + "\n";
         missed.insert(file);
       }
     }

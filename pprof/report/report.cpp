@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/printable.h"
 #include "pprof/report/go_time.h"
 #include "pprof/truncate.h"
 #include "pprof/units.h"
@@ -180,7 +181,7 @@ Result<std::size_t> find_sample_index(const Profile& profile, const std::string&
   if (found < count) return found;
   std::string types;
   for (const ValueType& type : profile.sample_types) {
-    types += (types.empty() ? "" : " ") + std::string(profile.text(type.type));
+    types += (types.empty() ? "" : " ") + base::printable(profile.text(type.type));
   }
   return fail(ErrorKind::invalid,
               "sample_index \"" + sample_index + "\" must be one of: [" + types + "]");

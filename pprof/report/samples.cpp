@@ -1,12 +1,16 @@
 // The reports that go through the samples one by one: traces, tags, comments.
 #include <algorithm>
 #include <map>
+#include <utility>
 
+#include "base/printable.h"
 #include "pprof/report/report.h"
 #include "pprof/units.h"
 
 namespace heapwatch::pprof {
 namespace {
+
+using base::printable;
 
 constexpr std::string_view trace_separator =
     "-----------+-------------------------------------------------------\n";
@@ -29,12 +33,15 @@ void append_label_lines(std::string& out, const Report& report, std::span<const 
         line += report.profile.text(labels[i].text);
       }
     }
-    (first.is_number ? numbers : texts).push_back(line + "\n");
+    (first.is_number ? numbers : texts).push_back(std::move(line));
   }
   std::sort(texts.begin(), texts.end());
   std::sort(numbers.begin(), numbers.end());
-  for (const std::string& line : texts) out += line;
-  for (const std::string& line : numbers) out += line;
+  for (const auto* const lines : {&texts, &numbers}) {
+    for (const std::string& line : *lines) {
+      out += printable(line) + "\n";
+    }
+  }
 }
 
 /// Cleans the file names of the functions, each text once.
@@ -76,14 +83,14 @@ void append_key(std::string& out, const Report& report, const std::string& key,
     cells.push_back(report.format(tag.flat.sum) + share(tag.flat.sum) + ":");
     width = std::max(width, cells.back().size());
   }
-  out += " " + key + ": Total " + report.format(total) + " of " + report.format(report.total) +
-         share(total) + "\n";
+  out += " " + printable(key) + ": Total " + report.format(total) + " of " +
+         report.format(report.total) + share(total) + "\n";
   const std::size_t characters = right_aligned(key + ":", 0).size();
   std::size_t key_width = characters;
   for (const char c : key) key_width -= (static_cast<unsigned char>(c) & 0xc0U) == 0x80 ? 1 : 0;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     out += std::string(key_width + 1, ' ') + right_aligned(cells[i], width + 1) + " " +
-           sorted[i].name + "\n";
+           printable(sorted[i].name) + "\n";
   }
   out += "\n";
 }
@@ -98,10 +105,12 @@ ReportText traces_report(Report& report) {
   const GraphBuilder builder(profile, std::move(options));
   std::vector<std::string> names;
   for (const NodeInfo& info : builder.infos()) {
-    names.push_back(printable_name(info, profile.strings));
+    names.push_back(printable(printable_name(info, profile.strings)));
   }
   std::string out;
-  for (const std::string& label : profile_labels(report)) out += label + "\n";
+  for (const std::string& label : profile_labels(report)) {
+    out += printable(label) + "\n";
+  }
   if (out.empty()) out = "\n";
   const std::string indent(13, ' ');
   for (std::size_t i = 0; i < profile.samples.size(); ++i) {
@@ -147,7 +156,7 @@ ReportText tags_report(Report& report) {
 ReportText comments_report(Report& report) {
   std::string out;
   for (const StringId comment : report.profile.comments) {
-    out += report.profile.text(comment);
+    out += printable(report.profile.text(comment));
     out += '\n';
   }
   return out;

@@ -1,9 +1,12 @@
 // The table of nodes (top, text), and the table with what calls and is called (tree, peek).
+#include "base/printable.h"
 #include "pprof/report/report.h"
 #include "pprof/units.h"
 
 namespace heapwatch::pprof {
 namespace {
+
+using base::printable;
 
 constexpr std::string_view separator =
     "----------------------------------------------------------+-------------\n";
@@ -13,7 +16,9 @@ constexpr std::string_view tree_head =
 
 std::string head_of(const Table& table) {
   std::string out;
-  for (const std::string& line : table.labels) out += line + "\n";
+  for (const std::string& line : table.labels) {
+    out += printable(line) + "\n";
+  }
   return out;
 }
 
@@ -28,7 +33,7 @@ void append_calls(std::string& out, const Report& report, const std::vector<Tabl
                   std::int64_t cum) {
   for (const TableCall& call : calls) {
     out += right_aligned(report.format(call.value), 50);
-    out += " " + percentage(call.value, cum) + " |   " + call.name;
+    out += " " + percentage(call.value, cum) + " |   " + printable(call.name);
     out += call.is_inline ? " (inline)\n" : "\n";
   }
 }
@@ -43,7 +48,7 @@ ReportText text_report(Report& report) {
   std::int64_t sum = 0;
   for (const TableRow& row : table->rows) {
     sum = wrapping_add(sum, row.flat);
-    out += columns(report, row, sum) + "  " + row.name;
+    out += columns(report, row, sum) + "  " + printable(row.name);
     if (!row.inline_label.empty()) out += " (" + row.inline_label + ")";
     out += '\n';
   }
@@ -61,7 +66,7 @@ ReportText tree_report(Report& report) {
     sum = wrapping_add(sum, row.flat);
     out += separator;
     append_calls(out, report, row.callers, row.cum);
-    out += columns(report, row, sum) + "                | " + row.name + "\n";
+    out += columns(report, row, sum) + "                | " + printable(row.name) + "\n";
     append_calls(out, report, row.callees, row.cum);
   }
   if (!table->rows.empty()) out += separator;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/printable.h"
 #include "pprof/shell/shell.h"
 
 namespace heapwatch::pprof::shell {
@@ -67,7 +68,9 @@ void Shell::show_options() {
     lines.push_back("  " + padded(option.name, 25) + " = " + padded(value, 20) + " " + comment);
   }
   std::sort(lines.begin(), lines.end());
-  for (const std::string& line : lines) seams_.err << line << "\n";
+  for (const std::string& line : lines) {
+    seams_.err << base::printable(line) << "\n";
+  }
 }
 
 void Shell::show_help(const Words& words) {
@@ -93,7 +96,7 @@ void Shell::show_help(const Words& words) {
   }
   err << "    " << padded(":", 20) << " Clears focus, ignore, hide, tagfocus and tagignore\n\n"
       << "  A sample type by itself chooses what is measured:";
-  for (const std::string& type : sample_types()) err << " " << type;
+  for (const std::string& type : sample_types()) err << " " << base::printable(type);
   err << "\n";
 }
 

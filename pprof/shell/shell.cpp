@@ -6,6 +6,8 @@
 #include <ostream>
 #include <utility>
 
+#include "base/printable.h"
+
 namespace heapwatch::pprof::shell {
 namespace {
 
@@ -68,14 +70,16 @@ Shell::Shell(const CommandLine& line, const Session& session, const ShellSeams& 
 }
 
 void Shell::tell(std::string_view text) {
-  seams_.err << (seams_.has_colors ? "\033[31m" : "") << text
+  seams_.err << (seams_.has_colors ? "\033[31m" : "") << base::printable_lines(text)
              << (seams_.has_colors ? "\033[0m" : "") << "\n";
 }
 
 void Shell::greet() {
   const Profile& profile = session_.profile();
   if (const auto labels = describe_profile(profile, options_)) {
-    for (const std::string& label : *labels) seams_.err << label << "\n";
+    for (const std::string& label : *labels) {
+      seams_.err << base::printable(label) << "\n";
+    }
   }
   const auto index = find_sample_index(profile, options_.sample_index);
   if (index && profile.sample_types.size() > 1) {

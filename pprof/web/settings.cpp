@@ -132,9 +132,14 @@ Result<void> Settings::write(const JsonValue& value) const {
   std::ofstream file(draft, std::ios::binary);
   file << write_json(value);
   file.close();
-  if (!file) return fail(ErrorKind::io, draft + ": cannot be written");
+  if (!file) {
+    std::filesystem::remove(draft, error);
+    return fail(ErrorKind::io, draft + ": cannot be written");
+  }
   std::filesystem::rename(draft, path_, error);
-  if (error) return fail(ErrorKind::io, path_ + ": " + error.message());
+  if (error) {
+    return fail(ErrorKind::io, path_ + ": " + error.message());
+  }
   return {};
 }
 

@@ -53,6 +53,117 @@ class SchedulerTest : public testing::Test {
   std::function<bool()> stop_when_;
 };
 
+/// So many gauges.
+RunReport submit_many(metrics::SampleSink& sink, int count) {
+  for (int i = 0; i < count; ++i) {
+    sink.submit(
+        metrics::Sample{.context = metrics::make_context(
+                            {.name = "n" + std::to_string(i), .tags = {}, .host = {}, .help = {}}),
+                        .value = base::Number::of(i)});
+  }
+  return RunReport{};
+}
+
+TEST_F(SchedulerTest, ALargeRunIsPublishedInSlicesWhileOthersHaveTheirTurns) {
+  int slices = 0;
+  int quick_between = 0;
+  bool is_between = false;
+  int large_runs = 0;
+  scheduler_ = std::make_unique<Scheduler>(
+      *loop_,
+      SchedulerOptions{
+          .check_runners = 2, .large_series = 100, .slice = std::chrono::microseconds(0)},
+      [&](const metrics::Snapshot& snapshot) {
+        ++published_[snapshot.instance->id];
+        quick_between += is_between ? 1 : 0;
+      },
+      [&](const metrics::Snapshot& snapshot) -> Scheduler::Slice {
+        EXPECT_EQ(snapshot.series.size(), 500U);
+        is_between = true;
+        return [&, left = 2000]() mutable {
+          ++slices;
+          std::this_thread::sleep_for(std::chrono::microseconds(100));
+          if (--left > 0) {
+            return true;
+          }
+          is_between = false;
+          if (++large_runs == 2) {
+            loop_->stop();
+          }
+          return false;
+        };
+      });
+  scheduler_->add(
+      scripted("large", [](metrics::SampleSink& sink) { return submit_many(sink, 500); }));
+  scheduler_->add(scripted("quick", [](metrics::SampleSink&) { return RunReport{}; }));
+  loop_->run();
+  EXPECT_EQ(slices, 4000);
+  EXPECT_GE(quick_between, 2);
+  const auto stats = scheduler_->stats();
+  EXPECT_EQ(stats[0].runs, 2U);
+  EXPECT_GE(stats[0].skipped, 1U);  // it runs until it is published
+}
+
+TEST_F(SchedulerTest, AnInstanceRemovedBetweenTwoSlicesIsPublishedNoFurther) {
+  bool removed = false;
+  int slices_after = 0;
+  scheduler_ = std::make_unique<Scheduler>(
+      *loop_,
+      SchedulerOptions{
+          .check_runners = 1, .large_series = 100, .slice = std::chrono::microseconds(0)},
+      [](const metrics::Snapshot&) {},
+      [&](const metrics::Snapshot&) -> Scheduler::Slice {
+        loop_->post([&] {
+          EXPECT_TRUE(scheduler_->remove("large"));
+          removed = true;
+          loop_->at(std::chrono::steady_clock::now() + milliseconds(50), [&] { loop_->stop(); });
+        });
+        return [&] {
+          slices_after += removed ? 1 : 0;
+          return true;
+        };
+      });
+  scheduler_->add(
+      scripted("large", [](metrics::SampleSink& sink) { return submit_many(sink, 500); }));
+  loop_->run();
+  EXPECT_EQ(slices_after, 0);
+  EXPECT_EQ(scheduler_->totals().running, 0U);
+}
+
+TEST_F(SchedulerTest, ALargePageIsTakenInWhileTheLoopGoesOn) {
+  auto server = net::HttpServer::start({.listen = "127.0.0.1:0"}, [](const net::ServerRequest&) {
+    net::ServerReply reply;
+    reply.body = std::string(500'000, 'x');
+    return reply;
+  });
+  ASSERT_TRUE(server);
+  make_scheduler();
+  std::atomic<bool> taking_in{false};
+  std::atomic<int> turns_meanwhile{0};
+  scheduler_->add(configured(
+      "large",
+      std::make_unique<ScriptedHttpCheck>(
+          "http://127.0.0.1:" + std::to_string((*server)->port()) + "/",
+          [&](const net::HttpResult& response, metrics::SampleSink&) -> base::Result<RunReport> {
+            EXPECT_EQ(response->body.size(), 500'000U);
+            taking_in = true;
+            const auto until = std::chrono::steady_clock::now() + seconds(30);
+            while (turns_meanwhile < 3 && std::chrono::steady_clock::now() < until) {
+              std::this_thread::sleep_for(milliseconds(1));
+            }
+            taking_in = false;
+            return RunReport{};
+          })));
+  scheduler_->add(scripted("quick", [](metrics::SampleSink&) { return RunReport{}; }));
+  stop_when_ = [&] {
+    turns_meanwhile += taking_in ? 1 : 0;
+    return published_["large"] >= 1;
+  };
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_GE(turns_meanwhile, 3);
+}
+
 TEST_F(SchedulerTest, RunsEveryInstanceAgainAndAgain) {
   make_scheduler();
   for (const char* id : {"a", "b", "c"}) {

@@ -144,6 +144,10 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
   options.listen = place.listen;
   options.request_timeout = std::chrono::seconds(30);
   options.body_bytes_max = 1;  // so that POST is served, whose parameters are in its query
+  // Drawing takes its time; the other pages do not wait for it.
+  options.takes_long = [](const net::ServerRequest& request) {
+    return request.path == "/ui/graph";
+  };
   auto server = net::HttpServer::start(options, [&](const net::ServerRequest& request) {
     // Browsers say whose page made them ask; what says nothing is no browser.
     const std::string_view asked_by = request.header("sec-fetch-site");

@@ -9,12 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include "base/remembered.h"
+
 namespace heapwatch::base {
 
 /// A pointer to a value that is held once: equal values have equal pointers (a shared module of the
 /// program has values of its own). What nobody holds any more is gone.
 ///
-/// `T` is immutable, compares by ==, and has `std::uint64_t hash() const`.
+/// `T` is immutable, compares by ==, and has `std::uint64_t hash() const`. With `std::size_t
+/// bytes() const`, what it holds outside of itself, it is counted among what the process remembers.
 ///
 /// Threads: values may be interned, copied and given back by any thread; one pointer is not to be
 /// changed by two.
@@ -90,7 +93,21 @@ class Interned {
   class Pool;
   struct Node {
     Node(T of, std::uint64_t its_hash, Pool& its_home)
-        : value(std::move(of)), hash(its_hash), home(its_home) {}
+        : value(std::move(of)), hash(its_hash), home(its_home) {
+      remembered().bytes.fetch_add(bytes(), std::memory_order_relaxed);
+    }
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    ~Node() { remembered().bytes.fetch_sub(bytes(), std::memory_order_relaxed); }
+
+    [[nodiscard]] std::size_t bytes() const {
+      if constexpr (requires(const T& held) { held.bytes(); }) {
+        return sizeof(Node) + value.bytes();
+      } else {
+        return 0;
+      }
+    }
+
     const T value;
     const std::uint64_t hash;
     Pool& home;            // that of the module it was made in, wherever it goes

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/beginning.h"
 #include "base/counted.h"
 #include "base/descriptor_output.h"
 #include "base/line_queue.h"
@@ -170,7 +171,8 @@ void log(LogLevel level, std::string_view message) {
   if (level < log_level()) {
     return;
   }
-  const std::string line = printable(message);
+  const std::string line = printable(
+      message.size() > log_message_bytes_max ? beginning(message, log_message_bytes_max) : message);
   logger().log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/beginning.h"
+
 namespace heapwatch::base {
 
 namespace {
@@ -82,7 +84,7 @@ std::string did_you_mean(std::string_view name, std::span<const std::string_view
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {
     text += i == 0 ? "; did you mean " : i + 1 == names.size() ? " or " : ", ";
-    text += '"' + names[i] + '"';
+    text += '"' + beginning(names[i]) + '"';
   }
   return text.empty() ? text : text + "?";
 }

@@ -69,6 +69,16 @@ struct SharedLibrariesConfig {
   friend bool operator==(const SharedLibrariesConfig&, const SharedLibrariesConfig&) = default;
 };
 
+/// On what is remembered of names and series; see metrics::Limits and base::RememberedBytes.
+struct LimitsConfig {
+  std::size_t name_bytes_max = 1024;
+  std::size_t tag_bytes_max = 4096;
+  std::size_t instance_bytes_max = std::size_t{256} * 1024 * 1024;
+  std::size_t process_bytes_max = std::size_t{1024} * 1024 * 1024;
+
+  friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
+};
+
 // One of each is alive: the order is that of docs/configuration.md.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct AgentConfig {
@@ -105,6 +115,7 @@ struct AgentConfig {
   DogStatsdConfig dogstatsd;
   PrometheusConfig prometheus;
   SharedLibrariesConfig shared_libraries;
+  LimitsConfig limits;
 
   /// Everything that is set, by its key, as checks ask for it: the file with what is not known
   /// here, and over it each option as it counts.

@@ -21,6 +21,9 @@ constexpr std::int64_t check_runners_max = 1024;
 constexpr std::int64_t logging_frequency_max = 1'000'000;
 constexpr std::int64_t sample_interval_bytes_max = std::int64_t{32} * 1024 * 1024;
 constexpr std::int64_t secret_output_bytes_max = std::int64_t{64} * 1024 * 1024;
+constexpr std::int64_t text_bytes_max = 65536;
+constexpr std::int64_t budget_bytes_min = std::int64_t{1} * 1024 * 1024;
+constexpr std::int64_t budget_bytes_max = std::int64_t{1} << 40U;
 constexpr std::size_t hostname_bytes_max = 255;
 
 template <typename T, typename U>
@@ -232,7 +235,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 63> readers{{
+constexpr std::array<AgentOptionReader, 67> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -324,6 +327,20 @@ constexpr std::array<AgentOptionReader, 63> readers{{
     {"prometheus.probe", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.prometheus.probe, s.boolean(n)); }},
     {"prometheus.probe_targets", Shape::items, read_probe_targets},
+    {"limits.name_bytes_max", Shape::scalar,
+     [](S& s, N n, D& d) {
+       set(d.config.limits.name_bytes_max, s.integer(n, 64, text_bytes_max));
+     }},
+    {"limits.tag_bytes_max", Shape::scalar,
+     [](S& s, N n, D& d) { set(d.config.limits.tag_bytes_max, s.integer(n, 64, text_bytes_max)); }},
+    {"limits.instance_bytes_max", Shape::scalar,
+     [](S& s, N n, D& d) {
+       set(d.config.limits.instance_bytes_max, s.integer(n, budget_bytes_min, budget_bytes_max));
+     }},
+    {"limits.process_bytes_max", Shape::scalar,
+     [](S& s, N n, D& d) {
+       set(d.config.limits.process_bytes_max, s.integer(n, budget_bytes_min, budget_bytes_max));
+     }},
     {"shared_library_check.enabled", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.shared_libraries.enabled, s.boolean(n)); }},
     {"shared_library_check.library_folder_path", Shape::scalar,

@@ -111,6 +111,10 @@ void write_exporters(Writer& write, const AgentConfig& config) {
              config.prometheus.go_collector_names ? "go_collector" : "datadog");
   write.boolean("prometheus.probe", config.prometheus.probe);
   write.list("prometheus.probe_targets", config.prometheus.probe_targets);
+  write.integer("limits.name_bytes_max", config.limits.name_bytes_max);
+  write.integer("limits.tag_bytes_max", config.limits.tag_bytes_max);
+  write.integer("limits.instance_bytes_max", config.limits.instance_bytes_max);
+  write.integer("limits.process_bytes_max", config.limits.process_bytes_max);
   write.boolean("shared_library_check.enabled", config.shared_libraries.enabled);
   write.text("shared_library_check.library_folder_path", config.shared_libraries.folder.string());
   const DogStatsdConfig& dogstatsd = config.dogstatsd;

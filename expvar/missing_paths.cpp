@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/beginning.h"
 #include "base/nearest.h"
 
 namespace heapwatch::expvar {
@@ -35,7 +36,7 @@ std::string explain(const Path& path, const PageMatches& matches, std::size_t fi
     return "";
   }
   const KeyPath place = matches.path(*reached);
-  const std::string name = steps == 0 ? "the page" : '"' + place.text() + '"';
+  const std::string name = steps == 0 ? "the page" : '"' + base::beginning(place.text()) + '"';
   if (reached->kind != JsonKind::object && reached->kind != JsonKind::array) {
     return ": " + name + " is " + std::string(with_article(reached->kind)) + ", not an object";
   }

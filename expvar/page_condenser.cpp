@@ -1,5 +1,6 @@
 #include "expvar/page_condenser.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -110,6 +111,9 @@ std::size_t PageCondenser::take_string(std::string_view bytes, std::string& kept
 void PageCondenser::step(std::string_view key) {
   const Frame& frame = frames_.back();
   pending_.clear();
+  if (key.size() > key_bytes_max) {
+    return;  // nothing in it is taken
+  }
   for (std::size_t i = frame.nodes_at; i < nodes_.size(); ++i) {
     plan_->step(nodes_[i], key, pending_);
   }
@@ -126,12 +130,14 @@ void PageCondenser::open(bool is_array) {
   const std::size_t depth = frames_.size() + 1;
   if (depth > page_depth_max) {
     where_ = Where::nowhere;
-  } else if (is_known_ && !pending_.empty()) {
+  } else if (is_known_ && std::any_of(pending_.begin(), pending_.end(),
+                                      [&](const Plan::Node node) { return plan_->enters(node); })) {
     frames_.push_back({.is_array = is_array, .nodes_at = nodes_.size()});
     nodes_.insert(nodes_.end(), pending_.begin(), pending_.end());
     is_known_ = false;
   } else {
-    where_ = is_known_ ? Where::dropped : Where::copied;
+    // A path that ends here may want the text of what is in it.
+    where_ = is_known_ && pending_.empty() ? Where::dropped : Where::copied;
     skip_.emplace(is_array, page_depth_max - depth);
   }
 }

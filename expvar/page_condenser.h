@@ -14,7 +14,7 @@
 
 namespace heapwatch::expvar {
 
-/// Keeps a page as it is but for the insides of objects and arrays that no path of the plan enters,
+/// Keeps a page as it is but for the insides of objects and arrays that no path takes or enters,
 /// so that PageWalker finds in what is kept what it finds in the page. Where that cannot be known
 /// it gives up. A plan that collects everything has no use for it.
 ///

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "base/beginning.h"
 #include "expvar/container_skip.h"
 #include "expvar/value.h"
 
@@ -131,6 +132,10 @@ class Walk {
   void step(std::string_view key) {
     const auto& frame = b_.frames.back();
     b_.pending.clear();
+    if (key.size() > key_bytes_max) {
+      leave_out(key, frame);
+      return;
+    }
     for (std::size_t i = frame.nodes_at; i < b_.nodes.size(); ++i) {
       plan_.step(b_.nodes[i], key, b_.pending);
     }
@@ -146,6 +151,25 @@ class Walk {
     if (wanted()) {
       b_.path.resize(frame.path_size);
       KeyPath::append(b_.path, key);
+      if (b_.path.size() > path_bytes_max ||
+          out_.path_bytes_.size() + b_.path.size() > kept_path_bytes_max) {
+        leave_out(key, frame);
+      }
+    }
+  }
+
+  /// Nothing under `key` is taken.
+  void leave_out(std::string_view key, const WalkBuffers::Frame& frame) {
+    const bool is_wanted =
+        wanted() || frame.auto_on ||
+        std::any_of(b_.nodes.begin() + frame.nodes_at, b_.nodes.end(),
+                    [&](const Plan::Node node) { return plan_.has_patterns(node); });
+    b_.pending.clear();
+    pending_auto_ = false;
+    pending_stopped_ = frame.auto_stopped;
+    if (is_wanted && out_.long_keys++ == 0) {
+      constexpr std::size_t shown_bytes_max = 64;
+      out_.first_long_key = base::beginning(key, shown_bytes_max);
     }
   }
 
@@ -249,9 +273,23 @@ class Walk {
     }
     finish_path();
     frame.own_end = match_count();
+    if (!pending_auto_ && std::none_of(b_.pending.begin(), b_.pending.end(),
+                                       [&](const Plan::Node node) { return plan_.enters(node); })) {
+      pass(frame);
+      return true;
+    }
     b_.nodes.insert(b_.nodes.end(), b_.pending.begin(), b_.pending.end());
     b_.frames.push_back(frame);
     return true;
+  }
+
+  /// Nothing in it is wanted, but where it ends.
+  void pass(const WalkBuffers::Frame& frame) {
+    ++skipped_;
+    skip(frame.is_array);
+    for (std::uint32_t i = frame.own_at; i < frame.own_end; ++i) {
+      out_.matches_[i].end = stream_.Tell() + 1;  // where it does not end there, there is an error
+    }
   }
 
   /// Moves the stream to the bracket that closes what has just begun, as if it were empty. What
@@ -400,6 +438,7 @@ base::Result<void> PageWalker::walk_text(const Plan& plan, PageMatches& matches,
                                          std::size_t& error_at) {
   matches.matches_.clear();
   matches.path_bytes_.clear();
+  matches.long_keys = 0;
   matches.targets_.assign(plan.target_count(), {});
   work_.assign(text_);
   PageStream stream(work_.data());

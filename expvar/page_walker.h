@@ -19,6 +19,8 @@
 namespace heapwatch::expvar {
 
 inline constexpr std::size_t page_depth_max = 256;
+/// Of all paths that are kept of a page.
+inline constexpr std::size_t kept_path_bytes_max = std::size_t{64} * 1024 * 1024;
 inline constexpr std::size_t page_bytes_max = std::size_t{256} * 1024 * 1024;
 
 enum class JsonKind : std::uint8_t { null, boolean, number, text, array, object };
@@ -75,6 +77,12 @@ class PageMatches {
   /// Members whose values were no JSON; they read as null.
   std::uint64_t invalid_members = 0;
   std::size_t first_invalid_at = 0;  // offset in the page
+
+  /// Members that some path would take or enter, left out with all that is in them: a key of more
+  /// than key_bytes_max, a path of more than path_bytes_max, or paths of more than
+  /// kept_path_bytes_max in all.
+  std::uint64_t long_keys = 0;
+  std::string first_long_key;  // its beginning
 
  private:
   friend class PageWalker;

@@ -234,6 +234,10 @@ base::Result<Path> make_path(std::span<const std::string> segments) {
     if (!segment) {
       return tl::unexpected(segment.error());
     }
+    if (segment->is_literal() && segment->text().size() > key_bytes_max) {
+      return base::fail(base::ErrorKind::limit,
+                        "a key of a path has at most " + std::to_string(key_bytes_max) + " bytes");
+    }
     path.segments.push_back(std::move(*segment));
   }
   return path;

@@ -19,6 +19,8 @@ class RE2;
 namespace heapwatch::expvar {
 
 inline constexpr std::size_t path_bytes_max = 4096;
+/// Of one key, in a configuration and in a page.
+inline constexpr std::size_t key_bytes_max = 1024;
 
 /// One step of a path. It is held against a key of an object, or against the decimal index of an
 /// element of an array.

@@ -117,6 +117,17 @@ void Plan::step(Node node, std::string_view key, std::vector<Node>& out) const {
   }
 }
 
+bool Plan::enters(Node node) const {
+  const NodeData& data = nodes_[at(node)];
+  return data.has_literals || has_patterns(node) ||
+         std::any_of(data.targets.begin(), data.targets.end(),
+                     [&](TargetIndex index) { return !target(index).whole; });
+}
+
+bool Plan::has_patterns(Node node) const {
+  return !nodes_[at(node)].patterns.empty();
+}
+
 const std::vector<TargetIndex>& Plan::targets_at(Node node) const {
   return nodes_[at(node)].targets;
 }

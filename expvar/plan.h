@@ -25,6 +25,8 @@ struct Target {
   /// A target that yields does not get a value which a target of higher rank takes too.
   unsigned rank = 0;
   bool yields = false;
+  /// Of an object or array only its text is wanted: nothing in it is read for this target.
+  bool whole = false;
 };
 
 /// Collects every number of a page, as a target behind all others which yields to any rank.
@@ -45,6 +47,11 @@ class Plan {
   [[nodiscard]] static constexpr Node root() { return Node{0}; }
   /// Appends the nodes one step below `node` that `key` leads to.
   void step(Node node, std::string_view key, std::vector<Node>& out) const;
+
+  /// Whether anything in an object or array at `node` is read.
+  [[nodiscard]] bool enters(Node node) const;
+  /// Whether any key might.
+  [[nodiscard]] bool has_patterns(Node node) const;
 
   [[nodiscard]] const std::vector<TargetIndex>& targets_at(Node node) const;
   [[nodiscard]] const Target& target(TargetIndex index) const;

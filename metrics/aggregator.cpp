@@ -1,11 +1,11 @@
 #include "metrics/aggregator.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
-#include "metrics/series_memory.h"
+#include "base/remembered.h"
+#include "metrics/run.h"
 
 namespace heapwatch::metrics {
 
@@ -15,69 +15,6 @@ using base::Instant;
 using base::Number;
 using Entry = SeriesMemory::Entry;
 using Phase = SeriesMemory::Phase;
-
-enum class Drop : std::uint8_t { contexts, negative_rate, not_finite, same_time, type_conflict };
-constexpr std::array<const char*, 5> drop_names{"contexts", "negative_rate", "not_finite",
-                                                "same_time", "type_conflict"};
-
-// What is larger does not stay for a later run.
-constexpr std::size_t reused_series_max = 16'384;
-
-/// What a run needs and no later one. Its memory stays with the thread, for the next run there.
-struct Run {
-  std::vector<Series> series;  // of which the first `begun` are of this run
-  std::size_t begun = 0;
-  /// Of the last samples of those that are rates; may be shorter.
-  std::vector<std::chrono::steady_clock::time_point> times;
-  SeriesMemory::Search search;
-  std::vector<ServiceCheck> service_checks;
-  std::vector<Event> events;
-  std::uint64_t samples = 0;
-  std::array<std::uint64_t, drop_names.size()> dropped{};
-
-  void drop(Drop reason) { ++dropped.at(static_cast<std::size_t>(reason)); }
-
-  /// The next series; what it was in an earlier run is gone but for its memory.
-  Series& begin(const Context& context, MetricType type) {
-    if (begun == series.size()) {
-      series.emplace_back();
-    }
-    Series& made = series[begun++];
-    made.context = context;
-    made.type = type;
-    made.value.reset();
-    made.total.reset();
-    made.quartiles.reset();
-    if (type != MetricType::histogram && type != MetricType::historate) {
-      made.distribution.reset();
-    } else if (made.distribution) {
-      made.distribution->run.clear();
-    } else {
-      made.distribution.emplace();
-    }
-    return made;
-  }
-
-  void clear() {
-    begun = 0;
-    search.clear();
-    service_checks.clear();
-    events.clear();
-    samples = 0;
-    dropped = {};
-  }
-
-  [[nodiscard]] bool is_large() const {
-    return series.capacity() > reused_series_max || times.capacity() > reused_series_max ||
-           search.places.capacity() > 4 * reused_series_max;
-  }
-};
-
-/// The one that is in no use on this thread; may be null.
-std::unique_ptr<Run>& spare_run() {
-  thread_local std::unique_ptr<Run> spare;
-  return spare;
-}
 
 /// The rate from `from` to `to` per second, unless the clock stood still or the value fell.
 std::optional<Number> rate_between(const Point& from, const Point& to, bool falls_from_zero,
@@ -128,7 +65,8 @@ struct Aggregator::State {
   SeriesMemory memory;
   std::uint64_t runs = 1;
   std::optional<Instant> last_commit;
-  std::unique_ptr<Run> current;  // null between runs
+  std::unique_ptr<Run> current;        // null between runs
+  std::unique_ptr<Culprits> culprits;  // null: nothing was too large yet
 
   Run& run() {
     if (!current) {
@@ -161,7 +99,45 @@ struct Aggregator::State {
       now.drop(Drop::contexts);
       return nullptr;
     }
+    if (const auto culprit = too_long(sample.context, options.limits)) {
+      refuse(*culprit, now);
+      return nullptr;
+    }
+    if (base::remembers_enough()) {
+      now.drop(Drop::process_bytes);
+      return nullptr;
+    }
+    if (!has_room(SeriesMemory::bytes_of(sample.context), now)) {
+      return nullptr;
+    }
     return &memory.add(sample.context, sample.type, now.search);
+  }
+
+  void refuse(const TooLong& culprit, Run& now) {
+    if (!culprits) {
+      culprits = std::make_unique<Culprits>();
+    }
+    culprits->note(culprit);
+    now.drop(culprit.reason);
+  }
+
+  [[nodiscard]] bool has_room(std::size_t bytes, Run& now) const {
+    const bool has = memory.bytes() + now.bytes + bytes <= options.limits.instance_bytes_max;
+    if (!has) {
+      now.drop(Drop::instance_bytes);
+    }
+    return has;
+  }
+
+  /// A service check or an event.
+  template <typename Submission>
+  void keep(const Submission& submission, std::vector<Submission>& kept, Run& now) {
+    if (const auto culprit = too_long(submission, options.limits)) {
+      refuse(*culprit, now);
+    } else if (const std::size_t bytes = bytes_of(submission); has_room(bytes, now)) {
+      now.bytes += bytes;
+      kept.push_back(with_limited_texts(submission));
+    }
   }
 
   void begin_series(Entry& entry, Run& now) {
@@ -198,13 +174,19 @@ struct Aggregator::State {
         add_increase(entry, series, sample);
         return;
       case MetricType::histogram:
-        add_to(*series.distribution, sample.value);
+        if (has_room(sizeof sample.value, now)) {
+          now.bytes += sizeof sample.value;
+          add_to(*series.distribution, sample.value);
+        }
         return;
       case MetricType::historate:
         add_rate(entry, series, sample, now);
         return;
       case MetricType::set:
-        memory.collection(entry).elements.add(sample.element, runs);
+        if (has_room(sample.element.size(), now)) {
+          now.bytes += sizeof(std::string) + sample.element.size();
+          memory.add_element(entry, sample.element, runs);
+        }
         return;
     }
   }
@@ -241,10 +223,12 @@ struct Aggregator::State {
     const Point point{sample.value, time_of(sample).steady};
     if (last) {
       std::optional<Drop> reason;
-      if (const auto rate = rate_between(*last, point, false, reason)) {
-        add_to(*series.distribution, *rate);
-      } else {
+      const auto rate = rate_between(*last, point, false, reason);
+      if (!rate) {
         now.drop(*reason);
+      } else if (has_room(sizeof *rate, now)) {
+        now.bytes += sizeof *rate;
+        add_to(*series.distribution, *rate);
       }
     }
     last = point;
@@ -253,6 +237,9 @@ struct Aggregator::State {
   // From the last sample of the run before to the last of this one: a context sampled twice in a
   // run would otherwise show the rate of the microseconds in between.
   void end_rate(Entry& entry, Series& series, Run& now) {
+    if (!series.total || entry.at >= now.times.size()) {
+      return;  // there was no memory for its sample
+    }
     const Point to{*series.total, now.times[entry.at]};
     std::optional<Point> from;
     if (entry.carries()) {
@@ -303,13 +290,15 @@ struct Aggregator::State {
     }
   }
 
-  void age(Entry& entry, const Instant& now) const {
-    if (entry.phase == Phase::waiting && ++entry.at >= options.commits_to_expiry) {
+  /// `is_short`: bytes are, and what has not been seen for a while goes at once.
+  void age(Entry& entry, const Instant& now, bool is_short) const {
+    const unsigned commits = is_short && !is_stateful(entry) ? 1 : options.commits_to_expiry;
+    if (entry.phase == Phase::waiting && ++entry.at >= commits) {
       entry.phase = is_stateful(entry) ? Phase::kept : Phase::over;
       entry.at = seconds_of(now) +
                  static_cast<std::uint32_t>(std::chrono::seconds(options.stateful_expiry).count());
     } else if (entry.phase == Phase::kept &&
-               static_cast<std::int32_t>(seconds_of(now) - entry.at) >= 0) {
+               (is_short || static_cast<std::int32_t>(seconds_of(now) - entry.at) >= 0)) {
       entry.phase = Phase::over;
     }
   }
@@ -340,11 +329,13 @@ void Aggregator::submit(const Sample& sample) {
 }
 
 void Aggregator::submit(const ServiceCheck& check) {
-  state_->run().service_checks.push_back(check);
+  Run& run = state_->run();
+  state_->keep(check, run.service_checks, run);
 }
 
 void Aggregator::submit(const Event& event) {
-  state_->run().events.push_back(event);
+  Run& run = state_->run();
+  state_->keep(event, run.events, run);
 }
 
 void Aggregator::commit(Snapshot& snapshot) {
@@ -352,11 +343,13 @@ void Aggregator::commit(Snapshot& snapshot) {
   Run& run = state.run();
   const Instant now = state.options.clock();
   snapshot.time = now;
+  const bool is_short =
+      count_of(run.dropped, Drop::instance_bytes) + count_of(run.dropped, Drop::process_bytes) != 0;
   for (Entry& entry : state.memory.entries()) {
     if (entry.phase == Phase::sampled) {
       state.end_series(entry, run.series[entry.at], now, run);
     } else {
-      state.age(entry, now);
+      state.age(entry, now, is_short);
     }
   }
   state.memory.end_run(run.begun, run.search);
@@ -366,17 +359,44 @@ void Aggregator::commit(Snapshot& snapshot) {
   std::swap(snapshot.service_checks, run.service_checks);
   std::swap(snapshot.events, run.events);
   snapshot.samples = run.samples;
-  snapshot.dropped.clear();
-  for (std::size_t i = 0; i < run.dropped.size(); ++i) {
-    if (run.dropped.at(i) != 0) {
-      snapshot.dropped.emplace(drop_names.at(i), run.dropped.at(i));
-    }
+  put_counts(run.dropped, snapshot.dropped);
+  snapshot.warnings.clear();
+  if (is_short && !state.culprits) {
+    state.culprits = std::make_unique<Culprits>();
+  }
+  if (state.culprits) {
+    state.culprits->end_run(run.dropped, state.options.limits, snapshot.warnings);
   }
   run.clear();
   spare_run() = run.is_large() ? nullptr : std::move(state.current);
   state.current.reset();
   state.last_commit = now;
   ++state.runs;
+}
+
+void Aggregator::abandon(Snapshot& snapshot) noexcept {
+  State& state = *state_;
+  for (Entry& entry : state.memory.entries()) {
+    if (entry.phase == Phase::sampled) {
+      entry.phase = Phase::waiting;
+      entry.at = 0;
+    }
+  }
+  state.current.reset();
+  spare_run().reset();
+  snapshot.series = {};
+  snapshot.service_checks = {};
+  snapshot.events = {};
+  snapshot.samples = 0;
+  snapshot.dropped.clear();
+  snapshot.warnings.clear();
+  snapshot.time = state.options.clock();
+  state.last_commit = snapshot.time;
+  ++state.runs;
+}
+
+std::size_t Aggregator::bytes() const {
+  return state_->memory.bytes();
 }
 
 std::size_t Aggregator::contexts() const {

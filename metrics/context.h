@@ -34,6 +34,8 @@ class Named {
   [[nodiscard]] Audience audience() const { return audience_; }
   [[nodiscard]] std::uint64_t name_hash() const { return name_hash_; }
   [[nodiscard]] std::uint64_t hash() const;
+  /// Held outside of itself.
+  [[nodiscard]] std::size_t bytes() const { return name_.capacity() + help_.capacity(); }
   bool operator==(const Named&) const = default;
 
  private:
@@ -90,6 +92,8 @@ class Origin {
   [[nodiscard]] TagList tags() const;
   [[nodiscard]] std::optional<std::string_view> host() const;
   [[nodiscard]] std::uint64_t hash() const;
+  /// Held outside of itself.
+  [[nodiscard]] std::size_t bytes() const { return size_; }
   friend bool operator==(const Origin& a, const Origin& b);
 
  private:

@@ -28,6 +28,7 @@ void DistinctElements::add(std::string_view element, std::uint64_t run) {
   auto found = last_named_.find(element);
   if (found == last_named_.end()) {
     found = last_named_.emplace(element, 0).first;
+    bytes_ += sizeof *found + element.size();
   }
   if (found->second != run) {
     found->second = run;
@@ -37,7 +38,11 @@ void DistinctElements::add(std::string_view element, std::uint64_t run) {
 
 std::uint64_t DistinctElements::end_run(std::uint64_t run) {
   if (named_ != last_named_.size()) {
-    std::erase_if(last_named_, [&](const auto& element) { return element.second != run; });
+    std::erase_if(last_named_, [&](const auto& element) {
+      const bool is_over = element.second != run;
+      bytes_ -= is_over ? sizeof element + element.first.size() : 0;
+      return is_over;
+    });
   }
   return std::exchange(named_, 0);
 }
@@ -94,6 +99,8 @@ SeriesMemory::Entry& SeriesMemory::add(const Context& context, MetricType type, 
     enter(entries_.size() - 1, search);
   }
   search.next = entries_.size();
+  bytes_ += bytes_of(context);
+  is_counted_ = false;
   return entry;
 }
 
@@ -105,18 +112,23 @@ void SeriesMemory::begin_anew(Entry& entry, MetricType type, Search& search) {
 
 Point& SeriesMemory::point(Entry& entry) {
   if (!entry.carries()) {
-    entry.carried = static_cast<std::uint32_t>(points_.size()) & nothing;
     points_.emplace_back();
+    entry.carried = static_cast<std::uint32_t>(points_.size() - 1) & nothing;
   }
   return points_[entry.carried];
 }
 
 Collection& SeriesMemory::collection(Entry& entry) {
   if (!entry.carries()) {
-    entry.carried = static_cast<std::uint32_t>(collections_.size()) & nothing;
     collections_.push_back(std::make_unique<Collection>());
+    entry.carried = static_cast<std::uint32_t>(collections_.size() - 1) & nothing;
   }
   return *collections_[entry.carried];
+}
+
+void SeriesMemory::add_element(Entry& entry, std::string_view element, std::uint64_t run) {
+  collection(entry).elements.add(element, run);
+  is_counted_ = false;
 }
 
 void SeriesMemory::begin_run(Entry& entry, std::uint32_t at, Search& search) {
@@ -142,14 +154,35 @@ void SeriesMemory::end_run(std::size_t sampled, const Search& search) {
   trim_vector(entries_);
   trim_vector(points_);
   trim_vector(collections_);
+  if (!is_counted_) {
+    count_bytes();
+  }
+}
+
+void SeriesMemory::count_bytes() {
+  const std::size_t own = entries_.capacity() * sizeof(Entry) + points_.capacity() * sizeof(Point) +
+                          collections_.size() * (sizeof collections_[0] + sizeof(Collection));
+  std::size_t elements = 0;
+  for (const auto& collection : collections_) {
+    elements += collection->elements.bytes();
+  }
+  std::size_t names = 0;
+  const Entry* before = nullptr;
+  for (const Entry& entry : entries_) {
+    const bool same_origin =
+        before != nullptr && before->context.origin() == entry.context.origin();
+    names += entry.context.named()->bytes() + (same_origin ? 0 : entry.context.origin()->bytes());
+    before = &entry;
+  }
+  bytes_ = own + elements + names;
+  is_counted_ = true;
+  remembers_.set(own + elements);
 }
 
 void SeriesMemory::rearrange(std::size_t sampled) {
-  SeriesMemory old;
-  std::swap(old, *this);
   std::vector<Entry*> order(sampled);
   std::vector<Entry*> absent;
-  for (Entry& entry : old.entries_) {
+  for (Entry& entry : entries_) {
     if (entry.phase == Phase::sampled) {
       order[entry.at] = &entry;
     } else if (entry.phase != Phase::over) {
@@ -157,11 +190,19 @@ void SeriesMemory::rearrange(std::size_t sampled) {
     }
   }
   order.insert(order.end(), absent.begin(), absent.end());
-  entries_.reserve(order.size());
+  // All memory is taken before anything moves, so that who finds none left has what there was.
+  SeriesMemory arranged;
+  arranged.entries_.reserve(order.size());
+  arranged.points_.reserve(std::min(points_.size(), order.size()));
+  arranged.collections_.reserve(std::min(collections_.size(), order.size()));
   for (Entry* const entry : order) {
-    entries_.push_back(std::move(*entry));
-    take_over(entries_.back(), old);
+    arranged.entries_.push_back(std::move(*entry));
+    arranged.take_over(arranged.entries_.back(), *this);
   }
+  std::swap(entries_, arranged.entries_);
+  std::swap(points_, arranged.points_);
+  std::swap(collections_, arranged.collections_);
+  is_counted_ = false;
 }
 
 void SeriesMemory::take_over(Entry& entry, SeriesMemory& old) {

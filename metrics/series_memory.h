@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/number.h"
+#include "base/remembered.h"
 #include "metrics/context.h"
 #include "metrics/sample.h"
 
@@ -24,6 +25,7 @@ class DistinctElements {
   void add(std::string_view element, std::uint64_t run);
   /// How many were named in the run.
   std::uint64_t end_run(std::uint64_t run);
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   struct Hash {
@@ -35,6 +37,7 @@ class DistinctElements {
 
   std::unordered_map<std::string, std::uint64_t, Hash, std::equal_to<>> last_named_;
   std::uint64_t named_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 /// What a count, a monotonic counter or a rate carries on.
@@ -101,8 +104,16 @@ class SeriesMemory {
   /// Of an entry that carries one; else of one that then does.
   Point& point(Entry& entry);
   Collection& collection(Entry& entry);
+  /// Names an element of a set in this run.
+  void add_element(Entry& entry, std::string_view element, std::uint64_t run);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  /// What it holds and what is held for it, as if no other instance had series of the same names.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// Of one more series.
+  [[nodiscard]] static std::size_t bytes_of(const Context& context) {
+    return sizeof(Entry) + context.named()->bytes() + context.origin()->bytes();
+  }
   [[nodiscard]] std::vector<Entry>& entries() { return entries_; }
 
   /// `entry` has its first sample in this run; the series is the run's `at`-th.
@@ -117,10 +128,14 @@ class SeriesMemory {
   void enter(std::size_t place, Search& search) const;
   void rearrange(std::size_t sampled);
   void take_over(Entry& entry, SeriesMemory& old);
+  void count_bytes();
 
   std::vector<Entry> entries_;
   std::vector<Point> points_;
   std::vector<std::unique_ptr<Collection>> collections_;
+  std::size_t bytes_ = 0;
+  bool is_counted_ = true;     // bytes_ is not an estimate
+  base::Remembers remembers_;  // without the names, which count where they are
 };
 static_assert(sizeof(SeriesMemory::Entry) == 24);
 

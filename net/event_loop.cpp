@@ -12,10 +12,13 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+#include "base/memory_reserve.h"
 #include "net/descriptor.h"
 #include "net/exchange.h"
 #include "net/exchange_pool.h"
@@ -36,6 +39,12 @@ enum class Owner : std::uint32_t { wake, curl, watch };
 
 std::uint64_t tag(Owner owner, int descriptor) {
   return static_cast<std::uint64_t>(owner) << 32U | static_cast<std::uint32_t>(descriptor);
+}
+
+/// When std::bad_alloc was caught.
+base::Error no_memory() {
+  base::refill_memory_reserve();
+  return {ErrorKind::limit, "there was no memory for the exchange"};
 }
 
 }  // namespace
@@ -68,6 +77,7 @@ struct EventLoop::State {
   }
 
   void run() noexcept;
+  void turn();
   void wait();
   void end_round();
   void handle(const epoll_event& event);
@@ -136,18 +146,13 @@ int EventLoop::State::on_timer(CURLM* /*multi*/, long timeout_ms, void* self) no
 
 void EventLoop::State::run() noexcept {
   while (!stopping.exchange(false)) {
-    wait();
-    if (curl_deadline && *curl_deadline <= Clock::now()) {
-      curl_deadline.reset();
-      int left = 0;
-      curl_multi_socket_action(multi.get(), CURL_SOCKET_TIMEOUT, 0, &left);
+    try {
+      turn();
+    } catch (const std::bad_alloc&) {
+      // What was going on is lost; whoever cares more has caught it before.
+      base::refill_memory_reserve();
+      base::log(base::LogLevel::error, "event loop: out of memory");
     }
-    reap();
-    timers.run_due(Clock::now(), [this] { return !stopping; });
-    run_posted();
-    call_finished();
-    start_waiting();
-    end_round();
   }
 }
 
@@ -158,6 +163,21 @@ void EventLoop::State::end_round() {
   while (took > longest &&
          !longest_round.compare_exchange_weak(longest, took, std::memory_order_relaxed)) {
   }
+}
+
+void EventLoop::State::turn() {
+  wait();
+  if (curl_deadline && *curl_deadline <= Clock::now()) {
+    curl_deadline.reset();
+    int left = 0;
+    curl_multi_socket_action(multi.get(), CURL_SOCKET_TIMEOUT, 0, &left);
+  }
+  reap();
+  timers.run_due(Clock::now(), [this] { return !stopping; });
+  run_posted();
+  call_finished();
+  start_waiting();
+  end_round();
 }
 
 int EventLoop::State::wait_ms() {
@@ -232,7 +252,12 @@ void EventLoop::State::complete(CURL* easy, CURLcode code) {
     return;
   }
   curl_multi_remove_handle(multi.get(), easy);
-  std::optional<HttpResult> result = found->second.exchange->finish(code);
+  std::optional<HttpResult> result;
+  try {
+    result = found->second.exchange->finish(code);
+  } catch (const std::bad_alloc&) {
+    result = tl::unexpected(no_memory());
+  }
   if (!result) {
     curl_multi_add_handle(multi.get(), easy);
     return;
@@ -245,7 +270,11 @@ void EventLoop::State::conclude(std::unordered_map<CURL*, Running>::iterator whi
   Running ended = std::move(which->second);
   running.erase(which);
   timers.cancel(ended.silence_timer);
-  idle.give_back(std::move(ended.exchange));
+  try {
+    idle.give_back(std::move(ended.exchange));
+  } catch (const std::bad_alloc&) {
+    base::refill_memory_reserve();  // another one is made when it is needed
+  }
   ended.done(std::move(result));
 }
 
@@ -258,22 +287,30 @@ void EventLoop::State::start_waiting() {
 }
 
 void EventLoop::State::start(Waiting next) {
-  auto exchange = idle.take(next.request.get());
-  if (!exchange) {
-    finished.emplace_back(std::move(next.done), tl::unexpected(exchange.error()));
-    return;
+  Done done = std::move(next.done);
+  CURL* easy = nullptr;
+  Result<void> begun;
+  try {
+    auto exchange = idle.take(next.request.get());
+    begun = exchange ? (*exchange)->begin(std::move(next.request), std::move(next.filter))
+                     : tl::unexpected(exchange.error());
+    if (begun) {
+      easy = (*exchange)->handle();
+      Running& one = running.try_emplace(easy).first->second;
+      one.exchange = std::move(*exchange);
+      watch_silence(one, one.exchange->silent_at_first());
+      one.done = std::move(done);
+      curl_multi_add_handle(multi.get(), easy);
+      return;
+    }
+    if (exchange) {
+      idle.give_back(std::move(*exchange));
+    }
+  } catch (const std::bad_alloc&) {
+    running.erase(easy);
+    begun = tl::unexpected(no_memory());
   }
-  auto begun = (*exchange)->begin(std::move(next.request), std::move(next.filter));
-  if (!begun) {
-    idle.give_back(std::move(*exchange));
-    finished.emplace_back(std::move(next.done), tl::unexpected(std::move(begun.error())));
-    return;
-  }
-  CURL* const easy = (*exchange)->handle();
-  Running& one =
-      running.emplace(easy, Running{std::move(*exchange), std::move(next.done), 0}).first->second;
-  curl_multi_add_handle(multi.get(), easy);
-  watch_silence(one, one.exchange->silent_at_first());
+  finished.emplace_back(std::move(done), tl::unexpected(std::move(begun.error())));
 }
 
 /// One timer per exchange, looked at when it fires instead of moved with every byte.

@@ -26,7 +26,8 @@ struct EventLoopOptions {
 ///
 /// Threads: run() is called by one thread, the loop's; every callback runs there. post() and stop()
 /// may be called from any thread, the rest only from the loop's own (or before run()).
-/// Errors: a task or callback that throws ends the program.
+/// Errors: a task or callback that throws ends the program, but for std::bad_alloc, which is
+/// logged.
 class EventLoop {
  public:
   using Task = std::function<void()>;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <utility>
 
 #include "base/counted.h"
+#include "base/memory_reserve.h"
 #include "net/ascii.h"
 #include "net/transfer_error.h"
 
@@ -248,6 +250,9 @@ Error Exchange::failure(CURLcode code) const {
     return error(ErrorKind::limit, "the answer has more than " + std::to_string(header_bytes_max) +
                                        " bytes of headers");
   }
+  if (refusal_ == Refusal::out_of_memory) {
+    return error(ErrorKind::limit, "there was no memory for the answer");
+  }
   return transfer_error(easy_.get(), code, detail_.data(), *request_, hop_,
                         Clock::now() - hop_began_);
 }
@@ -332,14 +337,26 @@ void Exchange::begin_filter() {
   filter_->take(before, response_.body);
 }
 
+std::size_t Exchange::taken(std::string_view bytes,
+                            bool (Exchange::*take)(std::string_view)) noexcept {
+  try {
+    return (this->*take)(bytes) ? bytes.size() : 0;
+  } catch (const std::bad_alloc&) {
+    refusal_ = Refusal::out_of_memory;
+    response_.body = {};
+    base::refill_memory_reserve();
+    return 0;
+  }
+}
+
 std::size_t Exchange::on_header(char* data, std::size_t size, std::size_t count,
                                 void* self) noexcept {
-  return static_cast<Exchange*>(self)->take_header({data, size * count}) ? size * count : 0;
+  return static_cast<Exchange*>(self)->taken({data, size * count}, &Exchange::take_header);
 }
 
 std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count,
                               void* self) noexcept {
-  return static_cast<Exchange*>(self)->take_body({data, size * count}) ? size * count : 0;
+  return static_cast<Exchange*>(self)->taken({data, size * count}, &Exchange::take_body);
 }
 
 }  // namespace heapwatch::net

@@ -46,7 +46,7 @@ class Exchange {
 
  private:
   using Easy = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
-  enum class Refusal : std::uint8_t { none, body_too_large, headers_too_large };
+  enum class Refusal : std::uint8_t { none, body_too_large, headers_too_large, out_of_memory };
 
   Exchange(Easy easy, TokenCache& tokens);
 
@@ -58,6 +58,8 @@ class Exchange {
   base::Result<bool> retry_with_new_token();
   bool take_header(std::string_view line);
   bool take_body(std::string_view bytes);
+  /// What curl calls: bytes taken, none when `take` refuses or finds no memory for them.
+  std::size_t taken(std::string_view bytes, bool (Exchange::*take)(std::string_view)) noexcept;
   bool begin_body();
   [[nodiscard]] bool wants_filter() const;
   void begin_filter();

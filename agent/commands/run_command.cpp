@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 #include <utility>
 
 #include "agent/commands/commands.h"
@@ -21,8 +22,10 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/log_queue.h"
+#include "base/memory_reserve.h"
 #include "base/owned_descriptors.h"
 #include "base/printable.h"
+#include "base/remembered.h"
 #include "base/resident_memory.h"
 #include "check/children/fork.h"
 #include "check/schedule/scheduler.h"
@@ -58,6 +61,18 @@ std::size_t transfers_max() {
   limit.rlim_cur = limit.rlim_max;
   (void)setrlimit(RLIMIT_NOFILE, &limit);
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 64, 4096);
+}
+
+/// The page, or the answer that there is no memory for one.
+template <typename Render>
+net::ServerReply within_memory(const Render& render) {
+  try {
+    return render();
+  } catch (const std::bad_alloc&) {
+    base::refill_memory_reserve();
+    base::log(LogLevel::error, "there was no memory for a page");
+    return {.status = 503, .body = "there is no memory for this page\n"};
+  }
 }
 
 net::ServerReply not_found(std::string_view known) {
@@ -145,6 +160,7 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   pulse_ = std::make_unique<pages::Pulse>(
       *loop_, std::min(pulse_interval, service_.watchdog().value_or(pulse_interval)), [this] {
+        base::refill_memory_reserve();
         if (service_.watchdog()) {
           service_.alive();
         }
@@ -200,7 +216,9 @@ base::Result<void> Agent::start_pages() {
                                                             : request.path + '?' + request.query;
              },
          .body_bytes_max = pages::symbol_request_bytes_max},
-        [this](const net::ServerRequest& request) { return own_page(request); });
+        [this](const net::ServerRequest& request) {
+          return within_memory([&] { return own_page(request); });
+        });
     if (!server) {
       return tl::unexpected(server.error());
     }
@@ -220,7 +238,9 @@ base::Result<void> Agent::start_pages() {
                           ? "metrics " + std::string(request.header("accept"))
                           : std::string{};
              }},
-        [this](const net::ServerRequest& request) { return metrics_page(request); });
+        [this](const net::ServerRequest& request) {
+          return within_memory([&] { return metrics_page(request); });
+        });
     if (!server) {
       return tl::unexpected(server.error());
     }
@@ -264,7 +284,8 @@ bool Agent::run() {
 void Agent::publish(const metrics::Snapshot& snapshot) {
   for (exporters::Exporter* const exporter : exporters_) {
     if (const auto published = exporter->publish(snapshot); !published) {
-      base::log(LogLevel::debug, published.error().message);
+      const bool is_limit = published.error().kind == base::ErrorKind::limit;
+      base::log(is_limit ? LogLevel::error : LogLevel::debug, published.error().message);
     }
   }
 }
@@ -392,6 +413,7 @@ int run_agent(const wiring::GlobalOptions& global) {
   }
   check::children::prepare_forks();
   base::spare_memory();
+  base::keep_memory_reserve();
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
   signal_watch = &signals;
   config::give_up_on_secrets_when(told_to_stop);
@@ -408,6 +430,7 @@ int run_agent(const wiring::GlobalOptions& global) {
     std::cerr << "heapwatch: not started: what runs must be what was configured\n";
     return 1;
   }
+  base::remembered().bytes_max = configured.agent.limits.process_bytes_max;
   log_diagnostics(configured.diagnostics);
   Agent agent(std::move(configured), global);
   if (const auto started = agent.start(signals); !started) {

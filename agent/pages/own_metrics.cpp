@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/remembered.h"
+
 namespace heapwatch::agent::pages {
 
 namespace {
@@ -86,6 +88,9 @@ void add_checks(Families& out, const OwnFigures& figures) {
 void add_queues(Families& out, const OwnFigures& figures) {
   out.one("heapwatch_series_held", "Series whose state is kept between runs.", Type::gauge,
           static_cast<double>(figures.scheduler.contexts));
+  out.one("heapwatch_remembered_bytes",
+          "Bytes that are remembered of names, tags and series, with what exporters hold of them.",
+          Type::gauge, static_cast<double>(base::remembered().bytes.load()));
   out.one("heapwatch_http_transfers", "HTTP exchanges going on.", Type::gauge,
           static_cast<double>(figures.transfers_running));
   ProvidedFamily& queues =

@@ -49,6 +49,9 @@ metrics::HistogramOptions histogram_options(const config::AgentConfig& agent) {
 
 check::schedule::RunnerOptions runner_options(const config::AgentConfig& agent) {
   check::schedule::RunnerOptions options;
+  options.aggregator.limits = {.name_bytes_max = agent.limits.name_bytes_max,
+                               .tag_bytes_max = agent.limits.tag_bytes_max,
+                               .instance_bytes_max = agent.limits.instance_bytes_max};
   options.check_status = agent.integration_check_status_enabled;
   options.run_memory = agent.tracemalloc_debug;
   return options;

@@ -1,10 +1,12 @@
 // Which pauses of Go's garbage collector are new since the last page.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/number.h"
 
@@ -12,6 +14,11 @@ namespace heapwatch::check::go_expvar {
 
 /// Slots of memstats.PauseNs: the pause of the n-th collection stands in slot (n + 255) % 256.
 inline constexpr std::size_t pause_slots = 256;
+
+using PauseRing = std::array<base::Number, pause_slots>;
+
+/// Reads the text of memstats.PauseNs. False for anything but an array of `pause_slots` numbers.
+[[nodiscard]] bool read_pauses(std::string_view array, PauseRing& ring);
 
 /// What a page says of the collections so far.
 struct GcTotals {

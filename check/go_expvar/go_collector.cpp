@@ -95,7 +95,7 @@ std::vector<expvar::Target> GoCollector::targets() {
   return wanted;
 }
 
-void GoCollector::submit(const expvar::PageMatches& matches, std::size_t first, const GcTargets& gc,
+void GoCollector::submit(const expvar::PageMatches& matches, std::size_t first, const GcPage& gc,
                          metrics::SampleSink& sink) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const expvar::Match* const match = matches.first(static_cast<expvar::TargetIndex>(first + i));
@@ -110,45 +110,45 @@ void GoCollector::submit(const expvar::PageMatches& matches, std::size_t first, 
                                    : *match->number,
         .value_is_total = field.counts});
   }
-  submit_pauses(matches, gc, sink);
+  submit_pauses(gc, sink);
 }
 
 /// Source: the quartiles of runtime/debug.ReadGCStats, over the pauses the ring still holds.
-void GoCollector::submit_pauses(const expvar::PageMatches& matches, const GcTargets& gc,
-                                metrics::SampleSink& sink) {
-  const auto number = [&](expvar::TargetIndex target) {
-    const expvar::Match* const match = matches.first(target);
-    return match == nullptr ? std::nullopt : match->number;
-  };
-  const auto collections = number(gc.collections);
-  const auto total = number(gc.pause_total);
-  const auto count = collections ? collections->to_uint64() : std::nullopt;
-  if (!pauses_ || !count || !total || matches.of(gc.pause_slots).numbers != pause_slots) {
+void GoCollector::submit_pauses(const GcPage& gc, metrics::SampleSink& sink) {
+  const auto count = gc.collections ? gc.collections->to_uint64() : std::nullopt;
+  if (!pauses_ || !count || !gc.pause_total) {
     return;
   }
-  sorted_.clear();
-  std::size_t slot = 0;
-  matches.for_each(gc.pause_slots, [&](const expvar::Match& match) {
-    // Before the ring is full its first slots are the ones in use.
-    if (match.number && slot++ < *count) {
-      sorted_.push_back(match.number->to_double() / nanoseconds_per_second);
+  const Number sum = Number::of(gc.pause_total->to_double() / nanoseconds_per_second);
+  // Without another collection there are no other pauses.
+  if (!quartiles_ || !(quartiles_->count == *gc.collections) || !(quartiles_->sum == sum)) {
+    quartiles_ = nullptr;
+    PauseRing ring;
+    if (!read_pauses(gc.pauses, ring)) {
+      return;
     }
-  });
-  std::sort(sorted_.begin(), sorted_.end());
-  auto quartiles = std::make_shared<metrics::Quartiles>();
-  const std::size_t last = quartiles->values.size() - 1;
-  for (std::size_t i = 0; i <= last; ++i) {
-    const double value = sorted_.empty() ? 0
-                         : i == last     ? sorted_.back()
-                                         : sorted_[sorted_.size() * i / last];
-    quartiles->values.at(i) = Number::of(value);
+    // Before the ring is full its first slots are the ones in use.
+    sorted_.clear();
+    for (std::size_t slot = 0; slot < std::min<std::uint64_t>(*count, ring.size()); ++slot) {
+      sorted_.push_back(ring.at(slot).to_double() / nanoseconds_per_second);
+    }
+    std::sort(sorted_.begin(), sorted_.end());
+    auto made = std::make_shared<metrics::Quartiles>();
+    const std::size_t last = made->values.size() - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      const double value = sorted_.empty() ? 0
+                           : i == last     ? sorted_.back()
+                                           : sorted_[sorted_.size() * i / last];
+      made->values.at(i) = Number::of(value);
+    }
+    made->sum = sum;
+    made->count = *gc.collections;
+    quartiles_ = std::move(made);
   }
-  quartiles->sum = Number::of(total->to_double() / nanoseconds_per_second);
-  quartiles->count = *collections;
   sink.submit(metrics::Sample{.context = pauses_,
                               .type = MetricType::gauge,
-                              .value = *collections,
-                              .quartiles = std::move(quartiles)});
+                              .value = *gc.collections,
+                              .quartiles = quartiles_});
 }
 
 }  // namespace heapwatch::check::go_expvar

@@ -14,11 +14,11 @@
 
 namespace heapwatch::check::go_expvar {
 
-/// Where the variables of the garbage collector stand among the matches.
-struct GcTargets {
-  expvar::TargetIndex collections{};
-  expvar::TargetIndex pause_total{};
-  expvar::TargetIndex pause_slots{};
+/// What a page says of the garbage collector.
+struct GcPage {
+  std::optional<base::Number> collections;
+  std::optional<base::Number> pause_total;
+  std::string_view pauses;  // the text of memstats.PauseNs
 };
 
 /// Series for Prometheus alone: `go_memstats_heap_inuse_bytes`, `go_gc_duration_seconds`, ... with
@@ -39,16 +39,16 @@ class GoCollector {
   [[nodiscard]] static std::vector<expvar::Target> targets();
 
   /// `first` is the index of the first of targets() in the plan.
-  void submit(const expvar::PageMatches& matches, std::size_t first, const GcTargets& gc,
+  void submit(const expvar::PageMatches& matches, std::size_t first, const GcPage& gc,
               metrics::SampleSink& sink);
 
  private:
-  void submit_pauses(const expvar::PageMatches& matches, const GcTargets& gc,
-                     metrics::SampleSink& sink);
+  void submit_pauses(const GcPage& gc, metrics::SampleSink& sink);
 
   std::vector<metrics::Context> contexts_;  // as targets(); null: not wanted
   metrics::Context pauses_;
   std::vector<double> sorted_;
+  std::shared_ptr<const metrics::Quartiles> quartiles_;  // of the last page; null: of none
 };
 
 }  // namespace heapwatch::check::go_expvar

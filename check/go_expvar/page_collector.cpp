@@ -1,11 +1,12 @@
 #include "check/go_expvar/page_collector.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 
+#include "base/beginning.h"
 #include "base/counted.h"
 #include "base/log.h"
 #include "check/go_expvar/name.h"
@@ -36,7 +37,27 @@ struct PageCollector::Workspace {
   expvar::PageWalker missing_walker;
   expvar::PageMatches matches;
   SeriesCache::Buffers series;
+  PauseRing ring;
   std::string told_key;
+};
+
+/// Has the thread give back the buffers after a large page, also when there was no memory for it.
+class PageCollector::GivesBack {
+ public:
+  GivesBack(Workspace& workspace, std::size_t page_bytes)
+      : workspace_(workspace), is_large_(page_bytes > kept_page_bytes_max) {}
+  GivesBack(const GivesBack&) = delete;
+  GivesBack& operator=(const GivesBack&) = delete;
+  ~GivesBack() {
+    if (is_large_) {
+      std::destroy_at(&workspace_);
+      std::construct_at(&workspace_);
+    }
+  }
+
+ private:
+  Workspace& workspace_;
+  bool is_large_;
 };
 
 /// The variables of which the log was told, with the run that last had them.
@@ -95,6 +116,13 @@ class PageCollector::Run {
            " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
            " left out, the first at " + expvar::place_in_page(page_, w_.matches.first_invalid_at));
     }
+    if (const auto left_out = w_.matches.long_keys; left_out > 0) {
+      report_.dropped["long_key"] = left_out;
+      warn(base::counted(left_out, "member of the page is", "members of the page are") +
+           " left out: a key has at most " + std::to_string(expvar::key_bytes_max) +
+           " bytes, a path " + std::to_string(expvar::path_bytes_max) + "; the first is \"" +
+           w_.matches.first_long_key + '"');
+    }
     if (c_.plan_->memstats) {
       pauses();
     }
@@ -106,10 +134,11 @@ class PageCollector::Run {
       entry(listed, c_.plan_->plan.auto_target());
     }
     if (c_.go_collector_) {
+      const expvar::Match* const pauses = w_.matches.first(c_.plan_->runtime.pauses);
       c_.go_collector_->submit(w_.matches, c_.plan_->runtime.go_collector,
-                               {.collections = c_.plan_->runtime.collections,
-                                .pause_total = c_.plan_->runtime.pause_total,
-                                .pause_slots = c_.plan_->runtime.pause_slots},
+                               {.collections = number(c_.plan_->runtime.collections),
+                                .pause_total = number(c_.plan_->runtime.pause_total),
+                                .pauses = pauses == nullptr ? "" : text_of(*pauses)},
                                sink_);
     }
     if (c_.plan_->memstats) {
@@ -132,6 +161,10 @@ class PageCollector::Run {
  private:
   void warn(std::string text) { report_.warnings.push_back(std::move(text)); }
 
+  [[nodiscard]] std::string_view text_of(const expvar::Match& match) const {
+    return w_.walker.text().substr(match.begin, match.end - match.begin);
+  }
+
   [[nodiscard]] std::optional<base::Number> number(expvar::TargetIndex target) const {
     const expvar::Match* match = w_.matches.first(target);
     return match != nullptr ? match->number : std::nullopt;
@@ -147,29 +180,23 @@ class PageCollector::Run {
         c_.pauses_->seen.advance({.collections = *count,
                                   .pause_total = number(c_.plan_->runtime.pause_total),
                                   .total_alloc = number(c_.plan_->runtime.total_alloc)});
-    if (*count == 0 || !c_.pauses_->context) {
+    if (*count == 0 || !c_.pauses_->context || (slots.empty() && !c_.pauses_->are_wrong)) {
       return;
     }
-    std::array<std::optional<base::Number>, pause_slots> ring;
-    std::size_t filled = 0;
-    w_.matches.for_each(c_.plan_->runtime.pause_slots, [&](const expvar::Match& match) {
-      if (match.number && filled < ring.size()) {
-        ring[filled++] = match.number;
-      }
-    });
-    const auto& seen = w_.matches.of(c_.plan_->runtime.pause_slots);
-    if (seen.numbers != pause_slots || seen.others != 0) {
-      warn(w_.matches.first(c_.plan_->runtime.pauses) == nullptr
+    const expvar::Match* const match = w_.matches.first(c_.plan_->runtime.pauses);
+    c_.pauses_->are_wrong = match == nullptr || !read_pauses(text_of(*match), w_.ring);
+    if (c_.pauses_->are_wrong) {
+      warn(match == nullptr
                ? "memstats has no PauseNs: pauses of the garbage collector are not reported"
                : "memstats/PauseNs does not hold " + std::to_string(pause_slots) +
                      " numbers: pauses of the garbage collector are not reported");
       return;
     }
     for (const std::uint32_t slot : slots) {
-      if (ring.at(slot)->is_finite()) {
+      if (w_.ring.at(slot).is_finite()) {
         sink_.submit(metrics::Sample{.context = c_.pauses_->context,
                                      .type = MetricType::histogram,
-                                     .value = *ring.at(slot)});
+                                     .value = w_.ring.at(slot)});
       }
     }
   }
@@ -200,10 +227,15 @@ class PageCollector::Run {
   void value(std::size_t index, const expvar::Match& match) {
     const expvar::KeyPath path = w_.matches.path(match);
     if (sent_ >= c_.plan_->max_returned_metrics) {
-      hold_back(1, limited_ == 0 ? path.text() : "");
+      hold_back(1, limited_ == 0 ? base::beginning(path.text()) : "");
       return;
     }
-    const SeriesCache::Run::Taken taken = series_.take(index, path);
+    const std::optional<SeriesCache::Run::Taken> found = series_.take(index, path);
+    if (!found) {
+      ++report_.dropped["process_bytes"];
+      return;
+    }
+    const SeriesCache::Run::Taken& taken = *found;
     if (taken.before != nullptr) {
       collision(taken, index, path);
       return;
@@ -250,9 +282,9 @@ class PageCollector::Run {
     if (++collisions_ > collision_warnings_max) {
       return;
     }
-    const std::string first = taken.before->path().text();
-    const std::string second = path.text();
-    const std::string& name = taken.variable.named()->name();
+    const std::string first = base::beginning(taken.before->path().text());
+    const std::string second = base::beginning(path.text());
+    const std::string name = base::beginning(taken.variable.named()->name());
     if (first == second) {
       warn("path " + first + " is taken as " + name + " by two entries, \"" +
            c_.plan_->entries[taken.before->entry()].path.text() + "\" and \"" +
@@ -275,7 +307,7 @@ class PageCollector::Run {
     const bool container =
         match.kind == expvar::JsonKind::object || match.kind == expvar::JsonKind::array;
     const bool repaired = match.kind == expvar::JsonKind::null && w_.matches.invalid_members > 0;
-    const std::string text = path.text();
+    const std::string text = base::beginning(path.text());
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
               c_.target_ + ": path " + text + " is " +
                   std::string(expvar::with_article(match.kind)) +
@@ -385,6 +417,7 @@ PageCollector::Workspace& PageCollector::workspace() {
 
 base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {
   Workspace& w = workspace();
+  const GivesBack afterwards(w, page.size());
   auto walked = w.walker.walk(plan_->plan, page, w.matches);
   if (auto wrong = walked ? expvar::foreign_page(plan_->plan, page, w.matches) : std::nullopt) {
     walked = base::fail(base::ErrorKind::invalid, *std::move(wrong));
@@ -392,9 +425,6 @@ base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::S
   auto outcome = walked ? base::Result<RunReport>(Run(*this, w, page, sink).collect())
                         : tl::unexpected(walked.error());
   has_run_ = has_run_ || walked;
-  if (page.size() > kept_page_bytes_max) {
-    w = {};
-  }
   return outcome;
 }
 
@@ -407,6 +437,7 @@ std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
                                                           std::size_t page_bytes,
                                                           metrics::SampleSink& sink) {
   Workspace& w = workspace();
+  const GivesBack afterwards(w, kept.size());
   std::optional<RunReport> report;
   if (page_bytes <= expvar::page_bytes_max &&
       w.walker.walk_condensed(plan_->plan, kept, w.matches) &&
@@ -414,9 +445,6 @@ std::optional<RunReport> PageCollector::collect_condensed(std::string_view kept,
     report = Run(*this, w, kept, sink).collect();
     report->body_bytes = page_bytes;
     has_run_ = true;
-  }
-  if (kept.size() > kept_page_bytes_max) {
-    w = {};
   }
   return report;
 }

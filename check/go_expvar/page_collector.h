@@ -71,10 +71,12 @@ class PageCollector {
  private:
   class Run;
   class Told;
+  class GivesBack;
   struct Workspace;
   struct Pauses {
     GcPauses seen;
     metrics::Context context;  // of none: metric_patterns does not want it
+    bool are_wrong = false;    // in the last page that had new ones
   };
 
   /// Of this thread.

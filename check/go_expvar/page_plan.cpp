@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include "check/go_expvar/gc_pauses.h"
 #include "check/go_expvar/go_collector.h"
 
 namespace heapwatch::check::go_expvar {
@@ -154,8 +153,8 @@ expvar::Plan PagePlan::make_plan(PagePlanOptions options) {
              .collections = also("memstats/NumGC", 1),
              .pause_total = also("memstats/PauseTotalNs", 1),
              .total_alloc = also("memstats/TotalAlloc", 1),
-             .pauses = also("memstats/PauseNs", 1),
-             .pause_slots = also("memstats/PauseNs/.*", pause_slots)};
+             .pauses = also("memstats/PauseNs", 1)};
+  targets.back().whole = true;
   runtime.go_collector = targets.size();
   if (options.go_collector_names) {
     for (expvar::Target& target : GoCollector::targets()) {

@@ -38,7 +38,6 @@ struct PagePlan {
     expvar::TargetIndex pause_total{};
     expvar::TargetIndex total_alloc{};
     expvar::TargetIndex pauses{};
-    expvar::TargetIndex pause_slots{};
     std::size_t go_collector = 0;  // the first of its targets
   };
 

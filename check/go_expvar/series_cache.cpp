@@ -1,9 +1,11 @@
 #include "check/go_expvar/series_cache.h"
 
 #include <algorithm>
-#include <optional>
+#include <new>
 #include <string>
 #include <utility>
+
+#include "base/remembered.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -50,16 +52,17 @@ const base::Interned<metrics::Origin>& SeriesCache::Run::origin_of(
   return particular.origin ? particular.origin : owner_.origin;
 }
 
-SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const expvar::KeyPath& path) {
+std::optional<SeriesCache::Run::Taken> SeriesCache::Run::take(std::size_t entry,
+                                                              const expvar::KeyPath& path) {
   if (is_as_known_) {
     if (next_ < known_.size() && known_[next_]->is(entry, path)) {
       const Particular& found = particular(next_);
       const Variable& variable = *known_[next_++];
-      return {.variable = variable,
-              .origin = origin_of(found),
-              .is_allowed = !found.is_refused,
-              .has_increase = static_cast<bool>(variable.increase()),
-              .is_increase_allowed = !found.is_increase_refused};
+      return Taken{.variable = variable,
+                   .origin = origin_of(found),
+                   .is_allowed = !found.is_refused,
+                   .has_increase = static_cast<bool>(variable.increase()),
+                   .is_increase_allowed = !found.is_increase_refused};
     }
     leave_the_known();
   }
@@ -69,6 +72,9 @@ SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const expvar::
       next_ = place + 1;
       return add(known_[place], particular(place));
     }
+  }
+  if (base::remembers_enough()) {
+    return std::nullopt;
   }
   auto variable =
       base::Interned<Variable>::find_or_make(Variable::Key{owner_.plan, entry, path}, [&] {
@@ -80,6 +86,10 @@ SeriesCache::Run::Taken SeriesCache::Run::take(std::size_t entry, const expvar::
 
 void SeriesCache::Run::leave_the_known() {
   is_as_known_ = false;
+  // Of a run that found no memory to begin.
+  buffers_.variables.clear();
+  buffers_.particulars.clear();
+  buffers_.sampled.clear();
   for (std::size_t place = 0; place < next_; ++place) {
     (void)add(known_[place], particular(place));
   }
@@ -123,6 +133,15 @@ SeriesCache::Run::~Run() {
   if (is_as_known_ && next_ == known_.size()) {
     return;
   }
+  try {
+    store();
+  } catch (const std::bad_alloc&) {
+    cache_ = SeriesCache();
+    buffers_ = Buffers();
+  }
+}
+
+void SeriesCache::Run::store() {
   if (is_as_known_) {
     leave_the_known();
   }

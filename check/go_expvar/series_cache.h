@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -40,6 +41,7 @@ class SeriesCache {
   struct Sequence {
     std::vector<base::Interned<Variable>> variables;
     [[nodiscard]] std::uint64_t hash() const;
+    [[nodiscard]] std::size_t bytes() const { return variables.capacity() * sizeof variables[0]; }
     bool operator==(const Sequence&) const = default;
   };
   /// Of a variable, where it is not as usual.
@@ -78,7 +80,8 @@ class SeriesCache::Run {
   Run(SeriesCache& cache, const SeriesOwner& owner, Buffers& buffers);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
-  /// Ends the run: what it took is what the next one expects.
+  /// Ends the run: what it took is what the next one expects. Where there is no memory to remember
+  /// it, the next one expects nothing.
   ~Run();
 
   struct Taken {
@@ -89,14 +92,15 @@ class SeriesCache::Run {
     bool has_increase = false;         // whose series has no sample yet
     bool is_increase_allowed = true;
   };
-  /// Good until the next call.
-  [[nodiscard]] Taken take(std::size_t entry, const expvar::KeyPath& path);
+  /// Good until the next call. Absent when it is new, and the process remembers enough.
+  [[nodiscard]] std::optional<Taken> take(std::size_t entry, const expvar::KeyPath& path);
 
  private:
   [[nodiscard]] const Particular& particular(std::size_t place) const;
   [[nodiscard]] const base::Interned<metrics::Origin>& origin_of(
       const Particular& particular) const;
   void leave_the_known();
+  void store();
   [[nodiscard]] Particular look_at(const Variable& variable) const;
   Taken add(base::Interned<Variable> taken, const Particular& found);
 

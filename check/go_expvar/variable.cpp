@@ -47,6 +47,14 @@ std::uint64_t Variable::hash() const {
   return hash_of(plan_, entry_, path_);
 }
 
+std::size_t Variable::bytes() const {
+  std::size_t bytes = path_.capacity();
+  for (const std::string& tag : tags_) {
+    bytes += sizeof tag + tag.capacity();
+  }
+  return bytes;
+}
+
 Variable::Variable(const Key& key)
     : plan_(key.plan.number), entry_(key.entry), path_(key.path.bytes()) {
   const PagePlan& plan = key.plan;

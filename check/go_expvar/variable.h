@@ -36,6 +36,8 @@ class Variable {
   [[nodiscard]] const metrics::Tags& tags() const { return tags_; }
 
   [[nodiscard]] std::uint64_t hash() const;
+  /// Held outside of itself.
+  [[nodiscard]] std::size_t bytes() const;
   bool operator==(const Variable& other) const {
     return plan_ == other.plan_ && is(other.entry_, other.path());
   }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/beginning.h"
 #include "base/process_usage.h"
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
@@ -134,7 +135,11 @@ PyObject* set_check_metadata(PyObject* /*module*/, PyObject* args) {
     return PyErr_NoMemory();
   }
   const std::lock_guard lock(agent_state().mutex);
-  agent_state().told.metadata[check_id][name] = crossing.get();
+  auto* const of_check = place_in(agent_state().told.metadata, check_id);
+  auto* const place = of_check == nullptr ? nullptr : place_in(*of_check, name, told_of_one_max);
+  if (place != nullptr) {
+    *place = base::beginning(crossing.get(), told_bytes_max);
+  }
   Py_RETURN_NONE;
 }
 
@@ -215,15 +220,19 @@ PyObject* emit_agent_telemetry(PyObject* /*module*/, PyObject* args, PyObject* k
   }
   const std::string name = std::string(check) + "." + metric;
   const std::lock_guard lock(agent_state().mutex);
-  std::map<std::string, double>& telemetry = agent_state().told.telemetry;
+  const auto add = [&](const char* suffix, bool is_total, double added) {
+    if (double* const place = place_in(agent_state().told.telemetry, name + suffix + *text)) {
+      *place = is_total ? *place + added : added;
+    }
+  };
   const std::string_view kind = type;
   if (kind == "gauge") {
-    telemetry[name + *text] = value;
+    add("", false, value);
   } else if (kind == "counter") {
-    telemetry[name + *text] += value;
+    add("", true, value);
   } else if (kind == "histogram") {
-    telemetry[name + ".count" + *text] += 1;
-    telemetry[name + ".sum" + *text] += value;
+    add(".count", true, 1);
+    add(".sum", true, value);
   }
   Py_RETURN_NONE;
 }
@@ -242,7 +251,9 @@ PyObject* report_issue(PyObject* /*module*/, PyObject* args, PyObject* keywords)
   }
   {
     const std::lock_guard lock(agent_state().mutex);
-    agent_state().told.issues[check] = crossing.get();
+    if (auto* const place = place_in(agent_state().told.issues, check)) {
+      *place = base::beginning(crossing.get(), told_bytes_max);
+    }
   }
   services().log(base::LogLevel::warn,
                  std::string("check ") + check + " reports an issue: " + crossing.get());

@@ -53,7 +53,12 @@ bool take_element(PyObject* element) {
     return false;
   }
   const std::lock_guard lock(agent_state().mutex);
-  agent_state().told.external_tags[crossing_host.get()][crossing_source.get()] = tags->tags();
+  auto* const of_host = place_in(agent_state().told.external_tags, crossing_host.get());
+  auto* const place =
+      of_host == nullptr ? nullptr : place_in(*of_host, crossing_source.get(), told_of_one_max);
+  if (place != nullptr) {
+    *place = tags->tags();
+  }
   return true;
 }
 

@@ -229,6 +229,9 @@ base::Result<Host*> start_host(const Services& services) {
 
 extern "C" __attribute__((visibility("default"))) void heapwatch_start_python(
     const Services& services, base::Result<Host*>& started) {
+  if (services.remembered != nullptr) {
+    base::share_remembered(*services.remembered);
+  }
   started = start_host(services);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/remembered.h"
 #include "check/loader.h"
 #include "config/value.h"
 
@@ -33,6 +34,7 @@ struct Services {
   void* (*allocate)(std::size_t) noexcept = nullptr;
   void (*release)(void*) noexcept = nullptr;
   void (*log)(base::LogLevel level, std::string_view message) = nullptr;
+  base::RememberedBytes* remembered = nullptr;  // null: the module counts for itself
   /// The process group for what checks start, and what is told of a child that leads one of its
   /// own; null: none.
   pid_t (*child_group)() noexcept = nullptr;

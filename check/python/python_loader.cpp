@@ -55,6 +55,7 @@ Services services_of(const config::AgentConfig& agent, const std::string& versio
   Services services{.allocate = _malloc,
                     .release = _free,
                     .log = base::log,
+                    .remembered = &base::remembered(),
                     .child_group = children::group,
                     .keep_child = children::keep};
   if (std::filesystem::path base = datadog_base(); !base.empty()) {

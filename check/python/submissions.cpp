@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "check/python/agent_state.h"
 #include "check/python/forked_child.h"
+#include "metrics/drops.h"
 
 namespace heapwatch::check::python {
 
@@ -41,7 +42,7 @@ class SubmissionsOwner::Queue final : public Submissions {
                                     .type = metric.type,
                                     .value = base::Number::of(metric.value),
                                     .flush_first_value = metric.flush_first_value});
-    } else if (has_room()) {
+    } else if (has_room(context.named()->bytes() + context.origin()->bytes())) {
       waiting_.emplace_back(
           WaitingMetric{context, metric.type, metric.value, metric.flush_first_value, base::now()});
     }
@@ -51,8 +52,8 @@ class SubmissionsOwner::Queue final : public Submissions {
     add_service(check.tags);
     if (sink_ != nullptr) {
       sink_->submit(check);
-    } else if (has_room()) {
-      waiting_.emplace_back(std::move(check));
+    } else if (has_room(metrics::bytes_of(check))) {
+      waiting_.emplace_back(metrics::with_limited_texts(check));
     }
   }
 
@@ -60,8 +61,8 @@ class SubmissionsOwner::Queue final : public Submissions {
     add_service(event.tags);
     if (sink_ != nullptr) {
       sink_->submit(event);
-    } else if (has_room()) {
-      waiting_.emplace_back(std::move(event));
+    } else if (has_room(metrics::bytes_of(event))) {
+      waiting_.emplace_back(metrics::with_limited_texts(event));
     }
   }
 
@@ -82,6 +83,7 @@ class SubmissionsOwner::Queue final : public Submissions {
       }
     }
     waiting_.clear();
+    waiting_bytes_ = 0;
     sink_ = &sink;
   }
 
@@ -97,8 +99,9 @@ class SubmissionsOwner::Queue final : public Submissions {
     }
   }
 
-  bool has_room() {
-    if (waiting_.size() < waiting_submissions_max) {
+  bool has_room(std::size_t bytes) {
+    if (waiting_.size() < waiting_submissions_max && waiting_bytes_ + bytes <= waiting_bytes_max) {
+      waiting_bytes_ += bytes;
       return true;
     }
     drop("between_runs");
@@ -109,6 +112,7 @@ class SubmissionsOwner::Queue final : public Submissions {
   bool empty_default_hostname_;
   metrics::SampleSink* sink_ = nullptr;  // of the run that is going on
   std::vector<Waiting> waiting_;
+  std::size_t waiting_bytes_ = 0;
   std::map<std::string, std::uint64_t> dropped_;
 };
 

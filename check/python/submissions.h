@@ -12,6 +12,8 @@ namespace heapwatch::check::python {
 
 /// What threads of a check may submit between two of its runs; more is dropped and counted.
 inline constexpr std::size_t waiting_submissions_max = 100'000;
+/// The same in bytes of their names, tags and texts.
+inline constexpr std::size_t waiting_bytes_max = std::size_t{16} * 1024 * 1024;
 
 struct SubmittedMetric {
   metrics::ContextParts context;

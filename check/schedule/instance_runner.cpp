@@ -1,12 +1,38 @@
 #include "check/schedule/instance_runner.h"
 
+#include <algorithm>
+#include <new>
 #include <utility>
 
+#include "base/beginning.h"
+#include "base/counted.h"
+#include "base/memory_reserve.h"
 #include "memtrack/memtrack.hpp"
 
 namespace heapwatch::check::schedule {
 
 namespace {
+
+constexpr std::size_t error_bytes_max = std::size_t{16} * 1024;
+constexpr std::size_t warning_bytes_max = std::size_t{2} * 1024;
+constexpr std::size_t warnings_max = 100;
+
+base::Error no_memory() {
+  return {base::ErrorKind::limit, "there was no memory for the run"};
+}
+
+void limit_warnings(std::vector<std::string>& warnings) {
+  if (warnings.size() > warnings_max) {
+    const std::size_t more = warnings.size() - warnings_max + 1;
+    warnings.resize(warnings_max - 1);
+    warnings.push_back(base::counted(more, "more warning"));
+  }
+  for (std::string& warning : warnings) {
+    if (warning.size() > warning_bytes_max) {
+      warning = base::beginning(warning, warning_bytes_max);
+    }
+  }
+}
 
 metrics::ServiceCheck check_status(const metrics::Snapshot& snapshot) {
   using Status = metrics::ServiceCheckStatus;
@@ -50,17 +76,26 @@ const metrics::Snapshot& InstanceRunner::run() {
 }
 
 template <typename Work>
-base::Result<RunReport> InstanceRunner::in_scope(Work work) {
+base::Result<RunReport> InstanceRunner::in_scope(Work run) {
+  const auto work = [&]() -> base::Result<RunReport> {
+    try {
+      return run();
+    } catch (const std::bad_alloc&) {
+      out_of_memory_ = true;
+      base::refill_memory_reserve();
+      return tl::unexpected(no_memory());
+    }
+  };
   if (!options_->run_memory || configured_->check->profiles_itself()) {
     const memtrack::Scope scope(component_);
     return work();
   }
-  const memtrack_component run = memtrack_run_begin(component_);
+  const memtrack_component of_run = memtrack_run_begin(component_);
   auto outcome = [&] {
-    const memtrack::Scope scope(run);
+    const memtrack::Scope scope(of_run);
     return work();
   }();
-  const std::uint64_t alive = memtrack_run_end(run);
+  const std::uint64_t alive = memtrack_run_end(of_run);
   if (outcome) {
     submit_alive(alive);
   }
@@ -85,12 +120,22 @@ base::Result<RunReport> InstanceRunner::run_check() {
 
 base::Result<net::HttpRequestPtr> InstanceRunner::request() {
   const memtrack::Scope scope(component_);
-  return http_->request();
+  try {
+    return http_->request();
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+    base::refill_memory_reserve();
+    return tl::unexpected(no_memory());
+  }
 }
 
 net::BodyFilterPtr InstanceRunner::filter() {
   const memtrack::Scope scope(component_);
-  return http_->filter();
+  try {
+    return http_->filter();
+  } catch (const std::bad_alloc&) {
+    return nullptr;  // the page comes whole, as far as there is memory for it
+  }
 }
 
 base::Result<RunReport> InstanceRunner::consume(const net::HttpResult& response) {
@@ -100,18 +145,42 @@ base::Result<RunReport> InstanceRunner::consume(const net::HttpResult& response)
 void InstanceRunner::finish(const base::Instant& began, const base::Result<RunReport>& outcome,
                             metrics::Snapshot& snapshot) {
   snapshot.instance = configured_->instance;
+  if (std::exchange(out_of_memory_, false)) {
+    give_up(began, snapshot);
+    return;
+  }
+  try {
+    settle(began, outcome, snapshot);
+  } catch (const std::bad_alloc&) {
+    give_up(began, snapshot);
+  }
+}
+
+void InstanceRunner::give_up(const base::Instant& began, metrics::Snapshot& snapshot) {
+  aggregator_.abandon(snapshot);
+  base::refill_memory_reserve();
+  snapshot.duration = snapshot.time.steady - began.steady;
+  snapshot.error = no_memory();
+  snapshot.body_bytes = 0;
+  snapshot.failed_runs = stats_.failed_runs + 1;
+}
+
+void InstanceRunner::settle(const base::Instant& began, const base::Result<RunReport>& outcome,
+                            metrics::Snapshot& snapshot) {
   aggregator_.commit(snapshot);
   snapshot.duration = snapshot.time.steady - began.steady;
   if (outcome) {
     snapshot.error.reset();
-    snapshot.warnings = outcome->warnings;
+    snapshot.warnings.insert(snapshot.warnings.begin(), outcome->warnings.begin(),
+                             outcome->warnings.end());
+    limit_warnings(snapshot.warnings);
     snapshot.body_bytes = outcome->body_bytes;
     for (const auto& [reason, count] : outcome->dropped) {
       snapshot.dropped[reason] += count;
     }
   } else {
-    snapshot.error = outcome.error();
-    snapshot.warnings.clear();
+    snapshot.error = base::Error{outcome.error().kind,
+                                 base::beginning(outcome.error().message, error_bytes_max)};
     snapshot.body_bytes = 0;
   }
   snapshot.failed_runs = snapshot.error ? stats_.failed_runs + 1 : 0;

@@ -23,6 +23,10 @@ struct RunnerOptions {
   bool run_memory = false;
 };
 
+/// A run for which memory runs out fails, and only that run: what it submitted is lost, and what is
+/// remembered of the series stays. Its texts are cut: an error at 16 KiB, each of at most 100
+/// warnings at 2 KiB.
+///
 /// Threads: not safe; whoever runs the instance hands it from thread to thread.
 class InstanceRunner {
  public:
@@ -67,11 +71,15 @@ class InstanceRunner {
   template <typename Work>
   base::Result<RunReport> in_scope(Work work);
   void submit_alive(std::uint64_t bytes);
+  void settle(const base::Instant& began, const base::Result<RunReport>& outcome,
+              metrics::Snapshot& snapshot);
+  void give_up(const base::Instant& began, metrics::Snapshot& snapshot);
 
   std::unique_ptr<ConfiguredCheck> configured_;
   std::shared_ptr<const RunnerOptions> options_;
   HttpCheck* http_;
   memtrack_component component_;
+  bool out_of_memory_ = false;    // in the run that is going on
   metrics::Context alive_bytes_;  // of the last run; made when first needed
   metrics::Aggregator aggregator_;
   std::unique_ptr<metrics::Snapshot> snapshot_;  // of run(); made when first needed

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/beginning.h"
 #include "base/counted.h"
 #include "base/log.h"
 
@@ -14,13 +15,14 @@ using base::LogLevel;
 
 constexpr std::uint64_t runs_always_logged = 5;
 constexpr std::size_t told_max = 8;
+constexpr std::size_t trouble_bytes_max = std::size_t{8} * 1024;
 
 std::string trouble_of(const metrics::Snapshot& snapshot) {
   std::string text = snapshot.error ? snapshot.error->message : std::string{};
   for (const std::string& warning : snapshot.warnings) {
     text += (text.empty() ? "" : "; ") + warning;
   }
-  return text;
+  return base::beginning(text, trouble_bytes_max);
 }
 
 /// Times and counts differ from run to run, and are no news.

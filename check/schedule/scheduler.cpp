@@ -2,15 +2,32 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <optional>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/memory_reserve.h"
 #include "check/schedule/backoff.h"
 #include "check/schedule/run_log.h"
 #include "check/schedule/turn.h"
 
 namespace heapwatch::check::schedule {
+
+namespace {
+
+/// What is lost for want of memory is lost; the runs to come are not.
+template <typename Work>
+void as_far_as_memory_goes(const char* what, const metrics::Instance& of, const Work& work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    base::refill_memory_reserve();
+    base::log(base::LogLevel::error, "check " + of.id + ": there was no memory for " + what);
+  }
+}
+
+}  // namespace
 
 struct Scheduler::Entry {
   Entry(std::unique_ptr<ConfiguredCheck> configured,
@@ -267,7 +284,8 @@ void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
     publish_slices(entry);
     return;
   }
-  publish_(*snapshot);
+  as_far_as_memory_goes("publishing its run", entry.runner.instance(),
+                        [&] { publish_(*snapshot); });
   if (entry.leaving) {
     bury(entry);
     return;
@@ -301,7 +319,9 @@ void Scheduler::end_run(Entry& entry, SnapshotPtr snapshot) {
   entry.told_stuck = false;
   entry.turns_to_sit_out = turns_to_sit_out(snapshot->failed_runs, entry.runner.interval(),
                                             options_.backoff_max, random_());
-  entry.log.tell(*snapshot, entry.runner.stats(), options_.logging_frequency);
+  as_far_as_memory_goes("a line of the log", entry.runner.instance(), [&] {
+    entry.log.tell(*snapshot, entry.runner.stats(), options_.logging_frequency);
+  });
   // It keeps room for another run, and nothing of an instance that may be removed.
   constexpr std::size_t kept_series_max = 10'000;
   constexpr std::size_t kept_max = 4;

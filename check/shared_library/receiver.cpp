@@ -25,6 +25,8 @@ constexpr std::size_t log_bytes_max = std::size_t{8} * 1024;
 constexpr std::uint64_t runs_to_forget = 16;
 constexpr std::int64_t event_seconds_max = 253'402'300'799;  // the end of the year 9999
 constexpr std::size_t known_max = 1'000'000;
+constexpr std::size_t key_bytes_max = std::size_t{1} * 1024 * 1024;
+constexpr std::size_t known_bytes_max = std::size_t{64} * 1024 * 1024;  // of the keys
 
 /// The instances whose run is going on.
 struct Running {
@@ -164,8 +166,11 @@ std::map<std::string, std::uint64_t> Receiver::end() {
   current_check().clear();
   sink_ = nullptr;
   if (run_ % runs_to_forget == 0) {
-    std::erase_if(known_,
-                  [&](const auto& item) { return item.second.run + runs_to_forget < run_; });
+    std::erase_if(known_, [&](const auto& item) {
+      const bool is_over = item.second.run + runs_to_forget < run_;
+      known_bytes_ -= is_over ? item.first.size() : 0;
+      return is_over;
+    });
   }
   return std::exchange(dropped_, {});
 }
@@ -184,7 +189,7 @@ metrics::Tags Receiver::with_own(char** tags) const {
 }
 
 /// Names and tags are made into a context once per series, not once per sample.
-Receiver::Known& Receiver::known(const char* name, char** tags, const char* host) {
+Receiver::Known* Receiver::known(const char* name, char** tags, const char* host) {
   key_.assign(name);
   key_.push_back('\0');
   key_.append(host == nullptr ? "" : host);
@@ -192,10 +197,15 @@ Receiver::Known& Receiver::known(const char* name, char** tags, const char* host
     key_.push_back('\0');
     key_.append(tags[i]);
   }
+  if (key_.size() > key_bytes_max) {
+    key_ = {};
+    return nullptr;
+  }
   auto found = known_.find(std::string_view{key_});
   if (found == known_.end()) {
-    if (known_.size() >= known_max) {
+    if (known_.size() >= known_max || known_bytes_ + key_.size() > known_bytes_max) {
       known_.clear();
+      known_bytes_ = 0;
     }
     Known made;
     if (patterns_.allows(name)) {
@@ -206,9 +216,10 @@ Receiver::Known& Receiver::known(const char* name, char** tags, const char* host
                                             .help = {}});
     }
     found = known_.emplace(key_, std::move(made)).first;
+    known_bytes_ += key_.size();
   }
   found->second.run = run_;
-  return found->second;
+  return &found->second;
 }
 
 void Receiver::metric(int type, const char* name, double value, char** tags, const char* host,
@@ -218,12 +229,16 @@ void Receiver::metric(int type, const char* name, double value, char** tags, con
     drop(index >= metric_types.size() ? "unknown_type" : "malformed");
     return;
   }
-  const Known& series = known(name, tags, host);
-  if (!series.context) {
+  const Known* const series = known(name, tags, host);
+  if (series == nullptr) {
+    drop("long_tag");
+    return;
+  }
+  if (!series->context) {
     drop("metric_patterns");
     return;
   }
-  sink_->submit(metrics::Sample{.context = series.context,
+  sink_->submit(metrics::Sample{.context = series->context,
                                 .type = metric_types.at(index),
                                 .value = base::Number::of(value),
                                 .flush_first_value = flush_first_value});

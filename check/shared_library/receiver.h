@@ -56,7 +56,8 @@ class Receiver {
                      const char* message);
   void event(const event_t& event);
   void drop(const char* reason);
-  Known& known(const char* name, char** tags, const char* host);
+  /// Null when name and tags are too long to be told apart by.
+  Known* known(const char* name, char** tags, const char* host);
   [[nodiscard]] metrics::Tags with_own(char** tags) const;
 
   std::string check_id_;
@@ -69,6 +70,7 @@ class Receiver {
   std::uint64_t run_ = 0;
   std::string key_;  // buffer
   std::unordered_map<std::string, Known, Hash, std::equal_to<>> known_;
+  std::size_t known_bytes_ = 0;  // of its keys
   std::map<std::string, std::uint64_t> dropped_;
 };
 

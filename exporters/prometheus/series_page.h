@@ -26,6 +26,7 @@ struct LabelText {
 
   std::string text;
   [[nodiscard]] std::uint64_t hash() const { return base::fnv1a(text); }
+  [[nodiscard]] std::size_t bytes() const { return text.capacity(); }
   bool operator==(const LabelText&) const = default;
 };
 using LabelTextPtr = base::Interned<LabelText>;

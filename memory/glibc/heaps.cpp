@@ -83,8 +83,7 @@ void find_mmapped_blocks(const Look& look, Heaps& heaps) {
     std::stable_partition(parts.begin(), parts.end(), [](const Range& part) {
       return part.begin < 0xc000000000 || part.begin >= 0xd000000000;
     });
-    heaps.mmapped =
-        find_mmapped(look.view, parts, {.count = told.mmaps, .bytes = told.mmapped_bytes});
+    heaps.mmapped = find_mmapped(look.view, parts, {.count = told.mmaps});
   }
   std::uint64_t bytes = 0;
   const process::Residency& residency = look.view.residency();

@@ -11,8 +11,6 @@ using process::page_bytes;
 using process::Range;
 using process::Window;
 
-constexpr std::size_t blocks_max = 1'000'000;
-
 /// Where in a page the header of a mmapped chunk may stand: at its beginning, or before a user
 /// address that is aligned to 32, 64, ... 4096 bytes.
 constexpr std::array<std::uint64_t, 9> header_places{0, 16, 48, 112, 240, 496, 1008, 2032, 4080};
@@ -40,14 +38,8 @@ MmappedBlock block_at(Window& window, std::uint64_t at, const Range& part) {
   return {};
 }
 
-/// Plain blocks have their header at the beginning of a page; those that were aligned elsewhere.
-enum class Headers : std::uint8_t { at_pages, anywhere };
-
-MmappedBlock block_in_page(Window& window, std::uint64_t page, const Range& part, Headers headers) {
+MmappedBlock block_in_page(Window& window, std::uint64_t page, const Range& part) {
   for (const std::uint64_t place : header_places) {
-    if (place != 0 && headers == Headers::at_pages) {
-      break;
-    }
     const MmappedBlock block = block_at(window, page + place, part);
     if (block.size != 0 && block.begin >= part.begin) {
       return block;
@@ -92,79 +84,29 @@ std::uint64_t next_resident(const process::ProcessView& view, std::uint64_t at, 
   return runs.empty() ? end : std::max(runs.front().begin, at);
 }
 
-std::uint64_t bytes_of(const std::vector<MmappedBlock>& blocks) {
-  std::uint64_t bytes = 0;
-  for (const MmappedBlock& block : blocks) {
-    bytes += block.end - block.begin;
-  }
-  return bytes;
-}
+}  // namespace
 
-bool is_it(const std::vector<MmappedBlock>& blocks, const Wanted& wanted) {
-  return blocks.size() == wanted.count && bytes_of(blocks) == wanted.bytes;
-}
-
-/// All that looks like a block, or those up to where all are found.
-std::vector<MmappedBlock> search(const process::ProcessView& view, const std::vector<Range>& parts,
-                                 const Wanted& wanted, Headers headers) {
+std::vector<MmappedBlock> find_mmapped(const process::ProcessView& view,
+                                       const std::vector<Range>& parts,
+                                       const SearchLimits& limits) {
   std::vector<MmappedBlock> blocks;
-  std::uint64_t bytes = 0;
   Window window(view);
   for (const Range& part : parts) {
     std::uint64_t at = (part.begin + page_bytes - 1) & ~(page_bytes - 1);
-    while (at < part.end && blocks.size() < blocks_max) {
-      if (blocks.size() == wanted.count && bytes == wanted.bytes) {
-        return blocks;
-      }
+    while (blocks.size() < limits.count && at < part.end) {
       at = next_resident(view, at, part.end);
       if (at >= part.end) {
         break;
       }
-      const MmappedBlock block = block_in_page(window, at, part, headers);
+      const MmappedBlock block = block_in_page(window, at, part);
       if (block.size != 0) {
         blocks.push_back(block);
-        bytes += block.end - block.begin;
-        at = std::max(block.end, at + page_bytes);
+        at = block.end;
       } else {
         at += page_bytes;
       }
     }
   }
-  return blocks;
-}
-
-/// Takes out one or two that only look like blocks, when the rest is what is wanted.
-void leave_out_others(std::vector<MmappedBlock>& blocks, const Wanted& wanted) {
-  constexpr std::size_t tried_max = 2000;
-  if (blocks.size() <= wanted.count || blocks.size() > tried_max) {
-    return;
-  }
-  const std::uint64_t beyond = bytes_of(blocks) - std::min(bytes_of(blocks), wanted.bytes);
-  const auto size_of = [&](std::size_t i) { return blocks[i].end - blocks[i].begin; };
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    if (blocks.size() == wanted.count + 1 && size_of(i) == beyond) {
-      blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i));
-      return;
-    }
-    for (std::size_t j = i + 1; blocks.size() == wanted.count + 2 && j < blocks.size(); ++j) {
-      if (size_of(i) + size_of(j) == beyond) {
-        blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(j));
-        blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i));
-        return;
-      }
-    }
-  }
-}
-
-}  // namespace
-
-std::vector<MmappedBlock> find_mmapped(const process::ProcessView& view,
-                                       const std::vector<Range>& parts, const Wanted& wanted) {
-  std::vector<MmappedBlock> blocks = search(view, parts, wanted, Headers::at_pages);
-  if (!is_it(blocks, wanted)) {
-    blocks = search(view, parts, wanted, Headers::anywhere);
-  }
-  leave_out_others(blocks, wanted);
   return blocks;
 }
 

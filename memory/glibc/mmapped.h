@@ -17,17 +17,14 @@ struct MmappedBlock {
   std::uint64_t size = 0;  // of the chunk
 };
 
-/// What glibc counts: so many blocks, and the bytes of their mappings.
-struct Wanted {
-  std::uint64_t count = 0;
-  std::uint64_t bytes = 0;
+struct SearchLimits {
+  std::uint64_t count = 0;  // as many are known to be there
 };
 
-/// Looks through parts of anonymous memory for such blocks; ends when all are found. Where memory
-/// looks like a block and is none, those are kept that together are what is wanted.
+/// Looks through parts of anonymous memory for such blocks; ends when all are found.
 [[nodiscard]] std::vector<MmappedBlock> find_mmapped(const process::ProcessView& view,
                                                      const std::vector<process::Range>& parts,
-                                                     const Wanted& wanted);
+                                                     const SearchLimits& limits);
 
 /// Looks for pieces of the main arena until `wanted` bytes of them are found. A piece begins on a
 /// page with a chunk that has nothing before it, and ends in two fence posts or in `top`.

@@ -1,19 +1,25 @@
 """CPU per scrape and memory of heapwatch beside collectd's curl_json, a small collector in Go, and libcurl alone; against nginx on
 the loopback.
 
-collector_bench.py HEAPWATCH [--targets N] [--seconds S] [--cases 4k,100k,5m,regex] [--scale N]
+collector_bench.py HEAPWATCH [--targets N] [--seconds S] [--rounds N] [--cases 4k,100k,5m,regex,go4k,go100k] [--scale N]
 
 CPU is user and system time of the process over the requests that nginx served in the same time. --scale N instead runs heapwatch
-alone with N targets of 4 KB at an interval of 15 s."""
+alone with N targets of 4 KB at an interval of 15 s. With --rounds each program runs so many times, by turns, and the medians count.
+
+go4k and go100k are pages of Go programs: memstats with its 256 pauses beside 4 and 100 KB. heapwatch reads the 13 defaults of memstats
+and 17 paths, with DogStatsD and Prometheus on; the others read the same 30."""
 import argparse
 import contextlib
 import json
 import os
 import pathlib
 import shutil
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -52,12 +58,30 @@ def regex_page():
     return json.dumps(page)
 
 
+DEFAULTS = ["Alloc", "TotalAlloc", "Lookups", "Mallocs", "Frees", "HeapAlloc", "HeapSys", "HeapIdle", "HeapInuse", "HeapReleased",
+            "HeapObjects", "PauseTotalNs", "NumGC"]
+
+
+def go_page(size):
+    """page_of(size), and before it what package expvar shows of every Go program."""
+    memstats = {name: 1_000_000 + n * 104729 for n, name in enumerate(DEFAULTS)}
+    memstats |= {name: 4096 * n for n, name in enumerate(("Sys", "StackInuse", "StackSys", "MSpanInuse", "MSpanSys", "MCacheInuse",
+                                                          "MCacheSys", "BuckHashSys", "GCSys", "OtherSys", "NextGC", "NumForcedGC"))}
+    memstats |= {"NumGC": 4711, "LastGC": 1700000000123456789, "GCCPUFraction": 0.0001234, "EnableGC": True, "DebugGC": False}
+    memstats["PauseNs"] = [30_000 + n * 977 % 90_000 for n in range(256)]
+    memstats["PauseEnd"] = [1700000000123456789 + n * 2_000_000_007 for n in range(256)]
+    memstats["BySize"] = [{"Size": 8 * n, "Mallocs": n * 7919, "Frees": n * 7900} for n in range(61)]
+    return json.dumps({"cmdline": ["/usr/bin/service", "--port=8080"], "memstats": memstats, **json.loads(page_of(size))})
+
+
 THIRTY = [f"{group}/value{n}" for group in ("first", "deep/a/b", "last") for n in range(10)]
 CASES = {
     "4k": (lambda: page_of(4_000), THIRTY, THIRTY, 1.0),
     "100k": (lambda: page_of(100_000), THIRTY, THIRTY, 1.0),
     "5m": (lambda: page_of(5_000_000), THIRTY, THIRTY, 10.0),
     "regex": (regex_page, ["counters/.*"], ["counters/*"], 2.0),
+    "go4k": (lambda: go_page(4_000), THIRTY[:17], THIRTY[:17] + [f"memstats/{name}" for name in DEFAULTS], 1.0),
+    "go100k": (lambda: go_page(100_000), THIRTY[:17], THIRTY[:17] + [f"memstats/{name}" for name in DEFAULTS], 1.0),
 }
 
 
@@ -112,18 +136,37 @@ def memory_mb(pid, name):
     raise ValueError(name)
 
 
-def start_heapwatch(program, folder, nginx, case, paths, targets, interval, limit):
+class StatsdSink:
+    """Reads what is sent to it, and forgets it."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with contextlib.suppress(OSError):
+            while self.socket.recv(65536) is not None:
+                pass
+
+    def close(self):
+        self.socket.close()
+
+
+def start_heapwatch(program, folder, nginx, case, paths, targets, interval, limit, statsd=None):
     confd = folder / "conf.d" / "go_expvar.d"
     confd.mkdir(parents=True)
     metrics = "".join(f"      - path: {path}\n" for path in paths)
     # An anchor would do too; this is what deployments write. One file has a limit, so they take several.
     for first in range(0, targets, 500):
-        instances = "".join(f"  - expvar_url: {nginx.url(case, n)}\n    namespace: b\n    memstats: false\n"
+        instances = "".join(f"  - expvar_url: {nginx.url(case, n)}\n    namespace: b\n    memstats: {str(case.startswith('go')).lower()}\n"
                             f"    max_returned_metrics: {limit}\n    metrics:\n{metrics}" for n in range(first, min(targets, first + 500)))
         (confd / f"{first}.yaml").write_text(f"init_config:\n  min_collection_interval: {interval}\ninstances:\n{instances}")
     port = free_port()
     config = folder / "heapwatch.yaml"
-    config.write_text(f"confd_path: {folder}/conf.d\nexpvar_port: 0\nlog_level: warn\nprometheus: {{listen: '127.0.0.1:{port}'}}\n")
+    dogstatsd = f"dogstatsd_port: {statsd.port}\n" if statsd else ""
+    config.write_text(f"{dogstatsd}confd_path: {folder}/conf.d\nexpvar_port: 0\nlog_level: warn\nprometheus: {{listen: '127.0.0.1:{port}'}}\n")
     return subprocess.Popen([program, "-c", str(config), "run"], env=clean_environment(), stderr=open(folder / "log", "w"))
 
 
@@ -179,11 +222,12 @@ def run_case(program, case, targets, seconds, peers):
     """By name: heapwatch, and the peers, each the path of its program."""
     make, ours, theirs, interval = CASES[case]
     results = {}
+    statsd = StatsdSink() if case.startswith("go") else None
     for name in ("heapwatch", *peers):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="collector_bench."))
         nginx = Nginx(folder, {case: make()})
         try:
-            process = (start_heapwatch(program, folder, nginx, case, ours, targets, interval, 2000) if name == "heapwatch"
+            process = (start_heapwatch(program, folder, nginx, case, ours, targets, interval, 2000, statsd) if name == "heapwatch"
                        else start_collectd(folder, nginx, case, theirs, targets, interval) if name == "collectd"
                        else start_peer(peers[name], nginx, case, theirs, targets, interval))
             try:
@@ -195,7 +239,15 @@ def run_case(program, case, targets, seconds, peers):
             shutil.rmtree(folder, ignore_errors=True)
         if results[name]["requests"] <= 0:
             raise RuntimeError(f"{name} made no request")
+    if statsd:
+        statsd.close()
     return results
+
+
+def median_of(rounds):
+    """Of each figure of each program."""
+    return {name: {figure: statistics.median(results[name][figure] for results in rounds) for figure in figures}
+            for name, figures in rounds[0].items()}
 
 
 def scale(program, targets, seconds):
@@ -220,6 +272,8 @@ def main():
     parser.add_argument("heapwatch")
     parser.add_argument("--targets", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--peers", default="collectd,go,curl")
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--scale", type=int, default=0)
     parser.add_argument("--alone", action="store_true", help="without the others")
@@ -230,18 +284,21 @@ def main():
               f"{figures['requests']} scrapes, {figures['rss_mb']:.0f} MB resident, peak {figures['peak_mb']:.0f} MB")
         return
     with tempfile.TemporaryDirectory(prefix="collector_bench.") as folder:
-        peers = {} if options.alone else {"collectd": None, **built_peers(pathlib.Path(folder))}
+        wanted = [] if options.alone else options.peers.split(",")
+        built = built_peers(pathlib.Path(folder)) if set(wanted) & {"go", "curl"} else {}
+        peers = {name: built.get(name) for name in wanted}
         names = ("heapwatch", *peers)
         print("| page | " + " | ".join(f"{name} ms" for name in names) + " | of collectd's | " +
               " | ".join(f"{name} MB" for name in names) + " | scrapes |")
         print("|---" * (2 * len(names) + 3) + "|")
         for case in options.cases.split(","):
-            results = run_case(options.heapwatch, case, options.targets, options.seconds, peers)
+            results = median_of([run_case(options.heapwatch, case, options.targets, options.seconds, peers)
+                                 for _ in range(options.rounds)])
             beside = results.get("collectd", {}).get("cpu_ms", 0)  # 0 in a short run: less than a tick
             ratio = f"{results['heapwatch']['cpu_ms'] / beside:.2f}" if beside > 0 else "-"
             print(f"| {case} | " + " | ".join(f"{results[name]['cpu_ms']:.4f}" for name in names) + f" | {ratio} | " +
                   " | ".join(f"{results[name]['peak_mb']:.0f}" for name in names) + " | " +
-                  ", ".join(str(results[name]["requests"]) for name in names) + " |", flush=True)
+                  ", ".join(str(int(results[name]["requests"])) for name in names) + " |", flush=True)
 
 
 if __name__ == "__main__":

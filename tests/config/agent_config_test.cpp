@@ -124,6 +124,7 @@ void expect_every_key_set(const AgentConfig& config) {
   EXPECT_EQ(config.dogstatsd.cardinality, "none");
   EXPECT_TRUE(config.dogstatsd.timestamps && config.dogstatsd.histogram_aggregates);
   EXPECT_EQ(config.dogstatsd.packet_bytes_max, 1000U);
+  EXPECT_EQ(config.limits, (LimitsConfig{100, 200, 2'000'000, 3'000'000}));
 }
 
 TEST_F(AgentConfigTest, ReadsEveryKeyOfTheFile) {
@@ -167,6 +168,7 @@ dogstatsd_telemetry_enabled: false
 dogstatsd_timestamps: true
 dogstatsd_histogram_aggregates: true
 dogstatsd_packet_bytes_max: 1000
+limits: {name_bytes_max: 100, tag_bytes_max: 200, instance_bytes_max: 2000000, process_bytes_max: 3000000}
 )"));
   EXPECT_THAT(said_, IsEmpty());
 }
@@ -218,7 +220,11 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_DOGSTATSD_TELEMETRY_ENABLED", "false"},
        {"DD_DOGSTATSD_TIMESTAMPS", "true"},
        {"DD_DOGSTATSD_HISTOGRAM_AGGREGATES", "true"},
-       {"DD_DOGSTATSD_PACKET_BYTES_MAX", "1000"}}));
+       {"DD_DOGSTATSD_PACKET_BYTES_MAX", "1000"},
+       {"DD_LIMITS_NAME_BYTES_MAX", "100"},
+       {"DD_LIMITS_TAG_BYTES_MAX", "200"},
+       {"DD_LIMITS_INSTANCE_BYTES_MAX", "2000000"},
+       {"DD_LIMITS_PROCESS_BYTES_MAX", "3000000"}}));
   EXPECT_THAT(said_, IsEmpty());
 }
 

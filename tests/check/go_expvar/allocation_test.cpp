@@ -1,36 +1,18 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "check/go_expvar/page_collector.h"
-
-// Counts what this program allocates by `new`, strings and containers included.
-namespace {
-std::atomic<std::size_t> allocations{0};
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "metrics/aggregator.h"
+#include "tests/testing/failing_allocations.h"
 
 namespace heapwatch::check::go_expvar {
 namespace {
+
+using heapwatch::testing_support::allocations;
+using heapwatch::testing_support::FailAllocation;
 
 class CountingSink final : public metrics::SampleSink {
  public:
@@ -70,6 +52,54 @@ TEST(PageCollector, AllocatesNothingForAPageItKnows) {
   }
   EXPECT_EQ(allocations - before, 0U);
   EXPECT_EQ(sink.sum, 7.0 * (13 + 1 + 100) + 256 + 299 * 7);
+}
+
+/// A run over `page`; "name value" of its series.
+std::vector<std::string> run_over(PageCollector& collector, metrics::Aggregator& aggregator,
+                                  const std::string& page) {
+  EXPECT_TRUE(collector.collect(page, aggregator).has_value());
+  metrics::Snapshot snapshot;
+  aggregator.commit(snapshot);
+  std::vector<std::string> lines;
+  for (const metrics::Series& series : snapshot.series) {
+    lines.push_back(series.context.name() + " " +
+                    base::to_text(series.value.value_or(base::Number())));
+  }
+  return lines;
+}
+
+TEST(PageCollector, WhereverMemoryRunsOutTheNextRunIsWhole) {
+  CollectorOptions options;
+  options.memstats = false;
+  options.everything.emplace();
+  options.metrics.push_back({.path = expvar::parse_path("(?P<shard>s.*)/n").value(),
+                             .type = metrics::MetricType::monotonic_counter,
+                             .alias = "n",
+                             .tags = {"a:b"}});
+  const std::string first = R"({"s1": {"n": 1}, "s2": {"n": 2}, "x": 3, "y": [4, {"z": 5}]})";
+  const std::string second = R"({"s1": {"n": 2}, "s3": {"n": 2}, "x": 3, "w": [4, {"z": Inf}]})";
+  const std::string third = R"({"s1": {"n": 5}, "s3": {"n": 9}, "x": 3, "v": {"z": 5}})";
+  bool has_failed = true;
+  for (std::size_t n = 1; has_failed; ++n) {
+    SCOPED_TRACE(n);
+    PageCollector collector(options);
+    metrics::Aggregator aggregator;
+    (void)run_over(collector, aggregator, first);
+    metrics::Snapshot lost;
+    try {
+      const FailAllocation failing(n);
+      (void)collector.collect(second, aggregator);
+      aggregator.commit(lost);
+      has_failed = FailAllocation::has_failed();
+    } catch (const std::bad_alloc&) {
+      aggregator.abandon(lost);
+    }
+    std::vector<std::string> lines = run_over(collector, aggregator, third);
+    ASSERT_EQ(lines.size(), 4U);
+    EXPECT_TRUE(lines[0] == "n 3" || lines[0] == "n 4") << lines[0];  // since `second`, or `first`
+    EXPECT_EQ(lines[2], "go_expvar.x 3");
+    EXPECT_EQ(lines[3], "go_expvar.v.z 5");
+  }
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <new>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "memtrack/memtrack.h"
 #include "scripted_check.h"
@@ -99,6 +102,47 @@ TEST_F(InstanceRunnerTest, SubmitsTheCheckStatusWhenAsked) {
   EXPECT_EQ(status.status, metrics::ServiceCheckStatus::critical);
   EXPECT_THAT(status.tags, ElementsAre("check:scripted", "dd_enable_check_intake:true"));
   EXPECT_EQ(status.message, "too slow");
+}
+
+TEST_F(InstanceRunnerTest, ARunForWhichMemoryRunsOutFailsAlone) {
+  int run = 0;
+  InstanceRunner runs = runner([&](metrics::SampleSink& sink) -> base::Result<RunReport> {
+    sink.submit(metrics::Sample{.context = test_context("a"),
+                                .type = metrics::MetricType::monotonic_counter,
+                                .value = base::Number::of(++run)});
+    if (run == 2) {
+      throw std::bad_alloc();
+    }
+    return RunReport{};
+  });
+  runs.run();
+  const metrics::Snapshot& failed = runs.run();
+  ASSERT_TRUE(failed.error);
+  EXPECT_EQ(*failed.error,
+            (base::Error{base::ErrorKind::limit, "there was no memory for the run"}));
+  EXPECT_EQ(failed.failed_runs, 1U);
+  EXPECT_THAT(failed.series, SizeIs(0));
+  const metrics::Snapshot& next = runs.run();
+  EXPECT_FALSE(next.error);
+  ASSERT_THAT(next.series, SizeIs(1));
+  EXPECT_EQ(next.series[0].value, base::Number::of(2));  // since the first run
+  EXPECT_EQ(runs.stats().errors, 1U);
+}
+
+TEST_F(InstanceRunnerTest, TextsOfARunAreCut) {
+  bool fails = false;
+  InstanceRunner runs = runner([&](metrics::SampleSink&) -> base::Result<RunReport> {
+    if (fails) {
+      return base::fail(base::ErrorKind::refused, std::string(1'000'000, 'e'));
+    }
+    return RunReport{.warnings = std::vector<std::string>(1000, std::string(1'000'000, 'w'))};
+  });
+  const metrics::Snapshot& warned = runs.run();
+  ASSERT_THAT(warned.warnings, SizeIs(100));
+  EXPECT_EQ(warned.warnings[0], std::string(2048, 'w') + "... (1000000 bytes)");
+  EXPECT_EQ(warned.warnings[99], "901 more warnings");
+  fails = true;
+  EXPECT_EQ(runs.run().error->message, std::string(16'384, 'e') + "... (1000000 bytes)");
 }
 
 TEST_F(InstanceRunnerTest, AverageDurationIsOfTheLast32Runs) {

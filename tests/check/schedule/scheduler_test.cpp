@@ -8,6 +8,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -178,6 +179,29 @@ TEST_F(SchedulerTest, RunsEveryInstanceAgainAndAgain) {
     EXPECT_GE(stats.runs, 3U) << stats.instance->id;
     EXPECT_EQ(stats.errors, 0U);
   }
+}
+
+TEST_F(SchedulerTest, WhereMemoryRunsOutTheOthersAndTheNextRunsGoOn) {
+  scheduler_ = std::make_unique<Scheduler>(
+      *loop_, SchedulerOptions{.check_runners = 2, .backoff_max = milliseconds(0)},
+      [this](const metrics::Snapshot& snapshot) {
+        if (++published_[snapshot.instance->id] >= 3 && published_["run"] >= 3 &&
+            published_["publish"] >= 3) {
+          loop_->stop();
+        }
+        if (snapshot.instance->id == "publish") {
+          throw std::bad_alloc();
+        }
+      });
+  scheduler_->add(scripted(
+      "run", [](metrics::SampleSink&) -> base::Result<RunReport> { throw std::bad_alloc(); }));
+  scheduler_->add(scripted("publish", [](metrics::SampleSink&) { return RunReport{}; }));
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  const auto stats = scheduler_->stats();
+  EXPECT_GE(stats.at(0).errors, 3U);
+  EXPECT_EQ(stats.at(0).last_error, "there was no memory for the run");
+  EXPECT_EQ(stats.at(1).errors, 0U);
 }
 
 /// Is content with the second answer of each run.

@@ -131,27 +131,6 @@ TEST(GlibcHostile, ARingOfArenasThatDoesNotClose) {
   EXPECT_EQ(picture_of_heap(heap).glibc(), nullptr);
 }
 
-TEST(GlibcMade, MemoryThatOnlyLooksLikeALargeBlockIsLeftOut) {
-  MadeHeap heap(0x20000, {0x20, 0x40});
-  heap.process()
-      .map(0x2000000, 0x2010000, "rw-p")
-      .touch(0x2000000, 0x2010000)
-      .map(0x3000000, 0x3010000, "rw-p")
-      .touch(0x3000000, 0x3010000)
-      .write(0x2004000 + 8, 0x2000 | 2)    // somebody's numbers
-      .write(0x3000000 + 8, 0x10000 | 2);  // the block
-  heap.process()
-      .write(MadeHeap::sbrk_base - 32, std::uint64_t{65536} << 32 | 1)
-      .write(MadeHeap::sbrk_base - 24, 1)
-      .write(MadeHeap::sbrk_base - 16, 0x10000)
-      .write(MadeHeap::sbrk_base - 8, 0x10000);
-  const Picture picture = picture_of_heap(heap);
-  EXPECT_EQ(failed_checks(picture), "");
-  ASSERT_NE(picture.glibc(), nullptr);
-  ASSERT_EQ(picture.glibc()->mmapped.size(), 1U);
-  EXPECT_EQ(picture.glibc()->mmapped[0].begin, 0x3000000U);
-}
-
 TEST(GlibcHostile, LargeBlocksThatAreCountedAndNotThere) {
   MadeHeap heap(0x20000, {0x20, 0x40});
   heap.process()

@@ -1,0 +1,185 @@
+"""Names that targets and checks choose to harm us: their cost is bounded, and others do not notice."""
+import http.server
+import json
+import pathlib
+import re
+import resource
+import sys
+import textwrap
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
+from agent import Agent, Confd, wait_until  # noqa: E402
+
+PROGRAM = ""
+MIB = 1024 * 1024
+
+
+def is_sanitized():
+    return b"__asan_init" in pathlib.Path(PROGRAM).read_bytes()
+
+
+class Pages:
+    """Serves what `pages[path]()` returns."""
+
+    def __init__(self, pages):
+        self.pages = pages
+        self.counts = {path: 0 for path in pages}
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.counts[self.path] += 1
+                body = outer.pages[self.path](outer.counts[self.path])
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # who asked may go
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server.server_port}{path}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def instance(url, name, more="auto: true", interval=0.1):
+    return (f"  - expvar_url: {url}\n    namespace: {name}\n    memstats: false\n    min_collection_interval: {interval}\n"
+            f"    {more}\n")
+
+
+def good(_count):
+    return b'{"n": 42}'
+
+
+def memory_mb(pid, field="VmRSS"):
+    return int(re.search(rf"{field}:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+class HostileNamesTest(unittest.TestCase):
+    maxDiff = None
+
+    def watch(self, pages, folder, instances, extra="", env=None):
+        folder.write("go_expvar.d/conf.yaml", "init_config:\ninstances:\n" + instances + instance(pages.url("/good"), "good"))
+        return Agent(PROGRAM, folder, extra, env=env)
+
+    def runs(self, pages, path, count, patience_s=120):
+        wanted = pages.counts[path] + count
+        wait_until(lambda: pages.counts[path] >= wanted, f"{count} runs of {path}", patience_s)
+
+    def test_fresh_keys_of_40_kb_are_left_out(self):
+        def fresh(count):
+            return json.dumps({f"{count:06}_{i:03}_" + "k" * 40_000: i for i in range(350)}).encode()
+
+        with Pages({"/bad": fresh, "/good": good}) as pages, Confd() as folder:
+            with self.watch(pages, folder, instance(pages.url("/bad"), "bad")) as agent:
+                self.runs(pages, "/bad", 3)
+                before = memory_mb(agent.process.pid)
+                self.runs(pages, "/bad", 15)
+                self.assertLess(memory_mb(agent.process.pid) - before, 300 if is_sanitized() else 60)
+                page = agent.metrics()
+                self.assertLess(len(page), 100_000)
+                self.assertIn("good_n{", page)
+                self.assertRegex(page, r'heapwatch_check_samples_dropped_total\{check="go_expvar",reason="long_key"\} [1-9]')
+                told = [line for line in agent.log().splitlines() if "left out: a key has at most 1024 bytes" in line]
+                self.assertEqual(len(told), 1, told)
+                self.assertIn("kkkkk... (40011 bytes)", told[0])
+
+    def test_one_key_of_15_mb_and_colliding_ones_of_7_mb_cost_a_line_of_the_log(self):
+        pages_of = {"/one": lambda _: b'{"a": 1, "' + b"k" * 15_000_000 + b'": 1}',
+                    "/two": lambda _: b'{"' + b"k" * 7_000_000 + b'.a": 1, "' + b"k" * 7_000_000 + b'_.a": 2}',
+                    "/text": lambda _: b'{"a": {"' + b"k" * 1_000_000 + b'": "text"}}',
+                    "/good": good}
+        with Pages(pages_of) as pages, Confd() as folder:
+            bad = (instance(pages.url("/one"), "one", interval=0.3) + instance(pages.url("/two"), "two", interval=0.3) +
+                   instance(pages.url("/text"), "text", "metrics: [{path: 'a/.*'}, {path: 'b'}]", interval=0.3))
+            with self.watch(pages, folder, bad) as agent:
+                for path in pages_of:
+                    self.runs(pages, path, 3)
+                page = agent.metrics()
+                self.assertLess(len(page), 100_000)
+                self.assertIn("one_a{", page)
+                self.assertLess(max(map(len, agent.log().splitlines())), 2_000)
+                self.assertLess(len(json.dumps(agent.vars())), 200_000)
+
+    def test_submissions_of_python_checks_have_the_same_limits(self):
+        with Pages({"/good": good}) as pages, Confd() as folder:
+            checks = folder.root / "checks.d"
+            checks.mkdir()
+            (checks / "loud.py").write_text(textwrap.dedent("""
+                from datadog_checks.base import AgentCheck
+
+
+                class LoudCheck(AgentCheck):
+                    def check(self, instance):
+                        self.gauge("loud.fine", 1)
+                        self.gauge("loud." + "n" * 1_000_000, 1)
+                        self.gauge("loud.tagged", 1, tags=["t:" + "v" * 1_000_000])
+                        self.service_check("loud." + "s" * 1_000_000, 0)
+                        self.service_check("loud.up", 0, message="m" * 1_000_000)
+                        self.event({"msg_title": "t" * 1_000_000, "msg_text": "x" * 1_000_000, "tags": ["e:" + "v" * 1_000_000]})
+                        self.warning("w" * 1_000_000)
+                        self.log.warning("l" * 1_000_000)
+            """))
+            folder.write("loud.d/conf.yaml", "init_config:\ninstances: [{min_collection_interval: 0.1}]\n")
+            with self.watch(pages, folder, "") as agent:
+                wait_until(lambda: agent.vars()["checks"].get("loud", {}).get("runs", 0) >= 5, "five runs")
+                page = agent.metrics()
+                self.assertIn("loud_fine", page)
+                self.assertLess(len(page), 100_000)
+                for reason, least in (("long_name", 10), ("long_tag", 10)):
+                    dropped = re.search(rf'samples_dropped_total{{check="loud",reason="{reason}"}} (\d+)', page)
+                    self.assertIsNotNone(dropped, reason)
+                    self.assertGreaterEqual(int(dropped[1]), least, reason)
+                self.assertLess(max(map(len, agent.log().splitlines())), 20_000)
+                self.assertLess(len(json.dumps(agent.vars())), 200_000)
+
+    def test_a_run_for_which_memory_runs_out_fails_alone(self):
+        small = b'{"n": 7}'
+
+        def large(_count):
+            return b'{"n": 7, "rest": "' + b"x" * 12_000_000 + b'"}'
+
+        env = {}
+        if is_sanitized():  # which cannot run in little address space: single allocations fail instead
+            env["ASAN_OPTIONS"] = "allocator_may_return_null=1:max_allocation_size_mb=8"
+        with Pages({"/bad": lambda _: small, "/good": good}) as pages, Confd() as folder:
+            with self.watch(pages, folder, instance(pages.url("/bad"), "bad", interval=0.2), env=env) as agent:
+                wait_until(lambda: "bad_n{" in agent.metrics() and "good_n{" in agent.metrics(), "both targets")
+                pid = agent.process.pid
+                if not is_sanitized():
+                    resource.prlimit(pid, resource.RLIMIT_AS, (int(memory_mb(pid, "VmSize") + 10) * MIB,) * 2)
+                up = r'heapwatch_target_up\{[^}]*check_id="go_expvar:%s:[^}]*\} %d'
+                for _ in range(3):
+                    pages.pages["/bad"] = large
+                    wait_until(lambda: re.search(up % ("bad", 0), agent.metrics()), "up 0 of the bad target")
+                    self.runs(pages, "/good", 5)
+                    self.assertRegex(agent.metrics(), up % ("good", 1))
+                    pages.pages["/bad"] = lambda _: small
+                    wait_until(lambda: re.search(up % ("bad", 1), agent.metrics()), "up 1 again")
+                    self.assertRegex(agent.metrics(), r"(?m)^bad_n\{[^}]*\} 7$")
+                self.assertRegex(agent.log(), r"\| ERROR \| check go_expvar:bad:\w+: .*(no memory for the (run|answer)|out of memory)")
+                status, seconds = agent.stop()
+                self.assertEqual(status, 0, agent.log())
+                self.assertLess(seconds, 10)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()

@@ -14,7 +14,7 @@ void add_tagger_module();
 void add_kubeutil_module();
 void add_containers_module();
 void add_children_module();  // `_heapwatch_children`
-void add_code_module();  // `_heapwatch_code`
+void add_code_module();      // `_heapwatch_code`
 
 /// headers() of `datadog_agent` and of `util`.
 PyObject* http_headers(PyObject* module, PyObject* args, PyObject* keywords);

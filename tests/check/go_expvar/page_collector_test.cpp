@@ -538,54 +538,56 @@ TEST(PageCollector, UnlessAPathEntersIt) {
   CollectorOptions all = options({});
   all.everything = Everything{};
   EXPECT_EQ(refusal(std::move(all), "[1]"), "");
-  TEST(PageCollector, KeysAndPathsThatAreTooLongAreLeftOutAndCounted) {
-    CollectorOptions with = options({entry("m/.*"), entry("l/.*/x")});
-    with.everything.emplace();
-    const std::string longest(1024, 'k');
-    const std::string too_long(1025, 't');
-    std::string deep = "1";
-    for (int i = 0; i < 5; ++i) {
-      deep = "{\"" + std::string(1000, static_cast<char>('a' + i)) + "\":" + deep + "}";
-    }
-    const Collected result =
-        collect(with, page("\"m\":{\"" + longest + "\":1,\"" + too_long + "\":2},\"l\":{\"" +
-                           too_long + "\":{\"x\":3,\"y\":4}},\"deep\":" + deep + ",\"" + too_long +
-                           "\":\"text\",\"last\":5"));
-    EXPECT_THAT(result.lines, ElementsAre("p.m." + longest + " gauge 1", "p.last gauge 5"));
-    EXPECT_THAT(result.report.dropped, UnorderedElementsAre(Pair("long_key", 4)));
-    EXPECT_THAT(result.report.warnings,
-                Contains("4 members of the page are left out: a key has at most 1024 bytes, a path "
-                         "4096; the first is \"" +
-                         std::string(64, 't') + "... (1025 bytes)\""));
-  }
+}
 
-  TEST(PageCollector, KeysThatNoPathLooksAtMayBeLong) {
-    const Collected result = collect(
-        options({entry("a/b")}), page("\"" + std::string(100'000, 'x') + "\":{\"y\":1},\"a\":{\"" +
-                                      std::string(5000, 'z') + "\":1,\"b\":2}"));
-    EXPECT_THAT(result.lines, ElementsAre("p.a.b gauge 2"));
-    EXPECT_THAT(result.report.dropped, IsEmpty());
+TEST(PageCollector, KeysAndPathsThatAreTooLongAreLeftOutAndCounted) {
+  CollectorOptions with = options({entry("m/.*"), entry("l/.*/x")});
+  with.everything.emplace();
+  const std::string longest(1024, 'k');
+  const std::string too_long(1025, 't');
+  std::string deep = "1";
+  for (int i = 0; i < 5; ++i) {
+    deep = "{\"" + std::string(1000, static_cast<char>('a' + i)) + "\":" + deep + "}";
   }
+  const Collected result =
+      collect(with, page("\"m\":{\"" + longest + "\":1,\"" + too_long + "\":2},\"l\":{\"" +
+                         too_long + "\":{\"x\":3,\"y\":4}},\"deep\":" + deep + ",\"" + too_long +
+                         "\":\"text\",\"last\":5"));
+  EXPECT_THAT(result.lines, ElementsAre("p.m." + longest + " gauge 1", "p.last gauge 5"));
+  EXPECT_THAT(result.report.dropped, UnorderedElementsAre(Pair("long_key", 4)));
+  EXPECT_THAT(result.report.warnings,
+              Contains("4 members of the page are left out: a key has at most 1024 bytes, a path "
+                       "4096; the first is \"" +
+                       std::string(64, 't') + "... (1025 bytes)\""));
+}
 
-  TEST(PageCollector, WarningsQuoteTheBeginningOfKeys) {
-    const std::string key(1000, 'k');
-    const Collected result = collect(options({entry("a/.*"), entry("a/missing")}),
-                                     page("\"a\":{\"" + key + "\":1,\"" + key + "_\":2}"));
-    for (const std::string& warning : result.report.warnings) {
-      EXPECT_LT(warning.size(), 1000U) << warning;
-    }
-    EXPECT_THAT(result.report.dropped, UnorderedElementsAre(Pair("collision", 1)));
-  }
+TEST(PageCollector, KeysThatNoPathLooksAtMayBeLong) {
+  const Collected result = collect(
+      options({entry("a/b")}), page("\"" + std::string(100'000, 'x') + "\":{\"y\":1},\"a\":{\"" +
+                                    std::string(5000, 'z') + "\":1,\"b\":2}"));
+  EXPECT_THAT(result.lines, ElementsAre("p.a.b gauge 2"));
+  EXPECT_THAT(result.report.dropped, IsEmpty());
+}
 
-  TEST(PageCollector, AProcessThatRemembersEnoughTakesNoNewVariable) {
-    PageCollector collector(options({entry("a/.*")}));
-    EXPECT_THAT(collect(collector, page(R"("a":{"x":1})")).lines, ElementsAre("p.a.x gauge 1"));
-    const std::size_t limit = base::remembered().bytes_max.exchange(0);
-    const Collected full = collect(collector, page(R"("a":{"x":1,"y":2})"));
-    base::remembered().bytes_max = limit;
-    EXPECT_THAT(full.lines, ElementsAre("p.a.x gauge 1"));
-    EXPECT_THAT(full.report.dropped, UnorderedElementsAre(Pair("process_bytes", 1)));
+TEST(PageCollector, WarningsQuoteTheBeginningOfKeys) {
+  const std::string key(1000, 'k');
+  const Collected result = collect(options({entry("a/.*"), entry("a/missing")}),
+                                   page("\"a\":{\"" + key + "\":1,\"" + key + "_\":2}"));
+  for (const std::string& warning : result.report.warnings) {
+    EXPECT_LT(warning.size(), 1000U) << warning;
   }
+  EXPECT_THAT(result.report.dropped, UnorderedElementsAre(Pair("collision", 1)));
+}
+
+TEST(PageCollector, AProcessThatRemembersEnoughTakesNoNewVariable) {
+  PageCollector collector(options({entry("a/.*")}));
+  EXPECT_THAT(collect(collector, page(R"("a":{"x":1})")).lines, ElementsAre("p.a.x gauge 1"));
+  const std::size_t limit = base::remembered().bytes_max.exchange(0);
+  const Collected full = collect(collector, page(R"("a":{"x":1,"y":2})"));
+  base::remembered().bytes_max = limit;
+  EXPECT_THAT(full.lines, ElementsAre("p.a.x gauge 1"));
+  EXPECT_THAT(full.report.dropped, UnorderedElementsAre(Pair("process_bytes", 1)));
+}
 
 }  // namespace
 }  // namespace heapwatch::check::go_expvar

@@ -9,6 +9,9 @@ namespace heapwatch::base {
 
 namespace {
 
+/// What begins a line of a terminal anew.
+constexpr std::string_view line_anew = "\r\x1b[K";
+
 /// `\x1b[31m` and the like.
 bool is_color(std::string_view text) {
   constexpr std::string_view begin = "\x1b[";
@@ -48,7 +51,8 @@ PrintableStream::Buffer::int_type PrintableStream::Buffer::overflow(int_type c) 
 
 std::streamsize PrintableStream::Buffer::xsputn(const char* text, std::streamsize size) {
   const std::string_view all(text, static_cast<std::size_t>(size));
-  return write(is_color(all) ? std::string(all) : printable_lines(all)) ? size : 0;
+  return write(is_color(all) || all == line_anew ? std::string(all) : printable_lines(all)) ? size
+                                                                                            : 0;
 }
 
 }  // namespace heapwatch::base

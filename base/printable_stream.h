@@ -8,7 +8,8 @@
 namespace heapwatch::base {
 
 /// While it lives, what is written to `stream` comes out as printable_lines() has it. A colour (one
-/// of the short sequences that begin or end it) passes when it is written by itself.
+/// of the short sequences that begin or end it) and "\r\x1b[K", which begins a line of a terminal
+/// anew, pass when they are written by themselves.
 ///
 /// A character must not be divided between two writes.
 class PrintableStream {

@@ -111,6 +111,15 @@ void add_texts(const Value& value, std::vector<std::string>& texts) {
   }
 }
 
+/// Hides the secret of every answer.
+void mask_values(std::string& text, const Value& answer) {
+  for (const Value::Member& member : answer.members) {
+    if (const Value* const value = member.value.find("value")) {
+      mask(text, value->text);
+    }
+  }
+}
+
 std::string without_line_breaks(std::string text) {
   text.resize(text.find_last_not_of("\r\n") + 1);
   return text;
@@ -189,8 +198,8 @@ base::Result<SecretAnswers> SecretOutput::answers(const std::set<std::string>& h
     if (given == nullptr) {
       entry.failure = program + " did not answer for it";
     } else if (error != nullptr && !error->text.empty()) {
-      Value complaint = *error;  // may hold the secret itself
-      mask(complaint.text, value == nullptr ? "" : value->text);
+      Value complaint = *error;  // may hold a secret itself
+      mask_values(complaint.text, answer_);
       entry.failure = program + " says " + shown(complaint);
     } else if (value != nullptr) {
       entry.value =

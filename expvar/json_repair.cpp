@@ -247,11 +247,10 @@ std::size_t RepairedPage::original_offset(std::size_t offset) const {
   const auto after =
       std::upper_bound(shifts.begin(), shifts.end(), offset,
                        [](std::size_t o, const Shift& shift) { return o < shift.offset; });
-  if (after == shifts.begin()) {
-    return offset;
-  }
-  const Shift& shift = *(after - 1);
-  return shift.original + (offset - shift.offset);
+  const Shift shift = after == shifts.begin() ? Shift{} : *(after - 1);
+  const std::size_t original = shift.original + (offset - shift.offset);
+  // Within what was made longer, not beyond the place that it stands for.
+  return after == shifts.end() ? original : std::min(original, after->original);
 }
 
 void repair(std::string_view page, RepairedPage& out) {

@@ -28,6 +28,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -240,7 +241,10 @@ class Picture {
     std::string owner;
     State state;
     std::string detail;
-    friend auto operator<=>(const Key&, const Key&) = default;
+    friend bool operator<(const Key& a, const Key& b) {
+      return std::tie(a.space, a.owner, a.state, a.detail) <
+             std::tie(b.space, b.owner, b.state, b.detail);
+    }
   };
   struct Amount {
     std::uint64_t bytes = 0;

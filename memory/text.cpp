@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 namespace heapwatch::memory {
@@ -52,10 +53,10 @@ std::string bar(std::uint64_t part, std::uint64_t whole, const TextOptions& opti
   if (!options.terminal || whole == 0) {
     return {};
   }
-  const auto length = static_cast<std::size_t>(
-      static_cast<double>(part) / static_cast<double>(whole) * bar_width + 0.5);
+  const auto length =
+      std::lround(static_cast<double>(part) / static_cast<double>(whole) * bar_width);
   std::string out = "  \x1b[36m";
-  for (std::size_t i = 0; i < length; ++i) {
+  for (long i = 0; i < length; ++i) {
     out += "\u2588";
   }
   return out + "\x1b[0m";

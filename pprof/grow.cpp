@@ -256,6 +256,7 @@ void heed_restarts(std::vector<Snapshot>& snapshots,
 /// False when the snapshots are of several sources, each fetched again and again.
 bool is_of_one_program(const std::vector<Snapshot>& snapshots) {
   std::vector<std::string_view> names;
+  names.reserve(snapshots.size());
   for (const Snapshot& snapshot : snapshots) {
     names.emplace_back(snapshot.name);
   }

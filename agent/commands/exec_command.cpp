@@ -18,6 +18,8 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <optional>
+#include <string_view>
 
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
@@ -68,24 +70,60 @@ sigset_t passed_signals() {
   return signals;
 }
 
-/// Becomes the program; returns only when that fails.
-void become(const ExecOptions& options, const std::string& library, const std::string& socket,
-            const sigset_t& mask) {
-  std::string preload = library;
-  if (const char* const others = std::getenv("LD_PRELOAD"); others != nullptr && *others != '\0') {
-    preload += std::string(":") + others;
+/// The program's arguments and environment, made before the fork: other threads run by then, and a
+/// child that allocates could wait for a lock that one of them held.
+class Start {
+ public:
+  Start(const ExecOptions& options, const std::string& library, const std::string& socket) {
+    std::string preload = library;
+    for (char** at = environ; *at != nullptr; ++at) {
+      const std::string_view entry(*at);
+      if (const auto others = value_of(entry, "LD_PRELOAD")) {
+        preload += others->empty() ? std::string() : ":" + std::string(*others);
+      } else if (!value_of(entry, preload::socket_variable) &&
+                 !value_of(entry, preload::interval_variable)) {
+        environment_.emplace_back(entry);
+      }
+    }
+    environment_.push_back("LD_PRELOAD=" + preload);
+    environment_.push_back(std::string(preload::socket_variable) + "=" + socket);
+    environment_.push_back(std::string(preload::interval_variable) + "=" +
+                           std::to_string(options.sample_interval));
+    arguments_ = options.program;
+    argument_pointers_ = pointers_to(arguments_);
+    environment_pointers_ = pointers_to(environment_);
   }
-  setenv("LD_PRELOAD", preload.c_str(), 1);
-  setenv(preload::socket_variable, socket.c_str(), 1);
-  setenv(preload::interval_variable, std::to_string(options.sample_interval).c_str(), 1);
-  std::vector<char*> arguments;
-  for (const std::string& argument : options.program) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
+  Start(const Start&) = delete;
+  Start& operator=(const Start&) = delete;
+  ~Start() = default;
+
+  /// Becomes the program; returns only when that fails. Allocates nothing.
+  void become(const sigset_t& mask) const {
+    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    execvpe(argument_pointers_[0], argument_pointers_.data(), environment_pointers_.data());
   }
-  arguments.push_back(nullptr);
-  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-  execvp(arguments[0], arguments.data());
-}
+
+ private:
+  static std::optional<std::string_view> value_of(std::string_view entry, std::string_view name) {
+    return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '='
+               ? std::optional(entry.substr(name.size() + 1))
+               : std::nullopt;
+  }
+  static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (std::string& text : texts) {
+      pointers.push_back(text.data());
+    }
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+
+  std::vector<std::string> arguments_;
+  std::vector<std::string> environment_;
+  std::vector<char*> argument_pointers_;
+  std::vector<char*> environment_pointers_;
+};
 
 /// Asked before the program starts, which may run for hours.
 base::Result<void> can_be_written(const std::string& report) {
@@ -117,9 +155,10 @@ tl::expected<pid_t, NotStarted> start_program(const ExecOptions& options,
   if (pipe2(ends, O_CLOEXEC) != 0) {
     return tl::unexpected(NotStarted{126, std::strerror(errno)});
   }
+  const Start start(options, library, socket);
   const pid_t child = fork();
   if (child == 0) {
-    become(options, library, socket, mask);
+    start.become(mask);
     const int error = errno;
     (void)!write(ends[1], &error, sizeof error);
     _exit(127);

@@ -97,7 +97,8 @@ class Progress {
   void show() {
     const auto now = Clock::now();
     const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - began_);
-    err_ << "\r\033[K  " << go_duration(passed);
+    err_ << "\r\033[K";  // by itself, or it would be made printable
+    err_ << "  " << go_duration(passed);
     if (duration_.count() > 0) {
       err_ << " of " << go_duration(duration_);
     }

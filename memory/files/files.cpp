@@ -12,7 +12,7 @@ using process::Mapping;
 using process::page_bytes;
 
 constexpr const char* owner = "mapped files";
-constexpr std::uint64_t loader_bytes_max = 1024 * 1024;
+constexpr std::uint64_t loader_bytes_max = std::uint64_t{1024} * 1024;
 
 std::uint64_t page_end(std::uint64_t address) {
   return (address + page_bytes - 1) & ~(page_bytes - 1);

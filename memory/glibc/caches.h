@@ -12,7 +12,10 @@ namespace heapwatch::memory::glibc {
 struct FreeChunk {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
-  friend auto operator<=>(const FreeChunk&, const FreeChunk&) = default;
+  friend bool operator==(const FreeChunk&, const FreeChunk&) = default;
+  friend bool operator<(const FreeChunk& a, const FreeChunk& b) {
+    return a.address != b.address ? a.address < b.address : a.size < b.size;
+  }
 };
 
 /// What an arena's fast bins hold. `lists_hold` is false when one of them does not end.

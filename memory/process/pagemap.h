@@ -12,7 +12,7 @@
 
 namespace heapwatch::memory::process {
 
-inline constexpr std::size_t runs_max = 8U * 1024 * 1024;
+inline constexpr std::size_t runs_max = std::size_t{8} * 1024 * 1024;
 
 enum class PagemapWay : std::uint8_t { best, scan, entries };
 

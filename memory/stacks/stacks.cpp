@@ -28,7 +28,7 @@ using process::Window;
 constexpr std::uint64_t red_zone = 128;
 constexpr std::uint64_t block_alignment = 64;
 constexpr std::uint64_t descriptor_bytes = 0xa00;
-constexpr std::uint64_t search_bytes_max = 256 * 1024 * 1024;
+constexpr std::uint64_t search_bytes_max = std::uint64_t{256} * 1024 * 1024;
 /// How far below the top of a mapping a control block is looked for: thread-local variables and
 /// the block itself lie above it.
 constexpr std::uint64_t top_bytes = 64 * 1024;

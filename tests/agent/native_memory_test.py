@@ -98,7 +98,7 @@ class NativeMemoryTest(unittest.TestCase):
                     with self.subTest(path):
                         report = pprof("-top", "-sample_index=alloc_space", "-nodecount=500", "-symbolize=remote",
                                        f"http://127.0.0.1:{agent.port}{path}")
-                        self.assertIn("heapwatch::check::InstanceRunner::consume", report)
+                        self.assertIn("heapwatch::check::schedule::InstanceRunner::consume", report)
                         self.assertNotIn("operator new", report)
                         self.assertNotIn(" 0 total", report)
                 raw = pprof("-raw", "-symbolize=none", f"http://127.0.0.1:{agent.port}/debug/pprof/heap")

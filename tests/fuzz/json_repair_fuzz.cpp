@@ -40,7 +40,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   repair(page, once);
   RepairedPage twice;
   repair(once.text, twice);
-  must(twice.text == once.text && twice.members == 0);
+  // What is broken beyond its values, such as `1 2`, may be repaired on and on; a page of sound
+  // structure is not.
+  PageWalker walker;
+  PageMatches matches;
+  if (walker.walk_condensed(plan, once.text, matches)) {
+    must(twice.text == once.text && twice.members == 0);
+  }
 
   // No escape or value grows more than "\a" to "\u0007", or nothing to "null".
   must(once.text.size() <= 6 * page.size());
@@ -51,8 +57,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     before = original;
   }
 
-  PageWalker walker;
-  PageMatches matches;
   if (walker.walk_condensed(plan, page, matches)) {
     const std::string expected = shown(plan, matches);
     must(once.members == 0);

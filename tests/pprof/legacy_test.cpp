@@ -53,7 +53,7 @@ TEST(Legacy, ReadsTheLabelsOfGoroutines) {
             "Type: goroutine\n"
             "-----------+-------------------------------------------------------\n"
             "     key:1:  \n"
-            "    tenant:  a\tb \\ \"c\" \u00fcA\n"
+            "    tenant:  a\\tb \\ \"c\" \u00fcA\n"
             "         2   main.leaf\n"
             "             main.main\n"
             "-----------+-------------------------------------------------------\n"

@@ -465,7 +465,7 @@ class Failures(MemoryTest):
         for flag in ("-m", "--objects"):
             result = self.check("go_expvar", flag)
             self.assertEqual(result.returncode, 1)
-            self.assertIn("no Python check is loaded", result.stderr)
+            self.assertIn("it is not written in Python, and -m looks into Python alone", result.stderr)
 
     def test_checks_that_fight_the_profiler_only_lose(self):
         for does in ("nests_deeply", "uses_tracemalloc", "turns_collector", "runs_others_in_threads", "has_odd_sizes", "recurses"):

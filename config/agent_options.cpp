@@ -128,9 +128,9 @@ bool is_listen_address(std::string_view text) {
   }
   const std::string_view host = text.substr(0, colon);
   const auto port = base::parse_number(text.substr(colon + 1));
-  const auto number = port ? port->to_int64() : std::nullopt;
+  const std::int64_t number = port ? port->to_int64().value_or(-1) : -1;
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  return number && *number >= 0 && *number <= port_max &&
+  return number >= 0 && number <= port_max &&
          (bracketed || host.find(':') == std::string_view::npos);
 }
 

@@ -8,6 +8,7 @@ import re
 import resource
 import socket
 import statistics
+import subprocess
 import sys
 import time
 import unittest
@@ -114,13 +115,12 @@ class SlowClientsTest(unittest.TestCase):
             folder.write("go_expvar.d/conf.yaml", f"init_config:\ninstances:\n  - expvar_url: {server.url('/debug/vars')}\n"
                          "    namespace: one\n    memstats: false\n    min_collection_interval: 0.5\n    metrics: [{path: n}]\n")
             few = folder.root / "few"
-            few.write_text(f'#!/bin/sh\nulimit -n 32\nexec "{PROGRAM}" "$@"\n')
+            # UBSan asks by a pipe whether it may read an object, and ends the program where it cannot have one: with it,
+            # connections are as many as may be, but there is always a descriptor left.
+            sanitized = "libubsan" in subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
+            few.write_text(f'#!/bin/sh\nulimit -n {96 if sanitized else 32}\nexec "{PROGRAM}" "$@"\n')
             few.chmod(0o755)
-            # UBSan asks by a pipe whether it may read an object, and cannot have one here.
-            unasked = folder.root / "suppressions"
-            unasked.write_text("vptr_check:*\n")
-            options = f"{os.environ.get('UBSAN_OPTIONS', '')}:suppressions={unasked}".lstrip(":")
-            with Agent(str(few), folder, env={"UBSAN_OPTIONS": options}) as agent:
+            with Agent(str(few), folder) as agent:
                 wait_until(lambda: "one_n{" in agent.metrics(), "the target's series")
                 with Crowd([Idle(agent.port) for _ in range(40)] + [Idle(agent.prometheus_port) for _ in range(40)]):
                     time.sleep(1)

@@ -462,10 +462,11 @@ class Failures(MemoryTest):
 
     def test_a_native_check_has_no_such_profile(self):
         self.folder.write("go_expvar.d/conf.yaml", "instances:\n- expvar_url: http://127.0.0.1:1/debug/vars\n")
-        for flag in ("-m", "--objects"):
+        for flag, reason in (("-m", "it is not written in Python, and -m looks into Python alone"),
+                             ("--objects", "no Python check is loaded")):
             result = self.check("go_expvar", flag)
             self.assertEqual(result.returncode, 1)
-            self.assertIn("it is not written in Python, and -m looks into Python alone", result.stderr)
+            self.assertIn(reason, result.stderr)
 
     def test_checks_that_fight_the_profiler_only_lose(self):
         for does in ("nests_deeply", "uses_tracemalloc", "turns_collector", "runs_others_in_threads", "has_odd_sizes", "recurses"):

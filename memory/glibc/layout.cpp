@@ -130,7 +130,7 @@ std::vector<std::uint64_t> arenas_of(Words& words, std::uint64_t bins_start,
     }
     // All arenas have one layout: the main one's distance is among three.
     std::optional<std::uint64_t> next;
-    for (const std::uint64_t distance : {0x70, 0x68, 0x18}) {
+    for (const std::uint64_t distance : {0x70U, 0x68U, 0x18U}) {
       const auto word = words.u64(*arena + distance + bins * 16 + binmap_bytes);
       const bool is_own_bin =
           words.u64(*arena + distance).has_value() && is_ring(words, *arena + distance);

@@ -39,7 +39,6 @@ constexpr std::size_t candidates_max = 4096;
 constexpr std::uint64_t spans_max = std::uint64_t{8} << 20;
 constexpr std::uint8_t state_heap = 1;
 constexpr std::uint8_t state_stacks = 2;
-constexpr unsigned classes_max = 128;
 
 /// A span's record, as far as it is looked at.
 struct Record {
@@ -65,19 +64,17 @@ struct Record {
 struct Use {
   Use(const Record& record, std::size_t at)
       : objects(record.get<std::uint16_t>(at)),
-        span_class(record.get<std::uint8_t>(at + 2)),
         state(record.get<std::uint8_t>(at + 3)),
         object_bytes(record.get<std::uint64_t>(at + 8)),
         limit(record.get<std::uint64_t>(at + 16)) {}
 
   [[nodiscard]] bool fits(const Record& record) const {
-    return span_class < 2 * classes_max && object_bytes != 0 &&
-           object_bytes <= record.pages() * page_bytes && limit > record.begin() &&
-           limit <= record.end() && objects * object_bytes <= record.pages() * page_bytes;
+    return object_bytes != 0 && object_bytes <= record.pages() * page_bytes &&
+           limit > record.begin() && limit <= record.end() &&
+           objects * object_bytes <= record.pages() * page_bytes;
   }
 
   std::uint64_t objects;
-  std::uint8_t span_class;
   std::uint8_t state;
   std::uint64_t object_bytes;
   std::uint64_t limit;

@@ -53,6 +53,12 @@ struct Resident {
   }
 };
 
+Arenas arenas_of(const Look& look, const Interpreter& interpreter) {
+  const std::vector<process::Range> memory = look.so_far.unclaimed_heap_memory();
+  process::Words words(look.view);
+  return find_arenas(words, look.view, interpreter.module, find_pools(look.view, memory));
+}
+
 AllocatorReport report_of(const Arenas& arenas, const std::string& version) {
   const Totals totals = totals_of(arenas);
   AllocatorReport report{.name = "pymalloc",
@@ -98,12 +104,7 @@ Totals totals_of(const Arenas& arenas) {
 
 std::optional<Arenas> read_arenas(const Look& look) {
   const auto interpreter = find_interpreter(look.view);
-  if (!interpreter) {
-    return std::nullopt;
-  }
-  const std::vector<process::Range> memory = look.so_far.unclaimed_heap_memory();
-  process::Words words(look.view);
-  return find_arenas(words, look.view, interpreter->module, find_pools(look.view, memory));
+  return interpreter ? std::optional(arenas_of(look, *interpreter)) : std::nullopt;
 }
 
 Found find(const Look& look) {
@@ -112,7 +113,7 @@ Found find(const Look& look) {
   if (!interpreter) {
     return found;
   }
-  const Arenas arenas = *read_arenas(look);
+  const Arenas arenas = arenas_of(look, *interpreter);
   process::AscendingResidency residency(look.view.residency());
   Resident resident;
   for (const Arena& arena : arenas.arenas) {

@@ -244,7 +244,9 @@ void describe(CommandLine& line) {
 
 /// The arguments of `heapwatch pprof ...`, where that is what is asked for.
 std::optional<std::vector<std::string>> pprof_arguments(int argc, char** argv) {
-  if (argc < 2 || std::string_view(argv[1]) != "pprof") return std::nullopt;
+  if (argc < 2 || std::string_view(argv[1]) != "pprof") {
+    return std::nullopt;
+  }
   return std::vector<std::string>(argv + 2, argv + argc);
 }
 

@@ -30,7 +30,9 @@ Result<std::string> finest_unit(const std::vector<Profile>& profiles, const char
                                           " " + unit(*finest) + "} {" + type(profile) + " " +
                                           unit(profile) + "}");
     }
-    if (scale(1, unit(profile), unit(*finest)).value < 1) finest = &profile;
+    if (scale(1, unit(profile), unit(*finest)).value < 1) {
+      finest = &profile;
+    }
   }
   return unit(*finest);
 }
@@ -39,10 +41,14 @@ Result<std::string> finest_unit(const std::vector<Profile>& profiles, const char
 void select_types(Profile& profile, const std::vector<std::size_t>& positions) {
   std::vector<ValueType> types;
   types.reserve(positions.size());
-  for (const std::size_t at : positions) types.push_back(profile.sample_types[at]);
+  for (const std::size_t at : positions) {
+    types.push_back(profile.sample_types[at]);
+  }
   std::vector<std::int64_t> chosen(positions.size());
   profile.samples.filter([&](Samples::Editable& sample) {
-    for (std::size_t i = 0; i < positions.size(); ++i) chosen[i] = sample.values[positions[i]];
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      chosen[i] = sample.values[positions[i]];
+    }
     std::copy(chosen.begin(), chosen.end(), sample.values.begin());
     sample.values = sample.values.first(chosen.size());
     return true;
@@ -57,7 +63,9 @@ constexpr std::array<std::array<std::string_view, 2>, 3> meanings = {
 
 std::string_view meaning(std::string_view type) {
   for (const auto& names : meanings) {
-    if (type == names[1]) return names[0];
+    if (type == names[1]) {
+      return names[0];
+    }
   }
   return type;
 }
@@ -70,7 +78,9 @@ std::optional<std::size_t> find_type(const Profile& profile, std::string_view na
     const std::string_view own = profile.text(type.type);
     return own == name || (by_meaning && meaning(own) == meaning(name));
   });
-  if (at == types.end()) return std::nullopt;
+  if (at == types.end()) {
+    return std::nullopt;
+  }
   return static_cast<std::size_t>(at - types.begin());
 }
 
@@ -112,9 +122,13 @@ void tell_left_out(const std::vector<Profile>& profiles, const std::vector<std::
       left_out.push_back(std::move(name));
     }
   }
-  if (left_out.empty()) return;
+  if (left_out.empty()) {
+    return;
+  }
   std::string list;
-  for (const std::string& name : left_out) list += (list.empty() ? "" : ", ") + name;
+  for (const std::string& name : left_out) {
+    list += (list.empty() ? "" : ", ") + name;
+  }
   warn("Left out, since not all profiles have it: " + list);
 }
 
@@ -131,7 +145,9 @@ void keep_types(Profile& profile, const std::vector<std::string>& common, bool b
   const auto chosen_at = std::find_if(common.begin(), common.end(), [&](const auto& name) {
     return name == chosen || (by_meaning && meaning(name) == meaning(chosen));
   });
-  if (!is_same) select_types(profile, positions);
+  if (!is_same) {
+    select_types(profile, positions);
+  }
   if (chosen_at != common.end()) {
     profile.default_sample_type = profile.strings.add(*chosen_at);
   } else if (by_meaning) {
@@ -149,7 +165,9 @@ void keep_types(Profile& profile, const std::vector<std::string>& common, bool b
 Result<bool> keep_common_types(std::vector<Profile>& profiles, const Warn& warn) {
   std::vector<std::string> common = common_types(profiles, false);
   const bool by_meaning = common.empty();
-  if (by_meaning) common = common_types(profiles, true);
+  if (by_meaning) {
+    common = common_types(profiles, true);
+  }
   if (common.empty()) {
     const auto other = std::find_if(profiles.begin(), profiles.end(), [&](const Profile& profile) {
       return type_names(profile) != type_names(profiles[0]);
@@ -159,8 +177,12 @@ Result<bool> keep_common_types(std::vector<Profile>& profiles, const Warn& warn)
                 "profiles have empty common sample type list: " + type_names(profiles[0]) +
                     " and " + others + " measure different things");
   }
-  if (warn) tell_left_out(profiles, common, warn);
-  for (Profile& profile : profiles) keep_types(profile, common, by_meaning);
+  if (warn) {
+    tell_left_out(profiles, common, warn);
+  }
+  for (Profile& profile : profiles) {
+    keep_types(profile, common, by_meaning);
+  }
   return by_meaning;
 }
 
@@ -184,18 +206,28 @@ void forget_differing_periods(std::vector<Profile>& profiles) {
 }  // namespace
 
 Result<void> make_compatible(std::vector<Profile>& profiles, const Warn& warn) {
-  if (profiles.size() < 2) return {};
+  if (profiles.size() < 2) {
+    return {};
+  }
   const auto by_meaning = keep_common_types(profiles, warn);
-  if (!by_meaning) return tl::unexpected(by_meaning.error());
-  if (*by_meaning) forget_differing_periods(profiles);
+  if (!by_meaning) {
+    return tl::unexpected(by_meaning.error());
+  }
+  if (*by_meaning) {
+    forget_differing_periods(profiles);
+  }
   const auto period_unit =
       finest_unit(profiles, "period type", [](const Profile& it) { return it.period_type; });
-  if (!period_unit) return tl::unexpected(period_unit.error());
+  if (!period_unit) {
+    return tl::unexpected(period_unit.error());
+  }
   std::vector<std::string> units;
   for (std::size_t i = 0; i < profiles[0].sample_types.size(); ++i) {
     const auto unit = finest_unit(profiles, "sample types",
                                   [i](const Profile& it) { return it.sample_types[i]; });
-    if (!unit) return tl::unexpected(unit.error());
+    if (!unit) {
+      return tl::unexpected(unit.error());
+    }
     units.push_back(*unit);
   }
   for (Profile& profile : profiles) {
@@ -216,11 +248,15 @@ Result<void> make_compatible(std::vector<Profile>& profiles, const Warn& warn) {
 }
 
 void scale_values(Profile& profile, const std::vector<double>& ratios) {
-  if (std::all_of(ratios.begin(), ratios.end(), [](double ratio) { return ratio == 1; })) return;
+  if (std::all_of(ratios.begin(), ratios.end(), [](double ratio) { return ratio == 1; })) {
+    return;
+  }
   profile.samples.filter([&](Samples::Editable& sample) {
     bool is_kept = false;
     for (std::size_t i = 0; i < ratios.size(); ++i) {
-      if (ratios[i] == 1) continue;
+      if (ratios[i] == 1) {
+        continue;
+      }
       std::int64_t& value = sample.values[i];
       value = truncate_to_int(std::round(static_cast<double>(value) * ratios[i]));
       is_kept = is_kept || value != 0;

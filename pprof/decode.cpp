@@ -8,7 +8,9 @@ namespace heapwatch::pprof {
 
 tl::expected<Profile, DecodeError> decode_proto(std::string_view bytes, bool consume) {
   using Kind = DecodeError::Kind;
-  if (bytes.empty()) return tl::unexpected(DecodeError{Kind::broken_profile, "empty input file"});
+  if (bytes.empty()) {
+    return tl::unexpected(DecodeError{Kind::broken_profile, "empty input file"});
+  }
   const auto not_a_profile = [](const char* message) {
     return tl::unexpected(DecodeError{Kind::not_a_profile, message});
   };

@@ -17,7 +17,9 @@ class Message {
     varint(value);
   }
   void number(unsigned field, std::uint64_t value) {
-    if (value != 0) always(field, value);
+    if (value != 0) {
+      always(field, value);
+    }
   }
   void number(unsigned field, std::int64_t value) {
     number(field, static_cast<std::uint64_t>(value));
@@ -31,11 +33,15 @@ class Message {
   template <typename Range, typename ToNumber>
   void numbers(unsigned field, const Range& range, const ToNumber& to_number) {
     if (range.size() <= unpacked_max) {
-      for (const auto& element : range) always(field, to_number(element));
+      for (const auto& element : range) {
+        always(field, to_number(element));
+      }
       return;
     }
     Message packed;
-    for (const auto& element : range) packed.varint(to_number(element));
+    for (const auto& element : range) {
+      packed.varint(to_number(element));
+    }
     bytes(field, packed.out_);
   }
   [[nodiscard]] const std::string& text() const { return out_; }
@@ -58,17 +64,31 @@ class Encoder {
 
   std::string run() {
     number_strings();
-    for (const ValueType& type : profile_.sample_types) write_value_type(1, type);
-    for (std::size_t i = 0; i < profile_.samples.size(); ++i) write_sample(i);
-    for (const Mapping& mapping : profile_.mappings) write_mapping(mapping);
-    for (const Location& location : profile_.locations) write_location(location);
-    for (const Function& function : profile_.functions) write_function(function);
-    for (const StringId id : strings_) out_.bytes(6, profile_.text(id));
+    for (const ValueType& type : profile_.sample_types) {
+      write_value_type(1, type);
+    }
+    for (std::size_t i = 0; i < profile_.samples.size(); ++i) {
+      write_sample(i);
+    }
+    for (const Mapping& mapping : profile_.mappings) {
+      write_mapping(mapping);
+    }
+    for (const Location& location : profile_.locations) {
+      write_location(location);
+    }
+    for (const Function& function : profile_.functions) {
+      write_function(function);
+    }
+    for (const StringId id : strings_) {
+      out_.bytes(6, profile_.text(id));
+    }
     out_.number(7, number(profile_.drop_frames));
     out_.number(8, number(profile_.keep_frames));
     out_.number(9, profile_.time_nanos);
     out_.number(10, profile_.duration_nanos);
-    if (profile_.period_type != ValueType{}) write_value_type(11, profile_.period_type);
+    if (profile_.period_type != ValueType{}) {
+      write_value_type(11, profile_.period_type);
+    }
     out_.number(12, profile_.period);
     out_.numbers(13, profile_.comments, [&](StringId id) { return number(id); });
     out_.always(14, number(profile_.default_sample_type));
@@ -108,7 +128,9 @@ class Encoder {
     number_of(profile_.keep_frames);
     number_of(profile_.period_type.type);
     number_of(profile_.period_type.unit);
-    for (const StringId comment : profile_.comments) number_of(comment);
+    for (const StringId comment : profile_.comments) {
+      number_of(comment);
+    }
     number_of(profile_.default_sample_type);
     number_of(profile_.doc_url);
   }

@@ -16,7 +16,9 @@ using base::Result;
 using MaybeRegex = std::optional<Regex>;
 
 Result<MaybeRegex> compile_option(const char* name, const std::string& pattern) {
-  if (pattern.empty()) return MaybeRegex();
+  if (pattern.empty()) {
+    return MaybeRegex();
+  }
   auto regex = Regex::compile(pattern);
   if (!regex) {
     return base::fail(regex.error().kind,
@@ -93,7 +95,9 @@ class NameFilter {
       if (show) {
         const bool whole = show->mapping(location);
         keep_lines(profile, location, [&](const Line& it) { return whole || show->line(it); });
-        if (location.line_count == 0) hidden_[i] = true;
+        if (location.line_count == 0) {
+          hidden_[i] = true;
+        }
         has_shown = has_shown || location.line_count != 0;
       }
     }
@@ -103,10 +107,14 @@ class NameFilter {
     profile_.samples.filter([&](Samples::Editable& sample) {
       bool focused = false;
       for (const std::uint32_t frame : sample.frames) {
-        if (verdicts_[frame] == Verdict::ignored) return false;
+        if (verdicts_[frame] == Verdict::ignored) {
+          return false;
+        }
         focused = focused || verdicts_[frame] == Verdict::focused;
       }
-      if (!focused) return false;
+      if (!focused) {
+        return false;
+      }
       const auto end = std::remove_if(sample.frames.begin(), sample.frames.end(),
                                       [&](std::uint32_t frame) { return hidden_[frame]; });
       sample.frames = {sample.frames.begin(), end};
@@ -121,7 +129,9 @@ class NameFilter {
 
  private:
   [[nodiscard]] std::optional<LocationMatcher> matcher(const MaybeRegex& regex) const {
-    if (!regex) return std::nullopt;
+    if (!regex) {
+      return std::nullopt;
+    }
     return LocationMatcher(*regex, profile_);
   }
 
@@ -167,8 +177,12 @@ TagNameMatches filter_tag_names(Profile& profile, const MaybeRegex& show, const 
   TagNameMatches found;
   std::optional<TableMatcher> shown;
   std::optional<TableMatcher> hidden;
-  if (show) shown.emplace(*show, profile.strings);
-  if (hide) hidden.emplace(*hide, profile.strings);
+  if (show) {
+    shown.emplace(*show, profile.strings);
+  }
+  if (hide) {
+    hidden.emplace(*hide, profile.strings);
+  }
   profile.samples.filter([&](Samples::Editable& sample) {
     const auto end =
         std::remove_if(sample.labels.begin(), sample.labels.end(), [&](const Label& label) {
@@ -203,7 +217,9 @@ void prune_from(Profile& profile, const Regex& regex) {
   profile.samples.filter([&](Samples::Editable& sample) {
     const auto match = std::find_if(sample.frames.begin(), sample.frames.end(),
                                     [&](std::uint32_t frame) { return matched[frame]; });
-    if (match != sample.frames.end()) sample.frames = {match, sample.frames.end()};
+    if (match != sample.frames.end()) {
+      sample.frames = {match, sample.frames.end()};
+    }
     return true;
   });
 }
@@ -219,11 +235,17 @@ std::vector<Cut> find_cuts(Profile& profile, const Regex& drop, const std::optio
     std::size_t at = lines.size();
     for (; at > 0; --at) {
       const auto name = profile.text(profile.functions[lines[at - 1].function].name);
-      if (name.empty()) continue;
+      if (name.empty()) {
+        continue;
+      }
       const auto simple = simplified_name(name);
-      if (drop.matches(simple) && !(keep && keep->matches(simple))) break;
+      if (drop.matches(simple) && !(keep && keep->matches(simple))) {
+        break;
+      }
     }
-    if (at == 0) continue;
+    if (at == 0) {
+      continue;
+    }
     cuts[i] = at == lines.size() ? Cut::whole : Cut::below;
     if (cuts[i] == Cut::below) {
       location.first_line += static_cast<std::uint32_t>(at);
@@ -241,7 +263,9 @@ LabelUnits label_units(const Profile& profile, const Warn& warn) {
   StringId last_key = no_index;
   StringId last_unit = no_index;
   for (const Label& label : profile.samples.all_labels()) {
-    if (!label.is_number || (label.key == last_key && label.text == last_unit)) continue;
+    if (!label.is_number || (label.key == last_key && label.text == last_unit)) {
+      continue;
+    }
     last_key = label.key;
     last_unit = label.text;
     std::string& unit = units[label.key];
@@ -253,13 +277,17 @@ LabelUnits label_units(const Profile& profile, const Warn& warn) {
     }
   }
   for (auto& [key, unit] : units) {
-    if (!unit.empty()) continue;
+    if (!unit.empty()) {
+      continue;
+    }
     const auto name = profile.text(key);
     unit = name == "alignment" || name == "request" ? "bytes" : std::string(name);
   }
   for (const auto& [key, others] : ignored) {
     std::string list;
-    for (const std::string& other : others) list += (list.empty() ? "" : ", ") + other;
+    for (const std::string& other : others) {
+      list += (list.empty() ? "" : ", ") + other;
+    }
     warn("For tag " + std::string(profile.text(key)) + " used unit " + units[key] +
          ", also encountered unit(s) " + list);
   }
@@ -269,12 +297,16 @@ LabelUnits label_units(const Profile& profile, const Warn& warn) {
 Result<void> apply_filters(Profile& profile, const ReportOptions& options, const LabelUnits& units,
                            const Warn& warn) {
   const auto warn_unless = [&](bool matched, const char* name) {
-    if (!matched) warn(std::string(name) + " expression matched no samples");
+    if (!matched) {
+      warn(std::string(name) + " expression matched no samples");
+    }
   };
   // All expressions are compiled before the first is applied, so that the first fault is told.
   base::Error fault;
   const auto compile = [&](const char* name, const std::string& pattern) -> MaybeRegex {
-    if (!fault.message.empty()) return std::nullopt;
+    if (!fault.message.empty()) {
+      return std::nullopt;
+    }
     auto regex = compile_option(name, pattern);
     if (!regex) {
       fault = regex.error();
@@ -284,7 +316,9 @@ Result<void> apply_filters(Profile& profile, const ReportOptions& options, const
   };
   const auto compile_tag = [&](const char* name,
                                const std::string& value) -> std::optional<TagFilter> {
-    if (value.empty() || !fault.message.empty()) return std::nullopt;
+    if (value.empty() || !fault.message.empty()) {
+      return std::nullopt;
+    }
     auto filter = TagFilter::compile(name, value, warn);
     if (!filter) {
       fault = filter.error();
@@ -300,7 +334,9 @@ Result<void> apply_filters(Profile& profile, const ReportOptions& options, const
   const MaybeRegex prune = compile("prune_from", options.prune_from);
   const MaybeRegex tagshow = compile("tagshow", options.tagshow);
   const MaybeRegex taghide = compile("taghide", options.taghide);
-  if (!fault.message.empty()) return tl::unexpected(fault);
+  if (!fault.message.empty()) {
+    return tl::unexpected(fault);
+  }
 
   if (names.focus || names.ignore || names.hide || names.show) {
     NameFilter filter(profile, names);
@@ -310,7 +346,9 @@ Result<void> apply_filters(Profile& profile, const ReportOptions& options, const
     warn_unless(!names.hide || filter.has_hidden, "Hide");
     warn_unless(!names.show || filter.has_shown, "Show");
   }
-  if (from) warn_unless(show_from(profile, *from), "ShowFrom");
+  if (from) {
+    warn_unless(show_from(profile, *from), "ShowFrom");
+  }
   if (tagfocus || tagignore) {
     bool focused_any = false;
     bool ignored_any = false;
@@ -329,14 +367,18 @@ Result<void> apply_filters(Profile& profile, const ReportOptions& options, const
     warn_unless(!tagshow || matched.shown, "TagShow");
     warn_unless(!taghide || matched.hidden, "TagHide");
   }
-  if (prune) prune_from(profile, *prune);
+  if (prune) {
+    prune_from(profile, *prune);
+  }
   return {};
 }
 
 std::string_view simplified_name(std::string_view name) {
   constexpr std::string_view anonymous = "(anonymous namespace)";
   constexpr std::string_view call_operator = "operator()";
-  if (name.starts_with('.')) name.remove_prefix(1);
+  if (name.starts_with('.')) {
+    name.remove_prefix(1);
+  }
   std::size_t at = 0;
   while ((at = name.find('(', at)) != std::string_view::npos) {
     constexpr std::size_t before = call_operator.size() - 2;
@@ -352,16 +394,22 @@ std::string_view simplified_name(std::string_view name) {
 }
 
 void drop_uninteresting(Profile& profile) {
-  if (profile.drop_frames == 0) return;
+  if (profile.drop_frames == 0) {
+    return;
+  }
   const auto whole = [&](StringId id) {
     return Regex::compile("^(" + std::string(profile.text(id)) + ")$");
   };
   const auto drop = whole(profile.drop_frames);
-  if (!drop) return;
+  if (!drop) {
+    return;
+  }
   std::optional<Regex> keep;
   if (profile.keep_frames != 0) {
     auto compiled = whole(profile.keep_frames);
-    if (!compiled) return;
+    if (!compiled) {
+      return;
+    }
     keep = std::move(*compiled);
   }
   const std::vector<Cut> cuts = find_cuts(profile, *drop, keep);
@@ -382,7 +430,9 @@ void drop_uninteresting(Profile& profile) {
 
 void aggregate(Profile& profile, const ReportOptions& options) {
   const Granularity g = options.granularity;
-  if (g == Granularity::addresses && !options.noinlines) return;
+  if (g == Granularity::addresses && !options.noinlines) {
+    return;
+  }
   const bool has_functions = g != Granularity::files;
   const bool has_files = g != Granularity::functions && g != Granularity::unset;
   const bool has_lines = g == Granularity::lines || g == Granularity::addresses;
@@ -397,7 +447,9 @@ void aggregate(Profile& profile, const ReportOptions& options) {
       function.name = function.system_name = 0;
       function.start_line = 0;  // of no meaning to a file, of which it would make several
     }
-    if (!has_files) function.file = 0;
+    if (!has_files) {
+      function.file = 0;
+    }
   }
   for (Location& location : profile.locations) {
     if (options.noinlines && location.line_count > 1) {
@@ -405,10 +457,16 @@ void aggregate(Profile& profile, const ReportOptions& options) {
       location.line_count = 1;
     }
     for (Line& line : profile.lines_of(location)) {
-      if (!has_lines) line.line = 0;
-      if (!has_lines || !options.showcolumns) line.column = 0;
+      if (!has_lines) {
+        line.line = 0;
+      }
+      if (!has_lines || !options.showcolumns) {
+        line.column = 0;
+      }
     }
-    if (g != Granularity::addresses) location.address = 0;
+    if (g != Granularity::addresses) {
+      location.address = 0;
+    }
   }
 }
 

@@ -20,7 +20,9 @@ constexpr std::size_t large_page_bytes = std::size_t{2} << 20U;
 constexpr std::size_t large_pages_bytes_min = 8 * large_page_bytes;
 
 void* checked(void* block) {
-  if (block == nullptr || block == MAP_FAILED) throw std::bad_alloc();
+  if (block == nullptr || block == MAP_FAILED) {
+    throw std::bad_alloc();
+  }
   return block;
 }
 
@@ -40,14 +42,18 @@ void discard_pages(const void* first, const void* last) {
 }
 
 void* grow_block(void* block, std::size_t bytes, std::size_t wanted_bytes) {
-  if (wanted_bytes < mapped_bytes_min) return checked(std::realloc(block, wanted_bytes));
+  if (wanted_bytes < mapped_bytes_min) {
+    return checked(std::realloc(block, wanted_bytes));
+  }
   void* grown = nullptr;
   if (bytes >= mapped_bytes_min) {
     grown = checked(mremap(block, bytes, wanted_bytes, MREMAP_MAYMOVE));
   } else {
     grown = checked(
         mmap(nullptr, wanted_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (bytes != 0) std::memcpy(grown, block, bytes);
+    if (bytes != 0) {
+      std::memcpy(grown, block, bytes);
+    }
     std::free(block);
   }
   if (wanted_bytes >= large_pages_bytes_min) {

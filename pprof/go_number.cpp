@@ -14,7 +14,9 @@ constexpr std::uint64_t int64_max = std::numeric_limits<std::int64_t>::max();
 
 /// Takes a sign off the text and says whether it was a minus.
 bool take_sign(std::string_view& text) {
-  if (!text.starts_with('+') && !text.starts_with('-')) return false;
+  if (!text.starts_with('+') && !text.starts_with('-')) {
+    return false;
+  }
   const bool is_minus = text.front() == '-';
   text.remove_prefix(1);
   return is_minus;
@@ -26,13 +28,17 @@ char lower(char c) {
 
 /// The base that a prefix names; takes the prefix off.
 int take_base(std::string_view& text) {
-  if (text.size() < 2 || text[0] != '0') return 10;
+  if (text.size() < 2 || text[0] != '0') {
+    return 10;
+  }
   struct Prefix {
     char letter;
     int base;
   };
   for (const auto& [letter, base] : std::array<Prefix, 3>{{{'x', 16}, {'o', 8}, {'b', 2}}}) {
-    if (lower(text[1]) != letter) continue;
+    if (lower(text[1]) != letter) {
+      continue;
+    }
     text.remove_prefix(2);
     return base;
   }
@@ -68,14 +74,20 @@ std::optional<std::int64_t> parse_go_integer(std::string_view text, int base) {
 
 std::optional<double> parse_go_float(std::string_view text) {
   const bool is_minus = take_sign(text);
-  if (text.empty() || text.front() == '+' || text.front() == '-') return std::nullopt;
+  if (text.empty() || text.front() == '+' || text.front() == '-') {
+    return std::nullopt;
+  }
   const bool is_hex = text.size() > 2 && text[0] == '0' && lower(text[1]) == 'x';
-  if (is_hex) text.remove_prefix(2);
+  if (is_hex) {
+    text.remove_prefix(2);
+  }
   double value = 0;
   const char* const end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, value,
                                     is_hex ? std::chars_format::hex : std::chars_format::general);
-  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  if (read.ec != std::errc() || read.ptr != end) {
+    return std::nullopt;
+  }
   return is_minus ? -value : value;
 }
 

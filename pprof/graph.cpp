@@ -27,7 +27,9 @@ std::string hex16(std::uint64_t number) {
 }  // namespace
 
 std::int64_t Weight::value() const {
-  if (divisor == 0) return sum;
+  if (divisor == 0) {
+    return sum;
+  }
   return divisor == -1 ? wrapping_negate(sum) : sum / divisor;
 }
 
@@ -37,11 +39,15 @@ GraphBuilder::GraphBuilder(const Profile& profile, GraphOptions options)
   for (const Location& location : profile.locations) {
     first_node_.push_back(static_cast<std::uint32_t>(location_nodes_.size()));
     const auto lines = profile.lines_of(location);
-    if (lines.empty()) location_nodes_.push_back(add_node(info_of(location, nullptr)));
+    if (lines.empty()) {
+      location_nodes_.push_back(add_node(info_of(location, nullptr)));
+    }
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const std::uint32_t node = add_node(info_of(location, &lines[i]));
       location_nodes_.push_back(node);
-      if (i + 1 != lines.size()) is_inlined_[node] = true;
+      if (i + 1 != lines.size()) {
+        is_inlined_[node] = true;
+      }
     }
   }
   first_node_.push_back(static_cast<std::uint32_t>(location_nodes_.size()));
@@ -79,7 +85,9 @@ NodeInfo GraphBuilder::info_of(const Location& location, const Line* line) {
 }
 
 bool GraphBuilder::is_shown(const Weight& flat, const Weight& cum) const {
-  if (cum.sum == 0 && flat.sum == 0) return false;
+  if (cum.sum == 0 && flat.sum == 0) {
+    return false;
+  }
   const bool is_negative = flat.sum < 0 || (flat.sum == 0 && cum.sum < 0);
   return !(options_.drop_negative && is_negative);
 }
@@ -87,7 +95,9 @@ bool GraphBuilder::is_shown(const Weight& flat, const Weight& cum) const {
 std::vector<std::uint32_t> GraphBuilder::shown(const NodeWeights& weights) const {
   std::vector<std::uint32_t> identities;
   for (std::uint32_t i = 0; i < infos_.size(); ++i) {
-    if (is_shown(weights.flat[i], weights.cum[i])) identities.push_back(i);
+    if (is_shown(weights.flat[i], weights.cum[i])) {
+      identities.push_back(i);
+    }
   }
   return identities;
 }
@@ -95,11 +105,17 @@ std::vector<std::uint32_t> GraphBuilder::shown(const NodeWeights& weights) const
 std::vector<std::string> name_parts(const NodeInfo& info, std::string_view name,
                                     std::string_view file, std::string_view object_file) {
   std::vector<std::string> parts;
-  if (info.address != 0) parts.push_back(hex16(info.address));
-  if (!name.empty()) parts.emplace_back(name);
+  if (info.address != 0) {
+    parts.push_back(hex16(info.address));
+  }
+  if (!name.empty()) {
+    parts.emplace_back(name);
+  }
   if (info.line != 0) {
     std::string place = std::string(file) + ":" + std::to_string(info.line);
-    if (info.column != 0) place += ":" + std::to_string(info.column);
+    if (info.column != 0) {
+      place += ":" + std::to_string(info.column);
+    }
     parts.push_back(std::move(place));
   } else if (!file.empty()) {
     parts.emplace_back(file);
@@ -114,7 +130,9 @@ std::string printable_name(const NodeInfo& info, const StringTable& strings) {
   std::string joined;
   for (const std::string& part :
        name_parts(info, strings[info.name], strings[info.file], strings[info.object_file])) {
-    if (!joined.empty()) joined += ' ';
+    if (!joined.empty()) {
+      joined += ' ';
+    }
     joined += part;
   }
   return joined;

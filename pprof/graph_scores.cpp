@@ -21,16 +21,24 @@ template <typename Weights>
 double entropy(const Weights& weights, std::int64_t self) {
   std::int64_t total = self;
   for (const std::int64_t weight : weights) {
-    if (weight > 0) total = wrapping_add(total, weight);
+    if (weight > 0) {
+      total = wrapping_add(total, weight);
+    }
   }
-  if (total == 0) return 0;
+  if (total == 0) {
+    return 0;
+  }
   double sum = 0;
   const auto add = [&](std::int64_t weight) {
     const double part = static_cast<double>(wrapping_abs(weight)) / static_cast<double>(total);
     sum += -part * std::log2(part);
   };
-  for (const std::int64_t weight : weights) add(weight);
-  if (self > 0) add(self);
+  for (const std::int64_t weight : weights) {
+    add(weight);
+  }
+  if (self > 0) {
+    add(self);
+  }
   return sum;
 }
 
@@ -40,7 +48,9 @@ std::int64_t graph_score(const Graph& graph, const Node& node) {
   const auto weights = [&](const std::vector<std::uint32_t>& edges) {
     std::vector<std::int64_t> sums;
     sums.reserve(edges.size());
-    for (const std::uint32_t edge : edges) sums.push_back(graph.edges[edge].weight.sum);
+    for (const std::uint32_t edge : edges) {
+      sums.push_back(graph.edges[edge].weight.sum);
+    }
     return sums;
   };
   const double spread = (node.in.empty() ? 1 : entropy(weights(node.in), 0)) +
@@ -97,12 +107,16 @@ class GraphBuilder::ScoreWalk {
     frame_count_ = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const Weight weight = builder_.options_.value.of(samples.values(i));
-      if (weight.sum == 0 && weight.divisor == 0) continue;
+      if (weight.sum == 0 && weight.divisor == 0) {
+        continue;
+      }
       std::uint32_t parent = no_index;
       const auto frames = samples.frames(i);
       frame_count_ += frames.size();
       positions_.walk(frames, [&](std::uint32_t node, bool) {
-        if (node == no_index) return;
+        if (node == no_index) {
+          return;
+        }
         if (parent != no_index && parent != node) {
           visit(parent, node, static_cast<std::uint32_t>(i));
         }
@@ -127,7 +141,9 @@ class GraphBuilder::ScoreWalk {
       places.extend(count);
       each_step([&](std::uint32_t from, std::uint32_t to, std::uint32_t sample) {
         const std::uint32_t node = is_in ? to : from;
-        if (node < first || node >= last) return;
+        if (node < first || node >= last) {
+          return;
+        }
         places[ends[node - first]++] = {is_in ? from : to, sample};
       });
       for (std::uint32_t node = first; node < last; ++node) {
@@ -139,7 +155,9 @@ class GraphBuilder::ScoreWalk {
       first = last;
     }
     // The next direction has the same nodes.
-    for (Other& other : others_) other.last_node = no_index;
+    for (Other& other : others_) {
+      other.last_node = no_index;
+    }
   }
 
   /// The weights of a node's edges: each counts once for a stack.
@@ -151,13 +169,17 @@ class GraphBuilder::ScoreWalk {
         other = {0, no_index, node};
         touched_.push_back(step.other);
       }
-      if (other.last_sample == step.sample) continue;
+      if (other.last_sample == step.sample) {
+        continue;
+      }
       other.last_sample = step.sample;
       const auto values = std::as_const(builder_.profile_.samples).values(step.sample);
       other.sum = wrapping_add(other.sum, builder_.options_.value.of(values).sum);
     }
     sums_.clear();
-    for (const std::uint32_t other : touched_) sums_.push_back(others_[other].sum);
+    for (const std::uint32_t other : touched_) {
+      sums_.push_back(others_[other].sum);
+    }
     return sums_;
   }
 

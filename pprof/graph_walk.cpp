@@ -33,13 +33,17 @@ void GraphBuilder::add_weights(NodeWeights& weights) const {
   std::uint32_t sample = 0;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const Weight weight = options_.value.of(samples.values(i));
-    if (weight.sum == 0 && weight.divisor == 0) continue;
+    if (weight.sum == 0 && weight.divisor == 0) {
+      continue;
+    }
     ++sample;
     std::uint32_t leaf = no_index;
     positions.walk(samples.frames(i), [&](std::uint32_t node, bool) {
       leaf = node;
       Seen& it = seen[node];
-      if (it.last_sample == sample) return;
+      if (it.last_sample == sample) {
+        return;
+      }
       it.last_sample = sample;
       it.cum = wrapping_add(it.cum, weight.sum);
       if constexpr (is_mean) {
@@ -47,9 +51,13 @@ void GraphBuilder::add_weights(NodeWeights& weights) const {
         divisor = wrapping_add(divisor, weight.divisor);
       }
     });
-    if (leaf != no_index) weights.flat[leaf].add(weight);
+    if (leaf != no_index) {
+      weights.flat[leaf].add(weight);
+    }
   }
-  for (std::size_t i = 0; i < seen.size(); ++i) weights.cum[i].sum = seen[i].cum;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    weights.cum[i].sum = seen[i].cum;
+  }
 }
 
 NodeWeights GraphBuilder::weigh() const {
@@ -77,7 +85,9 @@ class GraphBuilder::Walk {
       node.identity = identity;
       node.flat = weights.flat[identity];
       node.cum = weights.cum[identity];
-      if (builder.is_shown(node.flat, node.cum)) graph_.order.push_back(position);
+      if (builder.is_shown(node.flat, node.cum)) {
+        graph_.order.push_back(position);
+      }
     }
     choose_edges(wish);
   }
@@ -89,7 +99,9 @@ class GraphBuilder::Walk {
     const Samples& samples = builder_.profile_.samples;
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const Weight weight = builder_.options_.value.of(samples.values(i));
-      if (weight.sum == 0 && weight.divisor == 0) continue;
+      if (weight.sum == 0 && weight.divisor == 0) {
+        continue;
+      }
       ++sample_;
       add_stack(samples.frames(i), weight);
     }
@@ -141,7 +153,9 @@ class GraphBuilder::Walk {
       return;
     }
     // Each edge counts once for a stack, also for what kind of edge it is.
-    if (edge_last_sample_[at] == sample_) return;
+    if (edge_last_sample_[at] == sample_) {
+      return;
+    }
     edge_last_sample_[at] = sample_;
     Edge& edge = graph_.edges[at];
     edge.weight.add(weight);
@@ -163,15 +177,21 @@ class GraphBuilder::Walk {
 class GraphBuilder::TreeWalk {
  public:
   TreeWalk(const GraphBuilder& builder, bool with_tags) : builder_(builder) {
-    if (with_tags) tags_.emplace(builder.profile_, builder.options_);
+    if (with_tags) {
+      tags_.emplace(builder.profile_, builder.options_);
+    }
   }
 
   Graph run() {
     const Samples& samples = builder_.profile_.samples;
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const Weight weight = builder_.options_.value.of(samples.values(i));
-      if (weight.sum == 0 && weight.divisor == 0) continue;
-      if (tags_) tags_->begin_sample(samples.labels(i));
+      if (weight.sum == 0 && weight.divisor == 0) {
+        continue;
+      }
+      if (tags_) {
+        tags_->begin_sample(samples.labels(i));
+      }
       std::uint32_t node = no_index;
       const auto frames = samples.frames(i);
       for (std::size_t frame = frames.size(); frame-- > 0;) {
@@ -182,13 +202,17 @@ class GraphBuilder::TreeWalk {
       }
       if (node != no_index) {
         graph_.nodes[node].flat.add(weight);
-        if (tags_) add_tags(node, weight, true);
+        if (tags_) {
+          add_tags(node, weight, true);
+        }
       }
     }
     link_edges(graph_);
     for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (builder_.is_shown(node.flat, node.cum)) graph_.order.push_back(i);
+      if (builder_.is_shown(node.flat, node.cum)) {
+        graph_.order.push_back(i);
+      }
     }
     return std::move(graph_);
   }
@@ -211,7 +235,9 @@ class GraphBuilder::TreeWalk {
       }
     }
     graph_.nodes[at].cum.add(weight);
-    if (tags_) add_tags(at, weight, false);
+    if (tags_) {
+      add_tags(at, weight, false);
+    }
     if (parent != no_index) {
       Edge& edge = graph_.edges[in_edges_[at]];
       edge.weight.add(weight);
@@ -260,18 +286,26 @@ std::vector<GraphBuilder::Tags> GraphBuilder::tags(
   const Samples& samples = profile_.samples;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const Weight weight = options_.value.of(samples.values(i));
-    if (weight.sum == 0 && weight.divisor == 0) continue;
+    if (weight.sum == 0 && weight.divisor == 0) {
+      continue;
+    }
     std::uint32_t leaf = no_index;
     bool has_begun = false;
     positions.walk(samples.frames(i), [&](std::uint32_t node, bool) {
       leaf = node;
-      if (node == no_index || last_sample[node] == i) return;
+      if (node == no_index || last_sample[node] == i) {
+        return;
+      }
       last_sample[node] = static_cast<std::uint32_t>(i);
-      if (!has_begun) collector.begin_sample(samples.labels(i));
+      if (!has_begun) {
+        collector.begin_sample(samples.labels(i));
+      }
       has_begun = true;
       add(node, weight, false);
     });
-    if (leaf != no_index) add(leaf, weight, true);
+    if (leaf != no_index) {
+      add(leaf, weight, true);
+    }
   }
   return tags;
 }

@@ -15,15 +15,21 @@ class GraphBuilder::Positions {
   Positions(const GraphBuilder& builder, const NodeSet& nodes) : builder_(builder) {
     std::vector<std::uint32_t> position(builder.infos_.size(), no_index);
     for (std::uint32_t i = 0; i < builder.infos_.size(); ++i) {
-      if (!nodes.has(i)) continue;
+      if (!nodes.has(i)) {
+        continue;
+      }
       position[i] = static_cast<std::uint32_t>(identities_.size());
       identities_.push_back(i);
     }
     positions_.reserve(builder.location_nodes_.size());
-    for (const std::uint32_t node : builder.location_nodes_) positions_.push_back(position[node]);
+    for (const std::uint32_t node : builder.location_nodes_) {
+      positions_.push_back(position[node]);
+    }
     const std::size_t locations = builder.first_node_.size() - 1;
     sole_.reserve(locations);
-    for (std::size_t i = 0; i < locations; ++i) sole_.push_back(sole_node(i));
+    for (std::size_t i = 0; i < locations; ++i) {
+      sole_.push_back(sole_node(i));
+    }
   }
 
   /// The identity at each position.
@@ -41,7 +47,9 @@ class GraphBuilder::Positions {
       }
       const std::uint32_t first = builder_.first_node_[frames[i]];
       const std::uint32_t end = builder_.first_node_[frames[i] + 1];
-      for (std::uint32_t at = end; at-- > first;) visit(positions_[at], at + 1 != end);
+      for (std::uint32_t at = end; at-- > first;) {
+        visit(positions_[at], at + 1 != end);
+      }
     }
   }
 
@@ -52,9 +60,13 @@ class GraphBuilder::Positions {
   [[nodiscard]] std::uint32_t sole_node(std::size_t location) const {
     const std::uint32_t first = builder_.first_node_[location];
     const std::uint32_t end = builder_.first_node_[location + 1];
-    if (end - first == 1) return positions_[first];
+    if (end - first == 1) {
+      return positions_[first];
+    }
     for (std::uint32_t at = first; at < end; ++at) {
-      if (positions_[at] != no_index) return several;
+      if (positions_[at] != no_index) {
+        return several;
+      }
     }
     return no_index;
   }

@@ -155,11 +155,15 @@ void write_stack(JsonWriter& json, const Growth& growth, const StackGrowth& stac
   json.member("score", stack.score);
   json.key("values");
   json.begin_array();
-  for (const std::int64_t value : stack.values) json.number(value);
+  for (const std::int64_t value : stack.values) {
+    json.number(value);
+  }
   json.end_array();
   json.key("stack");
   json.begin_array();
-  for (const std::string& name : names) json.text(name);
+  for (const std::string& name : names) {
+    json.text(name);
+  }
   json.end_array();
   json.end_object();
 }
@@ -178,11 +182,14 @@ std::string growth_text(const Growth& growth, const ReportOptions& options) {
 
 std::string repeats_sentence(const Growth& growth, bool collects) {
   const auto repeated = repeats(growth);
-  if (repeated == 0) return "";
+  if (repeated == 0) {
+    return "";
+  }
   const std::string which =
       std::to_string(repeated) + " of " + base::counted(growth.snapshots.size(), "snapshot");
-  if (collects)
+  if (collects) {
     return which + " as the one before, though garbage was collected: no change was sampled";
+  }
   return which +
          " as the one before: Go's heap profile shows what the last garbage collection left, and "
          "none ended between them, so growth may be there and not be seen. -gc has the program "
@@ -199,9 +206,13 @@ std::string growth_json(const Growth& growth, const ReportOptions& options) {
   for (const GrowthSnapshot& snapshot : growth.snapshots) {
     json.begin_object();
     json.member("source", snapshot.name);
-    if (snapshot.time_nanos != 0) json.member("time_nanos", snapshot.time_nanos);
+    if (snapshot.time_nanos != 0) {
+      json.member("time_nanos", snapshot.time_nanos);
+    }
     json.member("total", snapshot.total);
-    if (snapshot.is_repeated) json.member("is_repeated", true);
+    if (snapshot.is_repeated) {
+      json.member("is_repeated", true);
+    }
     json.end_object();
   }
   json.end_array();

@@ -39,7 +39,9 @@ bool is_gzip(std::string_view bytes) {
 base::Result<FlatArray<char>> gunzip(std::string_view bytes, std::size_t bytes_max) {
   const std::unique_ptr<libdeflate_decompressor, FreeDecompressor> decompressor(
       libdeflate_alloc_decompressor());
-  if (!decompressor) return base::fail(base::ErrorKind::io, "out of memory");
+  if (!decompressor) {
+    return base::fail(base::ErrorKind::io, "out of memory");
+  }
   FlatArray<char> out;
   std::size_t size = 0;
   std::size_t room = std::clamp(promised_size(bytes), first_room_min,
@@ -82,7 +84,9 @@ base::Result<FlatArray<char>> gunzip(std::string_view bytes, std::size_t bytes_m
 std::string gzip(std::string_view bytes) {
   const std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor(
       libdeflate_alloc_compressor(compression_level));
-  if (!compressor) throw std::bad_alloc();
+  if (!compressor) {
+    throw std::bad_alloc();
+  }
   std::string out(libdeflate_gzip_compress_bound(compressor.get(), bytes.size()), '\0');
   out.resize(libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(), out.data(),
                                       out.size()));

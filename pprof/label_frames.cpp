@@ -16,7 +16,9 @@ std::vector<StringId> split_keys(const std::string& list, StringTable& strings) 
   const std::string_view text = list;
   for (std::size_t at = 0; at < list.size();) {
     const std::size_t comma = std::min(list.find(',', at), list.size());
-    if (comma > at) keys.push_back(strings.add(text.substr(at, comma - at)));
+    if (comma > at) {
+      keys.push_back(strings.add(text.substr(at, comma - at)));
+    }
     at = comma + 1;
   }
   return keys;
@@ -25,8 +27,12 @@ std::vector<StringId> split_keys(const std::string& list, StringTable& strings) 
 class LabelFrames {
  public:
   LabelFrames(Profile& profile, const std::string& unit) : profile_(profile), unit_(unit) {
-    for (const Location& it : profile.locations) location_id_ = std::max(location_id_, it.id);
-    for (const Function& it : profile.functions) function_id_ = std::max(function_id_, it.id);
+    for (const Location& it : profile.locations) {
+      location_id_ = std::max(location_id_, it.id);
+    }
+    for (const Function& it : profile.functions) {
+      function_id_ = std::max(function_id_, it.id);
+    }
   }
 
   /// The location for one key of a sample; notes whether the sample has the key.
@@ -37,8 +43,12 @@ class LabelFrames {
       return label.key == key && label.is_number && label.text != 0;
     });
     for (const Label& label : labels) {
-      if (label.key != key) continue;
-      if (found) name_ += ',';
+      if (label.key != key) {
+        continue;
+      }
+      if (found) {
+        name_ += ',';
+      }
       found = true;
       if (!label.is_number) {
         name_ += profile_.text(label.text);
@@ -112,8 +122,12 @@ void add_label_frames(Profile& profile, const ReportOptions& options, const Warn
     }
     profile.samples = std::move(with_frames);
   }
-  if (!options.tagroot.empty() && !root_matched) warn("TagRoot expression matched no samples");
-  if (!options.tagleaf.empty() && !leaf_matched) warn("TagLeaf expression matched no samples");
+  if (!options.tagroot.empty() && !root_matched) {
+    warn("TagRoot expression matched no samples");
+  }
+  if (!options.tagleaf.empty() && !leaf_matched) {
+    warn("TagLeaf expression matched no samples");
+  }
 }
 
 }  // namespace heapwatch::pprof

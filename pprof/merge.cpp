@@ -38,7 +38,9 @@ class Merger {
 
   /// `base_label` says that all but the first source are a base whose samples are to be told apart.
   Result<Profile> run(bool base_label) {
-    if (auto combined = combine_headers(); !combined) return tl::unexpected(combined.error());
+    if (auto combined = combine_headers(); !combined) {
+      return tl::unexpected(combined.error());
+    }
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       Profile& source = sources_[i];
       moved_ = {std::vector<std::uint32_t>(source.strings.size(), no_index),
@@ -46,7 +48,9 @@ class Merger {
                 std::vector<std::uint32_t>(source.functions.size(), no_index),
                 std::vector<std::uint32_t>(source.locations.size(), no_index)};
       // The program itself stays the first mapping.
-      if (out_.mappings.empty() && !source.mappings.empty()) move_mapping(source, 0);
+      if (out_.mappings.empty() && !source.mappings.empty()) {
+        move_mapping(source, 0);
+      }
       if (i == 0) {
         take_samples(source);
       } else {
@@ -59,7 +63,9 @@ class Merger {
 
   [[nodiscard]] static bool has_zero_sample(const Profile& profile) {
     for (std::size_t i = 0; i < profile.samples.size(); ++i) {
-      if (is_zero(profile.samples.values(i))) return true;
+      if (is_zero(profile.samples.values(i))) {
+        return true;
+      }
     }
     return false;
   }
@@ -115,7 +121,9 @@ Result<void> check_compatible(const Profile& a, const Profile& b) {
 Result<void> Merger::combine_headers() {
   Profile& first = sources_[0];
   for (std::size_t i = 1; i < sources_.size(); ++i) {
-    if (auto checked = check_compatible(first, sources_[i]); !checked) return checked;
+    if (auto checked = check_compatible(first, sources_[i]); !checked) {
+      return checked;
+    }
   }
   out_.strings = first.strings;
   out_.sample_types = first.sample_types;
@@ -128,7 +136,9 @@ Result<void> Merger::combine_headers() {
       out_.time_nanos = source.time_nanos;
     }
     out_.duration_nanos = wrapping_add(out_.duration_nanos, source.duration_nanos);
-    if (out_.period == 0 || out_.period < source.period) out_.period = source.period;
+    if (out_.period == 0 || out_.period < source.period) {
+      out_.period = source.period;
+    }
     for (const StringId comment : source.comments) {
       const StringId id = copy(comment);
       if (std::find(out_.comments.begin(), out_.comments.end(), id) == out_.comments.end()) {
@@ -138,20 +148,26 @@ Result<void> Merger::combine_headers() {
     if (out_.default_sample_type == 0) {
       out_.default_sample_type = copy(source.default_sample_type);
     }
-    if (out_.doc_url == 0) out_.doc_url = copy(source.doc_url);
+    if (out_.doc_url == 0) {
+      out_.doc_url = copy(source.doc_url);
+    }
   }
   return {};
 }
 
 StringId Merger::move_string(const Profile& source, StringId id) {
   StringId& to = moved_.strings[id];
-  if (to == no_index) to = out_.strings.add(source.text(id));
+  if (to == no_index) {
+    to = out_.strings.add(source.text(id));
+  }
   return to;
 }
 
 std::uint32_t Merger::move_mapping(const Profile& source, std::uint32_t at) {
   std::uint32_t& to = moved_.mappings[at];
-  if (to != no_index) return to;
+  if (to != no_index) {
+    return to;
+  }
   Mapping mapping = source.mappings[at];
   mapping.file = move_string(source, mapping.file);
   mapping.build_id = move_string(source, mapping.build_id);
@@ -178,7 +194,9 @@ std::uint32_t Merger::move_mapping(const Profile& source, std::uint32_t at) {
 
 std::uint32_t Merger::move_function(const Profile& source, std::uint32_t at) {
   std::uint32_t& to = moved_.functions[at];
-  if (to != no_index) return to;
+  if (to != no_index) {
+    return to;
+  }
   Function function = source.functions[at];
   const auto next = static_cast<std::uint32_t>(out_.functions.size());
   function.id = 0;
@@ -202,7 +220,9 @@ std::uint32_t Merger::move_function(const Profile& source, std::uint32_t at) {
 
 std::uint32_t Merger::move_location(const Profile& source, std::uint32_t at) {
   std::uint32_t& to = moved_.locations[at];
-  if (to != no_index) return to;
+  if (to != no_index) {
+    return to;
+  }
   Location location = source.locations[at];
   std::uint64_t offset_in_mapping = location.address;
   if (location.mapping != no_index) {
@@ -253,9 +273,13 @@ bool Merger::enter_sample(std::span<const std::uint32_t> frames,
     return std::equal(frames.begin(), frames.end(), its_frames.begin(), its_frames.end()) &&
            std::equal(labels.begin(), labels.end(), its_labels.begin(), its_labels.end());
   });
-  if (at == next) return true;
+  if (at == next) {
+    return true;
+  }
   const auto sums = samples.values(at);
-  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = wrapping_add(sums[i], values[i]);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i] = wrapping_add(sums[i], values[i]);
+  }
   return false;
 }
 
@@ -265,8 +289,12 @@ void Merger::take_samples(Profile& source) {
   out_.samples = std::move(source.samples);
   std::uint32_t kept = 0;
   out_.samples.filter([&](Samples::Editable& sample) {
-    if (is_zero(sample.values)) return false;
-    for (std::uint32_t& frame : sample.frames) frame = move_location(source, frame);
+    if (is_zero(sample.values)) {
+      return false;
+    }
+    for (std::uint32_t& frame : sample.frames) {
+      frame = move_location(source, frame);
+    }
     const bool is_new = enter_sample(sample.frames, sample.values, sample.labels, kept);
     kept += is_new ? 1 : 0;
     return is_new;
@@ -286,7 +314,9 @@ void Merger::add_samples(Profile& source, bool base_label) {
       frames_read = 0;
     }
     const auto values = samples.values(i);
-    if (is_zero(values)) continue;
+    if (is_zero(values)) {
+      continue;
+    }
     frames.clear();
     for (const std::uint32_t frame : samples.frames(i)) {
       frames.push_back(move_location(source, frame));
@@ -295,7 +325,9 @@ void Merger::add_samples(Profile& source, bool base_label) {
     for (Label label : samples.labels(i)) {
       label.key = move_string(source, label.key);
       label.text = move_string(source, label.text);
-      if (base_label && label.key == base.key && !label.is_number) continue;
+      if (base_label && label.key == base.key && !label.is_number) {
+        continue;
+      }
       labels.push_back(label);
     }
     if (base_label) {
@@ -305,13 +337,17 @@ void Merger::add_samples(Profile& source, bool base_label) {
       labels.insert(place, base);
     }
     const auto next = static_cast<std::uint32_t>(out_.samples.size());
-    if (enter_sample(frames, values, labels, next)) out_.samples.append(frames, values, labels);
+    if (enter_sample(frames, values, labels, next)) {
+      out_.samples.append(frames, values, labels);
+    }
   }
 }
 
 Result<Profile> merge_all(std::vector<Profile> profiles, bool base_label) {
   auto merged = Merger(profiles).run(base_label);
-  if (!merged || !Merger::has_zero_sample(*merged)) return merged;
+  if (!merged || !Merger::has_zero_sample(*merged)) {
+    return merged;
+  }
   // Samples that came to nothing go, with what they alone used.
   profiles.clear();
   profiles.push_back(std::move(*merged));

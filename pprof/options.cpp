@@ -74,7 +74,9 @@ struct Reader {
   Result<void> operator()(bool O::*member) const {
     if (!option.choices.empty()) {
       const auto at = choice();
-      if (!at) return tl::unexpected(at.error());
+      if (!at) {
+        return tl::unexpected(at.error());
+      }
       options.*member = *at == 1;
       return {};
     }
@@ -91,13 +93,17 @@ struct Reader {
   }
   Result<void> operator()(std::int64_t O::*member) const {
     const auto number = parse_go_integer(text, 10);
-    if (!number) return bad_number("Atoi");
+    if (!number) {
+      return bad_number("Atoi");
+    }
     options.*member = *number;
     return {};
   }
   Result<void> operator()(double O::*member) const {
     const auto number = parse_go_float(text);
-    if (!number) return bad_number("ParseFloat");
+    if (!number) {
+      return bad_number("ParseFloat");
+    }
     options.*member = *number;
     return {};
   }
@@ -111,7 +117,9 @@ struct Reader {
       return {};
     }
     const auto at = choice();
-    if (!at) return tl::unexpected(at.error());
+    if (!at) {
+      return tl::unexpected(at.error());
+    }
     options.*member = static_cast<Granularity>(*at + 1);
     return {};
   }
@@ -137,7 +145,9 @@ struct Writer {
 
   std::string operator()(bool O::*member) const {
     const bool value = options.*member;
-    if (!option.choices.empty()) return std::string(option.choices[value ? 1 : 0]);
+    if (!option.choices.empty()) {
+      return std::string(option.choices[value ? 1 : 0]);
+    }
     return value ? "true" : "false";
   }
   std::string operator()(std::int64_t O::*member) const { return std::to_string(options.*member); }
@@ -179,7 +189,9 @@ Result<void> set_option(ReportOptions& options, const Option& option, std::strin
 
 ReportOptions effective_options(ReportKind kind, ReportOptions options) {
   const bool has_all_nodes = kind == ReportKind::text || kind == ReportKind::topproto;
-  if (options.nodecount == -1) options.nodecount = has_all_nodes ? 0 : nodes_of_a_graph;
+  if (options.nodecount == -1) {
+    options.nodecount = has_all_nodes ? 0 : nodes_of_a_graph;
+  }
   bool trim = options.trim;
   switch (kind) {
     case ReportKind::peek:

@@ -17,20 +17,32 @@ std::string_view known_stranger(std::string_view bytes) {
   if (bytes.starts_with("go 1.") && bytes.substr(0, 16).find(" trace") != std::string_view::npos) {
     return "an execution trace of Go, which go tool trace reads";
   }
-  if (bytes.starts_with("PERFILE2")) return "a perf.data file, which perf_to_profile converts";
-  if (bytes.starts_with("<") || bytes.starts_with("HTTP/")) return "a page, not a profile";
-  if (bytes.starts_with("{")) return "JSON, not a profile";
+  if (bytes.starts_with("PERFILE2")) {
+    return "a perf.data file, which perf_to_profile converts";
+  }
+  if (bytes.starts_with("<") || bytes.starts_with("HTTP/")) {
+    return "a page, not a profile";
+  }
+  if (bytes.starts_with("{")) {
+    return "JSON, not a profile";
+  }
   if (bytes.starts_with("\x7f"
                         "ELF"))
     return "a program, not a profile";
-  if (bytes.starts_with("PK\x03\x04")) return "a zip archive, not a profile";
-  if (bytes.starts_with("\x89PNG") || bytes.starts_with("GIF8")) return "a picture, not a profile";
+  if (bytes.starts_with("PK\x03\x04")) {
+    return "a zip archive, not a profile";
+  }
+  if (bytes.starts_with("\x89PNG") || bytes.starts_with("GIF8")) {
+    return "a picture, not a profile";
+  }
   return "";
 }
 
 base::Result<Profile> parse_uncompressed(std::string_view bytes) {
   auto decoded = decode_proto(bytes, true);
-  if (decoded) return std::move(*decoded);
+  if (decoded) {
+    return std::move(*decoded);
+  }
   const DecodeError& error = decoded.error();
   switch (error.kind) {
     case DecodeError::Kind::broken_profile:
@@ -43,7 +55,9 @@ base::Result<Profile> parse_uncompressed(std::string_view bytes) {
       break;
   }
   auto legacy = parse_legacy(bytes);
-  if (legacy) return legacy;
+  if (legacy) {
+    return legacy;
+  }
   if (legacy.error().message == unrecognized_format) {
     if (const auto stranger = known_stranger(bytes); !stranger.empty()) {
       return fail(ErrorKind::invalid, "parsing profile: " + legacy.error().message + ": it is " +
@@ -67,7 +81,9 @@ base::Result<Profile> parse_profile(std::string bytes, const ParseLimits& limits
     return parse_uncompressed(bytes);
   }
   const auto content = gunzip(bytes, limits.bytes_max);
-  if (!content) return tl::unexpected(content.error());
+  if (!content) {
+    return tl::unexpected(content.error());
+  }
   std::string().swap(bytes);
   return parse_uncompressed({content->data(), content->size()});
 }

@@ -9,7 +9,9 @@ namespace {
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
-  if (text.empty()) return parts;
+  if (text.empty()) {
+    return parts;
+  }
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(separator, at), text.size());
     parts.push_back(text.substr(at, end - at));
@@ -21,18 +23,28 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }  // namespace
 
 std::string_view base_name(std::string_view path) {
-  if (path.empty()) return ".";
-  while (path.ends_with('/')) path.remove_suffix(1);
-  if (path.empty()) return "/";
+  if (path.empty()) {
+    return ".";
+  }
+  while (path.ends_with('/')) {
+    path.remove_suffix(1);
+  }
+  if (path.empty()) {
+    return "/";
+  }
   return path.substr(path.rfind('/') + 1);
 }
 
 std::string clean_path(std::string_view path) {
-  if (path.empty()) return ".";
+  if (path.empty()) {
+    return ".";
+  }
   const bool is_rooted = path.front() == '/';
   std::vector<std::string_view> kept;
   for (const std::string_view part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
+    if (part.empty() || part == ".") {
+      continue;
+    }
     const bool goes_up = part == "..";
     if (goes_up && !kept.empty() && kept.back() != "..") {
       kept.pop_back();
@@ -42,7 +54,9 @@ std::string clean_path(std::string_view path) {
   }
   std::string out = is_rooted ? "/" : "";
   for (const std::string_view part : kept) {
-    if (!out.empty() && out.back() != '/') out += '/';
+    if (!out.empty() && out.back() != '/') {
+      out += '/';
+    }
     out += part;
   }
   return out.empty() ? "." : out;
@@ -54,7 +68,9 @@ std::string_view trim_path(std::string_view path, std::string_view trim_path,
     for (const std::string_view folder : split(source_path, ':')) {
       const std::string wanted = "/" + std::string(base_name(folder)) + "/";
       const std::size_t found = path.find(wanted);
-      if (found != std::string_view::npos) return path.substr(found + wanted.size());
+      if (found != std::string_view::npos) {
+        return path.substr(found + wanted.size());
+      }
     }
   }
   std::vector<std::string_view> prefixes = split(trim_path, ':');
@@ -63,7 +79,9 @@ std::string_view trim_path(std::string_view path, std::string_view trim_path,
   for (const std::string_view prefix : prefixes) {
     const std::string whole =
         prefix.ends_with('/') ? std::string(prefix) : std::string(prefix) + "/";
-    if (path.starts_with(whole)) return path.substr(whole.size());
+    if (path.starts_with(whole)) {
+      return path.substr(whole.size());
+    }
   }
   return path;
 }

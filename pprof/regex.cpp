@@ -66,9 +66,13 @@ const std::string& Regex::pattern() const {
 }
 
 bool TableMatcher::operator()(StringId id) {
-  if (id >= known_.size()) known_.resize(strings_->size());
+  if (id >= known_.size()) {
+    known_.resize(strings_->size());
+  }
   Known& known = known_[id];
-  if (known == Known::not_yet) known = regex_->matches((*strings_)[id]) ? Known::yes : Known::no;
+  if (known == Known::not_yet) {
+    known = regex_->matches((*strings_)[id]) ? Known::yes : Known::no;
+  }
   return known == Known::yes;
 }
 

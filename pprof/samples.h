@@ -132,7 +132,9 @@ void Samples::filter(Keep&& keep) {
                     labels_.slice(label_start, label_end)};
     frame_start = frame_end;
     label_start = label_end;
-    if (!keep(sample)) continue;
+    if (!keep(sample)) {
+      continue;
+    }
     move_down<std::uint32_t>(frames_, frame_count, sample.frames);
     move_down<std::int64_t>(values_, value_count, sample.values);
     move_down<Label>(labels_, label_count, sample.labels);

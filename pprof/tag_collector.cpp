@@ -7,10 +7,14 @@ namespace heapwatch::pprof {
 void TagCollector::begin_sample(std::span<const Label> labels) {
   // Texts come before numbers.
   std::size_t text_count = 0;
-  while (text_count < labels.size() && !labels[text_count].is_number) ++text_count;
+  while (text_count < labels.size() && !labels[text_count].is_number) {
+    ++text_count;
+  }
   numbers_.clear();
   for (const Label& label : labels.subspan(text_count)) {
-    if (label.key != bytes_key_) continue;
+    if (label.key != bytes_key_) {
+      continue;
+    }
     const auto [known, is_new] = number_names_.try_emplace(label.number, 0);
     if (is_new) {
       known->second = names_.add(options_.format_tag(label.number, options_.bytes_unit));
@@ -19,7 +23,9 @@ void TagCollector::begin_sample(std::span<const Label> labels) {
   }
   const auto texts = labels.first(text_count);
   std::uint64_t hash = 0;
-  for (const Label& label : texts) hash = hash_word(hash_word(hash, label.key), label.text);
+  for (const Label& label : texts) {
+    hash = hash_word(hash_word(hash, label.key), label.text);
+  }
   const auto next = static_cast<std::uint32_t>(known_texts_.size());
   const std::uint32_t at = texts_index_.find_or_add(hash, next, [&](std::uint32_t other) {
     return std::equal(texts.begin(), texts.end(), known_texts_[other].begin(),

@@ -25,15 +25,21 @@ struct Quantity {
 std::optional<Quantity> read_quantity(std::string_view text) {
   const std::size_t sign = text.starts_with('+') || text.starts_with('-') ? 1 : 0;
   std::size_t end = sign;
-  while (end < text.size() && is_digit(text[end])) ++end;
-  if (end == sign) return std::nullopt;
+  while (end < text.size() && is_digit(text[end])) {
+    ++end;
+  }
+  if (end == sign) {
+    return std::nullopt;
+  }
   Quantity quantity;
   const char* const first = text.data() + (text.starts_with('+') ? 1 : 0);
   if (std::from_chars(first, text.data() + end, quantity.number).ec != std::errc()) {
     return std::nullopt;
   }
   std::size_t unit_end = end;
-  while (unit_end < text.size() && is_letter(text[unit_end])) ++unit_end;
+  while (unit_end < text.size() && is_letter(text[unit_end])) {
+    ++unit_end;
+  }
   quantity.unit = text.substr(end, unit_end - end);
   quantity.rest = text.substr(unit_end);
   return quantity;
@@ -49,21 +55,37 @@ bool TagFilter::Range::contains(std::int64_t value, const std::string& from) con
 std::optional<TagFilter::Range> TagFilter::parse_range(const std::string& text) {
   std::string_view rest = text;
   const bool is_upper_bound = rest.starts_with(':');
-  if (is_upper_bound) rest.remove_prefix(1);
+  if (is_upper_bound) {
+    rest.remove_prefix(1);
+  }
   const auto first = read_quantity(rest);
-  if (!first) return std::nullopt;
+  if (!first) {
+    return std::nullopt;
+  }
   const Scaled low = scale(first->number, first->unit, first->unit);
   if (is_upper_bound) {
-    if (!first->rest.empty()) return std::nullopt;
+    if (!first->rest.empty()) {
+      return std::nullopt;
+    }
     return Range{std::nullopt, low.value, low.unit};
   }
-  if (first->rest.empty()) return Range{low.value, low.value, low.unit};
-  if (first->rest == ":") return Range{low.value, std::nullopt, low.unit};
-  if (!first->rest.starts_with(':')) return std::nullopt;
+  if (first->rest.empty()) {
+    return Range{low.value, low.value, low.unit};
+  }
+  if (first->rest == ":") {
+    return Range{low.value, std::nullopt, low.unit};
+  }
+  if (!first->rest.starts_with(':')) {
+    return std::nullopt;
+  }
   const auto second = read_quantity(first->rest.substr(1));
-  if (!second || !second->rest.empty()) return std::nullopt;
+  if (!second || !second->rest.empty()) {
+    return std::nullopt;
+  }
   const Scaled high = scale(second->number, second->unit, low.unit);
-  if (high.unit != low.unit) return std::nullopt;
+  if (high.unit != low.unit) {
+    return std::nullopt;
+  }
   return Range{low.value, high.value, low.unit};
 }
 
@@ -74,7 +96,9 @@ base::Result<TagFilter> TagFilter::compile(const char* option, std::string value
   if (equals != std::string::npos) {
     filter.key_ = value.substr(0, equals);
     value.erase(0, equals + 1);
-    if (filter.key_->empty()) filter.key_.reset();
+    if (filter.key_->empty()) {
+      filter.key_.reset();
+    }
   }
   filter.range_ = parse_range(value);
   if (filter.range_) {
@@ -107,7 +131,9 @@ bool TagFilter::texts_match(const Profile& profile, std::span<const Label> label
   // Each expression has to match some label.
   return std::all_of(regexes_.begin(), regexes_.end(), [&](const Regex& regex) {
     return std::any_of(labels.begin(), labels.end(), [&](const Label& label) {
-      if (label.is_number) return false;
+      if (label.is_number) {
+        return false;
+      }
       std::string text(profile.text(label.key));
       text += ':';
       text += profile.text(label.text);
@@ -118,7 +144,9 @@ bool TagFilter::texts_match(const Profile& profile, std::span<const Label> label
 
 bool TagFilter::matches(const Profile& profile, std::span<const Label> labels,
                         const LabelUnits& units) const {
-  if (!range_) return texts_match(profile, labels);
+  if (!range_) {
+    return texts_match(profile, labels);
+  }
   return std::any_of(labels.begin(), labels.end(), [&](const Label& label) {
     return label.is_number && (!key_ || profile.text(label.key) == *key_) &&
            range_->contains(label.number, units.at(label.key));

@@ -34,9 +34,15 @@ struct Rank {
     last = wrapping_abs(flat.sum);
   }
   friend bool operator<(const Rank& a, const Rank& b) {
-    if (a.first != b.first) return a.first > b.first;
-    if (const int order = a.name.compare(b.name); order != 0) return order < 0;
-    if (a.last != b.last) return a.last > b.last;
+    if (a.first != b.first) {
+      return a.first > b.first;
+    }
+    if (const int order = a.name.compare(b.name); order != 0) {
+      return order < 0;
+    }
+    if (a.last != b.last) {
+      return a.last > b.last;
+    }
     return std::tie(a.start_line, a.at) < std::tie(b.start_line, b.at);
   }
 };
@@ -45,7 +51,9 @@ std::vector<std::uint32_t> places_of(std::vector<Rank>& ranks) {
   std::sort(ranks.begin(), ranks.end());
   std::vector<std::uint32_t> places;
   places.reserve(ranks.size());
-  for (const Rank& rank : ranks) places.push_back(rank.at);
+  for (const Rank& rank : ranks) {
+    places.push_back(rank.at);
+  }
   return places;
 }
 
@@ -84,7 +92,9 @@ void remove_edge(Graph& graph, std::uint32_t edge) {
 }
 
 std::size_t trim_edges(Graph& graph, std::int64_t weight_min) {
-  if (weight_min == 0) return 0;
+  if (weight_min == 0) {
+    return 0;
+  }
   const auto is_light = [&](std::uint32_t edge) {
     return wrapping_abs(graph.edges[edge].weight.sum) < weight_min;
   };
@@ -110,7 +120,9 @@ std::size_t picture_count(std::size_t nodes, std::size_t count, const BoxesOf& b
   std::size_t boxes = 0;
   for (std::size_t i = 0; i < nodes; ++i) {
     boxes += std::min<std::size_t>(boxes_of(i), boxes_max) + 1;
-    if (boxes >= count) return i + 1;
+    if (boxes >= count) {
+      return i + 1;
+    }
   }
   return std::min(count, nodes);
 }
@@ -129,8 +141,12 @@ bool is_redundant(const Graph& graph, std::uint32_t edge) {
   for (std::size_t i = 0; i < queue.size(); ++i) {
     for (const std::uint32_t in : graph.nodes[queue[i]].in) {
       const std::uint32_t from = graph.edges[in].from;
-      if (in == edge || seen[from]) continue;
-      if (from == graph.edges[edge].from) return true;
+      if (in == edge || seen[from]) {
+        continue;
+      }
+      if (from == graph.edges[edge].from) {
+        return true;
+      }
       seen[from] = true;
       queue.push_back(from);
     }
@@ -144,8 +160,12 @@ void remove_redundant_edges(Graph& graph, const StringTable& strings) {
     sort_edges(in, graph, strings);
     for (std::size_t j = in.size(); j-- > 0;) {
       // Nothing heavier than an edge that has to stay goes.
-      if (!graph.edges[in[j]].is_residual) break;
-      if (is_redundant(graph, in[j])) remove_edge(graph, in[j]);
+      if (!graph.edges[in[j]].is_residual) {
+        break;
+      }
+      if (is_redundant(graph, in[j])) {
+        remove_edge(graph, in[j]);
+      }
     }
   }
 }
@@ -160,7 +180,9 @@ void trim_tree(Graph& graph, const std::vector<bool>& kept, const StringTable& s
       continue;
     }
     if (node.in.empty()) {
-      for (const std::uint32_t edge : node.out) graph.nodes[graph.edges[edge].to].in.clear();
+      for (const std::uint32_t edge : node.out) {
+        graph.nodes[graph.edges[edge].to].in.clear();
+      }
       continue;
     }
     const Edge above = graph.edges[node.in[0]];
@@ -201,12 +223,16 @@ class GraphTrimmer {
     graph = builder_.build(set_, weights_, edge_wish());
     // In a picture the edges that went with nodes change what is worth a place.
     sort_nodes(graph, strings_, options_);
-    if (options_.is_picture) add_tags();
+    if (options_.is_picture) {
+      add_tags();
+    }
     trim_tags(graph, cutoffs_.node);
     const std::size_t dropped = trim_edges(graph, cutoffs_.edge);
     // With a limit that cuts no node, edges are dropped without being counted.
     result_.dropped_edges = is_limited && !is_cut ? 0 : dropped;
-    if (options_.is_picture) remove_redundant_edges(graph, strings_);
+    if (options_.is_picture) {
+      remove_redundant_edges(graph, strings_);
+    }
     return std::move(result_);
   }
 
@@ -214,27 +240,39 @@ class GraphTrimmer {
   void drop_light_nodes() {
     const std::vector<std::uint32_t> shown = builder_.shown(weights_);
     std::int64_t total = 0;
-    for (const std::uint32_t at : shown) total = wrapping_add(total, weights_.flat[at].sum);
+    for (const std::uint32_t at : shown) {
+      total = wrapping_add(total, weights_.flat[at].sum);
+    }
     cutoffs_ = cutoffs_of(total, options_);
     for (const std::uint32_t at : shown) {
-      if (wrapping_abs(weights_.cum[at].sum) >= cutoffs_.node) kept_.push_back(at);
+      if (wrapping_abs(weights_.cum[at].sum) >= cutoffs_.node) {
+        kept_.push_back(at);
+      }
     }
     result_.dropped_nodes = shown.size() - kept_.size();
-    if (result_.dropped_nodes != 0) set_ = only(kept_);
+    if (result_.dropped_nodes != 0) {
+      set_ = only(kept_);
+    }
   }
 
   [[nodiscard]] NodeSet only(const std::vector<std::uint32_t>& identities) const {
     NodeSet set{false, std::vector<bool>(builder_.infos().size())};
-    for (const std::uint32_t at : identities) set.kept[at] = true;
+    for (const std::uint32_t at : identities) {
+      set.kept[at] = true;
+    }
     return set;
   }
 
   /// Keeps the first nodes, and says whether any went.
   bool keep_top_nodes() {
     const auto wanted = static_cast<std::size_t>(options_.nodecount);
-    if (!options_.is_picture && kept_.size() <= wanted) return false;
+    if (!options_.is_picture && kept_.size() <= wanted) {
+      return false;
+    }
     std::vector<std::int64_t> scores;
-    if (options_.is_picture) scores = builder_.scores(set_, weights_);
+    if (options_.is_picture) {
+      scores = builder_.scores(set_, weights_);
+    }
     std::vector<Rank> ranks;
     ranks.reserve(kept_.size());
     for (const std::uint32_t at : kept_) {
@@ -247,7 +285,9 @@ class GraphTrimmer {
     }
     std::vector<std::uint32_t> order = places_of(ranks);
     const std::size_t count = top_count(order, wanted);
-    if (count == kept_.size()) return false;
+    if (count == kept_.size()) {
+      return false;
+    }
     order.resize(count);
     set_ = only(order);
     return true;
@@ -255,7 +295,9 @@ class GraphTrimmer {
 
   [[nodiscard]] std::size_t top_count(const std::vector<std::uint32_t>& order,
                                       std::size_t wanted) const {
-    if (!options_.is_picture) return std::min(wanted, order.size());
+    if (!options_.is_picture) {
+      return std::min(wanted, order.size());
+    }
     // Each node is one box at least.
     const std::size_t most = std::min(wanted, order.size());
     auto tags = builder_.tags({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most)});
@@ -269,17 +311,23 @@ class GraphTrimmer {
 
   [[nodiscard]] EdgeWish edge_wish() const {
     EdgeWish wish{options_.edges, {}};
-    if (options_.edges != EdgeWish::Kind::beside) return wish;
+    if (options_.edges != EdgeWish::Kind::beside) {
+      return wish;
+    }
     const auto& infos = builder_.infos();
     wish.nodes.is_all = false;
-    for (const NodeInfo& info : infos) wish.nodes.kept.push_back(options_.is_wanted(info));
+    for (const NodeInfo& info : infos) {
+      wish.nodes.kept.push_back(options_.is_wanted(info));
+    }
     return wish;
   }
 
   void add_tags() {
     Graph& graph = result_.graph;
     std::vector<std::uint32_t> identities;
-    for (const std::uint32_t at : graph.order) identities.push_back(graph.nodes[at].identity);
+    for (const std::uint32_t at : graph.order) {
+      identities.push_back(graph.nodes[at].identity);
+    }
     auto tags = builder_.tags(identities);
     for (std::size_t i = 0; i < tags.size(); ++i) {
       Node& node = graph.nodes[graph.order[i]];
@@ -305,7 +353,9 @@ TrimmedGraph trimmed_tree(const GraphBuilder& builder, const StringTable& string
   Graph& graph = result.graph;
   graph = builder.build_tree(options.is_picture);
   std::int64_t total = 0;
-  for (const std::uint32_t at : graph.order) total = wrapping_add(total, graph.nodes[at].flat.sum);
+  for (const std::uint32_t at : graph.order) {
+    total = wrapping_add(total, graph.nodes[at].flat.sum);
+  }
   const Cutoffs cutoffs = cutoffs_of(total, options);
   std::vector<bool> kept(graph.nodes.size());
   std::size_t kept_count = 0;
@@ -314,7 +364,9 @@ TrimmedGraph trimmed_tree(const GraphBuilder& builder, const StringTable& string
     kept_count += kept[at] ? 1 : 0;
   }
   result.dropped_nodes = graph.order.size() - kept_count;
-  if (result.dropped_nodes != 0) trim_tree(graph, kept, strings);
+  if (result.dropped_nodes != 0) {
+    trim_tree(graph, kept, strings);
+  }
   result.node_count_before = graph.order.size();
   sort_nodes(graph, strings, options);
   if (options.nodecount > 0) {
@@ -330,14 +382,18 @@ TrimmedGraph trimmed_tree(const GraphBuilder& builder, const StringTable& string
                                   : std::min(wanted, graph.order.size());
     if (count != graph.order.size()) {
       kept.assign(graph.nodes.size(), false);
-      for (std::size_t i = 0; i < count; ++i) kept[graph.order[i]] = true;
+      for (std::size_t i = 0; i < count; ++i) {
+        kept[graph.order[i]] = true;
+      }
       trim_tree(graph, kept, strings);
       sort_nodes(graph, strings, options);
     }
   }
   trim_tags(graph, cutoffs.node);
   result.dropped_edges = trim_edges(graph, cutoffs.edge);
-  if (options.is_picture) remove_redundant_edges(graph, strings);
+  if (options.is_picture) {
+    remove_redundant_edges(graph, strings);
+  }
   return result;
 }
 
@@ -345,7 +401,9 @@ TrimmedGraph trimmed_tree(const GraphBuilder& builder, const StringTable& string
 
 TrimmedGraph trimmed_graph(const GraphBuilder& builder, const StringTable& strings,
                            const TrimOptions& options) {
-  if (options.is_tree) return trimmed_tree(builder, strings, options);
+  if (options.is_tree) {
+    return trimmed_tree(builder, strings, options);
+  }
   return GraphTrimmer(builder, strings, options).run();
 }
 
@@ -356,16 +414,22 @@ void sort_edges(std::vector<std::uint32_t>& edges, const Graph& graph, const Str
     if (a.weight.sum != b.weight.sum) {
       const std::int64_t a_weight = wrapping_abs(a.weight.sum);
       const std::int64_t b_weight = wrapping_abs(b.weight.sum);
-      if (a_weight != b_weight) return a_weight > b_weight;
+      if (a_weight != b_weight) {
+        return a_weight > b_weight;
+      }
     }
     const auto name = [&](std::uint32_t node) {
       return printable_name(graph.nodes[node].info, strings);
     };
     if (a.from != b.from) {
-      if (const int order = name(a.from).compare(name(b.from)); order != 0) return order < 0;
+      if (const int order = name(a.from).compare(name(b.from)); order != 0) {
+        return order < 0;
+      }
     }
     if (a.to != b.to) {
-      if (const int order = name(a.to).compare(name(b.to)); order != 0) return order < 0;
+      if (const int order = name(a.to).compare(name(b.to)); order != 0) {
+        return order < 0;
+      }
     }
     return left < right;
   });
@@ -376,7 +440,9 @@ void sort_tags(std::vector<Tag>& tags, bool by_flat) {
     if (!by_flat && a.cum.sum != b.cum.sum) {
       return wrapping_abs(a.cum.sum) > wrapping_abs(b.cum.sum);
     }
-    if (a.flat.sum != b.flat.sum) return wrapping_abs(a.flat.sum) > wrapping_abs(b.flat.sum);
+    if (a.flat.sum != b.flat.sum) {
+      return wrapping_abs(a.flat.sum) > wrapping_abs(b.flat.sum);
+    }
     return a.name < b.name;
   });
 }

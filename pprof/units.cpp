@@ -60,8 +60,12 @@ std::string lower(std::string_view text) {
 
 const Unit* find_unit(const Family& family, std::string_view name) {
   std::string alias = lower(name);
-  if (alias.size() > 2 && alias.back() == 's') alias.pop_back();
-  if (alias.empty()) return nullptr;
+  if (alias.size() > 2 && alias.back() == 's') {
+    alias.pop_back();
+  }
+  if (alias.empty()) {
+    return nullptr;
+  }
   for (const Unit& unit : family.units) {
     if (std::find(unit.aliases.begin(), unit.aliases.end(), alias) != unit.aliases.end()) {
       return &unit;
@@ -94,7 +98,9 @@ std::string fixed(double value, int decimals) {
 
 std::string padded(std::string text) {
   constexpr std::size_t width = 5;
-  if (text.size() < width) text.insert(0, width - text.size(), ' ');
+  if (text.size() < width) {
+    text.insert(0, width - text.size(), ' ');
+  }
   return text;
 }
 
@@ -108,10 +114,14 @@ Scaled scale(std::int64_t value, std::string_view from, std::string_view to) {
   }
   for (const Family& family : families()) {
     const Unit* const unit = find_unit(family, from);
-    if (unit == nullptr) continue;
+    if (unit == nullptr) {
+      continue;
+    }
     const double base = static_cast<double>(value) * unit->factor;
     const Unit* target = is_natural(to) ? largest_unit(family, base) : find_unit(family, to);
-    if (target == nullptr) target = &family.fallback;
+    if (target == nullptr) {
+      target = &family.fallback;
+    }
     return {base / target->factor, std::string(target->name)};
   }
   constexpr std::array<std::string_view, 5> silent = {"count", "sample", "unit", "minimum", "auto"};
@@ -122,8 +132,12 @@ Scaled scale(std::int64_t value, std::string_view from, std::string_view to) {
 std::string scaled_label(std::int64_t value, std::string_view from, std::string_view to) {
   const Scaled scaled = scale(value, from, to);
   std::string text = fixed(scaled.value, 2);
-  if (text.ends_with(".00")) text.resize(text.size() - 3);
-  if (text == "0" || text == "-0") return "0";
+  if (text.ends_with(".00")) {
+    text.resize(text.size() - 3);
+  }
+  if (text == "0" || text == "-0") {
+    return "0";
+  }
   return text + scaled.unit;
 }
 
@@ -132,8 +146,12 @@ std::string percentage(std::int64_t value, std::int64_t total) {
   if (total != 0) {
     ratio = std::abs(static_cast<double>(value) / static_cast<double>(total)) * 100;
   }
-  if (ratio >= 99.95 && ratio <= 100.05) return "  100%";
-  if (ratio >= 1.0) return padded(fixed(ratio, 2)) + "%";
+  if (ratio >= 99.95 && ratio <= 100.05) {
+    return "  100%";
+  }
+  if (ratio >= 1.0) {
+    return padded(fixed(ratio, 2)) + "%";
+  }
   std::array<char, 32> text;
   const auto end =
       std::to_chars(text.data(), text.data() + text.size(), ratio, std::chars_format::general, 2)
@@ -143,10 +161,18 @@ std::string percentage(std::int64_t value, std::int64_t total) {
 
 bool is_compatible(std::string_view type_a, std::string_view unit_a, std::string_view type_b,
                    std::string_view unit_b) {
-  if (type_a.ends_with('s')) type_a.remove_suffix(1);
-  if (type_b.ends_with('s')) type_b.remove_suffix(1);
-  if (type_a != type_b) return false;
-  if (unit_a == unit_b) return true;
+  if (type_a.ends_with('s')) {
+    type_a.remove_suffix(1);
+  }
+  if (type_b.ends_with('s')) {
+    type_b.remove_suffix(1);
+  }
+  if (type_a != type_b) {
+    return false;
+  }
+  if (unit_a == unit_b) {
+    return true;
+  }
   return std::any_of(families().begin(), families().end(), [&](const Family& family) {
     return find_unit(family, unit_a) != nullptr && find_unit(family, unit_b) != nullptr;
   });

@@ -67,7 +67,9 @@ class SeriesEnd {
     const auto end = std::chrono::steady_clock::now() + time;
     while (is_interrupted == 0) {
       const auto left = end - std::chrono::steady_clock::now();
-      if (left <= std::chrono::nanoseconds(0)) break;
+      if (left <= std::chrono::nanoseconds(0)) {
+        break;
+      }
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
       const timespec wait{static_cast<std::time_t>(seconds.count()),
                           static_cast<long>((left - seconds).count())};
@@ -118,8 +120,12 @@ class Command {
       keeps_fetched_ = true;
       return pprof::run_grow(args.subspan(1), out_, err_, seams_);
     }
-    if (const auto code = save_traces(args)) return *code;
-    if (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") err_ << commands_usage;
+    if (const auto code = save_traces(args)) {
+      return *code;
+    }
+    if (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+      err_ << commands_usage;
+    }
     return pprof::run_pprof(args, out_, err_, seams_);
   }
 
@@ -135,12 +141,16 @@ class Command {
     const auto flags = transport_flags(transport);
     const auto line = pprof::parse_command_line(
         args, [](const std::string&) {}, flags);
-    if (!line || line->format || line->http || line->sources.empty()) return std::nullopt;
+    if (!line || line->format || line->http || line->sources.empty()) {
+      return std::nullopt;
+    }
     std::vector<pprof::FetchRequest> asked;
     for (const std::string& url : line->sources) {
       asked.push_back({url, line->seconds, line->timeout_s, line->tls, line->limits.bytes_max});
       const auto source = parse_source(asked.back(), transport);
-      if (!source || source->kind != "trace") return std::nullopt;
+      if (!source || source->kind != "trace") {
+        return std::nullopt;
+      }
     }
     int code = 0;
     const auto bodies = fetch_profiles(asked, transport, fetch_options_, err_);
@@ -161,9 +171,13 @@ class Command {
     auto bodies = fetch_profiles(asked, transport_, fetch_options_, err_);
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       Result<std::string>& body = bodies[i];
-      if (!body) continue;
+      if (!body) {
+        continue;
+      }
       if (!is_execution_trace(*body)) {
-        if (keeps_fetched_) keep(asked[i].url, *body);
+        if (keeps_fetched_) {
+          keep(asked[i].url, *body);
+        }
         continue;
       }
       const auto path = save_trace(*body, seams_);
@@ -197,7 +211,9 @@ class Command {
     if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) {
       auto editor = pprof::shell::LineEditor::create(
           [&](std::string_view input) { return shell.completions(input); });
-      if (!editor) return tl::unexpected(editor.error());
+      if (!editor) {
+        return tl::unexpected(editor.error());
+      }
       pprof::shell::converse(shell, [&](const std::string& prompt) {
         out_ << std::flush;
         return (*editor)->read(prompt);
@@ -211,7 +227,9 @@ class Command {
   std::optional<std::string> ask(const std::string& prompt) {
     out_ << prompt << std::flush;
     std::string input;
-    if (!std::getline(std::cin, input)) return std::nullopt;
+    if (!std::getline(std::cin, input)) {
+      return std::nullopt;
+    }
     return input;
   }
 

@@ -43,9 +43,13 @@ bool is_report_on_files(const std::vector<std::string>& args) {
   const auto flags = agent::transport_flags(transport);
   const auto line = pprof::parse_command_line(
       args, [](const std::string&) {}, flags);
-  if (!line || line->wants_help || !line->format) return false;
+  if (!line || line->wants_help || !line->format) {
+    return false;
+  }
   std::vector<std::string> sources = line->sources;
-  if (!line->base.empty()) sources.push_back(line->base);
+  if (!line->base.empty()) {
+    sources.push_back(line->base);
+  }
   std::error_code error;
   return std::all_of(sources.begin(), sources.end(), [&](const std::string& source) {
     return std::filesystem::exists(source, error);
@@ -63,7 +67,9 @@ int report(const std::vector<std::string>& args) {
   };
   const int code = pprof::run_pprof(args, std::cout, std::cerr, seams);
   std::cout << std::flush;
-  if (std::cout) return code;
+  if (std::cout) {
+    return code;
+  }
   std::cerr << "pprof: the report could not be written to the standard output\n";
   return exit_failure;
 }
@@ -90,7 +96,9 @@ int main(int argc, char** argv) {
   try {
     if (argc > 2 && std::string(argv[1]) == "pprof") {
       const std::vector<std::string> args(argv + 2, argv + argc);
-      if (is_report_on_files(args)) return report(args);
+      if (is_report_on_files(args)) {
+        return report(args);
+      }
     }
     return become_agent(argv);
   } catch (const std::exception& error) {

@@ -71,25 +71,35 @@ class Pictures {
     const auto source =
         pprof::flame::prepare(std::move(session).take(), line.options,
                               [this](const std::string& text) { err_ << text << "\n"; });
-    if (!source) return tl::unexpected(source.error());
+    if (!source) {
+      return tl::unexpected(source.error());
+    }
     return pprof::flame::make_page(*source);
   }
 
   static Result<std::string> view(const Result<std::string>& bytes, const std::string& extension,
                                   const std::string& program) {
-    if (!bytes) return bytes;
+    if (!bytes) {
+      return bytes;
+    }
     auto path = write_temporary(*bytes, extension);
-    if (!path) return path;
+    if (!path) {
+      return path;
+    }
     const auto started =
         program.empty() ? open_in_browser("file://" + *path) : start_viewer(program, *path);
-    if (!started) return tl::unexpected(started.error());
+    if (!started) {
+      return tl::unexpected(started.error());
+    }
     return std::string();
   }
 
   /// The picture of the graph in a browser, or the flame graph where no picture can be drawn.
   Result<std::string> web(const pprof::CommandLine& line, pprof::Session session) {
     const auto picture = draw(line, pprof::Session(session.profile()), "svg");
-    if (picture || picture.error().kind != ErrorKind::not_found) return view(picture, ".svg", "");
+    if (picture || picture.error().kind != ErrorKind::not_found) {
+      return view(picture, ".svg", "");
+    }
     err_ << picture.error().message << "; this is the flame graph\n";
     return view(flame(line, std::move(session)), ".html", "");
   }

@@ -43,8 +43,12 @@ constexpr const char* save_usage =
 bool write_all(int file, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return false;
+    }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
@@ -56,11 +60,15 @@ Result<void> write_file(const std::string& path, std::string_view bytes) {
   const bool is_special = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
   const std::string draft = is_special ? path : path + ".part";
   const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+  if (file < 0) {
+    return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+  }
   const bool is_written = write_all(file, bytes);
   const int why = errno;
   if (close(file) != 0 || !is_written) {
-    if (!is_special) (void)unlink(draft.c_str());
+    if (!is_special) {
+      (void)unlink(draft.c_str());
+    }
     return fail(ErrorKind::io, path + ": " + std::strerror(is_written ? errno : why));
   }
   if (!is_special && rename(draft.c_str(), path.c_str()) != 0) {
@@ -77,11 +85,17 @@ Result<std::string> write_numbered(const std::string& prefix, const std::string&
     digits.insert(0, digits.size() < 3 ? 3 - digits.size() : 0, '0');
     std::string path = prefix + "." + digits + extension;
     const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (file < 0 && errno == EEXIST) continue;
-    if (file < 0) return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+    if (file < 0 && errno == EEXIST) {
+      continue;
+    }
+    if (file < 0) {
+      return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+    }
     const bool is_written = write_all(file, bytes);
     const int why = errno;
-    if (close(file) == 0 && is_written) return path;
+    if (close(file) == 0 && is_written) {
+      return path;
+    }
     (void)unlink(path.c_str());
     return fail(ErrorKind::io, path + ": " + std::strerror(is_written ? errno : why));
   }
@@ -89,7 +103,9 @@ Result<std::string> write_numbered(const std::string& prefix, const std::string&
 }
 
 std::string extension_of(const std::string& kind, std::string_view bytes) {
-  if (is_execution_trace(bytes)) return ".out";
+  if (is_execution_trace(bytes)) {
+    return ".out";
+  }
   const bool is_text = !bytes.starts_with("\x1f\x8b");
   return kind == "trace" ? ".out" : is_text ? ".txt" : ".pb.gz";
 }
@@ -175,7 +191,9 @@ class Saver {
     std::vector<Source> sources;
     sources.push_back(std::move(*source));
     auto bodies = fetch_sources(std::move(sources), fetch_options_, err_);
-    if (!bodies[0]) return fail(bodies[0].error().kind, shown + ": " + bodies[0].error().message);
+    if (!bodies[0]) {
+      return fail(bodies[0].error().kind, shown + ": " + bodies[0].error().message);
+    }
     const std::string& bytes = *bodies[0];
     if (options_.output == "-") {
       out_ << bytes << std::flush;
@@ -185,7 +203,9 @@ class Saver {
     if (path.empty()) {
       const auto written = write_numbered(pprof::folder_for_profiles(seams_) + "/pprof." + kind,
                                           extension_of(kind, bytes), bytes);
-      if (!written) return tl::unexpected(written.error());
+      if (!written) {
+        return tl::unexpected(written.error());
+      }
       path = *written;
     } else if (auto written = write_file(path, bytes); !written) {
       return tl::unexpected(written.error());
@@ -206,15 +226,21 @@ class Saver {
       transport.gc = options_.transport.gc && kind == "heap";
       pprof::FetchRequest request = options_.request;
       // Of the others, seconds would make differences.
-      if (kind != "profile" && kind != "trace") request.seconds = -1;
+      if (kind != "profile" && kind != "trace") {
+        request.seconds = -1;
+      }
       auto source = parse_source(request, transport);
-      if (!source) return tl::unexpected(source.error());
+      if (!source) {
+        return tl::unexpected(source.error());
+      }
       err_ << "Fetching profile over HTTP from " << source->shown << "\n";
       kinds.emplace_back(kind);
       sources.push_back(std::move(*source));
     }
     const auto folder = make_folder();
-    if (!folder) return tl::unexpected(folder.error());
+    if (!folder) {
+      return tl::unexpected(folder.error());
+    }
     auto bodies = fetch_sources(std::move(sources), fetch_options_, err_);
     int code = 0;
     for (std::size_t i = 0; i < bodies.size(); ++i) {
@@ -237,7 +263,9 @@ class Saver {
   /// The folder that is asked for, or a new one named after the moment.
   [[nodiscard]] Result<std::string> make_folder() const {
     std::string folder = options_.output;
-    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    while (folder.size() > 1 && folder.back() == '/') {
+      folder.pop_back();
+    }
     if (folder.empty()) {
       const std::time_t now = std::time(nullptr);
       std::tm parts{};
@@ -289,11 +317,15 @@ Result<std::vector<std::string>> read_flags(std::span<const std::string> args,
         std::find_if(flags.begin(), flags.end(), [&](const auto& it) { return it.name == name; });
     if (flag == flags.end()) {
       std::vector<std::string_view> known;
-      for (const auto& it : flags) known.emplace_back(it.name);
+      for (const auto& it : flags) {
+        known.emplace_back(it.name);
+      }
       return fail(ErrorKind::invalid,
                   "flag provided but not defined: -" + name + base::did_you_mean(name, known));
     }
-    if (equals == std::string::npos && flag->is_switch) value = "true";
+    if (equals == std::string::npos && flag->is_switch) {
+      value = "true";
+    }
     if (equals == std::string::npos && !flag->is_switch) {
       if (++at == args.size()) {
         return fail(ErrorKind::invalid, "flag needs an argument: -" + name);
@@ -312,14 +344,18 @@ Result<std::string> save_trace(std::string_view bytes, const pprof::Seams& seams
 }
 
 std::string saved_sentence(const std::string& path, std::string_view bytes) {
-  if (!is_execution_trace(bytes)) return "Saved profile in " + path;
+  if (!is_execution_trace(bytes)) {
+    return "Saved profile in " + path;
+  }
   return "Saved trace in " + path + ": an execution trace, not a profile; `go tool trace` shows it";
 }
 
 Result<std::string> save_fetched(const std::string& url, const TransportFlags& flags,
                                  std::string_view bytes, const pprof::Seams& seams) {
   const auto source = parse_source({.url = url}, flags);
-  if (!source) return tl::unexpected(source.error());
+  if (!source) {
+    return tl::unexpected(source.error());
+  }
   const std::string kind = as_file_name(source->kind);
   return write_numbered(pprof::folder_for_profiles(seams) + "/pprof." + kind,
                         extension_of(kind, bytes), bytes);
@@ -330,20 +366,26 @@ Result<int> run_save(std::span<const std::string> args, const pprof::Seams& seam
   SaveOptions options;
   const auto flags = save_flags(options);
   const auto sources = read_flags(args, flags);
-  if (!sources) return tl::unexpected(sources.error());
+  if (!sources) {
+    return tl::unexpected(sources.error());
+  }
   if (options.wants_help) {
     err << save_usage;
     return 0;
   }
   const bool names_folder = options.all && options.output.empty() && sources->size() == 2;
-  if (names_folder) options.output = (*sources)[1];
+  if (names_folder) {
+    options.output = (*sources)[1];
+  }
   if (sources->size() != 1 && !names_folder) {
     return fail(ErrorKind::invalid,
                 sources->empty() ? "save needs the URL of a profile, such as localhost:5000"
                                  : "save takes one URL; " + (*sources)[1] + " is a second one");
   }
   options.request.url = (*sources)[0];
-  if (!is_url(options.request.url)) options.request.url.insert(0, "http://");
+  if (!is_url(options.request.url)) {
+    options.request.url.insert(0, "http://");
+  }
   options.request.bytes_max = pprof::ParseLimits{}.bytes_max;
   return Saver(std::move(options), seams, fetch_options, out, err).run();
 }

@@ -49,7 +49,9 @@ std::vector<pprof::ExtraFlag> transport_flags(TransportFlags& flags) {
          const bool is_name = !value.empty() && value.find_first_of("/?#% \t") == std::string::npos;
          if (!near.empty() || !is_name) {
            std::string all;
-           for (const std::string_view kind : kinds) all += " " + std::string(kind);
+           for (const std::string_view kind : kinds) {
+             all += " " + std::string(kind);
+           }
            return fail(ErrorKind::invalid,
                        "unknown profile kind \"" + value + "\"" + near + " (Go has" + all + ")");
          }
@@ -76,8 +78,12 @@ bool is_url(const std::string& text) {
   const std::size_t end = std::min(text.find('/'), text.size());
   const std::size_t at = text.substr(0, end).rfind('@');
   const std::size_t colon = text.find(':', at == std::string::npos ? 0 : at);
-  if (text.find("://") != std::string::npos) return text.find("://") > 0;
-  if (colon == std::string::npos || colon >= end) return false;
+  if (text.find("://") != std::string::npos) {
+    return text.find("://") > 0;
+  }
+  if (colon == std::string::npos || colon >= end) {
+    return false;
+  }
   const std::string port = text.substr(text.rfind(':', end) + 1, end - text.rfind(':', end) - 1);
   return !port.empty() && port.find_first_not_of("0123456789") == std::string::npos;
 }

@@ -23,13 +23,17 @@ using base::Result;
 
 /// Whether a program of this name can be run.
 bool is_installed(const std::string& program) {
-  if (program.find('/') != std::string::npos) return access(program.c_str(), X_OK) == 0;
+  if (program.find('/') != std::string::npos) {
+    return access(program.c_str(), X_OK) == 0;
+  }
   const char* const path = std::getenv("PATH");
   const std::string folders = path == nullptr ? "/usr/bin:/bin" : path;
   for (std::size_t at = 0; at <= folders.size();) {
     const std::size_t end = std::min(folders.find(':', at), folders.size());
     const std::string file = folders.substr(at, end - at) + "/" + program;
-    if (access(file.c_str(), X_OK) == 0) return true;
+    if (access(file.c_str(), X_OK) == 0) {
+      return true;
+    }
     at = end + 1;
   }
   return false;
@@ -39,7 +43,9 @@ bool is_installed(const std::string& program) {
 Result<void> start(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : words) {
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  }
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -55,7 +61,9 @@ Result<void> start(const std::vector<std::string>& words) {
       posix_spawnp(&child, arguments[0], &actions, &attributes, arguments.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) return fail(ErrorKind::not_found, words[0] + ": " + std::strerror(failed));
+  if (failed != 0) {
+    return fail(ErrorKind::not_found, words[0] + ": " + std::strerror(failed));
+  }
   return {};
 }
 
@@ -73,7 +81,9 @@ std::vector<std::string> words_of(const std::string& command) {
 
 Result<void> open_in_browser(const std::string& target) {
   std::vector<std::string> commands;
-  if (const char* const chosen = std::getenv("BROWSER")) commands.emplace_back(chosen);
+  if (const char* const chosen = std::getenv("BROWSER")) {
+    commands.emplace_back(chosen);
+  }
   for (const char* name : {"chrome", "google-chrome", "chromium", "firefox", "sensible-browser"}) {
     commands.emplace_back(name);
   }
@@ -82,7 +92,9 @@ Result<void> open_in_browser(const std::string& target) {
   }
   for (const std::string& command : commands) {
     std::vector<std::string> words = words_of(command);
-    if (words.empty() || !is_installed(words[0])) continue;
+    if (words.empty() || !is_installed(words[0])) {
+      continue;
+    }
     words.push_back(target);
     return start(words);
   }
@@ -102,11 +114,17 @@ Result<std::string> write_temporary(std::string_view bytes, const std::string& e
   std::string path = std::filesystem::temp_directory_path(error).string();
   path += "/pprofXXXXXX" + extension;
   const int file = mkostemps(path.data(), static_cast<int>(extension.size()), O_CLOEXEC);
-  if (file < 0) return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+  if (file < 0) {
+    return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+  }
   while (!bytes.empty()) {
     const ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      break;
+    }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   const int why = errno;

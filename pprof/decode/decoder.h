@@ -29,7 +29,9 @@ struct Failure {
 }
 
 inline std::uint64_t varint(pbf_reader& message) {
-  if (message.wire_type() != pbf_wire_type::varint) fail(Kind::not_a_profile, "type mismatch");
+  if (message.wire_type() != pbf_wire_type::varint) {
+    fail(Kind::not_a_profile, "type mismatch");
+  }
   return message.get_uint64();
 }
 
@@ -61,7 +63,9 @@ class Positions {
   template <typename Element>
   void build(const std::vector<Element>& elements) {
     std::uint64_t id_max = 0;
-    for (const Element& element : elements) id_max = std::max(id_max, element.id);
+    for (const Element& element : elements) {
+      id_max = std::max(id_max, element.id);
+    }
     if (id_max < elements.size() * 4 + 1024) {
       dense_.assign(static_cast<std::size_t>(id_max) + 1, no_index);
       for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -74,7 +78,9 @@ class Positions {
     }
   }
   [[nodiscard]] std::uint32_t operator[](std::uint64_t id) const {
-    if (id < dense_.size()) return dense_[id];
+    if (id < dense_.size()) {
+      return dense_[id];
+    }
     const auto found = sparse_.find(id);
     return found == sparse_.end() ? no_index : found->second;
   }
@@ -132,7 +138,9 @@ class Decoder {
   void check_ids(const std::vector<Element>& elements, const char* name, const char* id_name) const;
 
   void note_invalid(std::string message) {
-    if (!invalid_) invalid_ = std::move(message);
+    if (!invalid_) {
+      invalid_ = std::move(message);
+    }
   }
   /// String numbers are held in the profile's own fields until the string table is known.
   static StringId raw(std::uint64_t number) {

@@ -59,7 +59,9 @@ void Decoder::read_sample(protozero::data_view bytes) {
                      : "mismatch: sample has " + std::to_string(values) + " values vs. " +
                            std::to_string(samples.type_count()) + " types");
     samples.drop_open_values();
-    for (std::size_t i = 0; i < samples.type_count(); ++i) samples.add_value(0);
+    for (std::size_t i = 0; i < samples.type_count(); ++i) {
+      samples.add_value(0);
+    }
   } else if (samples.type_count() == 0) {
     note_invalid("missing sample type information");
   }
@@ -106,7 +108,9 @@ void Decoder::read_label(protozero::data_view bytes) {
 void Decoder::sort_labels() {
   const auto labels = profile_.samples.open_labels();
   const auto less = [&](const Label& a, const Label& b) {
-    if (a.is_number != b.is_number) return b.is_number;
+    if (a.is_number != b.is_number) {
+      return b.is_number;
+    }
     return a.key != b.key && profile_.text(a.key) < profile_.text(b.key);
   };
   if (labels.size() > 1 && !std::is_sorted(labels.begin(), labels.end(), less)) {

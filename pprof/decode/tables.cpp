@@ -272,7 +272,9 @@ void Decoder::resolve_strings() {
   resolve(profile_.keep_frames);
   resolve(profile_.period_type.type);
   resolve(profile_.period_type.unit);
-  for (StringId& comment : profile_.comments) resolve(comment);
+  for (StringId& comment : profile_.comments) {
+    resolve(comment);
+  }
   resolve(profile_.default_sample_type);
   resolve(profile_.doc_url);
 }
@@ -282,7 +284,9 @@ void Decoder::check_ids(const std::vector<Element>& elements, const char* name,
                         const char* id_name) const {
   std::vector<std::uint64_t> ids;
   ids.reserve(elements.size());
-  for (const Element& element : elements) ids.push_back(element.id);
+  for (const Element& element : elements) {
+    ids.push_back(element.id);
+  }
   std::sort(ids.begin(), ids.end());
   if (!ids.empty() && ids.front() == 0) {
     fail(Kind::malformed_profile, std::string("found ") + name + " with reserved " + id_name);
@@ -295,7 +299,9 @@ void Decoder::check_ids(const std::vector<Element>& elements, const char* name,
 }
 
 void Decoder::check_valid() {
-  if (invalid_) fail(Kind::malformed_profile, *invalid_);
+  if (invalid_) {
+    fail(Kind::malformed_profile, *invalid_);
+  }
   check_ids(profile_.mappings, "mapping", "ID=0");
   check_ids(profile_.functions, "function", "ID=0");
   check_ids(profile_.locations, "location", "id=0");

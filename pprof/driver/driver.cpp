@@ -40,10 +40,14 @@ bool is_file(const std::string& source) {
 void adopt(Profile& profile, const CommandLine& line) {
   if (profile.mappings.empty()) {
     profile.mappings.push_back({.id = 1});
-    for (Location& location : profile.locations) location.mapping = 0;
+    for (Location& location : profile.locations) {
+      location.mapping = 0;
+    }
   }
   Mapping& program = profile.mappings[0];
-  if (!line.program.empty()) program.file = profile.strings.add(line.program);
+  if (!line.program.empty()) {
+    program.file = profile.strings.add(line.program);
+  }
   if (!line.build_id.empty() && program.build_id == 0) {
     program.build_id = profile.strings.add(line.build_id);
   }
@@ -51,7 +55,9 @@ void adopt(Profile& profile, const CommandLine& line) {
 
 Result<Profile> parse_source(std::string bytes, const CommandLine& line) {
   auto profile = parse_profile(std::move(bytes), line.limits);
-  if (profile) adopt(*profile, line);
+  if (profile) {
+    adopt(*profile, line);
+  }
   return profile;
 }
 
@@ -68,16 +74,24 @@ class Loader {
   Result<Loaded> run() {
     fetch_all();
     auto source = read_group(line_.sources, "source");
-    if (!source) return tl::unexpected(source.error());
+    if (!source) {
+      return tl::unexpected(source.error());
+    }
     if (!line_.base.empty()) {
       const std::vector<std::string> bases = {line_.base};
       auto base_profile = read_group(bases, "base");
-      if (!base_profile) return tl::unexpected(base_profile.error());
+      if (!base_profile) {
+        return tl::unexpected(base_profile.error());
+      }
       source = subtract(std::move(*source), std::move(*base_profile),
                         {line_.is_diff_base, line_.options.normalize}, warn());
-      if (!source) return tl::unexpected(source.error());
+      if (!source) {
+        return tl::unexpected(source.error());
+      }
     }
-    if (!line_.all_frames) drop_uninteresting(*source);
+    if (!line_.all_frames) {
+      drop_uninteresting(*source);
+    }
     if (!line_.add_comment.empty()) {
       source->comments.push_back(source->strings.add(line_.add_comment));
     }
@@ -87,14 +101,24 @@ class Loader {
  private:
   /// All URLs at once, so that profiles over time are of the same time.
   void fetch_all() {
-    if (!seams_.fetch) return;
+    if (!seams_.fetch) {
+      return;
+    }
     std::vector<FetchRequest> requests;
     const auto add = [&](const std::string& source) {
-      if (!is_file(source)) requests.push_back(fetch_request(source, line_));
+      if (!is_file(source)) {
+        requests.push_back(fetch_request(source, line_));
+      }
     };
-    for (const std::string& source : line_.sources) add(source);
-    if (!line_.base.empty()) add(line_.base);
-    if (requests.empty()) return;
+    for (const std::string& source : line_.sources) {
+      add(source);
+    }
+    if (!line_.base.empty()) {
+      add(line_.base);
+    }
+    if (requests.empty()) {
+      return;
+    }
     auto answers = seams_.fetch(requests);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       fetched_.emplace(requests[i].url, std::move(answers[i]));
@@ -123,7 +147,9 @@ class Loader {
       err_ << "Fetched " << profiles.size() << " " << what << " profiles out of " << sources.size()
            << "\n";
     }
-    if (profiles.size() == 1) return std::move(profiles[0]);
+    if (profiles.size() == 1) {
+      return std::move(profiles[0]);
+    }
     if (auto compatible = make_compatible(profiles, warn()); !compatible) {
       return tl::unexpected(compatible.error());
     }
@@ -132,10 +158,14 @@ class Loader {
 
   Result<Profile> read(const std::string& source) {
     const auto fetched = fetched_.find(source);
-    if (fetched == fetched_.end()) return load_source(source, line_, seams_);
+    if (fetched == fetched_.end()) {
+      return load_source(source, line_, seams_);
+    }
     auto bytes = std::move(fetched->second);
     fetched_.erase(fetched);
-    if (!bytes) return tl::unexpected(bytes.error());
+    if (!bytes) {
+      return tl::unexpected(bytes.error());
+    }
     has_remote_source_ = true;
     return parse_source(std::move(*bytes), line_);
   }
@@ -151,7 +181,9 @@ class Loader {
 std::string free_name(std::string_view extension) {
   for (int number = 1;; ++number) {
     std::string name = "profile" + std::to_string(1000 + number).substr(1) + std::string(extension);
-    if (number == 999 || !std::filesystem::exists(name)) return name;
+    if (number == 999 || !std::filesystem::exists(name)) {
+      return name;
+    }
   }
 }
 
@@ -165,7 +197,9 @@ Result<void> write_file(const std::string& path, const std::string& bytes) {
 Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& err,
                       const Seams& seams) {
   auto loaded = load_profile(line, err, seams);
-  if (!loaded) return tl::unexpected(loaded.error());
+  if (!loaded) {
+    return tl::unexpected(loaded.error());
+  }
   if (loaded->has_remote_source) {
     if (const auto path = save_profile(loaded->session.profile(), seams)) {
       err << "Saved profile in " << base::printable(*path) << "\n";
@@ -178,7 +212,9 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
                                 line.encoding};
     const auto text =
         make_report(std::move(loaded->session).take(), request, report_seams(err, seams));
-    if (!text) return tl::unexpected(text.error());
+    if (!text) {
+      return tl::unexpected(text.error());
+    }
     return write_report(*line.format, *text, line.options.output, out, err, seams);
   }
   if (!seams.other) {
@@ -188,8 +224,12 @@ Result<void> run_line(const CommandLine& line, std::ostream& out, std::ostream& 
                               "-dot, ...");
   }
   const auto bytes = seams.other(line, std::move(loaded->session));
-  if (!bytes) return tl::unexpected(bytes.error());
-  if (bytes->empty() || !line.format) return {};
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
+  if (bytes->empty() || !line.format) {
+    return {};
+  }
   return write_report(*line.format, *bytes, line.options.output, out, err, seams);
 }
 
@@ -223,7 +263,9 @@ Result<Profile> load_source(const std::string& source, const CommandLine& line,
   } else {
     return fail(ErrorKind::not_found, "open " + source + ": no such file or directory");
   }
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
   return parse_source(std::move(*bytes), line);
 }
 
@@ -249,7 +291,9 @@ Result<std::string> save_profile(const Profile& profile, const Seams& seams) {
     // "x": somebody else may take the name at the same time.
     std::FILE* const file = std::fopen(path.c_str(), "wbx");
     if (file == nullptr) {
-      if (errno == EEXIST) continue;
+      if (errno == EEXIST) {
+        continue;
+      }
       return fail(ErrorKind::io, "cannot create " + path + ": " + std::strerror(errno));
     }
     const std::string bytes = gzip(encode_proto(profile));
@@ -270,13 +314,19 @@ std::string folder_for_profiles(const Seams& seams) {
     return seams.environment ? seams.environment(name).value_or("") : std::string();
   };
   std::vector<std::string> folders = {variable("PPROF_TMPDIR")};
-  if (const std::string home = variable("HOME"); !home.empty()) folders.push_back(home + "/pprof");
+  if (const std::string home = variable("HOME"); !home.empty()) {
+    folders.push_back(home + "/pprof");
+  }
   std::error_code error;
   folders.push_back(std::filesystem::temp_directory_path(error).string());
   for (const std::string& folder : folders) {
-    if (folder.empty()) continue;
+    if (folder.empty()) {
+      continue;
+    }
     std::filesystem::create_directories(folder, error);
-    if (std::filesystem::is_directory(folder, error)) return folder;
+    if (std::filesystem::is_directory(folder, error)) {
+      return folder;
+    }
   }
   return P_tmpdir;  // writing there then says what is wrong
 }

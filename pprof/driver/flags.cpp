@@ -34,7 +34,9 @@ Result<void> read_switch(bool& to, const std::string& value) {
   const auto is_in = [&](const auto& words) {
     return std::find(words.begin(), words.end(), value) != words.end();
   };
-  if (!is_in(true_words) && !is_in(false_words)) return parse_error();
+  if (!is_in(true_words) && !is_in(false_words)) {
+    return parse_error();
+  }
   to = is_in(true_words);
   return {};
 }
@@ -56,7 +58,9 @@ template <typename Set>
 Flag integer_flag(std::int64_t min, std::int64_t max, std::string_view help, Set set) {
   return {false, std::string(help), [=](const std::string& value) -> Result<void> {
             const auto number = parse_go_integer(value, 0);
-            if (!number) return parse_error();
+            if (!number) {
+              return parse_error();
+            }
             if (*number < min || *number > max) {
               return fail(ErrorKind::invalid, "value out of range");
             }
@@ -84,7 +88,9 @@ constexpr std::array<IndexFlag, 7> index_flags = {
 bool is_program(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::array<char, 4> head{};
-  if (!file.read(head.data(), head.size())) return false;
+  if (!file.read(head.data(), head.size())) {
+    return false;
+  }
   const std::string_view magic(head.data(), head.size());
   constexpr std::array<std::string_view, 6> magics = {
       "\x7f"
@@ -111,26 +117,38 @@ class Parser {
         add_switch(name, format.help);
       }
     }
-    for (const auto& flag : index_flags) add_switch(std::string(flag.name), flag.help);
-    for (const ExtraFlag& flag : extra) flags_[flag.name] = {flag.is_switch, flag.help, flag.set};
+    for (const auto& flag : index_flags) {
+      add_switch(std::string(flag.name), flag.help);
+    }
+    for (const ExtraFlag& flag : extra) {
+      flags_[flag.name] = {flag.is_switch, flag.help, flag.set};
+    }
   }
 
   Result<CommandLine> run(std::span<const std::string> args, const Warn& warn) {
     std::size_t at = 0;
     for (; at < args.size(); ++at) {
       const std::string& arg = args[at];
-      if (arg.size() < 2 || arg[0] != '-') break;
+      if (arg.size() < 2 || arg[0] != '-') {
+        break;
+      }
       if (arg == "--") {
         ++at;
         has_end_mark_ = true;
         break;
       }
       auto read = read_flag(args, at);
-      if (!read) return tl::unexpected(read.error());
-      if (line_.wants_help) return std::move(line_);
+      if (!read) {
+        return tl::unexpected(read.error());
+      }
+      if (line_.wants_help) {
+        return std::move(line_);
+      }
     }
     line_.sources.assign(args.begin() + static_cast<std::ptrdiff_t>(at), args.end());
-    if (auto finished = finish(warn); !finished) return tl::unexpected(finished.error());
+    if (auto finished = finish(warn); !finished) {
+      return tl::unexpected(finished.error());
+    }
     return std::move(line_);
   }
 
@@ -157,7 +175,9 @@ class Parser {
       for (const std::string_view choice : option.choices) {
         add_switch(std::string(choice), "Same as the setting " + name + "=" + std::string(choice));
       }
-      if (!option.choices.empty()) continue;
+      if (!option.choices.empty()) {
+        continue;
+      }
       if (option.is_switch()) {
         flags_[name] =
             switch_flag(values.*std::get<bool ReportOptions::*>(option.member), option.help);
@@ -168,11 +188,15 @@ class Parser {
           [&values, &option](const std::string& value) -> Result<void> {
             if (const auto* member = std::get_if<std::int64_t ReportOptions::*>(&option.member)) {
               const auto number = parse_go_integer(value, 0);
-              if (!number) return parse_error();
+              if (!number) {
+                return parse_error();
+              }
               values.*(*member) = *number;
               return {};
             }
-            if (!set_option(values, option, value)) return parse_error();
+            if (!set_option(values, option, value)) {
+              return parse_error();
+            }
             return {};
           }};
     }
@@ -189,7 +213,9 @@ class Parser {
         {"tls_cert", &line_.tls.certificate, "A client certificate, with -tls_key"},
         {"tls_key", &line_.tls.key, "The key of -tls_cert"},
         {"tls_ca", &line_.tls.authority, "The authorities to trust"}};
-    for (const auto& [name, to, help] : texts) flags_[name] = text_flag(*to, help);
+    for (const auto& [name, to, help] : texts) {
+      flags_[name] = text_flag(*to, help);
+    }
     flags_["all_frames"] = switch_flag(line_.all_frames, "Keep what the profile says to drop");
     flags_["no_browser"] = switch_flag(line_.no_browser, "Open no browser for -http");
     add_switch("json", "Make -top, -tree or -peek as JSON");
@@ -229,7 +255,9 @@ class Parser {
     const auto flag = flags_.find(name);
     if (flag == flags_.end()) {
       std::vector<std::string_view> known;
-      for (const auto& [each, unused] : flags_) known.emplace_back(each);
+      for (const auto& [each, unused] : flags_) {
+        known.emplace_back(each);
+      }
       return fail(ErrorKind::invalid,
                   "flag provided but not defined: -" + name + base::did_you_mean(name, known));
     }
@@ -256,10 +284,18 @@ class Parser {
       line_.program = line_.sources[0];
       line_.sources.erase(line_.sources.begin());
     }
-    if (line_.sources.empty()) return fail(ErrorKind::invalid, "no profile source specified");
-    if (auto checked = check_flags_come_first(); !checked) return checked;
-    if (auto grouped = read_groups(); !grouped) return grouped;
-    if (auto chosen = read_format(); !chosen) return chosen;
+    if (line_.sources.empty()) {
+      return fail(ErrorKind::invalid, "no profile source specified");
+    }
+    if (auto checked = check_flags_come_first(); !checked) {
+      return checked;
+    }
+    if (auto grouped = read_groups(); !grouped) {
+      return grouped;
+    }
+    if (auto chosen = read_format(); !chosen) {
+      return chosen;
+    }
     read_sample_index(warn);
     if (!base_.empty() && !diff_base_.empty()) {
       return fail(ErrorKind::invalid, "-base and -diff_base flags cannot both be specified");
@@ -297,14 +333,20 @@ class Parser {
     for (const Option& option : all_options()) {
       std::string set;
       for (const std::string_view choice : option.choices) {
-        if (!switches_[std::string(choice)]) continue;
+        if (!switches_[std::string(choice)]) {
+          continue;
+        }
         set += (set.empty() ? "" : " ") + std::string(choice);
       }
-      if (set.empty()) continue;
+      if (set.empty()) {
+        continue;
+      }
       if (set.find(' ') != std::string::npos) {
         return fail(ErrorKind::invalid, "conflicting options set: [" + set + "]");
       }
-      if (auto done = set_option(line_.options, option, set); !done) return done;
+      if (auto done = set_option(line_.options, option, set); !done) {
+        return done;
+      }
     }
     return {};
   }
@@ -313,12 +355,16 @@ class Parser {
     int count = 0;
     for (const FormatInfo& format : all_formats()) {
       const std::string name(format.name);
-      if (format.takes_pattern ? patterns_[name].empty() : !switches_[name]) continue;
+      if (format.takes_pattern ? patterns_[name].empty() : !switches_[name]) {
+        continue;
+      }
       ++count;
       line_.format = format.format;
       line_.pattern = format.takes_pattern ? patterns_[name] : std::string();
     }
-    if (count > 1) return fail(ErrorKind::invalid, "must set at most one output format");
+    if (count > 1) {
+      return fail(ErrorKind::invalid, "must set at most one output format");
+    }
     if (count == 1 && line_.http) {
       return fail(ErrorKind::invalid,
                   "-http is not compatible with an output format on the command line");
@@ -327,14 +373,20 @@ class Parser {
   }
 
   Result<void> read_encoding() {
-    if (!switches_["json"] && !switches_["csv"]) return {};
+    if (!switches_["json"] && !switches_["csv"]) {
+      return {};
+    }
     if (switches_["json"] && switches_["csv"]) {
       return fail(ErrorKind::invalid, "-json and -csv cannot both be specified");
     }
     line_.encoding = switches_["json"] ? Encoding::json : Encoding::csv;
-    if (!line_.format) line_.format = Format::top;
+    if (!line_.format) {
+      line_.format = Format::top;
+    }
     const FormatInfo& format = info_of(*line_.format);
-    if (format.is_report && has_encoding(format.kind, line_.encoding)) return {};
+    if (format.is_report && has_encoding(format.kind, line_.encoding)) {
+      return {};
+    }
     return fail(ErrorKind::invalid,
                 "-top, -tree and -peek have -json and -csv, -goroutines has -json; not -" +
                     std::string(format.name));
@@ -343,14 +395,18 @@ class Parser {
   void read_sample_index(const Warn& warn) {
     std::string& index = line_.options.sample_index;
     for (const auto& flag : index_flags) {
-      if (!switches_[std::string(flag.name)]) continue;
+      if (!switches_[std::string(flag.name)]) {
+        continue;
+      }
       if (index.empty()) {
         index = flag.index;
       } else {
         warn("Multiple value selections, ignoring -" + std::string(flag.name));
       }
     }
-    if (switches_["mean_delay"]) line_.options.mean = true;
+    if (switches_["mean_delay"]) {
+      line_.options.mean = true;
+    }
   }
 
   CommandLine line_;

@@ -56,10 +56,14 @@ Result<milliseconds> parse_interval(const std::string& text) {
   };
   constexpr Unit units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"", 1e3}};
   for (const Unit& unit : units) {
-    if (!text.ends_with(unit.name)) continue;
+    if (!text.ends_with(unit.name)) {
+      continue;
+    }
     const auto number =
         parse_go_float(std::string_view{text}.substr(0, text.size() - unit.name.size()));
-    if (!number || !(*number > 0) || *number > 1e9) break;
+    if (!number || !(*number > 0) || *number > 1e9) {
+      break;
+    }
     return milliseconds(std::llround(*number * unit.ms));
   }
   return fail(ErrorKind::invalid, "an interval is a number and one of ms, s, m, h");
@@ -69,14 +73,18 @@ std::vector<ExtraFlag> grow_flags(Rounds& rounds) {
   return {{"every", false, "Fetch the sources again each 30s, 5m, 1h, ...",
            [&](const std::string& value) -> Result<void> {
              const auto interval = parse_interval(value);
-             if (!interval) return tl::unexpected(interval.error());
+             if (!interval) {
+               return tl::unexpected(interval.error());
+             }
              rounds.every = *interval;
              return {};
            }},
           {"count", false, "How often the sources are fetched, with -every",
            [&](const std::string& value) -> Result<void> {
              const auto count = parse_go_integer(value, 0);
-             if (!count || *count < 1) return fail(ErrorKind::invalid, "a count is 1 or more");
+             if (!count || *count < 1) {
+               return fail(ErrorKind::invalid, "a count is 1 or more");
+             }
              rounds.count = *count;
              return {};
            }}};
@@ -91,7 +99,9 @@ void read_round(std::vector<Snapshot>& snapshots, const CommandLine& line, std::
       err << shown_source(source) << ": " << base::printable_lines(profile.error().message) << "\n";
       continue;
     }
-    if (!line.all_frames) drop_uninteresting(*profile);
+    if (!line.all_frames) {
+      drop_uninteresting(*profile);
+    }
     snapshots.push_back({shown_source(source), std::move(*profile)});
   }
 }
@@ -104,13 +114,21 @@ Result<std::vector<Snapshot>> read_series(const CommandLine& line, const Rounds&
   std::vector<Snapshot> snapshots;
   for (std::int64_t round = 1; round <= rounds.count; ++round) {
     if (round > 1) {
-      if (!seams.pause || !seams.pause(rounds.every)) break;
+      if (!seams.pause || !seams.pause(rounds.every)) {
+        break;
+      }
     }
-    if (rounds.count > 1) err << "Snapshot " << round << " of " << rounds.count << "\n";
+    if (rounds.count > 1) {
+      err << "Snapshot " << round << " of " << rounds.count << "\n";
+    }
     read_round(snapshots, line, err, seams);
-    if (snapshots.empty()) break;  // what nobody answers now is a wrong address
+    if (snapshots.empty()) {  // what nobody answers now is a wrong address
+      break;
+    }
   }
-  if (snapshots.empty()) return fail(ErrorKind::not_found, "failed to fetch any source profiles");
+  if (snapshots.empty()) {
+    return fail(ErrorKind::not_found, "failed to fetch any source profiles");
+  }
   return snapshots;
 }
 
@@ -121,30 +139,42 @@ Result<void> run_line(CommandLine line, const Rounds& rounds, std::ostream& out,
   if (!is_flame && (format != Format::top || line.encoding == Encoding::csv)) {
     return fail(ErrorKind::invalid, "growth is told as text, with -json or with -flame");
   }
-  if (!line.base.empty()) return fail(ErrorKind::invalid, "growth has no -base and -diff_base");
+  if (!line.base.empty()) {
+    return fail(ErrorKind::invalid, "growth has no -base and -diff_base");
+  }
   auto snapshots = read_series(line, rounds, err, seams);
-  if (!snapshots) return tl::unexpected(snapshots.error());
+  if (!snapshots) {
+    return tl::unexpected(snapshots.error());
+  }
   const auto warn = [&](const std::string& message) {
     err << base::printable_lines(message) << "\n";
   };
   auto growth = measure_growth(std::move(*snapshots), line.options, warn);
-  if (!growth) return tl::unexpected(growth.error());
+  if (!growth) {
+    return tl::unexpected(growth.error());
+  }
   const bool collects =
       seams.collects && std::all_of(line.sources.begin(), line.sources.end(), seams.collects);
-  if (const auto sentence = repeats_sentence(*growth, collects); !sentence.empty()) warn(sentence);
+  if (const auto sentence = repeats_sentence(*growth, collects); !sentence.empty()) {
+    warn(sentence);
+  }
   if (!is_flame) {
     const std::string text = line.encoding == Encoding::json ? growth_json(*growth, line.options)
                                                              : growth_text(*growth, line.options);
     return write_report(format, text, line.options.output, out, err, seams);
   }
-  if (!seams.other) return fail(ErrorKind::invalid, "this program makes no -flame");
+  if (!seams.other) {
+    return fail(ErrorKind::invalid, "this program makes no -flame");
+  }
   // What the options choose and filter is chosen and filtered.
   ReportOptions left;
   left.output = line.options.output;
   left.unit = line.options.unit;
   line.options = left;
   const auto bytes = seams.other(line, Session(std::move(growth->profile)));
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
   return write_report(format, *bytes, line.options.output, out, err, seams);
 }
 

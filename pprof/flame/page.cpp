@@ -74,7 +74,9 @@ void append_boxes(std::string& out, const Tree& tree, Names& names) {
   std::uint32_t next_level = 0;
   for (const Box& box : tree.boxes) {
     const unsigned flags = (box.lost == 0 ? 0 : has_lost) + (box.left_out == 0 ? 0 : has_left_out);
-    if (&box != tree.boxes.data()) out += ',';
+    if (&box != tree.boxes.data()) {
+      out += ',';
+    }
     append_number(out, std::uint64_t{next_level - box.level} * 4 + flags);
     out += ',';
     append_number(out, names.frame(box.frame));
@@ -144,11 +146,17 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 base::Result<Source> prepare(Profile profile, ReportOptions options, const Warn& warn) {
-  if (options.granularity == Granularity::unset) options.granularity = Granularity::filefunctions;
+  if (options.granularity == Granularity::unset) {
+    options.granularity = Granularity::filefunctions;
+  }
   auto labels = describe_profile(profile, options);
-  if (!labels) return tl::unexpected(labels.error());
+  if (!labels) {
+    return tl::unexpected(labels.error());
+  }
   auto prepared = prepare_profile(std::move(profile), options, warn);
-  if (!prepared) return tl::unexpected(prepared.error());
+  if (!prepared) {
+    return tl::unexpected(prepared.error());
+  }
   return Source{std::move(*prepared), std::move(*labels)};
 }
 
@@ -161,7 +169,9 @@ std::string make_data(const Source& source, bool all_types) {
   const Stacks stacks(profile, builder);
   std::vector<std::size_t> indexes = {value.index};
   for (std::size_t i = 0; all_types && i < profile.sample_types.size(); ++i) {
-    if (i != value.index) indexes.push_back(i);
+    if (i != value.index) {
+      indexes.push_back(i);
+    }
   }
   const std::string mean = value.is_mean ? "mean_" : "";
   for (std::size_t boxes_max = boxes_at_first;;) {
@@ -173,7 +183,9 @@ std::string make_data(const Source& source, bool all_types) {
                        stacks.tree({index, value.is_mean}, boxes_max / indexes.size())});
     }
     std::string data = data_of(source, builder, views);
-    if (data.size() <= data_bytes_max || boxes_max == 0) return data;
+    if (data.size() <= data_bytes_max || boxes_max == 0) {
+      return data;
+    }
     // The frames' names do not shrink as boxes do, so a bit more than the excess goes.
     const double part = static_cast<double>(data_bytes_max) / static_cast<double>(data.size());
     boxes_max = static_cast<std::size_t>(static_cast<double>(boxes_max) * part * 0.9);
@@ -183,7 +195,9 @@ std::string make_data(const Source& source, bool all_types) {
 std::string make_page(const Source& source) {
   std::string title = "Flame graph";
   for (const std::string& label : source.labels) {
-    if (label.starts_with("File: ")) title = label.substr(6) + " - flame graph";
+    if (label.starts_with("File: ")) {
+      title = label.substr(6) + " - flame graph";
+    }
   }
   std::string page =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -18,7 +18,9 @@ class Widths {
     std::size_t sum = 0;
     for (std::size_t step = counts_.size(); step-- > 0;) {
       sum += counts_[step];
-      if (sum > most) return start_of(step + 1);
+      if (sum > most) {
+        return start_of(step + 1);
+      }
     }
     return 0;
   }
@@ -28,14 +30,20 @@ class Widths {
   static constexpr std::uint64_t steps = 1U << bits;
 
   static std::size_t step_of(std::uint64_t width) {
-    if (width < steps) return width;
+    if (width < steps) {
+      return width;
+    }
     const unsigned shift = static_cast<unsigned>(std::bit_width(width)) - 1 - bits;
     return (shift + 1) * steps + ((width >> shift) - steps);
   }
   static std::uint64_t start_of(std::size_t step) {
-    if (step < steps) return step;
+    if (step < steps) {
+      return step;
+    }
     const std::size_t shift = step / steps - 1;
-    if (shift > 63 - bits) return ~std::uint64_t{0};
+    if (shift > 63 - bits) {
+      return ~std::uint64_t{0};
+    }
     return (steps + step % steps) << shift;
   }
 
@@ -86,7 +94,9 @@ void Stacks::walk(const SampleValue& value, std::vector<Box>& open, const Visit&
   };
   for (const std::uint32_t sample : order_) {
     const std::int64_t amount = value.of(profile_.samples.values(sample)).value();
-    if (amount == 0) continue;
+    if (amount == 0) {
+      continue;
+    }
     const auto frames = stack(sample);
     std::size_t common = 0;
     while (common < frames.size() && common < open.size() && open[common].frame == frames[common]) {
@@ -97,7 +107,9 @@ void Stacks::walk(const SampleValue& value, std::vector<Box>& open, const Visit&
       open.push_back({static_cast<std::uint32_t>(at), frames[at]});
       visit(true);
     }
-    if (open.empty()) continue;
+    if (open.empty()) {
+      continue;
+    }
     (amount < 0 ? open.back().lost : open.back().gained) += magnitude(amount);
   }
   close_to(0);
@@ -108,7 +120,9 @@ Tree Stacks::tree(const SampleValue& value, std::size_t boxes_max) const {
   Widths widths;
   std::vector<Box> open;
   walk(value, open, [&](bool is_new) {
-    if (is_new) return;
+    if (is_new) {
+      return;
+    }
     widths.add(open.back().width());
     ++tree.box_count;
     if (open.size() == 1) {
@@ -130,7 +144,9 @@ Tree Stacks::tree(const SampleValue& value, std::size_t boxes_max) const {
     } else {
       // All boxes below it are smaller still and went before it.
       tree.boxes.resize(places.back());
-      if (open.size() > 1) open[open.size() - 2].left_out += box.width();
+      if (open.size() > 1) {
+        open[open.size() - 2].left_out += box.width();
+      }
     }
     places.pop_back();
   });

@@ -15,7 +15,9 @@ struct Sampling {
 /// strconv's base 0: a prefix 0x, 0o, 0b or 0 names the base.
 bool parse_any_base(std::string_view text, std::int64_t& value) {
   const bool negative = text.starts_with('-');
-  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  if (negative || text.starts_with('+')) {
+    text.remove_prefix(1);
+  }
   int base = 10;
   if (text.starts_with("0x") || text.starts_with("0X")) {
     base = 16;
@@ -27,17 +29,25 @@ bool parse_any_base(std::string_view text, std::int64_t& value) {
     base = 8;
     text.remove_prefix(text[1] == 'o' || text[1] == 'O' ? 2 : 1);
   }
-  if (text.starts_with('-') || !parse_integer(text, base, value)) return false;
-  if (negative) value = -value;
+  if (text.starts_with('-') || !parse_integer(text, base, value)) {
+    return false;
+  }
+  if (negative) {
+    value = -value;
+  }
   return true;
 }
 
 /// Reads one `key = value` line; false when the format does not know it.
 bool read_attribute(std::string_view key, std::string_view value, Sampling& sampling,
                     Profile& profile) {
-  if (key == "discarded samples") return true;
+  if (key == "discarded samples") {
+    return true;
+  }
   std::int64_t number = 0;
-  if (!parse_any_base(value, number)) return false;
+  if (!parse_any_base(value, number)) {
+    return false;
+  }
   if (key == "cycles/second") {
     sampling.cpu_hz = number;
   } else if (key == "sampling period") {
@@ -78,9 +88,13 @@ Result<void> add_sample(std::string_view line, const Sampling& sampling, StackBu
     count = wrapping_multiply(count, sampling.period);
   }
   const auto stack = parse_hex_addresses({addresses.data(), addresses.size()});
-  if (!stack) return malformed(stack.error().message);
+  if (!stack) {
+    return malformed(stack.error().message);
+  }
   Samples& samples = builder.profile.samples;
-  for (const std::uint64_t address : *stack) samples.add_frame(builder.call_before(address));
+  for (const std::uint64_t address : *stack) {
+    samples.add_frame(builder.call_before(address));
+  }
   samples.add_value(count);
   samples.add_value(delay);
   samples.finish_sample();
@@ -104,9 +118,13 @@ Result<Profile> parse_contention(std::string_view bytes) {
   bool more = false;
   while ((more = lines.next())) {
     const std::string_view line = trim_space(lines.line());
-    if (is_space_or_comment(line)) continue;
+    if (is_space_or_comment(line)) {
+      continue;
+    }
     const std::size_t equals = line.find('=');
-    if (line.starts_with("---") || equals == std::string_view::npos) break;
+    if (line.starts_with("---") || equals == std::string_view::npos) {
+      break;
+    }
     if (!read_attribute(trim_space(line.substr(0, equals)), trim_space(line.substr(equals + 1)),
                         sampling, builder.profile)) {
       return unrecognized();
@@ -114,14 +132,18 @@ Result<Profile> parse_contention(std::string_view bytes) {
   }
   for (; more; more = lines.next()) {
     const std::string_view line = trim_space(lines.line());
-    if (line.starts_with("---")) break;
+    if (line.starts_with("---")) {
+      break;
+    }
     if (is_space_or_comment(line)) {
       symbols.read(line);
     } else if (auto added = add_sample(line, sampling, builder); !added) {
       return tl::unexpected(added.error());
     }
   }
-  if (!symbols.empty()) symbols.apply(builder);
+  if (!symbols.empty()) {
+    symbols.apply(builder);
+  }
   skip_to_memory_map(lines);
   return builder.finish(lines);
 }

@@ -49,7 +49,9 @@ std::optional<Header> read_header(Words& words) {
   std::array<std::uint64_t, 5> header{};
   for (std::uint64_t& word : header) {
     const auto read = words.next();
-    if (!read) return std::nullopt;
+    if (!read) {
+      return std::nullopt;
+    }
     word = *read;
   }
   if (header[0] != 0 || header[1] != 3 || header[2] > 1 || header[3] == 0 || header[4] != 0) {
@@ -64,10 +66,16 @@ bool read_samples(Words& words, bool is_java, StackBuilder& builder) {
   while (!words.rest().empty()) {
     const auto count = words.next();
     const auto depth = words.next();
-    if (!count || !depth || *depth > words.rest().size() / 4) return false;
+    if (!count || !depth || *depth > words.rest().size() / 4) {
+      return false;
+    }
     std::vector<std::uint64_t> stack(*depth);
-    for (std::uint64_t& address : stack) address = words.next().value_or(0);
-    if (*count == 0 && stack.size() == 1 && stack[0] == 0) break;
+    for (std::uint64_t& address : stack) {
+      address = words.next().value_or(0);
+    }
+    if (*count == 0 && stack.size() == 1 && stack[0] == 0) {
+      break;
+    }
     for (std::size_t i = 0; i < stack.size(); ++i) {
       profile.samples.add_frame(builder.location_at(stack[i] - (!is_java && i > 0 ? 1U : 0U)));
     }
@@ -83,11 +91,15 @@ bool read_samples(Words& words, bool is_java, StackBuilder& builder) {
 std::optional<std::uint32_t> shared_second_frame(const Samples& samples) {
   std::map<std::uint32_t, std::size_t> seen;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (samples.frames(i).size() > 1) ++seen[samples.frames(i)[1]];
+    if (samples.frames(i).size() > 1) {
+      ++seen[samples.frames(i)[1]];
+    }
   }
   const std::size_t enough = samples.size() - samples.size() / similar_samples;
   for (const auto& [frame, count] : seen) {
-    if (count >= enough) return frame;
+    if (count >= enough) {
+      return frame;
+    }
   }
   return std::nullopt;
 }
@@ -95,7 +107,9 @@ std::optional<std::uint32_t> shared_second_frame(const Samples& samples) {
 void drop_signal_handler(Samples& samples) {
   for (int i = 0; i < shared_frames_max; ++i) {
     const auto shared = shared_second_frame(samples);
-    if (!shared) return;
+    if (!shared) {
+      return;
+    }
     samples.filter([&](Samples::Editable& sample) {
       if (sample.frames.size() > 1 && sample.frames[1] == *shared) {
         sample.frames[1] = sample.frames[0];
@@ -110,8 +124,12 @@ Result<Profile> parse(Words words, const Header& header) {
   StackBuilder builder;
   builder.set_types({{"samples", "count"}, {"cpu", "nanoseconds"}});
   builder.set_period("cpu", "nanoseconds", wrapping_multiply(header.period_us, 1000));
-  if (!read_samples(words, header.is_java, builder)) return unrecognized();
-  if (header.is_java) return finish_java(builder, Lines(words.rest()));
+  if (!read_samples(words, header.is_java, builder)) {
+    return unrecognized();
+  }
+  if (header.is_java) {
+    return finish_java(builder, Lines(words.rest()));
+  }
   drop_signal_handler(builder.profile.samples);
   Profile profile = builder.finish(Lines(words.rest()));
   drop_doubled_leaves(profile);
@@ -124,7 +142,9 @@ Result<Profile> parse_cpu(std::string_view bytes) {
   for (const std::size_t word_bytes : {4U, 8U}) {
     for (const bool is_big_endian : {false, true}) {
       Words words(bytes, word_bytes, is_big_endian);
-      if (const auto header = read_header(words)) return parse(words, *header);
+      if (const auto header = read_header(words)) {
+        return parse(words, *header);
+      }
     }
   }
   return unrecognized();

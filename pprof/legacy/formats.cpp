@@ -11,7 +11,9 @@ namespace heapwatch::pprof::legacy {
 std::string_view trim_space(std::string_view text) {
   constexpr std::string_view space = " \t\n\v\f\r";
   const std::size_t first = text.find_first_not_of(space);
-  if (first == std::string_view::npos) return {};
+  if (first == std::string_view::npos) {
+    return {};
+  }
   return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
@@ -44,7 +46,9 @@ Result<std::vector<std::uint64_t>> parse_hex_addresses(std::string_view text) {
     const std::size_t end = std::min(text.find_first_not_of(digits, at + 2), text.size());
     const std::string_view number = text.substr(at, end - at);
     at += 2;
-    if (number.size() == 2) continue;
+    if (number.size() == 2) {
+      continue;
+    }
     if (!parse_integer(number.substr(2), 16, addresses.emplace_back())) {
       return fail(ErrorKind::invalid,
                   "failed to parse as hex 64-bit number: " + std::string(number));
@@ -55,8 +59,12 @@ Result<std::vector<std::uint64_t>> parse_hex_addresses(std::string_view text) {
 }
 
 CountAndSize unsample_heap(CountAndSize sampled, std::int64_t rate) {
-  if (sampled.count == 0 || sampled.size == 0) return {};
-  if (rate <= 1) return sampled;
+  if (sampled.count == 0 || sampled.size == 0) {
+    return {};
+  }
+  if (rate <= 1) {
+    return sampled;
+  }
   const auto count = static_cast<double>(sampled.count);
   const auto size = static_cast<double>(sampled.size);
   const double scale = 1 / (1 - std::exp(-(size / count) / static_cast<double>(rate)));
@@ -144,7 +152,9 @@ void StackBuilder::number_by_first_use() {
     }
   }
   for (const Location& location : profile.locations) {
-    for (Line& line : profile.lines_of(location)) line.function = moved_functions[line.function];
+    for (Line& line : profile.lines_of(location)) {
+      line.function = moved_functions[line.function];
+    }
   }
   profile.functions = std::move(used_functions);
 }

@@ -29,7 +29,9 @@ class Lines {
 
   /// Goes to the next line; at the end says no, and the line is empty.
   bool next() {
-    if (std::exchange(is_again_, false)) return true;
+    if (std::exchange(is_again_, false)) {
+      return true;
+    }
     if (rest_.empty()) {
       line_ = {};
       return false;
@@ -37,7 +39,9 @@ class Lines {
     const std::size_t end = rest_.find('\n');
     line_ = rest_.substr(0, end);
     rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
-    if (line_.ends_with('\r')) line_.remove_suffix(1);
+    if (line_.ends_with('\r')) {
+      line_.remove_suffix(1);
+    }
     return true;
   }
   [[nodiscard]] std::string_view line() const { return line_; }

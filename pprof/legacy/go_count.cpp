@@ -9,7 +9,9 @@ constexpr std::string_view total_mark = " profile: total ";
 /// The NAME of `NAME profile: total N`, or empty.
 std::string_view profile_name(std::string_view line) {
   const std::size_t at = line.find(total_mark);
-  if (at == std::string_view::npos || at == 0) return {};
+  if (at == std::string_view::npos || at == 0) {
+    return {};
+  }
   const std::string_view name = line.substr(0, at);
   const std::string_view total = line.substr(at + total_mark.size());
   const bool is_total =
@@ -23,16 +25,24 @@ std::string_view profile_name(std::string_view line) {
 /// did not make itself have no addresses.
 bool begin_sample(std::string_view line, StackBuilder& builder) {
   const std::size_t at = line.find(" @");
-  if (at == std::string_view::npos) return false;
+  if (at == std::string_view::npos) {
+    return false;
+  }
   Samples& samples = builder.profile.samples;
   std::int64_t count = 0;
-  if (line.front() == '-' || !parse_integer(line.substr(0, at), 10, count)) return false;
+  if (line.front() == '-' || !parse_integer(line.substr(0, at), 10, count)) {
+    return false;
+  }
   std::string_view rest = line.substr(at + 2);
   while (!rest.empty() && rest != " ") {
-    if (!rest.starts_with(" 0x")) return false;
+    if (!rest.starts_with(" 0x")) {
+      return false;
+    }
     const std::size_t end = std::min(rest.find(' ', 1), rest.size());
     std::uint64_t address = 0;
-    if (!parse_integer(rest.substr(3, end - 3), 16, address)) return false;
+    if (!parse_integer(rest.substr(3, end - 3), 16, address)) {
+      return false;
+    }
     samples.add_frame(builder.call_before(address));
     rest.remove_prefix(end);
   }
@@ -47,24 +57,32 @@ Result<Profile> parse_go_count(std::string_view bytes) {
   while (lines.next() && is_space_or_comment(lines.line())) {
   }
   const std::string_view name = profile_name(lines.line());
-  if (name.empty()) return unrecognized();
+  if (name.empty()) {
+    return unrecognized();
+  }
   StackBuilder builder;
   builder.set_types({{name, "count"}});
   builder.set_period(name, "count", 1);
   GoSymbols symbols;
   bool is_open = false;
   const auto finish_sample = [&] {
-    if (is_open) builder.profile.samples.finish_sample();
+    if (is_open) {
+      builder.profile.samples.finish_sample();
+    }
     is_open = false;
   };
   while (lines.next()) {
     const std::string_view line = lines.line();
     if (is_space_or_comment(line)) {
-      if (is_open) add_go_labels(line, builder.profile);
+      if (is_open) {
+        add_go_labels(line, builder.profile);
+      }
       symbols.read(line);
       continue;
     }
-    if (line.starts_with("---")) break;
+    if (line.starts_with("---")) {
+      break;
+    }
     finish_sample();
     if (!begin_sample(line, builder)) {
       return fail(ErrorKind::invalid, "malformed profile format: " + std::string(line));
@@ -72,7 +90,9 @@ Result<Profile> parse_go_count(std::string_view bytes) {
     is_open = true;
   }
   finish_sample();
-  if (!symbols.empty()) symbols.apply(builder);
+  if (!symbols.empty()) {
+    symbols.apply(builder);
+  }
   skip_to_memory_map(lines);
   return builder.finish(lines);
 }

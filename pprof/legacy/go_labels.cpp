@@ -14,7 +14,9 @@ constexpr std::string_view labels_mark = "# labels: {";
 
 void append_utf8(std::string& to, std::uint32_t code) {
   const auto append = [&](std::uint32_t byte) { to += static_cast<char>(byte); };
-  if (code < 0x80) return append(code);
+  if (code < 0x80) {
+    return append(code);
+  }
   if (code < 0x800) {
     append(0xc0 | code >> 6);
   } else {
@@ -35,7 +37,9 @@ class QuotedTexts {
   explicit QuotedTexts(std::string_view rest) : rest_(rest) {}
 
   bool skip(std::string_view expected) {
-    if (!rest_.starts_with(expected)) return false;
+    if (!rest_.starts_with(expected)) {
+      return false;
+    }
     rest_.remove_prefix(expected.size());
     return true;
   }
@@ -43,11 +47,15 @@ class QuotedTexts {
   /// False when no whole quoted text comes next.
   bool read(std::string& text) {
     text.clear();
-    if (!skip("\"")) return false;
+    if (!skip("\"")) {
+      return false;
+    }
     while (!rest_.empty()) {
       const char next = rest_.front();
       rest_.remove_prefix(1);
-      if (next == '"') return true;
+      if (next == '"') {
+        return true;
+      }
       if (next != '\\') {
         text += next;
       } else if (!read_escape(text)) {
@@ -59,7 +67,9 @@ class QuotedTexts {
 
  private:
   bool read_escape(std::string& text) {
-    if (rest_.empty()) return false;
+    if (rest_.empty()) {
+      return false;
+    }
     const char kind = rest_.front();
     rest_.remove_prefix(1);
     constexpr std::string_view letters = "abfnrtv\\\"";
@@ -92,12 +102,16 @@ class QuotedTexts {
 }  // namespace
 
 void add_go_labels(std::string_view comment, Profile& profile) {
-  if (!comment.starts_with(labels_mark)) return;
+  if (!comment.starts_with(labels_mark)) {
+    return;
+  }
   QuotedTexts texts(comment.substr(labels_mark.size()));
   std::vector<std::pair<std::string, std::string>> labels;
   std::pair<std::string, std::string> label;
   do {
-    if (!texts.read(label.first) || !texts.skip(":") || !texts.read(label.second)) return;
+    if (!texts.read(label.first) || !texts.skip(":") || !texts.read(label.second)) {
+      return;
+    }
     labels.push_back(label);
   } while (texts.skip(", "));
   std::stable_sort(labels.begin(), labels.end(),

@@ -8,17 +8,25 @@ namespace heapwatch::pprof::legacy {
 /// Takes `#\t0xPC\tfunction+0xoffset\tfile:line`, and `# name = value` after the line that begins
 /// the MemStats.
 void GoSymbols::read(std::string_view comment) {
-  if (comment.starts_with("# runtime.MemStats")) in_mem_stats_ = true;
+  if (comment.starts_with("# runtime.MemStats")) {
+    in_mem_stats_ = true;
+  }
   if (in_mem_stats_) {
     mem_stats_.push_back(comment);
     return;
   }
-  if (!comment.starts_with("#\t0x")) return;
+  if (!comment.starts_with("#\t0x")) {
+    return;
+  }
   comment.remove_prefix(4);
   const std::size_t name_at = comment.find('\t');
-  if (name_at == std::string_view::npos) return;
+  if (name_at == std::string_view::npos) {
+    return;
+  }
   const std::size_t file_at = comment.find('\t', name_at + 1);
-  if (file_at == std::string_view::npos) return;
+  if (file_at == std::string_view::npos) {
+    return;
+  }
   Symbol symbol{};
   std::string_view name = trim_space(comment.substr(name_at + 1, file_at - name_at - 1));
   std::string_view file = trim_space(comment.substr(file_at + 1));
@@ -56,18 +64,28 @@ void GoSymbols::apply(StackBuilder& builder) {
     location.first_line = static_cast<std::uint32_t>(profile.lines.size());
     for (auto at = first; at != symbols_.end() && at->address == location.address; ++at) {
       const bool repeated = at != first && at->name == first->name && at->line == first->line;
-      if (repeated) break;
+      if (repeated) {
+        break;
+      }
       profile.lines.push_back({.function = builder.function(at->name, at->file), .line = at->line});
       ++location.line_count;
     }
   }
   profile.samples.filter([&](Samples::Editable& sample) {
     std::size_t leaf = 0;
-    while (leaf < sample.frames.size() && is_hidden(profile, sample.frames[leaf])) ++leaf;
-    if (leaf == sample.frames.size()) leaf = 0;  // all of it is the runtime's own
+    while (leaf < sample.frames.size() && is_hidden(profile, sample.frames[leaf])) {
+      ++leaf;
+    }
+    if (leaf == sample.frames.size()) {  // all of it is the runtime's own
+      leaf = 0;
+    }
     std::size_t root = sample.frames.size();
-    while (root > leaf && profile.locations[sample.frames[root - 1]].line_count == 0) --root;
-    if (root == leaf) return true;
+    while (root > leaf && profile.locations[sample.frames[root - 1]].line_count == 0) {
+      --root;
+    }
+    if (root == leaf) {
+      return true;
+    }
     sample.frames = sample.frames.subspan(leaf, root - leaf);
     return true;
   });

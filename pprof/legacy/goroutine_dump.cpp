@@ -35,7 +35,9 @@ class DumpParser {
       }
     }
     finish_goroutine();
-    if (builder_.profile.samples.size() == 0) return unrecognized();
+    if (builder_.profile.samples.size() == 0) {
+      return unrecognized();
+    }
     return std::move(builder_.profile);
   }
 
@@ -43,14 +45,18 @@ class DumpParser {
   /// `goroutine 18 [chan receive, 5 minutes, locked to thread]:`
   void begin_goroutine(std::string_view line) {
     const std::size_t open = line.find('[');
-    if (open == std::string_view::npos) return;
+    if (open == std::string_view::npos) {
+      return;
+    }
     is_open_ = true;
     std::string_view inside = line.substr(open + 1, line.size() - open - 3);
     StringTable& strings = builder_.profile.strings;
     labels_[2] = {state_, false, strings.add(inside.substr(0, inside.find(", "))), 0};
     const std::size_t unit = inside.find(" minutes");
     labels_[3] = {};
-    if (unit == std::string_view::npos) return;
+    if (unit == std::string_view::npos) {
+      return;
+    }
     const std::string_view before = inside.substr(0, unit);
     std::int64_t minutes = 0;
     if (parse_integer(before.substr(before.rfind(' ') + 1), 10, minutes)) {
@@ -89,8 +95,12 @@ class DumpParser {
   static std::size_t arguments_at(std::string_view name) {
     int depth = 0;
     for (std::size_t i = name.size(); i-- > 0;) {
-      if (name[i] == ')') ++depth;
-      if (name[i] == '(' && --depth == 0) return i;
+      if (name[i] == ')') {
+        ++depth;
+      }
+      if (name[i] == '(' && --depth == 0) {
+        return i;
+      }
     }
     return name.size();
   }
@@ -110,14 +120,20 @@ class DumpParser {
   }
 
   void finish_goroutine() {
-    if (!is_open_) return;
+    if (!is_open_) {
+      return;
+    }
     Samples& samples = builder_.profile.samples;
     for (const Label& label : labels_) {
-      if (label.key != 0) samples.add_label(label);
+      if (label.key != 0) {
+        samples.add_label(label);
+      }
     }
     samples.add_value(1);
     samples.finish_sample();
-    for (Label& label : labels_) label = {};
+    for (Label& label : labels_) {
+      label = {};
+    }
     function_ = {};
     is_open_ = false;
   }

@@ -32,12 +32,16 @@ Result<Header> parse_header(std::string_view line) {
   re2::StringPiece rate;
   if (!RE2::PartialMatch(piece(line), heap, &count, &size, &alloc_count, &alloc_size, &type,
                          &rate)) {
-    if (RE2::PartialMatch(piece(line), growth_or_fragmentation)) return Header{};
+    if (RE2::PartialMatch(piece(line), growth_or_fragmentation)) {
+      return Header{};
+    }
     return unrecognized();
   }
   Header header;
   header.period = 0;
-  if (!rate.empty() && !parse_integer(view(rate), 10, header.period)) return unrecognized();
+  if (!rate.empty() && !parse_integer(view(rate), 10, header.period)) {
+    return unrecognized();
+  }
   header.has_alloc =
       (alloc_count != count && alloc_count != "0") || (alloc_size != size && alloc_size != "0");
   if (type == "heapz_v2" || type == "heap_v2") {
@@ -71,15 +75,23 @@ class HeapParser {
   Result<Profile> run(Lines lines) {
     while (lines.next()) {
       const std::string_view line = trim_space(lines.line());
-      if (line.empty()) continue;
+      if (line.empty()) {
+        continue;
+      }
       if (line.front() == '#') {
         symbols_.read(line);
         continue;
       }
-      if (is_memory_map_sentinel(line)) break;
-      if (auto read = read_sample(line); !read) return tl::unexpected(read.error());
+      if (is_memory_map_sentinel(line)) {
+        break;
+      }
+      if (auto read = read_sample(line); !read) {
+        return tl::unexpected(read.error());
+      }
     }
-    if (!symbols_.empty()) symbols_.apply(builder_);
+    if (!symbols_.empty()) {
+      symbols_.apply(builder_);
+    }
     skip_to_memory_map(lines);
     return builder_.finish(lines);
   }
@@ -101,14 +113,18 @@ class HeapParser {
         return added;
       }
     }
-    if (auto added = add_values(line, count, size, "inuse"); !added) return added;
+    if (auto added = add_values(line, count, size, "inuse"); !added) {
+      return added;
+    }
     const auto stack = parse_hex_addresses(view(addresses));
     if (!stack) {
       return fail(ErrorKind::invalid,
                   "malformed sample: " + std::string(line) + ": " + stack.error().message);
     }
     Samples& samples = builder_.profile.samples;
-    for (const std::uint64_t address : *stack) samples.add_frame(builder_.call_before(address));
+    for (const std::uint64_t address : *stack) {
+      samples.add_frame(builder_.call_before(address));
+    }
     samples.add_label({bytes_key_, true, 0, block_size_});
     samples.finish_sample();
     return {};
@@ -129,7 +145,9 @@ class HeapParser {
     if (values.count != 0) {
       // The one division that overflows is by -1.
       block_size_ = values.count == -1 ? wrapping_negate(values.size) : values.size / values.count;
-      if (header_.is_sampled) values = unsample_heap(values, header_.period);
+      if (header_.is_sampled) {
+        values = unsample_heap(values, header_.period);
+      }
     }
     builder_.profile.samples.add_value(values.count);
     builder_.profile.samples.add_value(values.size);
@@ -147,9 +165,13 @@ class HeapParser {
 
 Result<Profile> parse_heap(std::string_view bytes) {
   Lines lines(bytes);
-  if (!lines.next()) return unrecognized();
+  if (!lines.next()) {
+    return unrecognized();
+  }
   const auto header = parse_header(lines.line());
-  if (!header) return tl::unexpected(header.error());
+  if (!header) {
+    return tl::unexpected(header.error());
+  }
   return HeapParser(*header).run(lines);
 }
 

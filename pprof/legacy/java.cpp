@@ -22,7 +22,9 @@ bool read_attribute(Kind kind, std::string_view name, std::string_view value,
                     StackBuilder& builder) {
   const bool is_heap = kind == Kind::heap;
   std::int64_t number = 0;
-  if (name == "format") return value == "java";
+  if (name == "format") {
+    return value == "java";
+  }
   if (name == "resolution") {
     if (is_heap) {
       builder.set_types({{"inuse_objects", "count"}, {"inuse_space", value}});
@@ -31,7 +33,9 @@ bool read_attribute(Kind kind, std::string_view name, std::string_view value,
     }
     return true;
   }
-  if (is_heap || !parse_integer(value, 10, number)) return false;
+  if (is_heap || !parse_integer(value, 10, number)) {
+    return false;
+  }
   if (name == "sampling period") {
     builder.set_period("contentions", "count", number);
     return true;
@@ -52,10 +56,14 @@ Result<void> add_sample(Kind kind, std::string_view line, re2::StringPiece secon
     return malformed("value out of range");
   }
   const auto stack = parse_hex_addresses(view(addresses));
-  if (!stack) return malformed(stack.error().message);
+  if (!stack) {
+    return malformed(stack.error().message);
+  }
   Profile& profile = builder.profile;
   if (kind == Kind::heap) {
-    if (values.count == 0) return malformed("second value must be non-zero");
+    if (values.count == 0) {
+      return malformed("second value must be non-zero");
+    }
     profile.samples.add_label({profile.strings.add("bytes"), true, 0, values.size / values.count});
     values = unsample_heap(values, java_heap_sampling_rate);
   } else if (profile.period != 0) {
@@ -87,13 +95,17 @@ void read_location(std::string_view line, const HashIndex& by_address, StackBuil
   const std::uint32_t at = by_address.find(hash_word(0, address), [&](std::uint32_t other) {
     return profile.locations[other].address == address;
   });
-  if (at == no_index || profile.locations[at].line_count != 0) return;
+  if (at == no_index || profile.locations[at].line_count != 0) {
+    return;
+  }
   re2::StringPiece name = what;
   re2::StringPiece file;
   re2::StringPiece line_text;
   std::int64_t line_number = 0;
   if (RE2::FullMatch(what, file_line_pattern, &name, &file, &line_text)) {
-    if (!parse_integer(view(line_text), 10, line_number) || line_number < 0) line_number = 0;
+    if (!parse_integer(view(line_text), 10, line_number) || line_number < 0) {
+      line_number = 0;
+    }
   } else if (RE2::FullMatch(what, path_pattern, &name, &file)) {
     file.remove_prefix(file.rfind('/') == re2::StringPiece::npos ? 0 : file.rfind('/') + 1);
   } else if (view(what).find("generated stub/JIT") != std::string_view::npos) {
@@ -117,13 +129,19 @@ Result<Profile> finish_java(StackBuilder& builder, Lines lines) {
     by_address.find_or_add(hash_word(0, profile.locations[i].address), i,
                            [](std::uint32_t) { return false; });
   }
-  while (lines.next()) read_location(trim_space(lines.line()), by_address, builder);
+  while (lines.next()) {
+    read_location(trim_space(lines.line()), by_address, builder);
+  }
   for (Location& location : profile.locations) {
-    if (location.line_count != 0) location.address = 0;
+    if (location.line_count != 0) {
+      location.address = 0;
+    }
   }
   Profile finished = builder.finish();
   // The addresses were only names for the lines that follow.
-  for (Location& location : finished.locations) location.address = 0;
+  for (Location& location : finished.locations) {
+    location.address = 0;
+  }
   return finished;
 }
 
@@ -134,7 +152,9 @@ Result<Profile> parse_java(std::string_view bytes) {
   lines.next();
   const std::string_view head = trim_space(lines.line());
   const Kind kind = head == "--- heapz 1 ---" ? Kind::heap : Kind::contention;
-  if (kind == Kind::contention && head != "--- contentionz 1 ---") return unrecognized();
+  if (kind == Kind::contention && head != "--- contentionz 1 ---") {
+    return unrecognized();
+  }
   StackBuilder builder;
   bool more = lines.next();
   re2::StringPiece first;
@@ -142,23 +162,35 @@ Result<Profile> parse_java(std::string_view bytes) {
   re2::StringPiece addresses;
   for (; more; more = lines.next()) {
     const std::string_view line = trim_space(lines.line());
-    if (line.empty()) continue;
-    if (!RE2::PartialMatch(piece(line), attribute_pattern, &first, &second)) break;
+    if (line.empty()) {
+      continue;
+    }
+    if (!RE2::PartialMatch(piece(line), attribute_pattern, &first, &second)) {
+      break;
+    }
     if (!read_attribute(kind, trim_space(view(first)), trim_space(view(second)), builder)) {
       return unrecognized();
     }
   }
-  if (builder.profile.sample_types.empty()) return unrecognized();
+  if (builder.profile.sample_types.empty()) {
+    return unrecognized();
+  }
   for (; more; more = lines.next()) {
     const std::string_view line = trim_space(lines.line());
-    if (line.empty()) continue;
-    if (!RE2::PartialMatch(piece(line), sample_pattern, &second, &first, &addresses)) break;
+    if (line.empty()) {
+      continue;
+    }
+    if (!RE2::PartialMatch(piece(line), sample_pattern, &second, &first, &addresses)) {
+      break;
+    }
     if (auto added = add_sample(kind, line, second, first, addresses, builder); !added) {
       return tl::unexpected(added.error());
     }
   }
   // The line that ended the samples is the first that may name a location.
-  if (more) lines.again();
+  if (more) {
+    lines.again();
+  }
   return finish_java(builder, lines);
 }
 

@@ -70,7 +70,9 @@ base::Result<Profile> parse_legacy(std::string_view bytes) {
       add_frame_rules(*profile);
       return profile;
     }
-    if (profile.error().message != unrecognized_format) return profile;
+    if (profile.error().message != unrecognized_format) {
+      return profile;
+    }
   }
   return legacy::unrecognized();
 }

@@ -107,8 +107,12 @@ void join_adjacent(std::vector<Mapping>& mappings) {
     }
     Mapping& last = joined.back();
     last.limit = mapping.limit;
-    if (mapping.file != 0) last.file = mapping.file;
-    if (mapping.build_id != 0) last.build_id = mapping.build_id;
+    if (mapping.file != 0) {
+      last.file = mapping.file;
+    }
+    if (mapping.build_id != 0) {
+      last.build_id = mapping.build_id;
+    }
   }
   mappings = std::move(joined);
 }
@@ -141,7 +145,9 @@ void read_memory_map(Lines& lines, Profile& profile) {
     re2::StringPiece text(lines.line().data(), lines.line().size());
     RE2::Consume(&text, patterns().log_prefix);
     const std::string line = attributes.replace(view(text));
-    if (!read_mapping(line, profile)) attributes.read(line);
+    if (!read_mapping(line, profile)) {
+      attributes.read(line);
+    }
   }
   join_adjacent(profile.mappings);
   put_program_first(profile);
@@ -162,7 +168,9 @@ void attach_mappings(Profile& profile) {
   std::uint32_t made_up = no_index;
   for (Location& location : profile.locations) {
     const std::uint64_t address = location.address;
-    if (address == 0) continue;
+    if (address == 0) {
+      continue;
+    }
     auto found = std::find_if(mappings.begin(), mappings.end(), [&](const Mapping& mapping) {
       return mapping.start <= address && address < mapping.limit;
     });
@@ -187,7 +195,9 @@ void attach_mappings(Profile& profile) {
     }
     location.mapping = made_up;
   }
-  for (std::size_t i = 0; i < mappings.size(); ++i) mappings[i].id = i + 1;
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    mappings[i].id = i + 1;
+  }
 }
 
 }  // namespace heapwatch::pprof::legacy

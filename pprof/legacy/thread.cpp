@@ -17,8 +17,12 @@ Result<std::vector<std::uint64_t>> read_stack(Lines& lines) {
   bool same_as_previous = false;
   while (lines.next()) {
     const std::string_view line = trim_space(lines.line());
-    if (line.empty()) continue;
-    if (line.starts_with("---")) break;
+    if (line.empty()) {
+      continue;
+    }
+    if (line.starts_with("---")) {
+      break;
+    }
     if (line.find("same as previous thread") != std::string_view::npos) {
       same_as_previous = true;
       continue;
@@ -30,7 +34,9 @@ Result<std::vector<std::uint64_t>> read_stack(Lines& lines) {
     }
     stack.insert(stack.end(), addresses->begin(), addresses->end());
   }
-  if (same_as_previous) stack.clear();
+  if (same_as_previous) {
+    stack.clear();
+  }
   return stack;
 }
 
@@ -54,11 +60,17 @@ Result<Profile> parse_thread(std::string_view bytes) {
   Samples& samples = builder.profile.samples;
   while (!is_memory_map_sentinel(lines.line()) &&
          !lines.line().starts_with("---- no stack trace for")) {
-    if (!is_thread_start(lines.line())) return unrecognized();
+    if (!is_thread_start(lines.line())) {
+      return unrecognized();
+    }
     const auto stack = read_stack(lines);
-    if (!stack) return tl::unexpected(stack.error());
+    if (!stack) {
+      return tl::unexpected(stack.error());
+    }
     if (stack->empty()) {
-      if (samples.size() > 0) ++samples.values(samples.size() - 1)[0];
+      if (samples.size() > 0) {
+        ++samples.values(samples.size() - 1)[0];
+      }
       continue;
     }
     for (std::size_t i = 0; i < stack->size(); ++i) {

@@ -16,7 +16,9 @@ namespace {
 class ShortNames {
  public:
   std::string operator()(const std::string& name) {
-    if (name.empty()) return "";
+    if (name.empty()) {
+      return "";
+    }
     const auto [at, is_new] = numbers_.emplace(name, numbers_.size() + 1);
     const std::string number = "(" + std::to_string(at->second) + ")";
     return is_new ? number + " " + name : number;
@@ -34,8 +36,12 @@ std::string hex(std::uint64_t number) {
 
 std::string address_after(const NodeInfo* previous, std::uint64_t address) {
   std::string absolute = hex(address);
-  if (previous == nullptr) return absolute;
-  if (previous->address == address) return "*";
+  if (previous == nullptr) {
+    return absolute;
+  }
+  if (previous->address == address) {
+    return "*";
+  }
   const auto distance = static_cast<std::int64_t>(address - previous->address);
   const std::string relative = (distance >= 0 ? "+" : "") + std::to_string(distance);
   return relative.size() < absolute.size() ? relative : absolute;

@@ -33,10 +33,18 @@ std::string color(double score, bool is_background) {
   double saturation = is_background ? 0.1 : 1.0;
   const double value = is_background ? 0.93 : 0.7;
   // Nothing of nothing is no number, and remains none.
-  if (!std::isnan(score)) score = std::max(-1.0, std::min(1.0, score));
-  if (std::abs(score) < grey_below) saturation *= std::abs(score) / grey_below;
-  if (score > 0) score = std::pow(score, exponent);
-  if (score < 0) score = -std::pow(-score, exponent);
+  if (!std::isnan(score)) {
+    score = std::max(-1.0, std::min(1.0, score));
+  }
+  if (std::abs(score) < grey_below) {
+    saturation *= std::abs(score) / grey_below;
+  }
+  if (score > 0) {
+    score = std::pow(score, exponent);
+  }
+  if (score < 0) {
+    score = -std::pow(-score, exponent);
+  }
   double red = value;
   double green = value;
   if (score < 0) {
@@ -100,10 +108,13 @@ class DotWriter {
   void write_legend() {
     const std::vector<std::string> labels = report_labels(report_, trimmed_, true);
     out_ += "subgraph cluster_L { \"" + escaped(labels[0]) + "\" [shape=box fontsize=16 label=\"";
-    for (std::size_t i = 0; i < labels.size(); ++i)
+    for (std::size_t i = 0; i < labels.size(); ++i) {
       out_ += (i == 0 ? "" : "\\l") + escaped(labels[i]);
+    }
     out_ += "\\l\"";
-    if (!title_.empty()) out_ += " tooltip=\"" + title_ + "\"";
+    if (!title_.empty()) {
+      out_ += " tooltip=\"" + title_ + "\"";
+    }
     out_ += "] }\n";
   }
 
@@ -172,13 +183,17 @@ bool DotWriter::write_boxes(Node& node, std::size_t number) {
   // A leaf also shows what its removed callees brought it.
   const bool by_flat = !node.out.empty();
   std::map<std::uint32_t, std::vector<Tag>> numbers;
-  for (const Tag& tag : node.number_tags) numbers[tag.group].push_back(tag);
+  for (const Tag& tag : node.number_tags) {
+    numbers[tag.group].push_back(tag);
+  }
   sort_tags(node.text_tags, by_flat);
   const std::string source = "N" + std::to_string(number);
   for (std::size_t i = 0; i < std::min(node.text_tags.size(), boxes_max); ++i) {
     const Tag& tag = node.text_tags[i];
     const std::int64_t value = (by_flat ? tag.flat : tag.cum).value();
-    if (value == 0) continue;
+    if (value == 0) {
+      continue;
+    }
     std::string box = source;
     box += "_" + std::to_string(i);
     write_box(source, box, tag.name, report_.format(value), "");
@@ -198,7 +213,9 @@ void DotWriter::write_number_boxes(std::vector<Tag> tags, bool by_flat, const st
     const Tag& tag = shown[i];
     const bool is_solid = by_flat || tag.flat.value() == tag.cum.value();
     const std::int64_t value = (is_solid ? tag.flat : tag.cum).value();
-    if (value == 0) continue;
+    if (value == 0) {
+      continue;
+    }
     std::string box = "N";
     box += source;
     box += "_" + std::to_string(i);
@@ -209,7 +226,9 @@ void DotWriter::write_number_boxes(std::vector<Tag> tags, bool by_flat, const st
 /// Puts the lighter tags to the nearest of the heaviest ones: `16B..64B`.
 std::vector<Tag> DotWriter::grouped(std::vector<Tag> tags, bool by_flat) {
   sort_tags(tags, by_flat);
-  if (tags.size() <= boxes_max) return tags;
+  if (tags.size() <= boxes_max) {
+    return tags;
+  }
   std::array<std::vector<const Tag*>, boxes_max> groups;
   for (std::size_t i = 0; i < tags.size(); ++i) {
     const Tag& tag = tags[i];
@@ -221,7 +240,9 @@ std::vector<Tag> DotWriter::grouped(std::vector<Tag> tags, bool by_flat) {
       };
       nearest = 0;
       for (std::size_t group = 1; group < boxes_max; ++group) {
-        if (distance(group) < distance(nearest)) nearest = group;
+        if (distance(group) < distance(nearest)) {
+          nearest = group;
+        }
       }
     }
     groups[nearest].push_back(&tag);
@@ -232,15 +253,21 @@ std::vector<Tag> DotWriter::grouped(std::vector<Tag> tags, bool by_flat) {
     const Tag* max = group[0];
     Tag& all = out.emplace_back();
     for (const Tag* tag : group) {
-      if (truncate_to_int(scale(tag->value, tag->unit, min->unit).value) < min->value) min = tag;
-      if (truncate_to_int(scale(tag->value, tag->unit, max->unit).value) > max->value) max = tag;
+      if (truncate_to_int(scale(tag->value, tag->unit, min->unit).value) < min->value) {
+        min = tag;
+      }
+      if (truncate_to_int(scale(tag->value, tag->unit, max->unit).value) > max->value) {
+        max = tag;
+      }
       all.flat.add(tag->flat);
       all.cum.add(tag->cum);
     }
     all.flat = {all.flat.value(), 0};
     all.cum = {all.cum.value(), 0};
     all.name = scaled_label(min->value, min->unit, "auto");
-    if (group.size() > 1) all.name += ".." + scaled_label(max->value, max->unit, "auto");
+    if (group.size() > 1) {
+      all.name += ".." + scaled_label(max->value, max->unit, "auto");
+    }
   }
   sort_tags(out, by_flat);
   return out;
@@ -258,16 +285,24 @@ void DotWriter::write_edge(const Edge& edge, bool has_boxes) {
           report_.total == -1 ? wrapping_negate(times) : times / report_.total;
       return std::min(wrapping_abs(share), most);
     };
-    if (part(100) > 0) attributes += " weight=" + std::to_string(1 + part(100));
-    if (part(5) > 0) attributes += " penwidth=" + std::to_string(1 + part(5));
+    if (part(100) > 0) {
+      attributes += " weight=" + std::to_string(1 + part(100));
+    }
+    if (part(5) > 0) {
+      attributes += " penwidth=" + std::to_string(1 + part(5));
+    }
     attributes += " color=\"" + color(score(value), false) + "\"";
   }
   const std::string tooltip = "\"" + escaped(report_.name(graph_.nodes[edge.from])) +
                               (edge.is_residual ? " ... " : " -> ") +
                               escaped(report_.name(graph_.nodes[edge.to])) + " (" + weight + ")\"";
   attributes += " tooltip=" + tooltip + " labeltooltip=" + tooltip;
-  if (edge.is_residual) attributes += " style=\"dotted\"";
-  if (has_boxes) attributes += " minlen=2";
+  if (edge.is_residual) {
+    attributes += " style=\"dotted\"";
+  }
+  if (has_boxes) {
+    attributes += " minlen=2";
+  }
   out_ += "N" + std::to_string(number_[edge.from]) + " -> N" + std::to_string(number_[edge.to]) +
           " [" + attributes + "]\n";
 }

@@ -42,10 +42,16 @@ class Grouper {
     for (const NodeInfo& info : builder_.infos()) {
       names_.push_back(printable_name(info, profile.strings));
     }
-    for (std::size_t i = 0; i < profile.samples.size(); ++i) add(i);
+    for (std::size_t i = 0; i < profile.samples.size(); ++i) {
+      add(i);
+    }
     std::stable_sort(groups_.begin(), groups_.end(), [](const Group& a, const Group& b) {
-      if (a.count != b.count) return a.count > b.count;
-      if (a.wait_max_s != b.wait_max_s) return a.wait_max_s > b.wait_max_s;
+      if (a.count != b.count) {
+        return a.count > b.count;
+      }
+      if (a.wait_max_s != b.wait_max_s) {
+        return a.wait_max_s > b.wait_max_s;
+      }
       return a.stack < b.stack;
     });
     return std::move(groups_);
@@ -57,21 +63,31 @@ class Grouper {
   void add(std::size_t sample) {
     const Profile& profile = report_.profile;
     const std::int64_t count = report_.value.of(profile.samples.values(sample)).value();
-    if (count == 0) return;
+    if (count == 0) {
+      return;
+    }
     Key key;
     for (const std::uint32_t frame : profile.samples.frames(sample)) {
       const auto nodes = builder_.nodes_of(frame);
       key.first.insert(key.first.end(), nodes.begin(), nodes.end());
     }
     for (const Label& label : profile.samples.labels(sample)) {
-      if (label.is_number) continue;
-      if (profile.text(label.key) == "created by") key.second.first = label.text;
-      if (profile.text(label.key) == "created at") key.second.second = label.text;
+      if (label.is_number) {
+        continue;
+      }
+      if (profile.text(label.key) == "created by") {
+        key.second.first = label.text;
+      }
+      if (profile.text(label.key) == "created at") {
+        key.second.second = label.text;
+      }
     }
     const auto [at, is_new] = positions_.try_emplace(key, groups_.size());
     if (is_new) {
       Group& group = groups_.emplace_back();
-      for (const std::uint32_t node : key.first) group.stack.push_back(names_[node]);
+      for (const std::uint32_t node : key.first) {
+        group.stack.push_back(names_[node]);
+      }
       group.created_by = profile.text(key.second.first);
       group.created_at = profile.text(key.second.second);
     }
@@ -107,15 +123,21 @@ std::string counted(const std::map<std::string, std::int64_t>& counts, std::int6
   std::string out;
   for (const auto& [name, count] : counts) {
     out += (out.empty() ? "" : ", ") + name;
-    if (count != all) out += " (" + std::to_string(count) + ")";
+    if (count != all) {
+      out += " (" + std::to_string(count) + ")";
+    }
   }
   return out;
 }
 
 std::string wait_text(const Group& group) {
   const auto text = [](std::int64_t seconds) { return scaled_label(seconds, "s", "auto"); };
-  if (!group.has_waited) return "";
-  if (group.wait_min_s == group.wait_max_s) return "waiting for " + text(group.wait_max_s);
+  if (!group.has_waited) {
+    return "";
+  }
+  if (group.wait_min_s == group.wait_max_s) {
+    return "waiting for " + text(group.wait_max_s);
+  }
   return "waiting for " + text(group.wait_min_s) + " to " + text(group.wait_max_s);
 }
 
@@ -125,27 +147,39 @@ std::string text_of(const Report& report, const std::vector<Group>& groups) {
     out += base::printable(label) + "\n";
   }
   std::int64_t all = 0;
-  for (const Group& group : groups) all = wrapping_add(all, group.count);
+  for (const Group& group : groups) {
+    all = wrapping_add(all, group.count);
+  }
   out += std::to_string(all) + " goroutines in " + std::to_string(groups.size()) + " groups\n";
   for (const Group& group : groups) {
     out += separator;
     std::string what = counted(group.states, group.count);
     const std::string wait = wait_text(group);
-    if (!wait.empty()) what += (what.empty() ? "" : ", ") + wait;
+    if (!wait.empty()) {
+      what += (what.empty() ? "" : ", ") + wait;
+    }
     std::string count = right_aligned(std::to_string(group.count), 10) + "   ";
     const auto append = [&](const std::string& line) {
       out += count.empty() ? std::string(indent) : count;
       count.clear();
       out += base::printable(line) + "\n";
     };
-    if (!what.empty()) append("[" + what + "]");
-    for (const std::string& frame : group.stack) append(frame);
+    if (!what.empty()) {
+      append("[" + what + "]");
+    }
+    for (const std::string& frame : group.stack) {
+      append(frame);
+    }
     if (!group.created_by.empty()) {
       append("created by " + group.created_by +
              (group.created_at.empty() ? "" : " " + group.created_at));
     }
-    if (!group.labels.empty()) append("labels " + counted(group.labels, group.count));
-    if (!count.empty()) append("(no frames)");
+    if (!group.labels.empty()) {
+      append("labels " + counted(group.labels, group.count));
+    }
+    if (!count.empty()) {
+      append("(no frames)");
+    }
   }
   return out + std::string(separator);
 }
@@ -153,11 +187,15 @@ std::string text_of(const Report& report, const std::vector<Group>& groups) {
 std::string json_of(const std::vector<Group>& groups) {
   JsonWriter json;
   std::int64_t all = 0;
-  for (const Group& group : groups) all = wrapping_add(all, group.count);
+  for (const Group& group : groups) {
+    all = wrapping_add(all, group.count);
+  }
   const auto counts = [&](std::string_view name, const std::map<std::string, std::int64_t>& each) {
     json.key(name);
     json.begin_object();
-    for (const auto& [key, count] : each) json.member(key, count);
+    for (const auto& [key, count] : each) {
+      json.member(key, count);
+    }
     json.end_object();
   };
   json.begin_object();
@@ -177,7 +215,9 @@ std::string json_of(const std::vector<Group>& groups) {
     counts("labels", group.labels);
     json.key("stack");
     json.begin_array();
-    for (const std::string& frame : group.stack) json.text(frame);
+    for (const std::string& frame : group.stack) {
+      json.text(frame);
+    }
     json.end_array();
     json.end_object();
   }

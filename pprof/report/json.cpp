@@ -13,7 +13,9 @@ std::size_t character_size(std::string_view text) {
     return at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
   };
   const unsigned first = byte(0);
-  if (first < 0x80) return 1;
+  if (first < 0x80) {
+    return 1;
+  }
   std::size_t size = 0;
   unsigned second_min = 0x80;
   unsigned second_max = 0xbf;
@@ -21,18 +23,30 @@ std::size_t character_size(std::string_view text) {
     size = 2;
   } else if (first >= 0xe0 && first <= 0xef) {
     size = 3;
-    if (first == 0xe0) second_min = 0xa0;  // shorter forms exist
-    if (first == 0xed) second_max = 0x9f;  // halves of surrogates
+    if (first == 0xe0) {  // shorter forms exist
+      second_min = 0xa0;
+    }
+    if (first == 0xed) {  // halves of surrogates
+      second_max = 0x9f;
+    }
   } else if (first >= 0xf0 && first <= 0xf4) {
     size = 4;
-    if (first == 0xf0) second_min = 0x90;
-    if (first == 0xf4) second_max = 0x8f;
+    if (first == 0xf0) {
+      second_min = 0x90;
+    }
+    if (first == 0xf4) {
+      second_max = 0x8f;
+    }
   } else {
     return 0;
   }
-  if (byte(1) < second_min || byte(1) > second_max) return 0;
+  if (byte(1) < second_min || byte(1) > second_max) {
+    return 0;
+  }
   for (std::size_t at = 2; at < size; ++at) {
-    if (byte(at) < 0x80 || byte(at) > 0xbf) return 0;
+    if (byte(at) < 0x80 || byte(at) > 0xbf) {
+      return 0;
+    }
   }
   return size;
 }
@@ -40,7 +54,9 @@ std::size_t character_size(std::string_view text) {
 }  // namespace
 
 std::string json_number(double value) {
-  if (!std::isfinite(value)) return "null";
+  if (!std::isfinite(value)) {
+    return "null";
+  }
   std::array<char, 64> text;
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
@@ -79,7 +95,9 @@ void JsonWriter::key(std::string_view name) {
 }
 
 void JsonWriter::open(char bracket) {
-  if (needs_comma_) out_ += ',';
+  if (needs_comma_) {
+    out_ += ',';
+  }
   out_ += bracket;
   needs_comma_ = false;
 }
@@ -90,7 +108,9 @@ void JsonWriter::close(char bracket) {
 }
 
 void JsonWriter::put(std::string_view value) {
-  if (needs_comma_) out_ += ',';
+  if (needs_comma_) {
+    out_ += ',';
+  }
   out_ += value;
   needs_comma_ = true;
 }

@@ -39,7 +39,9 @@ class SourceReader {
     }
     for (std::size_t at = 0; at < folders_.size();) {
       const std::size_t end = std::min(folders_.find(':', at), folders_.size());
-      if (auto content = read_below(folders_.substr(at, end - at), path)) return *content;
+      if (auto content = read_below(folders_.substr(at, end - at), path)) {
+        return *content;
+      }
       at = end + 1;
     }
     return base::fail(base::ErrorKind::not_found,
@@ -55,7 +57,9 @@ class SourceReader {
         return std::move(*content);
       }
       const std::size_t slash = folder.rfind('/');
-      if (slash == std::string::npos || folder == "/") return std::nullopt;
+      if (slash == std::string::npos || folder == "/") {
+        return std::nullopt;
+      }
       folder.resize(std::max<std::size_t>(slash, 1));
     }
   }
@@ -66,7 +70,9 @@ class SourceReader {
 
 Weight sum_of(const NodeList& nodes, Weight Node::*side) {
   Weight sum;
-  for (const Node* node : nodes) sum.add(node->*side);
+  for (const Node* node : nodes) {
+    sum.add(node->*side);
+  }
   return sum;
 }
 
@@ -102,13 +108,19 @@ LineRange lines_to_show(const NodeList& nodes) {
 void append_lines(std::string& out, const Report& report, const NodeList& nodes,
                   const LineRange& range, std::string_view content) {
   std::map<std::int64_t, NodeList> by_line;
-  for (const Node* node : nodes) by_line[node->info.line].push_back(node);
+  for (const Node* node : nodes) {
+    by_line[node->info.line].push_back(node);
+  }
   for (std::int64_t number = 1; number <= range.last && !content.empty(); ++number) {
     const std::size_t end = content.find('\n');
     std::string_view line = content.substr(0, end);
     content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
-    if (number < range.first) continue;
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (number < range.first) {
+      continue;
+    }
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+    }
     const auto found = by_line.find(number);
     const NodeList none;
     const NodeList& here = found == by_line.end() ? none : found->second;
@@ -122,14 +134,18 @@ void append_lines(std::string& out, const Report& report, const NodeList& nodes,
 
 ReportText list_report(Report& report) {
   const auto wanted = Regex::compile(report.pattern);
-  if (!wanted) return tl::unexpected(wanted.error());
+  if (!wanted) {
+    return tl::unexpected(wanted.error());
+  }
   const GraphBuilder builder = graph_builder(report);
   const Graph graph = builder.build({}, builder.weigh(), {});
   std::map<std::string, std::map<std::string, NodeList>> functions;
   for (const std::uint32_t at : graph.order) {
     const Node& node = graph.nodes[at];
     const std::string_view name = report.profile.text(node.info.name);
-    if (!wanted->matches(name)) continue;
+    if (!wanted->matches(name)) {
+      continue;
+    }
     functions[std::string(name)][std::string(report.profile.text(node.info.file))].push_back(&node);
   }
   if (functions.empty()) {
@@ -144,7 +160,9 @@ ReportText list_report(Report& report) {
       out += base::printable(name) + "\n";
     }
     for (const auto& [file, nodes] : files) {
-      if (file.empty()) continue;
+      if (file.empty()) {
+        continue;
+      }
       const std::int64_t cum = sum_of(nodes, &Node::cum).sum;
       out += "ROUTINE ======================== ";
       out += base::printable(name) + " in ";
@@ -154,7 +172,9 @@ ReportText list_report(Report& report) {
              " of Total\n";
       const LineRange range = lines_to_show(nodes);
       // Without a line to show the file is not asked for, and only missed if it was missed before.
-      if (range.first > range.last && !missed.contains(file)) continue;
+      if (range.first > range.last && !missed.contains(file)) {
+        continue;
+      }
       if (const auto content = reader.read(file)) {
         append_lines(out, report, nodes, range, *content);
       } else {

@@ -24,7 +24,9 @@ std::string hex(std::uint64_t number) {
 std::string first_characters(const std::string& text, std::size_t count) {
   std::size_t at = 0;
   while (at < text.size()) {
-    if ((static_cast<unsigned char>(text[at]) & 0xc0U) != 0x80 && count-- == 0) break;
+    if ((static_cast<unsigned char>(text[at]) & 0xc0U) != 0x80 && count-- == 0) {
+      break;
+    }
     ++at;
   }
   return text.substr(0, at);
@@ -36,11 +38,17 @@ class RawWriter {
 
   std::string run() {
     write_head();
-    for (std::size_t i = 0; i < profile_.samples.size(); ++i) write_sample(i);
+    for (std::size_t i = 0; i < profile_.samples.size(); ++i) {
+      write_sample(i);
+    }
     out_ += "Locations\n";
-    for (const Location& location : profile_.locations) write_location(location);
+    for (const Location& location : profile_.locations) {
+      write_location(location);
+    }
     out_ += "Mappings\n";
-    for (const Mapping& mapping : profile_.mappings) write_mapping(mapping);
+    for (const Mapping& mapping : profile_.mappings) {
+      write_mapping(mapping);
+    }
     return std::move(out_);
   }
 
@@ -48,12 +56,18 @@ class RawWriter {
   [[nodiscard]] std::string text(StringId id) const { return std::string(profile_.text(id)); }
 
   void write_head() {
-    for (const StringId comment : profile_.comments) out_ += "Comment: " + text(comment) + "\n";
-    if (profile_.doc_url != 0) out_ += "Doc: " + text(profile_.doc_url) + "\n";
+    for (const StringId comment : profile_.comments) {
+      out_ += "Comment: " + text(comment) + "\n";
+    }
+    if (profile_.doc_url != 0) {
+      out_ += "Doc: " + text(profile_.doc_url) + "\n";
+    }
     out_ += "PeriodType: " + text(profile_.period_type.type) + " " +
             text(profile_.period_type.unit) + "\n";
     out_ += "Period: " + std::to_string(profile_.period) + "\n";
-    if (profile_.time_nanos != 0) out_ += "Time: " + go_time(profile_.time_nanos) + "\n";
+    if (profile_.time_nanos != 0) {
+      out_ += "Time: " + go_time(profile_.time_nanos) + "\n";
+    }
     if (profile_.duration_nanos != 0) {
       out_ += "Duration: " +
               first_characters(go_duration(profile_.duration_nanos), duration_characters) + "\n";
@@ -96,9 +110,13 @@ class RawWriter {
         }
         line += (line.empty() ? "" : " ") + text(labels[i].key) + ":[";
         for (std::size_t at = i; at < end; ++at) {
-          if (at != i) line += ' ';
+          if (at != i) {
+            line += ' ';
+          }
           line += is_number ? std::to_string(labels[at].number) : text(labels[at].text);
-          if (is_number && has_units) line += " " + text(labels[at].text);
+          if (is_number && has_units) {
+            line += " " + text(labels[at].text);
+          }
         }
         line += ']';
         i = end;
@@ -114,8 +132,12 @@ class RawWriter {
     if (location.mapping != no_index) {
       start += "M=" + std::to_string(profile_.mappings[location.mapping].id) + " ";
     }
-    if (location.is_folded) start += "[F] ";
-    if (location.line_count == 0) out_ += start + "\n";
+    if (location.is_folded) {
+      start += "[F] ";
+    }
+    if (location.line_count == 0) {
+      out_ += start + "\n";
+    }
     for (const Line& line : profile_.lines_of(location)) {
       const Function& function = profile_.functions[line.function];
       out_ += start + text(function.name) + " " + text(function.file) + ":" +
@@ -133,10 +155,18 @@ class RawWriter {
     out_ += std::to_string(mapping.id) + ": " + hex(mapping.start) + "/" + hex(mapping.limit) +
             "/" + hex(mapping.offset) + " " + text(mapping.file) + " " + text(mapping.build_id) +
             " ";
-    if (mapping.has_functions) out_ += "[FN]";
-    if (mapping.has_filenames) out_ += "[FL]";
-    if (mapping.has_line_numbers) out_ += "[LN]";
-    if (mapping.has_inline_frames) out_ += "[IN]";
+    if (mapping.has_functions) {
+      out_ += "[FN]";
+    }
+    if (mapping.has_filenames) {
+      out_ += "[FL]";
+    }
+    if (mapping.has_line_numbers) {
+      out_ += "[LN]";
+    }
+    if (mapping.has_inline_frames) {
+      out_ += "[IN]";
+    }
     out_ += '\n';
   }
 

@@ -29,7 +29,9 @@ std::int64_t abs_total(const Profile& profile, const SampleValue& value) {
     Weight weight = value.of(profile.samples.values(i));
     weight.sum = wrapping_abs(weight.sum);
     all.add(weight);
-    if (base_key == no_index) continue;
+    if (base_key == no_index) {
+      continue;
+    }
     const auto labels = profile.samples.labels(i);
     if (std::any_of(labels.begin(), labels.end(), [&](const Label& label) {
           return label.key == base_key && !label.is_number && label.text == base_value;
@@ -42,7 +44,9 @@ std::int64_t abs_total(const Profile& profile, const SampleValue& value) {
 
 void remove_base_label(Profile& profile) {
   const StringId base_key = profile.strings.find("pprof::base");
-  if (base_key == no_index) return;
+  if (base_key == no_index) {
+    return;
+  }
   profile.samples.filter([&](Samples::Editable& sample) {
     const auto end = std::remove_if(
         sample.labels.begin(), sample.labels.end(),
@@ -62,32 +66,48 @@ std::vector<std::string> active_filters(const ReportOptions& options) {
       {"taghide", &options.taghide}};
   std::vector<std::string> lines;
   for (const auto& [name, value] : all) {
-    if (value->empty()) continue;
+    if (value->empty()) {
+      continue;
+    }
     std::string text = std::string(name) + "=" + *value;
-    if (text.size() > filter_text_max) text = text.substr(0, filter_text_max) + "…";
+    if (text.size() > filter_text_max) {
+      text = text.substr(0, filter_text_max) + "…";
+    }
     lines.push_back("   " + text);
   }
-  if (!lines.empty()) lines.insert(lines.begin(), "Active filters:");
+  if (!lines.empty()) {
+    lines.insert(lines.begin(), "Active filters:");
+  }
   return lines;
 }
 
 std::string dropped_label(std::size_t count, std::string what, const char* measure,
                           const std::string& limit) {
-  if (count > 1) what += 's';
+  if (count > 1) {
+    what += 's';
+  }
   return "Dropped " + std::to_string(count) + " " + what + " (" + measure + " <= " + limit + ")";
 }
 
 /// One unit for the whole report, in which also its smallest value can be read.
 void choose_unit(Report& report, const Graph& graph) {
-  if (report.output_unit != "minimum" || graph.order.empty()) return;
+  if (report.output_unit != "minimum" || graph.order.empty()) {
+    return;
+  }
   std::int64_t min = 0;
   for (const std::uint32_t at : graph.order) {
     std::int64_t value = wrapping_abs(graph.nodes[at].flat.value());
-    if (value == 0) value = wrapping_abs(graph.nodes[at].cum.value());
-    if (value > 0 && (min == 0 || value < min)) min = value;
+    if (value == 0) {
+      value = wrapping_abs(graph.nodes[at].cum.value());
+    }
+    if (value > 0 && (min == 0 || value < min)) {
+      min = value;
+    }
   }
   std::int64_t max = report.total;
-  if (min == 0) min = max;
+  if (min == 0) {
+    min = max;
+  }
   const double ratio = report.ratio();
   if (ratio > 0 && ratio != 1) {
     min = truncate_to_int(static_cast<double>(min) * ratio);
@@ -136,15 +156,21 @@ ReportText generate(Report& report) {
 /// Finds which value is reported, and in which unit.
 Result<void> choose_value(Report& report) {
   Profile& profile = report.profile;
-  if (profile.sample_types.empty()) return fail(ErrorKind::invalid, "profile has no samples");
+  if (profile.sample_types.empty()) {
+    return fail(ErrorKind::invalid, "profile has no samples");
+  }
   const auto index = find_sample_index(profile, report.options.sample_index);
-  if (!index) return tl::unexpected(index.error());
+  if (!index) {
+    return tl::unexpected(index.error());
+  }
   const ValueType& type = profile.sample_types[*index];
   report.value = {*index, report.options.mean};
   report.type = (report.options.mean ? "mean_" : "") + std::string(profile.text(type.type));
   report.sample_unit = profile.text(type.unit);
   report.output_unit = report.options.unit;
-  if (report.options.divide_by == 0) return fail(ErrorKind::invalid, "zero divisor specified");
+  if (report.options.divide_by == 0) {
+    return fail(ErrorKind::invalid, "zero divisor specified");
+  }
   return {};
 }
 
@@ -178,7 +204,9 @@ Result<std::size_t> find_sample_index(const Profile& profile, const std::string&
   const std::string_view name = sample_index;
   const std::string_view bare = name.starts_with("inuse_") ? name.substr(6) : name;
   const std::size_t found = std::min(find(name), find(bare));
-  if (found < count) return found;
+  if (found < count) {
+    return found;
+  }
   std::string types;
   for (const ValueType& type : profile.sample_types) {
     types += (types.empty() ? "" : " ") + base::printable(profile.text(type.type));
@@ -205,9 +233,13 @@ Result<Report> open_report(Profile profile, const ReportRequest& request,
   };
   add_label_frames(report.profile, report.options, seams.warn);
   if (report.options.relative_percentages) {
-    if (auto filtered = filter(); !filtered) return tl::unexpected(filtered.error());
+    if (auto filtered = filter(); !filtered) {
+      return tl::unexpected(filtered.error());
+    }
   }
-  if (auto chosen = choose_value(report); !chosen) return tl::unexpected(chosen.error());
+  if (auto chosen = choose_value(report); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
   if (!report.pattern.empty()) {
     if (auto regex = Regex::compile(report.pattern); !regex) {
       return fail(regex.error().kind,
@@ -216,7 +248,9 @@ Result<Report> open_report(Profile profile, const ReportRequest& request,
   }
   report.total = abs_total(report.profile, report.value);
   if (!report.options.relative_percentages) {
-    if (auto filtered = filter(); !filtered) return tl::unexpected(filtered.error());
+    if (auto filtered = filter(); !filtered) {
+      return tl::unexpected(filtered.error());
+    }
   }
   aggregate(report.profile, report.options);
   return report;
@@ -224,33 +258,47 @@ Result<Report> open_report(Profile profile, const ReportRequest& request,
 
 ReportText make_report(Profile profile, const ReportRequest& request, const ReportSeams& seams) {
   auto report = open_report(std::move(profile), request, seams);
-  if (!report) return tl::unexpected(report.error());
+  if (!report) {
+    return tl::unexpected(report.error());
+  }
   if (!has_encoding(request.kind, request.encoding)) {
     return fail(ErrorKind::invalid, "this kind of report is only written as text");
   }
-  if (request.kind == ReportKind::goroutines) return goroutines_report(*report, request.encoding);
-  if (request.encoding == Encoding::text) return generate(*report);
+  if (request.kind == ReportKind::goroutines) {
+    return goroutines_report(*report, request.encoding);
+  }
+  if (request.encoding == Encoding::text) {
+    return generate(*report);
+  }
   const auto table = table_of(*report);
-  if (!table) return tl::unexpected(table.error());
+  if (!table) {
+    return tl::unexpected(table.error());
+  }
   return request.encoding == Encoding::json ? table_json(*table) : table_csv(*table);
 }
 
 bool has_encoding(ReportKind kind, Encoding encoding) {
-  if (kind == ReportKind::goroutines) return encoding != Encoding::csv;
+  if (kind == ReportKind::goroutines) {
+    return encoding != Encoding::csv;
+  }
   return encoding == Encoding::text || kind == ReportKind::text || kind == ReportKind::tree ||
          kind == ReportKind::peek;
 }
 
 Result<Table> make_table(Profile profile, const ReportRequest& request, const ReportSeams& seams) {
   auto report = open_report(std::move(profile), request, seams);
-  if (!report) return tl::unexpected(report.error());
+  if (!report) {
+    return tl::unexpected(report.error());
+  }
   return table_of(*report);
 }
 
 Result<PreparedProfile> prepare_profile(Profile profile, const ReportOptions& options,
                                         const Warn& warn) {
   auto report = open_report(std::move(profile), {.options = options}, {.warn = warn});
-  if (!report) return tl::unexpected(report.error());
+  if (!report) {
+    return tl::unexpected(report.error());
+  }
   return PreparedProfile{
       std::move(report->profile),     report->value, std::move(report->type),
       std::move(report->sample_unit), report->total, std::move(report->label_units)};
@@ -269,7 +317,9 @@ Result<std::vector<std::string>> describe_profile(const Profile& profile,
                 .output_unit = {},
                 .label_units = {}};
   report.profile = profile;
-  if (auto chosen = choose_value(report); !chosen) return tl::unexpected(chosen.error());
+  if (auto chosen = choose_value(report); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
   report.total = abs_total(report.profile, report.value);
   return profile_labels(report);
 }
@@ -289,7 +339,9 @@ GraphBuilder graph_builder(Report& report) {
   Profile& profile = report.profile;
   remove_base_label(profile);
   for (Function& function : profile.functions) {
-    if (function.file == 0) continue;
+    if (function.file == 0) {
+      continue;
+    }
     const std::string_view trimmed = trim_path(
         profile.text(function.file), report.options.trim_path, report.options.source_path);
     function.file = trimmed.empty() ? 0 : profile.strings.add(clean_path(trimmed));
@@ -303,7 +355,9 @@ GraphBuilder graph_builder(Report& report) {
     return scaled_label(value, from, unit);
   };
   const auto bytes = report.label_units.find(profile.strings.find("bytes"));
-  if (bytes != report.label_units.end()) options.bytes_unit = bytes->second;
+  if (bytes != report.label_units.end()) {
+    options.bytes_unit = bytes->second;
+  }
   return {profile, std::move(options)};
 }
 
@@ -338,10 +392,16 @@ std::vector<std::string> profile_labels(const Report& report) {
     }
   }
   for (const StringId comment : profile.comments) {
-    if (!profile.text(comment).starts_with('#')) labels.emplace_back(profile.text(comment));
+    if (!profile.text(comment).starts_with('#')) {
+      labels.emplace_back(profile.text(comment));
+    }
   }
-  if (!report.type.empty()) labels.push_back("Type: " + report.type);
-  if (profile.doc_url != 0) labels.push_back("Doc: " + std::string(profile.text(profile.doc_url)));
+  if (!report.type.empty()) {
+    labels.push_back("Type: " + report.type);
+  }
+  if (profile.doc_url != 0) {
+    labels.push_back("Doc: " + std::string(profile.text(profile.doc_url)));
+  }
   if (profile.time_nanos != 0) {
     labels.push_back("Time: " + local_time(profile.time_nanos, "%Y-%m-%d %H:%M:%S %Z"));
   }
@@ -360,7 +420,9 @@ std::vector<std::string> profile_labels(const Report& report) {
 std::vector<std::string> report_labels(const Report& report, const TrimmedGraph& trimmed,
                                        bool is_full) {
   std::vector<std::string> labels;
-  if (is_full || !report.options.compact_labels) labels = profile_labels(report);
+  if (is_full || !report.options.compact_labels) {
+    labels = profile_labels(report);
+  }
   const std::vector<std::string> filters = active_filters(report.options);
   labels.insert(labels.end(), filters.begin(), filters.end());
 
@@ -390,7 +452,9 @@ std::vector<std::string> report_labels(const Report& report, const TrimmedGraph&
                        std::to_string(trimmed.node_count_before));
     }
   }
-  if (is_full) labels.emplace_back(graph_help);
+  if (is_full) {
+    labels.emplace_back(graph_help);
+  }
   return labels;
 }
 

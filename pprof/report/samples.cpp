@@ -87,7 +87,9 @@ void append_key(std::string& out, const Report& report, const std::string& key,
          report.format(report.total) + share(total) + "\n";
   const std::size_t characters = right_aligned(key + ":", 0).size();
   std::size_t key_width = characters;
-  for (const char c : key) key_width -= (static_cast<unsigned char>(c) & 0xc0U) == 0x80 ? 1 : 0;
+  for (const char c : key) {
+    key_width -= (static_cast<unsigned char>(c) & 0xc0U) == 0x80 ? 1 : 0;
+  }
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     out += std::string(key_width + 1, ' ') + right_aligned(cells[i], width + 1) + " " +
            printable(sorted[i].name) + "\n";
@@ -111,11 +113,15 @@ ReportText traces_report(Report& report) {
   for (const std::string& label : profile_labels(report)) {
     out += printable(label) + "\n";
   }
-  if (out.empty()) out = "\n";
+  if (out.empty()) {
+    out = "\n";
+  }
   const std::string indent(13, ' ');
   for (std::size_t i = 0; i < profile.samples.size(); ++i) {
     const auto frames = profile.samples.frames(i);
-    if (frames.empty()) continue;
+    if (frames.empty()) {
+      continue;
+    }
     out += trace_separator;
     append_label_lines(out, report, profile.samples.labels(i));
     const std::int64_t value = report.value.of(profile.samples.values(i)).value();
@@ -149,7 +155,9 @@ ReportText tags_report(Report& report) {
     }
   }
   std::string out;
-  for (const auto& [key, tags] : keys) append_key(out, report, key, tags);
+  for (const auto& [key, tags] : keys) {
+    append_key(out, report, key, tags);
+  }
   return out;
 }
 

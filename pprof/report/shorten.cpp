@@ -16,7 +16,9 @@ std::string shortened_name(std::string_view name) {
   RE2::Replace(&text, go_version, R"(\1\2)");
   for (const RE2* pattern : {&go, &java, &cpp}) {
     std::string kept;
-    if (RE2::PartialMatch(text, *pattern, &kept)) return kept;
+    if (RE2::PartialMatch(text, *pattern, &kept)) {
+      return kept;
+    }
   }
   return text;
 }

@@ -16,7 +16,9 @@ std::string inline_label(const Graph& graph, const Node& node) {
   for (const std::uint32_t edge : node.in) {
     (graph.edges[edge].is_inline ? has_inline : has_call) = true;
   }
-  if (!has_inline) return "";
+  if (!has_inline) {
+    return "";
+  }
   return has_call ? "partial-inline" : "inline";
 }
 
@@ -35,13 +37,17 @@ std::vector<TableCall> calls_of(const Report& report, const Graph& graph,
 
 std::int64_t divided(const Table& table, std::int64_t value) {
   const double ratio = 1 / table.divide_by;
-  if (ratio > 0 && ratio != 1) return truncate_to_int(static_cast<double>(value) * ratio);
+  if (ratio > 0 && ratio != 1) {
+    return truncate_to_int(static_cast<double>(value) * ratio);
+  }
   return value;
 }
 
 /// A part of the total in percent, without the rounding that is for people.
 double percent(const Table& table, std::int64_t value) {
-  if (table.total == 0) return 0;
+  if (table.total == 0) {
+    return 0;
+  }
   return static_cast<double>(value) / static_cast<double>(table.total) * 100;
 }
 
@@ -63,10 +69,14 @@ void append_json_calls(JsonWriter& json, const Table& table, std::string_view na
 
 /// A field of a CSV file, in quotes where it needs some.
 std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    return std::string(text);
+  }
   std::string out = "\"";
   for (const char c : text) {
-    if (c == '"') out += '"';
+    if (c == '"') {
+      out += '"';
+    }
     out += c;
   }
   return out + "\"";
@@ -77,7 +87,9 @@ bool has_calls(ReportKind kind) {
 }
 
 EdgeWish::Kind edges_of(ReportKind kind) {
-  if (kind == ReportKind::text) return EdgeWish::Kind::into_inlined;
+  if (kind == ReportKind::text) {
+    return EdgeWish::Kind::into_inlined;
+  }
   return kind == ReportKind::peek ? EdgeWish::Kind::beside : EdgeWish::Kind::all;
 }
 
@@ -91,7 +103,9 @@ base::Result<Table> table_of(Report& report) {
   std::optional<Regex> wanted;
   if (report.kind == ReportKind::peek) {
     auto compiled = Regex::compile(report.pattern);
-    if (!compiled) return tl::unexpected(compiled.error());
+    if (!compiled) {
+      return tl::unexpected(compiled.error());
+    }
     wanted = std::move(*compiled);
   }
   const auto is_wanted = [&](const NodeInfo& info) {
@@ -110,7 +124,9 @@ base::Result<Table> table_of(Report& report) {
   for (const std::uint32_t at : graph.order) {
     const Node& node = graph.nodes[at];
     TableRow row{.name = report.name(node), .inline_label = {}};
-    if (wanted && !wanted->matches(row.name)) continue;
+    if (wanted && !wanted->matches(row.name)) {
+      continue;
+    }
     row.inline_label = inline_label(graph, node);
     row.flat = node.flat.value();
     row.cum = node.cum.value();
@@ -131,7 +147,9 @@ std::string table_json(const Table& table) {
   json.begin_object();
   json.key("labels");
   json.begin_array();
-  for (const std::string& label : table.labels) json.text(label);
+  for (const std::string& label : table.labels) {
+    json.text(label);
+  }
   json.end_array();
   json.member("type", table.type);
   json.member("unit", table.unit);
@@ -181,7 +199,9 @@ std::string table_csv(const Table& table) {
   for (const TableRow& row : table.rows) {
     sum = wrapping_add(sum, row.flat);
     append_calls(row, "caller", row.callers);
-    if (table.has_calls) out += csv_field(row.name) + ",itself,";
+    if (table.has_calls) {
+      out += csv_field(row.name) + ",itself,";
+    }
     out += csv_field(row.name) + "," + row.inline_label + "," + number(row.flat) + "," +
            share(row.flat) + "," + share(sum) + "," + number(row.cum) + "," + share(row.cum) +
            "\r\n";

@@ -42,14 +42,18 @@ void append_calls(std::string& out, const Report& report, const std::vector<Tabl
 
 ReportText text_report(Report& report) {
   const auto table = table_of(report);
-  if (!table) return tl::unexpected(table.error());
+  if (!table) {
+    return tl::unexpected(table.error());
+  }
   std::string out = head_of(*table);
   out += table_head;
   std::int64_t sum = 0;
   for (const TableRow& row : table->rows) {
     sum = wrapping_add(sum, row.flat);
     out += columns(report, row, sum) + "  " + printable(row.name);
-    if (!row.inline_label.empty()) out += " (" + row.inline_label + ")";
+    if (!row.inline_label.empty()) {
+      out += " (" + row.inline_label + ")";
+    }
     out += '\n';
   }
   return out;
@@ -57,7 +61,9 @@ ReportText text_report(Report& report) {
 
 ReportText tree_report(Report& report) {
   const auto table = table_of(report);
-  if (!table) return tl::unexpected(table.error());
+  if (!table) {
+    return tl::unexpected(table.error());
+  }
   std::string out = head_of(*table);
   out += separator;
   out += tree_head;
@@ -69,7 +75,9 @@ ReportText tree_report(Report& report) {
     out += columns(report, row, sum) + "                | " + printable(row.name) + "\n";
     append_calls(out, report, row.callees, row.cum);
   }
-  if (!table->rows.empty()) out += separator;
+  if (!table->rows.empty()) {
+    out += separator;
+  }
   return out;
 }
 

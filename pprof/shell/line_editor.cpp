@@ -37,8 +37,12 @@ struct LineEditor::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
-    if (history != nullptr) history_end(history);
-    if (editor != nullptr) el_end(editor);
+    if (history != nullptr) {
+      history_end(history);
+    }
+    if (editor != nullptr) {
+      el_end(editor);
+    }
   }
 
   static State& of(EditLine* editor) {
@@ -53,13 +57,21 @@ struct LineEditor::State {
     const std::string_view input(line->buffer,
                                  static_cast<std::size_t>(line->cursor - line->buffer));
     const std::vector<std::string> found = of(editor).complete(input);
-    if (found.empty()) return CC_ERROR;
+    if (found.empty()) {
+      return CC_ERROR;
+    }
     const std::size_t blank = input.find_last_of(" \t");
     std::string word(blank == std::string_view::npos ? input : input.substr(blank + 1));
-    if (blank != std::string_view::npos && word.starts_with('-')) word.erase(0, 1);
+    if (blank != std::string_view::npos && word.starts_with('-')) {
+      word.erase(0, 1);
+    }
     std::string start = common_start(found);
-    while (found.size() > 1 && start.ends_with('\\')) start.pop_back();  // half an escape
-    if (found.size() == 1) start += ' ';
+    while (found.size() > 1 && start.ends_with('\\')) {  // half an escape
+      start.pop_back();
+    }
+    if (found.size() == 1) {
+      start += ' ';
+    }
     if (start.size() > word.size()) {
       el_deletestr(editor, static_cast<int>(word.size()));
       return el_insertstr(editor, start.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
@@ -68,7 +80,9 @@ struct LineEditor::State {
     for (std::size_t i = 0; i < std::min(found.size(), shown_max); ++i) {
       std::printf("%s\n", found[i].c_str());
     }
-    if (found.size() > shown_max) std::printf("... and more\n");
+    if (found.size() > shown_max) {
+      std::printf("... and more\n");
+    }
     std::fflush(stdout);
     return CC_REDISPLAY;
   }
@@ -117,7 +131,9 @@ std::optional<std::string> LineEditor::read(const std::string& prompt) {
     return std::nullopt;
   }
   std::string line(text, static_cast<std::size_t>(size));
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) {
+    line.pop_back();
+  }
   if (line.find_first_not_of(" \t") != std::string::npos) {
     HistEvent event;
     (void)history(state_->history, &event, H_ENTER, line.c_str());

@@ -22,7 +22,9 @@ constexpr std::string_view comment_start = "//:";
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t start = text.find_first_not_of(blanks);
-  if (start == std::string_view::npos) return {};
+  if (start == std::string_view::npos) {
+    return {};
+  }
   return text.substr(start, text.find_last_not_of(blanks) + 1 - start);
 }
 
@@ -41,21 +43,29 @@ std::optional<std::int64_t> number_in(std::string_view text) {
   text.remove_prefix(text.starts_with('+') ? 1 : 0);
   const char* const end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, number);
-  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  if (read.ec != std::errc() || read.ptr != end) {
+    return std::nullopt;
+  }
   return number;
 }
 
 void add_alternative(std::string& to, std::string_view expression) {
-  if (!to.empty()) to += '|';
+  if (!to.empty()) {
+    to += '|';
+  }
   to += expression;
 }
 
 /// Splits `top10` where its digits start, unless the whole is a command.
 void split_number(std::vector<std::string>& words) {
   std::string& name = words[0];
-  if (find_format(name) != nullptr) return;
+  if (find_format(name) != nullptr) {
+    return;
+  }
   const std::size_t end = name.find_last_not_of("0123456789");
-  if (end == std::string::npos || end + 1 == name.size()) return;
+  if (end == std::string::npos || end + 1 == name.size()) {
+    return;
+  }
   std::string digits = name.substr(end + 1);
   name.resize(end + 1);
   words.insert(words.begin() + 1, std::move(digits));
@@ -105,9 +115,13 @@ bool Shell::execute(std::string_view input) {
     return true;
   }
   Words words = words_of(input);
-  if (words.empty() || set_by_line(input)) return true;
+  if (words.empty() || set_by_line(input)) {
+    return true;
+  }
   const std::string& name = words[0];
-  if (name == "q" || name == "quit" || name == "exit") return false;
+  if (name == "q" || name == "quit" || name == "exit") {
+    return false;
+  }
   if (name == "o" || name == "options") {
     show_options();
   } else if (name == "help") {
@@ -115,7 +129,9 @@ bool Shell::execute(std::string_view input) {
   } else {
     const auto command = parse_command(std::move(words));
     const auto done = command ? run(*command) : tl::unexpected(command.error());
-    if (!done) tell(done.error().message);
+    if (!done) {
+      tell(done.error().message);
+    }
   }
   return true;
 }
@@ -123,12 +139,16 @@ bool Shell::execute(std::string_view input) {
 /// `name=value`, or a name alone. False when the line is none of these.
 bool Shell::set_by_line(std::string_view input) {
   const std::size_t equals = input.find('=');
-  if (equals == std::string_view::npos) return set_bare(input);
+  if (equals == std::string_view::npos) {
+    return set_bare(input);
+  }
   const std::string_view name = trimmed(input.substr(0, equals));
   std::string_view value = input.substr(equals + 1);
   value = trimmed(value.substr(0, value.find(comment_start)));
   const Option* const option = find_option(name);
-  if (option == nullptr) return false;
+  if (option == nullptr) {
+    return false;
+  }
   if (option->name == name) {
     set(*option, std::string(value));
   } else {
@@ -142,8 +162,12 @@ void Shell::choose(const Option& option, std::string_view choice, std::string_vi
   const Option* const any_switch = find_option("call_tree");
   ReportOptions scratch;
   const auto read = set_option(scratch, *any_switch, value);
-  if (!read) return tell(read.error().message);
-  if (scratch.call_tree) return set(option, std::string(choice));
+  if (!read) {
+    return tell(read.error().message);
+  }
+  if (scratch.call_tree) {
+    return set(option, std::string(choice));
+  }
   tell(std::string(choice) + " is one of the choices of " + std::string(option.name) +
        ", which another one replaces");
 }
@@ -151,19 +175,27 @@ void Shell::choose(const Option& option, std::string_view choice, std::string_vi
 void Shell::set(const Option& option, const std::string& value) {
   if (option.name == "sample_index") {
     const auto index = find_sample_index(session_.profile(), value);
-    if (!index) return tell(index.error().message);
+    if (!index) {
+      return tell(index.error().message);
+    }
     const Profile& profile = session_.profile();
     options_.sample_index =
         value.empty() ? "" : std::string(profile.text(profile.sample_types[*index].type));
     return;
   }
-  if (auto done = set_option(options_, option, value); !done) tell(done.error().message);
+  if (auto done = set_option(options_, option, value); !done) {
+    tell(done.error().message);
+  }
 }
 
 bool Shell::set_bare(std::string_view name) {
-  if (set_sample_type(name)) return true;
+  if (set_sample_type(name)) {
+    return true;
+  }
   const Option* const option = find_option(name);
-  if (option == nullptr) return false;
+  if (option == nullptr) {
+    return false;
+  }
   if (option->name != name) {  // one of the choices of a group
     set(*option, std::string(name));
   } else if (option->is_switch()) {
@@ -180,9 +212,13 @@ bool Shell::set_sample_type(std::string_view name) {
     const bool is_bare = name == type;
     const bool is_total = name == "total_" + type;
     const bool is_mean = name == "mean_" + type;
-    if (!is_bare && !is_total && !is_mean) continue;
+    if (!is_bare && !is_total && !is_mean) {
+      continue;
+    }
     options_.sample_index = type;
-    if (!is_bare) options_.mean = is_mean;
+    if (!is_bare) {
+      options_.mean = is_mean;
+    }
     return true;
   }
   return false;
@@ -191,7 +227,9 @@ bool Shell::set_sample_type(std::string_view name) {
 std::vector<std::string> Shell::sample_types() const {
   std::vector<std::string> types;
   const Profile& profile = session_.profile();
-  for (const ValueType& type : profile.sample_types) types.emplace_back(profile.text(type.type));
+  for (const ValueType& type : profile.sample_types) {
+    types.emplace_back(profile.text(type.type));
+  }
   return types;
 }
 
@@ -225,7 +263,9 @@ Result<CommandLine> Shell::parse_command(Words words) const {
       command.options.nodecount = *number;
     } else if (word[0] == '>') {
       command.options.output = word.substr(1);
-      if (!command.options.output.empty()) continue;
+      if (!command.options.output.empty()) {
+        continue;
+      }
       if (++at == words.size()) {
         return fail(ErrorKind::invalid, "unexpected end of line after >");
       }
@@ -241,8 +281,12 @@ Result<CommandLine> Shell::parse_command(Words words) const {
   const bool is_tags = format->kind == ReportKind::tags;
   std::string& set_focus = is_tags ? command.options.tagfocus : command.options.focus;
   std::string& set_ignore = is_tags ? command.options.tagignore : command.options.ignore;
-  if (!focus.empty()) set_focus = focus;
-  if (!ignore.empty()) set_ignore = ignore;
+  if (!focus.empty()) {
+    set_focus = focus;
+  }
+  if (!ignore.empty()) {
+    set_ignore = ignore;
+  }
   if (format->kind == ReportKind::text && command.options.nodecount == -1) {
     command.options.nodecount = rows_of_a_table;
   }
@@ -257,11 +301,15 @@ Result<void> Shell::run(const CommandLine& command) {
                             report_seams(seams_.err, driver_));
   } else if (driver_.other) {
     bytes = driver_.other(command, Session(session_.profile()));
-    if (bytes && bytes->empty()) return {};
+    if (bytes && bytes->empty()) {
+      return {};
+    }
   } else {
     return fail(ErrorKind::invalid, "this program makes no " + std::string(format.name));
   }
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
   return write_report(*command.format, *bytes, command.options.output, seams_.out, seams_.err,
                       driver_);
 }
@@ -270,7 +318,9 @@ void converse(Shell& shell, const ReadLine& read_line) {
   shell.greet();
   while (true) {
     const auto input = read_line(prompt);
-    if (!input || !shell.execute(*input)) return;
+    if (!input || !shell.execute(*input)) {
+      return;
+    }
   }
 }
 

@@ -40,21 +40,29 @@ class Parser {
   base::Result<JsonValue> run() {
     JsonValue value = read_value(0);
     skip_blanks();
-    if (error_.empty() && at_ != text_.size()) wrong("something behind the value");
-    if (!error_.empty()) return fail(ErrorKind::invalid, error_);
+    if (error_.empty() && at_ != text_.size()) {
+      wrong("something behind the value");
+    }
+    if (!error_.empty()) {
+      return fail(ErrorKind::invalid, error_);
+    }
     return value;
   }
 
  private:
   void wrong(const std::string& what) {
-    if (error_.empty()) error_ = "no JSON: " + what + " at byte " + std::to_string(at_);
+    if (error_.empty()) {
+      error_ = "no JSON: " + what + " at byte " + std::to_string(at_);
+    }
     at_ = text_.size();
   }
   void skip_blanks() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
   /// True, and behind it, when `word` comes next.
   bool take(std::string_view word) {
     skip_blanks();
-    if (text_.substr(at_, word.size()) != word) return false;
+    if (text_.substr(at_, word.size()) != word) {
+      return false;
+    }
     at_ += word.size();
     return true;
   }
@@ -66,9 +74,13 @@ class Parser {
     } else if (take("{")) {
       value.kind = Kind::object;
       read_list("}", [&] {
-        if (!take("\"")) return wrong("no name of a member");
+        if (!take("\"")) {
+          return wrong("no name of a member");
+        }
         std::string name = read_string();
-        if (!take(":")) return wrong("no colon");
+        if (!take(":")) {
+          return wrong("no colon");
+        }
         value.members.emplace_back(std::move(name), read_value(level + 1));
       });
     } else if (take("[")) {
@@ -90,18 +102,24 @@ class Parser {
 
   template <typename Read>
   void read_list(std::string_view end, const Read& read) {
-    if (take(end)) return;
+    if (take(end)) {
+      return;
+    }
     do {
       read();
     } while (take(","));
-    if (!take(end)) wrong("no " + std::string(end));
+    if (!take(end)) {
+      wrong("no " + std::string(end));
+    }
   }
 
   void read_number(JsonValue& value) {
     const std::size_t end = std::min(text_.find_first_not_of("+-.0123456789eE", at_), text_.size());
     value.kind = Kind::number;
     value.text = text_.substr(at_, end - at_);
-    if (value.text.empty()) return wrong("no value");
+    if (value.text.empty()) {
+      return wrong("no value");
+    }
     at_ = end;
   }
 
@@ -115,11 +133,15 @@ class Parser {
         out += text_[at_++];
       }
     }
-    if (!take_quote()) wrong("no end of a string");
+    if (!take_quote()) {
+      wrong("no end of a string");
+    }
     return out;
   }
   bool take_quote() {
-    if (at_ >= text_.size()) return false;
+    if (at_ >= text_.size()) {
+      return false;
+    }
     ++at_;
     return true;
   }
@@ -127,7 +149,9 @@ class Parser {
   void read_escape(std::string& out) {
     constexpr std::string_view names = "\"\\/bfnrt";
     constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
-    if (at_ >= text_.size()) return wrong("no end of an escape");
+    if (at_ >= text_.size()) {
+      return wrong("no end of an escape");
+    }
     const std::size_t known = names.find(text_[at_]);
     if (known != std::string_view::npos) {
       out += meanings[known];
@@ -198,7 +222,9 @@ class Writer {
           start_line(level + 1);
           write(element, level + 1);
         }
-        if (!value.elements.empty()) start_line(level);
+        if (!value.elements.empty()) {
+          start_line(level);
+        }
         out_ += ']';
         break;
       case Kind::object:
@@ -210,7 +236,9 @@ class Writer {
           out_ += ": ";
           write(member.second, level + 1);
         }
-        if (!value.members.empty()) start_line(level);
+        if (!value.members.empty()) {
+          start_line(level);
+        }
         out_ += '}';
         break;
     }

@@ -60,10 +60,14 @@ std::string query_of(const JsonValue& config) {
   const ReportOptions defaults;
   std::string query;
   for (const Option& option : all_options()) {
-    if (!is_kept(option)) continue;
+    if (!is_kept(option)) {
+      continue;
+    }
     const JsonValue* const kept = config.member(option.name);
     const std::string value = kept == nullptr ? zero_of(option) : kept->text;
-    if (value == option_value(defaults, option)) continue;
+    if (value == option_value(defaults, option)) {
+      continue;
+    }
     query += query.empty() ? "" : "&";
     query += std::string(option.url) + "=" + encoded(value);
   }
@@ -74,9 +78,13 @@ JsonValue config_of(const std::string& name, const ReportOptions& options) {
   JsonValue config{.kind = Kind::object};
   config.members.emplace_back("name", JsonValue{.kind = Kind::string, .text = name});
   for (const Option& option : all_options()) {
-    if (!is_kept(option)) continue;
+    if (!is_kept(option)) {
+      continue;
+    }
     const std::string value = option_value(options, option);
-    if (value == zero_of(option)) continue;
+    if (value == zero_of(option)) {
+      continue;
+    }
     const Kind kind = is_number(option)    ? Kind::number
                       : option.is_switch() ? Kind::boolean
                                            : Kind::string;
@@ -92,7 +100,9 @@ auto find_config(std::vector<JsonValue>& configs, const std::string& name) {
 
 JsonValue* list_in(JsonValue& settings) {
   for (auto& [name, value] : settings.members) {
-    if (name == list_name) return &value;
+    if (name == list_name) {
+      return &value;
+    }
   }
   return nullptr;
 }
@@ -101,20 +111,32 @@ JsonValue* list_in(JsonValue& settings) {
 
 std::string settings_path(const std::string& config_home, const std::string& home) {
   const std::string file = "/pprof/settings.json";
-  if (!config_home.empty()) return config_home + file;
+  if (!config_home.empty()) {
+    return config_home + file;
+  }
   return home.empty() ? "" : home + "/.config" + file;
 }
 
 Result<JsonValue> Settings::read() const {
   JsonValue empty{.kind = Kind::object};
   empty.members.emplace_back(list_name, JsonValue{.kind = Kind::array});
-  if (path_.empty()) return empty;
+  if (path_.empty()) {
+    return empty;
+  }
   const auto bytes = base::read_file(path_, file_bytes_max);
-  if (!bytes && bytes.error().kind == ErrorKind::not_found) return empty;
-  if (!bytes) return tl::unexpected(bytes.error());
+  if (!bytes && bytes.error().kind == ErrorKind::not_found) {
+    return empty;
+  }
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
   auto settings = parse_json(*bytes);
-  if (!settings) return fail(ErrorKind::invalid, path_ + ": " + settings.error().message);
-  if (settings->kind != Kind::object) return fail(ErrorKind::invalid, path_ + ": not an object");
+  if (!settings) {
+    return fail(ErrorKind::invalid, path_ + ": " + settings.error().message);
+  }
+  if (settings->kind != Kind::object) {
+    return fail(ErrorKind::invalid, path_ + ": not an object");
+  }
   const JsonValue* const list = list_in(*settings);
   if (list == nullptr) {
     settings->members.emplace_back(list_name, JsonValue{.kind = Kind::array});
@@ -125,7 +147,9 @@ Result<JsonValue> Settings::read() const {
 }
 
 Result<void> Settings::write(const JsonValue& value) const {
-  if (path_.empty()) return fail(ErrorKind::io, "there is no folder for settings; set HOME");
+  if (path_.empty()) {
+    return fail(ErrorKind::io, "there is no folder for settings; set HOME");
+  }
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
   const std::string draft = path_ + ".part";
@@ -145,7 +169,9 @@ Result<void> Settings::write(const JsonValue& value) const {
 
 Result<std::vector<SavedConfig>> Settings::list() const {
   auto settings = read();
-  if (!settings) return tl::unexpected(settings.error());
+  if (!settings) {
+    return tl::unexpected(settings.error());
+  }
   std::vector<SavedConfig> configs;
   for (const JsonValue& config : list_in(*settings)->elements) {
     configs.push_back({name_of(config), query_of(config)});
@@ -158,7 +184,9 @@ Result<void> Settings::save(const std::string& name, const ReportOptions& option
     return fail(ErrorKind::invalid, "a name of 1 to 200 bytes is needed");
   }
   auto settings = read();
-  if (!settings) return tl::unexpected(settings.error());
+  if (!settings) {
+    return tl::unexpected(settings.error());
+  }
   auto& configs = list_in(*settings)->elements;
   const auto old = find_config(configs, name);
   if (old == configs.end()) {
@@ -171,7 +199,9 @@ Result<void> Settings::save(const std::string& name, const ReportOptions& option
 
 Result<void> Settings::remove(const std::string& name) const {
   auto settings = read();
-  if (!settings) return tl::unexpected(settings.error());
+  if (!settings) {
+    return tl::unexpected(settings.error());
+  }
   auto& configs = list_in(*settings)->elements;
   const auto old = find_config(configs, name);
   if (old == configs.end()) {

@@ -52,7 +52,9 @@ void append_list(std::string& out, std::string_view name, const std::vector<std:
   append_json_string(out, name);
   out += ":[";
   for (const std::string& text : texts) {
-    if (&text != texts.data()) out += ',';
+    if (&text != texts.data()) {
+      out += ',';
+    }
     append_json_string(out, text);
   }
   out += "],";
@@ -64,7 +66,9 @@ std::string rows_of(const Table& table) {
   append_json_string(out, table.text(table.total));
   out += ",\"totalNumber\":" + std::to_string(table.total) + ",\"rows\":[";
   for (const TableRow& row : table.rows) {
-    if (&row != table.rows.data()) out += ',';
+    if (&row != table.rows.data()) {
+      out += ',';
+    }
     out += '{';
     append_member(out, "Name", row.name);
     append_member(out, "InlineLabel", row.inline_label);
@@ -77,7 +81,9 @@ std::string rows_of(const Table& table) {
 
 /// Cuts a text that is too long for a page behind its last whole line.
 void shorten(std::string& text, const Warn& warn) {
-  if (text.size() <= text_bytes_max) return;
+  if (text.size() <= text_bytes_max) {
+    return;
+  }
   warn("this is the start of a report of " + std::to_string(text.size() >> 20U) +
        " MB; an expression that names fewer functions shows the rest");
   text.resize(text.rfind('\n', text_bytes_max - 1) + 1);
@@ -106,18 +112,30 @@ Reply Site::answer(const Request& request) const {
                                                      {"flamegraph", "Flame graph"},
                                                      {"peek", "Peek"},
                                                      {"source", "Source"}});
-  if (path == "/") return redirect(307, "/ui", query);
-  if (path == "/ui" || path == root) return redirect(301, "/ui/flamegraph", query);
-  if (!path.starts_with(root)) return text_reply(404, "no such page; pages are below /ui/");
+  if (path == "/") {
+    return redirect(307, "/ui", query);
+  }
+  if (path == "/ui" || path == root) {
+    return redirect(301, "/ui/flamegraph", query);
+  }
+  if (!path.starts_with(root)) {
+    return text_reply(404, "no such page; pages are below /ui/");
+  }
   path.remove_prefix(root.size());
   for (const Page& page : pages) {
-    if (page.name == path) return show(page, request);
+    if (page.name == path) {
+      return show(page, request);
+    }
   }
   if (path == "flamegraph2" || path == "flamegraphold") {
     return redirect(301, "/ui/flamegraph", query);
   }
-  if (path == "download") return download();
-  if (path == "saveconfig" || path == "deleteconfig") return change_configs(request);
+  if (path == "download") {
+    return download();
+  }
+  if (path == "saveconfig" || path == "deleteconfig") {
+    return change_configs(request);
+  }
   if (path == "disasm") {
     return text_reply(501,
                       "instructions need the program itself, which is not read here; "
@@ -125,19 +143,31 @@ Reply Site::answer(const Request& request) const {
   }
   constexpr std::string_view javascript = "text/javascript; charset=utf-8";
   constexpr std::string_view css = "text/css; charset=utf-8";
-  if (path == "assets/site.js") return asset(javascript, site_script());
-  if (path == "assets/site.css") return asset(css, site_style());
-  if (path == "assets/flame.js") return asset(javascript, flame::script());
-  if (path == "assets/flame.css") return asset(css, flame::style());
+  if (path == "assets/site.js") {
+    return asset(javascript, site_script());
+  }
+  if (path == "assets/site.css") {
+    return asset(css, site_style());
+  }
+  if (path == "assets/flame.js") {
+    return asset(javascript, flame::script());
+  }
+  if (path == "assets/flame.css") {
+    return asset(css, flame::style());
+  }
   return text_reply(404, "no such page; there are top, graph, flamegraph, peek and source");
 }
 
 Result<ReportOptions> Site::read_options(const Query& query) const {
   ReportOptions options = defaults_;
   for (const Option& option : all_options()) {
-    if (option.url.empty()) continue;
+    if (option.url.empty()) {
+      continue;
+    }
     for (const auto& [name, value] : query) {
-      if (name != option.url || value.empty()) continue;
+      if (name != option.url || value.empty()) {
+        continue;
+      }
       if (auto set = set_option(options, option, value); !set) {
         return tl::unexpected(set.error());
       }
@@ -160,15 +190,21 @@ Reply Site::change_configs(const Request& request) const {
     reply.headers.emplace_back("Allow", "POST");
     return reply;
   }
-  if (!request.is_own) return text_reply(403, "another site asked for this; only these pages may");
+  if (!request.is_own) {
+    return text_reply(403, "another site asked for this; only these pages may");
+  }
   const bool is_removal = request.path.ends_with("/deleteconfig");
   const Query query = base::parse_query(request.query);
   const std::string name = value_of(query, "config");
   const auto options = read_options(query);
-  if (!options) return text_reply(400, options.error().message);
+  if (!options) {
+    return text_reply(400, options.error().message);
+  }
   const std::lock_guard lock(one_report_);
   const auto done = is_removal ? settings_.remove(name) : settings_.save(name, *options);
-  if (!done) return text_reply(400, done.error().message);
+  if (!done) {
+    return text_reply(400, done.error().message);
+  }
   return text_reply(200, is_removal ? "deleted" : "saved");
 }
 
@@ -178,7 +214,9 @@ void Site::append_frame(std::string& out, const Page& page, const ReportOptions&
   append_member(out, "page", page.name);
   append_member(out, "title", page.title);
   std::vector<std::string> types;
-  for (const ValueType& type : profile.sample_types) types.emplace_back(profile.text(type.type));
+  for (const ValueType& type : profile.sample_types) {
+    types.emplace_back(profile.text(type.type));
+  }
   append_list(out, "types", types);
   if (const auto index = find_sample_index(profile, options.sample_index)) {
     append_member(out, "type", types[*index]);
@@ -198,7 +236,9 @@ void Site::append_frame(std::string& out, const Page& page, const ReportOptions&
   out += "],\"options\":[";
   bool is_first = true;
   for (const Option& option : all_options()) {
-    if (option.url.empty()) continue;
+    if (option.url.empty()) {
+      continue;
+    }
     out += is_first ? "{" : ",{";
     is_first = false;
     append_member(out, "name", option.name);
@@ -215,7 +255,9 @@ void Site::append_frame(std::string& out, const Page& page, const ReportOptions&
 Result<std::string> Site::flame_data(ReportOptions options, const Warn& warn) const {
   const std::lock_guard lock(one_report_);
   const auto source = flame::prepare(session_.profile(), std::move(options), warn);
-  if (!source) return tl::unexpected(source.error());
+  if (!source) {
+    return tl::unexpected(source.error());
+  }
   std::string out;
   append_list(out, "legend", source->labels);
   return out + "\"flame\":" + flame::make_data(*source, false) + ",";
@@ -229,7 +271,9 @@ Result<std::string> Site::graph_data(const ReportOptions& options, const ReportS
     return session_.report({ReportKind::dot, "", options}, seams);
   };
   auto dot = report();
-  if (!dot) return dot;
+  if (!dot) {
+    return dot;
+  }
   // Letters of one width are as wide in the browser as they were taken for, whatever fonts there
   // are.
   constexpr std::string_view fixed =
@@ -256,25 +300,41 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
                                     Warn warn) const {
   ReportSeams seams = seams_;
   seams.warn = std::move(warn);
-  if (page.name == "flamegraph") return flame_data(std::move(options), seams.warn);
-  if (page.name == "graph") return graph_data(options, seams);
+  if (page.name == "flamegraph") {
+    return flame_data(std::move(options), seams.warn);
+  }
+  if (page.name == "graph") {
+    return graph_data(options, seams);
+  }
   const std::lock_guard lock(one_report_);
   std::string out;
   if (page.name == "top") {
-    if (options.nodecount == -1) options.nodecount = rows_max;
+    if (options.nodecount == -1) {
+      options.nodecount = rows_max;
+    }
     const auto table = session_.table({ReportKind::text, "", options}, seams);
-    if (!table) return tl::unexpected(table.error());
+    if (!table) {
+      return tl::unexpected(table.error());
+    }
     append_list(out, "legend", table->labels);
     return out + rows_of(*table);
   }
   const std::string pattern = value_of(query, "f");
   auto labels = describe_profile(session_.profile(), options);
-  if (labels) append_list(out, "legend", *labels);
-  if (pattern.empty()) return out;
-  if (page.name == "peek") options.granularity = Granularity::lines;
+  if (labels) {
+    append_list(out, "legend", *labels);
+  }
+  if (pattern.empty()) {
+    return out;
+  }
+  if (page.name == "peek") {
+    options.granularity = Granularity::lines;
+  }
   const ReportKind kind = page.name == "peek" ? ReportKind::peek : ReportKind::list;
   auto text = session_.report({kind, pattern, options}, seams);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) {
+    return tl::unexpected(text.error());
+  }
   shorten(*text, seams.warn);
   append_member(out, "text", *text);
   return out;
@@ -291,14 +351,18 @@ Reply Site::show(const Page& page, const Request& request) const {
   } else {
     members = tl::unexpected(options.error());
   }
-  if (!members && !request.wants_page) return text_reply(400, members.error().message);
+  if (!members && !request.wants_page) {
+    return text_reply(400, members.error().message);
+  }
   std::string data = "{" + members.value_or("");
   append_member(data, "error", members ? "" : members.error().message);
   append_list(data, "warnings", warnings);
   append_frame(data, page, options.value_or(defaults_));
   data.back() = '}';
   Reply reply;
-  if (!members) reply.status = 400;
+  if (!members) {
+    reply.status = 400;
+  }
   reply.headers = {{"Content-Security-Policy",
                     "default-src 'none'; script-src 'self'; style-src 'self' "
                     "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action "
@@ -317,8 +381,9 @@ Reply Site::show(const Page& page, const Request& request) const {
       "<header id=\"bar\"></header>\n<main id=\"content\"></main>\n"
       "<script type=\"application/json\" id=\"page-data\">" +
       data + "</script>\n";
-  if (page.name == "flamegraph" || page.name == "graph")
+  if (page.name == "flamegraph" || page.name == "graph") {
     reply.body += "<script src=\"assets/flame.js\"></script>\n";
+  }
   reply.body += "<script src=\"assets/site.js\"></script>\n</body>\n</html>\n";
   return reply;
 }

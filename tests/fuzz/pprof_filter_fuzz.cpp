@@ -15,12 +15,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(line.size() == rest.size() ? rest.size() : line.size() + 1);
     const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos) continue;
+    if (equals == std::string_view::npos) {
+      continue;
+    }
     const std::string_view name = line.substr(0, equals);
     const std::string_view value = line.substr(equals + 1);
-    if (name == "pattern") request.pattern = value;
+    if (name == "pattern") {
+      request.pattern = value;
+    }
     const Option* const option = find_option(name);
-    if (option != nullptr) static_cast<void>(set_option(request.options, *option, value));
+    if (option != nullptr) {
+      static_cast<void>(set_option(request.options, *option, value));
+    }
   }
   const ReportSeams seams = {.warn = [](const std::string&) {}};
   for (const ReportKind kind : {ReportKind::text, ReportKind::peek, ReportKind::traces,

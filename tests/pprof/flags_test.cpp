@@ -15,7 +15,9 @@ using Args = std::vector<std::string>;
 
 CommandLine parse(const Args& args, std::string* warnings = nullptr) {
   auto line = parse_command_line(args, [&](const std::string& text) {
-    if (warnings != nullptr) *warnings += text;
+    if (warnings != nullptr) {
+      *warnings += text;
+    }
   });
   EXPECT_TRUE(line.has_value()) << line.error().message;
   return std::move(*line);

@@ -36,7 +36,9 @@ Snapshot snapshot(std::int64_t minute, const std::map<std::string, std::int64_t>
 
 Growth measure(std::vector<Snapshot> snapshots, std::string* warnings = nullptr) {
   auto growth = measure_growth(std::move(snapshots), {}, [&](const std::string& text) {
-    if (warnings != nullptr) *warnings += text + "\n";
+    if (warnings != nullptr) {
+      *warnings += text + "\n";
+    }
   });
   EXPECT_TRUE(growth.has_value()) << growth.error().message;
   return std::move(*growth);
@@ -49,8 +51,12 @@ std::vector<Snapshot> leaking_series() {
                                                  {"steady", 4096},
                                                  {"shrinks", 9000 - minute * 1000},
                                                  {"wavers", minute % 2 == 0 ? 100000 : 200000}};
-    if (minute > 2) space["new"] = 512;
-    if (minute < 2) space["old"] = 2048;
+    if (minute > 2) {
+      space["new"] = 512;
+    }
+    if (minute < 2) {
+      space["old"] = 2048;
+    }
     series.push_back(snapshot(minute, space));
   }
   return series;
@@ -158,7 +164,9 @@ Snapshot go_snapshot(std::int64_t minute,
   profile.period_type = {profile.strings.add("space"), bytes};
   profile.period = 512 * 1024;
   profile.time_nanos = (1000 + minute) * minute_ns;
-  if (collections != nullptr) profile.comments = {profile.strings.add(collections)};
+  if (collections != nullptr) {
+    profile.comments = {profile.strings.add(collections)};
+  }
   for (const auto& [name, values] : space) {
     const auto at = static_cast<std::uint32_t>(profile.locations.size());
     profile.functions.push_back(

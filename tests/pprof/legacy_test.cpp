@@ -12,7 +12,9 @@ namespace {
 
 std::string report(const std::string& input, ReportKind kind) {
   auto profile = parse_profile(input, {});
-  if (!profile) return profile.error().message;
+  if (!profile) {
+    return profile.error().message;
+  }
   ReportRequest request;
   request.kind = kind;
   const auto text = make_report(std::move(*profile), request, {.warn = [](const std::string&) {}});

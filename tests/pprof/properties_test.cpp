@@ -41,7 +41,9 @@ std::map<std::string, std::vector<std::int64_t>> contents(const Profile& profile
     }
     auto& sum = sums.try_emplace(key, profile.sample_types.size()).first->second;
     const auto values = profile.samples.values(i);
-    for (std::size_t at = 0; at < sum.size(); ++at) sum[at] += values[at];
+    for (std::size_t at = 0; at < sum.size(); ++at) {
+      sum[at] += values[at];
+    }
   }
   std::erase_if(sums, [](const auto& entry) {
     return std::all_of(entry.second.begin(), entry.second.end(), [](auto v) { return v == 0; });
@@ -98,7 +100,9 @@ TEST_P(Properties, WhatFlowsIntoANodeFlowsOutOfItOrStays) {
   ASSERT_TRUE(table.has_value());
   for (const TableRow& row : table->rows) {
     std::int64_t out = row.flat;
-    for (const TableCall& call : row.callees) out += call.value;
+    for (const TableCall& call : row.callees) {
+      out += call.value;
+    }
     EXPECT_EQ(out, row.cum) << row.name;
   }
 }
@@ -160,7 +164,9 @@ TEST_P(Properties, AnyCutProfileIsAnErrorOrAProfile) {
   const std::string bytes = encode_proto(random_profile(GetParam()));
   for (std::size_t size = 0; size < bytes.size(); size += 7) {
     const auto cut = parse_profile(bytes.substr(0, size), {});
-    if (cut) continue;
+    if (cut) {
+      continue;
+    }
     EXPECT_THAT(cut.error().message, testing::HasSubstr("profile"));
   }
   const std::string zipped = gzip(bytes);

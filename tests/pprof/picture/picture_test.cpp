@@ -67,7 +67,9 @@ std::string dense_graph(int size) {
   std::string dot = "digraph {\n";
   for (int from = 0; from < size; ++from) {
     for (int to = 0; to < size; ++to) {
-      if (from == to) continue;
+      if (from == to) {
+        continue;
+      }
       dot += "N" + std::to_string(from) + " -> N" + std::to_string(to) + "\n";
     }
   }
@@ -111,7 +113,9 @@ TEST(Painter, DrawsForSeveralThreads) {
   for (std::size_t i = 0; i < threads.size(); ++i) {
     threads[i] = std::thread([&, i] { pictures[i] = painter->draw(graph).value_or("none"); });
   }
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
   for (const std::string& picture : pictures) {
     EXPECT_THAT(picture, HasSubstr("main.main (4kB)"));
     EXPECT_THAT(picture, Not(HasSubstr("<script")));

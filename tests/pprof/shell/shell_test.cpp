@@ -19,7 +19,9 @@ class ShellTest : public testing::Test {
   std::string said(std::initializer_list<const char*> lines) {
     out_.str("");
     err_.str("");
-    for (const char* line : lines) EXPECT_TRUE(shell_.execute(line)) << line;
+    for (const char* line : lines) {
+      EXPECT_TRUE(shell_.execute(line)) << line;
+    }
     return out_.str();
   }
   std::string told(std::initializer_list<const char*> lines) {
@@ -171,7 +173,9 @@ TEST_F(ShellTest, CompletesCommandsByTheirStartAndFunctionsByAnyPart) {
 }
 
 TEST_F(ShellTest, LeavesWhenToldToAndAtTheEnd) {
-  for (const char* word : {"q", "quit", "exit", "quit now"}) EXPECT_FALSE(shell_.execute(word));
+  for (const char* word : {"q", "quit", "exit", "quit now"}) {
+    EXPECT_FALSE(shell_.execute(word));
+  }
   std::vector<std::string> lines = {"top1", "quit", "top1"};
   std::size_t at = 0;
   std::string prompts;

@@ -26,8 +26,12 @@ class SettingsTest : public testing::Test {
   [[nodiscard]] std::string listed() const {
     std::string out;
     const auto configs = settings_.list();
-    if (!configs) return configs.error().message;
-    for (const SavedConfig& config : *configs) out += config.name + ": " + config.query + "\n";
+    if (!configs) {
+      return configs.error().message;
+    }
+    for (const SavedConfig& config : *configs) {
+      out += config.name + ": " + config.query + "\n";
+    }
     return out;
   }
 

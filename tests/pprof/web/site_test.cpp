@@ -27,7 +27,9 @@ class SiteTest : public testing::Test {
     const Reply reply = get(path, query);
     constexpr std::string_view start = "id=\"page-data\">";
     const std::size_t at = reply.body.find(start);
-    if (at == std::string::npos) return reply.body;
+    if (at == std::string::npos) {
+      return reply.body;
+    }
     return reply.body.substr(at + start.size(),
                              reply.body.find("</script>", at) - at - start.size());
   }
@@ -214,12 +216,18 @@ TEST_F(SiteTest, AnswersSeveralAtOnce) {
   for (std::thread& thread : threads) {
     thread = std::thread([&] {
       for (int round = 0; round < 5; ++round) {
-        if (get("/ui/top").body == top) ++same;
-        if (get("/ui/graph", "si=alloc_space").body == graph) ++same;
+        if (get("/ui/top").body == top) {
+          ++same;
+        }
+        if (get("/ui/graph", "si=alloc_space").body == graph) {
+          ++same;
+        }
       }
     });
   }
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
   EXPECT_EQ(same, 40);
 }
 

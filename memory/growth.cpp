@@ -17,9 +17,6 @@ namespace {
 
 using Json = rapidjson::Value;
 
-constexpr std::array spaces{Space::go,     Space::native, Space::python,
-                            Space::stacks, Space::files,  Space::shared,
-                            Space::own,    Space::other,  Space::unexplained};
 constexpr std::array states{State::live, State::dead, State::held, State::overhead, State::mapped};
 
 std::string text_of(const Json& object, const char* key) {
@@ -98,7 +95,7 @@ class Pairs {
   std::map<std::string, Pair> pairs_;
 };
 
-std::string row_name(const Row& row) {
+std::string name_of_row(const Row& row) {
   std::string name(name_of(row.space));
   if (!row.owner.empty()) {
     name += " " + row.owner;
@@ -205,10 +202,10 @@ Growth growth_between(const Reference& before, const Reference& after) {
   Pairs sizes;
   Pairs types;
   for (const Row& row : before.rows) {
-    rows.before(row_name(row), row.bytes, row.blocks.value_or(0));
+    rows.before(name_of_row(row), row.bytes, row.blocks.value_or(0));
   }
   for (const Row& row : after.rows) {
-    rows.after(row_name(row), row.bytes, row.blocks.value_or(0));
+    rows.after(name_of_row(row), row.bytes, row.blocks.value_or(0));
   }
   const auto size_name = [](const SizeCount& one) {
     return "blocks of " + std::to_string(one.size) + " bytes";

@@ -52,6 +52,10 @@ enum class Space : std::uint8_t {
   unexplained,
 };
 
+inline constexpr std::array spaces{Space::go,     Space::native, Space::python,
+                                   Space::stacks, Space::files,  Space::shared,
+                                   Space::own,    Space::other,  Space::unexplained};
+
 enum class State : std::uint8_t {
   live,      // used by the program
   dead,      // garbage that the collector has not taken yet

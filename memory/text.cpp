@@ -9,9 +9,6 @@ namespace heapwatch::memory {
 
 namespace {
 
-constexpr std::array spaces{Space::go,     Space::native, Space::python,
-                            Space::stacks, Space::files,  Space::shared,
-                            Space::own,    Space::other,  Space::unexplained};
 constexpr std::size_t bar_width = 24;
 
 std::string padded(std::string text, std::size_t width) {

@@ -17,26 +17,26 @@ namespace heapwatch::memory::golang {
 
 namespace {
 
-constexpr std::size_t record_bytes = 208;
-constexpr std::size_t samples_max = 64;
-constexpr std::size_t candidates_max = 4096;
+constexpr std::size_t goroutine_bytes = 208;
+constexpr std::size_t goroutine_samples_max = 64;
+constexpr std::size_t goroutine_slices_max = 4096;
 constexpr std::uint32_t status_dead = 6;
 constexpr std::uint32_t status_max = 10;
 constexpr std::uint32_t status_scanned = 0x1000;  // a bit beside the others
 constexpr std::uint64_t number_max = std::uint64_t{1} << 48;
 constexpr std::uint64_t stack_bytes_max = std::uint64_t{1} << 32;
 
-using Record = std::array<std::uint8_t, record_bytes>;
+using Goroutine = std::array<std::uint8_t, goroutine_bytes>;
 
 template <typename T>
-T get(const Record& record, std::size_t at) {
+T get(const Goroutine& record, std::size_t at) {
   T value;
   std::memcpy(&value, record.data() + at, sizeof value);
   return value;
 }
 
 /// A dead goroutine may have given its stack back.
-bool is_goroutine(const Record& record) {
+bool is_goroutine(const Goroutine& record) {
   const auto low = get<std::uint64_t>(record, 0);
   const auto high = get<std::uint64_t>(record, 8);
   const auto guard = get<std::uint64_t>(record, 16);
@@ -48,9 +48,10 @@ bool is_goroutine(const Record& record) {
          ((guard > low && guard < high) || guard >= preempted - 4096);
 }
 
-std::optional<Record> read_record(process::Words& words, const Slice& slice, std::uint64_t index) {
+std::optional<Goroutine> read_goroutine(process::Words& words, const Slice& slice,
+                                        std::uint64_t index) {
   const auto address = words.u64(slice.elements + index * 8);
-  Record record;
+  Goroutine record;
   if (!address || *address == 0 || *address % 8 != 0 ||
       !words.copy(*address, std::as_writable_bytes(std::span(record)))) {
     return std::nullopt;
@@ -58,11 +59,11 @@ std::optional<Record> read_record(process::Words& words, const Slice& slice, std
   return is_goroutine(record) ? std::optional(record) : std::nullopt;
 }
 
-std::vector<Record> samples_of(process::Words& words, const Slice& slice) {
-  std::vector<Record> records;
-  const std::uint64_t count = std::min<std::uint64_t>(slice.length, samples_max);
+std::vector<Goroutine> goroutines_of(process::Words& words, const Slice& slice) {
+  std::vector<Goroutine> records;
+  const std::uint64_t count = std::min<std::uint64_t>(slice.length, goroutine_samples_max);
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto record = read_record(words, slice, slice.length * i / count);
+    const auto record = read_goroutine(words, slice, slice.length * i / count);
     if (!record) {
       return {};
     }
@@ -71,17 +72,17 @@ std::vector<Record> samples_of(process::Words& words, const Slice& slice) {
   return records;
 }
 
-std::uint32_t status_of(const Record& record, std::size_t at) {
+std::uint32_t status_of(const Goroutine& record, std::size_t at) {
   return get<std::uint32_t>(record, at) & ~status_scanned;
 }
 
-std::optional<std::size_t> offset_of_status(const std::vector<Record>& records) {
+std::optional<std::size_t> offset_of_status(const std::vector<Goroutine>& records) {
   constexpr std::array<std::size_t, 6> offsets{144, 152, 160, 136, 168, 128};
   for (const std::size_t at : offsets) {
     std::set<std::uint64_t> numbers;
     bool fits = !records.empty();
     bool one_lives = false;
-    for (const Record& record : records) {
+    for (const Goroutine& record : records) {
       const std::uint32_t status = status_of(record, at);
       const auto number = get<std::uint64_t>(record, at + 8);
       one_lives = one_lives || (status != 0 && status != status_dead);
@@ -99,15 +100,15 @@ std::optional<std::size_t> offset_of_status(const std::vector<Record>& records) 
 
 std::optional<std::uint64_t> count_goroutines(process::Words& words,
                                               const std::vector<Slice>& slices) {
-  const std::size_t count = std::min(slices.size(), candidates_max);
+  const std::size_t count = std::min(slices.size(), goroutine_slices_max);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto at = offset_of_status(samples_of(words, slices[i]));
+    const auto at = offset_of_status(goroutines_of(words, slices[i]));
     if (!at) {
       continue;
     }
     std::uint64_t alive = 0;
     for (std::uint64_t index = 0; index < slices[i].length; ++index) {
-      const auto record = read_record(words, slices[i], index);
+      const auto record = read_goroutine(words, slices[i], index);
       if (!record) {
         return std::nullopt;
       }

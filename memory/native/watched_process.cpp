@@ -18,7 +18,6 @@ namespace heapwatch::memory::native {
 namespace {
 
 using memtrack::Books;
-using memtrack::Record;
 
 /// The text in an array of chars that another process may be writing.
 template <std::size_t size>
@@ -176,7 +175,7 @@ NativeHeap WatchedProcess::heap() const {
     if (chunk == nullptr) {
       break;
     }
-    const Record& record = chunk->records[i % memtrack::records_per_chunk];
+    const memtrack::Record& record = chunk->records[i % memtrack::records_per_chunk];
     NativeHeap::Record& read = heap.records.emplace_back();
     read.component = component_name(record.component);
     read.size = record.size;

@@ -8,19 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
+
+#include "memory/process/parse.h"
 
 namespace heapwatch::memory::process {
 
 namespace {
 
 constexpr std::size_t files_max = 512;
-
-std::string hexadecimal(std::uint64_t value) {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  return {digits.data(), end.ptr};
-}
 
 /// Opened only when it is the file that is mapped: names change, and are those of another mount
 /// namespace.

@@ -195,6 +195,12 @@ std::optional<std::uint64_t> parse_syscall(std::string_view text) {
   return number(words[words.size() - 2].substr(2), 16);
 }
 
+std::string hexadecimal(std::uint64_t value) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  return {digits.data(), end.ptr};
+}
+
 std::vector<std::string> split_zeros(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {

@@ -37,6 +37,9 @@ struct Identity {
 /// The stack pointer of /proc/PID/task/TID/syscall; absent when the thread runs.
 [[nodiscard]] std::optional<std::uint64_t> parse_syscall(std::string_view text);
 
+/// As /proc writes addresses: lower case, without 0x and leading zeros.
+[[nodiscard]] std::string hexadecimal(std::uint64_t value);
+
 /// The parts of a text that end in zero: a command line.
 [[nodiscard]] std::vector<std::string> split_zeros(std::string_view text);
 

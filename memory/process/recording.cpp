@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "memory/process/parse.h"
 #include "pprof/gunzip.h"
 
 namespace heapwatch::memory::process {
@@ -64,12 +65,6 @@ void keep_pages(std::uint64_t from, std::size_t got, Keep keep, ReadPage read_pa
       keep(page, std::move(bytes));
     }
   }
-}
-
-std::string hexadecimal(std::uint64_t value) {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  return {digits.data(), end.ptr};
 }
 
 /// Reads a recording line by line. Remembers that something was wrong.

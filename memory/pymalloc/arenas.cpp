@@ -22,7 +22,6 @@ constexpr std::size_t tables_max = 64;
 constexpr std::size_t candidates_max = 256;
 /// A tebibyte of arenas.
 constexpr std::uint64_t entries_max = std::uint64_t{1} << 20;
-constexpr std::uint32_t small_pool = 4096;
 
 struct Entry {
   std::uint64_t address;

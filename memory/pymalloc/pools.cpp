@@ -20,8 +20,6 @@ namespace {
 
 constexpr std::uint32_t alignment = 16;
 constexpr std::uint32_t classes = 32;
-constexpr std::uint32_t small_pool = 4096;
-constexpr std::uint32_t large_pool = 16384;
 static_assert(large_pool <= process::Window::bytes_min);
 
 struct Header {

@@ -25,6 +25,10 @@ struct Pool {
   }
 };
 
+/// How many bytes a pool has: small before CPython 3.10, large since.
+inline constexpr std::uint32_t small_pool = 4096;
+inline constexpr std::uint32_t large_pool = 16384;
+
 /// The header of every pool, in bytes.
 inline constexpr std::uint32_t pool_header_bytes = 48;
 

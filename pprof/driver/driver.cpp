@@ -27,7 +27,6 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr int exit_failure = 2;
 constexpr std::size_t source_bytes_max = std::size_t{64} << 20U;
 constexpr int saved_files_max = 9999;
 

@@ -48,6 +48,9 @@ struct Seams {
   std::span<const ExtraFlag> extra_flags{};
 };
 
+/// What both return when they could not do it.
+inline constexpr int exit_failure = 2;
+
 /// Runs `pprof args...`: reads the sources, and writes the report that the flags ask for.
 /// Returns the exit code: 0, or 2 with the error on `err`.
 int run_pprof(std::span<const std::string> args, std::ostream& out, std::ostream& err,

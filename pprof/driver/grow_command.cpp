@@ -17,8 +17,6 @@ using base::fail;
 using base::Result;
 using std::chrono::milliseconds;
 
-constexpr int exit_failure = 2;
-
 constexpr const char* help =
     "usage: heapwatch pprof grow [flags] source source...                  profiles that are "
     "there\n"

@@ -40,12 +40,12 @@ class Words {
   bool is_big_endian_;
 };
 
-struct Header {
+struct CpuHeader {
   bool is_java = false;
   std::int64_t period_us = 0;
 };
 
-std::optional<Header> read_header(Words& words) {
+std::optional<CpuHeader> read_header(Words& words) {
   std::array<std::uint64_t, 5> header{};
   for (std::uint64_t& word : header) {
     const auto read = words.next();
@@ -57,7 +57,7 @@ std::optional<Header> read_header(Words& words) {
   if (header[0] != 0 || header[1] != 3 || header[2] > 1 || header[3] == 0 || header[4] != 0) {
     return std::nullopt;
   }
-  return Header{header[2] == 1, static_cast<std::int64_t>(header[3])};
+  return CpuHeader{header[2] == 1, static_cast<std::int64_t>(header[3])};
 }
 
 /// Reads samples up to the end marker or the end; false when they are cut short.
@@ -120,7 +120,7 @@ void drop_signal_handler(Samples& samples) {
   }
 }
 
-Result<Profile> parse(Words words, const Header& header) {
+Result<Profile> parse(Words words, const CpuHeader& header) {
   StackBuilder builder;
   builder.set_types({{"samples", "count"}, {"cpu", "nanoseconds"}});
   builder.set_period("cpu", "nanoseconds", wrapping_multiply(header.period_us, 1000));

@@ -2,24 +2,18 @@
 #include <re2/re2.h>
 
 #include "pprof/legacy/formats.h"
+#include "pprof/legacy/pieces.h"
 
 namespace heapwatch::pprof::legacy {
 namespace {
 
-std::string_view view(re2::StringPiece piece) {
-  return {piece.data(), piece.size()};
-}
-re2::StringPiece piece(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-struct Header {
+struct HeapHeader {
   bool is_sampled = false;
   bool has_alloc = false;
   std::int64_t period = 1;
 };
 
-Result<Header> parse_header(std::string_view line) {
+Result<HeapHeader> parse_header(std::string_view line) {
   static const RE2 heap(
       R"(heap profile: *(\d+): *(\d+) *\[ *(\d+): *(\d+) *\] *@ *(heap[_a-z0-9]*)/?(\d*))");
   static const RE2 growth_or_fragmentation(
@@ -33,11 +27,11 @@ Result<Header> parse_header(std::string_view line) {
   if (!RE2::PartialMatch(piece(line), heap, &count, &size, &alloc_count, &alloc_size, &type,
                          &rate)) {
     if (RE2::PartialMatch(piece(line), growth_or_fragmentation)) {
-      return Header{};
+      return HeapHeader{};
     }
     return unrecognized();
   }
-  Header header;
+  HeapHeader header;
   header.period = 0;
   if (!rate.empty() && !parse_integer(view(rate), 10, header.period)) {
     return unrecognized();
@@ -59,7 +53,7 @@ Result<Header> parse_header(std::string_view line) {
 
 class HeapParser {
  public:
-  explicit HeapParser(const Header& header) : header_(header) {
+  explicit HeapParser(const HeapHeader& header) : header_(header) {
     if (header.has_alloc) {
       builder_.set_types({{"alloc_objects", "count"},
                           {"alloc_space", "bytes"},
@@ -154,7 +148,7 @@ class HeapParser {
     return {};
   }
 
-  Header header_;
+  HeapHeader header_;
   StackBuilder builder_;
   GoSymbols symbols_;
   StringId bytes_key_ = 0;

@@ -2,18 +2,12 @@
 #include <re2/re2.h>
 
 #include "pprof/legacy/formats.h"
+#include "pprof/legacy/pieces.h"
 
 namespace heapwatch::pprof::legacy {
 namespace {
 
 constexpr std::int64_t java_heap_sampling_rate = 524288;
-
-std::string_view view(re2::StringPiece piece) {
-  return {piece.data(), piece.size()};
-}
-re2::StringPiece piece(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 enum class Kind : std::uint8_t { heap, contention };
 

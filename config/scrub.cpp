@@ -47,7 +47,7 @@ void mask_query(std::string& text) {
     const std::size_t name = ++at;
     const std::size_t end = std::min(text.find_first_of("&#", name), text.size());
     const std::size_t equals = text.find('=', name);
-    if (equals < end && names_a_secret(std::string_view(text).substr(name, equals - name))) {
+    if (equals < end && names_a_secret(std::string_view{text}.substr(name, equals - name))) {
       text.replace(equals + 1, end - equals - 1, mask);
     }
   }

@@ -44,7 +44,7 @@ class SecretResolver {
 
 /// Asked every few milliseconds while a program of secrets runs, from whatever thread that is; true
 /// ends the program, and its handles have no secret. Nobody says so unless this is called.
-void give_up_on_secrets_when(bool (*told_to_stop)());
+void give_up_on_secrets_when(bool (*says_so)());
 
 /// The handle of `ENC[handle]`, which spaces and tabs may surround; absent for other scalars.
 [[nodiscard]] std::optional<std::string> secret_handle(const Value& value);

@@ -38,7 +38,7 @@ std::string cut(const std::string& text, std::size_t bytes_max) {
 std::size_t bytes_of(const Tags& tags) {
   std::size_t bytes = 0;
   for (const std::string& tag : tags) {
-    bytes += sizeof tag + tag.size();
+    bytes += sizeof(std::string) + tag.size();
   }
   return bytes;
 }

@@ -102,7 +102,7 @@ bool ServerConnection::discard() {
 }
 
 ServerConnection::Sent ServerConnection::send(Clock::time_point now) {
-  const std::string_view body = body_ ? std::string_view(*body_) : std::string_view();
+  const std::string_view body = body_ ? std::string_view{*body_} : std::string_view{};
   const std::size_t size = reply_head_.size() + body.size();
   for (std::size_t in_this_turn = 0; sent_bytes_ < size;) {
     if (in_this_turn >= sent_in_a_turn_max) {

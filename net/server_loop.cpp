@@ -243,7 +243,7 @@ bool ServerLoop::advance(ServerConnection& connection) {
 
 bool ServerLoop::take_head(ServerConnection& connection, std::size_t size) {
   std::string& input = connection.input();
-  auto head = parse_request_head(std::string_view(input).substr(0, size));
+  auto head = parse_request_head(std::string_view{input}.substr(0, size));
   input.erase(0, size);
   if (!head) {
     return refuse_with(connection, refusal_reply(head.error()));

@@ -294,6 +294,25 @@ LabelUnits label_units(const Profile& profile, const Warn& warn) {
   return units;
 }
 
+struct TagMatches {
+  bool focused = false;
+  bool ignored = false;
+};
+
+/// Keeps the samples that `focus` matches and `ignore` does not. Returns whether each matched any.
+static TagMatches filter_tags(Profile& profile, const std::optional<TagFilter>& focus,
+                              const std::optional<TagFilter>& ignore, const LabelUnits& units) {
+  TagMatches any;
+  profile.samples.filter([&](Samples::Editable& sample) {
+    const bool focused = !focus || focus->matches(profile, sample.labels, units);
+    const bool ignored = ignore && ignore->matches(profile, sample.labels, units);
+    any.focused = any.focused || focused;
+    any.ignored = any.ignored || ignored;
+    return focused && !ignored;
+  });
+  return any;
+}
+
 Result<void> apply_filters(Profile& profile, const ReportOptions& options, const LabelUnits& units,
                            const Warn& warn) {
   const auto warn_unless = [&](bool matched, const char* name) {
@@ -350,17 +369,9 @@ Result<void> apply_filters(Profile& profile, const ReportOptions& options, const
     warn_unless(show_from(profile, *from), "ShowFrom");
   }
   if (tagfocus || tagignore) {
-    bool focused_any = false;
-    bool ignored_any = false;
-    profile.samples.filter([&](Samples::Editable& sample) {
-      const bool focused = !tagfocus || tagfocus->matches(profile, sample.labels, units);
-      const bool ignored = tagignore && tagignore->matches(profile, sample.labels, units);
-      focused_any = focused_any || focused;
-      ignored_any = ignored_any || ignored;
-      return focused && !ignored;
-    });
-    warn_unless(!tagfocus || focused_any, "TagFocus");
-    warn_unless(!tagignore || ignored_any, "TagIgnore");
+    const TagMatches matched = filter_tags(profile, tagfocus, tagignore, units);
+    warn_unless(!tagfocus || matched.focused, "TagFocus");
+    warn_unless(!tagignore || matched.ignored, "TagIgnore");
   }
   if (tagshow || taghide) {
     const TagNameMatches matched = filter_tag_names(profile, tagshow, taghide);

@@ -27,8 +27,9 @@ std::string_view known_stranger(std::string_view bytes) {
     return "JSON, not a profile";
   }
   if (bytes.starts_with("\x7f"
-                        "ELF"))
+                        "ELF")) {
     return "a program, not a profile";
+  }
   if (bytes.starts_with("PK\x03\x04")) {
     return "a zip archive, not a profile";
   }

@@ -147,6 +147,7 @@ base::Result<std::vector<Entry>> find_processes(std::string_view target, const s
   }
   if (found.empty()) {
     std::vector<std::string_view> names;
+    names.reserve(all.size());
     for (const Entry& entry : all) {
       names.push_back(entry.command);
     }

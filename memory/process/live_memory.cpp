@@ -54,6 +54,7 @@ std::size_t LiveMemory::read(std::uint64_t address, std::span<std::byte> out) co
   std::size_t done = 0;
   while (denied_.empty() && done < out.size()) {
     iovec local{out.data() + done, out.size() - done};
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of another process
     iovec remote{reinterpret_cast<void*>(address + done), out.size() - done};
     const ssize_t got = process_vm_readv(pid_, &local, 1, &remote, 1, 0);
     if (got <= 0) {

@@ -91,6 +91,7 @@ base::Error system_error(const std::string& what) {
 }
 
 long trace(__ptrace_request request, int tid, std::uint64_t address = 0, std::uint64_t data = 0) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of another process
   return ptrace(request, tid, reinterpret_cast<void*>(address), reinterpret_cast<void*>(data));
 }
 

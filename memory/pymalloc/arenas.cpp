@@ -134,7 +134,8 @@ void add_empty_arenas(process::Words& words, const process::ProcessView& view, s
   for (std::uint64_t index = 0; index < room; ++index) {
     auto arena = empty_arena(words, view, table + index * entry_bytes, pools.front().bytes);
     if (arena) {
-      arenas.try_emplace(arena->begin, *std::move(arena));
+      const std::uint64_t begin = arena->begin;
+      arenas.try_emplace(begin, *std::move(arena));
     }
   }
 }

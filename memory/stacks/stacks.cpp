@@ -31,7 +31,7 @@ constexpr std::uint64_t descriptor_bytes = 0xa00;
 constexpr std::uint64_t search_bytes_max = std::uint64_t{256} * 1024 * 1024;
 /// How far below the top of a mapping a control block is looked for: thread-local variables and
 /// the block itself lie above it.
-constexpr std::uint64_t top_bytes = 64 * 1024;
+constexpr std::uint64_t top_bytes = std::uint64_t{64} * 1024;
 constexpr std::uint64_t stack_bytes_max = std::uint64_t{64} << 30;
 
 /// The stack that the control block at `address` tells of. The block lies near the end of its

@@ -10,10 +10,10 @@
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
 #include "agent/pages/own_metrics.h"
+#include "agent/pages/own_pages.h"
 #include "agent/pages/probe.h"
 #include "agent/pages/pulse.h"
 #include "agent/pages/python_vars.h"
-#include "agent/pages/self_report.h"
 #include "agent/process/held_signals.h"
 #include "agent/process/service_manager.h"
 #include "agent/process/signal_watch.h"
@@ -33,7 +33,7 @@
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "net/event_loop.h"
-#include "net/http_server.h"
+#include "net/routes.h"
 
 namespace heapwatch::agent::commands {
 
@@ -75,8 +75,12 @@ net::ServerReply within_memory(const Render& render) {
   }
 }
 
-net::ServerReply not_found(std::string_view known) {
-  return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
+base::Result<std::unique_ptr<net::HttpServer>> serve(std::string listen, net::Routes pages) {
+  const net::ServerOptions options = pages.options(std::move(listen));
+  return net::HttpServer::start(options,
+                                [pages = std::move(pages)](const net::ServerRequest& request) {
+                                  return within_memory([&] { return pages.answer(request); });
+                                });
 }
 
 /// How long the agent may take to end after it was told to stop.
@@ -111,8 +115,7 @@ class Agent {
   void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
-  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
-  [[nodiscard]] net::ServerReply metrics_page(const net::ServerRequest& request) const;
+  [[nodiscard]] net::Routes metrics_pages() const;
 
   wiring::Configured configured_;  // as it was at the start
   wiring::GlobalOptions global_;
@@ -207,18 +210,9 @@ base::Result<void> Agent::start_exporters() {
 base::Result<void> Agent::start_pages() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.expvar_port != 0) {
-    auto server = net::HttpServer::start(
-        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-         .takes_long = pages::HeapPages::takes_long,
-         .shared_as =
-             [](const net::ServerRequest& request) {
-               return pages::HeapPages::takes_long(request) ? std::string{}
-                                                            : request.path + '?' + request.query;
-             },
-         .body_bytes_max = pages::symbol_request_bytes_max},
-        [this](const net::ServerRequest& request) {
-          return within_memory([&] { return own_page(request); });
-        });
+    auto server =
+        serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+              pages::own_pages({.report = [this] { return report(); }, .heap = heap_pages_}));
     if (!server) {
       return tl::unexpected(server.error());
     }
@@ -228,19 +222,7 @@ base::Result<void> Agent::start_pages() {
     if (agent.prometheus.probe) {
       probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
     }
-    // Probes wait for their targets; scrapes must not wait for them.
-    auto server = net::HttpServer::start(
-        {.listen = agent.prometheus.listen,
-         .takes_long = [](const net::ServerRequest& request) { return request.path == "/probe"; },
-         .shared_as =
-             [](const net::ServerRequest& request) {
-               return request.path == "/metrics"
-                          ? "metrics " + std::string(request.header("accept"))
-                          : std::string{};
-             }},
-        [this](const net::ServerRequest& request) {
-          return within_memory([&] { return metrics_page(request); });
-        });
+    auto server = serve(agent.prometheus.listen, metrics_pages());
     if (!server) {
       return tl::unexpected(server.error());
     }
@@ -249,6 +231,28 @@ base::Result<void> Agent::start_pages() {
               "prometheus metrics at http://" + agent.prometheus.listen + "/metrics");
   }
   return {};
+}
+
+net::Routes Agent::metrics_pages() const {
+  std::vector<net::Route> routes{{.path = "/metrics",
+                                  .help = "What checks measured, for Prometheus",
+                                  .handler =
+                                      [this](const net::ServerRequest& request) {
+                                        auto page = prometheus_->render(request.header("accept"));
+                                        return net::ServerReply{
+                                            .content_type = std::move(page.content_type),
+                                            .body = std::move(page.body)};
+                                      },
+                                  .shared = net::Route::Shared::by_accept}};
+  if (probe_) {
+    // Probes wait for their targets; scrapes must not wait for them.
+    routes.push_back(
+        {.path = "/probe",
+         .help = "One run of go_expvar against ?target=, for Prometheus",
+         .handler = [this](const net::ServerRequest& request) { return probe_->answer(request); },
+         .takes_long = true});
+  }
+  return net::Routes(std::move(routes));
 }
 
 bool Agent::run() {
@@ -356,42 +360,6 @@ pages::SelfReport Agent::report() const {
       .log_level = base::log_level(),
       .python = wiring::python_loader().report(),
   };
-}
-
-net::ServerReply Agent::own_page(const net::ServerRequest& request) {
-  constexpr const char* json = "application/json; charset=utf-8";
-  if (request.path == "/debug/vars") {
-    return {.content_type = json, .body = pages::debug_vars(report())};
-  }
-  if (request.path == "/status") {
-    pages::SelfReport status = report();
-    status.python_objects =
-        wiring::python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
-    if (request.query == "format=json") {
-      return {.content_type = json, .body = pages::status_json(status)};
-    }
-    return {.body = pages::status_text(status, request.query == "colors=true")};
-  }
-  if (request.path == "/debug/memtrack") {
-    return {.content_type = json, .body = pages::memtrack_page()};
-  }
-  if (auto reply = heap_pages_.answer(request)) {
-    return *std::move(reply);
-  }
-  return not_found(
-      "/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, "
-      "/status");
-}
-
-net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {
-  if (request.path == "/metrics") {
-    auto page = prometheus_->render(request.header("accept"));
-    return {.content_type = std::move(page.content_type), .body = std::move(page.body)};
-  }
-  if (probe_ && request.path == "/probe") {
-    return probe_->answer(request);
-  }
-  return not_found(probe_ ? "/metrics, /probe?target=" : "/metrics");
 }
 
 void log_diagnostics(const config::Diagnostics& diagnostics) {

@@ -18,6 +18,7 @@
 #include "agent/process/service_manager.h"
 #include "agent/process/signal_watch.h"
 #include "agent/wiring/exporter_options.h"
+#include "agent/wiring/exporters.h"
 #include "agent/wiring/reloader.h"
 #include "base/counted.h"
 #include "base/log.h"
@@ -30,8 +31,6 @@
 #include "check/children/fork.h"
 #include "check/schedule/scheduler.h"
 #include "config/secrets.h"
-#include "exporters/dogstatsd/dogstatsd_exporter.h"
-#include "exporters/prometheus/exporter.h"
 #include "net/event_loop.h"
 #include "net/routes.h"
 
@@ -48,6 +47,8 @@ constexpr std::chrono::milliseconds read_patience{500};
 /// How long the last packets may take then.
 constexpr std::chrono::milliseconds drain_patience{500};
 constexpr std::chrono::microseconds pulse_interval{1'000'000};
+/// For how long memory is given back at a time.
+constexpr std::chrono::milliseconds tidy_slice{5};
 /// How long the last lines of the log may take when nothing else is waited for.
 constexpr std::chrono::milliseconds log_patience{100};
 
@@ -106,34 +107,27 @@ class Agent {
   [[nodiscard]] std::size_t series() const { return scheduler_->totals().contexts; }
 
  private:
-  base::Result<void> start_exporters();
   base::Result<void> start_pages();
   void measure_python_memory();
-  void publish(const metrics::Snapshot& snapshot);
-  [[nodiscard]] check::schedule::Scheduler::Slice publish_slices(const metrics::Snapshot& snapshot);
-  void forget(const metrics::Instance& instance);
   void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
-  [[nodiscard]] net::Routes metrics_pages() const;
+  base::Result<void> start_exporter_pages();
 
   wiring::Configured configured_;  // as it was at the start
   wiring::GlobalOptions global_;
   process::ServiceManager service_;
   process::SignalWatch* signals_ = nullptr;
   std::unique_ptr<net::EventLoop> loop_;
-  std::unique_ptr<exporters::dogstatsd::DogStatsdExporter> dogstatsd_;
-  std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
-  std::vector<exporters::Exporter*> exporters_;
+  wiring::Exporters exporters_;
   std::unique_ptr<check::schedule::Scheduler> scheduler_;
   bool python_memory_measured_ = false;
   pages::HeapPages heap_pages_{
       [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
   std::unique_ptr<wiring::Reloader> reloader_;
   std::unique_ptr<pages::Pulse> pulse_;
-  std::unique_ptr<pages::Probe> probe_;                 // null: not wanted
-  std::unique_ptr<net::HttpServer> own_server_;         // after what its handlers read
-  std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
+  std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
+  std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
 };
 
 base::Result<void> Agent::start(process::SignalWatch& signals) {
@@ -143,19 +137,21 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   loop_ = std::move(*loop);
   signals_ = &signals;
-  if (auto started = start_exporters(); !started) {
+  if (auto started =
+          exporters_.start(configured_.agent, [this] { return pages::own_metrics(own_figures()); });
+      !started) {
     return started;
   }
   scheduler_ = std::make_unique<check::schedule::Scheduler>(
       *loop_, wiring::scheduler_options(configured_.agent),
-      [this](const metrics::Snapshot& snapshot) { publish(snapshot); },
-      [this](const metrics::Snapshot& snapshot) { return publish_slices(snapshot); });
+      [this](const metrics::Snapshot& snapshot) { exporters_.publish(snapshot); },
+      [this](const metrics::Snapshot& snapshot) { return exporters_.publish_slices(snapshot); });
   reloader_ = std::make_unique<wiring::Reloader>(
       wiring::Reloader::Parts{
           .loop = *loop_,
           .scheduler = *scheduler_,
           .service = service_,
-          .forget = [this](const metrics::Instance& instance) { forget(instance); },
+          .forget = [this](const metrics::Instance& instance) { exporters_.forget(instance); },
           .applied = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
@@ -183,30 +179,6 @@ void Agent::measure_python_memory() {
   }
 }
 
-base::Result<void> Agent::start_exporters() {
-  const config::AgentConfig& agent = configured_.agent;
-  if (agent.dogstatsd.enabled) {
-    auto options = wiring::dogstatsd_options(agent);
-    if (!options) {
-      return tl::unexpected(options.error());
-    }
-    dogstatsd_ = std::make_unique<exporters::dogstatsd::DogStatsdExporter>(*std::move(options));
-    exporters_.push_back(dogstatsd_.get());
-  }
-  if (agent.prometheus.enabled) {
-    exporters::prometheus::PrometheusOptions options = wiring::prometheus_options(agent);
-    options.collectables.push_back(
-        exporters::prometheus::provided([this] { return pages::own_metrics(own_figures()); }));
-    prometheus_ = std::make_unique<exporters::prometheus::PrometheusExporter>(options);
-    exporters_.push_back(prometheus_.get());
-  }
-  if (exporters_.empty()) {
-    base::log(LogLevel::warn,
-              "no exporter is on: set prometheus.enabled or dogstatsd_port in heapwatch.yaml");
-  }
-  return {};
-}
-
 base::Result<void> Agent::start_pages() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.expvar_port != 0) {
@@ -216,43 +188,27 @@ base::Result<void> Agent::start_pages() {
     if (!server) {
       return tl::unexpected(server.error());
     }
-    own_server_ = std::move(*server);
+    servers_.push_back(std::move(*server));
   }
-  if (prometheus_) {
-    if (agent.prometheus.probe) {
+  return start_exporter_pages();
+}
+
+base::Result<void> Agent::start_exporter_pages() {
+  const config::AgentConfig& agent = configured_.agent;
+  for (wiring::Exporters::Served& served : exporters_.served()) {
+    const std::string first = served.pages.front().path;
+    if (agent.prometheus.probe && served.address == agent.prometheus.listen) {
       probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
+      served.pages.push_back(pages::probe_route(*probe_));
     }
-    auto server = serve(agent.prometheus.listen, metrics_pages());
+    auto server = serve(served.address, net::Routes(std::move(served.pages)));
     if (!server) {
       return tl::unexpected(server.error());
     }
-    prometheus_server_ = std::move(*server);
-    base::log(LogLevel::info,
-              "prometheus metrics at http://" + agent.prometheus.listen + "/metrics");
+    servers_.push_back(std::move(*server));
+    base::log(LogLevel::info, served.name + " metrics at http://" + served.address + first);
   }
   return {};
-}
-
-net::Routes Agent::metrics_pages() const {
-  std::vector<net::Route> routes{{.path = "/metrics",
-                                  .help = "What checks measured, for Prometheus",
-                                  .handler =
-                                      [this](const net::ServerRequest& request) {
-                                        auto page = prometheus_->render(request.header("accept"));
-                                        return net::ServerReply{
-                                            .content_type = std::move(page.content_type),
-                                            .body = std::move(page.body)};
-                                      },
-                                  .shared = net::Route::Shared::by_accept}};
-  if (probe_) {
-    // Probes wait for their targets; scrapes must not wait for them.
-    routes.push_back(
-        {.path = "/probe",
-         .help = "One run of go_expvar against ?target=, for Prometheus",
-         .handler = [this](const net::ServerRequest& request) { return probe_->answer(request); },
-         .takes_long = true});
-  }
-  return net::Routes(std::move(routes));
 }
 
 bool Agent::run() {
@@ -274,73 +230,31 @@ bool Agent::run() {
   signals_->answer_no_more();
   service_.stopping();
   heap_pages_.stop();
-  own_server_.reset();
-  prometheus_server_.reset();
+  servers_.clear();
   const bool read = reloader_->stop(read_patience);
   const bool ended = scheduler_->stop(stop_patience) && read;
-  if (dogstatsd_) {
-    (void)dogstatsd_->drain(drain_patience);
-  }
+  exporters_.drain(drain_patience);
   base::log(LogLevel::info, "heapwatch stopped");
   return ended;
 }
 
-void Agent::publish(const metrics::Snapshot& snapshot) {
-  for (exporters::Exporter* const exporter : exporters_) {
-    if (const auto published = exporter->publish(snapshot); !published) {
-      const bool is_limit = published.error().kind == base::ErrorKind::limit;
-      base::log(is_limit ? LogLevel::error : LogLevel::debug, published.error().message);
-    }
-  }
-}
-
-check::schedule::Scheduler::Slice Agent::publish_slices(const metrics::Snapshot& snapshot) {
-  auto publications = std::make_shared<std::vector<std::unique_ptr<exporters::Publication>>>();
-  for (exporters::Exporter* const exporter : exporters_) {
-    publications->push_back(exporter->begin(snapshot));
-  }
-  return [publications, at = std::size_t{0}]() mutable {
-    if (at < publications->size() && !(*publications)[at]->advance()) {
-      ++at;
-    }
-    return at < publications->size();
-  };
-}
-
-void Agent::forget(const metrics::Instance& instance) {
-  for (exporters::Exporter* const exporter : exporters_) {
-    exporter->forget(instance);
-  }
-}
-
 /// In slices, as long as there is something to do.
 void Agent::tidy() {
-  constexpr std::chrono::milliseconds slice{5};
-  const auto until = std::chrono::steady_clock::now() + slice;
-  for (exporters::Exporter* const exporter : exporters_) {
-    while (exporter->tidy()) {
-      if (std::chrono::steady_clock::now() >= until) {
-        loop_->post([this] { tidy(); });
-        return;
-      }
-    }
+  if (exporters_.tidy(tidy_slice)) {
+    loop_->post([this] { tidy(); });
   }
 }
 
 pages::OwnFigures Agent::own_figures() const {
-  pages::OwnFigures figures{.scheduler = scheduler_->totals(),
-                            .by_check = scheduler_->by_check(),
-                            .transfers_running = pulse_->transfers_running(),
-                            .transfers_waiting = pulse_->transfers_waiting(),
-                            .lag = pulse_->lag(),
-                            .lag_max = pulse_->lag_max(),
-                            .log_lines_lost = base::log_lines_lost(),
-                            .reload = reloader_->state()};
-  if (dogstatsd_) {
-    figures.dogstatsd = dogstatsd_->counters();
-    figures.dogstatsd_queued = dogstatsd_->packets_queued();
-  }
-  return figures;
+  return {.scheduler = scheduler_->totals(),
+          .by_check = scheduler_->by_check(),
+          .transfers_running = pulse_->transfers_running(),
+          .transfers_waiting = pulse_->transfers_waiting(),
+          .lag = pulse_->lag(),
+          .lag_max = pulse_->lag_max(),
+          .log_lines_lost = base::log_lines_lost(),
+          .reload = reloader_->state(),
+          .exporters = exporters_.states()};
 }
 
 pages::SelfReport Agent::report() const {
@@ -355,8 +269,6 @@ pages::SelfReport Agent::report() const {
                          ? wiring::config_file(global_).string()
                          : std::string{},
       .confd_path = agent.confd_path.string(),
-      .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
-      .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
       .log_level = base::log_level(),
       .python = wiring::python_loader().report(),
   };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/commands/commands.h"
+#include "agent/manual.h"
 #include "agent/pprof/command.h"
 #include "agent/process/held_signals.h"
 #include "base/log.h"
@@ -298,6 +299,23 @@ int dispatch(const CommandLine& line) {
   return heapwatch::agent::commands::show_vars(line.vars);
 }
 
+/// For the build, which installs the manual: not on the page of --help.
+constexpr std::string_view manual_argument = "--write-manual";
+
+int make_manual(const CLI::App& app, const char* folder) {
+  const auto written =
+      heapwatch::agent::write_manual(app,
+                                     {.version = HEAPWATCH_VERSION,
+                                      .date = HEAPWATCH_DATE,
+                                      .pprof_help = heapwatch::agent::pprof_help()},
+                                     folder);
+  if (!written) {
+    std::cerr << "heapwatch: " << written.error().message << '\n';
+    return 1;
+  }
+  return 0;
+}
+
 /// What all commands print comes from others in part: from pages, profiles and checks. The reports
 /// of pprof see to that themselves, since some are for programs.
 int run_command_line(int argc, char** argv) {
@@ -314,6 +332,9 @@ int run_command_line(int argc, char** argv) {
     const heapwatch::base::PrintableStream output(std::cout);
     CommandLine line;
     describe(line);
+    if (argc == 3 && std::string_view(argv[1]) == manual_argument) {
+      return make_manual(line.app, argv[2]);
+    }
     if (argc == 1) {
       std::cout << line.app.help();
       return 0;

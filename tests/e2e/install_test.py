@@ -12,8 +12,8 @@ from agent import Confd, clean_environment, run  # noqa: E402
 from pages import Pages  # noqa: E402
 
 BUILD = GO_CACHE = ""
-SUBCOMMAND = re.compile(r"^  (\w+) {2,}\S", re.M)
-OPTION_LINE = re.compile(r"^ +(-[-\w, ]*)", re.M)
+SUBCOMMAND = re.compile(r"^  (\w+)(?:, ?\w+)* {2,}\S", re.M)
+OPTION_LINE = re.compile(r"^ +(-[-\w]+(?:, ?-[-\w]+)*)", re.M)
 COUNTS = "allocations 2, frees 1, in use 300, untracked frees 0\n"
 
 C_PROGRAM = r"""
@@ -103,7 +103,7 @@ def command(*words, cwd=None, **environment):
 
 def options_in(text):
     """The options that a page of help names, each spelling by itself."""
-    return {word for line in OPTION_LINE.findall(text) for word in re.findall(r"--?[a-zA-Z][\w-]*", line)}
+    return {word.strip() for names in OPTION_LINE.findall(text) for word in names.split(",")}
 
 
 def inner_commands(text):
@@ -192,8 +192,9 @@ class InstallTest(unittest.TestCase):
         folder = self.project("by_pkg_config", main_c=C_PROGRAM, main_cpp=CXX_PROGRAM)
         flags = self.pkg_config("heapwatch-memtrack")
         for compiler, source in (("gcc", "main.c"), ("clang", "main.c"), ("g++", "main.cpp"), ("clang++", "main.cpp")):
+            standard = ["-std=c++17"] if source == "main.cpp" else []
             with self.subTest(compiler):
-                command(compiler, "-Wall", "-Wextra", "-Werror", source, "-o", compiler, *flags, cwd=folder)
+                command(compiler, "-Wall", "-Wextra", "-Werror", *standard, source, "-o", compiler, *flags, cwd=folder)
                 self.assertEqual(command(folder / compiler), COUNTS)
 
     def test_c_and_cxx_projects_find_memtrack_by_cmake(self):

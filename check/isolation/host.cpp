@@ -23,7 +23,6 @@ namespace heapwatch::check::isolation {
 
 namespace {
 
-constexpr int conversation = 3;
 constexpr int farewell_ms = 1000;
 /// Beyond these a message grows too long; what people read of it is at its beginning.
 constexpr std::size_t error_bytes_max = std::size_t{256} * 1024;

@@ -24,6 +24,9 @@
 
 namespace heapwatch::check::isolation {
 
+/// The descriptor of the conversation with the agent, in the process of the check.
+inline constexpr int conversation = 3;
+
 inline constexpr std::uint32_t protocol_version = 1;
 inline constexpr std::size_t message_bytes_max = std::size_t{4} * 1024 * 1024;
 /// Tags of a sample, warnings of a run, and so on.

@@ -26,7 +26,6 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 
-constexpr int conversation = 3;  // its descriptor in the process
 constexpr int end_patience_ms = 1000;
 
 /// Processes that were told to end, and are waited for when there is time.

@@ -4,8 +4,6 @@ namespace heapwatch::net {
 
 namespace {
 
-constexpr auto never = ServerConnection::Clock::time_point::max();
-
 /// The lower, the sooner it goes.
 int worth(ServerPhase phase) {
   switch (phase) {

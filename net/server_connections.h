@@ -15,6 +15,9 @@
 
 namespace heapwatch::net {
 
+/// The time of what has no deadline.
+inline constexpr auto never = ServerConnection::Clock::time_point::max();
+
 /// Threads: one, the server's loop.
 class ServerConnections {
  public:

@@ -25,13 +25,13 @@ using base::fail;
 using base::Result;
 using Clock = ServerLoop::Clock;
 
-constexpr auto never = Clock::time_point::max();
 constexpr std::uint64_t wake_tag = 0;
 
 constexpr int events_in_a_turn = 256;
 constexpr std::chrono::milliseconds linger_timeout{1'000};
 constexpr std::chrono::seconds between_logs{60};
 constexpr std::chrono::milliseconds deadlines_late_max{500};
+
 std::size_t within_descriptors(std::size_t connections) {
   constexpr rlim_t share = 4;
   constexpr rlim_t least = 4;

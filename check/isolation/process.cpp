@@ -220,7 +220,7 @@ base::Result<Message> Process::receive(Deadline deadline) {
 /// False at the end.
 base::Result<bool> Process::take_bytes() {
   std::array<char, 65536> chunk{};
-  const ssize_t got = read(socket_, chunk.data(), chunk.size());
+  const ssize_t got = ::read(socket_, chunk.data(), chunk.size());
   if (got <= 0) {
     return got < 0 && (errno == EAGAIN || errno == EINTR);
   }
@@ -235,7 +235,7 @@ base::Result<bool> Process::take_bytes() {
 
 void Process::take_output() {
   std::array<char, 16384> chunk{};
-  const ssize_t got = read(output_, chunk.data(), chunk.size());
+  const ssize_t got = ::read(output_, chunk.data(), chunk.size());
   if (got <= 0) {
     if (got == 0) {
       close_owned(output_);

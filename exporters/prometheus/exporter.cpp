@@ -21,7 +21,6 @@ namespace heapwatch::exporters::prometheus {
 namespace {
 
 using base::Number;
-using metrics::MetricType;
 
 /// The quantiles of a summary as the percentiles that aggregate() knows.
 std::vector<int> summary_percentiles(const metrics::HistogramOptions& options) {
@@ -40,13 +39,13 @@ std::vector<int> summary_percentiles(const metrics::HistogramOptions& options) {
   return percentiles;
 }
 
-FamilyType family_type(MetricType type) {
+FamilyType family_type(metrics::MetricType type) {
   switch (type) {
-    case MetricType::gauge:
-    case MetricType::set:
+    case metrics::MetricType::gauge:
+    case metrics::MetricType::set:
       return FamilyType::gauge;
-    case MetricType::histogram:
-    case MetricType::historate:
+    case metrics::MetricType::histogram:
+    case metrics::MetricType::historate:
       return FamilyType::summary;
     default:
       return FamilyType::counter;

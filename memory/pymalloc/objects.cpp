@@ -2,8 +2,8 @@
 // the object there: so many words after the block's beginning, and with room for its fixed part.
 // Objects in the interpreter's own lists of free ones have no references and are left out.
 //
-// A list's items, a dict's keys and values and a large set's table are blocks without a type. They
-// are told by the container's pointer to them.
+// A list's items, a dict's keys and values, a large set's table and the attributes of an instance
+// are blocks without a type. They are told by the owner's pointer into them.
 //
 // Source: python/cpython:Include/cpython/listobject.h, dictobject.h, setobject.h.
 #include "memory/pymalloc/objects.h"
@@ -23,10 +23,13 @@ namespace {
 
 /// Remembered at most: pointers of containers, and blocks without a type. 16 bytes each.
 constexpr std::size_t remembered_max = 8'000'000;
-constexpr std::uint64_t items_at = 24;        // of a list
-constexpr std::uint64_t keys_at = 32;         // of a dict
-constexpr std::uint64_t values_at = 40;       // of a dict
-constexpr std::uint64_t table_at = 40;        // of a set
+constexpr std::uint64_t items_at = 24;   // of a list
+constexpr std::uint64_t keys_at = 32;    // of a dict
+constexpr std::uint64_t values_at = 40;  // of a dict
+constexpr std::uint64_t table_at = 40;   // of a set
+/// With so much before an object its attributes are in a block that one of the first two words
+/// leads into (CPython 3.11 and 3.12).
+constexpr std::uint64_t attributes_lead = 32;
 constexpr std::size_t object_bytes_max = 96;  // what of a block is looked at: lead and fixed part
 constexpr const char* no_object = "(blocks without an object)";
 
@@ -59,6 +62,10 @@ class Counter {
       ++amount.objects;
       amount.bytes += size;
       remember_contents(bytes.subspan(lead), index);
+      if (lead == attributes_lead) {
+        remember(word_at(bytes, 0), index);
+        remember(word_at(bytes, 8), index);
+      }
       return;
     }
     if (rest_.size() < remembered_max) {
@@ -129,7 +136,7 @@ class Counter {
     }
   }
 
-  /// Blocks without a type go to the container that points at them; the first one, where several
+  /// Blocks without a type go to the object that points into them; the first one, where several
   /// do.
   void give_contents() {
     std::stable_sort(contents_.begin(), contents_.end(),
@@ -138,7 +145,7 @@ class Counter {
       const auto owner = std::lower_bound(
           contents_.begin(), contents_.end(), rest.address,
           [](const Content& content, std::uint64_t address) { return content.address < address; });
-      if (owner != contents_.end() && owner->address == rest.address) {
+      if (owner != contents_.end() && owner->address - rest.address < rest.size) {
         amount_of(owner->type).bytes += rest.size;
       } else if (rest.is_python) {
         ++without_.objects;

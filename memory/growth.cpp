@@ -225,10 +225,12 @@ Growth growth_between(const Reference& before, const Reference& after) {
   for (const OwnedSize& one : after.sizes) {
     sizes.after(size_name(one), one.count.size * one.count.blocks, one.count.blocks);
   }
-  for (const TypeCount& one : before.types) {
+  // Types are counted when they are asked for: only two counts can be compared.
+  const bool both_counted = !before.types.empty() && !after.types.empty();
+  for (const TypeCount& one : both_counted ? before.types : std::vector<TypeCount>{}) {
     types.before(std::string(name_of(one.space)) + " " + one.name, one.bytes, one.objects);
   }
-  for (const TypeCount& one : after.types) {
+  for (const TypeCount& one : both_counted ? after.types : std::vector<TypeCount>{}) {
     types.after(std::string(name_of(one.space)) + " " + one.name, one.bytes, one.objects);
   }
   growth.spaces = by_space.changes();

@@ -64,6 +64,15 @@ TEST(Growth, AFileOfJsonIsTheSurveyThatItWasMadeOf) {
   EXPECT_TRUE(growth.types.empty());
 }
 
+TEST(Growth, TypesThatWereCountedOnceOnlyAreNotCompared) {
+  Survey later = survey_at(std::chrono::seconds(10), 3 << 20, 800);
+  later.types.clear();
+  const Growth growth = growth_between(
+      reference_of(survey_at(std::chrono::seconds(0), 1 << 20, 100)), reference_of(later));
+  EXPECT_FALSE(growth.rows.empty());
+  EXPECT_TRUE(growth.types.empty());
+}
+
 TEST(Growth, AnotherFileIsRefused) {
   EXPECT_EQ(parse_reference("{").error().message, "it is no JSON: wrong at byte 1");
   EXPECT_EQ(parse_reference("[]").error().message,

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "exporters/dogstatsd/figures.h"
 #include "exporters/dogstatsd/origin.h"
 
 namespace heapwatch::exporters::dogstatsd {
@@ -202,6 +203,10 @@ void DogStatsdExporter::add_telemetry() {
     }
   }
   told_ = counters;
+}
+
+ExporterFigures DogStatsdExporter::figures() const {
+  return figures_of(counters(), packets_queued());
 }
 
 void DogStatsdExporter::forget(const metrics::Instance& /*instance*/) {

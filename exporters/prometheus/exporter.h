@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "exporters/exporter.h"
 #include "exporters/prometheus/collected.h"
@@ -55,6 +56,7 @@ class PrometheusExporter final : public Exporter {
   [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
   void forget(const metrics::Instance& instance) override;
   bool tidy() override;
+  [[nodiscard]] std::vector<net::Route> pages() const override;
 
   /// The page in the format that the Accept header asks for.
   [[nodiscard]] Page render(std::string_view accept_header) const;

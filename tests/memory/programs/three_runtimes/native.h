@@ -6,7 +6,7 @@
 // Starts the interpreter and gives its lock away, so that any thread may take it.
 int python_start(void);
 // Runs a script in __main__. 0: it went well.
-int python_run(const char *script);
+int python_run(const char* script);
 
 // Allocates `count` sessions of 3,009 bytes in a thread of its own, which then waits.
 int sessions_open(int count);

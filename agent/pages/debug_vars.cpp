@@ -25,17 +25,13 @@ void member(Writer& json, const char* key, double value) {
   json.Double(value);
 }
 
-double seconds(std::chrono::system_clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 void write_process(Writer& json, const SelfReport& report) {
   const base::ProcessUsage& process = report.process;
   json.Key("process");
   json.StartObject();
   member(json, "pid", static_cast<std::uint64_t>(getpid()));
-  member(json, "start_time_seconds", seconds(process.started.time_since_epoch()));
-  member(json, "uptime_seconds", seconds(report.now.wall - process.started));
+  member(json, "start_time_seconds", in_seconds(process.started.time_since_epoch()));
+  member(json, "uptime_seconds", in_seconds(report.now.wall - process.started));
   member(json, "cpu_seconds", process.cpu.count());
   member(json, "resident_bytes", process.resident_bytes);
   member(json, "virtual_bytes", process.virtual_bytes);

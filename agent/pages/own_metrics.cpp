@@ -14,10 +14,6 @@ namespace {
 using exporters::OwnFamily;
 using Type = OwnFamily::Type;
 
-double seconds(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 class Families {
  public:
   OwnFamily& family(const char* name, const char* help, Type type) {
@@ -79,7 +75,7 @@ void add_checks(Families& out, const OwnFigures& figures) {
       add(dropped, {{"check", check}, {"reason", reason}}, static_cast<double>(count));
     }
     durations.metrics.push_back(
-        {.labels = {{"check", check}}, .value = seconds(totals.run_time), .count = totals.runs});
+        {.labels = {{"check", check}}, .value = in_seconds(totals.run_time), .count = totals.runs});
   }
 }
 
@@ -106,9 +102,9 @@ void add_queues(Families& out, const OwnFigures& figures) {
   }
   out.one("heapwatch_event_loop_lag_seconds",
           "How long a task had to wait for the event loop lately, or has to now.", Type::gauge,
-          seconds(figures.lag));
+          in_seconds(figures.lag));
   out.one("heapwatch_event_loop_lag_max_seconds", "The longest such wait of a minute.", Type::gauge,
-          seconds(figures.lag_max));
+          in_seconds(figures.lag_max));
   out.one("heapwatch_log_lines_lost_total",
           "Lines of the log that were dropped because standard error was not read.", Type::counter,
           static_cast<double>(figures.log_lines_lost));
@@ -126,7 +122,7 @@ void add_reloads(Families& out, const OwnFigures& figures) {
   if (figures.reload.last) {
     out.one("heapwatch_last_reload_timestamp_seconds",
             "When the configuration was last read again, in Unix time.", Type::gauge,
-            seconds(figures.reload.last->time_since_epoch()));
+            in_seconds(figures.reload.last->time_since_epoch()));
   }
 }
 

@@ -19,6 +19,10 @@
 
 namespace heapwatch::agent::pages {
 
+[[nodiscard]] constexpr double in_seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 /// What heapwatch counts of itself.
 struct OwnFigures {
   check::schedule::Scheduler::Totals scheduler;

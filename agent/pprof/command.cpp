@@ -27,8 +27,6 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr int exit_failure = 2;
-
 constexpr const char* commands_usage =
     "usage: heapwatch pprof [flags] [binary] source...    reports, a shell, or pages (-http)\n"
     "       heapwatch pprof save [flags] URL              keeps what a program serves as a file\n"
@@ -108,7 +106,7 @@ class Command {
   int run(std::span<const std::string> args) {
     if (args.empty()) {
       err_ << commands_usage << "heapwatch pprof -help lists the flags.\n";
-      return exit_failure;
+      return pprof::exit_failure;
     }
     if (args[0] == "save") {
       const auto code = run_save(args.subspan(1), seams_, fetch_options_, out_, err_);
@@ -132,7 +130,7 @@ class Command {
  private:
   int told(const base::Error& error) {
     err_ << "pprof: " << error.message << "\n";
-    return exit_failure;
+    return pprof::exit_failure;
   }
 
   /// Sources that are all traces, of which nobody wants a report, are kept and that is all.
@@ -161,7 +159,7 @@ class Command {
         err_ << saved_sentence(*path, *bodies[i]) << "\n";
       } else {
         err_ << pprof::shown_source(asked[i].url) << ": " << path.error().message << "\n";
-        code = exit_failure;
+        code = pprof::exit_failure;
       }
     }
     return code;
@@ -249,7 +247,7 @@ int run_pprof_command(std::span<const std::string> args) {
   std::cout << std::flush;
   if (!std::cout) {
     std::cerr << "pprof: the report could not be written to the standard output\n";
-    return exit_failure;
+    return pprof::exit_failure;
   }
   return code;
 }

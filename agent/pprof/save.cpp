@@ -23,9 +23,7 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr int exit_failure = 2;
 constexpr int numbers_max = 9999;
-constexpr std::int64_t seconds_max = 604'800;
 
 constexpr const char* save_usage =
     "usage: heapwatch pprof save [flags] URL\n"
@@ -254,7 +252,7 @@ class Saver {
         tell(path, *bodies[i]);
       } else {
         err_ << kinds[i] << ": " << written.error().message << "\n";
-        code = exit_failure;
+        code = pprof::exit_failure;
       }
     }
     return code;

@@ -24,7 +24,6 @@ constexpr std::chrono::seconds page_timeout{60};
 constexpr std::chrono::seconds timeout_slack{5};
 constexpr std::chrono::seconds cpu_profile_duration{30};  // where the URL says none
 constexpr int redirects_max = 10;
-constexpr int seconds_max = 7 * 24 * 3600;
 
 std::optional<std::string> variable(const char* name) {
   const char* const value = std::getenv(name);
@@ -80,7 +79,7 @@ Page split(const std::string& url) {
   const std::size_t query = std::min(url.find('?', path), url.size());
   page.before = url.substr(0, path);
   page.path = url.substr(path, query - path);
-  add_query(page, std::string_view(url).substr(std::min(query + 1, url.size())));
+  add_query(page, std::string_view{url}.substr(std::min(query + 1, url.size())));
   return page;
 }
 
@@ -183,6 +182,18 @@ std::chrono::seconds asked_timeout(std::chrono::seconds asked, std::chrono::seco
   return may_fit ? std::max(asked, duration + timeout_slack) : asked;
 }
 
+/// Who reports the error names the source.
+std::string without_name(std::string why) {
+  const std::size_t named = why.starts_with('"') ? why.find("\": ") : std::string::npos;
+  return named == std::string::npos ? why : why.substr(named + 3);
+}
+
+bool collects_garbage(const Page& page) {
+  return std::any_of(page.query.begin(), page.query.end(), [](const auto& it) {
+    return it.first == "gc" && base::parse_number(it.second).has_value() && it.second != "0";
+  });
+}
+
 }  // namespace
 
 Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFlags& flags) {
@@ -201,13 +212,7 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   }
   auto target = check::parse_target_url(text);
   if (!target) {
-    // Who tells the error tells the source.
-    std::string why = target.error().message;
-    const std::size_t named = why.starts_with('"') ? why.find("\": ") : std::string::npos;
-    if (named != std::string::npos) {
-      why.erase(0, named + 3);
-    }
-    return fail(ErrorKind::invalid, std::move(why));
+    return fail(ErrorKind::invalid, without_name(target.error().message));
   }
 
   Source source;
@@ -233,11 +238,7 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   request.url = join(page, false);
   source.kind = last_part(page.path);
-  source.collects =
-      source.kind == "heap" &&
-      std::any_of(page.query.begin(), page.query.end(), [](const auto& it) {
-        return it.first == "gc" && base::parse_number(it.second).has_value() && it.second != "0";
-      });
+  source.collects = source.kind == "heap" && collects_garbage(page);
   const bool is_socket = !request.unix_socket.empty();
   if (is_socket) {
     page.before = "unix://" + request.unix_socket;

@@ -11,6 +11,9 @@
 
 namespace heapwatch::agent {
 
+/// A week: no profile takes longer.
+inline constexpr std::int64_t seconds_max = 604'800;
+
 /// A request that is ready to be sent.
 struct Source {
   net::HttpRequest request;

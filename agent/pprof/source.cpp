@@ -183,9 +183,25 @@ std::chrono::seconds asked_timeout(std::chrono::seconds asked, std::chrono::seco
 }
 
 /// Who reports the error names the source.
-std::string without_name(std::string why) {
+std::string without_name(const std::string& why) {
   const std::size_t named = why.starts_with('"') ? why.find("\": ") : std::string::npos;
   return named == std::string::npos ? why : why.substr(named + 3);
+}
+
+/// The page and the parameters that `flags` ask for.
+Result<void> apply_flags(Page& page, const TransportFlags& flags) {
+  if (auto chosen = choose_page(page, flags.kind); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
+  add_query(page, flags.kind_query);
+  if (flags.gc && last_part(page.path) != "heap") {
+    return fail(ErrorKind::invalid, "-gc is for heap profiles, not for " + page.path +
+                                        "; name one, as with -kind heap");
+  }
+  if (flags.gc) {
+    set_parameter(page, "gc", "1");
+  }
+  return {};
 }
 
 bool collects_garbage(const Page& page) {
@@ -222,16 +238,8 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
   if (text.find(page_without_path) == std::string::npos && page.path == page_without_path) {
     page.path.clear();
   }
-  if (auto chosen = choose_page(page, flags.kind); !chosen) {
-    return tl::unexpected(chosen.error());
-  }
-  add_query(page, flags.kind_query);
-  if (flags.gc && last_part(page.path) != "heap") {
-    return fail(ErrorKind::invalid, "-gc is for heap profiles, not for " + page.path +
-                                        "; name one, as with -kind heap");
-  }
-  if (flags.gc) {
-    set_parameter(page, "gc", "1");
+  if (auto applied = apply_flags(page, flags); !applied) {
+    return tl::unexpected(applied.error());
   }
   source.duration = choose_duration(page, asked.seconds);
   std::stable_sort(page.query.begin(), page.query.end(),

@@ -7,6 +7,7 @@
 #include "memory/golang/golang.h"
 #include "memory/mappings/allocators.h"
 #include "memory/mappings/mappings.h"
+#include "memory/own/own.h"
 #include "memory/pymalloc/pymalloc.h"
 #include "memory/reach/reach.h"
 #include "memory/stacks/stacks.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr std::array table{
     // Those that recognise what is theirs by what it holds.
     Reader{"stacks", stacks::find},
+    Reader{"own", own::find},
     Reader{"bss", files::find_bss},
     Reader{"glibc", glibc::find},
     Reader{"pymalloc", pymalloc::find},

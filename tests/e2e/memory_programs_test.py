@@ -220,6 +220,13 @@ class ProgramsTest(unittest.TestCase):
             page = looked_at(inner)
             self.assertEqual((page["pid"], page["missing"]), (inner, []))
 
+    def test_what_heapwatch_itself_has_in_a_program_is_a_row(self):
+        script = 'x = [bytearray(2000) for _ in range(20000)]; print("ready", flush=True); input()'
+        with Program(HEAPWATCH, "exec", "--", "/usr/bin/python3", "-c", script) as program:
+            [watched] = wait_until(lambda: children_of(program.pid), "the program") if children_of(program.pid) else [program.pid]
+            page = self.explained(watched, 0.002)
+            self.assertGreater(sum_of(page, space="own", owner="memtrack"), 1 << 20)
+
     def test_redis(self):
         with Folder() as folder:
             socket = folder / "socket"

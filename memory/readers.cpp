@@ -5,6 +5,7 @@
 #include "memory/files/files.h"
 #include "memory/glibc/glibc.h"
 #include "memory/golang/golang.h"
+#include "memory/jemalloc/jemalloc.h"
 #include "memory/mappings/allocators.h"
 #include "memory/mappings/mappings.h"
 #include "memory/own/own.h"
@@ -26,6 +27,7 @@ constexpr std::array table{
     Reader{"bss", files::find_bss},
     Reader{"glibc", glibc::find},
     Reader{"pymalloc", pymalloc::find},
+    Reader{"jemalloc", jemalloc::find},
     Reader{"go", golang::find},  // whose metadata is looked for in what the others leave
     // Those that go by a mapping's name and place.
     Reader{"shared", mappings::find_shared},

@@ -72,7 +72,7 @@ net::ServerReply within_memory(const Render& render) {
   } catch (const std::bad_alloc&) {
     base::refill_memory_reserve();
     base::log(LogLevel::error, "there was no memory for a page");
-    return {.status = 503, .body = "there is no memory for this page\n"};
+    return net::text_reply(503, "there is no memory for this page");
   }
 }
 
@@ -270,7 +270,7 @@ pages::SelfReport Agent::report() const {
                          : std::string{},
       .confd_path = agent.confd_path.string(),
       .log_level = base::log_level(),
-      .python = wiring::python_loader().report(),
+      .python = wiring::python_report(),
   };
 }
 
@@ -322,6 +322,7 @@ int run_agent(const wiring::GlobalOptions& global) {
     base::log(LogLevel::warn, "a check did not end in time and was left behind");
   }
   if (!ended || agent.series() > freed_series_max) {
+    wiring::python_loader().remove_temporary_files();
     base::flush_log(log_patience);
     std::_Exit(0);  // a thread left behind still uses what the agent's destructor would free
   }

@@ -1,7 +1,6 @@
 #include "agent/wiring/reload.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "base/counted.h"
+#include "check/isolation/isolation_options.h"
 #include "config/gathered.h"
 
 namespace heapwatch::agent::wiring {
@@ -19,23 +19,11 @@ using config::AgentConfig;
 using config::CheckConfig;
 using config::PackedCheckConfig;
 
-/// Options that take effect with the reading; a dot at the end stands for all below. The parts that
-/// live as long as the agent were made with the others.
-constexpr std::array<std::string_view, 9> applied{"confd_path",
-                                                  "log_level",
-                                                  "min_collection_interval",
-                                                  "proxy.",
-                                                  "shared_library_check.",
-                                                  "ad_allowed_env_vars",
-                                                  "ad_disable_env_var_resolution",
-                                                  "prometheus.memstats_names",
-                                                  "prometheus.probe_targets"};
-
-bool takes_effect(std::string_view option) {
-  return option.starts_with("secret_backend_") ||
-         std::any_of(applied.begin(), applied.end(), [&](std::string_view key) {
-           return key.ends_with('.') ? option.starts_with(key) : option == key;
-         });
+bool takes_effect(std::string_view key) {
+  const auto options = config::agent_options();
+  return std::any_of(options.begin(), options.end(), [&](const config::AgentOption& option) {
+    return option.live && option.key == key;
+  });
 }
 
 /// Adds the options in which two sets of settings differ.
@@ -62,7 +50,7 @@ void differences(const config::Value& a, const config::Value& b, const std::stri
 bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
   return a.min_collection_interval == b.min_collection_interval && a.proxy == b.proxy &&
          a.shared_libraries == b.shared_libraries &&
-         a.prometheus.go_collector_names == b.prometheus.go_collector_names;
+         a.prometheus.memstats_names == b.prometheus.memstats_names;
 }
 
 /// Instances are many and a log line is read by a person.
@@ -165,8 +153,7 @@ class Planner {
     }
     std::vector<std::string> ids;
     for (const config::Value& instance : file.instances) {
-      const std::string id = config::check_id(file, instance);
-      if (is_running(id, config::check_fingerprint(file, instance)) && kept_.insert(id).second) {
+      if (is_running(file, instance) && kept_.insert(config::check_id(file, instance)).second) {
         ++plan_.unchanged;
       }
     }
@@ -178,16 +165,27 @@ class Planner {
     plan_.in_force.checks.push_back(std::move(packed));
   }
 
-  [[nodiscard]] bool is_running(const std::string& id, std::uint64_t fingerprint) const {
-    const auto found = running_.find(id);
-    return found != running_.end() && same_for_checks_ && found->second.fingerprint == fingerprint;
+  [[nodiscard]] bool is_running(const CheckConfig& file, const config::Value& instance) const {
+    const auto found = running_.find(config::check_id(file, instance));
+    return found != running_.end() && same_for_checks_ &&
+           found->second.fingerprint == config::check_fingerprint(file, instance) &&
+           isolated(file, instance, plan_.in_force.agent) == isolated(file, instance, old_.agent);
+  }
+
+  /// Native checks run in the agent whatever is said.
+  [[nodiscard]] static bool isolated(const CheckConfig& file, const config::Value& instance,
+                                     const AgentConfig& agent) {
+    const auto natives = check::check_names();
+    config::Diagnostics told_elsewhere;
+    return std::find(natives.begin(), natives.end(), file.check_name) == natives.end() &&
+           check::isolation::read_isolation({file, instance, agent}, told_elsewhere).has_value();
   }
 
   [[nodiscard]] std::vector<std::unique_ptr<check::ConfiguredCheck>> make(
       const CheckConfig& file, config::Diagnostics& diagnostics) const {
     std::vector<std::unique_ptr<check::ConfiguredCheck>> made;
     for (const config::Value& instance : file.instances) {
-      if (is_running(config::check_id(file, instance), config::check_fingerprint(file, instance))) {
+      if (is_running(file, instance)) {
         continue;
       }
       if (auto check = make_check({file, instance, plan_.in_force.agent}, diagnostics)) {

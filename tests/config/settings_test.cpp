@@ -56,6 +56,8 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "tracemalloc_whitelist",
       "tracemalloc_blacklist",
       "additional_checksd",
+      "check_isolation_include",
+      "check_isolation_exclude",
       "cluster_name",
       "ad_allowed_env_vars",
       "proxy.http",
@@ -75,6 +77,23 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
               is_secrets_matter || empty_by_default.contains(option.key))
         << option.key;
   }
+}
+
+TEST(AgentOptions, AReloadAppliesWhatInstancesAreMadeWithAndHowSecretsAreAskedFor) {
+  std::set<std::string_view> live;
+  for (const AgentOption& option : agent_options()) {
+    if (option.live && !option.key.starts_with("secret_backend_")) {
+      live.insert(option.key);
+    }
+    EXPECT_TRUE(option.live || !option.key.starts_with("secret_backend_")) << option.key;
+  }
+  EXPECT_EQ(live, (std::set<std::string_view>{
+                      "confd_path", "log_level", "check_isolation", "check_isolation_include",
+                      "check_isolation_exclude", "min_collection_interval", "proxy.http",
+                      "proxy.https", "proxy.no_proxy", "shared_library_check.enabled",
+                      "shared_library_check.library_folder_path", "ad_allowed_env_vars",
+                      "ad_disable_env_var_resolution", "prometheus.memstats_names",
+                      "prometheus.probe_targets"}));
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ net::ServerReply within_memory(const Render& render) {
   } catch (const std::bad_alloc&) {
     base::refill_memory_reserve();
     base::log(LogLevel::error, "there was no memory for a page");
-    return {.status = 503, .body = "there is no memory for this page\n"};
+    return net::text_reply(503, "there is no memory for this page");
   }
 }
 

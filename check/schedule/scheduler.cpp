@@ -48,7 +48,7 @@ struct Scheduler::Entry {
   // Under stats_mutex_:
   CheckTotals* totals = nullptr;
   std::optional<std::chrono::steady_clock::time_point> on_runner;  // of the run going on there
-  bool told_stuck = false;
+  bool logged_stuck = false;
   std::size_t contexts = 0;
   bool failing = false;
 };
@@ -175,7 +175,7 @@ void Scheduler::start_http(Entry& entry) {
       std::move(*request),
       [this, &entry](net::HttpResult response) {
         if (entry.leaving) {
-          bury(entry);
+          discard(entry);
           return;
         }
         if (is_large(entry, response)) {
@@ -205,7 +205,7 @@ void Scheduler::start_blocking(Entry& entry) {
       entry.runner.finish(entry.began, outcome, **snapshot);
     }
     loop_.post([this, &entry, snapshot] {
-      entry.leaving ? bury(entry) : publish(entry, std::move(*snapshot));
+      entry.leaving ? discard(entry) : publish(entry, std::move(*snapshot));
     });
   });
 }
@@ -231,7 +231,7 @@ void Scheduler::take_in(Entry& entry, net::HttpResult response) {
     }
     loop_.post([this, &entry, snapshot] {
       if (entry.leaving) {
-        bury(entry);
+        discard(entry);
       } else if (*snapshot) {
         publish(entry, std::move(*snapshot));
       } else {
@@ -241,7 +241,7 @@ void Scheduler::take_in(Entry& entry, net::HttpResult response) {
   });
 }
 
-void Scheduler::bury(Entry& entry) {
+void Scheduler::discard(Entry& entry) {
   {
     const std::lock_guard lock(stats_mutex_);
     --running_;
@@ -261,10 +261,10 @@ void Scheduler::watch_run(Entry& entry) {
     began = entry.on_runner;
   }
   const auto now = std::chrono::steady_clock::now();
-  if (!began || entry.told_stuck || now - *began <= options_.stuck_after) {
+  if (!began || entry.logged_stuck || now - *began <= options_.stuck_after) {
     return;
   }
-  entry.told_stuck = true;
+  entry.logged_stuck = true;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began).count();
   base::log(base::LogLevel::warn, "check " + entry.runner.instance().id +
                                       ": has been running for " + std::to_string(seconds) +
@@ -287,7 +287,7 @@ void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
   as_far_as_memory_goes("publishing its run", entry.runner.instance(),
                         [&] { publish_(*snapshot); });
   if (entry.leaving) {
-    bury(entry);
+    discard(entry);
     return;
   }
   end_run(entry, std::move(snapshot));
@@ -295,7 +295,7 @@ void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
 
 void Scheduler::publish_slices(Entry& entry) {
   if (entry.leaving) {
-    bury(entry);
+    discard(entry);
     return;
   }
   const auto until = std::chrono::steady_clock::now() + options_.slice;
@@ -316,7 +316,7 @@ void Scheduler::end_run(Entry& entry, SnapshotPtr snapshot) {
     count_run(entry, *snapshot);
   }
   entry.running = false;
-  entry.told_stuck = false;
+  entry.logged_stuck = false;
   entry.turns_to_sit_out = turns_to_sit_out(snapshot->failed_runs, entry.runner.interval(),
                                             options_.backoff_max, random_());
   as_far_as_memory_goes("a line of the log", entry.runner.instance(), [&] {

@@ -79,7 +79,7 @@ class LineWriter {
     static constexpr std::size_t sweep_at_min = 1024;
 
     std::unordered_map<const Part*, std::pair<Watch, std::string>> texts_;
-    const Text* last_ = nullptr;  // series of an origin come together
+    const Text* last_ = nullptr;  // series of one target come together
     std::size_t sweep_at_ = sweep_at_min;
   };
   /// What stands before the values of a series' lines, and after the type.
@@ -105,8 +105,8 @@ class LineWriter {
   LineOptions options_;
   std::string common_tags_;  // clean, each after a comma
   std::string origin_;       // the fields c:, e: and card:
-  Texts<metrics::Named> names_;
-  Texts<metrics::Origin> fields_;
+  Texts<metrics::MetricName> names_;
+  Texts<metrics::TagsAndHost> fields_;
 };
 
 }  // namespace heapwatch::exporters::dogstatsd

@@ -79,8 +79,8 @@ Collectables with_self(Collectables collectables, const std::shared_ptr<SelfMetr
   return collectables;
 }
 
-struct Target {
-  explicit Target(metrics::InstancePtr of) : instance(std::move(of)), about(*instance) {}
+struct InstanceSeries {
+  explicit InstanceSeries(metrics::InstancePtr of) : instance(std::move(of)), about(*instance) {}
 
   metrics::InstancePtr instance;  // whose id is the key
   TargetMetrics about;
@@ -107,8 +107,8 @@ struct PrometheusExporter::State {
     summary_options.percentiles.assign(percentiles.begin(), percentiles.end());
   }
 
-  void show_series(Target& target, const metrics::Snapshot& snapshot) {
-    SeriesGroup::Run run(target.series, shared);
+  void show_series(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
+    SeriesGroup::Run run(shown.series, shared);
     if (snapshot.error) {
       return;
     }
@@ -120,26 +120,26 @@ struct PrometheusExporter::State {
     }
   }
 
-  Target& target_of(const metrics::Snapshot& snapshot) {
-    auto found = targets.find(snapshot.instance->id);
-    if (found == targets.end()) {
-      found = targets.try_emplace(snapshot.instance->id, snapshot.instance).first;
+  InstanceSeries& series_of(const metrics::Snapshot& snapshot) {
+    auto found = by_id.find(snapshot.instance->id);
+    if (found == by_id.end()) {
+      found = by_id.try_emplace(snapshot.instance->id, snapshot.instance).first;
     }
     found->second.coming.reset();  // what was begun and not ended
     return found->second;
   }
 
   /// All that has been placed, at once.
-  void show_coming(Target& target, const metrics::Snapshot& snapshot) {
+  void show_coming(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
     for (const metrics::Series& series : snapshot.series) {
       if (is_for_the_page(series)) {
         read_values(series);
-        target.coming->show(series.context, family_type(series), values);
+        shown.coming->show(series.context, family_type(series), values);
       }
     }
-    target.coming.reset();
-    target.about.show(shared, snapshot);
-    show_service_checks(target, snapshot);
+    shown.coming.reset();
+    shown.about.show(shared, snapshot);
+    show_service_checks(shown, snapshot);
   }
 
   /// Fills `values` with those of a series that is for the page.
@@ -165,8 +165,8 @@ struct PrometheusExporter::State {
     values.push_back(Number::of(series.distribution->count));
   }
 
-  void show_service_checks(Target& target, const metrics::Snapshot& snapshot) {
-    SeriesGroup::Run run(target.service_checks, shared);
+  void show_service_checks(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
+    SeriesGroup::Run run(shown.service_checks, shared);
     for (const metrics::ServiceCheck& check : snapshot.service_checks) {
       metrics::Tags tags = check.tags;
       tags.push_back("service_check:" + check.name);
@@ -187,8 +187,8 @@ struct PrometheusExporter::State {
 
   mutable std::shared_mutex mutex;  // over all that follows
   SharedPage shared;
-  std::unordered_map<std::string_view, Target> targets;  // by Instance::id
-  std::vector<Number> values;                            // of the series being shown
+  std::unordered_map<std::string_view, InstanceSeries> by_id;  // Instance::id
+  std::vector<Number> values;                                  // of the series being shown
 
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
 };
@@ -200,10 +200,10 @@ PrometheusExporter::~PrometheusExporter() = default;
 
 base::Result<void> PrometheusExporter::publish(const metrics::Snapshot& snapshot) {
   const std::unique_lock lock(state_->mutex);
-  Target& target = state_->target_of(snapshot);
-  target.about.show(state_->shared, snapshot);
-  state_->show_series(target, snapshot);
-  state_->show_service_checks(target, snapshot);
+  InstanceSeries& shown = state_->series_of(snapshot);
+  shown.about.show(state_->shared, snapshot);
+  state_->show_series(shown, snapshot);
+  state_->show_service_checks(shown, snapshot);
   return {};
 }
 
@@ -213,29 +213,29 @@ class PrometheusExporter::Slices final : public Publication {
  public:
   Slices(State& state, const metrics::Snapshot& snapshot) : state_(state), snapshot_(snapshot) {
     const std::unique_lock lock(state_.mutex);
-    Target& target = state_.target_of(snapshot_);
-    target.coming.emplace(target.series, state_.shared);
+    InstanceSeries& shown = state_.series_of(snapshot_);
+    shown.coming.emplace(shown.series, state_.shared);
   }
 
   bool advance() override {
     const std::unique_lock lock(state_.mutex);
-    const auto found = state_.targets.find(snapshot_.instance->id);
-    if (found == state_.targets.end() || !found->second.coming) {
+    const auto found = state_.by_id.find(snapshot_.instance->id);
+    if (found == state_.by_id.end() || !found->second.coming) {
       return false;  // forgotten meanwhile
     }
-    Target& target = found->second;
+    InstanceSeries& shown = found->second;
     constexpr std::size_t in_slice = 128;
     const std::size_t end = std::min(next_ + in_slice, snapshot_.series.size());
     for (; next_ < end; ++next_) {
       const metrics::Series& series = snapshot_.series[next_];
       if (is_for_the_page(series)) {
-        target.coming->place(series.context, family_type(series));
+        shown.coming->place(series.context, family_type(series));
       }
     }
     if (next_ < snapshot_.series.size()) {
       return true;
     }
-    state_.show_coming(target, snapshot_);
+    state_.show_coming(shown, snapshot_);
     return false;
   }
 
@@ -263,8 +263,8 @@ std::unique_ptr<Publication> PrometheusExporter::begin(const metrics::Snapshot& 
 
 void PrometheusExporter::forget(const metrics::Instance& instance) {
   const std::unique_lock lock(state_->mutex);
-  const auto found = state_->targets.find(instance.id);
-  if (found == state_->targets.end()) {
+  const auto found = state_->by_id.find(instance.id);
+  if (found == state_->by_id.end()) {
     return;
   }
   SharedPage& shared = state_->shared;
@@ -272,7 +272,7 @@ void PrometheusExporter::forget(const metrics::Instance& instance) {
   found->second.about.remove_all(shared);
   found->second.series.remove_all(shared);
   found->second.service_checks.remove_all(shared);
-  state_->targets.erase(found);
+  state_->by_id.erase(found);
 }
 
 bool PrometheusExporter::tidy() {

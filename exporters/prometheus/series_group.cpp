@@ -16,7 +16,7 @@ constexpr unsigned kept_runs = 16;
 // What leaves at once, when something leaves; a few milliseconds.
 constexpr std::size_t tidied_at_once_max = 1'000;
 
-// Names told of, so that the log and its memory stay bounded.
+// Names logged, so that the log and its memory stay bounded.
 constexpr std::size_t told_max = 10'000;
 
 std::string describe(const std::string& name, FamilyType type) {
@@ -68,13 +68,15 @@ void SeriesGroup::remove_all(SharedPage& shared) {
                   [&](const Absent& absent) { remove(absent.place); });
   }
   places_ = {};
-  origins_.reset();
+  each_tags_and_host_.reset();
   absent_.reset();
   (void)shared.tidy(std::min(removed, tidied_at_once_max));
 }
 
-const base::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t position) const {
-  return group_.origins_ ? (*group_.origins_)[position] : group_.origin_;
+const base::Interned<metrics::TagsAndHost>& SeriesGroup::Run::tags_and_host_at(
+    std::size_t position) const {
+  return group_.each_tags_and_host_ ? (*group_.each_tags_and_host_)[position]
+                                    : group_.tags_and_host_;
 }
 
 void SeriesGroup::Run::put(const metrics::Context& context, FamilyType type,
@@ -99,8 +101,8 @@ SeriesGroup::Place SeriesGroup::Run::next_place(const metrics::Context& context,
       group_.places_[position_].family != SeriesPage::Found::none) {
     const Place& known = group_.places_[position_];
     const Family& family = shared_.page.family(known.family);
-    if (family.named == context.named() && family.type() == type &&
-        origin_at(position_) == context.origin()) {
+    if (family.metric_name == context.metric_name() && family.type() == type &&
+        tags_and_host_at(position_) == context.tags_and_host()) {
       place = known;
     }
   }
@@ -109,7 +111,7 @@ SeriesGroup::Place SeriesGroup::Run::next_place(const metrics::Context& context,
       leave_the_known();
     }
     place = find_place(context, type);
-    keep(place, context.origin());
+    keep(place, context.tags_and_host());
   }
   ++position_;
   return place;
@@ -141,7 +143,7 @@ void SeriesGroup::Run::show_at(const Place& place, std::size_t position,
 void SeriesGroup::Run::leave_the_known() {
   is_as_known_ = false;
   for (std::size_t i = 0; i < position_; ++i) {
-    keep(group_.places_[i], origin_at(i));
+    keep(group_.places_[i], tags_and_host_at(i));
   }
   for (std::size_t i = position_; i < group_.places_.size(); ++i) {
     if (group_.places_[i].family != SeriesPage::Found::none) {
@@ -164,14 +166,15 @@ void SeriesGroup::Run::leave_the_known() {
   }
 }
 
-void SeriesGroup::Run::keep(const Place& place, const base::Interned<metrics::Origin>& origin) {
+void SeriesGroup::Run::keep(const Place& place,
+                            const base::Interned<metrics::TagsAndHost>& tags_and_host) {
   places_.push_back(place);
-  origins_.push_back(origin);
+  each_tags_and_host_.push_back(tags_and_host);
 }
 
 SeriesGroup::Place SeriesGroup::Run::find_place(const metrics::Context& context, FamilyType type) {
-  if (!(labels_of_ == context.origin())) {
-    labels_of_ = context.origin();
+  if (!(labels_of_ == context.tags_and_host())) {
+    labels_of_ = context.tags_and_host();
     labels_ = render(labels_of(*labels_of_, shared_.constant_labels));
     label_text_ = LabelTextPtr(LabelText(enclose(labels_)));
   }
@@ -184,7 +187,7 @@ SeriesGroup::Place SeriesGroup::Run::find_place(const metrics::Context& context,
     return refuse(context, type, found.in_the_way);
   }
   Family& family = shared_.page.family(found.family);
-  family.named = context.named();
+  family.metric_name = context.metric_name();
   Place place{.family = found.family, .row = family.find(label_text_)};
   if (place.row == Family::none) {
     place.row = family.add(label_text_, labels_);
@@ -269,15 +272,17 @@ void SeriesGroup::Run::end_left(const Left& left, std::vector<Absent>& absent) {
 
 void SeriesGroup::Run::store() {
   group_.places_ = std::vector<Place>(places_.begin(), places_.end());
-  group_.origins_.reset();
-  if (origins_.empty()) {
+  group_.each_tags_and_host_.reset();
+  if (each_tags_and_host_.empty()) {
     return;
   }
-  group_.origin_ = origins_.front();
-  if (std::any_of(origins_.begin(), origins_.end(),
-                  [&](const auto& origin) { return !(origin == group_.origin_); })) {
-    group_.origins_ = std::make_unique<std::vector<base::Interned<metrics::Origin>>>(
-        origins_.begin(), origins_.end());
+  group_.tags_and_host_ = each_tags_and_host_.front();
+  if (std::any_of(
+          each_tags_and_host_.begin(), each_tags_and_host_.end(),
+          [&](const auto& tags_and_host) { return !(tags_and_host == group_.tags_and_host_); })) {
+    group_.each_tags_and_host_ =
+        std::make_unique<std::vector<base::Interned<metrics::TagsAndHost>>>(
+            each_tags_and_host_.begin(), each_tags_and_host_.end());
   }
 }
 

@@ -87,8 +87,9 @@ class SeriesGroup {
   };
 
   std::vector<Place> places_;
-  base::Interned<metrics::Origin> origin_;                                 // of all, unless
-  std::unique_ptr<std::vector<base::Interned<metrics::Origin>>> origins_;  // each has its own
+  base::Interned<metrics::TagsAndHost> tags_and_host_;  // of all, unless
+  std::unique_ptr<std::vector<base::Interned<metrics::TagsAndHost>>>
+      each_tags_and_host_;  // each has its own
   std::unique_ptr<std::vector<Absent>> absent_;
 };
 
@@ -118,12 +119,13 @@ class SeriesGroup::Run {
     bool is_over = false;   // the series has become one of another type
   };
 
-  [[nodiscard]] const base::Interned<metrics::Origin>& origin_at(std::size_t position) const;
+  [[nodiscard]] const base::Interned<metrics::TagsAndHost>& tags_and_host_at(
+      std::size_t position) const;
   Place next_place(const metrics::Context& context, FamilyType type);
   void show_at(const Place& place, std::size_t position, const metrics::Context& context,
                FamilyType type, std::span<const base::Number> values);
   void leave_the_known();
-  void keep(const Place& place, const base::Interned<metrics::Origin>& origin);
+  void keep(const Place& place, const base::Interned<metrics::TagsAndHost>& tags_and_host);
   Place find_place(const metrics::Context& context, FamilyType type);
   Place refuse(const metrics::Context& context, FamilyType type, SeriesPage::FamilyIndex other);
   void take(const Place& place);
@@ -137,9 +139,9 @@ class SeriesGroup::Run {
   std::size_t shown_ = 0;     // so many of those
   bool is_as_known_ = true;   // so far; what follows is not in use
   std::vector<Place> places_;
-  std::vector<base::Interned<metrics::Origin>> origins_;
+  std::vector<base::Interned<metrics::TagsAndHost>> each_tags_and_host_;
   std::vector<Left> left_;  // sorted by place
-  base::Interned<metrics::Origin> labels_of_;
+  base::Interned<metrics::TagsAndHost> labels_of_;
   std::string labels_;       // of that
   LabelTextPtr label_text_;  // of those
   std::size_t removed_ = 0;

@@ -20,7 +20,7 @@
 
 namespace heapwatch::exporters::prometheus {
 
-/// What stands between name and value: `{a="b"} `. The series of a target have the same, held once.
+/// The text between name and value: `{a="b"} `. The series of a target share it.
 struct LabelText {
   explicit LabelText(std::string of) : text(std::move(of)) { text.shrink_to_fit(); }
 
@@ -31,18 +31,18 @@ struct LabelText {
 };
 using LabelTextPtr = base::Interned<LabelText>;
 
-/// Whose value a row shows that several series have come to: which of a group's.
+/// The series whose value is shown by a row that several series map to: a position in a group.
 struct RowOwner {
   const void* group = nullptr;
   std::size_t position = 0;
   bool operator==(const RowOwner&) const = default;
 };
 
-/// Lines of one name. A row is a series: a line, or the lines of a summary; rows stand in the order
-/// in which they came, but that the places of those that are gone are used again.
+/// The lines of one metric name. A row is a series: a line, or the lines of a summary. Rows are in
+/// the order in which they were added; the places of removed rows are used again.
 ///
-/// Each row counts its users: the series, of whichever instance, that come to its labels. The row
-/// shows the value of one of them, its owner.
+/// Each row counts its users: the series, of any instance, that have its labels. It shows the value
+/// of one of them, its owner.
 class Family {
  public:
   using RowIndex = std::uint32_t;
@@ -55,8 +55,8 @@ class Family {
   [[nodiscard]] const std::string& base() const { return base_; }
   [[nodiscard]] bool is_empty() const { return rows_ == 0; }
 
-  /// The name as a context has it that the family was last found by.
-  base::Interned<metrics::Named> named;
+  /// The metric name of the context for which the family was found last.
+  base::Interned<metrics::MetricName> metric_name;
 
   /// The row with these labels; `none` where there is none.
   static constexpr RowIndex none = std::numeric_limits<RowIndex>::max();
@@ -96,7 +96,7 @@ class Family {
   };
   static_assert(sizeof(Slot) == 24);
 
-  /// Grows without moving what is there.
+  /// A vector that grows without moving its elements.
   class Slots {
    public:
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -165,7 +165,7 @@ class SeriesPage {
   /// A family that is new has no rows.
   [[nodiscard]] Found find_or_add(const Wanted& wanted);
   [[nodiscard]] Family& family(FamilyIndex index) { return *by_index_[index]; }
-  /// A family without rows gives its names back.
+  /// Frees the names of a family without rows.
   void drop(FamilyIndex index);
 
   [[nodiscard]] std::span<const int> percentiles() const { return percentiles_; }

@@ -231,6 +231,15 @@ void read_packet_bytes(Section& section, std::string_view name, AgentDraft& draf
   set(draft.config.dogstatsd.packet_bytes_max, bytes);
 }
 
+void read_address(Section& section, std::string_view name, std::string& address,
+                  std::string& shown_as) {
+  const Value* const value = section.raw(name);
+  if (auto text = section.text(name)) {
+    address = *std::move(text);
+    shown_as = shown_handle(*value);
+  }
+}
+
 using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
@@ -296,8 +305,14 @@ constexpr std::array<AgentOptionReader, 67> readers{{
      [](S& s, N n, D& d) { set(d.config.ad_allowed_env_vars, s.texts(n)); }},
     {"ad_disable_env_var_resolution", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.ad_disable_env_var_resolution, s.boolean(n)); }},
-    {"proxy.http", Shape::scalar, [](S& s, N n, D& d) { set(d.config.proxy.http, s.text(n)); }},
-    {"proxy.https", Shape::scalar, [](S& s, N n, D& d) { set(d.config.proxy.https, s.text(n)); }},
+    {"proxy.http", Shape::scalar,
+     [](S& s, N n, D& d) {
+       read_address(s, n, d.config.proxy.http, d.config.proxy.http_shown_as);
+     }},
+    {"proxy.https", Shape::scalar,
+     [](S& s, N n, D& d) {
+       read_address(s, n, d.config.proxy.https, d.config.proxy.https_shown_as);
+     }},
     {"proxy.no_proxy", Shape::items,
      [](S& s, N n, D& d) { set(d.config.proxy.no_proxy, s.texts(n)); }},
     {"secret_backend_command", Shape::scalar,

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <new>
 #include <utility>
 
 #include "agent/commands/commands.h"
@@ -66,13 +65,12 @@ std::size_t transfers_max() {
 /// The page, or the answer that there is no memory for one.
 template <typename Render>
 net::ServerReply within_memory(const Render& render) {
-  try {
-    return render();
-  } catch (const std::bad_alloc&) {
-    base::refill_memory_reserve();
+  net::ServerReply reply;
+  if (!base::within_memory([&] { reply = render(); })) {
     base::log(LogLevel::error, "there was no memory for a page");
-    return {.status = 503, .body = "there is no memory for this page\n"};
+    reply = {.status = 503, .body = "there is no memory for this page\n"};
   }
+  return reply;
 }
 
 net::ServerReply not_found(std::string_view known) {
@@ -284,16 +282,18 @@ bool Agent::run() {
 void Agent::publish(const metrics::Snapshot& snapshot) {
   for (exporters::Exporter* const exporter : exporters_) {
     if (const auto published = exporter->publish(snapshot); !published) {
-      const bool is_limit = published.error().kind == base::ErrorKind::limit;
-      base::log(is_limit ? LogLevel::error : LogLevel::debug, published.error().message);
+      base::log(LogLevel::debug, published.error().message);
     }
   }
 }
 
 check::schedule::Scheduler::Slice Agent::publish_slices(const metrics::Snapshot& snapshot) {
   auto publications = std::make_shared<std::vector<std::unique_ptr<exporters::Publication>>>();
+  publications->reserve(exporters_.size());
   for (exporters::Exporter* const exporter : exporters_) {
-    publications->push_back(exporter->begin(snapshot));
+    if (auto begun = exporter->begin(snapshot)) {
+      publications->push_back(std::move(begun));
+    }
   }
   return [publications, at = std::size_t{0}]() mutable {
     if (at < publications->size() && !(*publications)[at]->advance()) {
@@ -335,6 +335,10 @@ pages::OwnFigures Agent::own_figures() const {
   if (dogstatsd_) {
     figures.dogstatsd = dogstatsd_->counters();
     figures.dogstatsd_queued = dogstatsd_->packets_queued();
+    figures.snapshots_lost["dogstatsd"] = dogstatsd_->lost();
+  }
+  if (prometheus_) {
+    figures.snapshots_lost["prometheus"] = prometheus_->lost();
   }
   return figures;
 }

@@ -30,6 +30,7 @@ struct OwnFigures {
   std::chrono::nanoseconds lag{0};
   std::chrono::nanoseconds lag_max{0};
   std::uint64_t log_lines_lost = 0;
+  std::map<std::string, std::uint64_t> snapshots_lost;  // by exporter
   wiring::ReloadState reload;
   std::optional<exporters::dogstatsd::Counters> dogstatsd;  // absent: off
   std::size_t dogstatsd_queued = 0;

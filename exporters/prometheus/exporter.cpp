@@ -5,12 +5,15 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "exporters/losses.h"
 #include "exporters/prometheus/self_metrics.h"
 #include "exporters/prometheus/series_group.h"
 #include "exporters/prometheus/series_page.h"
@@ -94,6 +97,11 @@ bool is_for_the_page(const metrics::Series& series) {
          (series.quartiles || series.distribution || series.total || series.value);
 }
 
+/// A run that failed has none, whatever it came to before.
+std::span<const metrics::Series> series_of(const metrics::Snapshot& snapshot) {
+  return snapshot.error ? std::span<const metrics::Series>() : std::span(snapshot.series);
+}
+
 }  // namespace
 
 struct PrometheusExporter::State {
@@ -109,15 +117,13 @@ struct PrometheusExporter::State {
 
   void show_series(Target& target, const metrics::Snapshot& snapshot) {
     SeriesGroup::Run run(target.series, shared);
-    if (snapshot.error) {
-      return;
-    }
-    for (const metrics::Series& series : snapshot.series) {
+    for (const metrics::Series& series : series_of(snapshot)) {
       if (is_for_the_page(series)) {
         read_values(series);
         run.put(series.context, family_type(series), values);
       }
     }
+    run.end();
   }
 
   Target& target_of(const metrics::Snapshot& snapshot) {
@@ -129,17 +135,29 @@ struct PrometheusExporter::State {
     return found->second;
   }
 
-  /// All that has been placed, at once.
-  void show_coming(Target& target, const metrics::Snapshot& snapshot) {
-    for (const metrics::Series& series : snapshot.series) {
-      if (is_for_the_page(series)) {
-        read_values(series);
-        target.coming->show(series.context, family_type(series), values);
-      }
+  /// Takes what the page shows of the instance off it: there is no memory for its run.
+  void lose(const metrics::Snapshot& snapshot) noexcept {
+    losses.add(*snapshot.instance);
+    const auto found = targets.find(snapshot.instance->id);
+    if (found == targets.end()) {
+      return;
     }
+    Target& target = found->second;
     target.coming.reset();
-    target.about.show(shared, snapshot);
-    show_service_checks(target, snapshot);
+    target.series.remove_all(shared);
+    target.service_checks.remove_all(shared);
+    target.about.remove_all(shared);
+    try {
+      metrics::Snapshot failed;
+      failed.instance = snapshot.instance;
+      failed.time = snapshot.time;
+      failed.duration = snapshot.duration;
+      failed.failed_runs = snapshot.failed_runs + (snapshot.error ? 0 : 1);
+      failed.error = base::Error{base::ErrorKind::limit, {}};
+      target.about.show(shared, failed);
+    } catch (const std::bad_alloc&) {
+      target.about.remove_all(shared);
+    }
   }
 
   /// Fills `values` with those of a series that is for the page.
@@ -179,6 +197,7 @@ struct PrometheusExporter::State {
       const Number status = Number::of(static_cast<unsigned>(check.status));
       run.put(context, FamilyType::gauge, {&status, 1});
     }
+    run.end();
   }
 
   const std::shared_ptr<SelfMetrics> self;
@@ -191,6 +210,7 @@ struct PrometheusExporter::State {
   std::vector<Number> values;                            // of the series being shown
 
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
+  Losses losses{"the metrics page"};
 };
 
 PrometheusExporter::PrometheusExporter(const PrometheusOptions& options)
@@ -200,18 +220,22 @@ PrometheusExporter::~PrometheusExporter() = default;
 
 base::Result<void> PrometheusExporter::publish(const metrics::Snapshot& snapshot) {
   const std::unique_lock lock(state_->mutex);
-  Target& target = state_->target_of(snapshot);
-  target.about.show(state_->shared, snapshot);
-  state_->show_series(target, snapshot);
-  state_->show_service_checks(target, snapshot);
+  try {
+    Target& target = state_->target_of(snapshot);
+    target.about.show(state_->shared, snapshot);
+    state_->show_series(target, snapshot);
+    state_->show_service_checks(target, snapshot);
+  } catch (const std::bad_alloc&) {
+    state_->lose(snapshot);
+  }
   return {};
 }
 
-/// Names, labels and rows are made slice by slice; what that leaves to be done at once is to write
-/// the values, some fifty nanoseconds for each.
+/// The passes of a SeriesGroup::Run, a little of one at a time.
 class PrometheusExporter::Slices final : public Publication {
  public:
-  Slices(State& state, const metrics::Snapshot& snapshot) : state_(state), snapshot_(snapshot) {
+  Slices(State& state, const metrics::Snapshot& snapshot)
+      : state_(state), snapshot_(snapshot), series_(series_of(snapshot)) {
     const std::unique_lock lock(state_.mutex);
     Target& target = state_.target_of(snapshot_);
     target.coming.emplace(target.series, state_.shared);
@@ -223,42 +247,91 @@ class PrometheusExporter::Slices final : public Publication {
     if (found == state_.targets.end() || !found->second.coming) {
       return false;  // forgotten meanwhile
     }
-    Target& target = found->second;
-    constexpr std::size_t in_slice = 128;
-    const std::size_t end = std::min(next_ + in_slice, snapshot_.series.size());
-    for (; next_ < end; ++next_) {
-      const metrics::Series& series = snapshot_.series[next_];
-      if (is_for_the_page(series)) {
-        target.coming->place(series.context, family_type(series));
-      }
+    try {
+      return advance(found->second);
+    } catch (const std::bad_alloc&) {
+      state_.lose(snapshot_);
+      return false;
     }
-    if (next_ < snapshot_.series.size()) {
-      return true;
-    }
-    state_.show_coming(target, snapshot_);
-    return false;
   }
 
  private:
+  static constexpr std::size_t in_slice = 128;
+  enum class Pass : std::uint8_t { place, show, hide, settle };
+
+  bool advance(Target& target) {
+    SeriesGroup::Run& run = *target.coming;
+    switch (pass_) {
+      case Pass::place:
+        if (!for_some([&](const metrics::Series& series) {
+              run.place(series.context, family_type(series));
+            })) {
+          run.prepare();
+          enter(Pass::show);
+        }
+        return true;
+      case Pass::show:
+        if (!for_some([&](const metrics::Series& series) {
+              state_.read_values(series);
+              run.show_later(series.context, family_type(series), state_.values);
+            })) {
+          enter(Pass::hide);
+        }
+        return true;
+      case Pass::hide:
+        if (!run.hide_later(in_slice)) {
+          run.change();
+          target.about.show(state_.shared, snapshot_);
+          state_.show_service_checks(target, snapshot_);
+          enter(Pass::settle);
+        }
+        return true;
+      case Pass::settle:
+        break;
+    }
+    if (run.settle(in_slice)) {
+      return true;
+    }
+    target.coming.reset();
+    return false;
+  }
+
+  void enter(Pass pass) {
+    pass_ = pass;
+    next_ = 0;
+  }
+
+  /// Of those that are for the page; false when there are no more.
+  template <typename Use>
+  bool for_some(const Use& use) {
+    const std::size_t end = std::min(next_ + in_slice, series_.size());
+    for (; next_ < end; ++next_) {
+      if (is_for_the_page(series_[next_])) {
+        use(series_[next_]);
+      }
+    }
+    return next_ < series_.size();
+  }
+
   State& state_;
   const metrics::Snapshot& snapshot_;
+  std::span<const metrics::Series> series_;
+  Pass pass_ = Pass::place;
   std::size_t next_ = 0;
 };
 
 std::unique_ptr<Publication> PrometheusExporter::begin(const metrics::Snapshot& snapshot) {
-  if (snapshot.error) {  // nothing to place
-    struct AtOnce final : Publication {
-      AtOnce(PrometheusExporter& to, const metrics::Snapshot& of) : exporter(to), snapshot(of) {}
-      bool advance() override {
-        (void)exporter.publish(snapshot);
-        return false;
-      }
-      PrometheusExporter& exporter;
-      const metrics::Snapshot& snapshot;
-    };
-    return std::make_unique<AtOnce>(*this, snapshot);
+  try {
+    return std::make_unique<Slices>(*state_, snapshot);
+  } catch (const std::bad_alloc&) {
+    const std::unique_lock lock(state_->mutex);
+    state_->lose(snapshot);
+    return nullptr;
   }
-  return std::make_unique<Slices>(*state_, snapshot);
+}
+
+std::uint64_t PrometheusExporter::lost() const {
+  return state_->losses.count();
 }
 
 void PrometheusExporter::forget(const metrics::Instance& instance) {

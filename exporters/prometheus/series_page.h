@@ -1,6 +1,7 @@
 // The series on the metrics page, laid out so that writing the page is one pass over memory.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "base/hash.h"
 #include "base/interned.h"
 #include "base/number.h"
+#include "base/remembered.h"
 #include "exporters/prometheus/family.h"
 #include "metrics/context.h"
 
@@ -38,11 +40,31 @@ struct RowOwner {
   bool operator==(const RowOwner&) const = default;
 };
 
+/// What a line shows: a value, if it is shown.
+struct Face {
+  // A negative value is legal in the text format only, where the sample counts something.
+  enum class Shown : std::uint8_t { no, text_only, yes };
+  std::uint64_t value_bits = 0;  // with the form below
+  base::Number::Form value_form = base::Number::Form::natural;
+  Shown shown = Shown::no;
+};
+
+/// A line that many others are to change with at once: until `is_done` it shows what it did. While
+/// it is settled, line by line, the page is what it is afterwards.
+struct Change {
+  Face before;
+  Face after;
+  const bool* is_done = nullptr;  // of all that change together, and who they are
+  [[nodiscard]] const Face& face() const { return *is_done ? after : before; }
+};
+
 /// Lines of one name. A row is a series: a line, or the lines of a summary; rows stand in the order
 /// in which they came, but that the places of those that are gone are used again.
 ///
 /// Each row counts its users: the series, of whichever instance, that come to its labels. The row
 /// shows the value of one of them, its owner.
+///
+/// Errors: where memory runs out (add(), add_user()) nothing has changed; nothing else needs any.
 class Family {
  public:
   using RowIndex = std::uint32_t;
@@ -67,9 +89,10 @@ class Family {
     return key(row).labels == labels;
   }
 
-  void add_user(RowIndex row) { ++key(row).users; }
+  void add_user(RowIndex row);
   /// Without users the row is gone.
   void remove_user(RowIndex row);
+  void remove_unless_used(RowIndex row);
 
   struct Outcome {
     bool is_contested = false;  // the row showed the value of another series
@@ -80,19 +103,40 @@ class Family {
   /// Unless the row shows the value of another group's series.
   void hide(RowIndex row, const void* group);
 
+  /// show() and hide() for later: the row's lines change when `is_done` becomes true. What is added
+  /// to `changes`, which have room for it, stays where it is until settle().
+  Outcome show_later(RowIndex row, const RowOwner& owner, std::span<const base::Number> values,
+                     const bool& is_done, std::vector<Change>& changes);
+  void hide_later(RowIndex row, const void* group, const bool& is_done,
+                  std::vector<Change>& changes);
+  /// The row's lines keep what they show now, if they were to change with these.
+  void settle(RowIndex row, const bool& is_done);
+  [[nodiscard]] std::size_t lines_of_row() const { return quantiles_.size() + (sums_ ? 2 : 1); }
+
   void append(std::string& out, Format format) const;
 
  private:
-  // A negative value is legal in the text format only, where the sample counts something.
-  enum class Shown : std::uint8_t { no, text_only, yes };
+  using Shown = Face::Shown;
   /// A line.
   struct Slot {
     LabelTextPtr labels;           // null: of no row
-    std::uint64_t value_bits = 0;  // with the form below
+    std::uint64_t value_bits = 0;  // with the form below; while it is changing, where its Change is
     std::uint32_t users = 0;       // of the row; of a place without one, the next such place
     base::Number::Form value_form = base::Number::Form::natural;
     Part part = Part::plain;
     Shown shown = Shown::no;
+    bool is_changing = false;
+
+    [[nodiscard]] Change& change() const { return *std::bit_cast<Change*>(value_bits); }
+    [[nodiscard]] Face face() const {
+      return is_changing ? change().face() : Face{value_bits, value_form, shown};
+    }
+    void set(const Face& face) {
+      value_bits = face.value_bits;
+      value_form = face.value_form;
+      shown = face.shown;
+      is_changing = false;
+    }
   };
   static_assert(sizeof(Slot) == 24);
 
@@ -118,7 +162,7 @@ class Family {
     std::size_t size_ = 0;
   };
 
-  [[nodiscard]] std::size_t width() const { return quantiles_.size() + (sums_ ? 2 : 1); }
+  [[nodiscard]] std::size_t width() const { return lines_of_row(); }
   // The line whose labels are those of the series alone.
   [[nodiscard]] const Slot& key(RowIndex row) const {
     return slots_[row * width() + quantiles_.size()];
@@ -128,6 +172,13 @@ class Family {
   void enter(RowIndex row);
   void leave(RowIndex row);
   void grow();
+  void count_bytes();
+  Outcome take_over(RowIndex row, const RowOwner& owner);
+  [[nodiscard]] Face face_of(const base::Number& value) const;
+  void remove(RowIndex row);
+  [[nodiscard]] bool is_of_another(RowIndex row, const void* group) const;
+  static void change_later(Slot& slot, const Face& after, const bool& is_done,
+                           std::vector<Change>& changes);
 
   FamilyText text_;
   FamilyType type_;
@@ -139,9 +190,12 @@ class Family {
   std::uint32_t rows_ = 0;
   RowIndex free_ = none;                                            // the first place without a row
   std::unique_ptr<std::unordered_map<RowIndex, RowOwner>> owners_;  // of rows of several users
+  base::Remembers remembers_;
 };
 
-/// The families of the page. Threads: not safe.
+/// The families of the page.
+///
+/// Threads: not safe. Errors: where memory runs out (find_or_add()) nothing has changed.
 class SeriesPage {
  public:
   using FamilyIndex = std::uint32_t;
@@ -175,6 +229,10 @@ class SeriesPage {
   void append(std::string& out, Format format) const;
 
  private:
+  /// There is a free index afterwards, and room for all that it takes to use it.
+  void make_room();
+  void claim(const Family& family, FamilyIndex index);
+
   std::vector<int> percentiles_;
   std::vector<std::string> quantile_labels_;
   bool suffixes_;
@@ -184,6 +242,7 @@ class SeriesPage {
   std::vector<std::size_t> positions_;  // there, by index
   std::size_t gone_ = 0;                // so many of `order_`
   std::unordered_map<std::string, FamilyIndex> taken_;
+  std::string claimed_;  // has room for each of these names: drop() needs no memory
 };
 
 }  // namespace heapwatch::exporters::prometheus

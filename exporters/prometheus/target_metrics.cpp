@@ -65,6 +65,7 @@ void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) 
     put(names().last_success, Number::of(*last_success_seconds_));
   }
   show_dropped(run, snapshot);
+  run.end();
 }
 
 void TargetMetrics::show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot) {
@@ -75,11 +76,10 @@ void TargetMetrics::show_dropped(SeriesGroup::Run& run, const metrics::Snapshot&
     dropped_ = std::make_unique<std::map<std::string, OriginPtr>>();
   }
   for (const auto& [reason, count] : snapshot.dropped) {
-    OriginPtr& known = (*dropped_)[reason];
-    if (!known) {
+    if (dropped_->count(reason) == 0) {
       metrics::Tags tags = origin_->tags().copy();
       tags.push_back("reason:" + reason);
-      known = OriginPtr(metrics::Origin(std::move(tags), std::nullopt));
+      dropped_->emplace(reason, metrics::Origin(std::move(tags), std::nullopt));
     }
   }
   for (const auto& [reason, origin] : *dropped_) {

@@ -192,10 +192,13 @@ void SeriesGroup::Run::leave_the_known() {
       left_.push_back({.absent = absent});
     }
   }
-  std::sort(left_.begin(), left_.end(), [](const Left& a, const Left& b) {
+  const auto comes_before = [](const Left& a, const Left& b) {
     return std::tie(a.absent.place.family, a.absent.place.row) <
            std::tie(b.absent.place.family, b.absent.place.row);
-  });
+  };
+  if (!std::is_sorted(left_.begin(), left_.end(), comes_before)) {
+    std::sort(left_.begin(), left_.end(), comes_before);
+  }
   for (const Place& place : places_) {
     for (Left& left : left_at(place)) {
       left.is_shown = true;

@@ -279,23 +279,29 @@ SeriesPage::SeriesPage(std::vector<int> percentiles, bool suffixes)
 
 SeriesPage::~SeriesPage() = default;
 
+SeriesPage::FamilyIndex SeriesPage::find(const std::string& name) const {
+  const Names& names = taken_.at(part_of(name));
+  const auto found = names.find(name);
+  return found == names.end() ? Found::none : found->second;
+}
+
 const Family* SeriesPage::taken_by(const std::string& name) const {
-  const auto found = taken_.find(name);
-  return found == taken_.end() ? nullptr : by_index_[found->second].get();
+  const FamilyIndex found = find(name);
+  return found == Found::none ? nullptr : by_index_[found].get();
 }
 
 SeriesPage::Found SeriesPage::find_or_add(const Wanted& wanted) {
   const std::string name(wanted.name);
   const std::string base = wanted.type == FamilyType::counter ? without_total(name) : name;
-  if (const auto found = taken_.find(base); found != taken_.end()) {
-    const Family& family = *by_index_[found->second];
+  if (const FamilyIndex found = find(base); found != Found::none) {
+    const Family& family = *by_index_[found];
     const bool same = family.type() == wanted.type && family.base() == base;
-    return same ? Found{.family = found->second} : Found{.in_the_way = found->second};
+    return same ? Found{.family = found} : Found{.in_the_way = found};
   }
   const auto names = claimed_names(base, wanted.type);
   for (const std::string& claimed : names) {
-    if (const auto found = taken_.find(claimed); found != taken_.end()) {
-      return {.in_the_way = found->second};
+    if (const FamilyIndex found = find(claimed); found != Found::none) {
+      return {.in_the_way = found};
     }
   }
   std::span<const std::string> quantiles;
@@ -342,11 +348,13 @@ void SeriesPage::claim(const Family& family, FamilyIndex index) {
     constexpr std::size_t suffix_bytes_max = 8;
     claimed_.reserve(family.base().size() + suffix_bytes_max);
     for (; claimed < suffixes.size(); ++claimed) {
-      taken_.emplace(family.base() + std::string(suffixes[claimed]), index);
+      std::string name = family.base() + std::string(suffixes[claimed]);
+      taken_.at(part_of(name)).emplace(std::move(name), index);
     }
   } catch (const std::bad_alloc&) {
     while (claimed > 0) {
-      taken_.erase(claimed_.assign(family.base()).append(suffixes[--claimed]));
+      claimed_.assign(family.base()).append(suffixes[--claimed]);
+      taken_.at(part_of(claimed_)).erase(claimed_);
     }
     throw;
   }
@@ -355,7 +363,8 @@ void SeriesPage::claim(const Family& family, FamilyIndex index) {
 void SeriesPage::drop(FamilyIndex index) {
   const Family& family = *by_index_[index];
   for (const std::string_view suffix : claimed_suffixes(family.type())) {
-    taken_.erase(claimed_.assign(family.base()).append(suffix));
+    claimed_.assign(family.base()).append(suffix);
+    taken_.at(part_of(claimed_)).erase(claimed_);
   }
   order_[positions_[index]] = Found::none;
   by_index_[index].reset();

@@ -1,6 +1,7 @@
 // The series on the metrics page, laid out so that writing the page is one pass over memory.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -232,6 +233,10 @@ class SeriesPage {
   /// There is a free index afterwards, and room for all that it takes to use it.
   void make_room();
   void claim(const Family& family, FamilyIndex index);
+  [[nodiscard]] std::size_t part_of(std::string_view name) const {
+    return std::hash<std::string_view>{}(name) / parts % parts;
+  }
+  [[nodiscard]] FamilyIndex find(const std::string& name) const;
 
   std::vector<int> percentiles_;
   std::vector<std::string> quantile_labels_;
@@ -241,7 +246,10 @@ class SeriesPage {
   std::vector<FamilyIndex> order_;      // in which they first came; `none` where one is gone
   std::vector<std::size_t> positions_;  // there, by index
   std::size_t gone_ = 0;                // so many of `order_`
-  std::unordered_map<std::string, FamilyIndex> taken_;
+  /// Families by the names that they have taken. In parts, so that none grows for long.
+  using Names = std::unordered_map<std::string, FamilyIndex>;
+  static constexpr std::size_t parts = 256;
+  std::array<Names, parts> taken_;
   std::string claimed_;  // has room for each of these names: drop() needs no memory
 };
 

@@ -2,13 +2,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/commands/commands.h"
+#include "agent/manual.h"
 #include "agent/pprof/command.h"
 #include "agent/process/held_signals.h"
 #include "base/log.h"
@@ -17,11 +20,7 @@
 
 namespace {
 
-using heapwatch::agent::commands::CheckOptions;
-using heapwatch::agent::commands::DashboardOptions;
-using heapwatch::agent::commands::ExecOptions;
-using heapwatch::agent::commands::MemoryOptions;
-using heapwatch::agent::commands::VarsOptions;
+namespace commands = heapwatch::agent::commands;
 using heapwatch::agent::wiring::GlobalOptions;
 
 CLI::Validator log_level_name() {
@@ -39,27 +38,30 @@ struct CommandLine {
       "Watches the memory of processes in which Go, C/C++ and Python live together.\n"
       "Collects /debug/vars pages and emits them through DogStatsD and Prometheus."};
   GlobalOptions global;
-  CheckOptions check;
-  ExecOptions exec;
-  MemoryOptions memory;
-  VarsOptions vars;
+  commands::CheckOptions check;
+  commands::ExecOptions exec;
+  commands::MemoryOptions memory;
+  commands::VarsOptions vars;
   std::string plugin_file;
-  DashboardOptions dashboards;
-  CLI::App* dashboards_command = nullptr;
+  commands::DashboardOptions dashboards;
   bool status_json = false;
-  CLI::App* run_command = nullptr;
-  CLI::App* check_command = nullptr;
-  CLI::App* configcheck_command = nullptr;
-  CLI::App* status_command = nullptr;
-  CLI::App* exec_command = nullptr;
-  CLI::App* memory_command = nullptr;
-  CLI::App* vars_command = nullptr;
-  CLI::App* plugin_check_command = nullptr;
+  /// What the subcommand that was asked for does.
+  std::function<int()> act = [] { return 0; };
 };
 
+/// Has the command do this when it is asked for. The signals that the agent answers itself end any
+/// other command.
+void on(CLI::App& command, CommandLine& line, std::function<int()> act) {
+  command.final_callback([&line, act = std::move(act)] {
+    line.act = [act] {
+      heapwatch::agent::process::let_signals_go();
+      return act();
+    };
+  });
+}
+
 /// As the Datadog Agent has them: not on the page of --help.
-void describe_memory_profile(CLI::App& command,
-                             heapwatch::agent::commands::MemoryProfileOptions& options) {
+void describe_memory_profile(CLI::App& command, commands::MemoryProfileOptions& options) {
   auto* const profile =
       command.add_flag("-m,--profile-memory", options.profile,
                        "Print what memory each run of a Python check leaves behind, and where");
@@ -67,7 +69,7 @@ void describe_memory_profile(CLI::App& command,
                    "Print the live Python objects by type, and what each run changes");
   command.add_option("--m-dir", options.folder)->group("")->needs(profile);
   command.add_option("--m-pprof", options.pprof_file)->group("")->needs(profile);
-  for (const std::string& name : heapwatch::agent::commands::memory_profile_options()) {
+  for (const std::string& name : commands::memory_profile_options()) {
     command.add_option("--m-" + name, options.values[name])->group("")->needs(profile);
   }
 }
@@ -75,8 +77,7 @@ void describe_memory_profile(CLI::App& command,
 void describe_check(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "check", "Run one check now and print what it measures, without an agent");
-  line.check_command = command;
-  CheckOptions& options = line.check;
+  commands::CheckOptions& options = line.check;
   command->add_option("name", options.name, "The check, as conf.d names it (go_expvar)")
       ->required();
   command->add_flag("-r,--check-rate", options.check_rate,
@@ -105,13 +106,13 @@ void describe_check(CommandLine& line) {
       }
     }
   }
+  on(*command, line, [&line] { return commands::run_check(line.global, line.check); });
 }
 
 void describe_memory(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "memory", "Tell where the resident memory of a running process is: memory PID");
-  line.memory_command = command;
-  MemoryOptions& options = line.memory;
+  commands::MemoryOptions& options = line.memory;
   command->add_option("target", options.targets,
                       "Pids, names or parts of command lines; without any: the largest processes");
   command->add_option("--port", options.port, "The process that listens on this TCP port")
@@ -139,13 +140,13 @@ void describe_memory(CommandLine& line) {
   command->add_option("-n,--count", options.count, "How many looks --watch takes (0: no end)")
       ->check(CLI::NonNegativeNumber)
       ->needs(watch);
+  on(*command, line, [&line] { return commands::show_memory(line.memory); });
 }
 
 void describe_vars(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "vars", "Print a page of expvars, or the part of it at a path: vars localhost:5000 memstats");
-  line.vars_command = command;
-  VarsOptions& options = line.vars;
+  commands::VarsOptions& options = line.vars;
   command
       ->add_option("url", options.url, "http://host:port[/path], host:port or unix:///a.sock/path")
       ->required();
@@ -159,23 +160,24 @@ void describe_vars(CommandLine& line) {
       ->check(CLI::Range(100, 3'600'000));
   command->add_option("-n,--count", options.count, "How many pages --watch reads (0: no end)")
       ->check(CLI::NonNegativeNumber);
+  on(*command, line, [&line] { return commands::show_vars(line.vars); });
 }
 
 void describe_plugin(CommandLine& line) {
   CLI::App* const plugin = line.app.add_subcommand("plugin", "Look at checks in shared libraries");
   plugin->require_subcommand(1);
   plugin->fallthrough();
-  line.plugin_check_command = plugin->add_subcommand(
+  CLI::App* const command = plugin->add_subcommand(
       "check", "Load libdatadog-agent-NAME.so and say whether it fits the ABI; runs no check");
-  line.plugin_check_command->add_option("file", line.plugin_file, "The library")->required();
+  command->add_option("file", line.plugin_file, "The library")->required();
+  on(*command, line, [&line] { return commands::check_plugin(line.plugin_file); });
 }
 
 void describe_dashboards(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "dashboards",
       "Write dashboards, monitors and alert rules with the names that the configuration gives");
-  line.dashboards_command = command;
-  DashboardOptions& options = line.dashboards;
+  commands::DashboardOptions& options = line.dashboards;
   command->add_option("-o,--out", options.folder, "The folder to write to")->required();
   command->add_option("--naming", options.naming, "Names of rtloader's counters")
       ->check(CLI::IsMember({"guide", "reference"}));
@@ -183,13 +185,13 @@ void describe_dashboards(CommandLine& line) {
       ->check(CLI::IsMember({"datadog", "go_collector"}));
   command->add_option("--namespace", options.memstats_namespace, "Namespace of memstats");
   command->add_option("--rtloader-namespace", options.rtloader_namespace, "Namespace of rtloader");
+  on(*command, line, [&line] { return commands::write_dashboards(line.global, line.dashboards); });
 }
 
 void describe_exec(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "exec", "Run a program with its native memory watched: exec [OPTIONS] -- PROGRAM ARGS");
-  line.exec_command = command;
-  ExecOptions& options = line.exec;
+  commands::ExecOptions& options = line.exec;
   const auto not_empty = [](const std::string& text) {
     return std::string(text.empty() ? "must not be empty" : "");
   };
@@ -207,6 +209,41 @@ void describe_exec(CommandLine& line) {
   command->add_option("program", options.program, "The program and its arguments, after --")
       ->required();
   command->fallthrough(false);
+  on(*command, line, [&line] { return commands::exec_program(line.exec); });
+}
+
+void describe_run(CommandLine& line) {
+  CLI::App* const command =
+      line.app.add_subcommand("run", "Run the agent until it is told to stop");
+  // Its signals stay held: it answers them itself.
+  command->final_callback(
+      [&line] { line.act = [&line] { return commands::run_agent(line.global); }; });
+}
+
+void describe_configcheck(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "configcheck", "Print the configuration and every error in it; fails if there is one");
+  command->alias("checkconfig");
+  command->add_flag("-v,--verbose")
+      ->description("Taken as the Agent takes it; warnings are always printed");
+  on(*command, line, [&line] { return commands::check_config(line.global); });
+}
+
+void describe_status(CommandLine& line) {
+  CLI::App* const command =
+      line.app.add_subcommand("status", "Print the status of the running agent");
+  command->add_flag("-j,--json", line.status_json, "Print JSON");
+  on(*command, line, [&line] { return commands::show_status(line.global, line.status_json); });
+}
+
+/// Its flags are spelled as pprof spells them: main() hands them on before any is read here.
+void describe_pprof(CommandLine& line) {
+  CLI::App* const command =
+      line.app.add_subcommand("pprof", "Analyse profiles of Go programs, as go tool pprof does");
+  on(*command, line, [] {
+    std::cerr << "heapwatch: pprof comes first: heapwatch pprof ...\n";
+    return 1;
+  });
 }
 
 void describe(CommandLine& line) {
@@ -224,22 +261,16 @@ void describe(CommandLine& line) {
       ->check(log_level_name());
 
   app.name("heapwatch");
-  line.run_command = app.add_subcommand("run", "Run the agent until it is told to stop");
+  describe_run(line);
   describe_check(line);
-  line.configcheck_command = app.add_subcommand(
-      "configcheck", "Print the configuration and every error in it; fails if there is one");
-  line.configcheck_command->alias("checkconfig");
-  line.configcheck_command->add_flag("-v,--verbose")
-      ->description("Taken as the Agent takes it; warnings are always printed");
-  line.status_command = app.add_subcommand("status", "Print the status of the running agent");
-  line.status_command->add_flag("-j,--json", line.status_json, "Print JSON");
+  describe_configcheck(line);
+  describe_status(line);
   describe_exec(line);
   describe_memory(line);
   describe_vars(line);
   describe_plugin(line);
   describe_dashboards(line);
-  // Its flags are spelled as pprof spells them: main() hands them on before any is read here.
-  app.add_subcommand("pprof", "Analyse profiles of Go programs, as go tool pprof does");
+  describe_pprof(line);
 }
 
 /// The arguments of `heapwatch pprof ...`, where that is what is asked for.
@@ -265,37 +296,21 @@ std::string unknown_subcommand(const CLI::App& app) {
                                        std::vector<std::string_view>(names.begin(), names.end()));
 }
 
-int dispatch(const CommandLine& line) {
-  if (line.app.got_subcommand("pprof")) {
-    std::cerr << "heapwatch: pprof comes first: heapwatch pprof ...\n";
+/// For the build, which installs the manual: not on the page of --help.
+constexpr std::string_view manual_argument = "--write-manual";
+
+int make_manual(const CLI::App& app, const char* folder) {
+  const auto written =
+      heapwatch::agent::write_manual(app,
+                                     {.version = HEAPWATCH_VERSION,
+                                      .date = HEAPWATCH_DATE,
+                                      .pprof_help = heapwatch::agent::pprof_help()},
+                                     folder);
+  if (!written) {
+    std::cerr << "heapwatch: " << written.error().message << '\n';
     return 1;
   }
-  if (line.run_command->parsed()) {
-    return heapwatch::agent::commands::run_agent(line.global);
-  }
-  heapwatch::agent::process::let_signals_go();
-  if (line.check_command->parsed()) {
-    return heapwatch::agent::commands::run_check(line.global, line.check);
-  }
-  if (line.configcheck_command->parsed()) {
-    return heapwatch::agent::commands::check_config(line.global);
-  }
-  if (line.exec_command->parsed()) {
-    return heapwatch::agent::commands::exec_program(line.exec);
-  }
-  if (line.memory_command->parsed()) {
-    return heapwatch::agent::commands::show_memory(line.memory);
-  }
-  if (line.status_command->parsed()) {
-    return heapwatch::agent::commands::show_status(line.global, line.status_json);
-  }
-  if (line.dashboards_command->parsed()) {
-    return heapwatch::agent::commands::write_dashboards(line.global, line.dashboards);
-  }
-  if (line.plugin_check_command->parsed()) {
-    return heapwatch::agent::commands::check_plugin(line.plugin_file);
-  }
-  return heapwatch::agent::commands::show_vars(line.vars);
+  return 0;
 }
 
 /// What all commands print comes from others in part: from pages, profiles and checks. The reports
@@ -314,14 +329,16 @@ int run_command_line(int argc, char** argv) {
     const heapwatch::base::PrintableStream output(std::cout);
     CommandLine line;
     describe(line);
+    if (argc == 3 && std::string_view(argv[1]) == manual_argument) {
+      return make_manual(line.app, argv[2]);
+    }
     if (argc == 1) {
       std::cout << line.app.help();
       return 0;
     }
     try {
       // From the last to the first, as the parser takes them.
-      std::vector<std::string> arguments =
-          heapwatch::agent::commands::with_long_flags({argv + 1, argv + argc});
+      std::vector<std::string> arguments = commands::with_long_flags({argv + 1, argv + argc});
       std::reverse(arguments.begin(), arguments.end());
       line.app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
@@ -331,7 +348,7 @@ int run_command_line(int argc, char** argv) {
       }
       return line.app.exit(error);
     }
-    return dispatch(line);
+    return line.act();
   } catch (const std::exception& error) {
     std::cerr << "heapwatch: " << error.what() << '\n';
     return 1;
@@ -341,8 +358,7 @@ int run_command_line(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (const auto status =
-          heapwatch::agent::commands::run_hidden_command({argv, static_cast<std::size_t>(argc)})) {
+  if (const auto status = commands::run_hidden_command({argv, static_cast<std::size_t>(argc)})) {
     return *status;
   }
   const int code = run_command_line(argc, argv);

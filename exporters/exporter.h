@@ -1,14 +1,32 @@
 // Where snapshots go.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "exporters/own_family.h"
 #include "exporters/publication.h"
 #include "metrics/snapshot.h"
+#include "net/routes.h"
 
 namespace heapwatch::exporters {
+
+/// What an exporter tells of itself.
+struct ExporterFigures {
+  /// For /debug/vars and `status`.
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  /// Packets that wait to be sent; absent: nothing ever waits.
+  std::optional<std::size_t> queued;
+  /// For a scrape.
+  std::vector<OwnFamily> families;
+};
 
 /// Publishes snapshots to one kind of reader. A push exporter sends it now; a pull exporter keeps
 /// what the next scrape will show.
@@ -38,6 +56,16 @@ class Exporter {
   /// To be called now and then: gives back a little of what large instances left behind; false when
   /// there is no more.
   virtual bool tidy() { return false; }
+
+  /// From any thread.
+  [[nodiscard]] virtual ExporterFigures figures() const { return {}; }
+
+  /// The pages of an exporter that is read; it must outlive whoever serves them.
+  [[nodiscard]] virtual std::vector<net::Route> pages() const { return {}; }
+
+  /// Waits until everything published is sent or dropped; false when it took longer. From any
+  /// thread.
+  [[nodiscard]] virtual bool drain(std::chrono::milliseconds /*timeout*/) { return true; }
 };
 
 }  // namespace heapwatch::exporters

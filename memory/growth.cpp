@@ -100,7 +100,7 @@ class Pairs {
 
 std::string row_name(const Row& row) {
   std::string name(name_of(row.space));
-  if (!row.owner.empty()) {
+  if (!row.owner.empty() && row.owner != name) {
     name += " " + row.owner;
   }
   if (row.state != State::mapped) {
@@ -151,7 +151,9 @@ Reference reference_of(const Survey& survey) {
                       .rows = survey.rows,
                       .types = survey.types};
   for (const AllocatorReport& report : survey.allocators) {
-    reference.sizes.insert(reference.sizes.end(), report.sizes.begin(), report.sizes.end());
+    for (const SizeCount& size : report.sizes) {
+      reference.sizes.push_back({report.name, size});
+    }
   }
   return reference;
 }
@@ -186,7 +188,8 @@ base::Result<Reference> parse_reference(std::string_view json) {
   }
   for (const Json* allocator : objects_of(document, "allocators")) {
     for (const Json* size : objects_of(*allocator, "sizes")) {
-      reference.sizes.push_back({number_of(*size, "size"), number_of(*size, "blocks")});
+      reference.sizes.push_back({.owner = text_of(*allocator, "name"),
+                                 .count = {number_of(*size, "size"), number_of(*size, "blocks")}});
     }
   }
   for (const Json* type : objects_of(document, "types")) {
@@ -201,30 +204,36 @@ base::Result<Reference> parse_reference(std::string_view json) {
 Growth growth_between(const Reference& before, const Reference& after) {
   Growth growth{.span = after.time - before.time,
                 .rss = static_cast<std::int64_t>(after.rss - before.rss)};
+  Pairs by_space;
   Pairs rows;
   Pairs sizes;
   Pairs types;
   for (const Row& row : before.rows) {
+    by_space.before(std::string(name_of(row.space)), row.bytes, 0);
     rows.before(row_name(row), row.bytes, row.blocks.value_or(0));
   }
   for (const Row& row : after.rows) {
+    by_space.after(std::string(name_of(row.space)), row.bytes, 0);
     rows.after(row_name(row), row.bytes, row.blocks.value_or(0));
   }
-  const auto size_name = [](const SizeCount& one) {
-    return "blocks of " + std::to_string(one.size) + " bytes";
+  const auto size_name = [](const OwnedSize& one) {
+    return one.owner + " blocks of " + std::to_string(one.count.size) + " bytes";
   };
-  for (const SizeCount& one : before.sizes) {
-    sizes.before(size_name(one), one.size * one.blocks, one.blocks);
+  for (const OwnedSize& one : before.sizes) {
+    sizes.before(size_name(one), one.count.size * one.count.blocks, one.count.blocks);
   }
-  for (const SizeCount& one : after.sizes) {
-    sizes.after(size_name(one), one.size * one.blocks, one.blocks);
+  for (const OwnedSize& one : after.sizes) {
+    sizes.after(size_name(one), one.count.size * one.count.blocks, one.count.blocks);
   }
-  for (const TypeCount& one : before.types) {
+  // Types are counted when they are asked for: only two counts can be compared.
+  const bool both_counted = !before.types.empty() && !after.types.empty();
+  for (const TypeCount& one : both_counted ? before.types : std::vector<TypeCount>{}) {
     types.before(std::string(name_of(one.space)) + " " + one.name, one.bytes, one.objects);
   }
-  for (const TypeCount& one : after.types) {
+  for (const TypeCount& one : both_counted ? after.types : std::vector<TypeCount>{}) {
     types.after(std::string(name_of(one.space)) + " " + one.name, one.bytes, one.objects);
   }
+  growth.spaces = by_space.changes();
   growth.rows = rows.changes();
   growth.sizes = sizes.changes();
   growth.types = types.changes();
@@ -237,6 +246,7 @@ std::string to_text(const Growth& growth, const GrowthTextOptions& options) {
   std::snprintf(span.data(), span.size(), "%.0f", seconds);
   std::string out = "in " + std::string(span.data()) + " s: RSS " +
                     signed_size(static_cast<double>(growth.rss)) + "\n";
+  append_changes(out, "spaces:", growth.spaces, growth.spaces.size(), seconds, "");
   append_changes(out, "rows:", growth.rows, growth.rows.size(), seconds, "blocks");
   append_changes(out, "live blocks by size, what grew most first:", growth.sizes, options.sizes,
                  seconds, "blocks");

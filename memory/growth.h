@@ -11,6 +11,12 @@
 
 namespace heapwatch::memory {
 
+/// Live blocks of one size, of one allocator.
+struct OwnedSize {
+  std::string owner;
+  SizeCount count;
+};
+
 /// What of a survey is compared. Either a survey, or the file that `--json` made of one.
 struct Reference {
   int pid = 0;
@@ -18,7 +24,7 @@ struct Reference {
   std::chrono::system_clock::time_point time;
   std::uint64_t rss = 0;
   std::vector<Row> rows;
-  std::vector<SizeCount> sizes;  // of all allocators
+  std::vector<OwnedSize> sizes;
   std::vector<TypeCount> types;
 };
 
@@ -40,6 +46,7 @@ struct Change {
 struct Growth {
   std::chrono::duration<double> span{0};
   std::int64_t rss = 0;
+  std::vector<Change> spaces;
   std::vector<Change> rows;
   std::vector<Change> sizes;
   std::vector<Change> types;

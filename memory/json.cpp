@@ -1,31 +1,22 @@
 #include "memory/json.h"
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
-
 #include <array>
 #include <cmath>
 #include <ctime>
+
+#include "base/json.h"
 
 namespace heapwatch::memory {
 
 namespace {
 
-using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+using Writer = base::JsonWriter;
 
-void text(Writer& json, const char* key, std::string_view value) {
-  json.Key(key);
-  json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-}
-
-void number(Writer& json, const char* key, std::uint64_t value) {
-  json.Key(key);
-  json.Uint64(value);
-}
+constexpr base::JsonStyle style{.indent = 2};
 
 void milliseconds(Writer& json, const char* key, double value) {
-  json.Key(key);
-  json.Double(std::round(value * 1000) / 1000);
+  json.key(key);
+  json.real(std::round(value * 1000) / 1000);
 }
 
 std::string utc(std::chrono::system_clock::time_point time) {
@@ -38,165 +29,165 @@ std::string utc(std::chrono::system_clock::time_point time) {
 }
 
 void write_row(Writer& json, const Row& row) {
-  json.StartObject();
-  text(json, "space", name_of(row.space));
-  text(json, "owner", row.owner);
-  text(json, "state", name_of(row.state));
-  number(json, "bytes", row.bytes);
-  json.Key("blocks");
+  json.begin_object();
+  json.member("space", name_of(row.space));
+  json.member("owner", row.owner);
+  json.member("state", name_of(row.state));
+  json.member("bytes", row.bytes);
+  json.key("blocks");
   if (row.blocks) {
-    json.Uint64(*row.blocks);
+    json.number(*row.blocks);
   } else {
-    json.Null();
+    json.null();
   }
-  text(json, "source", name_of(row.source));
+  json.member("source", name_of(row.source));
   const bool both = !row.detail.empty() && !row.note.empty();
-  text(json, "note", row.detail + (both ? "; " : "") + row.note);
-  json.EndObject();
+  json.member("note", row.detail + (both ? "; " : "") + row.note);
+  json.end_object();
 }
 
 void write_allocator(Writer& json, const AllocatorReport& report, const JsonOptions& options) {
-  json.StartObject();
-  text(json, "name", report.name);
-  text(json, "version", report.version);
-  number(json, "in_use_bytes", report.in_use_bytes);
-  number(json, "free_bytes", report.free_bytes);
-  number(json, "trim_bytes", report.trim_bytes);
-  number(json, "blocks", report.blocks);
-  number(json, "arenas", report.arenas);
-  json.Key("walked");
-  json.Bool(report.walked);
-  json.Key("sizes");
-  json.StartArray();
+  json.begin_object();
+  json.member("name", report.name);
+  json.member("version", report.version);
+  json.member("in_use_bytes", report.in_use_bytes);
+  json.member("free_bytes", report.free_bytes);
+  json.member("trim_bytes", report.trim_bytes);
+  json.member("blocks", report.blocks);
+  json.member("arenas", report.arenas);
+  json.key("walked");
+  json.boolean(report.walked);
+  json.key("sizes");
+  json.begin_array();
   for (std::size_t i = 0; i < report.sizes.size() && i < options.sizes; ++i) {
-    json.StartObject();
-    number(json, "size", report.sizes[i].size);
-    number(json, "blocks", report.sizes[i].blocks);
-    number(json, "bytes", report.sizes[i].size * report.sizes[i].blocks);
-    json.EndObject();
+    json.begin_object();
+    json.member("size", report.sizes[i].size);
+    json.member("blocks", report.sizes[i].blocks);
+    json.member("bytes", report.sizes[i].size * report.sizes[i].blocks);
+    json.end_object();
   }
-  json.EndArray();
-  json.EndObject();
+  json.end_array();
+  json.end_object();
 }
 
 void write_cgroup(Writer& json, const Survey& survey) {
-  json.Key("cgroup");
+  json.key("cgroup");
   if (!survey.cgroup) {
-    json.Null();
+    json.null();
     return;
   }
   const Cgroup& group = *survey.cgroup;
-  json.StartObject();
-  number(json, "version", static_cast<std::uint64_t>(group.version));
-  text(json, "path", group.path);
-  json.Key("limit_bytes");
+  json.begin_object();
+  json.member("version", group.version);
+  json.member("path", group.path);
+  json.key("limit_bytes");
   if (group.limit_bytes) {
-    json.Uint64(*group.limit_bytes);
+    json.number(*group.limit_bytes);
   } else {
-    json.Null();
+    json.null();
   }
-  number(json, "current_bytes", group.current_bytes);
-  number(json, "working_set_bytes", group.working_set_bytes);
-  number(json, "this_process_bytes", survey.rss_anonymous);
-  number(json, "other_processes_bytes",
-         group.anonymous_bytes - std::min(group.anonymous_bytes, survey.rss_anonymous));
-  number(json, "page_cache_bytes", group.page_cache_bytes);
-  number(json, "kernel_bytes", group.kernel_bytes);
-  number(json, "oom_kills", group.oom_kills);
-  json.EndObject();
+  json.member("current_bytes", group.current_bytes);
+  json.member("working_set_bytes", group.working_set_bytes);
+  json.member("this_process_bytes", survey.rss_anonymous);
+  json.member("other_processes_bytes",
+              group.anonymous_bytes - std::min(group.anonymous_bytes, survey.rss_anonymous));
+  json.member("page_cache_bytes", group.page_cache_bytes);
+  json.member("kernel_bytes", group.kernel_bytes);
+  json.member("oom_kills", group.oom_kills);
+  json.end_object();
 }
 
 void write_lists(Writer& json, const Survey& survey, const JsonOptions& options) {
-  json.Key("rows");
-  json.StartArray();
+  json.key("rows");
+  json.begin_array();
   for (const Row& row : survey.rows) {
     write_row(json, row);
   }
-  json.EndArray();
-  json.Key("unexplained");
-  json.StartArray();
+  json.end_array();
+  json.key("unexplained");
+  json.begin_array();
   for (const Unexplained& one : survey.unexplained) {
-    json.StartObject();
-    number(json, "begin", one.begin);
-    number(json, "end", one.end);
-    number(json, "bytes", one.bytes);
-    text(json, "protection", one.protection);
-    text(json, "name", one.name);
-    json.EndObject();
+    json.begin_object();
+    json.member("begin", one.begin);
+    json.member("end", one.end);
+    json.member("bytes", one.bytes);
+    json.member("protection", one.protection);
+    json.member("name", one.name);
+    json.end_object();
   }
-  json.EndArray();
-  json.Key("missing");
-  json.StartArray();
+  json.end_array();
+  json.key("missing");
+  json.begin_array();
   for (const Missing& one : survey.missing) {
-    json.StartObject();
-    text(json, "what", one.what);
-    text(json, "why", one.why);
-    text(json, "remedy", one.remedy);
-    json.EndObject();
+    json.begin_object();
+    json.member("what", one.what);
+    json.member("why", one.why);
+    json.member("remedy", one.remedy);
+    json.end_object();
   }
-  json.EndArray();
-  json.Key("allocators");
-  json.StartArray();
+  json.end_array();
+  json.key("allocators");
+  json.begin_array();
   for (const AllocatorReport& report : survey.allocators) {
     write_allocator(json, report, options);
   }
-  json.EndArray();
-  json.Key("checks");
-  json.StartArray();
+  json.end_array();
+  json.key("checks");
+  json.begin_array();
   for (const Check& check : survey.checks) {
-    json.StartObject();
-    text(json, "reader", check.reader);
-    json.Key("ok");
-    json.Bool(check.ok);
-    text(json, "note", check.note);
-    json.EndObject();
+    json.begin_object();
+    json.member("reader", check.reader);
+    json.key("ok");
+    json.boolean(check.ok);
+    json.member("note", check.note);
+    json.end_object();
   }
-  json.EndArray();
+  json.end_array();
 }
 
 void write_types(Writer& json, const Survey& survey) {
-  json.Key("types");
-  json.StartArray();
+  json.key("types");
+  json.begin_array();
   for (const TypeCount& type : survey.types) {
-    json.StartObject();
-    text(json, "space", name_of(type.space));
-    text(json, "name", type.name);
-    number(json, "objects", type.objects);
-    number(json, "bytes", type.bytes);
-    json.EndObject();
+    json.begin_object();
+    json.member("space", name_of(type.space));
+    json.member("name", type.name);
+    json.member("objects", type.objects);
+    json.member("bytes", type.bytes);
+    json.end_object();
   }
-  json.EndArray();
+  json.end_array();
 }
 
 void write_reach(Writer& json, const ReachReport& reach) {
-  json.Key("reach");
-  json.StartObject();
-  number(json, "unreachable_blocks", reach.blocks);
-  number(json, "unreachable_bytes", reach.bytes);
-  number(json, "heads", reach.heads);
-  number(json, "reachable_blocks", reach.reachable_blocks);
-  json.Key("groups");
-  json.StartArray();
+  json.key("reach");
+  json.begin_object();
+  json.member("unreachable_blocks", reach.blocks);
+  json.member("unreachable_bytes", reach.bytes);
+  json.member("heads", reach.heads);
+  json.member("reachable_blocks", reach.reachable_blocks);
+  json.key("groups");
+  json.begin_array();
   for (const Unreachable& group : reach.groups) {
-    json.StartObject();
-    text(json, "name", group.name);
-    number(json, "blocks", group.blocks);
-    number(json, "bytes", group.bytes);
-    number(json, "heads", group.heads);
-    json.EndObject();
+    json.begin_object();
+    json.member("name", group.name);
+    json.member("blocks", group.blocks);
+    json.member("bytes", group.bytes);
+    json.member("heads", group.heads);
+    json.end_object();
   }
-  json.EndArray();
-  json.EndObject();
+  json.end_array();
+  json.end_object();
 }
 
 void write_survey(Writer& json, const Survey& survey, const JsonOptions& options) {
-  json.StartObject();
-  text(json, "schema", "heapwatch.memory/1");
-  number(json, "pid", static_cast<std::uint64_t>(survey.pid));
-  text(json, "command", survey.command);
-  text(json, "time", utc(survey.time));
-  number(json, "rss_bytes", survey.rss);
-  number(json, "rss_uncertainty_bytes", survey.rss_uncertainty);
+  json.begin_object();
+  json.member("schema", "heapwatch.memory/1");
+  json.member("pid", survey.pid);
+  json.member("command", survey.command);
+  json.member("time", utc(survey.time));
+  json.member("rss_bytes", survey.rss);
+  json.member("rss_uncertainty_bytes", survey.rss_uncertainty);
   write_lists(json, survey, options);
   if (options.types) {
     write_types(json, survey);
@@ -205,42 +196,36 @@ void write_survey(Writer& json, const Survey& survey, const JsonOptions& options
     write_reach(json, *survey.reach);
   }
   write_cgroup(json, survey);
-  number(json, "swap_bytes", survey.swap);
-  number(json, "pss_bytes", survey.pss);
-  number(json, "huge_page_bytes", survey.huge);
-  number(json, "lazy_free_bytes", survey.lazy_free);
-  json.Key("cost");
-  json.StartObject();
+  json.member("swap_bytes", survey.swap);
+  json.member("pss_bytes", survey.pss);
+  json.member("huge_page_bytes", survey.huge);
+  json.member("lazy_free_bytes", survey.lazy_free);
+  json.key("cost");
+  json.begin_object();
   milliseconds(json, "cpu_ms", survey.cpu_ms);
   milliseconds(json, "stopped_ms", survey.stopped_ms);
-  json.EndObject();
-  json.EndObject();
-}
-
-std::string finished(const rapidjson::StringBuffer& buffer) {
-  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+  json.end_object();
+  json.end_object();
 }
 
 }  // namespace
 
 std::string to_json(const Survey& survey, const JsonOptions& options) {
-  rapidjson::StringBuffer buffer;
-  Writer json(buffer);
-  json.SetIndent(' ', 2);
+  std::string out;
+  Writer json(out, style);
   write_survey(json, survey, options);
-  return finished(buffer);
+  return out + "\n";
 }
 
 std::string to_json(const std::vector<Survey>& surveys, const JsonOptions& options) {
-  rapidjson::StringBuffer buffer;
-  Writer json(buffer);
-  json.SetIndent(' ', 2);
-  json.StartArray();
+  std::string out;
+  Writer json(out, style);
+  json.begin_array();
   for (const Survey& survey : surveys) {
     write_survey(json, survey, options);
   }
-  json.EndArray();
-  return finished(buffer);
+  json.end_array();
+  return out + "\n";
 }
 
 }  // namespace heapwatch::memory

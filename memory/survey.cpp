@@ -94,6 +94,8 @@ Survey survey_of(std::shared_ptr<const process::ProcessView> view, const Options
   survey.missing = picture.missing();
   survey.allocators = picture.allocators();
   survey.types = picture.types();
+  std::stable_sort(survey.types.begin(), survey.types.end(),
+                   [](const TypeCount& a, const TypeCount& b) { return a.bytes > b.bytes; });
   survey.reach = picture.reach();
   survey.checks = picture.checks();
   set_rss(survey, before, before);

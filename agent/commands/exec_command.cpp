@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -28,7 +29,7 @@
 #include "base/query.h"
 #include "memory/native/leak_summary.h"
 #include "memory/native/watched_processes.h"
-#include "net/http_server.h"
+#include "net/routes.h"
 #include "preload/attach.h"
 
 namespace heapwatch::agent::commands {
@@ -217,7 +218,7 @@ class Watch {
   bool report(const std::string& how);
 
  private:
-  [[nodiscard]] net::ServerReply answer(const net::ServerRequest& request);
+  [[nodiscard]] net::ServerReply vars_page(const net::ServerRequest& request) const;
   [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
       const net::ServerRequest& request) const;
   [[nodiscard]] std::string vars(const memory::native::WatchedProcess& process) const;
@@ -239,11 +240,16 @@ base::Result<void> Watch::listen() {
   if (listen.empty()) {
     return {};
   }
-  auto server =
-      net::HttpServer::start({.listen = listen,
-                              .takes_long = pages::HeapPages::takes_long,
-                              .body_bytes_max = pages::symbol_request_bytes_max},
-                             [this](const net::ServerRequest& request) { return answer(request); });
+  std::vector<net::Route> routes{
+      {.path = "/debug/vars",
+       .help = "The counters of the program and its processes, as expvars",
+       .handler = [this](const net::ServerRequest& request) { return vars_page(request); }}};
+  std::vector<net::Route> heap = heap_pages_.routes();
+  std::move(heap.begin(), heap.end(), std::back_inserter(routes));
+  const net::Routes pages(std::move(routes));
+  auto server = net::HttpServer::start(
+      pages.options(listen),
+      [pages](const net::ServerRequest& request) { return pages.answer(request); });
   if (!server) {
     return tl::unexpected(server.error());
   }
@@ -335,14 +341,7 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   return std::string(text.GetString(), text.GetSize()) + "\n";
 }
 
-net::ServerReply Watch::answer(const net::ServerRequest& request) {
-  if (auto reply = heap_pages_.answer(request)) {
-    return *std::move(reply);
-  }
-  if (request.path != "/debug/vars") {
-    return {.status = 404,
-            .body = "not found; pages here: /debug/vars, /debug/pprof/heap, /debug/pprof/allocs\n"};
-  }
+net::ServerReply Watch::vars_page(const net::ServerRequest& request) const {
   const auto process = chosen(request);
   if (!process) {
     return {.status = process.error().kind == base::ErrorKind::not_found ? 404 : 503,

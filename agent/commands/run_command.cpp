@@ -9,14 +9,15 @@
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
 #include "agent/pages/own_metrics.h"
+#include "agent/pages/own_pages.h"
 #include "agent/pages/probe.h"
 #include "agent/pages/pulse.h"
 #include "agent/pages/python_vars.h"
-#include "agent/pages/self_report.h"
 #include "agent/process/held_signals.h"
 #include "agent/process/service_manager.h"
 #include "agent/process/signal_watch.h"
 #include "agent/wiring/exporter_options.h"
+#include "agent/wiring/exporters.h"
 #include "agent/wiring/reloader.h"
 #include "base/counted.h"
 #include "base/log.h"
@@ -29,10 +30,8 @@
 #include "check/children/fork.h"
 #include "check/schedule/scheduler.h"
 #include "config/secrets.h"
-#include "exporters/dogstatsd/dogstatsd_exporter.h"
-#include "exporters/prometheus/exporter.h"
 #include "net/event_loop.h"
-#include "net/http_server.h"
+#include "net/routes.h"
 
 namespace heapwatch::agent::commands {
 
@@ -47,6 +46,8 @@ constexpr std::chrono::milliseconds read_patience{500};
 /// How long the last packets may take then.
 constexpr std::chrono::milliseconds drain_patience{500};
 constexpr std::chrono::microseconds pulse_interval{1'000'000};
+/// For how long memory is given back at a time.
+constexpr std::chrono::milliseconds tidy_slice{5};
 /// How long the last lines of the log may take when nothing else is waited for.
 constexpr std::chrono::milliseconds log_patience{100};
 
@@ -73,8 +74,12 @@ net::ServerReply within_memory(const Render& render) {
   return reply;
 }
 
-net::ServerReply not_found(std::string_view known) {
-  return {.status = 404, .body = "not found; pages here: " + std::string(known) + "\n"};
+base::Result<std::unique_ptr<net::HttpServer>> serve(std::string listen, net::Routes pages) {
+  const net::ServerOptions options = pages.options(std::move(listen));
+  return net::HttpServer::start(options,
+                                [pages = std::move(pages)](const net::ServerRequest& request) {
+                                  return within_memory([&] { return pages.answer(request); });
+                                });
 }
 
 /// How long the agent may take to end after it was told to stop.
@@ -100,35 +105,27 @@ class Agent {
   [[nodiscard]] std::size_t series() const { return scheduler_->totals().contexts; }
 
  private:
-  base::Result<void> start_exporters();
   base::Result<void> start_pages();
   void measure_python_memory();
-  void publish(const metrics::Snapshot& snapshot);
-  [[nodiscard]] check::schedule::Scheduler::Slice publish_slices(const metrics::Snapshot& snapshot);
-  void forget(const metrics::Instance& instance);
   void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
-  [[nodiscard]] net::ServerReply own_page(const net::ServerRequest& request);
-  [[nodiscard]] net::ServerReply metrics_page(const net::ServerRequest& request) const;
+  base::Result<void> start_exporter_pages();
 
   wiring::Configured configured_;  // as it was at the start
   wiring::GlobalOptions global_;
   process::ServiceManager service_;
   process::SignalWatch* signals_ = nullptr;
   std::unique_ptr<net::EventLoop> loop_;
-  std::unique_ptr<exporters::dogstatsd::DogStatsdExporter> dogstatsd_;
-  std::unique_ptr<exporters::prometheus::PrometheusExporter> prometheus_;
-  std::vector<exporters::Exporter*> exporters_;
+  wiring::Exporters exporters_;
   std::unique_ptr<check::schedule::Scheduler> scheduler_;
   bool python_memory_measured_ = false;
   pages::HeapPages heap_pages_{
       [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
   std::unique_ptr<wiring::Reloader> reloader_;
   std::unique_ptr<pages::Pulse> pulse_;
-  std::unique_ptr<pages::Probe> probe_;                 // null: not wanted
-  std::unique_ptr<net::HttpServer> own_server_;         // after what its handlers read
-  std::unique_ptr<net::HttpServer> prometheus_server_;  // likewise
+  std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
+  std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
 };
 
 base::Result<void> Agent::start(process::SignalWatch& signals) {
@@ -138,19 +135,21 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   loop_ = std::move(*loop);
   signals_ = &signals;
-  if (auto started = start_exporters(); !started) {
+  if (auto started =
+          exporters_.start(configured_.agent, [this] { return pages::own_metrics(own_figures()); });
+      !started) {
     return started;
   }
   scheduler_ = std::make_unique<check::schedule::Scheduler>(
       *loop_, wiring::scheduler_options(configured_.agent),
-      [this](const metrics::Snapshot& snapshot) { publish(snapshot); },
-      [this](const metrics::Snapshot& snapshot) { return publish_slices(snapshot); });
+      [this](const metrics::Snapshot& snapshot) { exporters_.publish(snapshot); },
+      [this](const metrics::Snapshot& snapshot) { return exporters_.publish_slices(snapshot); });
   reloader_ = std::make_unique<wiring::Reloader>(
       wiring::Reloader::Parts{
           .loop = *loop_,
           .scheduler = *scheduler_,
           .service = service_,
-          .forget = [this](const metrics::Instance& instance) { forget(instance); },
+          .forget = [this](const metrics::Instance& instance) { exporters_.forget(instance); },
           .applied = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
@@ -178,73 +177,34 @@ void Agent::measure_python_memory() {
   }
 }
 
-base::Result<void> Agent::start_exporters() {
-  const config::AgentConfig& agent = configured_.agent;
-  if (agent.dogstatsd.enabled) {
-    auto options = wiring::dogstatsd_options(agent);
-    if (!options) {
-      return tl::unexpected(options.error());
-    }
-    dogstatsd_ = std::make_unique<exporters::dogstatsd::DogStatsdExporter>(*std::move(options));
-    exporters_.push_back(dogstatsd_.get());
-  }
-  if (agent.prometheus.enabled) {
-    exporters::prometheus::PrometheusOptions options = wiring::prometheus_options(agent);
-    options.collectables.push_back(
-        exporters::prometheus::provided([this] { return pages::own_metrics(own_figures()); }));
-    prometheus_ = std::make_unique<exporters::prometheus::PrometheusExporter>(options);
-    exporters_.push_back(prometheus_.get());
-  }
-  if (exporters_.empty()) {
-    base::log(LogLevel::warn,
-              "no exporter is on: set prometheus.enabled or dogstatsd_port in heapwatch.yaml");
-  }
-  return {};
-}
-
 base::Result<void> Agent::start_pages() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.expvar_port != 0) {
-    auto server = net::HttpServer::start(
-        {.listen = agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-         .takes_long = pages::HeapPages::takes_long,
-         .shared_as =
-             [](const net::ServerRequest& request) {
-               return pages::HeapPages::takes_long(request) ? std::string{}
-                                                            : request.path + '?' + request.query;
-             },
-         .body_bytes_max = pages::symbol_request_bytes_max},
-        [this](const net::ServerRequest& request) {
-          return within_memory([&] { return own_page(request); });
-        });
+    auto server =
+        serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+              pages::own_pages({.report = [this] { return report(); }, .heap = heap_pages_}));
     if (!server) {
       return tl::unexpected(server.error());
     }
-    own_server_ = std::move(*server);
+    servers_.push_back(std::move(*server));
   }
-  if (prometheus_) {
-    if (agent.prometheus.probe) {
+  return start_exporter_pages();
+}
+
+base::Result<void> Agent::start_exporter_pages() {
+  const config::AgentConfig& agent = configured_.agent;
+  for (wiring::Exporters::Served& served : exporters_.served()) {
+    const std::string first = served.pages.front().path;
+    if (agent.prometheus.probe && served.address == agent.prometheus.listen) {
       probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
+      served.pages.push_back(pages::probe_route(*probe_));
     }
-    // Probes wait for their targets; scrapes must not wait for them.
-    auto server = net::HttpServer::start(
-        {.listen = agent.prometheus.listen,
-         .takes_long = [](const net::ServerRequest& request) { return request.path == "/probe"; },
-         .shared_as =
-             [](const net::ServerRequest& request) {
-               return request.path == "/metrics"
-                          ? "metrics " + std::string(request.header("accept"))
-                          : std::string{};
-             }},
-        [this](const net::ServerRequest& request) {
-          return within_memory([&] { return metrics_page(request); });
-        });
+    auto server = serve(served.address, net::Routes(std::move(served.pages)));
     if (!server) {
       return tl::unexpected(server.error());
     }
-    prometheus_server_ = std::move(*server);
-    base::log(LogLevel::info,
-              "prometheus metrics at http://" + agent.prometheus.listen + "/metrics");
+    servers_.push_back(std::move(*server));
+    base::log(LogLevel::info, served.name + " metrics at http://" + served.address + first);
   }
   return {};
 }
@@ -268,79 +228,31 @@ bool Agent::run() {
   signals_->answer_no_more();
   service_.stopping();
   heap_pages_.stop();
-  own_server_.reset();
-  prometheus_server_.reset();
+  servers_.clear();
   const bool read = reloader_->stop(read_patience);
   const bool ended = scheduler_->stop(stop_patience) && read;
-  if (dogstatsd_) {
-    (void)dogstatsd_->drain(drain_patience);
-  }
+  exporters_.drain(drain_patience);
   base::log(LogLevel::info, "heapwatch stopped");
   return ended;
 }
 
-void Agent::publish(const metrics::Snapshot& snapshot) {
-  for (exporters::Exporter* const exporter : exporters_) {
-    if (const auto published = exporter->publish(snapshot); !published) {
-      base::log(LogLevel::debug, published.error().message);
-    }
-  }
-}
-
-check::schedule::Scheduler::Slice Agent::publish_slices(const metrics::Snapshot& snapshot) {
-  auto publications = std::make_shared<std::vector<std::unique_ptr<exporters::Publication>>>();
-  publications->reserve(exporters_.size());
-  for (exporters::Exporter* const exporter : exporters_) {
-    if (auto begun = exporter->begin(snapshot)) {
-      publications->push_back(std::move(begun));
-    }
-  }
-  return [publications, at = std::size_t{0}]() mutable {
-    if (at < publications->size() && !(*publications)[at]->advance()) {
-      ++at;
-    }
-    return at < publications->size();
-  };
-}
-
-void Agent::forget(const metrics::Instance& instance) {
-  for (exporters::Exporter* const exporter : exporters_) {
-    exporter->forget(instance);
-  }
-}
-
 /// In slices, as long as there is something to do.
 void Agent::tidy() {
-  constexpr std::chrono::milliseconds slice{5};
-  const auto until = std::chrono::steady_clock::now() + slice;
-  for (exporters::Exporter* const exporter : exporters_) {
-    while (exporter->tidy()) {
-      if (std::chrono::steady_clock::now() >= until) {
-        loop_->post([this] { tidy(); });
-        return;
-      }
-    }
+  if (exporters_.tidy(tidy_slice)) {
+    loop_->post([this] { tidy(); });
   }
 }
 
 pages::OwnFigures Agent::own_figures() const {
-  pages::OwnFigures figures{.scheduler = scheduler_->totals(),
-                            .by_check = scheduler_->by_check(),
-                            .transfers_running = pulse_->transfers_running(),
-                            .transfers_waiting = pulse_->transfers_waiting(),
-                            .lag = pulse_->lag(),
-                            .lag_max = pulse_->lag_max(),
-                            .log_lines_lost = base::log_lines_lost(),
-                            .reload = reloader_->state()};
-  if (dogstatsd_) {
-    figures.dogstatsd = dogstatsd_->counters();
-    figures.dogstatsd_queued = dogstatsd_->packets_queued();
-    figures.snapshots_lost["dogstatsd"] = dogstatsd_->lost();
-  }
-  if (prometheus_) {
-    figures.snapshots_lost["prometheus"] = prometheus_->lost();
-  }
-  return figures;
+  return {.scheduler = scheduler_->totals(),
+          .by_check = scheduler_->by_check(),
+          .transfers_running = pulse_->transfers_running(),
+          .transfers_waiting = pulse_->transfers_waiting(),
+          .lag = pulse_->lag(),
+          .lag_max = pulse_->lag_max(),
+          .log_lines_lost = base::log_lines_lost(),
+          .reload = reloader_->state(),
+          .exporters = exporters_.states()};
 }
 
 pages::SelfReport Agent::report() const {
@@ -355,47 +267,9 @@ pages::SelfReport Agent::report() const {
                          ? wiring::config_file(global_).string()
                          : std::string{},
       .confd_path = agent.confd_path.string(),
-      .prometheus_address = prometheus_ ? agent.prometheus.listen : std::string{},
-      .dogstatsd_address = dogstatsd_ ? agent.dogstatsd.url : std::string{},
       .log_level = base::log_level(),
       .python = wiring::python_loader().report(),
   };
-}
-
-net::ServerReply Agent::own_page(const net::ServerRequest& request) {
-  constexpr const char* json = "application/json; charset=utf-8";
-  if (request.path == "/debug/vars") {
-    return {.content_type = json, .body = pages::debug_vars(report())};
-  }
-  if (request.path == "/status") {
-    pages::SelfReport status = report();
-    status.python_objects =
-        wiring::python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
-    if (request.query == "format=json") {
-      return {.content_type = json, .body = pages::status_json(status)};
-    }
-    return {.body = pages::status_text(status, request.query == "colors=true")};
-  }
-  if (request.path == "/debug/memtrack") {
-    return {.content_type = json, .body = pages::memtrack_page()};
-  }
-  if (auto reply = heap_pages_.answer(request)) {
-    return *std::move(reply);
-  }
-  return not_found(
-      "/debug/vars, /debug/memtrack, /debug/pprof/heap, /debug/pprof/allocs, /debug/pprof/symbol, "
-      "/status");
-}
-
-net::ServerReply Agent::metrics_page(const net::ServerRequest& request) const {
-  if (request.path == "/metrics") {
-    auto page = prometheus_->render(request.header("accept"));
-    return {.content_type = std::move(page.content_type), .body = std::move(page.body)};
-  }
-  if (probe_ && request.path == "/probe") {
-    return probe_->answer(request);
-  }
-  return not_found(probe_ ? "/metrics, /probe?target=" : "/metrics");
 }
 
 void log_diagnostics(const config::Diagnostics& diagnostics) {

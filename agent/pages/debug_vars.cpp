@@ -205,6 +205,20 @@ void write_checks(Writer& json, const SelfReport& report) {
   json.EndObject();
 }
 
+void write_exporters(Writer& json, const std::vector<wiring::ExporterState>& exporters) {
+  for (const wiring::ExporterState& exporter : exporters) {
+    json.Key(exporter.name.c_str());
+    json.StartObject();
+    for (const auto& [name, value] : exporter.figures.counters) {
+      member(json, name.c_str(), value);
+    }
+    if (exporter.figures.queued) {
+      member(json, "packets_queued", *exporter.figures.queued);
+    }
+    json.EndObject();
+  }
+}
+
 }  // namespace
 
 std::string debug_vars(const SelfReport& report) {
@@ -218,15 +232,7 @@ std::string debug_vars(const SelfReport& report) {
   write_loop(json, report.own);
   write_reloads(json, report.own.reload);
   write_checks(json, report);
-  json.Key("dogstatsd");
-  json.StartObject();
-  if (report.own.dogstatsd) {
-    for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
-      member(json, name.c_str(), value);
-    }
-    member(json, "packets_queued", report.own.dogstatsd_queued);
-  }
-  json.EndObject();
+  write_exporters(json, report.own.exporters);
   write_python(json, report.python);
   json.EndObject();
   return std::string(text.GetString(), text.GetSize()) + "\n";

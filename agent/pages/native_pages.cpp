@@ -1,6 +1,7 @@
 #include "agent/pages/native_pages.h"
 
 #include <charconv>
+#include <optional>
 
 #include "base/query.h"
 #include "memory/native/untracked_frees.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr long seconds_max = 3600;
 /// Requests that wait at once; the server's other threads are left for those that do not.
 constexpr int waiting_max = 2;
+/// Of the addresses that /debug/pprof/symbol is asked for.
+constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
 
 net::ServerReply refusal(int status, std::string sentence) {
   return {.status = status, .body = std::move(sentence) + "\n"};
@@ -35,18 +38,30 @@ base::Result<long> number_parameter(std::string_view query, std::string_view key
 
 }  // namespace
 
-bool HeapPages::takes_long(const net::ServerRequest& request) {
-  return request.path.starts_with("/debug/pprof/");
+std::vector<net::Route> HeapPages::routes() {
+  return {
+      {.path = "/debug/pprof/heap",
+       .help = "Profile of the native memory that is held",
+       .handler =
+           [this](const net::ServerRequest& request) { return profile(request, Kind::heap); },
+       .takes_long = true},
+      {.path = "/debug/pprof/allocs",
+       .help = "Profile of all that was ever allocated",
+       .handler =
+           [this](const net::ServerRequest& request) {
+             return profile(request, Kind::allocations);
+           },
+       .takes_long = true},
+      {.path = "/debug/pprof/symbol",
+       .help = "Names of the functions at addresses, for readers of profiles",
+       .handler = [this](const net::ServerRequest& request) { return symbols(request); },
+       .takes_long = true,
+       .post_bytes_max = symbol_request_bytes_max},
+  };
 }
 
-std::optional<net::ServerReply> HeapPages::answer(const net::ServerRequest& request) {
-  if (request.path == "/debug/pprof/symbol") {
-    return symbols(request);
-  }
-  const bool allocations = request.path == "/debug/pprof/allocs";
-  if (!allocations && request.path != "/debug/pprof/heap") {
-    return std::nullopt;
-  }
+net::ServerReply HeapPages::profile(const net::ServerRequest& request, Kind kind) {
+  const bool allocations = kind == Kind::allocations;
   const auto seconds = number_parameter(request.query, "seconds", seconds_max);
   const auto debug = number_parameter(request.query, "debug", 2);
   const auto symbolize = base::query_value(request.query, "symbolize");

@@ -1,16 +1,15 @@
-// The pages about native memory: /debug/pprof/heap, /debug/pprof/allocs and /debug/memtrack.
+// The pages about native memory.
 #pragma once
 
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "exporters/console/json.h"
 #include "memory/native/native_heap.h"
-#include "net/http_server.h"
+#include "net/routes.h"
 
 namespace heapwatch::agent::pages {
 
@@ -22,19 +21,19 @@ class HeapPages {
   using Source = std::function<base::Result<memory::native::NativeHeap>(const net::ServerRequest&)>;
   explicit HeapPages(Source source) : source_(std::move(source)) {}
 
-  /// Whether the server should leave the request to the threads for what takes long: it may wait
-  /// for ?seconds=, and it reads the symbols of libraries.
-  [[nodiscard]] static bool takes_long(const net::ServerRequest& request);
-  /// Nothing when the path is none of its pages. 400 for a parameter that is wrong, 503 when as
-  /// many requests as may are waiting already.
-  [[nodiscard]] std::optional<net::ServerReply> answer(const net::ServerRequest& request);
-  /// The names of functions at addresses of the process, as /debug/pprof/symbol is asked for them:
-  /// `0x401136+0x401150` in the body of a POST or in the query.
-  [[nodiscard]] net::ServerReply symbols(const net::ServerRequest& request);
+  /// They take long: they may wait for ?seconds=, and they read the symbols of libraries. This
+  /// object must outlive whoever serves them.
+  [[nodiscard]] std::vector<net::Route> routes();
   /// No request waits any longer.
   void stop();
 
  private:
+  enum class Kind : bool { heap, allocations };
+  /// 400 for a parameter that is wrong, 503 when as many requests as may are waiting already.
+  [[nodiscard]] net::ServerReply profile(const net::ServerRequest& request, Kind kind);
+  /// The names of functions at addresses of the process: `0x401136+0x401150` in the body of a POST
+  /// or in the query.
+  [[nodiscard]] net::ServerReply symbols(const net::ServerRequest& request);
   base::Result<memory::native::NativeHeap> between(const net::ServerRequest& request, long seconds);
 
   Source source_;
@@ -43,9 +42,6 @@ class HeapPages {
   bool stopping_ = false;
   int waiting_ = 0;
 };
-
-/// For the server: addresses that /debug/pprof/symbol is asked for.
-constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
 
 /// The six counters under their names at /debug/vars, as members of the object being written.
 template <typename Writer>

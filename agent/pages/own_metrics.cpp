@@ -11,8 +11,8 @@ namespace heapwatch::agent::pages {
 
 namespace {
 
-using exporters::prometheus::ProvidedFamily;
-using Type = ProvidedFamily::Type;
+using exporters::OwnFamily;
+using Type = OwnFamily::Type;
 
 double seconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double>(duration).count();
@@ -20,7 +20,7 @@ double seconds(std::chrono::nanoseconds duration) {
 
 class Families {
  public:
-  ProvidedFamily& family(const char* name, const char* help, Type type) {
+  OwnFamily& family(const char* name, const char* help, Type type) {
     families_.push_back({.name = name, .help = help, .type = type, .metrics = {}});
     return families_.back();
   }
@@ -30,22 +30,21 @@ class Families {
   template <typename Number>
   void by_check(const OwnFigures& figures, const char* name, const char* help, Type type,
                 Number check::schedule::CheckTotals::*member) {
-    ProvidedFamily& made = family(name, help, type);
+    OwnFamily& made = family(name, help, type);
     for (const auto& [check, totals] : figures.by_check) {
       made.metrics.push_back(
           {.labels = {{"check", check}}, .value = static_cast<double>(totals.*member)});
     }
   }
-  std::vector<ProvidedFamily> take() {
+  std::vector<OwnFamily> take() {
     return {std::make_move_iterator(families_.begin()), std::make_move_iterator(families_.end())};
   }
 
  private:
-  std::deque<ProvidedFamily> families_;  // references to its members stay good
+  std::deque<OwnFamily> families_;  // references to its members stay good
 };
 
-void add(ProvidedFamily& family, std::vector<std::pair<std::string, std::string>> labels,
-         double value) {
+void add(OwnFamily& family, std::vector<std::pair<std::string, std::string>> labels, double value) {
   family.metrics.push_back({.labels = std::move(labels), .value = value});
 }
 
@@ -63,7 +62,7 @@ void add_checks(Families& out, const OwnFigures& figures) {
                &CheckTotals::instances);
   out.by_check(figures, "heapwatch_check_instances_failing", "Instances whose last run failed.",
                Type::gauge, &CheckTotals::failing);
-  ProvidedFamily& skipped = out.family(
+  OwnFamily& skipped = out.family(
       "heapwatch_check_skipped_turns_total",
       "Turns without a run: the last run was still going on, or the target keeps failing.",
       Type::counter);
@@ -71,10 +70,9 @@ void add_checks(Families& out, const OwnFigures& figures) {
     add(skipped, {{"check", check}, {"reason", "running"}}, static_cast<double>(totals.skipped));
     add(skipped, {{"check", check}, {"reason", "backoff"}}, static_cast<double>(totals.sat_out));
   }
-  ProvidedFamily& dropped =
-      out.family("heapwatch_check_samples_dropped_total",
-                 "Samples of runs that were dropped, by reason.", Type::counter);
-  ProvidedFamily& durations =
+  OwnFamily& dropped = out.family("heapwatch_check_samples_dropped_total",
+                                  "Samples of runs that were dropped, by reason.", Type::counter);
+  OwnFamily& durations =
       out.family("heapwatch_check_run_duration_seconds", "How long runs took.", Type::summary);
   for (const auto& [check, totals] : figures.by_check) {
     for (const auto& [reason, count] : totals.dropped) {
@@ -93,26 +91,30 @@ void add_queues(Families& out, const OwnFigures& figures) {
           Type::gauge, static_cast<double>(base::remembered().bytes.load()));
   out.one("heapwatch_http_transfers", "HTTP exchanges going on.", Type::gauge,
           static_cast<double>(figures.transfers_running));
-  ProvidedFamily& queues =
+  OwnFamily& queues =
       out.family("heapwatch_queue_depth",
-                 "What waits: runs for a thread, HTTP exchanges for their turn, DogStatsD packets "
-                 "for their sending.",
+                 "What waits: runs for a thread, HTTP exchanges for their turn, packets of "
+                 "exporters for their sending.",
                  Type::gauge);
   add(queues, {{"queue", "check_runners"}},
       static_cast<double>(figures.scheduler.waiting_for_runner));
   add(queues, {{"queue", "http"}}, static_cast<double>(figures.transfers_waiting));
-  if (figures.dogstatsd) {
-    add(queues, {{"queue", "dogstatsd"}}, static_cast<double>(figures.dogstatsd_queued));
+  for (const wiring::ExporterState& exporter : figures.exporters) {
+    if (exporter.figures.queued) {
+      add(queues, {{"queue", exporter.name}}, static_cast<double>(*exporter.figures.queued));
+    }
   }
   out.one("heapwatch_event_loop_lag_seconds",
           "How long a task had to wait for the event loop lately, or has to now.", Type::gauge,
           seconds(figures.lag));
   out.one("heapwatch_event_loop_lag_max_seconds", "The longest such wait of a minute.", Type::gauge,
           seconds(figures.lag_max));
-  ProvidedFamily& lost = out.family("heapwatch_exporter_snapshots_lost_total",
-                                    "Runs that an exporter had no memory for.", Type::counter);
-  for (const auto& [exporter, count] : figures.snapshots_lost) {
-    add(lost, {{"exporter", exporter}}, static_cast<double>(count));
+  OwnFamily& lost = out.family("heapwatch_exporter_snapshots_lost_total",
+                               "Runs that an exporter had no memory for.", Type::counter);
+  for (const wiring::ExporterState& exporter : figures.exporters) {
+    if (!exporter.address.empty()) {
+      add(lost, {{"exporter", exporter.name}}, static_cast<double>(exporter.lost));
+    }
   }
   out.one("heapwatch_log_lines_lost_total",
           "Lines of the log that were dropped because standard error was not read.", Type::counter,
@@ -120,7 +122,7 @@ void add_queues(Families& out, const OwnFigures& figures) {
 }
 
 void add_reloads(Families& out, const OwnFigures& figures) {
-  ProvidedFamily& reloads =
+  OwnFamily& reloads =
       out.family("heapwatch_reloads_total", "Times the configuration was read again, by result.",
                  Type::counter);
   add(reloads, {{"result", "applied"}}, static_cast<double>(figures.reload.applied));
@@ -135,43 +137,19 @@ void add_reloads(Families& out, const OwnFigures& figures) {
   }
 }
 
-void add_dogstatsd(Families& out, const exporters::dogstatsd::Counters& counters) {
-  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
-  out.one("heapwatch_dogstatsd_metrics_total", "Values put on lines for DogStatsD.", Type::counter,
-          number(counters.metrics));
-  ProvidedFamily& unsent =
-      out.family("heapwatch_dogstatsd_metrics_dropped_total",
-                 "Values that no line or packet can hold, by reason.", Type::counter);
-  add(unsent, {{"reason", "unsendable"}}, number(counters.unsendable));
-  add(unsent, {{"reason", "oversize"}}, number(counters.oversize));
-  out.one("heapwatch_dogstatsd_packets_sent_total", "Packets sent to DogStatsD.", Type::counter,
-          number(counters.packets_sent));
-  ProvidedFamily& packets =
-      out.family("heapwatch_dogstatsd_packets_dropped_total",
-                 "Packets lost: the queue was full, or nobody took them.", Type::counter);
-  add(packets, {{"reason", "queue"}}, number(counters.packets_dropped_queue));
-  add(packets, {{"reason", "writer"}}, number(counters.packets_dropped_writer));
-  out.one("heapwatch_dogstatsd_bytes_sent_total", "Bytes sent to DogStatsD.", Type::counter,
-          number(counters.bytes_sent));
-  ProvidedFamily& bytes = out.family("heapwatch_dogstatsd_bytes_dropped_total",
-                                     "Bytes of the packets lost.", Type::counter);
-  add(bytes, {{"reason", "queue"}}, number(counters.bytes_dropped_queue));
-  add(bytes, {{"reason", "writer"}}, number(counters.bytes_dropped_writer));
-  out.one("heapwatch_dogstatsd_reachable", "0 while packets are known to be lost.", Type::gauge,
-          counters.reachable ? 1 : 0);
-}
-
 }  // namespace
 
-std::vector<ProvidedFamily> own_metrics(const OwnFigures& figures) {
+std::vector<OwnFamily> own_metrics(const OwnFigures& figures) {
   Families out;
   add_checks(out, figures);
   add_queues(out, figures);
   add_reloads(out, figures);
-  if (figures.dogstatsd) {
-    add_dogstatsd(out, *figures.dogstatsd);
+  std::vector<OwnFamily> families = out.take();
+  for (const wiring::ExporterState& exporter : figures.exporters) {
+    families.insert(families.end(), exporter.figures.families.begin(),
+                    exporter.figures.families.end());
   }
-  return out.take();
+  return families;
 }
 
 }  // namespace heapwatch::agent::pages

@@ -4,12 +4,11 @@
 #include <vector>
 
 #include "agent/pages/self_report.h"
-#include "exporters/prometheus/provided.h"
+#include "exporters/own_family.h"
 
 namespace heapwatch::agent::pages {
 
 /// `figures.instances` is not looked at: what is told of single targets is told by their runs.
-[[nodiscard]] std::vector<exporters::prometheus::ProvidedFamily> own_metrics(
-    const OwnFigures& figures);
+[[nodiscard]] std::vector<exporters::OwnFamily> own_metrics(const OwnFigures& figures);
 
 }  // namespace heapwatch::agent::pages

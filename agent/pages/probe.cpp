@@ -236,4 +236,11 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
       .content_type = std::move(page.content_type), .body = std::move(page.body), .headers = {}};
 }
 
+net::Route probe_route(Probe& probe) {
+  return {.path = "/probe",
+          .help = "One run of go_expvar against ?target=, for Prometheus",
+          .handler = [&probe](const net::ServerRequest& request) { return probe.answer(request); },
+          .takes_long = true};
+}
+
 }  // namespace heapwatch::agent::pages

@@ -13,7 +13,7 @@
 #include "agent/pages/probe_index.h"
 #include "agent/wiring/reload.h"
 #include "check/target_url.h"
-#include "net/http_server.h"
+#include "net/routes.h"
 
 namespace heapwatch::agent::pages {
 
@@ -54,5 +54,8 @@ class Probe {
   std::shared_ptr<const ProbeIndex> index_;  // of the configuration last asked; under mutex_
   std::atomic<unsigned> running_{0};
 };
+
+/// `/probe`: takes long, since it waits for its target. `probe` outlives whoever serves it.
+[[nodiscard]] net::Route probe_route(Probe& probe);
 
 }  // namespace heapwatch::agent::pages

@@ -4,11 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "agent/wiring/exporters.h"
 #include "agent/wiring/reload.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,7 +15,6 @@
 #include "check/python/python_loader.h"
 #include "check/schedule/scheduler.h"
 #include "config/value.h"
-#include "exporters/dogstatsd/counters.h"
 #include "metrics/run_stats.h"
 
 namespace heapwatch::agent::pages {
@@ -30,10 +28,8 @@ struct OwnFigures {
   std::chrono::nanoseconds lag{0};
   std::chrono::nanoseconds lag_max{0};
   std::uint64_t log_lines_lost = 0;
-  std::map<std::string, std::uint64_t> snapshots_lost;  // by exporter
   wiring::ReloadState reload;
-  std::optional<exporters::dogstatsd::Counters> dogstatsd;  // absent: off
-  std::size_t dogstatsd_queued = 0;
+  std::vector<wiring::ExporterState> exporters;
 };
 
 /// A copy of everything the pages show, taken at one moment.
@@ -44,21 +40,15 @@ struct SelfReport {
   std::vector<metrics::RunStats> instances;
   std::string config_file;  // empty: none
   std::string confd_path;
-  std::string prometheus_address;  // empty: off
-  std::string dogstatsd_address;   // empty: off
   base::LogLevel log_level = base::LogLevel::info;
   check::python::PythonReport python;
   /// On the status page alone, since counting them takes a look at each.
   std::vector<check::python::ObjectCount> python_objects;
 };
 
-/// By the names of the official client's telemetry.
-[[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> named_counters(
-    const exporters::dogstatsd::Counters& counters);
-
 /// A page of expvars: `process`, `rtloader`, `memtrack` (with its `components`), `scheduler`,
-/// `event_loop`, `reloads`, `checks` (by name, and by instance below), `dogstatsd`, and what
-/// write_python() adds. No command line: it may hold secrets.
+/// `event_loop`, `reloads`, `checks` (by name, and by instance below), the exporters by name,
+/// and what write_python() adds. No command line: it may hold secrets.
 [[nodiscard]] std::string debug_vars(const SelfReport& report);
 
 /// As `heapwatch status` shows it.

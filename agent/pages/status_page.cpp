@@ -59,33 +59,17 @@ void write_native_memory(std::ostream& out) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::uint64_t>> named_counters(
-    const exporters::dogstatsd::Counters& counters) {
-  return {
-      {"metrics", counters.metrics},
-      {"events", counters.events},
-      {"service_checks", counters.service_checks},
-      {"metric_dropped_on_receive", counters.metric_dropped_on_receive()},
-      {"packets_sent", counters.packets_sent},
-      {"packets_dropped", counters.packets_dropped()},
-      {"packets_dropped_queue", counters.packets_dropped_queue},
-      {"packets_dropped_writer", counters.packets_dropped_writer},
-      {"bytes_sent", counters.bytes_sent},
-      {"bytes_dropped", counters.bytes_dropped()},
-      {"reachable", counters.reachable ? 1U : 0U},
-  };
-}
-
 std::string status_text(const SelfReport& report, bool colors) {
   std::ostringstream out;
   out << heading("heapwatch " HEAPWATCH_VERSION) << "  Status date: " << utc(report.now.wall)
       << "\n  Running since: " << utc(report.process.started) << "\n  Pid: " << getpid()
       << "\n  Log Level: " << level_name(report.log_level)
       << "\n  Config File: " << or_none(report.config_file)
-      << "\n  conf.d: " << base::printable(report.confd_path)
-      << "\n  Prometheus: " << or_none(report.prometheus_address)
-      << "\n  DogStatsD: " << or_none(report.dogstatsd_address)
-      << "\n  Python: " << python_line(report.python)
+      << "\n  conf.d: " << base::printable(report.confd_path);
+  for (const wiring::ExporterState& exporter : report.own.exporters) {
+    out << "\n  " << exporter.title << ": " << or_none(exporter.address);
+  }
+  out << "\n  Python: " << python_line(report.python)
       << "\n  Resident memory: " << report.process.resident_bytes / 1024 << " KiB\n\n"
       << heading("Collector") << "  Instances: " << report.own.scheduler.instances
       << ", of them failing: " << report.own.scheduler.failing
@@ -112,9 +96,11 @@ std::string status_text(const SelfReport& report, bool colors) {
     out << heading("Python Objects")
         << base::printable_lines(render_objects(report.python_objects, object_types_shown)) << '\n';
   }
-  if (report.own.dogstatsd) {
-    out << heading("DogStatsD");
-    for (const auto& [name, value] : named_counters(*report.own.dogstatsd)) {
+  for (const wiring::ExporterState& exporter : report.own.exporters) {
+    if (!exporter.figures.counters.empty()) {
+      out << heading(exporter.title);
+    }
+    for (const auto& [name, value] : exporter.figures.counters) {
       out << "  " << name << ": " << value << '\n';
     }
   }

@@ -254,4 +254,10 @@ int run_pprof_command(std::span<const std::string> args) {
   return code;
 }
 
+std::string pprof_help() {
+  TransportFlags transport;
+  const auto flags = transport_flags(transport);
+  return commands_usage + pprof::usage(flags);
+}
+
 }  // namespace heapwatch::agent

@@ -11,4 +11,7 @@ namespace heapwatch::agent {
 /// error output.
 [[nodiscard]] int run_pprof_command(std::span<const std::string> args);
 
+/// What `heapwatch pprof -help` says.
+[[nodiscard]] std::string pprof_help();
+
 }  // namespace heapwatch::agent

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/remembered.h"
+#include "exporters/dogstatsd/figures.h"
 #include "exporters/dogstatsd/origin.h"
 
 namespace heapwatch::exporters::dogstatsd {
@@ -229,6 +230,10 @@ bool DogStatsdExporter::tidy() {
     writer_.sweep();
   }
   return false;
+}
+
+ExporterFigures DogStatsdExporter::figures() const {
+  return figures_of(counters(), packets_queued());
 }
 
 void DogStatsdExporter::forget(const metrics::Instance& /*instance*/) {

@@ -59,8 +59,10 @@ class DogStatsdExporter final : public Exporter {
 
   [[nodiscard]] std::size_t packets_queued() const { return sender_.queued(); }
 
-  /// Waits until everything published is sent or dropped; false when it took longer.
-  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) { return sender_.drain(timeout); }
+  [[nodiscard]] ExporterFigures figures() const override;
+  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override {
+    return sender_.drain(timeout);
+  }
 
  private:
   class Slices;

@@ -354,6 +354,18 @@ bool PrometheusExporter::tidy() {
   return state_->shared.tidy(in_slice);
 }
 
+std::vector<net::Route> PrometheusExporter::pages() const {
+  return {{.path = "/metrics",
+           .help = "What checks measured, for Prometheus",
+           .handler =
+               [this](const net::ServerRequest& request) {
+                 Page page = render(request.header("accept"));
+                 return net::ServerReply{.content_type = std::move(page.content_type),
+                                         .body = std::move(page.body)};
+               },
+           .shared = net::Route::Shared::by_accept}};
+}
+
 Page PrometheusExporter::render(std::string_view accept_header) const {
   auto [format, content_type] = negotiate(accept_header);
   Page page{std::move(content_type), {}};

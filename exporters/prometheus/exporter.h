@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "exporters/exporter.h"
 #include "exporters/prometheus/collected.h"
@@ -59,6 +60,7 @@ class PrometheusExporter final : public Exporter {
   void forget(const metrics::Instance& instance) override;
   [[nodiscard]] std::uint64_t lost() const override;
   bool tidy() override;
+  [[nodiscard]] std::vector<net::Route> pages() const override;
 
   /// The page in the format that the Accept header asks for.
   [[nodiscard]] Page render(std::string_view accept_header) const;

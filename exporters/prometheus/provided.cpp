@@ -11,19 +11,19 @@ using ::prometheus::ClientMetric;
 using ::prometheus::MetricFamily;
 using ::prometheus::MetricType;
 
-ClientMetric to_client(const ProvidedMetric& metric, ProvidedFamily::Type type) {
+ClientMetric to_client(const OwnMetric& metric, OwnFamily::Type type) {
   ClientMetric made;
   for (const auto& [name, value] : metric.labels) {
     made.label.push_back({name, value});
   }
   switch (type) {
-    case ProvidedFamily::Type::counter:
+    case OwnFamily::Type::counter:
       made.counter.value = metric.value;
       break;
-    case ProvidedFamily::Type::gauge:
+    case OwnFamily::Type::gauge:
       made.gauge.value = metric.value;
       break;
-    case ProvidedFamily::Type::summary:
+    case OwnFamily::Type::summary:
       made.summary.sample_sum = metric.value;
       made.summary.sample_count = metric.count;
       break;
@@ -31,13 +31,13 @@ ClientMetric to_client(const ProvidedMetric& metric, ProvidedFamily::Type type) 
   return made;
 }
 
-MetricType to_client(ProvidedFamily::Type type) {
+MetricType to_client(OwnFamily::Type type) {
   switch (type) {
-    case ProvidedFamily::Type::counter:
+    case OwnFamily::Type::counter:
       return MetricType::Counter;
-    case ProvidedFamily::Type::summary:
+    case OwnFamily::Type::summary:
       return MetricType::Summary;
-    case ProvidedFamily::Type::gauge:
+    case OwnFamily::Type::gauge:
       break;
   }
   return MetricType::Gauge;
@@ -45,16 +45,16 @@ MetricType to_client(ProvidedFamily::Type type) {
 
 class Provided final : public ::prometheus::Collectable {
  public:
-  explicit Provided(std::function<std::vector<ProvidedFamily>()> provide)
+  explicit Provided(std::function<std::vector<OwnFamily>()> provide)
       : provide_(std::move(provide)) {}
 
   [[nodiscard]] std::vector<MetricFamily>
   Collect()  // NOLINT(readability-identifier-naming): theirs
       const override {
     std::vector<MetricFamily> families;
-    for (const ProvidedFamily& family : provide_()) {
+    for (const OwnFamily& family : provide_()) {
       MetricFamily made{family.name, family.help, to_client(family.type), {}};
-      for (const ProvidedMetric& metric : family.metrics) {
+      for (const OwnMetric& metric : family.metrics) {
         made.metric.push_back(to_client(metric, family.type));
       }
       families.push_back(std::move(made));
@@ -63,13 +63,13 @@ class Provided final : public ::prometheus::Collectable {
   }
 
  private:
-  std::function<std::vector<ProvidedFamily>()> provide_;
+  std::function<std::vector<OwnFamily>()> provide_;
 };
 
 }  // namespace
 
 std::shared_ptr<::prometheus::Collectable> provided(
-    std::function<std::vector<ProvidedFamily>()> provide) {
+    std::function<std::vector<OwnFamily>()> provide) {
   return std::make_shared<Provided>(std::move(provide));
 }
 

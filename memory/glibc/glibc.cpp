@@ -151,7 +151,9 @@ Found find(const Look& look) {
   auto heaps = find_heaps(look);
   if (!heaps) {
     const bool is_odd = has_libc(look.view) && !find_layout(look.view);
-    if (is_odd) {
+    if (const std::string other = is_odd ? other_malloc(look.view) : ""; !other.empty()) {
+      found.checks.push_back({owner, true, "not in use: malloc is that of " + other});
+    } else if (is_odd) {
       found.checks.push_back({owner, false, "libc is there, and its arenas were not made out"});
     }
     return found;

@@ -84,16 +84,21 @@ void find_mmapped_blocks(const Look& look, Heaps& heaps) {
       return part.begin < 0xc000000000 || part.begin >= 0xd000000000;
     });
     heaps.mmapped = find_mmapped(look.view, parts, {.count = told.mmaps});
+    if (bytes_of(heaps.mmapped) != told.mmapped_bytes) {
+      // One of them only looks like a block: all that do are looked at.
+      heaps.mmapped =
+          those_counted(find_mmapped(look.view, parts, {.count = told.mmaps + false_blocks_max}),
+                        told.mmaps, told.mmapped_bytes);
+    }
   }
-  std::uint64_t bytes = 0;
   const process::Residency& residency = look.view.residency();
   for (const MmappedBlock& block : heaps.mmapped) {
-    bytes += block.end - block.begin;
     const std::uint64_t user = block.chunk + header_bytes;
     heaps.mmapped_resident.live += residency.bytes(user, block.end);
     heaps.mmapped_resident.overhead += residency.bytes(block.begin, user);
   }
-  heaps.mmapped_agree = heaps.mmapped.size() == told.mmaps && bytes == told.mmapped_bytes;
+  heaps.mmapped_agree =
+      heaps.mmapped.size() == told.mmaps && bytes_of(heaps.mmapped) == told.mmapped_bytes;
 }
 
 }  // namespace

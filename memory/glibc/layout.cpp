@@ -285,6 +285,17 @@ bool has_libc(const ProcessView& view) {
   return std::any_of(modules.begin(), modules.end(), is_libc);
 }
 
+std::string other_malloc(const ProcessView& view) {
+  Words words(view);
+  for (const process::Module& module : process::find_modules(view)) {
+    const bool is_system = is_libc(module) || module.base_name().substr(0, 3) == "ld-";
+    if (!is_system && process::Symbols(words, module).find("malloc")) {
+      return std::string(module.base_name());
+    }
+  }
+  return {};
+}
+
 std::optional<Layout> find_layout(const ProcessView& view) {
   Words words(view);
   const std::vector<process::Module> modules = process::find_modules(view);

@@ -49,6 +49,10 @@ struct Layout {
 /// Whether libc is mapped as a library.
 [[nodiscard]] bool has_libc(const process::ProcessView& view);
 
+/// The file that brings a malloc of its own, so that libc's is not in use; empty when there is
+/// none.
+[[nodiscard]] std::string other_malloc(const process::ProcessView& view);
+
 /// Absent: this process has no glibc, or its arenas were not to be made out.
 [[nodiscard]] std::optional<Layout> find_layout(const process::ProcessView& view);
 

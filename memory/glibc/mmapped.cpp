@@ -78,6 +78,24 @@ std::uint64_t end_of_piece(Window& window, std::uint64_t begin, std::uint64_t to
   return 0;
 }
 
+constexpr std::size_t choices_max = 256;
+
+/// Finds `drop` blocks, from the one at `from` on, that are `bytes` large together; marks them.
+bool choose(const std::vector<MmappedBlock>& blocks, std::size_t from, std::uint64_t drop,
+            std::uint64_t bytes, std::vector<bool>& dropped) {
+  if (drop == 0) {
+    return bytes == 0;
+  }
+  for (std::size_t i = from; i < blocks.size(); ++i) {
+    const std::uint64_t size = blocks[i].end - blocks[i].begin;
+    if (size <= bytes && choose(blocks, i + 1, drop - 1, bytes - size, dropped)) {
+      dropped[i] = true;
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Where the next resident page of a part is, from `at` on; `end` when there is none.
 std::uint64_t next_resident(const process::ProcessView& view, std::uint64_t at, std::uint64_t end) {
   const auto runs = view.residency().runs_in(at, end);
@@ -107,6 +125,32 @@ std::vector<MmappedBlock> find_mmapped(const process::ProcessView& view,
       }
     }
   }
+  return blocks;
+}
+
+std::uint64_t bytes_of(const std::vector<MmappedBlock>& blocks) {
+  std::uint64_t bytes = 0;
+  for (const MmappedBlock& block : blocks) {
+    bytes += block.end - block.begin;
+  }
+  return bytes;
+}
+
+std::vector<MmappedBlock> those_counted(std::vector<MmappedBlock> blocks, std::uint64_t count,
+                                        std::uint64_t bytes) {
+  const std::uint64_t all = bytes_of(blocks);
+  std::vector<bool> dropped(blocks.size());
+  const bool may_choose = blocks.size() > count && blocks.size() <= choices_max && all > bytes;
+  if (may_choose && choose(blocks, 0, blocks.size() - count, all - bytes, dropped)) {
+    std::vector<MmappedBlock> kept;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (!dropped[i]) {
+        kept.push_back(blocks[i]);
+      }
+    }
+    return kept;
+  }
+  blocks.resize(std::min<std::size_t>(blocks.size(), static_cast<std::size_t>(count)));
   return blocks;
 }
 

@@ -26,6 +26,16 @@ struct SearchLimits {
                                                      const std::vector<process::Range>& parts,
                                                      const SearchLimits& limits);
 
+[[nodiscard]] std::uint64_t bytes_of(const std::vector<MmappedBlock>& blocks);
+
+/// So many of these that only look like blocks can be told from the real ones.
+inline constexpr std::uint64_t false_blocks_max = 3;
+
+/// Leaves out those without which the rest is as many and as large as glibc counts. When no choice
+/// fits, the first `count`.
+[[nodiscard]] std::vector<MmappedBlock> those_counted(std::vector<MmappedBlock> blocks,
+                                                      std::uint64_t count, std::uint64_t bytes);
+
 /// Looks for pieces of the main arena until `wanted` bytes of them are found. A piece begins on a
 /// page with a chunk that has nothing before it, and ends in two fence posts or in `top`.
 [[nodiscard]] std::vector<Piece> find_pieces(const process::ProcessView& view,

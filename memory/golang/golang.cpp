@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <set>
 #include <span>
@@ -90,12 +91,20 @@ void take_arenas(const ProcessView& view, const Heap& heap, Found& found) {
 }
 
 /// Unclaimed anonymous memory that the heap's own records lie in, or that is pointed at from there
-/// or from the module's data.
+/// or from the module's data. The tables of the page allocator are reserved for the whole address
+/// space, without rights, and pages of them are opened as they are needed: a pointer into what is
+/// reserved leads to the pages that were opened behind it.
 class Metadata {
  public:
   Metadata(const Look& look, const Heap& heap) : view_(look.view) {
     for (const Range& range : look.so_far.unclaimed_heap_memory()) {
       pieces_.emplace(range.begin, range.end);
+    }
+    for (const process::Mapping& mapping : look.view.mappings()) {
+      const bool is_reserved = mapping.is_anonymous() && !mapping.readable && !mapping.writable;
+      if (is_reserved && pieces_.count(mapping.end) != 0) {
+        reserved_.emplace(mapping.begin, mapping.end);
+      }
     }
     // What the heap claims is no metadata.
     for (const Span& span : heap.spans) {
@@ -126,6 +135,10 @@ class Metadata {
 
  private:
   void reach(std::uint64_t address) {
+    if (const auto behind = reserved_.upper_bound(address); behind != reserved_.begin()) {
+      const std::uint64_t end = std::prev(behind)->second;
+      address = address < end ? end : address;
+    }
     auto piece = pieces_.upper_bound(address);
     if (piece == pieces_.begin() || heap_windows_.count(address & ~(arena_bytes - 1)) != 0) {
       return;
@@ -158,7 +171,10 @@ class Metadata {
     if (pieces_.empty()) {
       return;
     }
-    const std::uint64_t lowest = pieces_.begin()->first;
+    std::uint64_t lowest = pieces_.begin()->first;
+    if (!reserved_.empty()) {
+      lowest = std::min(lowest, reserved_.begin()->first);
+    }
     const std::uint64_t highest = pieces_.rbegin()->second;
     for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
       std::uint64_t word = 0;
@@ -171,6 +187,7 @@ class Metadata {
 
   const ProcessView& view_;
   std::map<std::uint64_t, std::uint64_t> pieces_;
+  std::map<std::uint64_t, std::uint64_t> reserved_;  // without rights, before a piece
   std::set<std::uint64_t> heap_windows_;
   std::vector<Range> reached_;
   std::vector<Range> to_scan_;

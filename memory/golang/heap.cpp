@@ -34,7 +34,9 @@ constexpr std::uint64_t span_pages_max = std::uint64_t{1} << 27;
 constexpr std::size_t record_bytes = 160;
 constexpr std::size_t begin_at = 24;
 constexpr std::size_t pages_at = 32;
-constexpr std::size_t samples_max = 256;
+constexpr std::size_t samples_max = 1024;
+/// Each processor keeps up to 128 blank records: in a small program on many of them few are in use.
+constexpr std::size_t spans_min = 4;
 constexpr std::size_t candidates_max = 4096;
 constexpr std::uint64_t spans_max = std::uint64_t{8} << 20;
 constexpr std::uint8_t state_heap = 1;
@@ -93,19 +95,17 @@ std::optional<Record> read_record(Words& words, std::uint64_t address) {
 std::vector<Record> samples_of(Words& words, const Slice& slice) {
   std::vector<Record> records;
   const std::uint64_t count = std::min<std::uint64_t>(slice.length, samples_max);
-  std::size_t blank = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto address = words.u64(slice.elements + slice.length * i / count * 8);
     const auto record = address ? read_record(words, *address) : std::nullopt;
     if (!record || (!record->is_span() && !record->is_blank())) {
       return {};
     }
-    blank += record->is_blank() ? 1 : 0;
     if (!record->is_blank()) {
       records.push_back(*record);
     }
   }
-  return records.size() >= blank ? records : std::vector<Record>{};
+  return records.size() >= spans_min ? records : std::vector<Record>{};
 }
 
 /// Where the count of objects stands; nothing when no offset fits nearly all records in use.
@@ -130,7 +130,7 @@ std::optional<std::size_t> offset_of_use(const std::vector<Record>& records) {
       best_fits = fits;
     }
   }
-  return best_fits > 0 ? std::optional(best) : std::nullopt;
+  return best_fits >= spans_min ? std::optional(best) : std::nullopt;
 }
 
 struct SpanList {

@@ -59,12 +59,13 @@ std::optional<Pool> pool_of(const Header& header, std::uint64_t address) {
               .arena = header.arena};
 }
 
-/// The number of blocks in the free list; nothing when it leaves the pool's blocks or has a circle.
-std::optional<std::uint32_t> freed_blocks(std::span<const std::byte> bytes, const Header& header,
-                                          const Pool& pool) {
-  std::bitset<large_pool / alignment> seen;
-  std::uint32_t length = 0;
-  for (std::uint64_t at = header.free_block; at != 0; ++length) {
+using Blocks = std::bitset<large_pool / alignment>;
+
+/// The blocks in the free list; nothing when it leaves the pool's blocks or has a circle.
+std::optional<Blocks> freed_blocks(std::span<const std::byte> bytes, const Header& header,
+                                   const Pool& pool) {
+  Blocks seen;
+  for (std::uint64_t at = header.free_block; at != 0;) {
     const std::uint64_t offset = at - pool.begin;
     if (at < pool.begin || offset < pool_header_bytes || offset >= header.next_offset ||
         (offset - pool_header_bytes) % pool.block_bytes != 0) {
@@ -77,10 +78,18 @@ std::optional<std::uint32_t> freed_blocks(std::span<const std::byte> bytes, cons
     seen.set(block);
     std::memcpy(&at, bytes.data() + offset, sizeof at);
   }
-  return length;
+  return seen;
 }
 
-std::optional<Pool> pool_at(process::Window& window, std::uint64_t address) {
+/// A pool with its bytes, which the window keeps until it is asked again.
+struct Read {
+  Pool pool;
+  std::span<const std::byte> bytes;
+  Blocks freed;
+  std::uint32_t cut = 0;  // blocks that were ever given out
+};
+
+std::optional<Read> read_pool(process::Window& window, std::uint64_t address) {
   const auto head = window.at(address, sizeof(Header));
   if (head.empty()) {
     return std::nullopt;
@@ -97,7 +106,10 @@ std::optional<Pool> pool_at(process::Window& window, std::uint64_t address) {
   }
   const auto freed = freed_blocks(bytes, header, *pool);
   const std::uint32_t cut = (header.next_offset - pool_header_bytes) / pool->block_bytes;
-  return freed && cut - pool->live == *freed ? pool : std::nullopt;
+  if (!freed || cut - pool->live != freed->count()) {
+    return std::nullopt;
+  }
+  return Read{.pool = *pool, .bytes = bytes, .freed = *freed, .cut = cut};
 }
 
 }  // namespace
@@ -116,15 +128,29 @@ std::vector<Pool> find_pools(const process::ProcessView& view,
       const std::uint64_t end = std::min(run.end, range.end);
       for (std::uint64_t at = (begin + small_pool - 1) & ~std::uint64_t{small_pool - 1};
            at < end;) {
-        const auto pool = pool_at(window, at);
-        if (pool) {
-          pools.push_back(*pool);
+        const auto read = read_pool(window, at);
+        if (read) {
+          pools.push_back(read->pool);
         }
-        at += pool ? pool->bytes : small_pool;
+        at += read ? read->pool.bytes : small_pool;
       }
     }
   }
   return pools;
+}
+
+void for_each_block(process::Window& window, const Pool& pool, const BlockVisitor& visit) {
+  const auto read = read_pool(window, pool.begin);
+  if (!read) {
+    return;  // it has changed since it was found
+  }
+  const std::uint32_t block_bytes = read->pool.block_bytes;
+  for (std::uint32_t i = 0; i < read->cut; ++i) {
+    if (!read->freed.test(i)) {
+      const std::uint32_t offset = pool_header_bytes + i * block_bytes;
+      visit(pool.begin + offset, read->bytes.subspan(offset, block_bytes));
+    }
+  }
 }
 
 }  // namespace heapwatch::memory::pymalloc

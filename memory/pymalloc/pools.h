@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -31,5 +32,12 @@ inline constexpr std::uint32_t pool_header_bytes = 48;
 /// The pools with live blocks that begin in these ranges of memory, by address.
 [[nodiscard]] std::vector<Pool> find_pools(const process::ProcessView& view,
                                            std::span<const process::Range> memory);
+
+/// Gets a block's address and its bytes, which are gone when it returns.
+using BlockVisitor = std::function<void(std::uint64_t address, std::span<const std::byte> bytes)>;
+
+/// Visits every live block of a pool; none when the pool has changed since it was found. The
+/// visitor must not use the window.
+void for_each_block(process::Window& window, const Pool& pool, const BlockVisitor& visit);
 
 }  // namespace heapwatch::memory::pymalloc

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "memory/pymalloc/interpreter.h"
+#include "memory/pymalloc/objects.h"
 
 namespace heapwatch::memory::pymalloc {
 
@@ -131,6 +132,9 @@ Found find(const Look& look) {
   found.splits.push_back(
       split_of(State::overhead, "headers and rounding of pools", resident.overhead));
   found.allocators.push_back(report_of(arenas, interpreter->version));
+  if (look.options.types) {
+    found.types = count_objects(look, interpreter->module, arenas);
+  }
   std::uint64_t unknown = 0;  // pools that an arena says are in use, and that were not seen
   for (const Arena& arena : arenas.arenas) {
     const std::uint64_t in_use = arena.pools - arena.free_pools;

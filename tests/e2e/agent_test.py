@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from real_parts import GoProgram, etcd, influxd, prometheus, query  # noqa: E402
-from agent import Agent, Confd, fetch, free_port, run, wait_until  # noqa: E402
+from agent import Agent, Confd, documented_pages, fetch, free_port, listed_pages, run, wait_until  # noqa: E402
 from pages import Pages  # noqa: E402
 
 PROGRAM = GO_TARGET = ""
@@ -74,6 +74,12 @@ class AgentTest(unittest.TestCase):
                 stats = agent.vars()["checks"]["go_expvar"]
                 self.assertGreaterEqual(stats["runs"], 1)
                 self.assertEqual((stats["errors"], stats["warnings"]), (0, 0))
+
+    def test_its_servers_list_the_pages_that_the_docs_list(self):
+        with Confd() as folder, Agent(PROGRAM, folder, "  probe: true\n") as agent:
+            self.assertEqual(listed_pages(f"http://127.0.0.1:{agent.port}/"), documented_pages("operations.md", "At `expvar_port`:"))
+            self.assertEqual(listed_pages(f"http://127.0.0.1:{agent.prometheus_port}/"),
+                             documented_pages("operations.md", "At `prometheus.listen`:"))
 
     def test_a_hung_target_holds_up_nobody(self):
         release = threading.Event()

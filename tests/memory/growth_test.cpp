@@ -37,11 +37,14 @@ TEST(Growth, TellsRowsSizesAndTypesThatGrew) {
                      reference_of(survey_at(std::chrono::seconds(10), 3 << 20, 800)));
   EXPECT_EQ(to_text(growth),
             "in 10 s: RSS +2.00 M\n"
+            "spaces:\n"
+            "  native                                                            +2.00 M     +205 "
+            "K/s\n"
             "rows:\n"
             "  native glibc live                                                 +2.00 M     +205 "
             "K/s  +700 blocks\n"
             "live blocks by size, what grew most first:\n"
-            "  blocks of 3024 bytes                                              +2.02 M     +207 "
+            "  glibc blocks of 3024 bytes                                        +2.02 M     +207 "
             "K/s  +700 blocks\n"
             "live objects by type, what grew most first:\n"
             "  python dict                                                       +68.4 K    +6.84 "
@@ -55,8 +58,18 @@ TEST(Growth, AFileOfJsonIsTheSurveyThatItWasMadeOf) {
   EXPECT_EQ(back->rss, survey.rss);
   const Growth growth = growth_between(*back, reference_of(survey));
   EXPECT_EQ(growth.rss, 0);
+  EXPECT_TRUE(growth.spaces.empty());
   EXPECT_TRUE(growth.rows.empty());
   EXPECT_TRUE(growth.sizes.empty());
+  EXPECT_TRUE(growth.types.empty());
+}
+
+TEST(Growth, TypesThatWereCountedOnceOnlyAreNotCompared) {
+  Survey later = survey_at(std::chrono::seconds(10), 3 << 20, 800);
+  later.types.clear();
+  const Growth growth = growth_between(
+      reference_of(survey_at(std::chrono::seconds(0), 1 << 20, 100)), reference_of(later));
+  EXPECT_FALSE(growth.rows.empty());
   EXPECT_TRUE(growth.types.empty());
 }
 

@@ -14,7 +14,7 @@ import unittest
 import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
-from agent import clean_environment, fetch, free_port, wait_until  # noqa: E402
+from agent import clean_environment, documented_pages, fetch, free_port, listed_pages, wait_until  # noqa: E402
 
 HEAPWATCH = PROGRAM = MODULE = OTHER_ALLOCATOR = OWN_MALLOC = ""
 HERE = pathlib.Path(__file__).resolve().parent
@@ -289,6 +289,7 @@ class ExecTest(unittest.TestCase):
                 fetch(base + path)
             self.assertEqual(caught.exception.code, status)
             self.assertIn(words, caught.exception.read().decode())
+        self.assertEqual(listed_pages(f"{base}/"), documented_pages("native-memory.md", "serves these pages"))
         self.finish(process)
 
     def over_unix(self, path, request):

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +26,18 @@ def fetch(url, headers=None, timeout=20):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(urllib.request.Request(url, headers=headers or {}), timeout=timeout) as answer:
         return answer.read().decode()
+
+
+def listed_pages(url):
+    """The pages that a server lists at its root: path to what it is."""
+    return dict(line.split(maxsplit=1) for line in fetch(url).splitlines())
+
+
+def documented_pages(page, before):
+    """The rows of the table that follows these words on a page of docs/: path to what it is."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / page).read_text()
+    table = text[text.index(before):].split("|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    return dict(re.fullmatch(r"\| `(\S+)` \| (.*) \|", row).groups() for row in table.splitlines())
 
 
 def wait_until(condition, what, patience_s=PATIENCE_S):

@@ -101,5 +101,33 @@ TEST(Pymalloc, HasItsRowsInThePicture) {
   }
 }
 
+TEST(Pymalloc, CountsObjectsByTypeAsTheProgramDoes) {
+  const PythonProgram program;
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const Picture picture = picture_of(sighting->view, {.types = true});
+  std::map<std::string, TypeCount> types;
+  std::uint64_t python = 0;
+  for (const TypeCount& type : picture.types()) {
+    if (type.space == Space::python) {
+      types[type.name] = type;
+      python += type.objects;
+    }
+  }
+  EXPECT_EQ(types["Sample"].objects, program["of type Sample"]);
+  EXPECT_EQ(types["Slotted"].objects, 777U);
+  // The interpreter's own modules have a few.
+  EXPECT_GE(types["object"].objects, 100'000U - 14'286);
+  EXPECT_LE(types["object"].objects, 100'000U - 14'286 + 20);
+  // The collector does not know the containers that can be in no cycle.
+  for (const std::string name : {"list", "dict"}) {
+    EXPECT_GE(types[name].objects, program["of type " + name] - 5) << name;
+    EXPECT_LE(types[name].objects, program["of type " + name] * 102 / 100) << name;
+  }
+  // Each of 30,000 dicts has its keys, in a block of its own.
+  EXPECT_GT(types["dict"].bytes, types["dict"].objects * (64 + 100));
+  EXPECT_LT(types["(blocks without an object)"].objects, python / 25);
+}
+
 }  // namespace
 }  // namespace heapwatch::memory::pymalloc

@@ -1,0 +1,168 @@
+#include "agent/wiring/exporters.h"
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include "agent/wiring/exporter_options.h"
+#include "base/log.h"
+#include "exporters/dogstatsd/dogstatsd_exporter.h"
+#include "exporters/prometheus/exporter.h"
+#include "exporters/prometheus/provided.h"
+
+namespace heapwatch::agent::wiring {
+
+namespace {
+
+using base::LogLevel;
+
+struct Made {
+  std::unique_ptr<exporters::Exporter> exporter;  // null: the configuration does not ask for it
+  std::string address{};
+};
+
+base::Result<Made> make_prometheus(const config::AgentConfig& agent,
+                                   const Exporters::OwnFamilies& own) {
+  if (!agent.prometheus.enabled) {
+    return Made{};
+  }
+  exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
+  options.collectables.push_back(exporters::prometheus::provided(own));
+  return Made{std::make_unique<exporters::prometheus::PrometheusExporter>(options),
+              agent.prometheus.listen};
+}
+
+base::Result<Made> make_dogstatsd(const config::AgentConfig& agent,
+                                  const Exporters::OwnFamilies& /*own*/) {
+  if (!agent.dogstatsd.enabled) {
+    return Made{};
+  }
+  auto options = dogstatsd_options(agent);
+  if (!options) {
+    return tl::unexpected(options.error());
+  }
+  return Made{std::make_unique<exporters::dogstatsd::DogStatsdExporter>(*std::move(options)),
+              agent.dogstatsd.url};
+}
+
+struct Row {
+  std::string_view name;
+  std::string_view title;
+  std::string_view switched_on_by;  // the option
+  base::Result<Made> (*make)(const config::AgentConfig& agent, const Exporters::OwnFamilies& own);
+};
+
+constexpr std::array rows{
+    Row{"prometheus", "Prometheus", "prometheus.enabled", make_prometheus},
+    Row{"dogstatsd", "DogStatsD", "dogstatsd_port", make_dogstatsd},
+};
+
+std::string ways_to_switch_one_on() {
+  std::string options;
+  for (const Row& row : rows) {
+    options += (options.empty() ? "" : " or ") + std::string(row.switched_on_by);
+  }
+  return options;
+}
+
+}  // namespace
+
+template <typename Do>
+void Exporters::each(const Do& act) const {
+  for (const Running& running : running_) {
+    if (running.exporter) {
+      act(*running.exporter);
+    }
+  }
+}
+
+base::Result<void> Exporters::start(const config::AgentConfig& agent, const OwnFamilies& own) {
+  bool is_one_on = false;
+  for (const Row& row : rows) {
+    auto made = row.make(agent, own);
+    if (!made) {
+      return tl::unexpected(made.error());
+    }
+    is_one_on = is_one_on || made->exporter;
+    running_.push_back({std::move(made->exporter), std::move(made->address)});
+  }
+  if (!is_one_on) {
+    base::log(LogLevel::warn,
+              "no exporter is on: set " + ways_to_switch_one_on() + " in heapwatch.yaml");
+  }
+  return {};
+}
+
+void Exporters::publish(const metrics::Snapshot& snapshot) {
+  each([&](exporters::Exporter& exporter) {
+    if (const auto published = exporter.publish(snapshot); !published) {
+      base::log(LogLevel::debug, published.error().message);
+    }
+  });
+}
+
+check::schedule::Scheduler::Slice Exporters::publish_slices(const metrics::Snapshot& snapshot) {
+  auto publications = std::make_shared<std::vector<std::unique_ptr<exporters::Publication>>>();
+  publications->reserve(running_.size());
+  each([&](exporters::Exporter& exporter) {
+    if (auto begun = exporter.begin(snapshot)) {
+      publications->push_back(std::move(begun));
+    }
+  });
+  return [publications, at = std::size_t{0}]() mutable {
+    if (at < publications->size() && !(*publications)[at]->advance()) {
+      ++at;
+    }
+    return at < publications->size();
+  };
+}
+
+void Exporters::forget(const metrics::Instance& instance) {
+  each([&](exporters::Exporter& exporter) { exporter.forget(instance); });
+}
+
+bool Exporters::tidy(std::chrono::milliseconds slice) {
+  const auto until = std::chrono::steady_clock::now() + slice;
+  bool is_more = false;
+  each([&](exporters::Exporter& exporter) {
+    while (!is_more && exporter.tidy()) {
+      is_more = std::chrono::steady_clock::now() >= until;
+    }
+  });
+  return is_more;
+}
+
+void Exporters::drain(std::chrono::milliseconds patience) {
+  each([&](exporters::Exporter& exporter) { (void)exporter.drain(patience); });
+}
+
+std::vector<ExporterState> Exporters::states() const {
+  std::vector<ExporterState> states;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    const Running& running = running_[i];
+    states.push_back(
+        {.name = std::string(rows[i].name),
+         .title = std::string(rows[i].title),
+         .address = running.address,
+         .figures = running.exporter ? running.exporter->figures() : exporters::ExporterFigures{},
+         .lost = running.exporter ? running.exporter->lost() : 0});
+  }
+  return states;
+}
+
+std::vector<Exporters::Served> Exporters::served() const {
+  std::vector<Served> served;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    if (!running_[i].exporter) {
+      continue;
+    }
+    std::vector<net::Route> pages = running_[i].exporter->pages();
+    if (!pages.empty()) {
+      served.push_back({std::string(rows[i].name), running_[i].address, std::move(pages)});
+    }
+  }
+  return served;
+}
+
+}  // namespace heapwatch::agent::wiring

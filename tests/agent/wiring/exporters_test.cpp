@@ -1,0 +1,104 @@
+#include "agent/wiring/exporters.h"
+
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+
+namespace heapwatch::agent::wiring {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<exporters::OwnFamily> own_families() {
+  return {{.name = "own_total",
+           .help = "What is counted.",
+           .type = exporters::OwnFamily::Type::counter,
+           .metrics = {{.labels = {}, .value = 7}}}};
+}
+
+config::AgentConfig agent(bool prometheus, bool dogstatsd) {
+  config::AgentConfig agent;
+  agent.prometheus.enabled = prometheus;
+  agent.prometheus.listen = "127.0.0.1:1";
+  agent.dogstatsd.enabled = dogstatsd;
+  agent.dogstatsd.url = "udp://127.0.0.1:2";
+  return agent;
+}
+
+std::vector<std::string> names_and_addresses(const Exporters& exporters) {
+  std::vector<std::string> texts;
+  for (const ExporterState& state : exporters.states()) {
+    texts.push_back(state.name + " " + state.title + " " + state.address);
+  }
+  return texts;
+}
+
+TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
+  Exporters one;
+  ASSERT_TRUE(one.start(agent(false, true), own_families));
+  EXPECT_THAT(names_and_addresses(one),
+              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD udp://127.0.0.1:2"));
+  EXPECT_THAT(one.states().front().figures.counters, IsEmpty());
+  EXPECT_EQ(one.states().back().figures.queued, 0U);
+  EXPECT_THAT(one.served(), IsEmpty());
+
+  base::set_log_level(base::LogLevel::off);
+  Exporters none;
+  ASSERT_TRUE(none.start(agent(false, false), own_families));
+  EXPECT_THAT(names_and_addresses(none),
+              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD "));
+}
+
+TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
+  Exporters exporters;
+  ASSERT_TRUE(exporters.start(agent(true, true), own_families));
+  const auto served = exporters.served();
+  ASSERT_EQ(served.size(), 1U);
+  EXPECT_EQ(served.front().name, "prometheus");
+  EXPECT_EQ(served.front().address, "127.0.0.1:1");
+  ASSERT_EQ(served.front().pages.size(), 1U);
+  EXPECT_EQ(served.front().pages.front().path, "/metrics");
+  EXPECT_THAT(served.front().pages.front().handler({}).body, HasSubstr("\nown_total 7\n"));
+}
+
+TEST(Exporters, AllGetWhatIsPublishedAtOnceOrInSlices) {
+  Exporters exporters;
+  ASSERT_TRUE(exporters.start(agent(true, true), own_families));
+  auto instance = std::make_shared<metrics::Instance>();
+  instance->id = "one:1";
+  instance->check_name = "one";
+  metrics::Snapshot snapshot;
+  snapshot.instance = instance;
+  const auto page = [&] { return exporters.served().front().pages.front().handler({}).body; };
+  exporters.publish(snapshot);
+  EXPECT_THAT(page(), HasSubstr("check_id=\"one:1\""));
+  exporters.forget(*instance);
+  EXPECT_THAT(page(), testing::Not(HasSubstr("check_id=\"one:1\"")));
+  auto slice = exporters.publish_slices(snapshot);
+  while (slice()) {
+  }
+  EXPECT_THAT(page(), HasSubstr("check_id=\"one:1\""));
+  while (exporters.tidy(std::chrono::milliseconds(5))) {
+  }
+  exporters.drain(std::chrono::milliseconds(500));
+  EXPECT_EQ(exporters.states().back().figures.queued, 0U);
+}
+
+TEST(Exporters, AreRefusedForAnAddressThatIsNone) {
+  config::AgentConfig wrong = agent(true, true);
+  wrong.dogstatsd.url = "ftp://a";
+  Exporters exporters;
+  const auto started = exporters.start(wrong, own_families);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("ftp://a"));
+}
+
+}  // namespace
+}  // namespace heapwatch::agent::wiring

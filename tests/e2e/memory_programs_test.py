@@ -1,0 +1,266 @@
+"""heapwatch memory over programs that people run: rows that add up to RSS, and next to nothing unexplained."""
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
+from agent import clean_environment, free_port, wait_until  # noqa: E402
+
+HEAPWATCH = THREE_RUNTIMES = GO_SERVER = ""
+PAGE = 4096
+NUMPY = """
+import sys, numpy
+matrix = numpy.ones((700, 700))
+words = {str(i): [i] for i in range(50000)}
+inverse = numpy.linalg.inv(matrix + numpy.eye(700))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+NODE = """
+const keep = [];
+for (let i = 0; i < 100000; i++) keep.push({name: "object " + i, at: [i]});
+const buffers = Array.from({length: 10}, () => Buffer.alloc(1 << 20, 1));
+console.log("ready");
+process.stdin.resume();
+"""
+RUBY = """
+keep = (0...100000).map { |i| {"name" => "object #{i}"} }
+puts "ready"
+STDOUT.flush
+STDIN.read
+"""
+
+
+def looked_at(*arguments):
+    done = subprocess.run([HEAPWATCH, "memory", *map(str, arguments), "--json"], capture_output=True, text=True, timeout=120,
+                          env=clean_environment(), check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def sum_of(page, **wanted):
+    return sum(row["bytes"] for row in page["rows"] if all(row[key] == value for key, value in wanted.items()))
+
+
+def children_of(pid):
+    return [int(one) for one in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def cpu_ticks(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+
+
+def wait_until_idle(pid):
+    """What begins by itself at a start (a collector, a thread that cleans up) has ended."""
+    ticks = [None]
+
+    def is_idle():
+        before, ticks[0] = ticks[0], cpu_ticks(pid)
+        time.sleep(0.15)
+        return before == ticks[0]
+
+    wait_until(is_idle, "the program to be idle")
+
+
+class Program:
+    """A program that serves, or says "ready" and waits for the end of its input."""
+
+    def __init__(self, *command, ready="ready", user=None, cwd=None, environment=None):
+        self.process = subprocess.Popen([str(one) for one in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, user=user, cwd=cwd,
+                                        env={**clean_environment(), **(environment or {})})
+        self.pid = self.process.pid
+        try:
+            while ready is not None:
+                line = self.process.stdout.readline()
+                if not line:
+                    raise AssertionError(f"{command[0]} ended")
+                if line.strip() == ready:
+                    break
+        except BaseException:
+            self.stop()
+            raise
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Folder:
+    """A temporary folder that a user of this machine may write to."""
+
+    def __init__(self, user=None):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="heapwatch-"))
+        if user is not None:
+            os.chown(self.path, pwd.getpwnam(user).pw_uid, -1)
+
+    def __enter__(self):
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class ProgramsTest(unittest.TestCase):
+    maxDiff = None
+
+    def explained(self, pid, share, *options):
+        """One look's page, whose rows add up; unexplained is less than this share of it, or two pages."""
+        wait_until_idle(pid)
+        page = looked_at(pid, *options)
+        rows = sum(row["bytes"] for row in page["rows"])
+        self.assertLessEqual(abs(rows - page["rss_bytes"]), page["rss_uncertainty_bytes"])
+        self.assertEqual([check for check in page["checks"] if not check["ok"]], [])
+        self.assertEqual(page["missing"], [])
+        unexplained = sum_of(page, space="unexplained")
+        print(f"{page['command']}: RSS {page['rss_bytes'] >> 10} K, unexplained {unexplained >> 10} K, "
+              f"{100 * unexplained / page['rss_bytes']:.3f} %", flush=True)
+        self.assertLessEqual(unexplained, max(page["rss_bytes"] * share, 2 * PAGE), page["unexplained"])
+        return page
+
+    def test_three_runtimes_in_one_process(self):
+        with Program(THREE_RUNTIMES) as program:
+            before = self.explained(program.pid, 0.005, "--types")
+            self.assertGreater(sum_of(before, space="go", state="live"), 40000 * 208)
+            self.assertGreater(sum_of(before, space="native", state="live"), 3000 * 3009)
+            self.assertGreater(sum_of(before, space="python", state="live"), 20000 * 64)
+            samples = {one["name"]: one["objects"] for one in before["types"] if one["space"] == "python"}["Sample"]
+            self.assertEqual(samples, 20000)
+            for runtime, space in (("go", "go"), ("c", "native"), ("python", "python")):
+                before = looked_at(program.pid)
+                self.assertEqual(program.ask(f"{runtime} 8000"), "done")
+                after = self.explained(program.pid, 0.005)
+                grown = {one: sum_of(after, space=one, state="live") - sum_of(before, space=one, state="live")
+                         for one in ("go", "native", "python")}
+                self.assertEqual(max(grown, key=grown.get), space, grown)
+                others = sum(bytes for one, bytes in grown.items() if one != space)
+                self.assertLess(others, grown[space] / 3, grown)
+
+    def test_what_c_lost_in_a_process_of_three_runtimes_is_told(self):
+        with Program(THREE_RUNTIMES) as program:
+            self.assertEqual(program.ask("lost 500"), "done")
+            page = looked_at(program.pid, "--reach")
+            lost = {one["name"]: one["blocks"] for one in page["reach"]["groups"]}
+            # Stale words, on a stack or in memory that was freed, keep some.
+            self.assertGreaterEqual(lost.get("blocks of 3024 bytes", 0), 475, lost)
+            self.assertLessEqual(lost["blocks of 3024 bytes"], 500)
+            self.assertGreater(page["cost"]["stopped_ms"], 0)
+            self.assertEqual(program.ask("c 1"), "done")
+
+    def test_redis(self):
+        with Folder() as folder:
+            socket = folder / "socket"
+            with Program("redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder,
+                         "--enable-debug-command", "yes", ready=None) as program:
+                client = ["redis-cli", "-s", str(socket)]
+                wait_until(lambda: subprocess.run([*client, "ping"], capture_output=True, check=False).stdout == b"PONG\n",
+                           "redis to answer")
+                subprocess.run([*client, "debug", "populate", "50000", "key", "200"], check=True, capture_output=True)
+                page = self.explained(program.pid, 0.002)
+                self.assertGreater(sum_of(page, owner="jemalloc"), 50000 * 200)
+
+    def test_nginx(self):
+        with Folder() as folder:
+            (folder / "nginx.conf").write_text(
+                f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
+                "events {}\n"
+                f"http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; "
+                f"fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
+                f"server {{ listen 127.0.0.1:{free_port()}; root {folder}; }} }}\n")
+            with Program("/usr/sbin/nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log", ready=None) as program:
+                [worker] = wait_until(lambda: children_of(program.pid), "nginx's worker")
+                wait_until_idle(worker)
+                self.explained(worker, 0.002)
+
+    def test_node(self):
+        with Program("node", "-e", NODE) as program:
+            page = self.explained(program.pid, 0.002)
+            self.assertGreater(sum_of(page, owner="V8"), 5 << 20)
+
+    def test_java(self):
+        # It asks for a password and waits.
+        with Folder() as folder:
+            with Program("keytool", "-J-Xmx64m", "-genkeypair", "-alias", "a", "-dname", "CN=a", "-keystore",
+                         folder / "keys", ready=None) as program:
+                wait_until(lambda: len(os.listdir(f"/proc/{program.pid}/task")) > 8, "the threads of Java")
+                page = self.explained(program.pid, 0.002)
+                self.assertGreater(sum_of(page, owner="Java"), 1 << 20)
+
+    def test_ruby(self):
+        with Program("ruby", "-e", RUBY) as program:
+            self.explained(program.pid, 0.002)
+
+    def test_python_with_numpy(self):
+        with Program("/usr/bin/python3", "-c", NUMPY, environment={"OPENBLAS_NUM_THREADS": "2"}) as program:
+            page = self.explained(program.pid, 0.002)
+            self.assertGreater(sum_of(page, owner="pymalloc", state="live"), 50000 * 64)
+
+    def test_a_go_server(self):
+        with Program(GO_SERVER, ready=None) as program:
+            program.process.stdout.readline()  # its address
+            self.explained(program.pid, 0.002)
+
+    def test_a_go_server_that_is_stripped(self):
+        with Folder() as folder:
+            (folder / "prometheus.yml").write_text("{}")
+            port = free_port()
+            with Program("prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+                         f"--web.listen-address=127.0.0.1:{port}", ready=None) as program:
+                wait_until(lambda: subprocess.run(["curl", "-sf", f"http://127.0.0.1:{port}/-/ready"], check=False,
+                                                  capture_output=True).returncode == 0, "Prometheus to answer")
+                page = self.explained(program.pid, 0.002)
+                self.assertGreater(sum_of(page, space="go", state="live"), 1 << 20)
+
+    def test_clang(self):
+        with Program("clang", "-x", "c++", "-fsyntax-only", "-", ready=None) as program:
+            program.process.stdin.write("int a;\n" * 200000)
+            program.process.stdin.flush()
+            self.explained(program.pid, 0.002)
+
+    def test_postgres(self):
+        user = "postgres" if os.geteuid() == 0 else None
+        folders = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+        self.assertTrue(folders, "no PostgreSQL: scripts/setup installs it")
+        programs = folders[-1]
+        with Folder(user) as folder:
+            subprocess.run([programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "--no-sync"], check=True,
+                           capture_output=True, user=user, cwd=folder, env=clean_environment(), timeout=120)
+            with Program(programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-F",
+                         user=user, cwd=folder, ready=None) as postmaster:
+                client = ["psql", "-h", str(folder), "-U", "postgres", "-Atq", "postgres"]
+                wait_until(lambda: subprocess.run([*client, "-c", "select 1"], check=False, capture_output=True,
+                                                  cwd="/").returncode == 0, "PostgreSQL to answer")
+                with Program(*client, ready=None, cwd="/") as session:
+                    session.ask("create table t as select g, repeat('x', 100) as x from generate_series(1, 20000) g; select 1;")
+                    backend = int(session.ask("select pg_backend_pid();"))
+                    page = self.explained(backend, 0.002)
+                    self.assertGreater(sum_of(page, space="shared"), 1 << 20)
+                self.explained(postmaster.pid, 0.002)
+
+
+if __name__ == "__main__":
+    HEAPWATCH, THREE_RUNTIMES, GO_SERVER = sys.argv[1:4]
+    unittest.main(argv=sys.argv[:1])

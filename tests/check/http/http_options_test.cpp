@@ -96,7 +96,7 @@ TEST(HttpOptions, AProxyThatIsASecretIsCalledByItsHandle) {
   EXPECT_FALSE(read_http_options(init_config, instance, {}).has_value());
   ASSERT_EQ(diagnostics.all().size(), 1U);
   EXPECT_EQ(to_text(diagnostics.all().front()),
-            "f.yaml:1:29: proxy -> https must begin with http://, https://, socks5:// or "
+            "f.yaml:1:36: proxy -> https must begin with http://, https://, socks5:// or "
             "socks5h://, not be ENC[https]");
   value.members.front().value.members.pop_back();
   EXPECT_EQ(read_http_options(init_config, instance, {})->proxy.http_shown_as, "ENC[http]");

@@ -170,7 +170,8 @@ std::string without_addresses(std::string text, const std::string& host) {
   };
   for (const std::string_view scheme : {"http://", "https://"}) {
     for (auto at = text.find(scheme); at != std::string::npos; at = text.find(scheme, at)) {
-      at = hide(at, std::min(text.find_first_of(" \"',;", at), text.size()) - at);
+      const std::size_t end = std::min(text.find_first_of(" \"',;", at), text.size());
+      at = end == at + scheme.size() ? end : hide(at, end - at);  // alone, it is no address
     }
   }
   for (auto at = text.find(host); !host.empty() && at != std::string::npos;

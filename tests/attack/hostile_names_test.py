@@ -86,6 +86,13 @@ def value(page, series):
     return float(found[1]) if found else None
 
 
+def page_of(agent):
+    """Nothing where it is not up yet, or there is no memory for it."""
+    with contextlib.suppress(OSError):
+        return agent.metrics()
+    return ""
+
+
 class HostileNamesTest(unittest.TestCase):
     maxDiff = None
 
@@ -215,7 +222,7 @@ class HostileNamesTest(unittest.TestCase):
             env["ASAN_OPTIONS"] = "allocator_may_return_null=1:max_allocation_size_mb=8"
         with Pages({"/bad": lambda _: small, "/good": good}) as pages, Confd() as folder:
             with self.watch(pages, folder, instance(pages.url("/bad"), "bad", interval=0.2), env=env) as agent:
-                wait_until(lambda: "bad_n{" in agent.metrics() and "good_n{" in agent.metrics(), "both targets")
+                wait_until(lambda: "bad_n{" in page_of(agent) and "good_n{" in page_of(agent), "both targets")
                 pid = agent.process.pid
                 if not is_sanitized():
                     resource.prlimit(pid, resource.RLIMIT_AS, (int(memory_mb(pid, "VmSize") + 10) * MIB,) * 2)
@@ -253,7 +260,7 @@ class HostileNamesTest(unittest.TestCase):
             extra = (f"dogstatsd_url: udp://127.0.0.1:{server.getsockname()[1]}\n"
                      f"limits: {{instance_bytes_max: {8 * MIB}, process_bytes_max: {32 * MIB}}}\n")
             with self.watch(pages, folder, instances, extra, env) as agent:
-                wait_until(lambda: "bad_n{" in agent.metrics() and "good_n{" in agent.metrics(), "both targets")
+                wait_until(lambda: "bad_n{" in page_of(agent) and "good_n{" in page_of(agent), "both targets")
                 pid = agent.process.pid
                 if not is_sanitized():
                     resource.prlimit(pid, resource.RLIMIT_AS, (int(memory_mb(pid, "VmSize") + 24) * MIB,) * 2)
@@ -266,13 +273,8 @@ class HostileNamesTest(unittest.TestCase):
                 self.assertNotRegex(agent.log(), r"\| ERROR \| check go_expvar:(good|better)")
                 pages.pages["/bad"] = lambda _: b'{"n": 7}'
 
-                def page():
-                    with contextlib.suppress(OSError):  # 503 is an answer, too
-                        return agent.metrics()
-                    return ""
-
-                wait_until(lambda: re.search(r"(?m)^bad_n\{[^}]*\} 7$", page()), "the bad target's series")
-                self.assertRegex(page(), r"(?m)^good_n\{[^}]*\} 42$")
+                wait_until(lambda: re.search(r"(?m)^bad_n\{[^}]*\} 7$", page_of(agent)), "the bad target's series")
+                self.assertRegex(page_of(agent), r"(?m)^good_n\{[^}]*\} 42$")
                 status, seconds = agent.stop()
                 self.assertEqual(status, 0, agent.log())
                 self.assertLess(seconds, 10 if is_sanitized() else 3)

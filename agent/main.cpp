@@ -14,6 +14,7 @@
 #include "agent/manual.h"
 #include "agent/pprof/command.h"
 #include "agent/process/held_signals.h"
+#include "agent/wiring/configured.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/printable_stream.h"
@@ -362,6 +363,7 @@ int main(int argc, char** argv) {
     return *status;
   }
   const int code = run_command_line(argc, argv);
+  heapwatch::agent::wiring::python_loader().remove_temporary_files();
   std::cout.flush();
   if (code == 0 && !std::cout) {
     std::cerr << "heapwatch: the standard output could not be written\n";

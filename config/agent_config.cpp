@@ -230,6 +230,13 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   return loaded;
 }
 
+bool IsolationConfig::covers(const std::string& check_name) const {
+  const auto is_in = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), check_name) != names.end();
+  };
+  return process && (include.empty() || is_in(include)) && !is_in(exclude);
+}
+
 std::vector<AgentOption> agent_options() {
   std::vector<AgentOption> options;
   for (const AgentOptionReader& reader : agent_option_readers()) {

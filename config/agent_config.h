@@ -82,6 +82,17 @@ struct LimitsConfig {
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
+/// Which checks, of those in Python and in shared libraries, run in processes of their own when
+/// their own configuration does not say.
+struct IsolationConfig {
+  bool process = false;
+  std::vector<std::string> include;  // names of checks; empty: all
+  std::vector<std::string> exclude;  // goes before the other list
+
+  [[nodiscard]] bool covers(const std::string& check_name) const;
+  friend bool operator==(const IsolationConfig&, const IsolationConfig&) = default;
+};
+
 // One of each is alive: the order is that of docs/configuration.md.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct AgentConfig {
@@ -118,6 +129,7 @@ struct AgentConfig {
   DogStatsdConfig dogstatsd;
   PrometheusConfig prometheus;
   SharedLibrariesConfig shared_libraries;
+  IsolationConfig isolation;
   LimitsConfig limits;
 
   /// Everything that is set, by its key, as checks ask for it: the file with what is not known

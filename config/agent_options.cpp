@@ -202,6 +202,12 @@ void read_memstats_names(Section& section, std::string_view name, AgentDraft& dr
   set(draft.config.prometheus.go_collector_names, section.one_of<bool>(name, words));
 }
 
+void read_check_isolation(Section& section, std::string_view name, AgentDraft& draft) {
+  static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
+      {{"none", false}, {"process", true}}};
+  set(draft.config.isolation.process, section.one_of<bool>(name, words));
+}
+
 void read_probe_targets(Section& section, std::string_view name, AgentDraft& draft) {
   const auto hosts = section.texts(name);
   if (!hosts) {
@@ -244,7 +250,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 67> readers{{
+constexpr std::array<AgentOptionReader, 70> readers{{
     {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
     {"hostname", Shape::scalar, read_hostname},
     {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
@@ -285,6 +291,11 @@ constexpr std::array<AgentOptionReader, 67> readers{{
      [](S& s, N n, D& d) { set(d.config.allow_untrusted_code, s.boolean(n)); }},
     {"additional_checksd", Shape::scalar,
      [](S& s, N n, D& d) { set(d.config.additional_checksd, s.text(n)); }},
+    {"check_isolation", Shape::scalar, read_check_isolation},
+    {"check_isolation_include", Shape::words,
+     [](S& s, N n, D& d) { set(d.config.isolation.include, s.texts(n)); }},
+    {"check_isolation_exclude", Shape::words,
+     [](S& s, N n, D& d) { set(d.config.isolation.exclude, s.texts(n)); }},
     {"run_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.run_path, s.text(n)); }},
     {"cluster_name", Shape::scalar, [](S& s, N n, D& d) { set(d.config.cluster_name, s.text(n)); }},
     {"histogram_aggregates", Shape::words, read_aggregates},

@@ -93,6 +93,9 @@ void write_checks(Writer& write, const AgentConfig& config) {
   write.boolean("telemetry.python_memory", config.python_memory);
   write.boolean("allow_untrusted_code", config.allow_untrusted_code);
   write.text("additional_checksd", config.additional_checksd.string());
+  write.text("check_isolation", config.isolation.process ? "process" : "none");
+  write.list("check_isolation_include", config.isolation.include);
+  write.list("check_isolation_exclude", config.isolation.exclude);
   write.text("run_path", config.run_path.string());
   write.text("cluster_name", config.cluster_name);
   write.list("histogram_aggregates", config.histogram_aggregates);

@@ -5,8 +5,10 @@
 #include "memory/files/files.h"
 #include "memory/glibc/glibc.h"
 #include "memory/golang/golang.h"
+#include "memory/jemalloc/jemalloc.h"
 #include "memory/mappings/allocators.h"
 #include "memory/mappings/mappings.h"
+#include "memory/own/own.h"
 #include "memory/pymalloc/pymalloc.h"
 #include "memory/reach/reach.h"
 #include "memory/stacks/stacks.h"
@@ -21,9 +23,11 @@ namespace {
 constexpr std::array table{
     // Those that recognise what is theirs by what it holds.
     Reader{"stacks", stacks::find},
+    Reader{"own", own::find},
     Reader{"bss", files::find_bss},
     Reader{"glibc", glibc::find},
     Reader{"pymalloc", pymalloc::find},
+    Reader{"jemalloc", jemalloc::find},
     Reader{"go", golang::find},  // whose metadata is looked for in what the others leave
     // Those that go by a mapping's name and place.
     Reader{"shared", mappings::find_shared},

@@ -53,7 +53,9 @@ int host_check() {
   check::children::use_own_group();
   check::children::prepare_forks();
   check::isolation::stay_in_this_process();
-  const int status = check::isolation::host(load_check);
+  const int status =
+      check::isolation::host(load_check, [] { return wiring::python_loader().report().host.told; });
+  wiring::python_loader().remove_temporary_files();
   std::_Exit(status);  // threads of the check may still use what destructors would free
 }
 

@@ -268,7 +268,7 @@ pages::SelfReport Agent::report() const {
                          : std::string{},
       .confd_path = agent.confd_path.string(),
       .log_level = base::log_level(),
-      .python = wiring::python_loader().report(),
+      .python = wiring::python_report(),
   };
 }
 
@@ -320,6 +320,7 @@ int run_agent(const wiring::GlobalOptions& global) {
     base::log(LogLevel::warn, "a check did not end in time and was left behind");
   }
   if (!ended || agent.series() > freed_series_max) {
+    wiring::python_loader().remove_temporary_files();
     base::flush_log(log_patience);
     std::_Exit(0);  // a thread left behind still uses what the agent's destructor would free
   }

@@ -16,8 +16,8 @@ void write(Writer& json, const std::string& text) {
   json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-void write(Writer& json, double number) {
-  json.Double(number);
+void write(Writer& json, const check::Figure& figure) {
+  json.Double(figure.value);
 }
 
 template <typename T>
@@ -96,10 +96,10 @@ void write_python(Writer& json, const PythonReport& report) {
   json.Key("python");
   json.StartObject();
   member(json, "version", report.host.python_version);
-  member(json, "metadata", report.host.metadata);
-  member(json, "telemetry", report.host.telemetry);
-  member(json, "external_host_tags", report.host.external_tags);
-  member(json, "issues", report.host.issues);
+  member(json, "metadata", report.host.told.metadata);
+  member(json, "telemetry", report.host.told.telemetry);
+  member(json, "external_host_tags", report.host.told.external_tags);
+  member(json, "issues", report.host.told.issues);
   json.EndObject();
 }
 
@@ -108,7 +108,7 @@ std::string python_line(const PythonReport& report) {
     return "did not start: " + report.start_errors.front();
   }
   if (!report.running) {
-    return "not loaded; no Python check is configured";
+    return "not loaded; no Python check runs in the agent itself";
   }
   constexpr double mebibyte = 1024 * 1024;
   std::array<char, 32> amount{};

@@ -26,6 +26,11 @@ GlobalOptions& started_with() {
   return *instance;
 }
 
+check::ToldByProcesses& told_by_processes() {
+  static auto* const told = new check::ToldByProcesses;
+  return *told;
+}
+
 check::isolation::IsolatingLoader isolating_loader(const check::InstanceSource& source,
                                                    const check::isolation::Isolation& isolation) {
   std::string name = "process";
@@ -38,7 +43,8 @@ check::isolation::IsolatingLoader isolating_loader(const check::InstanceSource& 
   }
   return {std::move(name),
           {.arguments = {"heapwatch", check::isolation::host_argument},
-           .run_timeout = isolation.run_timeout},
+           .run_timeout = isolation.run_timeout,
+           .told = &told_by_processes()},
           {.config_file = started_with().config_file.value_or(""),
            .confd_path = std::filesystem::absolute(source.agent.confd_path).string(),
            .log_level = started_with().log_level.value_or("")}};
@@ -75,6 +81,12 @@ config::AgentConfigFile load_agent(const GlobalOptions& options) {
 check::python::PythonLoader& python_loader() {
   static auto* const loader = new check::python::PythonLoader(HEAPWATCH_VERSION);
   return *loader;
+}
+
+check::python::PythonReport python_report() {
+  check::python::PythonReport report = python_loader().report();
+  check::merge(report.host.told, told_by_processes().all());
+  return report;
 }
 
 void account_memory(const config::AgentConfig& agent) {

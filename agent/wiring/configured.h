@@ -42,6 +42,9 @@ struct Configured {
 /// The one source of Python checks: the process has one interpreter, which is never ended.
 [[nodiscard]] check::python::PythonLoader& python_loader();
 
+/// Its report, with what the checks in processes of their own told.
+[[nodiscard]] check::python::PythonReport python_report();
+
 /// Switches the accounting of native memory on or off, before any check runs.
 void account_memory(const config::AgentConfig& agent);
 

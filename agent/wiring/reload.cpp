@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/counted.h"
+#include "check/isolation/isolation_options.h"
 #include "config/gathered.h"
 
 namespace heapwatch::agent::wiring {
@@ -21,15 +22,18 @@ using config::PackedCheckConfig;
 
 /// Options that take effect with the reading; a dot at the end stands for all below. The parts that
 /// live as long as the agent were made with the others.
-constexpr std::array<std::string_view, 9> applied{"confd_path",
-                                                  "log_level",
-                                                  "min_collection_interval",
-                                                  "proxy.",
-                                                  "shared_library_check.",
-                                                  "ad_allowed_env_vars",
-                                                  "ad_disable_env_var_resolution",
-                                                  "prometheus.memstats_names",
-                                                  "prometheus.probe_targets"};
+constexpr std::array<std::string_view, 12> applied{"confd_path",
+                                                   "log_level",
+                                                   "min_collection_interval",
+                                                   "proxy.",
+                                                   "shared_library_check.",
+                                                   "check_isolation",
+                                                   "check_isolation_include",
+                                                   "check_isolation_exclude",
+                                                   "ad_allowed_env_vars",
+                                                   "ad_disable_env_var_resolution",
+                                                   "prometheus.memstats_names",
+                                                   "prometheus.probe_targets"};
 
 bool takes_effect(std::string_view option) {
   return option.starts_with("secret_backend_") ||
@@ -165,8 +169,7 @@ class Planner {
     }
     std::vector<std::string> ids;
     for (const config::Value& instance : file.instances) {
-      const std::string id = config::check_id(file, instance);
-      if (is_running(id, config::check_fingerprint(file, instance)) && kept_.insert(id).second) {
+      if (is_running(file, instance) && kept_.insert(config::check_id(file, instance)).second) {
         ++plan_.unchanged;
       }
     }
@@ -178,16 +181,27 @@ class Planner {
     plan_.in_force.checks.push_back(std::move(packed));
   }
 
-  [[nodiscard]] bool is_running(const std::string& id, std::uint64_t fingerprint) const {
-    const auto found = running_.find(id);
-    return found != running_.end() && same_for_checks_ && found->second.fingerprint == fingerprint;
+  [[nodiscard]] bool is_running(const CheckConfig& file, const config::Value& instance) const {
+    const auto found = running_.find(config::check_id(file, instance));
+    return found != running_.end() && same_for_checks_ &&
+           found->second.fingerprint == config::check_fingerprint(file, instance) &&
+           isolated(file, instance, plan_.in_force.agent) == isolated(file, instance, old_.agent);
+  }
+
+  /// Native checks run in the agent whatever is said.
+  [[nodiscard]] static bool isolated(const CheckConfig& file, const config::Value& instance,
+                                     const AgentConfig& agent) {
+    const auto natives = check::check_names();
+    config::Diagnostics told_elsewhere;
+    return std::find(natives.begin(), natives.end(), file.check_name) == natives.end() &&
+           check::isolation::read_isolation({file, instance, agent}, told_elsewhere).has_value();
   }
 
   [[nodiscard]] std::vector<std::unique_ptr<check::ConfiguredCheck>> make(
       const CheckConfig& file, config::Diagnostics& diagnostics) const {
     std::vector<std::unique_ptr<check::ConfiguredCheck>> made;
     for (const config::Value& instance : file.instances) {
-      if (is_running(config::check_id(file, instance), config::check_fingerprint(file, instance))) {
+      if (is_running(file, instance)) {
         continue;
       }
       if (auto check = make_check({file, instance, plan_.in_force.agent}, diagnostics)) {

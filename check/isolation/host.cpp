@@ -54,6 +54,8 @@ bool send_bytes(std::string_view bytes) {
 /// Sends what a run measures, gathered to few writes.
 class SendingSink final : public metrics::SampleSink {
  public:
+  explicit SendingSink(const TellAll& told) : told_(told) {}
+
   void submit(const metrics::Sample& sample) override {
     const auto host = sample.context.host();
     add(Metric{.name = sample.context.name(),
@@ -69,8 +71,26 @@ class SendingSink final : public metrics::SampleSink {
   void submit(const metrics::ServiceCheck& check) override { add(check); }
   void submit(const metrics::Event& event) override { add(event); }
 
+  /// What was told since it was last sent.
+  void tell() {
+    Told now = told_();
+    for (const Telling& telling : changes(sent_, now)) {
+      add(telling);
+    }
+    sent_ = std::move(now);
+  }
+
+  /// With what ends the loading.
+  [[nodiscard]] bool end_loading(const Message& last) {
+    tell();
+    const std::lock_guard lock(mutex_);
+    bytes_ += encode(last).value_or(std::string());
+    return send_bytes(std::exchange(bytes_, {}));
+  }
+
   /// With what ends the run.
   [[nodiscard]] bool end(base::Result<RunReport> outcome) {
+    tell();
     const std::lock_guard lock(mutex_);
     Message last = Failed{};
     if (outcome) {
@@ -105,6 +125,8 @@ class SendingSink final : public metrics::SampleSink {
     }
   }
 
+  const TellAll& told_;
+  Told sent_;
   std::mutex mutex_;
   std::string bytes_;
   std::uint64_t too_long_ = 0;
@@ -139,7 +161,8 @@ void end_with_the_agent() noexcept {
   (void)kill(0, SIGKILL);
 }
 
-bool load_and_answer(const LoadCheck& load, const Load& message, std::unique_ptr<Check>& check) {
+bool load_and_answer(const LoadCheck& load, const Load& message, SendingSink& sink,
+                     std::unique_ptr<Check>& check) {
   auto loaded = load(message);
   Message answer = Failed{};
   if (loaded) {
@@ -149,19 +172,19 @@ bool load_and_answer(const LoadCheck& load, const Load& message, std::unique_ptr
     answer =
         Failed{loaded.error().kind, clipped(std::move(loaded.error().message), error_bytes_max)};
   }
-  return send_bytes(encode(answer).value_or(std::string()));
+  return sink.end_loading(answer);
 }
 
 }  // namespace
 
-int host(const LoadCheck& load) {
+int host(const LoadCheck& load, const TellAll& told) {
   base::own_descriptor(conversation);
   std::thread(end_with_the_agent).detach();
   if (!send_bytes(encode(Hello{}).value_or(std::string()))) {
     return 1;
   }
   Decoder decoder;
-  SendingSink sink;
+  SendingSink sink(told);
   std::unique_ptr<Check> check;
   bool goes_on = true;
   while (goes_on) {
@@ -170,7 +193,7 @@ int host(const LoadCheck& load) {
       break;
     }
     if (const auto* const loading = std::get_if<Load>(&*message); loading != nullptr && !check) {
-      goes_on = load_and_answer(load, *loading, check);
+      goes_on = load_and_answer(load, *loading, sink, check);
     } else if (std::holds_alternative<Run>(*message) && check) {
       goes_on = sink.end(check->run(sink));
     } else {

@@ -30,6 +30,12 @@ void submit(metrics::SampleSink& sink, Metric&& metric) {
 IsolatedCheck::IsolatedCheck(IsolationOptions options, Load load, std::string id)
     : options_(std::move(options)), load_(std::move(load)), id_(std::move(id)) {}
 
+IsolatedCheck::~IsolatedCheck() {
+  if (options_.told != nullptr) {
+    options_.told->forget(id_, this);
+  }
+}
+
 base::Result<std::string> IsolatedCheck::load() {
   const auto deadline = Clock::now() + options_.load_timeout;
   auto started = Process::start(options_.program, options_.arguments, "check " + id_);
@@ -51,20 +57,33 @@ base::Result<std::string> IsolatedCheck::load() {
                  "the process of the check speaks another version than this agent: was heapwatch "
                  "updated? Restart it"}));
   }
-  auto answer = process_->receive(deadline);
-  if (!answer) {
-    return tl::unexpected<base::Error>(give_up(answer.error()));
+  return await_loaded(deadline);
+}
+
+base::Result<std::string> IsolatedCheck::await_loaded(Clock::time_point deadline) {
+  for (;;) {
+    auto answer = process_->receive(deadline);
+    if (!answer) {
+      return tl::unexpected<base::Error>(give_up(answer.error()));
+    }
+    if (const auto* const telling = std::get_if<Telling>(&*answer)) {
+      take(*telling);
+    } else if (auto* const failed = std::get_if<Failed>(&*answer)) {
+      process_.reset();
+      return tl::unexpected<base::Error>(std::move(*failed));
+    } else if (auto* const loaded = std::get_if<Loaded>(&*answer)) {
+      return std::move(loaded->version);
+    } else {
+      return tl::unexpected<base::Error>(
+          give_up({ErrorKind::invalid, "the process of the check answered out of turn"}));
+    }
   }
-  if (auto* const failed = std::get_if<Failed>(&*answer)) {
-    process_.reset();
-    return tl::unexpected<base::Error>(std::move(*failed));
+}
+
+void IsolatedCheck::take(const Telling& telling) {
+  if (options_.told != nullptr) {
+    options_.told->add(id_, this, telling);
   }
-  auto* const loaded = std::get_if<Loaded>(&*answer);
-  if (loaded == nullptr) {
-    return tl::unexpected<base::Error>(
-        give_up({ErrorKind::invalid, "the process of the check answered out of turn"}));
-  }
-  return std::move(loaded->version);
 }
 
 base::Result<RunReport> IsolatedCheck::run(metrics::SampleSink& sink) {
@@ -112,6 +131,8 @@ base::Result<RunReport> IsolatedCheck::converse(metrics::SampleSink& sink) {
       sink.submit(*check);
     } else if (const auto* const event = std::get_if<metrics::Event>(&*message)) {
       sink.submit(*event);
+    } else if (const auto* const telling = std::get_if<Telling>(&*message)) {
+      take(*telling);
     } else if (auto* const done = std::get_if<Done>(&*message)) {
       return RunReport{.warnings = std::move(done->warnings),
                        .body_bytes = 0,

@@ -10,6 +10,7 @@
 #include "check/check.h"
 #include "check/isolation/process.h"
 #include "check/loader.h"
+#include "check/told.h"
 
 namespace heapwatch::check::isolation {
 
@@ -24,12 +25,17 @@ struct IsolationOptions {
   std::vector<std::string> arguments;
   std::chrono::milliseconds run_timeout{120'000};
   std::chrono::milliseconds load_timeout{60'000};
+  /// Where what checks tell of themselves is kept; null: nowhere.
+  ToldByProcesses* told = nullptr;
 };
 
 /// Threads: as Check.
 class IsolatedCheck final : public Check {
  public:
   IsolatedCheck(IsolationOptions options, Load load, std::string id);
+  IsolatedCheck(const IsolatedCheck&) = delete;
+  IsolatedCheck& operator=(const IsolatedCheck&) = delete;
+  ~IsolatedCheck() override;
 
   /// Starts the process and loads the check there; the version of the check. Errors: those of the
   /// check's own loader; io, unreachable, timeout, limit, invalid as Process has them.
@@ -44,6 +50,8 @@ class IsolatedCheck final : public Check {
 
   [[nodiscard]] base::Result<void> start_again();
   [[nodiscard]] base::Result<RunReport> converse(metrics::SampleSink& sink);
+  [[nodiscard]] base::Result<std::string> await_loaded(Clock::time_point deadline);
+  void take(const Telling& telling);
   base::Error give_up(base::Error error);
 
   IsolationOptions options_;

@@ -23,7 +23,7 @@ std::optional<Isolation> read_isolation(const InstanceSource& source,
       {{"none", false}, {"process", true}}};
   const std::string file = source.file.file.string();
   const std::size_t errors_before = diagnostics.error_count();
-  bool isolated = false;
+  bool isolated = source.agent.isolation.covers(source.file.check_name);
   std::chrono::milliseconds timeout = default_run_timeout;
   for (const config::Value* const value : {&source.file.init_config, &source.instance}) {
     config::Section options(*value, file, diagnostics,

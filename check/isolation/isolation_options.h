@@ -8,9 +8,9 @@
 
 namespace heapwatch::check::isolation {
 
-/// `check_isolation` and `check_isolation_timeout` of the instance, over those of its init_config.
-/// Nothing when it runs in the agent, or when one of them is wrong, which the
-/// diagnostics then hold.
+/// `check_isolation` and `check_isolation_timeout` of the instance, over those of its init_config,
+/// over what heapwatch.yaml says. Nothing when it runs in the agent, or when one of them is wrong,
+/// which the diagnostics then hold.
 struct Isolation {
   std::chrono::milliseconds run_timeout{};
 };

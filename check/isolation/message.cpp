@@ -1,6 +1,7 @@
 #include "check/isolation/message.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <type_traits>
 #include <utility>
@@ -15,7 +16,7 @@ constexpr std::size_t length_bytes = sizeof(std::uint32_t);
 constexpr int value_depth_max = 64;
 
 /// Kinds on the wire; the order is that of Message.
-static_assert(std::variant_size_v<Message> == 9);
+static_assert(std::variant_size_v<Message> == 10);
 
 class Writer {
  public:
@@ -214,6 +215,14 @@ void write(Writer& out, const Failed& message) {
   out.text(message.message);
 }
 
+void write(Writer& out, const Telling& message) {
+  out.number(static_cast<std::uint8_t>(message.of));
+  out.text(message.key);
+  out.text(message.text);
+  out.number(std::bit_cast<std::uint64_t>(message.number));
+  out.texts(message.tags);
+}
+
 void read(Reader& in, Hello& message) {
   message.version = in.number<std::uint32_t>();
 }
@@ -278,6 +287,14 @@ void read(Reader& in, Done& message) {
 void read(Reader& in, Failed& message) {
   message.kind = in.one_of(ErrorKind::io);
   message.message = in.text();
+}
+
+void read(Reader& in, Telling& message) {
+  message.of = in.one_of(Telling::Of::resolved);
+  message.key = in.text();
+  message.text = in.text();
+  message.number = std::bit_cast<double>(in.number<std::uint64_t>());
+  message.tags = in.texts();
 }
 
 template <std::size_t index = 0>

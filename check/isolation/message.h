@@ -19,12 +19,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "check/told.h"
 #include "config/value.h"
 #include "metrics/sample.h"
 
 namespace heapwatch::check::isolation {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 inline constexpr std::size_t message_bytes_max = std::size_t{4} * 1024 * 1024;
 /// Tags of a sample, warnings of a run, and so on.
 inline constexpr std::size_t list_items_max = 10'000;
@@ -46,13 +47,14 @@ struct Load {
   config::Value instance;
 };
 
-/// The answer; or Failed.
+/// The answer, any number of Telling before it; or Failed.
 struct Loaded {
   std::string version;
   bool operator==(const Loaded&) const = default;
 };
 
-/// From the agent: one run. The answer is any number of the next three, and Done or Failed.
+/// From the agent: one run. The answer is any number of the next three and of Telling, and Done or
+/// Failed.
 struct Run {
   bool operator==(const Run&) const = default;
 };
@@ -78,7 +80,7 @@ struct Done {
 using Failed = base::Error;
 
 using Message = std::variant<Hello, Load, Loaded, Run, Metric, metrics::ServiceCheck,
-                             metrics::Event, Done, Failed>;
+                             metrics::Event, Done, Failed, Telling>;
 
 /// The bytes of a message. Errors: limit, when it is longer than message_bytes_max.
 [[nodiscard]] base::Result<std::string> encode(const Message& message);

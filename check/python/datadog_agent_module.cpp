@@ -221,8 +221,8 @@ PyObject* emit_agent_telemetry(PyObject* /*module*/, PyObject* args, PyObject* k
   const std::string name = std::string(check) + "." + metric;
   const std::lock_guard lock(agent_state().mutex);
   const auto add = [&](const char* suffix, bool is_total, double added) {
-    if (double* const place = place_in(agent_state().told.telemetry, name + suffix + *text)) {
-      *place = is_total ? *place + added : added;
+    if (Figure* const place = place_in(agent_state().told.telemetry, name + suffix + *text)) {
+      *place = {.value = is_total ? place->value + added : added, .is_total = is_total};
     }
   };
   const std::string_view kind = type;

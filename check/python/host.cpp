@@ -1,6 +1,11 @@
 // Starts CPython and keeps what every check needs of it.
 #include "check/python/host.h"
 
+#include <chrono>
+#include <future>
+#include <memory>
+#include <thread>
+
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
 #include "check/python/forked_child.h"
@@ -15,6 +20,8 @@
 namespace heapwatch::check::python {
 
 namespace {
+
+constexpr std::chrono::milliseconds gil_patience{500};
 
 /// A scalar of the instance, or else of the init_config.
 const config::Value* find_scalar(const CheckSource& source, std::string_view key) {
@@ -57,11 +64,10 @@ class CPythonHost final : public Host {
   [[nodiscard]] HostReport report() const override {
     AgentState& state = agent_state();
     const std::lock_guard lock(state.mutex);
-    HostReport report = state.told;
-    report.memory = memory::interpreter_memory();
     const std::string_view version = Py_GetVersion();
-    report.python_version = version.substr(0, version.find(' '));
-    return report;
+    return {.python_version = std::string(version.substr(0, version.find(' '))),
+            .memory = memory::interpreter_memory(),
+            .told = state.told};
   }
 
   [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id) override {
@@ -72,6 +78,25 @@ class CPythonHost final : public Host {
   [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) override {
     const Gil gil;
     return memory::count_objects(collect);
+  }
+
+  void remove_temporary_files() noexcept override {
+    try {
+      auto done = std::make_shared<std::promise<void>>();
+      std::thread([done] {
+        const Gil gil;
+        const Object module(PyImport_ImportModule("heapwatch_support.ending"));
+        const Object removed(
+            module ? PyObject_CallMethod(module.get(), "remove_temporary_folders", nullptr)
+                   : nullptr);
+        PyErr_Clear();
+        done->set_value();
+      }).detach();
+      (void)done->get_future().wait_for(gil_patience);
+    } catch (const std::exception& error) {
+      agent_state().services.log(base::LogLevel::debug,
+                                 std::string("cannot remove temporary files: ") + error.what());
+    }
   }
 
  private:

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/remembered.h"
 #include "check/loader.h"
+#include "check/told.h"
 #include "config/value.h"
 
 namespace heapwatch::check::python {
@@ -74,15 +75,10 @@ struct MemoryUse {
   std::uint64_t allocated_bytes = 0;  // since the start
 };
 
-/// What Python checks told the agent about themselves.
 struct HostReport {
   std::string python_version;  // "3.11.2"
   MemoryUse memory;
-  std::map<std::string, std::map<std::string, std::string>> metadata;  // by check id, then name
-  std::map<std::string, double> telemetry;  // by "check.metric" or "check.metric{labels}"
-  std::map<std::string, std::map<std::string, std::vector<std::string>>>
-      external_tags;                          // by host, then source type
-  std::map<std::string, std::string> issues;  // that are not resolved, by check
+  Told told;
 };
 
 /// The reports on the memory of one instance's runs; empty where there is none.
@@ -124,6 +120,9 @@ class Host {
   /// Of all types, most bytes first; through Pympler where that is installed. `collect`: without
   /// garbage, which is collected. Errors: limit, when memory runs out.
   [[nodiscard]] virtual base::Result<std::vector<ObjectCount>> objects(bool collect) = 0;
+  /// Before the process ends: removes what Python removes at its own end. Waits a moment for the
+  /// GIL, and gives up when a check does not let go of it.
+  virtual void remove_temporary_files() noexcept = 0;
 };
 
 /// Maps the module at `file` and starts the interpreter; to be called once per process. Errors: io

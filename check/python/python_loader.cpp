@@ -154,6 +154,12 @@ PythonReport PythonLoader::report() const {
   return report;
 }
 
+void PythonLoader::remove_temporary_files() const noexcept {
+  if (state_->host && *state_->host) {
+    (**state_->host)->remove_temporary_files();
+  }
+}
+
 void PythonLoader::profile_memory(MemoryProfile profile) {
   state_->memory_profile = std::move(profile);
 }

@@ -34,6 +34,8 @@ class PythonLoader final : public Loader {
   [[nodiscard]] base::Result<LoadedCheck> load(const InstanceSource& source,
                                                const std::string& id) override;
   [[nodiscard]] PythonReport report() const;
+  /// See Host; nothing where no Python runs.
+  void remove_temporary_files() const noexcept;
 
   /// Before the first load(): has every Python check profiled.
   void profile_memory(MemoryProfile profile);

@@ -88,6 +88,7 @@ class Counter {
       by_name[no_object] = without_;
     }
     std::vector<TypeCount> counts;
+    counts.reserve(by_name.size());
     for (const auto& [name, amount] : by_name) {
       counts.push_back(
           {.space = Space::python, .name = name, .objects = amount.objects, .bytes = amount.bytes});

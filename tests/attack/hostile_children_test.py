@@ -145,7 +145,8 @@ class HostileChildrenTest(unittest.TestCase):
     def agent_with_children(self):
         with Folder() as folder:
             folder.check("children", CHILDREN, f"[{{folder: '{folder.root}', ways: [{', '.join(WAYS)}]}}]")
-            with Agent(PROGRAM, folder) as agent:
+            # Nobody removes the temporary folder of an agent that is killed.
+            with Agent(PROGRAM, folder, env={"TMPDIR": str(folder.root)}) as agent:
                 pids = {}
                 try:
                     pids = self.sleeping(folder)
@@ -168,6 +169,21 @@ class HostileChildrenTest(unittest.TestCase):
                 stopped, seconds = agent.stop()
                 self.assertEqual(stopped, 0)
                 self.assertLess(seconds, 10)
+
+    def test_temporary_folders_of_multiprocessing_go_with_the_process(self):
+        with Folder() as folder:
+            temporary = folder.root / "tmp"
+            temporary.mkdir()
+            env = {"TMPDIR": str(temporary)}
+            folder.check("pool", POOL, "[{how: forkserver}, {how: forkserver, check_isolation: process}]")
+            with Agent(PROGRAM, folder, env=env) as agent:
+                wait_until(lambda: agent.vars()["checks"]["pool"]["runs"] >= 2, "runs", 120)
+                self.assertEqual(len(list(temporary.glob("pymp-*"))), 2)
+                self.assertEqual(agent.stop()[0], 0)
+            wait_until(lambda: not list(temporary.iterdir()), "the folders to be removed", 20)
+            done = run(PROGRAM, "--confd", folder.confd, "check", "pool", env=env)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            wait_until(lambda: not list(temporary.iterdir()), "the folders of a command to be removed", 20)
 
     def test_children_answer_signals_and_hold_no_descriptor_of_the_agent(self):
         with self.agent_with_children() as (agent, pids):

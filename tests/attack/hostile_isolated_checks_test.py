@@ -144,6 +144,61 @@ class HostileIsolatedChecksTest(unittest.TestCase):
             self.assertIn("ended with status 3", said)
             self.assertRegex(said, r'odd\.d/conf\.yaml:1:\d+: .*"thread"; one of none, process')
 
+    def test_what_a_check_tells_of_itself_is_on_the_agents_page(self):
+        with Folder() as folder:
+            folder.check("tells", check_source("""\
+                self.set_metadata("version", "9.%d" % self.runs)
+                self.set_external_tags([("vm1", {"tells": ["role:db"]})])
+                datadog_agent.emit_agent_telemetry("tells", "runs", 1, "counter")
+                datadog_agent.emit_agent_telemetry("tells", "size", 40 + self.runs, "gauge")
+                if self.runs == 0:
+                    datadog_agent.report_issue("tells", '{"id": "first"}')
+                elif self.runs == 1:
+                    datadog_agent.resolve_issue("first")
+                self.runs += 1
+                if self.runs == 3 and not os.path.exists(instance["mark"]):
+                    open(instance["mark"], "w").close()
+                    os._exit(1)
+            """, "import os\nimport datadog_agent").replace("    def check(", "    runs = 0\n\n    def check("),
+                         f"[{{mark: '{folder.root}/mark'}}]")
+            with Agent(PROGRAM, folder) as agent:
+                told = lambda: agent.vars()["python"]  # noqa: E731
+                first = wait_until(lambda: told()["telemetry"].get("tells.runs") and told(), "what the check tells")
+                self.assertEqual(first["external_host_tags"], {"vm1": {"tells": ["role:db"]}})
+                ((check_id, metadata),) = first["metadata"].items()
+                self.assertRegex(check_id, r"^tells:\w+$")
+                self.assertRegex(metadata["version"], r"^9\.\d$")
+                # Two runs of the first process, and then those of the second.
+                later = wait_until(lambda: (lambda now: now["telemetry"]["tells.runs"] > 5 and now)(told()), "more runs")
+                self.assertIn("started again in a new process", agent.log())
+                own_runs = later["telemetry"]["tells.size"] - 39
+                self.assertEqual(later["telemetry"]["tells.runs"], 2 + own_runs)
+                self.assertEqual(later["issues"], {})
+                (folder.confd / "tells.d/conf.yaml").unlink()
+                wait_until(lambda: not told()["metadata"], "the metadata to go with the check")
+
+    def test_heapwatch_yaml_says_what_is_isolated_where_conf_d_does_not_and_a_reload_moves_it(self):
+        own_pid = check_source("self.gauge('%s.pid', os.getpid())", "import os")
+        with Folder() as folder:
+            for name, init_config in {"one": "", "two": "", "here": "check_isolation: none,", "apart": f"{ISOLATED},"}.items():
+                folder.check(name, own_pid % name, init_config=f"{init_config} min_collection_interval: 0.2")
+            with Agent(PROGRAM, folder, "check_isolation: process\ncheck_isolation_exclude: [two]\n") as agent:
+                def inside():
+                    """The checks that run in the agent; nothing while one has not run yet."""
+                    pids = dict(re.findall(r"^(\w+)_pid(?:\{[^}]*\})? (\d+)", agent.metrics(), re.M))
+                    return {name for name, pid in pids.items() if int(pid) == agent.process.pid} if len(pids) == 4 else None
+
+                wait_until(lambda: inside() == {"two", "here"}, "the checks to run")
+                text = agent.config_file.read_text()
+                agent.config_file.write_text(text.replace("exclude: [two]", "include: [two, here]"))
+                wait_until(lambda: inside() == {"one", "here"}, "the checks to move")
+                log = agent.log()
+                self.assertRegex(log, r"reload: done; 2 instances go on as they were")
+                self.assertNotIn("a restart is needed", log)
+                agent.config_file.write_text(text.replace("check_isolation: process", "check_isolation: thread"))
+                wait_until(lambda: "one of none, process" in agent.log(), "the error")
+                self.assertEqual(inside(), {"one", "here"})
+
     def test_memory_profiles_come_from_where_the_check_runs(self):
         with Folder() as folder:
             folder.check("keeps", check_source("self.kept = bytes(300 * 1024)"))

@@ -64,6 +64,7 @@ TEST_F(AgentConfigTest, HasTheAgentsDefaults) {
   EXPECT_EQ(config.memtrack_sample_interval, 524288U);
   EXPECT_FALSE(config.tracemalloc_debug);
   EXPECT_FALSE(config.allow_untrusted_code);
+  EXPECT_EQ(config.isolation, IsolationConfig{});
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("max", "median", "avg", "count"));
   EXPECT_THAT(config.histogram_percentiles, ElementsAre(95));
   EXPECT_EQ(config.logging_frequency, 500U);
@@ -108,6 +109,7 @@ void expect_every_key_set(const AgentConfig& config) {
   EXPECT_EQ(config.proxy.https, "http://p:2");
   EXPECT_THAT(config.proxy.no_proxy, ElementsAre("x", "y"));
   EXPECT_TRUE(config.allow_untrusted_code);
+  EXPECT_EQ(config.isolation, (IsolationConfig{true, {"p", "q"}, {"r"}}));
   EXPECT_EQ(config.secrets.command, "/s");
   EXPECT_THAT(config.secrets.arguments, ElementsAre("-a", "b"));
   EXPECT_EQ(config.secrets.timeout, milliseconds(1500));
@@ -150,6 +152,9 @@ ad_allowed_env_vars: [A, B]
 ad_disable_env_var_resolution: true
 proxy: {http: "http://p:1", https: "http://p:2", no_proxy: [x, y]}
 allow_untrusted_code: true
+check_isolation: process
+check_isolation_include: [p, q]
+check_isolation_exclude: [r]
 secret_backend_command: /s
 secret_backend_arguments: [-a, b]
 secret_backend_timeout: 1.5
@@ -201,6 +206,9 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_PROXY_HTTPS", "http://p:2"},
        {"DD_PROXY_NO_PROXY", "x,y"},
        {"DD_ALLOW_UNTRUSTED_CODE", "true"},
+       {"DD_CHECK_ISOLATION", "process"},
+       {"DD_CHECK_ISOLATION_INCLUDE", "p q"},
+       {"DD_CHECK_ISOLATION_EXCLUDE", "r"},
        {"DD_SECRET_BACKEND_COMMAND", "/s"},
        {"DD_SECRET_BACKEND_ARGUMENTS", "-a b"},
        {"DD_SECRET_BACKEND_TIMEOUT", "1.5"},

@@ -56,6 +56,8 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "tracemalloc_whitelist",
       "tracemalloc_blacklist",
       "additional_checksd",
+      "check_isolation_include",
+      "check_isolation_exclude",
       "cluster_name",
       "ad_allowed_env_vars",
       "proxy.http",

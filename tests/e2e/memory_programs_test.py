@@ -170,6 +170,63 @@ class ProgramsTest(unittest.TestCase):
             self.assertGreater(page["cost"]["stopped_ms"], 0)
             self.assertEqual(program.ask("c 1"), "done")
 
+    def test_whoever_pauses_it_may_be_killed_at_any_moment(self):
+        def state_of(pid):
+            status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+            children = [child for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+                        for child in (task / "children").read_text().split()]
+            return children, status["TracerPid"]
+
+        with Program(THREE_RUNTIMES) as program:
+            for step in range(25):
+                look = subprocess.Popen([HEAPWATCH, "memory", str(program.pid), "--reach"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, env=clean_environment())
+                # From before the stop to after the end.
+                time.sleep(0.02 * step)
+                look.kill()
+                look.wait()
+                wait_until(lambda: state_of(program.pid) == ([], "0"), "the twin to be gone")
+                for runtime in ("go", "c", "python"):
+                    self.assertEqual(program.ask(f"{runtime} 1"), "done")
+
+    def test_a_process_that_hidepid_hides_is_named(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to mount another /proc")
+        with Program("/bin/sh", "-c", "echo ready; read line") as program:
+            script = ('mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups '
+                      '"$0" memory "$1"')
+            done = subprocess.run(["unshare", "-m", "sh", "-c", script, HEAPWATCH, str(program.pid)], capture_output=True,
+                                  text=True, timeout=60, env=clean_environment(), check=False)
+            if "Permission denied" in done.stderr or "mount:" in done.stderr:
+                self.skipTest(f"this machine forbids it: {done.stderr}")
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, f"^heapwatch: process {program.pid} belongs to another user and /proc hides it")
+
+    def test_in_a_pid_namespace_a_process_is_seen_under_both_of_its_numbers(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to make a PID namespace")
+        script = 'sleep 1000 & "$0" memory $! --json; kill $!'
+        done = subprocess.run(["unshare", "-p", "-f", "--mount-proc", "sh", "-c", script, HEAPWATCH], capture_output=True,
+                              text=True, timeout=60, env=clean_environment(), check=False)
+        if "unshare:" in done.stderr:
+            self.skipTest(f"this machine forbids it: {done.stderr}")
+        page = json.loads(done.stdout)
+        self.assertLess(page["pid"], 20)
+        self.assertEqual(page["missing"], [])
+        self.assertEqual(sum(row["bytes"] for row in page["rows"]), page["rss_bytes"])
+        # And from outside.
+        with Program("unshare", "-p", "-f", "--mount-proc", "sh", "-c", "echo ready; read line") as program:
+            [inner] = children_of(program.pid)
+            page = looked_at(inner)
+            self.assertEqual((page["pid"], page["missing"]), (inner, []))
+
+    def test_what_heapwatch_itself_has_in_a_program_is_a_row(self):
+        script = 'x = [bytearray(2000) for _ in range(20000)]; print("ready", flush=True); input()'
+        with Program(HEAPWATCH, "exec", "--", "/usr/bin/python3", "-c", script) as program:
+            [watched] = wait_until(lambda: children_of(program.pid), "the program") if children_of(program.pid) else [program.pid]
+            page = self.explained(watched, 0.002)
+            self.assertGreater(sum_of(page, space="own", owner="memtrack"), 1 << 20)
+
     def test_redis(self):
         with Folder() as folder:
             socket = folder / "socket"

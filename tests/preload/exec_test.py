@@ -289,7 +289,12 @@ class ExecTest(unittest.TestCase):
                 fetch(base + path)
             self.assertEqual(caught.exception.code, status)
             self.assertIn(words, caught.exception.read().decode())
-        self.assertEqual(listed_pages(f"{base}/"), documented_pages("native-memory.md", "serves these pages"))
+        listed = listed_pages(f"{base}/")
+        self.assertEqual(listed, documented_pages("native-memory.md", "serves these pages"))
+        help_text = subprocess.run([HEAPWATCH, "exec", "--help"], capture_output=True, text=True, check=True).stdout
+        named = set(re.findall(r"/debug/[\w/]+", " ".join(help_text.split())))
+        self.assertGreater(len(named), 0)
+        self.assertEqual(named - set(listed), set())
         self.finish(process)
 
     def over_unix(self, path, request):

@@ -42,6 +42,13 @@ TEST(IsolationMessage, EveryKindComesBackAsItWasSent) {
   EXPECT_EQ(std::get<Done>(round_trip(done)), done);
 }
 
+TEST(IsolationMessage, WhatIsToldOfACheckComesBackAsItWasSent) {
+  for (const auto of : {Telling::Of::metadata, Telling::Of::total, Telling::Of::resolved}) {
+    const Telling sent{.of = of, .key = "k", .text = "t", .number = -0.1, .tags = {"a:b", ""}};
+    EXPECT_EQ(std::get<Telling>(round_trip(sent)), sent);
+  }
+}
+
 TEST(IsolationMessage, AMetricKeepsEveryBitOfItsNumber) {
   for (const base::Number value :
        {base::Number::of(std::numeric_limits<std::uint64_t>::max()), base::Number::of(-3),

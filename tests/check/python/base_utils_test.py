@@ -225,6 +225,14 @@ class Check(unittest.TestCase):
         self.assertEqual(Renamed("c", {}, [{"disable_ssl": True}]).http.options["verify"], False)
         self.assertEqual(AgentCheck("c", {}, [{"timeout": 3}]).http.options["timeout"], (3.0, 3.0))
 
+    def test_an_answer_is_read_in_lines_and_in_pieces(self):
+        with Served("ab\nc\u00e4") as page:
+            response = AgentCheck("c", {}, [{}]).http.get(page.url)
+        self.assertEqual(list(response.iter_lines(decode_unicode=True)), ["ab", "c\u00e4"])
+        self.assertEqual(b"".join(response.iter_content(2)), response.content)
+        self.assertEqual(list(response.iter_content(4, decode_unicode=True)), ["ab\nc", "\u00e4"])
+        self.assertEqual(list(response.iter_content()), [response.content])
+
     def test_errors_are_also_those_of_requests_where_a_check_uses_it(self):
         class RequestsError(OSError):
             def __init__(self, *args, **kwargs):

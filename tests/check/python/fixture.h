@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -47,13 +48,34 @@ inline config::Value yaml(std::string_view text) {
   return value;
 }
 
+/// A folder that is there as long as the process that made it; its children leave it alone.
+class RunFolder {
+ public:
+  RunFolder() : maker_(getpid()) {
+    std::string name = std::filesystem::temp_directory_path() / "heapwatch_python_XXXXXX";
+    folder_ = mkdtemp(name.data());
+    path_ = folder_ / "run";
+  }
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+  ~RunFolder() {
+    if (getpid() == maker_) {
+      std::error_code failure;
+      std::filesystem::remove_all(folder_, failure);
+    }
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  pid_t maker_;
+  std::filesystem::path folder_;
+  std::filesystem::path path_;
+};
+
 /// A folder of this process alone.
 inline const std::filesystem::path& run_path() {
-  static const std::filesystem::path path = [] {
-    std::string name = std::filesystem::temp_directory_path() / "heapwatch_python_XXXXXX";
-    return std::filesystem::path(mkdtemp(name.data())) / "run";
-  }();
-  return path;
+  static const RunFolder folder;
+  return folder.path();
 }
 
 /// Writes down what it gets.

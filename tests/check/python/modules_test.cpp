@@ -90,7 +90,7 @@ TEST_F(PythonModules, MetadataIsKeptForTheCheckWhileItLives) {
   const auto loaded =
       load("evaluate", "calls: [\"datadog_agent.set_check_metadata(id, 'v', '1')\"]");
   (void)loaded->check->run(sink_);
-  EXPECT_EQ(host().report().metadata["evaluate:1"]["v"], "1");
+  EXPECT_EQ(host().report().told.metadata["evaluate:1"]["v"], "1");
 }
 
 TEST_F(PythonModules, ExternalTagsAreTakenUntilTheFirstWrongOne) {
@@ -110,7 +110,7 @@ TEST_F(PythonModules, ExternalTagsAreTakenUntilTheFirstWrongOne) {
                   "TypeError: dict value must be a list of tags"));
   const std::map<std::string, std::map<std::string, std::vector<std::string>>> expected{
       {"h1", {{"s1", {"a", "b"}}}}};
-  EXPECT_EQ(host().report().external_tags, expected);
+  EXPECT_EQ(host().report().told.external_tags, expected);
 }
 
 TEST_F(PythonModules, ThePersistentCacheHasAFileForEachKey) {
@@ -143,18 +143,21 @@ TEST_F(PythonModules, TelemetryAddsCountersAndKeepsGauges) {
                  call + "'c', 'x', 4, 'gauge', {'a': set()})", call + "'c', 'x', 'y', 'gauge')"}),
       ElementsAre("None", "None", "None", "None", "None", "None", "None",
                   "TypeError: must be real number, not str"));
-  const std::map<std::string, double> expected{
-      {"c.g", 2}, {"c.g{\"a\": \"b\"}", 1}, {"c.h.count", 1}, {"c.h.sum", 4}, {"c.n", 5}};
-  EXPECT_EQ(host().report().telemetry, expected);
+  const std::map<std::string, Figure> expected{{"c.g", {2, false}},
+                                               {"c.g{\"a\": \"b\"}", {1, false}},
+                                               {"c.h.count", {1, true}},
+                                               {"c.h.sum", {4, true}},
+                                               {"c.n", {5, true}}};
+  EXPECT_EQ(host().report().told.telemetry, expected);
 }
 
 TEST_F(PythonModules, IssuesAreKeptUntilTheyAreResolved) {
   EXPECT_THAT(values_of({"datadog_agent.report_issue('c', report_json='{\"id\": \"i1\"}')",
                          "datadog_agent.resolve_issue('nothing')"}),
               ElementsAre("None", "RuntimeError: no issue \"nothing\" has been reported"));
-  EXPECT_EQ(host().report().issues["c"], "{\"id\": \"i1\"}");
+  EXPECT_EQ(host().report().told.issues["c"], "{\"id\": \"i1\"}");
   EXPECT_EQ(value_of("datadog_agent.resolve_issue(issue_id='i1')"), "None");
-  EXPECT_TRUE(host().report().issues.empty());
+  EXPECT_TRUE(host().report().told.issues.empty());
 }
 
 TEST_F(PythonModules, StatementsLoseTheirValues) {

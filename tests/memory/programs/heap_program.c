@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { slots_of_thread = 3000, area_bytes = 8 << 20, page_bytes = 4096 };
@@ -198,12 +199,46 @@ static void trim(int signal_number) {
   malloc_trim(0);
 }
 
+/* Children that map, unmap, allocate, fork, exec and exit, one after the other, without end. */
+static void never_rest(void) {
+  for (unsigned round = 0;; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (unsigned i = 0; i < 40u << round % 6; ++i) {
+        const size_t size = (1 + (i * 7 + round) % 50) * 20000;
+        char* const part = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char* const block = malloc(size / 3);
+        memset(part, 1, size);
+        memset(block, 2, size / 3);
+        munmap(part, i % 4 != 0 ? size : page_bytes);
+        if (i % 8 != 0) {
+          free(block);
+        }
+        usleep(200);
+      }
+      if (round % 3 == 0) {
+        execl("/bin/true", "true", (char*)NULL);
+      } else if (round % 3 == 1 && fork() == 0) {
+        usleep(500);
+      }
+      _exit(0);
+    }
+    waitpid(child, NULL, 0);
+  }
+}
+
 int main(int argc, char** argv) {
   signal(SIGUSR1, trim);
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left to end it */
   const char* const mode = argc > 1 ? argv[1] : "";
   const int count = argc > 2 ? atoi(argv[2]) : 0;
-  if (strcmp(mode, "area") == 0) {
+  if (strcmp(mode, "restless") == 0) {
+    if (write(1, "ready\n", 6) < 0) {
+      return 1;
+    }
+    never_rest();
+  } else if (strcmp(mode, "area") == 0) {
     use_an_area();
   } else if (strcmp(mode, "lost") == 0) {
     /* Held by this stack alone, one by its middle. */

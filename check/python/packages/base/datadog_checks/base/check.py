@@ -235,6 +235,18 @@ class AgentCheck:
         if raw_event is not None:
             aggregator.submit_event_platform_event(self, self.check_id, to_string(raw_event), event_track_type)
 
+    def database_monitoring_query_sample(self, raw_event):
+        self.event_platform_event(raw_event, "dbm-samples")
+
+    def database_monitoring_query_metrics(self, raw_event):
+        self.event_platform_event(raw_event, "dbm-metrics")
+
+    def database_monitoring_query_activity(self, raw_event):
+        self.event_platform_event(raw_event, "dbm-activity")
+
+    def database_monitoring_metadata(self, raw_event):
+        self.event_platform_event(raw_event, "dbm-metadata")
+
     def send_log(self, data, cursor=None, stream="default"):
         datadog_agent.send_log(json.dumps(data, separators=(",", ":")), self.check_id)
         if cursor is not None:
@@ -264,6 +276,19 @@ class AgentCheck:
         for secret in client.secrets:
             self.register_secret(secret)
         return client
+
+    @functools.cached_property
+    def safe_os(self):
+        """Functions for files and processes."""
+        from datadog_checks.base.utils.safe_os import safe_os
+
+        return safe_os
+
+    def get_instance_proxy(self, instance, uri, proxies=None):
+        """The proxies for a URL as `requests` takes them; None: none. For checks that ask with `requests` themselves."""
+        from datadog_checks.base.utils.http import proxies_for
+
+        return proxies_for({**(instance or {}), **({"proxy": proxies} if proxies else {})}, uri)
 
     @functools.cached_property
     def check_version(self):

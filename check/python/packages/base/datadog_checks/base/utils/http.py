@@ -94,6 +94,11 @@ class Response:
         lines = self.content.split(delimiter.encode() if delimiter else None) if delimiter else self.content.splitlines()
         return (line.decode(self.encoding, "replace") if decode_unicode else line for line in lines)
 
+    def iter_content(self, chunk_size=None, decode_unicode=False):
+        size = chunk_size or len(self.content) or 1
+        content = self.text if decode_unicode else self.content
+        return (content[begin:begin + size] for begin in range(0, len(content), size))
+
     def raise_for_status(self):
         if not self.ok:
             side = "Client" if self.status_code < 500 else "Server"
@@ -343,10 +348,7 @@ class Http:
     def _proxies_for(self, url):
         if self._proxies is None:
             return urllib.request.getproxies() if not urllib.request.proxy_bypass(urllib.parse.urlsplit(url).hostname) else {}
-        host = urllib.parse.urlsplit(url).hostname
-        if any(_excludes(pattern, host) for pattern in self._proxies.get("no", ())):
-            return {}
-        return {scheme: proxy for scheme, proxy in self._proxies.items() if scheme != "no"}
+        return _for_host(self._proxies, url)
 
     def _tls(self, verify):
         verify = self.options["verify"] if verify is None else verify
@@ -368,6 +370,21 @@ def _excludes(pattern, host):
         return ipaddress.ip_address(host) in ipaddress.ip_network(pattern, strict=False)
     except ValueError:
         return host.endswith("." + pattern.lstrip("*").lstrip("."))
+
+
+def _for_host(proxies, url):
+    host = urllib.parse.urlsplit(url).hostname
+    if any(_excludes(pattern, host) for pattern in proxies.get("no", ())):
+        return {}
+    return {scheme: proxy for scheme, proxy in proxies.items() if scheme != "no"}
+
+
+def proxies_for(instance, url):
+    """Those that the instance or the agent names, by scheme; None: none, and {}: not for this host."""
+    if is_affirmative(instance.get("skip_proxy", instance.get("no_proxy", False))):
+        return {"http": "", "https": ""}  # also none of the environment
+    proxies = Http._read_proxies(instance.get("proxy"))
+    return None if proxies is None else _for_host(proxies, url)
 
 
 def _shown(url):

@@ -1,4 +1,0 @@
-"""The name under which the agent looks for the base class."""
-from datadog_checks.base.check import AgentCheck
-
-__all__ = ["AgentCheck"]

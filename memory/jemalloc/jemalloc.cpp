@@ -1,0 +1,121 @@
+#include "memory/jemalloc/jemalloc.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/counted.h"
+
+namespace heapwatch::memory::jemalloc {
+
+namespace {
+
+constexpr const char* owner = "jemalloc";
+constexpr const char* in_extents = "free in extents";
+constexpr std::uint64_t leaf_bytes = std::uint64_t{2} << 20;
+
+Claim claim_of(std::uint64_t begin, std::uint64_t end, State state, const char* detail,
+               Source source = Source::walk) {
+  return {.begin = begin,
+          .end = end,
+          .space = Space::native,
+          .owner = owner,
+          .state = state,
+          .source = source,
+          .detail = detail};
+}
+
+/// The mappings that hold descriptors and leaves.
+void take_metadata(const Look& look, const Extents& extents, Found& found) {
+  std::set<std::uint64_t> taken;
+  for (const Extent& extent : extents.extents) {
+    const process::Mapping* const mapping = look.view.mapping_at(extent.record);
+    if (mapping != nullptr && taken.insert(mapping->begin).second) {
+      found.claims.push_back(claim_of(mapping->begin, mapping->end, State::overhead,
+                                      "its own records", Source::inferred));
+    }
+  }
+  for (const std::uint64_t leaf : extents.leaves) {
+    found.claims.push_back(
+        claim_of(leaf, leaf + leaf_bytes, State::overhead, "its own records", Source::inferred));
+  }
+}
+
+AllocatorReport report_of(const Extents& extents) {
+  const Totals totals = totals_of(extents);
+  AllocatorReport report{.name = owner,
+                         .in_use_bytes = totals.allocated,
+                         .free_bytes = totals.active - std::min(totals.active, totals.allocated),
+                         .walked = true};
+  std::map<std::uint64_t, std::uint64_t> by_size;
+  for (const Extent& extent : extents.extents) {
+    if (extent.live_blocks > 0) {
+      by_size[extent.block_bytes] += extent.live_blocks;
+      report.blocks += extent.live_blocks;
+    }
+  }
+  for (const auto& [size, blocks] : by_size) {
+    report.sizes.push_back({size, blocks});
+  }
+  std::stable_sort(
+      report.sizes.begin(), report.sizes.end(),
+      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  return report;
+}
+
+}  // namespace
+
+Totals totals_of(const Extents& extents) {
+  Totals totals;
+  for (const Extent& extent : extents.extents) {
+    if (extent.state == Extent::State::active) {
+      totals.active += extent.bytes;
+      totals.allocated += extent.live_bytes();
+    }
+  }
+  return totals;
+}
+
+Found find(const Look& look) {
+  Found found;
+  if (!look.view.denied().empty()) {
+    return found;
+  }
+  const auto module = find_module(look.view);
+  if (!module) {
+    return found;
+  }
+  const Extents extents = find_extents(look, *module);
+  if (extents.extents.empty() || extents.overlap) {
+    found.checks.push_back(
+        {owner, false, extents.overlap ? "its extents overlap" : "no extent of it was found"});
+    return found;
+  }
+  process::AscendingResidency residency(look.view.residency());
+  std::uint64_t live = 0;
+  for (const Extent& extent : extents.extents) {
+    const bool is_active = extent.state == Extent::State::active;
+    found.claims.push_back(claim_of(extent.begin, extent.end(), State::held,
+                                    is_active ? in_extents : "free, kept for new extents"));
+    if (is_active) {
+      live += std::min(extent.live_bytes(), residency.bytes(extent.begin, extent.end()));
+    }
+  }
+  take_metadata(look, extents, found);
+  found.allocators.push_back(report_of(extents));
+  found.splits.push_back({.space = Space::native,
+                          .owner = owner,
+                          .from = State::held,
+                          .from_detail = in_extents,
+                          .to = State::live,
+                          .detail = "",
+                          .bytes = live,
+                          .blocks = found.allocators.front().blocks,
+                          .source = Source::walk,
+                          .note = "with what lies in caches of threads"});
+  found.checks.push_back(
+      {owner, true, base::counted(extents.extents.size(), "extent") + ", none overlap"});
+  return found;
+}
+
+}  // namespace heapwatch::memory::jemalloc

@@ -1,4 +1,4 @@
-// Values that many hold and that are equal: one of each in the process.
+// Equal values, held once in the process with a count of their holders.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 namespace heapwatch::base {
 
 /// A pointer to a value that is held once: equal values have equal pointers (a shared module of the
-/// program has values of its own). What nobody holds any more is gone.
+/// program has values of its own). A value without holders is freed.
 ///
 /// `T` is immutable, compares by ==, and has `std::uint64_t hash() const`. With `std::size_t
 /// bytes() const`, what it holds outside of itself, it is counted among what the process remembers.
@@ -69,8 +69,8 @@ class Interned {
   /// Of the value; computed once.
   [[nodiscard]] std::uint64_t hash() const { return node_->hash; }
 
-  /// Keeps the address of a value from being used again, but not the value from being one that
-  /// nobody holds: for what is remembered by address.
+  /// Keeps the address of a value from being used again without holding the value: for caches whose
+  /// key is the address.
   class Watch {
    public:
     explicit Watch(const Interned& of) : node_(of.node_) { node_->watchers.fetch_add(1); }
@@ -110,7 +110,7 @@ class Interned {
 
     const T value;
     const std::uint64_t hash;
-    Pool& home;            // that of the module it was made in, wherever it goes
+    Pool& home;            // of the shared module that made it
     Node* next = nullptr;  // in its chain
     std::atomic<std::uint32_t> holders{1};
     std::atomic<std::uint32_t> watchers{0};
@@ -137,7 +137,7 @@ class Interned {
       return made.release();
     }
 
-    /// Counts the last holder down, under the lock: what can be found is held.
+    /// Removes the last holder under the lock, so that whatever find() returns has a holder.
     void drop(Node* node) {
       std::unique_lock lock(mutex_);
       if (node->holders.fetch_sub(1) != 1) {
@@ -150,7 +150,7 @@ class Interned {
       *link = node->next;
       --size_;
       const bool is_watched = node->watchers.load() != 0;
-      lock.unlock();  // what it holds goes with it
+      lock.unlock();  // freeing it may free values of other pools
       if (!is_watched) {
         delete node;
       }

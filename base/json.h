@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/number.h"
 
@@ -76,10 +75,12 @@ class JsonWriter {
   void value(Integer amount) {
     number(amount);
   }
-  template <typename Item>
-  void value(const std::vector<Item>& items) {
+  /// A list of values.
+  template <typename Items>
+  requires requires(const Items& items) { items.begin(); }
+  void value(const Items& items) {
     begin_array();
-    for (const Item& item : items) {
+    for (const auto& item : items) {
       value(item);
     }
     end_array();

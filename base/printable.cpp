@@ -6,39 +6,12 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/text.h"
+#include "base/utf8.h"
+
 namespace heapwatch::base {
 
 namespace {
-
-struct Character {
-  std::uint32_t code = 0;
-  std::size_t bytes = 0;  // 0: not UTF-8
-};
-
-/// The character that `text`, which is not empty, begins with.
-Character first_of(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::uint32_t lead = byte(0);
-  if (lead < 0x80) {
-    return {lead, 1};
-  }
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) {
-    return {};
-  }
-  constexpr std::array<std::uint32_t, 5> lead_bits{0, 0, 0x1f, 0x0f, 0x07};
-  constexpr std::array<std::uint32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
-  std::uint32_t code = lead & lead_bits.at(length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80U) {
-      return {};
-    }
-    code = (code << 6U) | (byte(i) & 0x3fU);
-  }
-  const bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
-  return code < smallest.at(length) || code > 0x10ffff || is_surrogate ? Character{}
-                                                                       : Character{code, length};
-}
 
 /// Controls of C0 and C1, the ends of lines and paragraphs, and what turns the direction of
 /// writing.
@@ -46,13 +19,6 @@ bool is_hidden(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c ||
          (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
          (code >= 0x2066 && code <= 0x2069);
-}
-
-void append_hex(std::string& out, std::uint32_t number, unsigned digits) {
-  while (digits > 0) {
-    --digits;
-    out += "0123456789abcdef"[(number >> (4 * digits)) & 0xfU];
-  }
 }
 
 void append_escape(std::string& out, std::uint32_t code) {
@@ -83,7 +49,7 @@ std::string escaped(std::string_view text, bool keeps_lines) {
   std::string out;
   out.reserve(text.size() + text.size() / 8);
   while (!text.empty()) {
-    const Character next = first_of(text);
+    const Character next = first_character(text);
     const std::size_t bytes = std::max<std::size_t>(next.bytes, 1);
     if (next.bytes == 0) {
       out += "\\x";

@@ -1,4 +1,4 @@
-// What every check is, whatever it is written in.
+// The interface of checks, in whatever language they are written.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace heapwatch::check {
 
-/// What a run that did not fail has to say.
+/// The result of a run that did not fail.
 struct RunReport {
   std::vector<std::string> warnings;  // shown by `status`; the run counts as [WARNING]
   std::uint64_t body_bytes = 0;
@@ -33,7 +33,8 @@ class Check {
   /// Blocks until the run is over.
   [[nodiscard]] virtual base::Result<RunReport> run(metrics::SampleSink& sink) = 0;
 
-  /// Whether its runs report what they leave behind themselves, with a profiler of their language.
+  /// Whether its runs report the memory that they leave allocated by themselves, with a profiler of
+  /// their language.
   [[nodiscard]] virtual bool profiles_itself() const { return false; }
 };
 
@@ -41,15 +42,15 @@ class Check {
 /// keeps thousands of targets going.
 class HttpCheck : public Check {
  public:
-  /// What to ask for in the next run. Errors: invalid, when a file it needs cannot be read.
+  /// The request of the next run. Errors: invalid, when a file it needs cannot be read.
   [[nodiscard]] virtual base::Result<net::HttpRequestPtr> request() = 0;
-  /// What shortens the answer to it while it arrives; null when it is wanted whole.
+  /// A filter that shortens the response while it arrives; null: all of the body is wanted.
   [[nodiscard]] virtual net::BodyFilterPtr filter() { return nullptr; }
-  /// Takes what came back, the failure to get anything included.
+  /// Handles the response, or the failure to get one.
   [[nodiscard]] virtual base::Result<RunReport> consume(const net::HttpResult& response,
                                                         metrics::SampleSink& sink) = 0;
-  /// Whether what the filter kept was too little to tell what there is to tell. Then the run has
-  /// come to nothing yet, and goes on with another request(), whose answer comes whole.
+  /// Whether the filtered body held too little. The run has no result then, and goes on with
+  /// another request(), whose body is not filtered.
   [[nodiscard]] virtual bool asks_again() const { return false; }
 
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) final;

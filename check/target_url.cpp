@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/number.h"
+#include "base/text.h"
 
 namespace heapwatch::check {
 
@@ -18,25 +19,11 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string_view::npos
-             ? std::string_view{}
-             : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
-}
-
-int hex_digit(char c) {
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
-}
-
 std::string percent_decoded(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+    const int high = text[i] == '%' && i + 2 < text.size() ? base::hex_value(text[i + 1]) : -1;
+    const int low = high < 0 ? -1 : base::hex_value(text[i + 2]);
     if (low < 0) {
       decoded += text[i];
     } else {
@@ -49,25 +36,15 @@ std::string percent_decoded(std::string_view text) {
 
 /// What a request line cannot carry as it is.
 std::string percent_encoded(std::string_view text) {
-  static constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
+  return base::percent_encoded(text, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f) {
-      encoded += c;
-    } else {
-      encoded += '%';
-      encoded += hex[byte >> 4U];
-      encoded += hex[byte & 0xfU];
-    }
-  }
-  return encoded;
+    return byte > 0x20 && byte < 0x7f;
+  });
 }
 
 /// `?token=*5f3a9c1e`: pages differ as their queries do, and a query may hold a password. The hash
 /// says no more than that of the check's id, which is over the whole instance.
 std::string without_query_values(std::string_view page) {
-  static constexpr std::string_view hex = "0123456789abcdef";
   const auto query = std::min(page.find('?'), page.size());
   std::string shown(page.substr(0, query));
   for (std::size_t at = query; at < page.size();) {
@@ -79,9 +56,7 @@ std::string without_query_values(std::string_view page) {
     shown += name;
     if (!value.empty()) {
       shown += '*';
-      for (unsigned shift = 32; shift > 0; shift -= 4) {
-        shown += hex[(base::fnv1a(value) >> (shift - 4)) & 0xfU];
-      }
+      base::append_hex(shown, base::fnv1a(value), 8);
     }
     at += part.size();
   }
@@ -214,7 +189,7 @@ base::Result<TargetUrl> socket_target(std::string_view rest) {
 }  // namespace
 
 base::Result<TargetUrl> parse_target_url(std::string_view text) {
-  text = trimmed(text);
+  text = base::trimmed(text);
   if (std::any_of(text.begin(), text.end(), is_control)) {
     return wrong("holds a control character");
   }
@@ -245,7 +220,7 @@ std::optional<TargetUrl> read_target_url(config::Section& instance, std::string_
   if (written && !text) {
     return std::nullopt;
   }
-  if (!text || trimmed(*text).empty()) {
+  if (!text || base::trimmed(*text).empty()) {
     instance.error(key, instance.name_of(key) +
                             " is missing; give the address of the page, such as "
                             "http://localhost:6060/debug/vars");

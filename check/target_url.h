@@ -11,6 +11,9 @@
 
 namespace heapwatch::check {
 
+/// The option that names the page, and the tag of its series.
+inline constexpr std::string_view url_key = "expvar_url";
+
 /// `http://HOST:PORT/PATH`, `https://...`, or a socket: `unix:///run/a.sock/debug/vars` (the path
 /// of the socket ends with the first ".sock"), `unix:///run/a:/debug/vars`,
 /// `unix://%2Frun%2Fa/debug/vars`. Without a path the page is `/debug/vars`; a lone slash is a
@@ -31,7 +34,7 @@ struct TargetUrl {
 
 /// Reads the address from an instance. Its absence is an error, like every fault in it.
 [[nodiscard]] std::optional<TargetUrl> read_target_url(config::Section& instance,
-                                                       std::string_view key = "expvar_url");
+                                                       std::string_view key = url_key);
 
 /// Makes `target` what `request` asks for; its credentials count unless the request has others.
 void aim(net::HttpRequest& request, const TargetUrl& target);

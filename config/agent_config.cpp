@@ -44,14 +44,14 @@ Value map_of(std::string_view key, Value value) {
 
 /// A variable that is set, as the map it would be in the file.
 struct Variable {
-  const AgentOptionReader* option;
+  const AgentOptionRow* option;
   std::string name;
   Value map;
 };
 
 std::vector<Variable> read_environment(const Environment& environment) {
   std::vector<Variable> variables;
-  for (const AgentOptionReader& option : agent_option_readers()) {
+  for (const AgentOptionRow& option : agent_option_rows()) {
     // The key's own variable comes last, and so wins.
     for (const std::string& name :
          {std::string(option.second_variable), variable_name(option.key)}) {
@@ -59,7 +59,7 @@ std::vector<Variable> read_environment(const Environment& environment) {
       if (!text || text->empty()) {
         continue;
       }
-      using Shape = AgentOptionReader::Shape;
+      using Shape = AgentOptionRow::Shape;
       Value value = option.shape == Shape::scalar
                         ? Value::scalar(*text)
                         : list(*text, option.shape == Shape::items ? " \t\n," : " \t\n");
@@ -73,7 +73,7 @@ void read_file(const Value& root, std::string_view file, AgentDraft& draft,
                Diagnostics& diagnostics) {
   Section top(root, file, diagnostics);
   std::vector<std::pair<std::string_view, std::optional<Section>>> nested;
-  for (const AgentOptionReader& option : agent_option_readers()) {
+  for (const AgentOptionRow& option : agent_option_rows()) {
     const auto [parent, name] = split_key(option.key);
     if (parent.empty()) {
       option.read(top, name, draft);
@@ -195,12 +195,12 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   }
   std::vector<Variable> variables = read_environment(environment);
 
-  // How to ask for secrets is itself in the file: what is wrong in it is told by the second
+  // How to ask for secrets is itself in the file: what is wrong in it is said by the second
   // reading.
   AgentDraft first;
-  Diagnostics untold;
-  read_file(root, name, first, untold);
-  read_variables(variables, first, untold);
+  Diagnostics unsaid;
+  read_file(root, name, first, unsaid);
+  read_variables(variables, first, unsaid);
   SecretResolver secrets(first.config.secrets);
   secrets.resolve(root, name, diagnostics);
   for (Variable& variable : variables) {
@@ -239,8 +239,8 @@ bool IsolationConfig::covers(const std::string& check_name) const {
 
 std::vector<AgentOption> agent_options() {
   std::vector<AgentOption> options;
-  for (const AgentOptionReader& reader : agent_option_readers()) {
-    options.push_back({reader.key, reader.second_variable});
+  for (const AgentOptionRow& row : agent_option_rows()) {
+    options.push_back({row.key, row.second_variable, row.live});
   }
   return options;
 }

@@ -1,11 +1,14 @@
 // heapwatch.yaml and the DD_* environment, as one valid value.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -53,12 +56,20 @@ struct DogStatsdConfig {
   friend bool operator==(const DogStatsdConfig&, const DogStatsdConfig&) = default;
 };
 
+/// What Prometheus calls the memory statistics of Go programs; Datadog keeps its names.
+enum class MemstatsNames : std::uint8_t {
+  datadog,       // go_expvar_memstats_heap_inuse
+  go_collector,  // go_memstats_heap_inuse_bytes, as Go's own client
+};
+inline constexpr std::array<std::pair<std::string_view, MemstatsNames>, 2> words_of_memstats_names{
+    {{"datadog", MemstatsNames::datadog}, {"go_collector", MemstatsNames::go_collector}}};
+
 struct PrometheusConfig {
   bool enabled = true;
   std::string listen = "127.0.0.1:9464";
-  bool suffixes = true;             // add `_total` where it belongs
-  bool go_collector_names = false;  // memstats_names: go_collector
-  bool probe = false;               // serve /probe?target=
+  bool suffixes = true;  // add `_total` where it belongs
+  MemstatsNames memstats_names = MemstatsNames::datadog;
+  bool probe = false;  // serve /probe?target=
   std::vector<std::string> probe_targets;
 
   friend bool operator==(const PrometheusConfig&, const PrometheusConfig&) = default;
@@ -152,6 +163,7 @@ struct AgentConfigFile {
 struct AgentOption {
   std::string_view key;       // "proxy.http": a dot for each level of nesting
   std::string_view variable;  // a second variable for the key beside its own, or empty
+  bool live = false;          // a change takes effect with a reload
 };
 [[nodiscard]] std::vector<AgentOption> agent_options();
 

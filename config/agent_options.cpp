@@ -1,21 +1,21 @@
 #include "config/agent_options.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
-#include <set>
+#include <type_traits>
 
-#include "base/nearest.h"
+#include "config/option_readers.h"
+#include "config/settings.h"
 
 namespace heapwatch::config {
 
 namespace {
 
-using Shape = AgentOptionReader::Shape;
+using Shape = AgentOptionRow::Shape;
+using A = AgentConfig;
 
-constexpr double interval_seconds_min = 0.1;
-constexpr double interval_seconds_max = 7.0 * 24 * 3600;
-constexpr double backoff_seconds_max = 24.0 * 3600;
+constexpr std::int64_t interval_ms_min = 100;
+constexpr std::int64_t interval_ms_max = std::int64_t{7} * 24 * 3'600'000;
+constexpr std::int64_t backoff_ms_max = std::int64_t{24} * 3'600'000;
 constexpr std::int64_t port_max = 65535;
 constexpr std::int64_t check_runners_max = 1024;
 constexpr std::int64_t logging_frequency_max = 1'000'000;
@@ -24,7 +24,6 @@ constexpr std::int64_t secret_output_bytes_max = std::int64_t{64} * 1024 * 1024;
 constexpr std::int64_t text_bytes_max = 65536;
 constexpr std::int64_t budget_bytes_min = std::int64_t{1} * 1024 * 1024;
 constexpr std::int64_t budget_bytes_max = std::int64_t{1} << 40U;
-constexpr std::size_t hostname_bytes_max = 255;
 
 template <typename T, typename U>
 void set(T& option, std::optional<U> value) {
@@ -33,372 +32,293 @@ void set(T& option, std::optional<U> value) {
   }
 }
 
-/// What stands there, for an error; a secret stays one.
-std::string written(const Section& section, std::string_view name) {
-  const Value* const value = section.value().find(name);
-  return value == nullptr ? "nothing" : shown(*value);
+template <auto Member, auto... Rest>
+constexpr auto& field(auto& object) {
+  if constexpr (sizeof...(Rest) == 0) {
+    return object.*Member;
+  } else {
+    return field<Rest...>(object.*Member);
+  }
 }
 
-void read_hostname(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto hostname = section.text(name);
-  if (!hostname) {
-    return;
-  }
-  const bool right =
-      hostname->size() <= hostname_bytes_max &&
-      std::all_of(hostname->begin(), hostname->end(), [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
-      });
-  if (!right) {
-    section.error(name,
-                  "hostname must be at most 255 letters, digits, \".\", \"-\" and \"_\", not " +
-                      written(section, name));
-    return;
-  }
-  draft.config.hostname = *hostname;
-}
+// How options are read and written, by what they hold. `Path` leads from an AgentConfig to the
+// member.
 
-void read_log_level(Section& section, std::string_view name, AgentDraft& draft) {
-  // Not text(): YAML takes `off` for a boolean.
-  const Value* const value = section.raw(name);
-  if (value == nullptr || value->kind == Value::Kind::null) {
-    return;
+template <auto... Path>
+struct Text {
+  static constexpr Shape shape = Shape::scalar;
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    set(field<Path...>(draft.config), section.text(name));
   }
-  if (const auto level = base::parse_log_level(value->text)) {
-    draft.config.log_level = *level;
-    return;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.text(key, field<Path...>(config));
   }
-  static constexpr std::array<std::string_view, 7> names{"trace", "debug",    "info", "warn",
-                                                         "error", "critical", "off"};
-  const std::string hint = base::did_you_mean(value->text, names);
-  section.error(name, "unknown log_level " + shown(*value) + hint + (hint.empty() ? ";" : "") +
-                          " one of trace, debug, info, warn, error, critical, off");
-}
+};
 
-void read_aggregates(Section& section, std::string_view name, AgentDraft& draft) {
-  static constexpr std::array<std::string_view, 6> known{"max",   "median", "avg",
-                                                         "count", "min",    "sum"};
-  auto words = section.texts(name);
-  if (!words) {
-    return;
-  }
-  for (std::size_t i = 0; i < words->size(); ++i) {
-    const std::string& word = (*words)[i];
-    if (std::find(known.begin(), known.end(), word) == known.end()) {
-      const std::string hint = base::did_you_mean(word, known);
-      section.error(name, "unknown aggregate " + shown(section.raw(name)->items[i]) + hint +
-                              (hint.empty() ? ";" : "") +
-                              " one of max, median, avg, count, min, sum");
-      return;
+/// Of a proxy. One that comes from a secret is called by its handle.
+template <auto Url, auto ShownAs>
+struct Address : Text<&AgentConfig::proxy, Url> {
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    Text<&AgentConfig::proxy, Url>::read(section, name, draft);
+    if (const Value* const value = section.raw(name)) {
+      draft.config.proxy.*ShownAs = shown_handle(*value);
     }
   }
-  draft.config.histogram_aggregates = std::move(*words);
-}
+};
 
-void read_percentiles(Section& section, std::string_view name, AgentDraft& draft) {
-  const Value* const list = section.raw(name);
-  if (list == nullptr) {
-    return;
+template <auto... Path>
+struct Boolean {
+  static constexpr Shape shape = Shape::scalar;
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    set(field<Path...>(draft.config), section.boolean(name));
   }
-  if (list->kind != Value::Kind::list && list->kind != Value::Kind::null) {
-    section.error(name,
-                  "histogram_percentiles must be a list such as [\"0.95\"], not " + shown(*list));
-    return;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.boolean(key, field<Path...>(config));
   }
-  std::set<int> percents;
-  for (const Value& item : list->items) {
-    const auto number = read_number(item);
-    const double percent = number ? number->to_double() * 100 : 0;
-    const int whole = percent > 0 && percent < 100 ? static_cast<int>(std::lround(percent)) : 0;
-    if (whole < 1 || whole > 99 || std::abs(percent - whole) > 1e-6) {
-      section.diagnostics().error(
-          section.file(), item.line, item.column,
-          "a percentile must be from 0.01 to 0.99 with at most two decimals, not " + shown(item));
-      return;
+};
+
+template <std::int64_t min, std::int64_t max, auto... Path>
+struct Integer {
+  static constexpr Shape shape = Shape::scalar;
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    set(field<Path...>(draft.config), section.integer(name, min, max));
+  }
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.integer(key, field<Path...>(config));
+  }
+};
+
+template <std::int64_t min_ms, std::int64_t max_ms, auto... Path>
+struct Seconds {
+  static constexpr Shape shape = Shape::scalar;
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    set(field<Path...>(draft.config), section.seconds(name, {static_cast<double>(min_ms) / 1000,
+                                                             static_cast<double>(max_ms) / 1000}));
+  }
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.seconds(key, field<Path...>(config));
+  }
+};
+
+template <Shape words_or_items, auto... Path>
+struct Texts {
+  static constexpr Shape shape = words_or_items;
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    set(field<Path...>(draft.config), section.texts(name));
+  }
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.list(key, field<Path...>(config));
+  }
+};
+
+struct LogLevelName {
+  static constexpr Shape shape = Shape::scalar;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    static constexpr std::array<const char*, 7> names{"trace", "debug",    "info", "warn",
+                                                      "error", "critical", "off"};
+    writer.text(key, std::string(names.at(static_cast<std::size_t>(config.log_level))));
+  }
+};
+
+struct Percentiles {
+  static constexpr Shape shape = Shape::words;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    std::vector<std::string> texts;
+    for (const int percent : config.histogram_percentiles) {
+      texts.push_back(base::to_text(base::Number::of(percent / 100.0)));
     }
-    percents.insert(whole);
+    writer.list(key, texts);
   }
-  draft.config.histogram_percentiles.assign(percents.begin(), percents.end());
-}
+};
 
-bool is_listen_address(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) {
-    return false;
-  }
-  const std::string_view host = text.substr(0, colon);
-  const auto port = base::parse_number(text.substr(colon + 1));
-  const std::int64_t number = port ? port->to_int64().value_or(-1) : -1;
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  return number >= 0 && number <= port_max &&
-         (bracketed || host.find(':') == std::string_view::npos);
-}
-
-void read_listen(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto listen = section.text(name);
-  if (!listen) {
-    return;
-  }
-  if (!is_listen_address(*listen)) {
-    section.error(name,
-                  "prometheus -> listen must be HOST:PORT or :PORT, such as 127.0.0.1:9464, "
-                  "not " +
-                      written(section, name));
-    return;
-  }
-  draft.config.prometheus.listen = *listen;
-}
-
-void read_url(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto text = section.text(name);
-  if (!text) {
-    return;
-  }
-  auto url = dogstatsd_url(*text);
-  if (!url) {
-    section.error(
-        name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
-    return;
-  }
-  draft.address.url = std::move(*url);
-}
-
-void read_host(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto text = section.text(name);
-  if (!text || text->empty()) {
-    return;
-  }
-  if (const auto url = dogstatsd_url_of_host(*text, 0); !url) {
-    section.error(
-        name, std::string(name) + " " + url.error().message + ", not " + written(section, name));
-    return;
-  }
-  draft.address.host = *text;
-}
-
-void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto path = section.text(name);
-  if (!path || path->empty()) {
-    return;  // the Agent's way to say: no socket
-  }
-  const auto colon = path->find("://");
-  auto url = dogstatsd_url(colon == std::string::npos ? "unix://" + *path : *path);
-  if (!url || url->starts_with("udp:")) {
-    section.error(name, "dogstatsd_socket must be an absolute path, not " + written(section, name));
-    return;
-  }
-  draft.address.socket = std::move(*url);
-}
-
-void read_cardinality(Section& section, std::string_view name, AgentDraft& draft) {
-  static constexpr std::array<std::pair<std::string_view, const char*>, 4> words{
-      {{"none", "none"}, {"low", "low"}, {"orchestrator", "orchestrator"}, {"high", "high"}}};
-  set(draft.config.dogstatsd.cardinality, section.one_of<const char*>(name, words));
-}
-
-void read_memstats_names(Section& section, std::string_view name, AgentDraft& draft) {
-  static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
-      {{"datadog", false}, {"go_collector", true}}};
-  set(draft.config.prometheus.go_collector_names, section.one_of<bool>(name, words));
-}
-
-void read_check_isolation(Section& section, std::string_view name, AgentDraft& draft) {
-  static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
-      {{"none", false}, {"process", true}}};
-  set(draft.config.isolation.process, section.one_of<bool>(name, words));
-}
-
-void read_probe_targets(Section& section, std::string_view name, AgentDraft& draft) {
-  const auto hosts = section.texts(name);
-  if (!hosts) {
-    return;
-  }
-  for (const std::string& host : *hosts) {
-    if (host.empty() || host.find_first_of("/@?# ") != std::string::npos) {
-      section.error(name,
-                    "prometheus -> probe_targets must be hosts with or without a port, such as "
-                    "app-1:8080 or .example.com, not \"" +
-                        host + '"');
-      return;
+struct MemstatsWord {
+  static constexpr Shape shape = Shape::scalar;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    for (const auto& [word, names] : words_of_memstats_names) {
+      if (names == config.prometheus.memstats_names) {
+        writer.text(key, std::string(word));
+      }
     }
   }
-  draft.config.prometheus.probe_targets = *hosts;
-}
+};
 
-void read_packet_bytes(Section& section, std::string_view name, AgentDraft& draft) {
-  constexpr std::int64_t udp_bytes_max = 65467;
-  const auto bytes = section.integer(name, 0, udp_bytes_max);
-  constexpr std::int64_t bytes_min = 64;
-  if (bytes && *bytes != 0 && *bytes < bytes_min) {
-    section.error(name, "dogstatsd_packet_bytes_max must be 0 or from 64 to 65467, not " +
-                            written(section, name));
-    return;
+struct IsolationWord {
+  static constexpr Shape shape = Shape::scalar;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.text(key, std::string(config.isolation.process ? "process" : "none"));
   }
-  set(draft.config.dogstatsd.packet_bytes_max, bytes);
-}
+};
 
-void read_address(Section& section, std::string_view name, std::string& address,
-                  std::string& shown_as) {
-  const Value* const value = section.raw(name);
-  if (auto text = section.text(name)) {
-    address = *std::move(text);
-    shown_as = shown_handle(*value);
-  }
+/// Read by a function of its own.
+template <auto reader, typename Kind>
+struct ReadBy {
+  static constexpr Shape shape = Kind::shape;
+  static constexpr auto read = reader;
+  static constexpr auto write = Kind::write;
+};
+
+/// Not for checks to ask for.
+template <typename Kind>
+struct Secret {
+  static constexpr Shape shape = Kind::shape;
+  static constexpr auto read = Kind::read;
+  static constexpr auto write = nullptr;
+};
+
+/// A part of another option's value.
+template <auto reader>
+struct OnlyRead {
+  static constexpr Shape shape = Shape::scalar;
+  static constexpr auto read = reader;
+  static constexpr auto write = nullptr;
+};
+
+constexpr bool at_start = false;
+constexpr bool at_reload = true;
+
+template <typename Kind>
+constexpr AgentOptionRow option(std::string_view key, bool live = at_start,
+                                std::string_view second_variable = {}) {
+  return {.key = key,
+          .shape = Kind::shape,
+          .read = Kind::read,
+          .write = Kind::write,
+          .live = live,
+          .second_variable = second_variable};
 }
 
 using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionReader, 70> readers{{
-    {"confd_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.confd_path, s.text(n)); }},
-    {"hostname", Shape::scalar, read_hostname},
-    {"tags", Shape::items, [](S& s, N n, D& d) { set(d.tags, s.texts(n)); }},
-    {"extra_tags", Shape::items, [](S& s, N n, D& d) { set(d.extra_tags, s.texts(n)); }},
-    {"env", Shape::scalar, [](S& s, N n, D& d) { set(d.env, s.text(n)); }},
-    {"service", Shape::scalar, [](S& s, N n, D& d) { set(d.service, s.text(n)); }},
-    {"version", Shape::scalar, [](S& s, N n, D& d) { set(d.version, s.text(n)); }},
-    {"log_level", Shape::scalar, read_log_level},
-    {"expvar_port", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.expvar_port, s.integer(n, 0, port_max)); }},
-    {"expvar_host", Shape::scalar, [](S& s, N n, D& d) { set(d.config.expvar_host, s.text(n)); }},
-    {"check_runners", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.check_runners, s.integer(n, 1, check_runners_max)); }},
-    {"min_collection_interval", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.min_collection_interval,
-           s.seconds(n, {interval_seconds_min, interval_seconds_max}));
-     }},
-    {"memtrack_enabled", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.memtrack_enabled, s.boolean(n)); }},
-    {"memtrack_sample_interval", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.memtrack_sample_interval, s.integer(n, 0, sample_interval_bytes_max));
-     }},
-    {"tracemalloc_debug", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.tracemalloc_debug, s.boolean(n)); }},
-    {"tracemalloc_include", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.tracemalloc_include, s.text(n)); }},
-    {"tracemalloc_exclude", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.tracemalloc_exclude, s.text(n)); }},
-    {"tracemalloc_whitelist", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.tracemalloc_whitelist, s.text(n)); }},
-    {"tracemalloc_blacklist", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.tracemalloc_blacklist, s.text(n)); }},
-    {"telemetry.python_memory", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.python_memory, s.boolean(n)); }},
-    {"allow_untrusted_code", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.allow_untrusted_code, s.boolean(n)); }},
-    {"additional_checksd", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.additional_checksd, s.text(n)); }},
-    {"check_isolation", Shape::scalar, read_check_isolation},
-    {"check_isolation_include", Shape::words,
-     [](S& s, N n, D& d) { set(d.config.isolation.include, s.texts(n)); }},
-    {"check_isolation_exclude", Shape::words,
-     [](S& s, N n, D& d) { set(d.config.isolation.exclude, s.texts(n)); }},
-    {"run_path", Shape::scalar, [](S& s, N n, D& d) { set(d.config.run_path, s.text(n)); }},
-    {"cluster_name", Shape::scalar, [](S& s, N n, D& d) { set(d.config.cluster_name, s.text(n)); }},
-    {"histogram_aggregates", Shape::words, read_aggregates},
-    {"histogram_percentiles", Shape::words, read_percentiles},
-    {"logging_frequency", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.logging_frequency, s.integer(n, 1, logging_frequency_max));
-     }},
-    {"failure_backoff_max", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.failure_backoff_max, s.seconds(n, {0, backoff_seconds_max}));
-     }},
-    {"watch_config", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.watch_config, s.boolean(n)); }},
-    {"integration_check_status_enabled", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.integration_check_status_enabled, s.boolean(n)); }},
-    {"ad_allowed_env_vars", Shape::words,
-     [](S& s, N n, D& d) { set(d.config.ad_allowed_env_vars, s.texts(n)); }},
-    {"ad_disable_env_var_resolution", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.ad_disable_env_var_resolution, s.boolean(n)); }},
-    {"proxy.http", Shape::scalar,
-     [](S& s, N n, D& d) {
-       read_address(s, n, d.config.proxy.http, d.config.proxy.http_shown_as);
-     }},
-    {"proxy.https", Shape::scalar,
-     [](S& s, N n, D& d) {
-       read_address(s, n, d.config.proxy.https, d.config.proxy.https_shown_as);
-     }},
-    {"proxy.no_proxy", Shape::items,
-     [](S& s, N n, D& d) { set(d.config.proxy.no_proxy, s.texts(n)); }},
-    {"secret_backend_command", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.secrets.command, s.text(n)); }},
-    {"secret_backend_arguments", Shape::words,
-     [](S& s, N n, D& d) { set(d.config.secrets.arguments, s.texts(n)); }},
-    {"secret_backend_timeout", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.secrets.timeout, s.seconds(n, {0.1, 3600}));
-     }},
-    {"secret_backend_output_max_size", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.secrets.output_bytes_max, s.integer(n, 1, secret_output_bytes_max));
-     }},
-    {"secret_backend_remove_trailing_line_break", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.secrets.remove_trailing_line_break, s.boolean(n)); }},
-    {"secret_backend_skip_checks", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.secrets.skip_checks, s.boolean(n)); }},
-    {"secret_backend_command_allow_group_exec_perm", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.secrets.allow_group_exec, s.boolean(n)); }},
-    {"prometheus.enabled", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.prometheus.enabled, s.boolean(n)); }},
-    {"prometheus.listen", Shape::scalar, read_listen},
-    {"prometheus.suffixes", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.prometheus.suffixes, s.boolean(n)); }},
-    {"prometheus.memstats_names", Shape::scalar, read_memstats_names},
-    {"prometheus.probe", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.prometheus.probe, s.boolean(n)); }},
-    {"prometheus.probe_targets", Shape::items, read_probe_targets},
-    {"limits.name_bytes_max", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.limits.name_bytes_max, s.integer(n, 64, text_bytes_max));
-     }},
-    {"limits.tag_bytes_max", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.limits.tag_bytes_max, s.integer(n, 64, text_bytes_max)); }},
-    {"limits.instance_bytes_max", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.limits.instance_bytes_max, s.integer(n, budget_bytes_min, budget_bytes_max));
-     }},
-    {"limits.process_bytes_max", Shape::scalar,
-     [](S& s, N n, D& d) {
-       set(d.config.limits.process_bytes_max, s.integer(n, budget_bytes_min, budget_bytes_max));
-     }},
-    {"shared_library_check.enabled", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.shared_libraries.enabled, s.boolean(n)); }},
-    {"shared_library_check.library_folder_path", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.shared_libraries.folder, s.text(n)); }},
-    {"dogstatsd_enabled", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.dogstatsd_enabled, s.boolean(n)); }},
-    {"dogstatsd_url", Shape::scalar, read_url},
-    {"dogstatsd_host", Shape::scalar, read_host, "DD_AGENT_HOST"},
-    {"dogstatsd_port", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.address.port, s.integer(n, 0, port_max)); }},
-    {"dogstatsd_socket", Shape::scalar, read_socket},
-    {"dogstatsd_origin_detection_client", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.dogstatsd.origin_detection, s.boolean(n)); },
-     "DD_ORIGIN_DETECTION_ENABLED"},
-    {"dogstatsd_entity_id", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.dogstatsd.entity_id, s.text(n)); }, "DD_ENTITY_ID"},
-    {"dogstatsd_external_data", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.dogstatsd.external_data, s.text(n)); }, "DD_EXTERNAL_ENV"},
-    {"dogstatsd_cardinality", Shape::scalar, read_cardinality, "DD_CARDINALITY"},
-    {"dogstatsd_telemetry_enabled", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.dogstatsd.telemetry, s.boolean(n)); }},
-    {"dogstatsd_timestamps", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.dogstatsd.timestamps, s.boolean(n)); }},
-    {"dogstatsd_histogram_aggregates", Shape::scalar,
-     [](S& s, N n, D& d) { set(d.config.dogstatsd.histogram_aggregates, s.boolean(n)); }},
-    {"dogstatsd_packet_bytes_max", Shape::scalar, read_packet_bytes},
+constexpr std::array<AgentOptionRow, 70> rows{{
+    option<Text<&A::confd_path>>("confd_path", at_reload),
+    option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
+    {.key = "tags",
+     .shape = Shape::items,
+     .read = [](S& s, N n, D& d) { set(d.tags, s.texts(n)); },
+     .write = Texts<Shape::items, &A::tags>::write},
+    {.key = "extra_tags",
+     .shape = Shape::items,
+     .read = [](S& s, N n, D& d) { set(d.extra_tags, s.texts(n)); },
+     .write = nullptr},
+    {.key = "env",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.env, s.text(n)); },
+     .write = nullptr},
+    {.key = "service",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.service, s.text(n)); },
+     .write = nullptr},
+    {.key = "version",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.version, s.text(n)); },
+     .write = nullptr},
+    option<ReadBy<read_log_level, LogLevelName>>("log_level", at_reload),
+    option<Integer<0, port_max, &A::expvar_port>>("expvar_port"),
+    option<Text<&A::expvar_host>>("expvar_host"),
+    option<Integer<1, check_runners_max, &A::check_runners>>("check_runners"),
+    option<Seconds<interval_ms_min, interval_ms_max, &A::min_collection_interval>>(
+        "min_collection_interval", at_reload),
+    option<Boolean<&A::memtrack_enabled>>("memtrack_enabled"),
+    option<Integer<0, sample_interval_bytes_max, &A::memtrack_sample_interval>>(
+        "memtrack_sample_interval"),
+    option<Boolean<&A::tracemalloc_debug>>("tracemalloc_debug"),
+    option<Text<&A::tracemalloc_include>>("tracemalloc_include"),
+    option<Text<&A::tracemalloc_exclude>>("tracemalloc_exclude"),
+    option<Text<&A::tracemalloc_whitelist>>("tracemalloc_whitelist"),
+    option<Text<&A::tracemalloc_blacklist>>("tracemalloc_blacklist"),
+    option<Boolean<&A::python_memory>>("telemetry.python_memory"),
+    option<Boolean<&A::allow_untrusted_code>>("allow_untrusted_code"),
+    option<ReadBy<read_check_isolation, IsolationWord>>("check_isolation", at_reload),
+    option<Texts<Shape::words, &A::isolation, &IsolationConfig::include>>("check_isolation_include",
+                                                                          at_reload),
+    option<Texts<Shape::words, &A::isolation, &IsolationConfig::exclude>>("check_isolation_exclude",
+                                                                          at_reload),
+    option<Text<&A::additional_checksd>>("additional_checksd"),
+    option<Text<&A::run_path>>("run_path"),
+    option<Text<&A::cluster_name>>("cluster_name"),
+    option<ReadBy<read_aggregates, Texts<Shape::words, &A::histogram_aggregates>>>(
+        "histogram_aggregates"),
+    option<ReadBy<read_percentiles, Percentiles>>("histogram_percentiles"),
+    option<Integer<1, logging_frequency_max, &A::logging_frequency>>("logging_frequency"),
+    option<Seconds<0, backoff_ms_max, &A::failure_backoff_max>>("failure_backoff_max"),
+    option<Boolean<&A::watch_config>>("watch_config"),
+    option<Boolean<&A::integration_check_status_enabled>>("integration_check_status_enabled"),
+    option<Texts<Shape::words, &A::ad_allowed_env_vars>>("ad_allowed_env_vars", at_reload),
+    option<Boolean<&A::ad_disable_env_var_resolution>>("ad_disable_env_var_resolution", at_reload),
+    option<Address<&ProxyConfig::http, &ProxyConfig::http_shown_as>>("proxy.http", at_reload),
+    option<Address<&ProxyConfig::https, &ProxyConfig::https_shown_as>>("proxy.https", at_reload),
+    option<Texts<Shape::items, &A::proxy, &ProxyConfig::no_proxy>>("proxy.no_proxy", at_reload),
+    option<Secret<Text<&A::secrets, &SecretsConfig::command>>>("secret_backend_command", at_reload),
+    option<Secret<Texts<Shape::words, &A::secrets, &SecretsConfig::arguments>>>(
+        "secret_backend_arguments", at_reload),
+    option<Secret<Seconds<100, 3'600'000, &A::secrets, &SecretsConfig::timeout>>>(
+        "secret_backend_timeout", at_reload),
+    option<
+        Secret<Integer<1, secret_output_bytes_max, &A::secrets, &SecretsConfig::output_bytes_max>>>(
+        "secret_backend_output_max_size", at_reload),
+    option<Secret<Boolean<&A::secrets, &SecretsConfig::remove_trailing_line_break>>>(
+        "secret_backend_remove_trailing_line_break", at_reload),
+    option<Secret<Boolean<&A::secrets, &SecretsConfig::skip_checks>>>("secret_backend_skip_checks",
+                                                                      at_reload),
+    option<Secret<Boolean<&A::secrets, &SecretsConfig::allow_group_exec>>>(
+        "secret_backend_command_allow_group_exec_perm", at_reload),
+    option<Boolean<&A::prometheus, &PrometheusConfig::enabled>>("prometheus.enabled"),
+    option<ReadBy<read_listen, Text<&A::prometheus, &PrometheusConfig::listen>>>(
+        "prometheus.listen"),
+    option<Boolean<&A::prometheus, &PrometheusConfig::suffixes>>("prometheus.suffixes"),
+    option<ReadBy<read_memstats_names, MemstatsWord>>("prometheus.memstats_names", at_reload),
+    option<Boolean<&A::prometheus, &PrometheusConfig::probe>>("prometheus.probe"),
+    option<ReadBy<read_probe_targets,
+                  Texts<Shape::items, &A::prometheus, &PrometheusConfig::probe_targets>>>(
+        "prometheus.probe_targets", at_reload),
+    option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
+        "limits.name_bytes_max"),
+    option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(
+        "limits.tag_bytes_max"),
+    option<
+        Integer<budget_bytes_min, budget_bytes_max, &A::limits, &LimitsConfig::instance_bytes_max>>(
+        "limits.instance_bytes_max"),
+    option<
+        Integer<budget_bytes_min, budget_bytes_max, &A::limits, &LimitsConfig::process_bytes_max>>(
+        "limits.process_bytes_max"),
+    option<Boolean<&A::shared_libraries, &SharedLibrariesConfig::enabled>>(
+        "shared_library_check.enabled", at_reload),
+    option<Text<&A::shared_libraries, &SharedLibrariesConfig::folder>>(
+        "shared_library_check.library_folder_path", at_reload),
+    {.key = "dogstatsd_enabled",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.dogstatsd_enabled, s.boolean(n)); },
+     .write = Boolean<&A::dogstatsd, &DogStatsdConfig::enabled>::write},
+    option<ReadBy<read_url, Text<&A::dogstatsd, &DogStatsdConfig::url>>>("dogstatsd_url"),
+    option<OnlyRead<read_host>>("dogstatsd_host", at_start, "DD_AGENT_HOST"),
+    {.key = "dogstatsd_port",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.address.port, s.integer(n, 0, port_max)); },
+     .write = nullptr},
+    option<OnlyRead<read_socket>>("dogstatsd_socket"),
+    option<Boolean<&A::dogstatsd, &DogStatsdConfig::origin_detection>>(
+        "dogstatsd_origin_detection_client", at_start, "DD_ORIGIN_DETECTION_ENABLED"),
+    option<Text<&A::dogstatsd, &DogStatsdConfig::entity_id>>("dogstatsd_entity_id", at_start,
+                                                             "DD_ENTITY_ID"),
+    option<Text<&A::dogstatsd, &DogStatsdConfig::external_data>>("dogstatsd_external_data",
+                                                                 at_start, "DD_EXTERNAL_ENV"),
+    option<ReadBy<read_cardinality, Text<&A::dogstatsd, &DogStatsdConfig::cardinality>>>(
+        "dogstatsd_cardinality", at_start, "DD_CARDINALITY"),
+    option<Boolean<&A::dogstatsd, &DogStatsdConfig::telemetry>>("dogstatsd_telemetry_enabled"),
+    option<Boolean<&A::dogstatsd, &DogStatsdConfig::timestamps>>("dogstatsd_timestamps"),
+    option<Boolean<&A::dogstatsd, &DogStatsdConfig::histogram_aggregates>>(
+        "dogstatsd_histogram_aggregates"),
+    option<ReadBy<read_packet_bytes,
+                  Integer<0, 0, &A::dogstatsd, &DogStatsdConfig::packet_bytes_max>>>(
+        "dogstatsd_packet_bytes_max"),
 }};
 
 }  // namespace
 
-std::span<const AgentOptionReader> agent_option_readers() {
-  return readers;
+std::span<const AgentOptionRow> agent_option_rows() {
+  return rows;
 }
 
 }  // namespace heapwatch::config

@@ -1,4 +1,4 @@
-// The keys of heapwatch.yaml, each with the function that reads it. Private to this folder.
+// The options of heapwatch.yaml, a row each. Private to this folder.
 #pragma once
 
 #include <optional>
@@ -33,7 +33,10 @@ struct AgentDraft {
   DogStatsdAddress address;
 };
 
-struct AgentOptionReader {
+class SettingsWriter;
+
+/// All there is to know of an option.
+struct AgentOptionRow {
   enum class Shape : std::uint8_t {
     scalar,
     words,  // a list, in a variable separated by spaces
@@ -43,10 +46,15 @@ struct AgentOptionReader {
   Shape shape;
   /// `name` is the part of the key behind the last dot, `section` the map that holds it.
   void (*read)(Section& section, std::string_view name, AgentDraft& draft);
+  /// Null: checks cannot ask for it, or ask for another option that holds it.
+  void (*write)(SettingsWriter& writer, std::string_view key, const AgentConfig& config);
+  /// A change takes effect with a reload. The parts of the others live as long as the agent.
+  bool live = false;
   std::string_view second_variable = {};
 };
 
-[[nodiscard]] std::span<const AgentOptionReader> agent_option_readers();
+/// In the order of docs/configuration.md.
+[[nodiscard]] std::span<const AgentOptionRow> agent_option_rows();
 
 /// `udp://HOST:PORT` or `unix://PATH` and so on, with the port filled in. Errors: invalid,
 /// without the text, which can be a secret.

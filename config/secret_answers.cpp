@@ -3,28 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json.h"
+#include "base/text.h"
+
 namespace heapwatch::config {
 
 namespace {
-
-void append_json_string(std::string& out, std::string_view text) {
-  static constexpr std::string_view hex = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += hex[byte >> 4U];
-      out += hex[byte & 0xfU];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 /// The four hexadecimal digits of a `\uXXXX` at `at`, or -1.
 int unicode_escape(std::string_view json, std::size_t at) {
@@ -34,10 +18,7 @@ int unicode_escape(std::string_view json, std::size_t at) {
   }
   int value = 0;
   for (const char c : json.substr(at + 2, 4)) {
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+    const int digit = base::hex_value(c);
     if (digit < 0) {
       return -1;
     }
@@ -49,7 +30,6 @@ int unicode_escape(std::string_view json, std::size_t at) {
 /// JSON is YAML but for two things: tabs between the tokens, and characters beyond 16 bits written
 /// as two escapes.
 std::string json_as_yaml(std::string_view json) {
-  static constexpr std::string_view hex = "0123456789abcdef";
   std::string yaml;
   yaml.reserve(json.size());
   for (std::size_t i = 0; i < json.size(); ++i) {
@@ -59,9 +39,7 @@ std::string json_as_yaml(std::string_view json) {
       const auto point = 0x10000U + (static_cast<unsigned>(high - 0xd800) << 10U) +
                          static_cast<unsigned>(low - 0xdc00);
       yaml += "\\U";
-      for (int shift = 28; shift >= 0; shift -= 4) {
-        yaml += hex[(point >> static_cast<unsigned>(shift)) & 0xfU];
-      }
+      base::append_hex(yaml, point, 8);
       i += 11;
     } else if (json[i] == '\\' && i + 1 < json.size()) {
       yaml += json.substr(i, 2);
@@ -139,14 +117,13 @@ void mask_cut_end(std::string& text, std::string_view secret) {
 }  // namespace
 
 std::string secret_request(const std::set<std::string>& handles) {
-  std::string text = R"({"version":"1.0","secrets":[)";
-  bool first = true;
-  for (const std::string& handle : handles) {
-    text += first ? "" : ",";
-    first = false;
-    append_json_string(text, handle);
-  }
-  return text + "]}";
+  std::string text;
+  base::JsonWriter json(text);
+  json.begin_object();
+  json.member("version", "1.0");
+  json.member("secrets", handles);
+  json.end_object();
+  return text;
 }
 
 SecretOutput::SecretOutput(std::string_view written) {

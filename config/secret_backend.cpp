@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "base/descriptor.h"
 #include "base/ownership.h"
 
 namespace heapwatch::config {
@@ -26,29 +27,6 @@ namespace heapwatch::config {
 namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
-
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { reset(); }
-
-  [[nodiscard]] int get() const { return number_; }
-  void reset() {
-    if (number_ >= 0) {
-      ::close(std::exchange(number_, -1));
-    }
-  }
-
- private:
-  int number_;
-};
 
 tl::unexpected<base::Error> failure(base::ErrorKind kind, const SecretsConfig& config,
                                     const std::string& what) {
@@ -91,8 +69,8 @@ base::Result<void> check_file(const SecretsConfig& config) {
 }
 
 /// A file in memory, so that writing it can neither block nor meet a closed pipe.
-base::Result<Descriptor> input_file(const SecretsConfig& config, const std::string& text) {
-  Descriptor file(::memfd_create("heapwatch-secrets", MFD_CLOEXEC));
+base::Result<base::Descriptor> input_file(const SecretsConfig& config, const std::string& text) {
+  base::Descriptor file(::memfd_create("heapwatch-secrets", MFD_CLOEXEC));
   if (file.get() < 0) {
     return system_failure(config, errno);
   }
@@ -138,17 +116,12 @@ struct ChildEnds {
   ::_exit(127);
 }
 
-struct Pipe {
-  Descriptor read_end;
-  Descriptor write_end;
-};
-
-base::Result<Pipe> make_pipe(const SecretsConfig& config) {
-  std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+base::Result<base::Pipe> make_pipe(const SecretsConfig& config) {
+  auto made = base::make_pipe();
+  if (!made) {
     return system_failure(config, errno);
   }
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  return made;
 }
 
 base::Result<pid_t> spawn(const SecretsConfig& config, int input, int output, int complaints) {
@@ -170,12 +143,12 @@ base::Result<pid_t> spawn(const SecretsConfig& config, int input, int output, in
     return system_failure(config, errno);
   }
   if (child == 0) {
-    become(arguments.data(), {input, output, complaints, failed->write_end.get()}, parent);
+    become(arguments.data(), {input, output, complaints, failed->writer.get()}, parent);
   }
-  failed->write_end.reset();
+  failed->writer.reset();
   int number = 0;
   ssize_t count = 0;
-  while ((count = ::read(failed->read_end.get(), &number, sizeof number)) < 0 && errno == EINTR) {
+  while ((count = ::read(failed->reader.get(), &number, sizeof number)) < 0 && errno == EINTR) {
   }
   if (count == sizeof number) {
     while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
@@ -337,17 +310,15 @@ SecretBackendAnswer run_secret_backend(const SecretsConfig& config, const std::s
   if (!input || !output || !complaints) {
     return failed(!input ? input.error() : !output ? output.error() : complaints.error());
   }
-  ::fcntl(complaints->read_end.get(), F_SETFL, O_NONBLOCK);
-  const auto child =
-      spawn(config, input->get(), output->write_end.get(), complaints->write_end.get());
+  ::fcntl(complaints->reader.get(), F_SETFL, O_NONBLOCK);
+  const auto child = spawn(config, input->get(), output->writer.get(), complaints->writer.get());
   if (!child) {
     return failed(child.error());
   }
-  output->write_end.reset();
-  complaints->write_end.reset();
+  output->writer.reset();
+  complaints->writer.reset();
   SecretBackendAnswer answer;
-  Run(config, *child, output->read_end.get(), complaints->read_end.get(), told_to_stop)
-      .finish(answer);
+  Run(config, *child, output->reader.get(), complaints->reader.get(), told_to_stop).finish(answer);
   return answer;
 }
 

@@ -6,6 +6,9 @@
 #include <charconv>
 #include <unordered_set>
 
+#include "base/text.h"
+#include "base/utf8.h"
+
 namespace heapwatch::config {
 
 namespace {
@@ -30,19 +33,7 @@ std::optional<base::Number> based_integer(bool negative, std::string_view digits
   return negative ? base::Number::of(0) - number : number;
 }
 
-/// Cuts at the beginning of a character.
-std::string_view cut(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) {
-    return text;
-  }
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) {
-    --bytes;
-  }
-  return text.substr(0, bytes);
-}
-
 void append_escaped(std::string& out, std::string_view text) {
-  static constexpr std::string_view hex = "0123456789abcdef";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
@@ -54,8 +45,7 @@ void append_escaped(std::string& out, std::string_view text) {
       out += "\\t";
     } else if (byte < 0x20 || byte == 0x7f) {
       out += "\\x";
-      out += hex[byte >> 4U];
-      out += hex[byte & 0xfU];
+      base::append_hex(out, byte, 2);
     } else {
       out += c;
     }
@@ -225,10 +215,10 @@ std::string shown(const Value& value) {
       break;
   }
   if (!is_text(value)) {
-    return std::string(cut(value.text, shown_bytes_max));
+    return std::string(base::whole_characters(value.text, shown_bytes_max));
   }
   std::string text = "\"";
-  const auto part = cut(value.text, shown_bytes_max);
+  const auto part = base::whole_characters(value.text, shown_bytes_max);
   append_escaped(text, part);
   text += part.size() < value.text.size() ? "..." : "";
   return text + '"';

@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/text.h"
+#include "base/utf8.h"
 #include "config/value.h"
 
 namespace heapwatch::config {
@@ -26,10 +28,6 @@ struct Refused {
   Place place;
   std::string message;
 };
-
-bool continues_character(char c) {
-  return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
-}
 
 /// yaml-cpp counts columns in bytes from 0; people count characters from 1.
 class Places {
@@ -53,7 +51,7 @@ class Places {
     }
     for (; bytes_ < mark.column; ++bytes_) {
       const auto at = line_begin_ + static_cast<std::size_t>(bytes_);
-      characters_ += at < text_.size() && continues_character(text_[at]) ? 0 : 1;
+      characters_ += at < text_.size() && base::continues_character(text_[at]) ? 0 : 1;
     }
     return {mark.line + 1, characters_ + 1};
   }
@@ -360,21 +358,10 @@ std::string explanation(const std::string& complaint, std::string_view text,
 
 /// Length of the character at the front of `text`; 0 when it is no character YAML allows.
 std::size_t character_bytes(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  if (first < 0x80) {
-    return first >= 0x20 ? (first == 0x7f ? 0 : 1)
-                         : (first == '\t' || first == '\n' || first == '\r' ? 1 : 0);
-  }
-  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < bytes) {
-    return 0;
-  }
-  const auto second = static_cast<unsigned char>(text[1]);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-  const auto rest = text.substr(1, bytes - 1);
-  return overlong || beyond || !std::all_of(rest.begin(), rest.end(), continues_character) ? 0
-                                                                                           : bytes;
+  const auto [code, bytes] = base::first_character(text);
+  const bool is_allowed =
+      code >= 0x20 ? code != 0x7f : code == '\t' || code == '\n' || code == '\r';
+  return is_allowed ? bytes : 0;
 }
 
 /// Refuses what is not UTF-8 before yaml-cpp guesses another encoding.
@@ -383,10 +370,9 @@ void check_characters(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t bytes = character_bytes(text.substr(i));
     if (bytes == 0) {
-      static constexpr std::string_view hex = "0123456789abcdef";
-      const auto byte = static_cast<unsigned char>(text[i]);
-      throw Refused{place, std::string("byte 0x") + hex[byte >> 4U] + hex[byte & 0xfU] +
-                               " is not allowed; the file must be UTF-8 text"};
+      std::string byte = "byte 0x";
+      base::append_hex(byte, static_cast<unsigned char>(text[i]), 2);
+      throw Refused{place, byte + " is not allowed; the file must be UTF-8 text"};
     }
     place = text[i] == '\n' ? Place{place.line + 1, 1} : Place{place.line, place.column + 1};
     i += bytes;

@@ -32,7 +32,7 @@ struct ExporterFigures {
 /// what the next scrape will show.
 ///
 /// Threads: publish() is called by one thread at a time; an exporter that is also read (a scrape)
-/// locks for itself. Errors: what could not be sent is counted by the exporter and told once;
+/// locks for itself. Errors: what could not be sent is counted by the exporter and logged once;
 /// publish() never blocks on the other side. A snapshot for which memory runs out is lost, and
 /// nothing but that: see lost().
 class Exporter {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/text.h"
 #include "expvar/value.h"
 
 namespace heapwatch::expvar {
@@ -66,11 +67,8 @@ std::optional<std::uint32_t> hexadecimal(std::string_view text, std::size_t at,
 }
 
 void append_unit(std::string& out, std::uint32_t unit) {
-  constexpr std::string_view hex = "0123456789abcdef";
   out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4) {
-    out += hex[(unit >> static_cast<unsigned>(shift)) & 0xfU];
-  }
+  base::append_hex(out, unit, 4);
 }
 
 class Repair {

@@ -13,24 +13,24 @@ namespace {
 constexpr std::size_t candidates_max = 64;
 
 /// For each length of a path but the whole: the value there, and then what is in it.
-void add_targets(const Path& path, std::vector<Target>& targets) {
+void add_wanted(const Path& path, std::vector<WantedPath>& wanted) {
   static const Segment every = *Segment::parse(".*");
   for (std::size_t steps = 0; steps < path.segments.size(); ++steps) {
     Path prefix;
     prefix.segments.assign(path.segments.begin(),
                            path.segments.begin() + static_cast<std::ptrdiff_t>(steps));
-    targets.push_back({.path = prefix, .numbers_max = 1, .others_max = 1});
+    wanted.push_back({.path = prefix, .numbers_max = 1, .others_max = 1});
     prefix.segments.push_back(every);
-    targets.push_back(
+    wanted.push_back(
         {.path = std::move(prefix), .numbers_max = candidates_max, .others_max = candidates_max});
   }
 }
 
-std::string explain(const Path& path, const PageMatches& matches, std::size_t first_target) {
+std::string explain(const Path& path, const PageMatches& matches, std::size_t first_wanted) {
   const Match* reached = nullptr;
   std::size_t steps = path.segments.size();
   while (reached == nullptr && steps > 0) {
-    reached = matches.first(static_cast<TargetIndex>(first_target + 2 * --steps));
+    reached = matches.first(static_cast<WantedIndex>(first_wanted + 2 * --steps));
   }
   if (reached == nullptr) {
     return "";
@@ -41,7 +41,7 @@ std::string explain(const Path& path, const PageMatches& matches, std::size_t fi
     return ": " + name + " is " + std::string(with_article(reached->kind)) + ", not an object";
   }
   std::vector<std::string_view> keys;
-  matches.for_each(static_cast<TargetIndex>(first_target + 2 * steps + 1), [&](const Match& match) {
+  matches.for_each(static_cast<WantedIndex>(first_wanted + 2 * steps + 1), [&](const Match& match) {
     const KeyPath inside = matches.path(match);
     if (inside.bytes().starts_with(place.bytes())) {
       keys.push_back(inside.keys().back());
@@ -58,18 +58,18 @@ std::string explain(const Path& path, const PageMatches& matches, std::size_t fi
 
 std::vector<std::string> explain_missing(std::string_view page, std::span<const Path* const> paths,
                                          PageWalker& walker) {
-  std::vector<Target> targets;
+  std::vector<WantedPath> wanted;
   for (const Path* path : paths) {
-    add_targets(*path, targets);
+    add_wanted(*path, wanted);
   }
   PageMatches matches;
-  const bool walked = walker.walk(Plan(std::move(targets)), page, matches).has_value();
+  const bool walked = walker.walk(Plan(std::move(wanted)), page, matches).has_value();
   std::vector<std::string> sentences;
-  std::size_t first_target = 0;
+  std::size_t first_wanted = 0;
   for (const Path* path : paths) {
     sentences.push_back("no results matching path " + path->text() +
-                        (walked ? explain(*path, matches, first_target) : ""));
-    first_target += 2 * path->segments.size();
+                        (walked ? explain(*path, matches, first_wanted) : ""));
+    first_wanted += 2 * path->segments.size();
   }
   return sentences;
 }

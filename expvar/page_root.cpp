@@ -40,8 +40,8 @@ std::optional<std::string> foreign_page(const Plan& plan, std::string_view page,
   if (kind == JsonKind::object || (kind == JsonKind::array && enters_arrays(plan))) {
     return std::nullopt;
   }
-  for (std::size_t i = 0; i < plan.target_count(); ++i) {
-    if (matches.first(static_cast<TargetIndex>(i)) != nullptr) {
+  for (std::size_t i = 0; i < plan.wanted_count(); ++i) {
+    if (matches.first(static_cast<WantedIndex>(i)) != nullptr) {
       return std::nullopt;
     }
   }

@@ -1,6 +1,5 @@
 #include "expvar/page_walker.h"
 
-#include <rapidjson/error/error.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "base/beginning.h"
 #include "expvar/container_skip.h"
+#include "expvar/page_fault.h"
 #include "expvar/value.h"
 
 namespace heapwatch::expvar {
@@ -196,8 +196,8 @@ class Walk {
     unsigned rank = 0;
     bool taken = automatic;
     for (const Plan::Node node : b_.pending) {
-      for (const TargetIndex target : plan_.targets_at(node)) {
-        rank = std::max(rank, plan_.target(target).rank);
+      for (const WantedIndex wanted : plan_.wanted_at(node)) {
+        rank = std::max(rank, plan_.wanted(wanted).rank);
         taken = true;
       }
     }
@@ -208,29 +208,29 @@ class Walk {
     const Match match{.kind = kind, .number = read(), .begin = end - bytes, .end = end};
     kept_path_ = false;
     for (const Plan::Node node : b_.pending) {
-      for (const TargetIndex target : plan_.targets_at(node)) {
-        keep(target, match, rank);
+      for (const WantedIndex wanted : plan_.wanted_at(node)) {
+        keep(wanted, match, rank);
       }
     }
     if (automatic) {
-      keep(plan_.auto_target(), match, rank);
+      keep(plan_.wanted_numbers(), match, rank);
     }
     finish_path();
   }
 
-  /// One copy of the path serves all targets of a value.
+  /// One copy of the path serves all wanted paths of a value.
   void finish_path() {
     if (kept_path_) {
       out_.path_bytes_ += b_.path;
     }
   }
 
-  void keep(TargetIndex target, const Match& match, unsigned rank) {
-    const Target& wanted_by = plan_.target(target);
+  void keep(WantedIndex wanted, const Match& match, unsigned rank) {
+    const WantedPath& wanted_by = plan_.wanted(wanted);
     if (wanted_by.yields && wanted_by.rank < rank) {
       return;
     }
-    auto& list = out_.targets_[static_cast<std::size_t>(target)];
+    auto& list = out_.wanted_[static_cast<std::size_t>(wanted)];
     const bool full = match.number ? list.numbers++ >= wanted_by.numbers_max
                                    : list.others++ >= wanted_by.others_max;
     if (full) {
@@ -267,8 +267,8 @@ class Walk {
                       .begin = stream_.Tell() - 1};
     kept_path_ = false;
     for (const Plan::Node node : b_.pending) {
-      for (const TargetIndex target : plan_.targets_at(node)) {
-        keep(target, match, 0);
+      for (const WantedIndex wanted : plan_.wanted_at(node)) {
+        keep(wanted, match, 0);
       }
     }
     finish_path();
@@ -361,68 +361,9 @@ class Walk {
   bool kept_path_ = false;
 };
 
-namespace {
-
-std::string_view parse_error_text(rapidjson::ParseErrorCode code) {
-  switch (code) {
-    case rapidjson::kParseErrorDocumentRootNotSingular:
-      return "there is something behind the end of the JSON";
-    case rapidjson::kParseErrorObjectMissName:
-      return "the name of a member is missing";
-    case rapidjson::kParseErrorObjectMissColon:
-      return "a colon is missing after the name of a member";
-    case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
-      return "a comma or } is missing after a member";
-    case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
-      return "a comma or ] is missing after an element";
-    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
-    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
-    case rapidjson::kParseErrorStringEscapeInvalid:
-      return "a string holds an invalid escape or a control character";
-    case rapidjson::kParseErrorStringMissQuotationMark:
-      return "a string has no end";
-    default:
-      return "this is not a JSON value";
-  }
-}
-
-base::Result<void> check_beginning(std::string_view page) {
-  if (page.size() > page_bytes_max) {
-    return base::fail(base::ErrorKind::limit, "the page has " + std::to_string(page.size()) +
-                                                  " bytes; the limit is " +
-                                                  std::to_string(page_bytes_max));
-  }
-  if (page.starts_with("\xef\xbb\xbf") || page.starts_with("\xfe\xff") ||
-      page.starts_with("\xff\xfe")) {
-    return base::fail(base::ErrorKind::invalid,
-                      "page line 1, column 1: the page begins with a byte order mark; JSON in "
-                      "plain UTF-8 is expected");
-  }
-  if (page.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    return base::fail(base::ErrorKind::invalid,
-                      "page line 1, column 1: the page is empty; JSON is expected");
-  }
-  return {};
-}
-
-}  // namespace
-
-std::string_view with_article(JsonKind kind) {
-  constexpr std::array<std::string_view, 6> words{"null", "a boolean", "a number",
-                                                  "text", "an array",  "an object"};
-  return words.at(static_cast<std::size_t>(kind));
-}
-
-std::string place_in_page(std::string_view page, std::size_t offset) {
-  const std::string_view before = page.substr(0, offset);
-  const auto lines = std::count(before.begin(), before.end(), '\n');
-  const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
-  return "line " + std::to_string(lines + 1) + ", column " + std::to_string(column);
-}
-
-const Match* PageMatches::first(TargetIndex target) const {
+const Match* PageMatches::first(WantedIndex wanted) const {
   const Match* found = nullptr;
-  for (std::uint32_t i = of(target).first; i != Match::none && found == nullptr;
+  for (std::uint32_t i = of(wanted).first; i != Match::none && found == nullptr;
        i = matches_[i].next) {
     found = matches_[i].replaced ? nullptr : &matches_[i];
   }
@@ -439,7 +380,7 @@ base::Result<void> PageWalker::walk_text(const Plan& plan, PageMatches& matches,
   matches.matches_.clear();
   matches.path_bytes_.clear();
   matches.long_keys = 0;
-  matches.targets_.assign(plan.target_count(), {});
+  matches.wanted_.assign(plan.wanted_count(), {});
   work_.assign(text_);
   PageStream stream(work_.data());
   Walk walk(plan, stream, work_.data() + work_.size(), *buffers_, matches);

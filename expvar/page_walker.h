@@ -37,37 +37,37 @@ struct Match {
   std::uint32_t path_size = 0;
   std::size_t begin = 0;  // where the value stands in PageWalker::text()
   std::size_t end = 0;
-  std::uint32_t next = none;  // of the same target
+  std::uint32_t next = none;  // of the same path
   bool replaced = false;      // by a later member with the same name
 };
 
-/// The matches of each target, in document order.
+/// The matches of each path, in document order.
 ///
 /// Ownership: buffers are kept between pages, so that walking the same page again allocates
 /// nothing.
 class PageMatches {
  public:
-  struct OfTarget {
+  struct OfPath {
     std::uint32_t first = Match::none;
     std::uint32_t last = Match::none;
     std::size_t numbers = 0;  // seen, those that were not kept included
     std::size_t others = 0;
   };
 
-  /// Calls `use` with each match of a target.
+  /// Calls `use` with each match of a path.
   template <typename Use>
-  void for_each(TargetIndex target, const Use& use) const {
-    const std::uint32_t first = targets_[static_cast<std::size_t>(target)].first;
+  void for_each(WantedIndex wanted, const Use& use) const {
+    const std::uint32_t first = wanted_[static_cast<std::size_t>(wanted)].first;
     for (std::uint32_t i = first; i != Match::none; i = matches_[i].next) {
       if (!matches_[i].replaced) {
         use(matches_[i]);
       }
     }
   }
-  /// The first match of a target; null when it has none.
-  [[nodiscard]] const Match* first(TargetIndex target) const;
-  [[nodiscard]] const OfTarget& of(TargetIndex target) const {
-    return targets_[static_cast<std::size_t>(target)];
+  /// The first match of a path; null when it has none.
+  [[nodiscard]] const Match* first(WantedIndex wanted) const;
+  [[nodiscard]] const OfPath& of(WantedIndex wanted) const {
+    return wanted_[static_cast<std::size_t>(wanted)];
   }
   [[nodiscard]] KeyPath path(const Match& match) const {
     const std::string_view all = path_bytes_;
@@ -89,7 +89,7 @@ class PageMatches {
   friend class Walk;
 
   std::vector<Match> matches_;
-  std::vector<OfTarget> targets_;
+  std::vector<OfPath> wanted_;
   std::string path_bytes_;
 };
 

@@ -15,19 +15,20 @@ constexpr std::size_t at(Index index) {
 
 }  // namespace
 
-Plan::Plan(std::vector<Target> targets) : targets_(std::move(targets)), nodes_(1), slots_(8) {
-  for (std::size_t i = 0; i < targets_.size(); ++i) {
-    const Node node = add(targets_[i].path);
-    nodes_[at(node)].targets.push_back(static_cast<TargetIndex>(i));
+Plan::Plan(std::vector<WantedPath> wanted) : wanted_(std::move(wanted)), nodes_(1), slots_(8) {
+  for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    const Node node = add(wanted_[i].path);
+    nodes_[at(node)].wanted.push_back(static_cast<WantedIndex>(i));
   }
 }
 
-Plan::Plan(std::vector<Target> targets, const AutoTarget& everything) : Plan(std::move(targets)) {
-  targets_.push_back({.path = {},
-                      .numbers_max = everything.numbers_max,
-                      .others_max = 0,
-                      .rank = 0,
-                      .yields = true});
+Plan::Plan(std::vector<WantedPath> wanted, const WantedNumbers& everything)
+    : Plan(std::move(wanted)) {
+  wanted_.push_back({.path = {},
+                     .numbers_max = everything.numbers_max,
+                     .others_max = 0,
+                     .rank = 0,
+                     .yields = true});
   has_auto_ = true;
   nodes_[0].starts_auto = everything.include.empty();
   for (const Path& path : everything.include) {
@@ -120,24 +121,24 @@ void Plan::step(Node node, std::string_view key, std::vector<Node>& out) const {
 bool Plan::enters(Node node) const {
   const NodeData& data = nodes_[at(node)];
   return data.has_literals || has_patterns(node) ||
-         std::any_of(data.targets.begin(), data.targets.end(),
-                     [&](TargetIndex index) { return !target(index).whole; });
+         std::any_of(data.wanted.begin(), data.wanted.end(),
+                     [&](WantedIndex index) { return !wanted(index).whole; });
 }
 
 bool Plan::has_patterns(Node node) const {
   return !nodes_[at(node)].patterns.empty();
 }
 
-const std::vector<TargetIndex>& Plan::targets_at(Node node) const {
-  return nodes_[at(node)].targets;
+const std::vector<WantedIndex>& Plan::wanted_at(Node node) const {
+  return nodes_[at(node)].wanted;
 }
 
-const Target& Plan::target(TargetIndex index) const {
-  return targets_[at(index)];
+const WantedPath& Plan::wanted(WantedIndex index) const {
+  return wanted_[at(index)];
 }
 
-TargetIndex Plan::auto_target() const {
-  return static_cast<TargetIndex>(targets_.size() - 1);
+WantedIndex Plan::wanted_numbers() const {
+  return static_cast<WantedIndex>(wanted_.size() - 1);
 }
 
 bool Plan::starts_auto(Node node) const {

@@ -12,25 +12,25 @@
 
 namespace heapwatch::expvar {
 
-/// Which target of a plan; they are numbered from 0 in the order they were given.
-enum class TargetIndex : std::uint32_t {};
+/// Which wanted path of a plan; they are numbered from 0 in the order they were given.
+enum class WantedIndex : std::uint32_t {};
 
 /// What to look for, and how much of it to keep.
-struct Target {
+struct WantedPath {
   Path path;
   /// Matches that are numbers (or read as one) beyond this many are counted and not kept.
   std::size_t numbers_max = std::numeric_limits<std::size_t>::max();
   /// The same for all other values.
   std::size_t others_max = std::numeric_limits<std::size_t>::max();
-  /// A target that yields does not get a value which a target of higher rank takes too.
+  /// A path that yields does not get a value which a path of higher rank takes too.
   unsigned rank = 0;
   bool yields = false;
-  /// Of an object or array only its text is wanted: nothing in it is read for this target.
+  /// Of an object or array only its text is wanted: nothing in it is read for this path.
   bool whole = false;
 };
 
-/// Collects every number of a page, as a target behind all others which yields to any rank.
-struct AutoTarget {
+/// Collects every number of a page, as a path behind all others which yields to any rank.
+struct WantedNumbers {
   std::vector<Path> include;  // these values and everything below; none: the whole page
   std::vector<Path> exclude;  // not these and nothing below; stronger than include
   std::size_t numbers_max = std::numeric_limits<std::size_t>::max();
@@ -41,8 +41,8 @@ class Plan {
  public:
   enum class Node : std::uint32_t {};
 
-  explicit Plan(std::vector<Target> targets);
-  Plan(std::vector<Target> targets, const AutoTarget& everything);
+  explicit Plan(std::vector<WantedPath> wanted);
+  Plan(std::vector<WantedPath> wanted, const WantedNumbers& everything);
 
   [[nodiscard]] static constexpr Node root() { return Node{0}; }
   /// Appends the nodes one step below `node` that `key` leads to.
@@ -53,13 +53,13 @@ class Plan {
   /// Whether any key might.
   [[nodiscard]] bool has_patterns(Node node) const;
 
-  [[nodiscard]] const std::vector<TargetIndex>& targets_at(Node node) const;
-  [[nodiscard]] const Target& target(TargetIndex index) const;
-  [[nodiscard]] std::size_t target_count() const { return targets_.size(); }
+  [[nodiscard]] const std::vector<WantedIndex>& wanted_at(Node node) const;
+  [[nodiscard]] const WantedPath& wanted(WantedIndex index) const;
+  [[nodiscard]] std::size_t wanted_count() const { return wanted_.size(); }
 
-  /// The target that takes every number, or none.
+  /// The path that takes every number, or none.
   [[nodiscard]] bool has_auto() const { return has_auto_; }
-  [[nodiscard]] TargetIndex auto_target() const;
+  [[nodiscard]] WantedIndex wanted_numbers() const;
   [[nodiscard]] bool starts_auto(Node node) const;
   [[nodiscard]] bool stops_auto(Node node) const;
 
@@ -70,7 +70,7 @@ class Plan {
   };
   struct NodeData {
     std::vector<Edge> patterns;
-    std::vector<TargetIndex> targets;
+    std::vector<WantedIndex> wanted;
     bool has_literals = false;
     bool starts_auto = false;
     bool stops_auto = false;
@@ -87,7 +87,7 @@ class Plan {
   Node add(const Path& path);
   void add_literal(Node parent, std::string_view key, Node child);
 
-  std::vector<Target> targets_;
+  std::vector<WantedPath> wanted_;
   std::vector<NodeData> nodes_;
   std::vector<Slot> slots_;  // of all literal edges; open addressing, a power of two
   std::size_t literals_ = 0;

@@ -1,12 +1,11 @@
 #include "expvar/query.h"
 
-#include <rapidjson/prettywriter.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
 
 #include <array>
 #include <utility>
 
+#include "base/json.h"
 #include "expvar/missing_paths.h"
 #include "expvar/page_walker.h"
 
@@ -14,27 +13,63 @@ namespace heapwatch::expvar {
 
 namespace {
 
-struct Writer : rapidjson::PrettyWriter<rapidjson::StringBuffer> {
-  using PrettyWriter::PrettyWriter;
-  // RapidJSON's own puts quotes around the number.
-  // NOLINTNEXTLINE(readability-identifier-naming): RapidJSON calls it by this name
-  bool RawNumber(const char* text, rapidjson::SizeType length, bool /*copy*/) {
-    return RawValue(text, length, rapidjson::kNumberType);
+// NOLINTBEGIN(readability-identifier-naming): RapidJSON calls them by these names
+/// Writes what a reader finds.
+struct Indenter : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Indenter> {
+  explicit Indenter(std::string& out) : json(out, {.indent = 2}) {}
+
+  bool Null() {
+    json.null();
+    return true;
   }
+  bool Bool(bool value) {
+    json.boolean(value);
+    return true;
+  }
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool /*copy*/) {
+    json.raw({text, length});
+    return true;
+  }
+  bool String(const char* text, rapidjson::SizeType length, bool /*copy*/) {
+    json.text({text, length});
+    return true;
+  }
+  bool Key(const char* text, rapidjson::SizeType length, bool /*copy*/) {
+    json.key({text, length});
+    return true;
+  }
+  bool StartObject() {
+    json.begin_object();
+    return true;
+  }
+  bool EndObject(rapidjson::SizeType /*members*/) {
+    json.end_object();
+    return true;
+  }
+  bool StartArray() {
+    json.begin_array();
+    return true;
+  }
+  bool EndArray(rapidjson::SizeType /*elements*/) {
+    json.end_array();
+    return true;
+  }
+
+  base::JsonWriter json;
 };
+// NOLINTEND(readability-identifier-naming)
 
 /// `json` has been walked, so it has no errors.
 std::string indented(std::string_view json) {
   std::string text(json);
   rapidjson::InsituStringStream stream(text.data());
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.SetIndent(' ', 2);
+  std::string out;
+  Indenter indenter(out);
   rapidjson::Reader reader;
   constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag |
                              rapidjson::kParseNanAndInfFlag;
-  reader.Parse<flags>(stream, writer);
-  return {buffer.GetString(), buffer.GetSize()};
+  reader.Parse<flags>(stream, indenter);
+  return out;
 }
 
 }  // namespace
@@ -47,7 +82,7 @@ base::Result<std::vector<QueryMatch>> query(std::string_view page, const Path& p
     return tl::unexpected(walked.error());
   }
   std::vector<QueryMatch> found;
-  matches.for_each(TargetIndex{0}, [&](const Match& match) {
+  matches.for_each(WantedIndex{0}, [&](const Match& match) {
     found.push_back({.path = matches.path(match).text(),
                      .json = indented(walker.text().substr(match.begin, match.end - match.begin))});
   });

@@ -1,11 +1,45 @@
-// The live set: a word of shadow, two bytes, for every 32 bytes of address space says whether a
-// block of ours begins there and how big it is. A second plane has the details of the few for which
-// that is not enough.
+// The live set: which addresses are the beginnings of blocks that are counted, and how big each
+// is.
 //
-// No block is smaller than 24 bytes (Tracked asks for at least that) and all begin at multiples of
-// 16, so two never begin in the same 32 bytes, and the word behind a block's first is its own if
-// it is big enough. Regions of both planes are found through one table; a region is mapped when the
-// first block in its 64 MiB is recorded and never unmapped, so readers need no lock.
+// free() is handed a pointer and has to know two things at once: whether this block is counted,
+// and with what size. A header before each block would say it, but a pointer that is not ours has
+// no header, and reading before it may fault or find anything. A hash table would say it, too,
+// but costs a lookup, and a lock or retries. Here the address itself is the index.
+//
+// Data. Address space is divided into granules of 32 bytes. Each granule has a word of 16 bits in
+// its shadow. A Region is the shadow of 64 MiB: an array of words, and an array of Details for
+// the few blocks for which a word is not enough. `regions` has a pointer for each 64 MiB of the
+// address space; a region is mapped when the first block in it is recorded. The kernel gives
+// memory only to pages that are written, so the cost is a word for every 32 bytes in use, and the
+// details of those blocks that have some.
+//
+// Why a granule never has two live blocks. Every counted block has at least 24 bytes (Tracked
+// asks for as many) and begins at a multiple of 16. Two blocks that begin in the same 32 bytes
+// would begin 16 bytes apart, and the first is longer than that. So one bit of the word is enough
+// for the half in which the block begins. A block that uses two words is larger than 15 KiB: the
+// granule behind its first lies inside of it, and no other block can begin there while it lives.
+//
+// What a word says. Bit 15 tells two kinds apart:
+//   0: a block begins in this granule, or did. Bit 14 is the half. The other bits are a code:
+//      no block; a block from a time without accounting; a size up to 15 KiB; the high part of a
+//      larger size; a block that the sampler knows; a block with details.
+//   1: this is the second word of a block, and has the low 14 bits of its size. Bit 14 keeps
+//      whether a block had begun here before.
+// The word of a block that was freed becomes `gone`, not `never`: so a second free of a block is
+// told from a free of memory that was never counted.
+//
+// Invariants.
+//   - A region that is mapped stays mapped, and an entry of `regions` changes only once, from
+//     null. So readers need no lock, and a pointer to a word stays valid.
+//   - Whoever changes the word of a live block to `gone` owns the block from then on. take()
+//     does so by a compare-and-swap: of two threads that free one block, one succeeds. The second
+//     word and the details belong to the owner, and need no order of their own.
+//   - write() stores the code with release, after the second word and the details.
+//   - An address that is not `fit` (not a multiple of 16, or outside the user's part of the
+//     address space) has no word.
+//
+// Threads. Any, without locks; none from a signal handler. While the process has one thread,
+// take() is spared the locked instruction (__libc_single_threaded).
 #pragma once
 
 #include <sys/single_threaded.h>

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view end_of_part{"\0", 1};
 
-// A part of an origin's text: its size, its bytes, and a 0.
+// A part of an tags_and_host's text: its size, its bytes, and a 0.
 using PartSize = std::uint32_t;
 
 constexpr std::size_t part_bytes(std::size_t size) {
@@ -43,13 +43,13 @@ char* put_part(char* at, std::string_view text) {
 
 }  // namespace
 
-Named::Named(std::string name, std::string help, Audience audience)
+MetricName::MetricName(std::string name, std::string help, Audience audience)
     : name_hash_(base::fnv1a(name)),
       name_(std::move(name)),
       help_(std::move(help)),
       audience_(audience) {}
 
-std::uint64_t Named::hash() const {
+std::uint64_t MetricName::hash() const {
   return base::fnv1a(help_, base::fnv1a(end_of_part, name_hash_)) ^
          static_cast<std::uint64_t>(audience_);
 }
@@ -69,7 +69,7 @@ TagList::Iterator TagList::Iterator::operator++(int) {
   return before;
 }
 
-Origin::Origin(Tags tags, const std::optional<std::string>& host) {
+TagsAndHost::TagsAndHost(Tags tags, const std::optional<std::string>& host) {
   std::sort(tags.begin(), tags.end());
   tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
   std::size_t bytes = host ? part_bytes(host->size()) : 0;
@@ -89,30 +89,31 @@ Origin::Origin(Tags tags, const std::optional<std::string>& host) {
   }
 }
 
-TagList Origin::tags() const {
+TagList TagsAndHost::tags() const {
   const char* const begin = text_.get();
   return {has_host_ != 0 ? after_part(begin) : begin, begin + size_, tags_};
 }
 
-std::optional<std::string_view> Origin::host() const {
+std::optional<std::string_view> TagsAndHost::host() const {
   return has_host_ != 0 ? std::optional(part(text_.get())) : std::nullopt;
 }
 
-std::uint64_t Origin::hash() const {
+std::uint64_t TagsAndHost::hash() const {
   return base::fnv1a(text()) ^ has_host_;
 }
 
-bool operator==(const Origin& a, const Origin& b) {
+bool operator==(const TagsAndHost& a, const TagsAndHost& b) {
   return a.has_host_ == b.has_host_ && a.text() == b.text();
 }
 
 Context::Context(ContextParts parts)
-    : named_(Named(std::move(parts.name), std::move(parts.help), parts.audience)),
-      origin_(Origin(std::move(parts.tags), parts.host)) {}
+    : metric_name_(MetricName(std::move(parts.name), std::move(parts.help), parts.audience)),
+      tags_and_host_(TagsAndHost(std::move(parts.tags), parts.host)) {}
 
 std::uint64_t Context::hash() const {
   constexpr std::uint64_t spread = 0x9e3779b97f4a7c15U;
-  const std::uint64_t mixed = (named_->name_hash() ^ (origin_.hash() * spread)) * spread;
+  const std::uint64_t mixed =
+      (metric_name_->name_hash() ^ (tags_and_host_.hash() * spread)) * spread;
   return mixed ^ (mixed >> 32U);
 }
 

@@ -25,9 +25,9 @@ enum class Audience : std::uint8_t {
 };
 
 /// What the series of one name have in common. Immutable.
-class Named {
+class MetricName {
  public:
-  Named(std::string name, std::string help, Audience audience);
+  MetricName(std::string name, std::string help, Audience audience);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& help() const { return help_; }
@@ -36,7 +36,7 @@ class Named {
   [[nodiscard]] std::uint64_t hash() const;
   /// Held outside of itself.
   [[nodiscard]] std::size_t bytes() const { return name_.capacity() + help_.capacity(); }
-  bool operator==(const Named&) const = default;
+  bool operator==(const MetricName&) const = default;
 
  private:
   std::uint64_t name_hash_;
@@ -45,7 +45,7 @@ class Named {
   Audience audience_;
 };
 
-/// The tags of an Origin; a 0 follows the text of each.
+/// The tags of a target; a 0 follows the text of each.
 class TagList {
  public:
   class Iterator {
@@ -85,16 +85,16 @@ class TagList {
 };
 
 /// What the series of one target have in common, in one piece of memory. Immutable.
-class Origin {
+class TagsAndHost {
  public:
-  Origin(Tags tags, const std::optional<std::string>& host);
+  TagsAndHost(Tags tags, const std::optional<std::string>& host);
 
   [[nodiscard]] TagList tags() const;
   [[nodiscard]] std::optional<std::string_view> host() const;
   [[nodiscard]] std::uint64_t hash() const;
   /// Held outside of itself.
   [[nodiscard]] std::size_t bytes() const { return size_; }
-  friend bool operator==(const Origin& a, const Origin& b);
+  friend bool operator==(const TagsAndHost& a, const TagsAndHost& b);
 
  private:
   [[nodiscard]] std::string_view text() const { return {text_.get(), size_}; }
@@ -124,41 +124,43 @@ class Context {
   /// Of no series.
   Context() = default;
   explicit Context(ContextParts parts);
-  Context(base::Interned<Named> named, base::Interned<Origin> origin)
-      : named_(std::move(named)), origin_(std::move(origin)) {}
-  explicit operator bool() const { return static_cast<bool>(named_); }
+  Context(base::Interned<MetricName> metric_name, base::Interned<TagsAndHost> tags_and_host)
+      : metric_name_(std::move(metric_name)), tags_and_host_(std::move(tags_and_host)) {}
+  explicit operator bool() const { return static_cast<bool>(metric_name_); }
   /// Becomes another; what stays the same is not counted anew.
-  void assign(const base::Interned<Named>& named, const base::Interned<Origin>& origin) {
-    named_ = named;
-    origin_ = origin;
+  void assign(const base::Interned<MetricName>& metric_name,
+              const base::Interned<TagsAndHost>& tags_and_host) {
+    metric_name_ = metric_name;
+    tags_and_host_ = tags_and_host;
   }
 
   /// Datadog's form: "go_expvar.memstats.heap_alloc"
-  [[nodiscard]] const std::string& name() const { return named_->name(); }
+  [[nodiscard]] const std::string& name() const { return metric_name_->name(); }
   /// Sorted, each once.
-  [[nodiscard]] TagList tags() const { return origin_->tags(); }
+  [[nodiscard]] TagList tags() const { return tags_and_host_->tags(); }
   /// Absent: the agent's own; empty: none at all.
-  [[nodiscard]] std::optional<std::string_view> host() const { return origin_->host(); }
+  [[nodiscard]] std::optional<std::string_view> host() const { return tags_and_host_->host(); }
   /// What people read: "expvar path memstats/HeapAlloc"
-  [[nodiscard]] const std::string& help() const { return named_->help(); }
-  [[nodiscard]] Audience audience() const { return named_->audience(); }
+  [[nodiscard]] const std::string& help() const { return metric_name_->help(); }
+  [[nodiscard]] Audience audience() const { return metric_name_->audience(); }
 
-  [[nodiscard]] const base::Interned<Named>& named() const { return named_; }
-  [[nodiscard]] const base::Interned<Origin>& origin() const { return origin_; }
+  [[nodiscard]] const base::Interned<MetricName>& metric_name() const { return metric_name_; }
+  [[nodiscard]] const base::Interned<TagsAndHost>& tags_and_host() const { return tags_and_host_; }
 
   /// Of name, tags and host.
   [[nodiscard]] std::uint64_t hash() const;
   /// Help is not part of the identity, nor is the metric type.
   [[nodiscard]] bool same_series(const Context& other) const {
-    return *this == other || (hash() == other.hash() && name() == other.name() &&
-                              (origin_ == other.origin_ || *origin_ == *other.origin_));
+    return *this == other ||
+           (hash() == other.hash() && name() == other.name() &&
+            (tags_and_host_ == other.tags_and_host_ || *tags_and_host_ == *other.tags_and_host_));
   }
   /// Equal in all parts.
   friend bool operator==(const Context&, const Context&) = default;
 
  private:
-  base::Interned<Named> named_;
-  base::Interned<Origin> origin_;
+  base::Interned<MetricName> metric_name_;
+  base::Interned<TagsAndHost> tags_and_host_;
 };
 
 struct ContextHash {

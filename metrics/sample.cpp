@@ -25,10 +25,4 @@ std::string_view to_text(MetricType type) {
   return type_names.at(static_cast<std::size_t>(type)).second;
 }
 
-std::optional<MetricType> parse_metric_type(std::string_view name) {
-  const auto* const found = std::find_if(type_names.begin(), type_names.end(),
-                                         [&](const auto& entry) { return entry.second == name; });
-  return found == type_names.end() ? std::nullopt : std::optional(found->first);
-}
-
 }  // namespace heapwatch::metrics

@@ -28,7 +28,6 @@ enum class MetricType : std::uint8_t {
 };
 
 [[nodiscard]] std::string_view to_text(MetricType type);
-[[nodiscard]] std::optional<MetricType> parse_metric_type(std::string_view name);
 
 /// What a target itself makes of a distribution: its quantiles 0, 0.25, 0.5, 0.75 and 1, and the
 /// sum and count of all values so far.

@@ -169,9 +169,10 @@ void SeriesMemory::count_bytes() {
   std::size_t names = 0;
   const Entry* before = nullptr;
   for (const Entry& entry : entries_) {
-    const bool same_origin =
-        before != nullptr && before->context.origin() == entry.context.origin();
-    names += entry.context.named()->bytes() + (same_origin ? 0 : entry.context.origin()->bytes());
+    const bool same_tags =
+        before != nullptr && before->context.tags_and_host() == entry.context.tags_and_host();
+    names += entry.context.metric_name()->bytes() +
+             (same_tags ? 0 : entry.context.tags_and_host()->bytes());
     before = &entry;
   }
   bytes_ = own + elements + names;

@@ -1,4 +1,4 @@
-// What an aggregator remembers of its series from run to run.
+// The state of an aggregator's series that lasts from run to run.
 #pragma once
 
 #include <chrono>
@@ -40,13 +40,13 @@ class DistinctElements {
   std::size_t bytes_ = 0;
 };
 
-/// What a count, a monotonic counter or a rate carries on.
+/// The state of a count, a monotonic counter or a rate.
 struct Point {
   base::Number value;                          // the last sample; of a count, the sum of all
   std::chrono::steady_clock::time_point time;  // of the sample; of a rate alone
 };
 
-/// What a histogram, a historate or a set carries on.
+/// The state of a histogram, a historate or a set.
 struct Collection {
   std::uint64_t count = 0;
   double sum = 0;
@@ -54,8 +54,8 @@ struct Collection {
   DistinctElements elements;  // of a set
 };
 
-/// The series of one check instance, in the order of the run before: 24 bytes each, and what their
-/// type carries on. A gauge carries nothing.
+/// The series of one check instance, in the order of the run before: 24 bytes each, and the state
+/// that their type has. A gauge has none.
 ///
 /// Threads: not safe.
 class SeriesMemory {
@@ -71,7 +71,7 @@ class SeriesMemory {
   struct Entry {
     Context context;
     std::uint32_t at = 0;
-    std::uint32_t carried : 24 = nothing;  // which point or collection
+    std::uint32_t carried : 24 = nothing;  // index of its point or collection
     MetricType type : 3 = MetricType::gauge;
     Phase phase : 2 = Phase::waiting;
     bool totals : 1 = false;             // the samples of this count are running totals
@@ -80,7 +80,8 @@ class SeriesMemory {
     [[nodiscard]] bool carries() const { return carried != nothing; }
   };
 
-  /// Where one run has got to. Runs are alike: what came next the last time is the first guess.
+  /// The position of a run. Most runs have the same series in the same order, so the entry behind
+  /// the one found last is looked at first.
   struct Search {
     std::size_t next = 0;
     std::size_t furthest = 0;           // place of an entry with a sample
@@ -95,24 +96,24 @@ class SeriesMemory {
     }
   };
 
-  /// Null when it is none of ours. Good until the next add().
+  /// Null when it is not there. Valid until the next add().
   [[nodiscard]] Entry* find(const Context& context, Search& search);
   Entry& add(const Context& context, MetricType type, Search& search);
-  /// `entry` becomes one of another type.
+  /// Gives `entry` another type, and no state.
   static void begin_anew(Entry& entry, MetricType type, Search& search);
 
-  /// Of an entry that carries one; else of one that then does.
+  /// The entry's state, which is made where there is none.
   Point& point(Entry& entry);
   Collection& collection(Entry& entry);
   /// Names an element of a set in this run.
   void add_element(Entry& entry, std::string_view element, std::uint64_t run);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
-  /// What it holds and what is held for it, as if no other instance had series of the same names.
+  /// Bytes in use, names and tags included, which other instances may share.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// Of one more series.
   [[nodiscard]] static std::size_t bytes_of(const Context& context) {
-    return sizeof(Entry) + context.named()->bytes() + context.origin()->bytes();
+    return sizeof(Entry) + context.metric_name()->bytes() + context.tags_and_host()->bytes();
   }
   [[nodiscard]] std::vector<Entry>& entries() { return entries_; }
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/owned_descriptors.h"
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -205,8 +205,9 @@ Result<void> set_proxy(Options& options, const HttpRequest& request, const Hop& 
       std::to_array<std::string_view>({"http", "https", "socks4", "socks4a", "socks5", "socks5h"});
   const std::size_t end = proxy.find("://");
   const std::string scheme = end == std::string::npos ? "http" : proxy.substr(0, end);
-  if (std::none_of(schemes.begin(), schemes.end(),
-                   [&](std::string_view known) { return same_ignoring_case(scheme, known); })) {
+  if (std::none_of(schemes.begin(), schemes.end(), [&](std::string_view known) {
+        return base::same_ignoring_case(scheme, known);
+      })) {
     return fail(ErrorKind::invalid,
                 "proxy: \"" + shown_proxy(request, hop) +
                     "\" is not one of http://, https://, socks5://, socks5h://");

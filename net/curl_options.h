@@ -15,7 +15,7 @@ namespace heapwatch::net {
 /// One request on the wire; an exchange has several when it is redirected.
 struct Hop {
   std::string url;
-  Target target;
+  Authority target;
   bool trusted = true;        // may see credentials
   bool without_body = false;  // a redirect turned the request into a GET
   std::string token;          // of HttpRequest::token

@@ -12,8 +12,6 @@
 #include <system_error>
 #include <utility>
 
-#include "base/owned_descriptors.h"
-
 namespace heapwatch::net {
 
 namespace {
@@ -57,16 +55,15 @@ bool wait_writable(int descriptor, steady_clock::time_point deadline) {
   }
 }
 
-base::Result<int> connect_socket(int family, int type, const void* address, socklen_t bytes) {
-  const int descriptor =
-      base::own_descriptor(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (descriptor < 0) {
+base::Result<base::OwnDescriptor> connect_socket(int family, int type, const void* address,
+                                                 socklen_t bytes) {
+  base::OwnDescriptor descriptor(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!descriptor) {
     return base::fail(base::ErrorKind::io, words(errno));
   }
   // UDP and unix sockets connect at once or not at all.
-  if (::connect(descriptor, static_cast<const sockaddr*>(address), bytes) != 0) {
+  if (::connect(descriptor.get(), static_cast<const sockaddr*>(address), bytes) != 0) {
     const int number = errno;
-    ::close(base::disown_descriptor(descriptor));
     return base::fail(connect_kind(number), words(number));
   }
   return descriptor;
@@ -88,7 +85,7 @@ base::Result<ClientSocket> ClientSocket::connect_udp(const Endpoint& endpoint) {
   std::memcpy(&address, endpoint.bytes.data(), std::min(endpoint.bytes.size(), sizeof address));
   return connect_socket(address.ss_family, SOCK_DGRAM, &address,
                         static_cast<socklen_t>(endpoint.bytes.size()))
-      .map([](int descriptor) { return ClientSocket(descriptor); });
+      .map([](base::OwnDescriptor descriptor) { return ClientSocket(std::move(descriptor)); });
 }
 
 base::Result<ClientSocket> ClientSocket::connect_unix(const std::string& path, UnixKind kind) {
@@ -105,28 +102,14 @@ base::Result<ClientSocket> ClientSocket::connect_unix(const std::string& path, U
   }
   return connect_socket(AF_UNIX, kind == UnixKind::stream ? SOCK_STREAM : SOCK_DGRAM, &address,
                         static_cast<socklen_t>(bytes))
-      .map([](int descriptor) { return ClientSocket(descriptor); });
-}
-
-ClientSocket::ClientSocket(ClientSocket&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-ClientSocket& ClientSocket::operator=(ClientSocket&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
-ClientSocket::~ClientSocket() {
-  if (descriptor_ >= 0) {
-    ::close(base::disown_descriptor(descriptor_));
-  }
+      .map([](base::OwnDescriptor descriptor) { return ClientSocket(std::move(descriptor)); });
 }
 
 SendResult ClientSocket::send(std::string_view bytes, milliseconds timeout) {
   const auto deadline = steady_clock::now() + timeout;
   std::string_view left = bytes;
   while (!left.empty()) {
-    const ssize_t count = ::send(descriptor_, left.data(), left.size(), MSG_NOSIGNAL);
+    const ssize_t count = ::send(descriptor_.get(), left.data(), left.size(), MSG_NOSIGNAL);
     if (count >= 0) {
       left.remove_prefix(static_cast<std::size_t>(count));
       continue;
@@ -141,7 +124,7 @@ SendResult ClientSocket::send(std::string_view bytes, milliseconds timeout) {
     if (!would_block(number)) {
       return {SendStatus::broken, words(number)};
     }
-    if (!wait_writable(descriptor_, deadline)) {
+    if (!wait_writable(descriptor_.get(), deadline)) {
       return left.size() == bytes.size()
                  ? SendResult{SendStatus::full}
                  : SendResult{SendStatus::broken, "it took only a part of a packet"};
@@ -153,10 +136,10 @@ SendResult ClientSocket::send(std::string_view bytes, milliseconds timeout) {
 std::optional<std::string> ClientSocket::take_error() {
   int number = 0;
   socklen_t bytes = sizeof number;
-  if (::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &number, &bytes) == 0 && number != 0) {
+  if (::getsockopt(descriptor_.get(), SOL_SOCKET, SO_ERROR, &number, &bytes) == 0 && number != 0) {
     return words(number);
   }
-  pollfd entry{descriptor_, 0, 0};
+  pollfd entry{descriptor_.get(), 0, 0};
   if (::poll(&entry, 1, 0) > 0 && (entry.revents & POLLHUP) != 0) {
     return words(EPIPE);
   }

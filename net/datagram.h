@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace heapwatch::net {
@@ -80,11 +81,6 @@ class ClientSocket {
   /// A path that begins with `@` is a name outside the file system.
   [[nodiscard]] static base::Result<ClientSocket> connect_unix(const std::string& path,
                                                                UnixKind kind);
-  ClientSocket(ClientSocket&& other) noexcept;
-  ClientSocket& operator=(ClientSocket&& other) noexcept;
-  ClientSocket(const ClientSocket&) = delete;
-  ClientSocket& operator=(const ClientSocket&) = delete;
-  ~ClientSocket();
 
   /// All of `bytes`, waiting at most `timeout` for room. On a stream that took a part and then no
   /// more the connection is broken, since its reader would lose the frames.
@@ -94,9 +90,9 @@ class ClientSocket {
   [[nodiscard]] std::optional<std::string> take_error();
 
  private:
-  explicit ClientSocket(int descriptor) : descriptor_(descriptor) {}
+  explicit ClientSocket(base::OwnDescriptor descriptor) : descriptor_(std::move(descriptor)) {}
 
-  int descriptor_ = -1;
+  base::OwnDescriptor descriptor_;
 };
 
 }  // namespace heapwatch::net

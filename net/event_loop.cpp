@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory_reserve.h"
-#include "net/descriptor.h"
 #include "net/exchange.h"
 #include "net/exchange_pool.h"
 #include "net/timer_queue.h"
@@ -70,8 +70,8 @@ struct EventLoop::State {
     BodyFilterPtr filter;
   };
 
-  State(EventLoopOptions given, Descriptor epoll_descriptor, Descriptor wake_descriptor,
-        Multi multi_handle)
+  State(EventLoopOptions given, base::OwnDescriptor epoll_descriptor,
+        base::OwnDescriptor wake_descriptor, Multi multi_handle)
       : options(given),
         epoll(std::move(epoll_descriptor)),
         wake(std::move(wake_descriptor)),
@@ -108,8 +108,8 @@ struct EventLoop::State {
   static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
 
   EventLoopOptions options;
-  Descriptor epoll;
-  Descriptor wake;
+  base::OwnDescriptor epoll;
+  base::OwnDescriptor wake;
   std::atomic<bool> stopping{false};
   std::atomic<Clock::rep> round_began{0};  // 0: between rounds
   std::atomic<Clock::rep> longest_round{0};
@@ -376,8 +376,8 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(EventLoopOptions options) {
   if (auto started = start_curl(); !started) {
     return tl::unexpected(started.error());
   }
-  Descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
-  Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  base::OwnDescriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+  base::OwnDescriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = tag(Owner::wake, wake.get());

@@ -7,7 +7,7 @@
 
 #include "base/counted.h"
 #include "base/memory_reserve.h"
-#include "net/ascii.h"
+#include "base/text.h"
 #include "net/transfer_error.h"
 
 namespace heapwatch::net {
@@ -82,7 +82,7 @@ Result<void> Exchange::begin(HttpRequestPtr request, BodyFilterPtr filter) {
   Hop hop;
   hop.url = request_->url;
   hop.token = std::move(token);
-  auto target = parse_target(hop.url);
+  auto target = parse_authority(hop.url);
   if (!target) {
     return tl::unexpected(target.error());
   }
@@ -190,7 +190,7 @@ Result<bool> Exchange::follow_redirect() {
   }
   Hop next;
   next.url = std::move(*url);
-  auto target = parse_target(next.url);
+  auto target = parse_authority(next.url);
   if (!target) {
     return tl::unexpected(error(ErrorKind::invalid, "redirects to " + target.error().message));
   }
@@ -273,14 +273,14 @@ bool Exchange::take_header(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (!in_headers_ || colon == std::string_view::npos) {
     in_headers_ =
-        in_headers_ && !trimmed(line).empty();  // what follows the blank line is a trailer
+        in_headers_ && !base::trimmed(line).empty();  // what follows the blank line is a trailer
     return true;
   }
   if (response_.headers.empty()) {
     response_.headers.reserve(headers_expected);
   }
-  response_.headers.emplace_back(ascii_lower(line.substr(0, colon)),
-                                 trimmed(line.substr(colon + 1)));
+  response_.headers.emplace_back(base::ascii_lower(line.substr(0, colon)),
+                                 base::trimmed(line.substr(colon + 1)));
   return true;
 }
 

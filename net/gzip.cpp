@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -15,8 +15,8 @@ namespace {
 bool is_wanted(std::string_view parameters) {
   while (!parameters.empty()) {
     const std::size_t end = parameters.find(';');
-    const std::string_view parameter = trimmed(parameters.substr(0, end));
-    if (parameter.size() > 2 && ascii_lower(parameter[0]) == 'q' && parameter[1] == '=') {
+    const std::string_view parameter = base::trimmed(parameters.substr(0, end));
+    if (parameter.size() > 2 && base::ascii_lower(parameter[0]) == 'q' && parameter[1] == '=') {
       return parameter.find_first_not_of("0.", 2) != std::string_view::npos;
     }
     parameters = end == std::string_view::npos ? "" : parameters.substr(end + 1);
@@ -32,10 +32,10 @@ bool accepts_gzip(std::string_view accept_encoding) {
     const std::size_t end = accept_encoding.find(',');
     const std::string_view item = accept_encoding.substr(0, end);
     const std::size_t semicolon = item.find(';');
-    const std::string_view coding = trimmed(item.substr(0, semicolon));
+    const std::string_view coding = base::trimmed(item.substr(0, semicolon));
     const bool wanted =
         is_wanted(semicolon == std::string_view::npos ? "" : item.substr(semicolon + 1));
-    if (same_ignoring_case(coding, "gzip") || same_ignoring_case(coding, "x-gzip")) {
+    if (base::same_ignoring_case(coding, "gzip") || base::same_ignoring_case(coding, "x-gzip")) {
       return wanted;
     }
     by_star = by_star || (coding == "*" && wanted);

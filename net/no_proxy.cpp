@@ -6,7 +6,7 @@
 #include <charconv>
 #include <optional>
 
-#include "net/ascii.h"
+#include "base/text.h"
 #include "net/http.h"
 
 namespace heapwatch::net {
@@ -62,7 +62,7 @@ struct Entry {
 };
 
 std::optional<Entry> parse_entry(std::string_view text) {
-  text = trimmed(text);
+  text = base::trimmed(text);
   if (text.empty()) {
     return std::nullopt;
   }
@@ -106,10 +106,10 @@ bool matches_domain(std::string_view host, std::string_view domain) {
     return false;
   }
   if (host.size() == domain.size()) {
-    return !below_only && same_ignoring_case(host, domain);
+    return !below_only && base::same_ignoring_case(host, domain);
   }
   return host.size() > domain.size() && host[host.size() - domain.size() - 1] == '.' &&
-         same_ignoring_case(host.substr(host.size() - domain.size()), domain);
+         base::same_ignoring_case(host.substr(host.size() - domain.size()), domain);
 }
 
 std::string_view without_final_dot(std::string_view host) {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -44,14 +44,6 @@ std::string_view without_blanks(std::string_view text) {
              : text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-int hex_digit(char c) {
-  const char lower = ascii_lower(c);
-  if (is_digit(lower)) {
-    return lower - '0';
-  }
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /// Nothing when a percent sign is not followed by two digits, or a control character comes out.
 std::optional<std::string> decoded_path(std::string_view path) {
   std::string out;
@@ -59,8 +51,8 @@ std::optional<std::string> decoded_path(std::string_view path) {
   for (std::size_t i = 0; i < path.size(); ++i) {
     char c = path[i];
     if (c == '%') {
-      const int high = i + 2 < path.size() ? hex_digit(path[i + 1]) : -1;
-      const int low = i + 2 < path.size() ? hex_digit(path[i + 2]) : -1;
+      const int high = i + 2 < path.size() ? base::hex_value(path[i + 1]) : -1;
+      const int low = i + 2 < path.size() ? base::hex_value(path[i + 2]) : -1;
       if (high < 0 || low < 0) {
         return std::nullopt;
       }
@@ -83,7 +75,7 @@ std::optional<std::string_view> without_authority(std::string_view target) {
   }
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (target.size() > scheme.size() &&
-        same_ignoring_case(target.substr(0, scheme.size()), scheme)) {
+        base::same_ignoring_case(target.substr(0, scheme.size()), scheme)) {
       target.remove_prefix(scheme.size());
       target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
       return target;
@@ -194,7 +186,7 @@ HeadParser::Outcome HeadParser::header_line(std::string_view line) {
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
     return Refusal{400, "a header is not a name, a colon that touches it, and a value"};
   }
-  std::string name = ascii_lower(line.substr(0, colon));
+  std::string name = base::ascii_lower(line.substr(0, colon));
   const std::string_view value = without_blanks(line.substr(colon + 1));
   if (std::any_of(value.begin(), value.end(), [](char c) { return is_control(c) && c != '\t'; })) {
     return Refusal{400, "the value of the header " + name + " holds a control character"};
@@ -210,14 +202,14 @@ HeadParser::Outcome HeadParser::header_line(std::string_view line) {
       return Refusal{400, "the request has more than one Host"};
     }
   } else if (name == "expect") {
-    head_.expects_continue = same_ignoring_case(value, "100-continue");
+    head_.expects_continue = base::same_ignoring_case(value, "100-continue");
   } else if (name == "connection") {
     std::string_view rest = value;
     while (!rest.empty()) {
       const std::size_t comma = std::min(rest.find(','), rest.size());
       const std::string_view option = without_blanks(rest.substr(0, comma));
-      asks_to_close_ = asks_to_close_ || same_ignoring_case(option, "close");
-      asks_to_keep_ = asks_to_keep_ || same_ignoring_case(option, "keep-alive");
+      asks_to_close_ = asks_to_close_ || base::same_ignoring_case(option, "close");
+      asks_to_keep_ = asks_to_keep_ || base::same_ignoring_case(option, "keep-alive");
       rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -15,8 +15,9 @@ using base::Result;
 
 /// Headers that tell another host about the client's taste and nothing about its rights.
 bool is_harmless(std::string_view name) {
-  return same_ignoring_case(name, "accept") || same_ignoring_case(name.substr(0, 7), "accept-") ||
-         same_ignoring_case(name, "user-agent");
+  return base::same_ignoring_case(name, "accept") ||
+         base::same_ignoring_case(name.substr(0, 7), "accept-") ||
+         base::same_ignoring_case(name, "user-agent");
 }
 
 class HeaderList {
@@ -68,7 +69,7 @@ bool needs_lasting_connection(HttpAuth auth) {
 
 const std::string* find_header(const Headers& headers, std::string_view name) {
   const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& header) {
-    return same_ignoring_case(header.first, name);
+    return base::same_ignoring_case(header.first, name);
   });
   return found == headers.end() ? nullptr : &found->second;
 }
@@ -86,7 +87,7 @@ Result<CurlList> make_headers(const HttpRequest& request, bool trusted, const st
   const bool has_token = request.token && trusted;
   for (const auto& [name, value] : request.headers) {
     if ((!trusted && !is_harmless(name)) ||
-        (has_token && same_ignoring_case(name, request.token->header))) {
+        (has_token && base::same_ignoring_case(name, request.token->header))) {
       continue;
     }
     if (auto added = list.add(name, value); !added) {

@@ -33,7 +33,7 @@ ServerReply Routes::answer(const ServerRequest& request) const {
     for (const Route& other : routes_) {
       known += (known.empty() ? "" : ", ") + other.path;
     }
-    return {.status = 404, .body = "not found; pages here: " + known + "\n"};
+    return text_reply(404, "not found; pages here: " + known);
   }
   if (request.method == "POST" && route->post_bytes_max == 0) {
     return {.status = 405,

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "net/descriptor.h"
+#include "base/descriptor.h"
 #include "net/request_head.h"
 #include "net/server_reply.h"
 
@@ -37,7 +37,7 @@ class ServerConnection {
  public:
   using Clock = std::chrono::steady_clock;
 
-  ServerConnection(std::uint64_t id, Descriptor socket, const ServerPeer& peer,
+  ServerConnection(std::uint64_t id, base::OwnDescriptor socket, const ServerPeer& peer,
                    Clock::time_point now)
       : id_(id), socket_(std::move(socket)), peer_(peer), since_(now) {}
 
@@ -89,7 +89,7 @@ class ServerConnection {
 
  private:
   std::uint64_t id_;
-  Descriptor socket_;
+  base::OwnDescriptor socket_;
   ServerPeer peer_;
   ServerPhase phase_ = ServerPhase::idle;
   bool input_ended_ = false;

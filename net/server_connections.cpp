@@ -21,7 +21,7 @@ int worth(ServerPhase phase) {
 
 }  // namespace
 
-ServerConnection& ServerConnections::add(Descriptor socket, const ServerPeer& peer,
+ServerConnection& ServerConnections::add(base::OwnDescriptor socket, const ServerPeer& peer,
                                          Clock::time_point now) {
   const std::uint64_t id = next_id_++;
   auto made = std::make_unique<ServerConnection>(id, std::move(socket), peer, now);

@@ -20,7 +20,7 @@ class ServerConnections {
  public:
   using Clock = ServerConnection::Clock;
 
-  ServerConnection& add(Descriptor socket, const ServerPeer& peer, Clock::time_point now);
+  ServerConnection& add(base::OwnDescriptor socket, const ServerPeer& peer, Clock::time_point now);
   void remove(ServerConnection& connection);
   /// Null when it is gone.
   [[nodiscard]] ServerConnection* find(std::uint64_t id);

@@ -41,13 +41,13 @@ Addresses address_of(const std::string& numeric, std::uint16_t port) {
 }
 
 /// A listening socket; without one errno says why.
-Descriptor listening(const std::string& numeric, std::uint16_t port) {
+base::OwnDescriptor listening(const std::string& numeric, std::uint16_t port) {
   const Addresses address = address_of(numeric, port);
   if (!address) {
     errno = EADDRNOTAVAIL;
     return {};
   }
-  Descriptor listener(socket(address->ai_family, socket_flags, 0));
+  base::OwnDescriptor listener(socket(address->ai_family, socket_flags, 0));
   const int on = 1;
   const int off = 0;
   setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -64,7 +64,7 @@ Descriptor listening(const std::string& numeric, std::uint16_t port) {
   return listener;
 }
 
-std::uint16_t port_of(const Descriptor& listener) {
+std::uint16_t port_of(const base::OwnDescriptor& listener) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   if (getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
@@ -86,7 +86,7 @@ Result<sockaddr_un> unix_address(const std::string& path) {
 }
 
 bool is_stale(const sockaddr_un& address) {
-  const Descriptor probe(socket(AF_UNIX, socket_flags, 0));
+  const base::OwnDescriptor probe(socket(AF_UNIX, socket_flags, 0));
   return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
          errno == ECONNREFUSED;
 }
@@ -106,7 +106,7 @@ Result<ServerListener> ServerListener::open_unix(const std::string& path) {
   }
   ServerListener made;
   made.is_unix_ = true;
-  made.socket_ = Descriptor(socket(AF_UNIX, socket_flags, 0));
+  made.socket_ = base::OwnDescriptor(socket(AF_UNIX, socket_flags, 0));
   const int listener = made.descriptor();
   const auto bind_it = [&] {
     return bind(listener, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;

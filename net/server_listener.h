@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/descriptor.h"
 #include "base/error.h"
-#include "net/descriptor.h"
 
 namespace heapwatch::net {
 
@@ -33,7 +33,7 @@ class ServerListener {
   [[nodiscard]] static base::Result<ServerListener> open_unix(const std::string& path);
   [[nodiscard]] static base::Result<ServerListener> open_tcp(const std::string& listen);
 
-  Descriptor socket_;
+  base::OwnDescriptor socket_;
   std::uint16_t port_ = 0;
   bool is_loopback_ = false;
   bool is_unix_ = false;

@@ -70,9 +70,9 @@ ServerLoop::ServerLoop(const ServerOptions& options, ServerHandler handler, Serv
              }) {}
 
 Result<void> ServerLoop::prepare() {
-  epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
-  wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  reserve_ = Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  epoll_ = base::OwnDescriptor(epoll_create1(EPOLL_CLOEXEC));
+  wake_ = base::OwnDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  reserve_ = base::OwnDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
   epoll_event wake{};
   wake.events = EPOLLIN;
   wake.data.u64 = wake_tag;

@@ -43,7 +43,7 @@
 #include <memory>
 #include <mutex>
 
-#include "net/descriptor.h"
+#include "base/descriptor.h"
 #include "net/server_connections.h"
 #include "net/server_listener.h"
 #include "net/server_options.h"
@@ -88,7 +88,7 @@ class ServerLoop {
 
   // New clients.
   void accept_some();
-  void admit(Descriptor socket, const ServerPeer& peer);
+  void admit(base::OwnDescriptor socket, const ServerPeer& peer);
   bool make_room();
   void turn_away();
   void rest_from_accepting();
@@ -121,9 +121,9 @@ class ServerLoop {
   const ServerOptions options_;
   const std::size_t connections_max_;
   ServerListener listener_;
-  Descriptor epoll_;
-  Descriptor wake_;     // an eventfd
-  Descriptor reserve_;  // given up to take in a client for whom there is no descriptor
+  base::OwnDescriptor epoll_;
+  base::OwnDescriptor wake_;     // an eventfd
+  base::OwnDescriptor reserve_;  // given up to take in a client for whom there is no descriptor
   std::atomic<bool> stopping_{false};
 
   std::mutex mutex_;  // over all that follows

@@ -34,8 +34,9 @@ void ServerLoop::accept_some() {
   for (int i = 0; i < accepted_in_a_turn; ++i) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
-    Descriptor socket(accept4(listener_.descriptor(), reinterpret_cast<sockaddr*>(&address), &size,
-                              SOCK_CLOEXEC | SOCK_NONBLOCK));
+    base::OwnDescriptor socket(accept4(listener_.descriptor(),
+                                       reinterpret_cast<sockaddr*>(&address), &size,
+                                       SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (socket) {
       admit(std::move(socket), peer_of(address));
     } else if (is_shortage(errno)) {
@@ -50,7 +51,7 @@ void ServerLoop::accept_some() {
   }
 }
 
-void ServerLoop::admit(Descriptor socket, const ServerPeer& peer) {
+void ServerLoop::admit(base::OwnDescriptor socket, const ServerPeer& peer) {
   const auto has_room = [&](std::size_t present, std::size_t most, const auto& whose,
                             const char* what) {
     ServerConnection* const old = present < most ? nullptr : connections_.dispensable(whose);
@@ -98,8 +99,11 @@ bool ServerLoop::make_room() {
 
 void ServerLoop::turn_away() {
   reserve_.reset();
-  { const Descriptor client(accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC)); }
-  reserve_ = Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  {
+    const base::OwnDescriptor client(
+        accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  reserve_ = base::OwnDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 void ServerLoop::rest_from_accepting() {

@@ -27,6 +27,11 @@ struct ServerReply {
   Headers headers;
 };
 
+/// A sentence as a page: what is wrong, or done.
+[[nodiscard]] inline ServerReply text_reply(int status, std::string_view sentence) {
+  return {.status = status, .body = std::string(sentence) + "\n"};
+}
+
 /// Threads: called from several at once.
 using ServerHandler = std::function<ServerReply(const ServerRequest&)>;
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "net/ascii.h"
+#include "base/text.h"
 #include "net/gzip.h"
 
 namespace heapwatch::net {
@@ -27,7 +27,7 @@ bool is_address(std::string_view host) {
 
 /// The name in a Host header, without port and brackets.
 std::string_view host_name(std::string_view header) {
-  header = trimmed(header);
+  header = base::trimmed(header);
   if (!header.empty() && header.front() == '[') {
     return header.substr(1, header.find(']') - 1);
   }
@@ -42,8 +42,8 @@ bool is_local_name(std::string_view host) {
     host.remove_suffix(1);
   }
   const bool below = host.size() > local.size() && host[host.size() - local.size() - 1] == '.' &&
-                     same_ignoring_case(host.substr(host.size() - local.size()), local);
-  return host.empty() || below || same_ignoring_case(host, local) || is_address(host);
+                     base::same_ignoring_case(host.substr(host.size() - local.size()), local);
+  return host.empty() || below || base::same_ignoring_case(host, local) || is_address(host);
 }
 
 bool is_compressible(std::string_view content_type) {

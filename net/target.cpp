@@ -5,7 +5,7 @@
 #include <charconv>
 #include <memory>
 
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -28,7 +28,7 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
 
 }  // namespace
 
-base::Result<Target> parse_target(const std::string& url) {
+base::Result<Authority> parse_authority(const std::string& url) {
   const UrlHandle parsed(curl_url(), &curl_url_cleanup);
   const CURLUcode code =
       curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME);
@@ -47,9 +47,9 @@ base::Result<Target> parse_target(const std::string& url) {
                                         "\": the URL carries a user or a password; give them as " +
                                         "username and password");
   }
-  Target target;
+  Authority target;
   target.tls = scheme == "https";
-  target.host = ascii_lower(part(parsed.get(), CURLUPART_HOST));
+  target.host = base::ascii_lower(part(parsed.get(), CURLUPART_HOST));
   if (target.host.size() > 2 && target.host.front() == '[') {
     target.host = target.host.substr(1, target.host.size() - 2);
   }
@@ -58,7 +58,7 @@ base::Result<Target> parse_target(const std::string& url) {
   return target;
 }
 
-bool shares_credentials(const Target& first, const Target& next) {
+bool shares_credentials(const Authority& first, const Authority& next) {
   const bool upgraded = !first.tls && next.tls && first.port == 80 && next.port == 443;
   return first == next || (upgraded && first.host == next.host);
 }

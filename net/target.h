@@ -10,20 +10,20 @@
 namespace heapwatch::net {
 
 /// The part of a URL that decides who sees a credential.
-struct Target {
+struct Authority {
   bool tls = false;
   std::string host;  // lower case, an IPv6 address without brackets
   std::uint16_t port = 0;
 
-  friend bool operator==(const Target&, const Target&) = default;
+  friend bool operator==(const Authority&, const Authority&) = default;
 };
 
 /// Errors: invalid, for anything but an absolute http or https URL without userinfo.
-[[nodiscard]] base::Result<Target> parse_target(const std::string& url);
+[[nodiscard]] base::Result<Authority> parse_authority(const std::string& url);
 
 /// True when `next` may see what was meant for `first`: the same place, or its https twin on the
 /// default ports.
-[[nodiscard]] bool shares_credentials(const Target& first, const Target& next);
+[[nodiscard]] bool shares_credentials(const Authority& first, const Authority& next);
 
 /// `url` without userinfo, fragment and the values of its query, which may all be secrets.
 [[nodiscard]] std::string shown_url(std::string_view url);

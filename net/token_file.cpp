@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -30,7 +30,7 @@ base::Result<std::string> read_token(const TokenFile& file) {
   const std::string place = "auth_token: " + file.path + ": ";
   std::string token;
   if (file.pattern.empty()) {
-    token = trimmed(*bytes);
+    token = base::trimmed(*bytes);
   } else {
     const RE2 pattern(file.pattern, RE2::Quiet);
     if (!pattern.ok() || pattern.NumberOfCapturingGroups() != 1) {

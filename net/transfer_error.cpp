@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/counted.h"
-#include "net/ascii.h"
+#include "base/text.h"
 
 namespace heapwatch::net {
 
@@ -40,7 +40,7 @@ std::string system_words(CURL* easy, const std::string& otherwise) {
   std::string words =
       number == 0 ? otherwise : std::string(std::strerror(static_cast<int>(number)));
   if (!words.empty()) {
-    words.front() = ascii_lower(words.front());
+    words.front() = base::ascii_lower(words.front());
   }
   return words;
 }

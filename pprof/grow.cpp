@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "pprof/go_heap.h"
+#include "pprof/make_report.h"
 #include "pprof/merge.h"
-#include "pprof/report.h"
 
 namespace heapwatch::pprof {
 namespace {

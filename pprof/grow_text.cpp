@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "base/counted.h"
+#include "base/json.h"
 #include "base/printable.h"
 #include "pprof/graph.h"
 #include "pprof/grow.h"
 #include "pprof/report/go_time.h"
-#include "pprof/report/json.h"
 #include "pprof/report/report.h"
 #include "pprof/truncate.h"
 #include "pprof/units.h"
@@ -145,7 +145,7 @@ std::size_t count_of(const Growth& growth, const ReportOptions& options, std::si
   return std::min(wanted, growth.stacks.size());
 }
 
-void write_stack(JsonWriter& json, const Growth& growth, const StackGrowth& stack,
+void write_stack(base::JsonWriter& json, const Growth& growth, const StackGrowth& stack,
                  const std::vector<std::string>& names) {
   json.begin_object();
   json.member("trend", trend_name(stack.trend));
@@ -153,18 +153,8 @@ void write_stack(JsonWriter& json, const Growth& growth, const StackGrowth& stac
   json.member(growth.has_times ? "slope_per_second" : "slope_per_snapshot", stack.slope);
   json.member("monotonicity", stack.monotonicity);
   json.member("score", stack.score);
-  json.key("values");
-  json.begin_array();
-  for (const std::int64_t value : stack.values) {
-    json.number(value);
-  }
-  json.end_array();
-  json.key("stack");
-  json.begin_array();
-  for (const std::string& name : names) {
-    json.text(name);
-  }
-  json.end_array();
+  json.member("values", stack.values);
+  json.member("stack", names);
   json.end_object();
 }
 
@@ -197,7 +187,8 @@ std::string repeats_sentence(const Growth& growth, bool collects) {
 }
 
 std::string growth_json(const Growth& growth, const ReportOptions& options) {
-  JsonWriter json;
+  std::string out;
+  base::JsonWriter json(out, {.escapes = base::JsonEscapes::script});
   json.begin_object();
   json.member("type", growth.type);
   json.member("unit", growth.unit);
@@ -225,7 +216,7 @@ std::string growth_json(const Growth& growth, const ReportOptions& options) {
   }
   json.end_array();
   json.end_object();
-  return json.take() + "\n";
+  return out + "\n";
 }
 
 }  // namespace heapwatch::pprof

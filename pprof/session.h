@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "pprof/report.h"
+#include "pprof/make_report.h"
 
 namespace heapwatch::pprof {
 

@@ -73,14 +73,14 @@ Tag& TagCollector::find(std::vector<Tag>& tags, std::uint32_t node, StringId nam
   return tags[keys_[at].position];
 }
 
-void TagCollector::add(const Target& target, const Weight& weight, bool is_flat) {
+void TagCollector::add(const NodeTags& node_tags, const Weight& weight, bool is_flat) {
   const auto side = is_flat ? &Tag::flat : &Tag::cum;
   if (group_ != 0) {
     // no_index is no name of a number, so the group's own tag cannot be taken for one.
-    (find(target.texts, target.node, no_index, 0).*side).add(weight);
+    (find(node_tags.texts, node_tags.node, no_index, 0).*side).add(weight);
   }
   for (const Number& number : numbers_) {
-    (find(target.numbers, target.node, number.name, number.value).*side).add(weight);
+    (find(node_tags.numbers, node_tags.node, number.name, number.value).*side).add(weight);
   }
 }
 

@@ -17,7 +17,7 @@ class TagCollector {
       : profile_(profile), options_(options), bytes_key_(profile.strings.find("bytes")) {}
 
   /// The tags of one node; `node` tells it from the others.
-  struct Target {
+  struct NodeTags {
     std::uint32_t node;
     std::vector<Tag>& texts;
     std::vector<Tag>& numbers;
@@ -25,7 +25,7 @@ class TagCollector {
 
   void begin_sample(std::span<const Label> labels);
   /// Adds the sample's weight to the node's tags: to their flat or to their cum.
-  void add(const Target& target, const Weight& weight, bool is_flat);
+  void add(const NodeTags& node_tags, const Weight& weight, bool is_flat);
 
  private:
   struct Number {

@@ -10,7 +10,7 @@
 #include "agent/commands/commands.h"
 #include "agent/commands/dashboards.h"
 #include "base/file.h"
-#include "check/go_expvar/name.h"
+#include "check/go_expvar/instance_names.h"
 
 namespace heapwatch::agent::commands {
 
@@ -32,13 +32,6 @@ std::string for_prometheus(std::string name) {
 
 using Renames = std::vector<std::pair<std::string, std::string>>;
 
-// Longer names before those they begin with.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> rtloader_names{
-    {{"allocatedbytes", "allocated_bytes"},
-     {"freedbytes", "freed_bytes"},
-     {"inusebytes", "inuse_bytes"},
-     {"untrackedfrees", "untracked_frees"}}};
-
 constexpr std::array<std::pair<std::string_view, std::string_view>, 11> go_names{
     {{"heap_inuse", "go_memstats_heap_inuse_bytes"},
      {"heap_idle", "go_memstats_heap_idle_bytes"},
@@ -55,7 +48,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> go_names
 Renames datadog_renames(const DashboardNames& names) {
   Renames renames;
   if (names.reference_naming) {
-    for (const auto& [guide, reference] : rtloader_names) {
+    for (const auto& [guide, reference] : check::go_expvar::rtloader_names()) {
       renames.emplace_back("rtloader." + std::string(guide), "rtloader." + std::string(reference));
     }
   }
@@ -97,7 +90,7 @@ Renames prometheus_renames(const DashboardNames& names) {
     renames.emplace_back(memstats + "frees_total", memstats + "frees");
   }
   if (names.reference_naming) {
-    for (const auto& [guide, reference] : rtloader_names) {
+    for (const auto& [guide, reference] : check::go_expvar::rtloader_names()) {
       renames.emplace_back("rtloader_" + std::string(guide), "rtloader_" + std::string(reference));
     }
   }
@@ -107,27 +100,13 @@ Renames prometheus_renames(const DashboardNames& names) {
   return renames;
 }
 
-/// What the check puts before the name of a metric, for a namespace as it is configured.
-std::string prefix_of(const std::optional<std::string>& configured) {
-  constexpr std::string_view name = "memstats";
-  std::string whole = check::go_expvar::normalize(name, configured);
-  whole.resize(whole.size() - name.size());
-  return whole;
-}
-
-std::string prefix_of(const config::Value& instance) {
-  const config::Value* const name = instance.find("namespace");
-  return name == nullptr                           ? "go_expvar."
-         : name->kind == config::Value::Kind::null ? prefix_of(std::nullopt)
-                                                   : prefix_of(std::optional(name->text));
-}
-
 /// The names that the configured instances give their metrics. Where they differ, the default
 /// stays, and what they are is told.
 DashboardNames names_in_use(const wiring::Configured& configured) {
   DashboardNames names;
   names.suffixes = configured.agent.prometheus.suffixes;
-  names.go_collector_names = configured.agent.prometheus.go_collector_names;
+  names.go_collector_names =
+      configured.agent.prometheus.memstats_names == config::MemstatsNames::go_collector;
   std::set<std::string> memstats;
   std::set<std::string> rtloader;
   std::set<bool> reference;
@@ -138,24 +117,15 @@ DashboardNames names_in_use(const wiring::Configured& configured) {
     }
     const config::CheckConfig file = packed.unpack();
     for (const config::Value& instance : file.instances) {
-      const auto text = [&](std::string_view key, const std::string& otherwise) {
-        const config::Value* value = instance.find(key);
-        value = value == nullptr ? file.init_config.find(key) : value;
-        return value == nullptr ? otherwise : value->text;
-      };
-      const std::string prefix = prefix_of(instance);
-      const config::Value* const with_memstats = instance.find("memstats");
-      if (with_memstats == nullptr || config::read_boolean(*with_memstats).value_or(true)) {
+      const auto used = check::go_expvar::names_of(file.init_config, instance, configured.agent);
+      const std::string prefix = check::go_expvar::name_prefix(used.prefix);
+      if (used.memstats) {
         memstats.insert(prefix);
-        go_collector.insert(
-            text("memstats_names", names.go_collector_names ? "go_collector" : "datadog") ==
-            "go_collector");
+        go_collector.insert(used.memstats_names == config::MemstatsNames::go_collector);
       }
-      if (const config::Value* const metrics = instance.find("metrics")) {
-        if (config::to_yaml(*metrics).find("rtloader") != std::string::npos) {
-          rtloader.insert(prefix);
-          reference.insert(text("naming", "guide") == "reference");
-        }
+      if (check::go_expvar::lists_rtloader(instance)) {
+        rtloader.insert(prefix);
+        reference.insert(used.naming == check::go_expvar::Naming::reference);
       }
     }
   }
@@ -204,10 +174,10 @@ int write_dashboards(const wiring::GlobalOptions& global, const DashboardOptions
     names.go_collector_names = *options.memstats_names == "go_collector";
   }
   if (options.memstats_namespace) {
-    names.memstats_prefix = prefix_of(options.memstats_namespace);
+    names.memstats_prefix = check::go_expvar::name_prefix(options.memstats_namespace);
   }
   if (options.rtloader_namespace) {
-    names.rtloader_prefix = prefix_of(options.rtloader_namespace);
+    names.rtloader_prefix = check::go_expvar::name_prefix(options.rtloader_namespace);
   }
   const std::filesystem::path folder = options.folder;
   for (const Dashboard& dashboard : shipped_dashboards()) {

@@ -1,8 +1,6 @@
 // `heapwatch exec`: runs a program with its native memory watched, serves its pages and reports at
 // its end.
 #include <fcntl.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,7 +23,9 @@
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
 #include "base/counted.h"
+#include "base/descriptor.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/query.h"
 #include "memory/native/leak_summary.h"
 #include "memory/native/watched_processes.h"
@@ -133,11 +133,10 @@ base::Result<void> can_be_written(const std::string& report) {
   if (!is_new && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
     return {};  // opening a pipe would wait for its reader
   }
-  const int file = open(report.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (file < 0) {
+  const base::Descriptor file(open(report.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+  if (!file) {
     return base::fail(base::ErrorKind::io, "cannot write " + report + ": " + std::strerror(errno));
   }
-  close(file);
   if (is_new) {
     unlink(report.c_str());
   }
@@ -152,22 +151,23 @@ struct NotStarted {
 tl::expected<pid_t, NotStarted> start_program(const ExecOptions& options,
                                               const std::string& library, const std::string& socket,
                                               const sigset_t& mask) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) {
-    return tl::unexpected(NotStarted{126, std::strerror(errno)});
+  auto failure = base::make_pipe();
+  if (!failure) {
+    return tl::unexpected(NotStarted{126, failure.error().message});
   }
   const Start start(options, library, socket);
   const pid_t child = fork();
   if (child == 0) {
     start.become(mask);
     const int error = errno;
-    (void)!write(ends[1], &error, sizeof error);
+    (void)!write(failure->writer.get(), &error, sizeof error);
     _exit(127);
   }
-  close(ends[1]);
   int error = child < 0 ? errno : 0;
-  const bool failed = child < 0 || read(ends[0], &error, sizeof error) == sizeof error;
-  close(ends[0]);
+  failure->writer.reset();
+  const bool failed =
+      child < 0 || read(failure->reader.get(), &error, sizeof error) == sizeof error;
+  failure->reader.reset();
   if (failed) {
     if (child > 0) {
       waitpid(child, nullptr, 0);
@@ -181,11 +181,11 @@ tl::expected<pid_t, NotStarted> start_program(const ExecOptions& options,
 
 /// Passes signals on until the program has ended; its wait status.
 int wait_for(pid_t program, const sigset_t& signals) {
-  const int descriptor = signalfd(-1, &signals, SFD_CLOEXEC);
+  const base::Descriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC));
   int status = 0;
   for (;;) {
     signalfd_siginfo signal{};
-    if (read(descriptor, &signal, sizeof signal) != sizeof signal) {
+    if (read(descriptor.get(), &signal, sizeof signal) != sizeof signal) {
       continue;
     }
     if (signal.ssi_signo == SIGCHLD) {
@@ -196,7 +196,6 @@ int wait_for(pid_t program, const sigset_t& signals) {
       kill(program, static_cast<int>(signal.ssi_signo));
     }
   }
-  close(descriptor);
   return status;
 }
 
@@ -288,22 +287,20 @@ base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
 }
 
 std::string Watch::vars(const memory::native::WatchedProcess& process) const {
-  rapidjson::StringBuffer text;
-  rapidjson::Writer<rapidjson::StringBuffer> json(text);
-  json.StartObject();
-  json.Key("process");
-  json.StartObject();
-  json.Key("pid");
-  json.Int64(process.pid());
-  json.Key("name");
-  json.String(process.name().c_str());
-  json.EndObject();
-  json.Key("rtloader");
-  json.StartObject();
+  std::string text;
+  base::JsonWriter json(text);
+  json.begin_object();
+  json.key("process");
+  json.begin_object();
+  json.member("pid", process.pid());
+  json.member("name", process.name());
+  json.end_object();
+  json.key("rtloader");
+  json.begin_object();
   pages::write_counters(json, process.counters());
-  json.EndObject();
-  json.Key("memtrack");
-  json.StartObject();
+  json.end_object();
+  json.key("memtrack");
+  json.begin_object();
   const memtrack_health health = process.health();
   for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
                                    {"older_frees", health.older_frees},
@@ -311,41 +308,38 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
                                    {"unrecorded", health.unrecorded},
                                    {"samples", health.samples},
                                    {"lost_samples", health.lost_samples}}) {
-    json.Key(key);
-    json.Uint64(value);
+    json.member(key, value);
   }
-  json.Key("components");
-  json.StartObject();
+  json.key("components");
+  json.begin_object();
   for (const auto& [name, counters] : process.components()) {
-    json.Key(name.c_str());
-    json.StartObject();
+    json.key(name);
+    json.begin_object();
     pages::write_counters(json, counters);
-    json.EndObject();
+    json.end_object();
   }
-  json.EndObject();
-  json.EndObject();
-  json.Key("processes");
-  json.StartObject();
+  json.end_object();
+  json.end_object();
+  json.key("processes");
+  json.begin_object();
   for (const auto& other : processes_.all()) {
-    json.Key(std::to_string(other->pid()).c_str());
-    json.StartObject();
-    json.Key("name");
-    json.String(other->name().c_str());
-    json.Key("alive");
-    json.Bool(other->is_alive());
+    json.key(std::to_string(other->pid()));
+    json.begin_object();
+    json.member("name", other->name());
+    json.member("alive", other->is_alive());
     pages::write_counters(json, other->counters());
-    json.EndObject();
+    json.end_object();
   }
-  json.EndObject();
-  json.EndObject();
-  return std::string(text.GetString(), text.GetSize()) + "\n";
+  json.end_object();
+  json.end_object();
+  return text + "\n";
 }
 
 net::ServerReply Watch::vars_page(const net::ServerRequest& request) const {
   const auto process = chosen(request);
   if (!process) {
-    return {.status = process.error().kind == base::ErrorKind::not_found ? 404 : 503,
-            .body = process.error().message + "\n"};
+    return net::text_reply(process.error().kind == base::ErrorKind::not_found ? 404 : 503,
+                           process.error().message);
   }
   return {.content_type = "application/json; charset=utf-8", .body = vars(**process)};
 }

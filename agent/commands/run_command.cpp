@@ -69,7 +69,7 @@ net::ServerReply within_memory(const Render& render) {
   net::ServerReply reply;
   if (!base::within_memory([&] { reply = render(); })) {
     base::log(LogLevel::error, "there was no memory for a page");
-    reply = {.status = 503, .body = "there is no memory for this page\n"};
+    reply = net::text_reply(503, "there is no memory for this page");
   }
   return reply;
 }

@@ -16,10 +16,6 @@ constexpr int waiting_max = 2;
 /// Of the addresses that /debug/pprof/symbol is asked for.
 constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
 
-net::ServerReply refusal(int status, std::string sentence) {
-  return {.status = status, .body = std::move(sentence) + "\n"};
-}
-
 /// A parameter that is a whole number; `absent` when it is not there.
 base::Result<long> number_parameter(std::string_view query, std::string_view key, long most) {
   const std::optional<std::string> text = base::query_value(query, key);
@@ -67,19 +63,20 @@ net::ServerReply HeapPages::profile(const net::ServerRequest& request, Kind kind
   const auto symbolize = base::query_value(request.query, "symbolize");
   for (const auto* const parameter : {&seconds, &debug}) {
     if (!*parameter) {
-      return refusal(400, parameter->error().message);
+      return net::text_reply(400, parameter->error().message);
     }
   }
   if (symbolize && *symbolize != "0" && *symbolize != "1") {
-    return refusal(400, "symbolize must be 0 or 1, not \"" + *symbolize + "\"");
+    return net::text_reply(400, "symbolize must be 0 or 1, not \"" + *symbolize + "\"");
   }
   if (*seconds > 0 && *debug > 0) {
-    return refusal(400, "seconds and debug cannot go together: a difference has no text form");
+    return net::text_reply(400,
+                           "seconds and debug cannot go together: a difference has no text form");
   }
   const auto heap = *seconds > 0 ? between(request, *seconds) : source_(request);
   if (!heap) {
-    return refusal(heap.error().kind == base::ErrorKind::not_found ? 404 : 503,
-                   heap.error().message);
+    return net::text_reply(heap.error().kind == base::ErrorKind::not_found ? 404 : 503,
+                           heap.error().message);
   }
   if (*debug > 0) {
     return net::ServerReply{.body = memory::native::native_profile_text(*heap)};
@@ -107,7 +104,7 @@ net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
       if (mappings.empty()) {
         auto heap = source_(request);
         if (!heap) {
-          return refusal(503, heap.error().message);
+          return net::text_reply(503, heap.error().message);
         }
         mappings = std::move(heap->mappings);
       }
@@ -153,17 +150,22 @@ void HeapPages::stop() {
   stopped_.notify_all();
 }
 
+void write_counters(base::JsonWriter& json, const memtrack_counters& counters) {
+  json.member("AllocatedBytes", counters.allocated_bytes);
+  json.member("Allocations", counters.allocations);
+  json.member("FreedBytes", counters.freed_bytes);
+  json.member("Frees", counters.frees);
+  json.member("InuseBytes", counters.inuse_bytes);
+  json.member("UntrackedFrees", counters.untracked_frees);
+}
+
 std::string memtrack_page() {
-  exporters::console::Json json;
+  std::string text;
+  base::JsonWriter json(text, {.indent = 2});
   const auto counters = [&](const char* key, const memtrack_counters& values) {
     json.key(key);
     json.begin_object();
-    json.member("AllocatedBytes", values.allocated_bytes);
-    json.member("Allocations", values.allocations);
-    json.member("FreedBytes", values.freed_bytes);
-    json.member("Frees", values.frees);
-    json.member("InuseBytes", values.inuse_bytes);
-    json.member("UntrackedFrees", values.untracked_frees);
+    write_counters(json, values);
     json.end_object();
   };
   const memtrack_health health = memtrack_self();
@@ -200,7 +202,7 @@ std::string memtrack_page() {
   json.member("lost_samples", health.lost_samples);
   json.end_object();
   json.end_object();
-  return json.take() + "\n";
+  return text + "\n";
 }
 
 }  // namespace heapwatch::agent::pages

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "exporters/console/json.h"
+#include "base/json.h"
 #include "memory/native/native_heap.h"
 #include "net/routes.h"
 
@@ -44,19 +44,7 @@ class HeapPages {
 };
 
 /// The six counters under their names at /debug/vars, as members of the object being written.
-template <typename Writer>
-void write_counters(Writer& json, const memtrack_counters& counters) {
-  const auto write = [&](const char* key, std::uint64_t value) {
-    json.Key(key);
-    json.Uint64(value);
-  };
-  write("AllocatedBytes", counters.allocated_bytes);
-  write("Allocations", counters.allocations);
-  write("FreedBytes", counters.freed_bytes);
-  write("Frees", counters.frees);
-  write("InuseBytes", counters.inuse_bytes);
-  write("UntrackedFrees", counters.untracked_frees);
-}
+void write_counters(base::JsonWriter& json, const memtrack_counters& counters);
 
 /// /debug/memtrack: the state of the accounting in this process.
 [[nodiscard]] std::string memtrack_page();

@@ -8,9 +8,9 @@
 #include "base/loopback.h"
 #include "base/number.h"
 #include "base/query.h"
+#include "base/text.h"
 #include "check/schedule/instance_runner.h"
 #include "check/target_url.h"
-#include "net/ascii.h"
 #include "net/target.h"
 
 namespace heapwatch::agent::pages {
@@ -52,10 +52,6 @@ void lend(const Value& configured, Value& instance) {
       set(instance, member.key, member.value);
     }
   }
-}
-
-net::ServerReply plain(int status, const std::string& sentence) {
-  return {.status = status, .body = sentence + "\n", .headers = {}};
 }
 
 double timeout_seconds(const net::ServerRequest& request) {
@@ -107,7 +103,7 @@ bool may_probe(const std::string& host, std::uint16_t port,
   }
   const std::string with_port = net::bracketed(host) + ":" + std::to_string(port);
   return std::any_of(allowed.begin(), allowed.end(), [&](const std::string& entry) {
-    const std::string lower = net::ascii_lower(entry);
+    const std::string lower = base::ascii_lower(entry);
     return lower == host || lower == with_port || lower == net::bracketed(host) ||
            (lower.starts_with('.') && host.size() > lower.size() && host.ends_with(lower));
   });
@@ -175,7 +171,7 @@ base::Result<Probe::Chosen> Probe::choose(const ProbeIndex& index,
                       "a target that is not configured must be http or https and without "
                       "credentials");
   }
-  const auto place = net::parse_target(target->url);
+  const auto place = net::parse_authority(target->url);
   if (!place) {
     return base::fail(base::ErrorKind::invalid, "target " + place.error().message);
   }
@@ -185,7 +181,7 @@ base::Result<Probe::Chosen> Probe::choose(const ProbeIndex& index,
                                                     "prometheus.probe_targets");
   }
   Value& instance = chosen.file.instances.front();
-  set(instance, "expvar_url", Value::scalar(target->url));
+  set(instance, std::string(check::url_key), Value::scalar(target->url));
   set(instance, "allow_redirects", Value::scalar("false"));
   set(instance, "timeout", Value::scalar(base::to_text(base::Number::of(seconds))));
   end_in_time(instance, seconds);
@@ -204,13 +200,14 @@ std::shared_ptr<const ProbeIndex> Probe::index() {
 net::ServerReply Probe::answer(const net::ServerRequest& request) {
   const Running running(running_);
   if (running.too_many()) {
-    return plain(503, "too many probes at once; " + std::to_string(probes_max) + " are served");
+    return net::text_reply(
+        503, "too many probes at once; " + std::to_string(probes_max) + " are served");
   }
   const auto index = this->index();
   const config::AgentConfig& agent = index->in_force().agent;
   const auto chosen = choose(*index, request);
   if (!chosen) {
-    return plain(status_of(chosen.error().kind), chosen.error().message);
+    return net::text_reply(status_of(chosen.error().kind), chosen.error().message);
   }
   config::Diagnostics diagnostics;
   auto check =
@@ -225,7 +222,7 @@ net::ServerReply Probe::answer(const net::ServerRequest& request) {
   check::schedule::InstanceRunner runner(std::move(check), wiring::runner_options(agent));
   const metrics::Snapshot& snapshot = runner.run();
   if (snapshot.error) {
-    return plain(502, snapshot.error->message);
+    return net::text_reply(502, snapshot.error->message);
   }
   exporters::prometheus::PrometheusOptions options = wiring::prometheus_options(agent);
   options.self = nullptr;

@@ -5,11 +5,14 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "check/go_expvar/instance_names.h"
 
 namespace heapwatch::agent::pages {
 
 namespace {
 
+using check::go_expvar::target_of;
+using check::go_expvar::written_namespace;
 using config::Value;
 
 /// Instances that are unpacked at a time: all at once would be twenty kilobytes each.
@@ -19,15 +22,8 @@ std::uint64_t hash_of(const check::TargetUrl& target) {
   return base::fnv1a(target.unix_socket, base::fnv1a(target.url));
 }
 
-std::optional<check::TargetUrl> target_of(const Value& instance) {
-  const Value* const url = instance.find("expvar_url");
-  auto target = check::parse_target_url(url == nullptr ? "" : url->text);
-  return target ? std::optional(std::move(*target)) : std::nullopt;
-}
-
 bool is_module(const Value& instance, const std::string& module) {
-  const Value* const name = instance.find("namespace");
-  return name != nullptr && name->text == module;
+  return written_namespace(instance) == module;
 }
 
 }  // namespace
@@ -47,9 +43,9 @@ ProbeIndex::ProbeIndex(std::shared_ptr<const wiring::InForce> in_force)
         if (const auto target = target_of(instance)) {
           targets_.push_back({hash_of(*target), file, at});
         }
-        const Value* const name = instance.find("namespace");
-        if (name != nullptr && modules.insert(name->text).second) {
-          modules_.push_back({base::fnv1a(name->text), file, at});
+        const auto name = written_namespace(instance);
+        if (name && modules.insert(*name).second) {
+          modules_.push_back({base::fnv1a(*name), file, at});
         }
         ++at;
       }

@@ -9,39 +9,39 @@ namespace heapwatch::agent::pages {
 
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using base::JsonWriter;
 using check::python::PythonReport;
 
-void write(Writer& json, const std::string& text) {
-  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+void write(JsonWriter& json, const std::string& text) {
+  json.text(text);
 }
 
-void write(Writer& json, const check::Figure& figure) {
-  json.Double(figure.value);
+void write(JsonWriter& json, const check::Figure& figure) {
+  json.real(figure.value);
 }
 
 template <typename T>
-void write(Writer& json, const std::vector<T>& list) {
-  json.StartArray();
+void write(JsonWriter& json, const std::vector<T>& list) {
+  json.begin_array();
   for (const T& item : list) {
     write(json, item);
   }
-  json.EndArray();
+  json.end_array();
 }
 
 template <typename T>
-void write(Writer& json, const std::map<std::string, T>& map) {
-  json.StartObject();
+void write(JsonWriter& json, const std::map<std::string, T>& map) {
+  json.begin_object();
   for (const auto& [key, value] : map) {
-    json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+    json.key(key);
     write(json, value);
   }
-  json.EndObject();
+  json.end_object();
 }
 
 template <typename T>
-void member(Writer& json, const char* key, const T& value) {
-  json.Key(key);
+void member(JsonWriter& json, const char* key, const T& value) {
+  json.key(key);
   write(json, value);
 }
 
@@ -77,30 +77,28 @@ class PythonMemoryCheck final : public check::Check {
 
 }  // namespace
 
-void write_python(Writer& json, const PythonReport& report) {
-  json.Key("pymem");
-  json.StartObject();
-  json.Key("Alloc");
-  json.Uint64(report.host.memory.allocated_bytes);
-  json.Key("Inuse");
-  json.Uint64(report.host.memory.inuse_bytes);
-  json.EndObject();
-  json.Key("pyLoader");
-  json.StartObject();
+void write_python(JsonWriter& json, const PythonReport& report) {
+  json.key("pymem");
+  json.begin_object();
+  json.member("Alloc", report.host.memory.allocated_bytes);
+  json.member("Inuse", report.host.memory.inuse_bytes);
+  json.end_object();
+  json.key("pyLoader");
+  json.begin_object();
   member(json, "ConfigureErrors", report.configure_errors);
-  json.EndObject();
-  json.Key("pythonInit");
-  json.StartObject();
+  json.end_object();
+  json.key("pythonInit");
+  json.begin_object();
   member(json, "Errors", report.start_errors);
-  json.EndObject();
-  json.Key("python");
-  json.StartObject();
+  json.end_object();
+  json.key("python");
+  json.begin_object();
   member(json, "version", report.host.python_version);
   member(json, "metadata", report.host.told.metadata);
   member(json, "telemetry", report.host.told.telemetry);
   member(json, "external_host_tags", report.host.told.external_tags);
   member(json, "issues", report.host.told.issues);
-  json.EndObject();
+  json.end_object();
 }
 
 std::string python_line(const PythonReport& report) {

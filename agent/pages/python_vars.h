@@ -1,12 +1,10 @@
 // What the agent's pages and its metrics tell of the Python interpreter.
 #pragma once
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <memory>
 #include <string>
 
+#include "base/json.h"
 #include "check/python/python_loader.h"
 #include "check/registry.h"
 
@@ -14,8 +12,7 @@ namespace heapwatch::agent::pages {
 
 /// `pymem`, `pyLoader` and `pythonInit` as the Datadog Agent has them, and below `python` what
 /// checks told the agent. All are there, with zeros, before Python runs.
-void write_python(rapidjson::Writer<rapidjson::StringBuffer>& json,
-                  const check::python::PythonReport& report);
+void write_python(base::JsonWriter& json, const check::python::PythonReport& report);
 
 /// "3.11.2, 20.1 MiB in use", or why there is none.
 [[nodiscard]] std::string python_line(const check::python::PythonReport& report);

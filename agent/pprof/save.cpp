@@ -1,7 +1,6 @@
 #include "agent/pprof/save.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,8 @@
 #include <ostream>
 #include <utility>
 
+#include "base/descriptor_output.h"
+#include "base/file.h"
 #include "base/nearest.h"
 #include "base/number.h"
 
@@ -40,43 +41,6 @@ constexpr const char* save_usage =
     "  -header, -user, -token, -token_file, -tls_cert, -tls_key, -tls_ca, -tls_insecure\n"
     "                   as for heapwatch pprof\n";
 
-bool write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return false;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-/// Writes beside the file and renames, so that no half of a profile takes a whole one's place.
-Result<void> write_file(const std::string& path, std::string_view bytes) {
-  struct stat status {};
-  const bool is_special = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-  const std::string draft = is_special ? path : path + ".part";
-  const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) {
-    return fail(ErrorKind::io, path + ": " + std::strerror(errno));
-  }
-  const bool is_written = write_all(file, bytes);
-  const int why = errno;
-  if (close(file) != 0 || !is_written) {
-    if (!is_special) {
-      (void)unlink(draft.c_str());
-    }
-    return fail(ErrorKind::io, path + ": " + std::strerror(is_written ? errno : why));
-  }
-  if (!is_special && rename(draft.c_str(), path.c_str()) != 0) {
-    return fail(ErrorKind::io, path + ": " + std::strerror(errno));
-  }
-  return {};
-}
-
 /// Writes a new file PREFIX.NNN.EXTENSION, with the first number that is free.
 Result<std::string> write_numbered(const std::string& prefix, const std::string& extension,
                                    std::string_view bytes) {
@@ -91,7 +55,7 @@ Result<std::string> write_numbered(const std::string& prefix, const std::string&
     if (file < 0) {
       return fail(ErrorKind::io, path + ": " + std::strerror(errno));
     }
-    const bool is_written = write_all(file, bytes);
+    const bool is_written = base::write_all(file, bytes);
     const int why = errno;
     if (close(file) == 0 && is_written) {
       return path;
@@ -207,7 +171,7 @@ class Saver {
         return tl::unexpected(written.error());
       }
       path = *written;
-    } else if (auto written = write_file(path, bytes); !written) {
+    } else if (auto written = base::write_file(path, bytes); !written) {
       return tl::unexpected(written.error());
     }
     tell(path, bytes);
@@ -248,7 +212,7 @@ class Saver {
       std::string path;
       if (bodies[i]) {
         path = *folder + "/" + kinds[i] + extension_of(kinds[i], *bodies[i]);
-        written = write_file(path, *bodies[i]);
+        written = base::write_file(path, *bodies[i]);
       }
       if (written) {
         tell(path, *bodies[i]);

@@ -11,8 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include "base/owned_descriptors.h"
-
 namespace heapwatch::agent::wiring {
 
 namespace {
@@ -35,24 +33,15 @@ bool comes_whole(const fs::path& path) {
 }  // namespace
 
 base::Result<ConfigWatch> ConfigWatch::create() {
-  const int descriptor = base::own_descriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (descriptor < 0) {
+  base::OwnDescriptor descriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!descriptor) {
     return base::fail(base::ErrorKind::io, "inotify: " + std::generic_category().message(errno));
   }
-  return ConfigWatch(descriptor);
-}
-
-ConfigWatch::ConfigWatch(ConfigWatch&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), folders_(std::move(other.folders_)) {}
-
-ConfigWatch::~ConfigWatch() {
-  if (descriptor_ >= 0) {
-    close(base::disown_descriptor(descriptor_));
-  }
+  return ConfigWatch(std::move(descriptor));
 }
 
 ConfigWatch::Folder* ConfigWatch::add(const fs::path& folder) {
-  const int watch = inotify_add_watch(descriptor_, folder.c_str(), events_of_interest);
+  const int watch = inotify_add_watch(descriptor_.get(), folder.c_str(), events_of_interest);
   if (watch < 0) {
     refused_ = refused_ || errno == ENOSPC;
     return nullptr;
@@ -123,7 +112,7 @@ base::Result<void> ConfigWatch::watch(const fs::path& confd, const fs::path& con
   }
   for (const auto& [watch, unused] : folders_) {
     if (!made_.contains(watch)) {
-      (void)inotify_rm_watch(descriptor_, watch);
+      (void)inotify_rm_watch(descriptor_.get(), watch);
     }
   }
   folders_ = std::exchange(made_, {});
@@ -147,7 +136,7 @@ bool ConfigWatch::read_events() {
   bool concerned = false;
   alignas(inotify_event) std::array<char, std::size_t{16} * 1024> buffer{};
   for (;;) {
-    const ssize_t count = read(descriptor_, buffer.data(), buffer.size());
+    const ssize_t count = read(descriptor_.get(), buffer.data(), buffer.size());
     if (count <= 0) {
       return concerned;
     }

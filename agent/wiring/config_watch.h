@@ -6,7 +6,9 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace heapwatch::agent::wiring {
@@ -19,11 +21,6 @@ class ConfigWatch {
  public:
   /// Errors: io.
   [[nodiscard]] static base::Result<ConfigWatch> create();
-  ConfigWatch(ConfigWatch&& other) noexcept;
-  ConfigWatch& operator=(ConfigWatch&& other) = delete;
-  ConfigWatch(const ConfigWatch&) = delete;
-  ConfigWatch& operator=(const ConfigWatch&) = delete;
-  ~ConfigWatch();
 
   /// To be called again after each change: folders come and go. What is not there yet is noticed
   /// when it comes, if its folder is there. Errors: limit, when the system allows no more watches.
@@ -31,7 +28,7 @@ class ConfigWatch {
                                          const std::filesystem::path& config_file);
 
   /// Becomes readable when something happened.
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
   /// Reads what happened; whether it concerns us.
   [[nodiscard]] bool read_events();
 
@@ -42,14 +39,14 @@ class ConfigWatch {
     std::set<std::string> names;  // what is in it by these names
   };
 
-  explicit ConfigWatch(int descriptor) : descriptor_(descriptor) {}
+  explicit ConfigWatch(base::OwnDescriptor descriptor) : descriptor_(std::move(descriptor)) {}
   Folder* add(const std::filesystem::path& folder);
   void add_whole(const std::filesystem::path& folder);
   void follow(std::filesystem::path path);
   [[nodiscard]] bool concerns_us(const Folder& folder, std::uint32_t mask,
                                  const std::string& name) const;
 
-  int descriptor_ = -1;
+  base::OwnDescriptor descriptor_;
   std::unordered_map<int, Folder> folders_;  // by watch
   std::unordered_map<int, Folder> made_;     // while watch() is at work
   bool refused_ = false;                     // likewise

@@ -37,7 +37,7 @@ base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
 exporters::prometheus::PrometheusOptions prometheus_options(const config::AgentConfig& agent) {
   exporters::prometheus::PrometheusOptions options{.suffixes = agent.prometheus.suffixes};
   options.constant_labels =
-      exporters::prometheus::labels_of(metrics::Origin(agent.tags, std::nullopt), {});
+      exporters::prometheus::labels_of(metrics::TagsAndHost(agent.tags, std::nullopt), {});
   options.histogram = histogram_options(agent);
   options.self = std::make_shared<exporters::prometheus::SelfMetrics>(HEAPWATCH_VERSION);
   return options;

@@ -1,7 +1,6 @@
 #include "agent/wiring/reload.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -20,26 +19,11 @@ using config::AgentConfig;
 using config::CheckConfig;
 using config::PackedCheckConfig;
 
-/// Options that take effect with the reading; a dot at the end stands for all below. The parts that
-/// live as long as the agent were made with the others.
-constexpr std::array<std::string_view, 12> applied{"confd_path",
-                                                   "log_level",
-                                                   "min_collection_interval",
-                                                   "proxy.",
-                                                   "shared_library_check.",
-                                                   "check_isolation",
-                                                   "check_isolation_include",
-                                                   "check_isolation_exclude",
-                                                   "ad_allowed_env_vars",
-                                                   "ad_disable_env_var_resolution",
-                                                   "prometheus.memstats_names",
-                                                   "prometheus.probe_targets"};
-
-bool takes_effect(std::string_view option) {
-  return option.starts_with("secret_backend_") ||
-         std::any_of(applied.begin(), applied.end(), [&](std::string_view key) {
-           return key.ends_with('.') ? option.starts_with(key) : option == key;
-         });
+bool takes_effect(std::string_view key) {
+  const auto options = config::agent_options();
+  return std::any_of(options.begin(), options.end(), [&](const config::AgentOption& option) {
+    return option.live && option.key == key;
+  });
 }
 
 /// Adds the options in which two sets of settings differ.
@@ -66,7 +50,7 @@ void differences(const config::Value& a, const config::Value& b, const std::stri
 bool same_for_checks(const AgentConfig& a, const AgentConfig& b) {
   return a.min_collection_interval == b.min_collection_interval && a.proxy == b.proxy &&
          a.shared_libraries == b.shared_libraries &&
-         a.prometheus.go_collector_names == b.prometheus.go_collector_names;
+         a.prometheus.memstats_names == b.prometheus.memstats_names;
 }
 
 /// Instances are many and a log line is read by a person.

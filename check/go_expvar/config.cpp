@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/counted.h"
+#include "check/go_expvar/instance_names.h"
 #include "check/http/http_options.h"
 #include "check/instance_options.h"
 #include "check/target_url.h"
@@ -28,16 +29,6 @@ constexpr std::array<std::pair<std::string_view, MetricType>, 5> metric_types{{
     {"count", MetricType::count},
     {"counter", MetricType::counter},
     {"monotonic_counter", MetricType::monotonic_counter},
-}};
-
-constexpr std::array<std::pair<std::string_view, Naming>, 2> namings{{
-    {"guide", Naming::guide},
-    {"reference", Naming::reference},
-}};
-
-constexpr std::array<std::pair<std::string_view, bool>, 2> memstats_names{{
-    {"datadog", false},
-    {"go_collector", true},
 }};
 
 std::optional<expvar::Path> read_path(Section& metric) {
@@ -189,20 +180,6 @@ std::optional<Everything> read_everything(Section& instance) {
   return std::nullopt;
 }
 
-std::optional<std::string> read_namespace(Section& instance) {
-  auto prefix = instance.text("namespace");
-  const Value* const value = instance.value().find("namespace");
-  if (value != nullptr && value->kind == Value::Kind::null) {
-    return std::nullopt;
-  }
-  if (prefix && prefix->empty()) {
-    instance.warning("namespace",
-                     "with an empty namespace all names begin with a dot; write `namespace: null` "
-                     "for names without one");
-  }
-  return prefix.value_or("go_expvar");
-}
-
 /// 1-based, as errors count; 0 when the instance is none of the file's own.
 std::size_t index_of(const InstanceSource& source) {
   const auto& all = source.file.instances;
@@ -214,19 +191,15 @@ std::size_t index_of(const InstanceSource& source) {
 CollectorOptions read_collector(Section& init_config, Section& instance,
                                 const config::AgentConfig& agent, config::Diagnostics& lost) {
   CollectorOptions options;
-  options.prefix = read_namespace(instance);
-  const auto naming = init_config.one_of<Naming>("naming", namings);
-  options.naming =
-      instance.one_of<Naming>("naming", namings).value_or(naming.value_or(Naming::guide));
+  InstanceNames names = read_names(init_config, instance, agent);
+  options.prefix = std::move(names.prefix);
+  options.naming = names.naming;
+  options.memstats = names.memstats;
+  options.go_collector_names =
+      names.memstats && names.memstats_names == config::MemstatsNames::go_collector;
   options.max_returned_metrics = static_cast<std::size_t>(
       instance.integer("max_returned_metrics", 0, static_cast<std::int64_t>(returned_metrics_max))
           .value_or(static_cast<std::int64_t>(returned_metrics_default)));
-  options.memstats = instance.boolean("memstats").value_or(true);
-  const auto inherited = init_config.one_of<bool>("memstats_names", memstats_names)
-                             .value_or(agent.prometheus.go_collector_names);
-  options.go_collector_names =
-      instance.one_of<bool>("memstats_names", memstats_names).value_or(inherited) &&
-      options.memstats;
   options.metrics = read_metrics(instance, lost);
   options.everything = read_everything(instance);
   return options;
@@ -282,7 +255,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   if (options->empty_default_hostname) {
     collector.host = std::string();
   }
-  collector.tags.push_back("expvar_url:" + target->shown);
+  collector.tags.push_back(std::string(url_key) + ":" + target->shown);
   collector.allows = [patterns = std::move(options->metric_patterns)](std::string_view name) {
     return patterns.allows(name);
   };

@@ -84,8 +84,8 @@ GoCollector::GoCollector(const Options& options) {
                  "Pauses of the garbage collector (expvar path memstats/PauseNs)");
 }
 
-std::vector<expvar::Target> GoCollector::targets() {
-  std::vector<expvar::Target> wanted;
+std::vector<expvar::WantedPath> GoCollector::wanted_paths() {
+  std::vector<expvar::WantedPath> wanted;
   wanted.reserve(std::size(fields));
   for (const Field& field : fields) {
     wanted.push_back({.path = *expvar::parse_path("memstats/" + std::string(field.member)),
@@ -98,7 +98,7 @@ std::vector<expvar::Target> GoCollector::targets() {
 void GoCollector::submit(const expvar::PageMatches& matches, std::size_t first, const GcPage& gc,
                          metrics::SampleSink& sink) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const expvar::Match* const match = matches.first(static_cast<expvar::TargetIndex>(first + i));
+    const expvar::Match* const match = matches.first(static_cast<expvar::WantedIndex>(first + i));
     if (match == nullptr || !match->number || !match->number->is_finite() || !contexts_[i]) {
       continue;
     }

@@ -36,16 +36,16 @@ class GoCollector {
   explicit GoCollector(const Options& options);
 
   /// What is to be found in each page.
-  [[nodiscard]] static std::vector<expvar::Target> targets();
+  [[nodiscard]] static std::vector<expvar::WantedPath> wanted_paths();
 
-  /// `first` is the index of the first of targets() in the plan.
+  /// `first` is the index of the first of wanted_paths() in the plan.
   void submit(const expvar::PageMatches& matches, std::size_t first, const GcPage& gc,
               metrics::SampleSink& sink);
 
  private:
   void submit_pauses(const GcPage& gc, metrics::SampleSink& sink);
 
-  std::vector<metrics::Context> contexts_;  // as targets(); null: not wanted
+  std::vector<metrics::Context> contexts_;  // as wanted_paths(); null: not wanted
   metrics::Context pauses_;
   std::vector<double> sorted_;
   std::shared_ptr<const metrics::Quartiles> quartiles_;  // of the last page; null: of none

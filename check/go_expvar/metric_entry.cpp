@@ -28,14 +28,19 @@ constexpr std::array<std::pair<std::string_view, MetricType>, 13> defaults{{
     {"memstats/NumGC", MetricType::rate},
 }};
 
+struct RtloaderVariable {
+  std::string_view dotted;
+  RtloaderName name;
+};
+
 // Source: the list of series in the Datadog Agent's guide to its memory.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names_of_the_guide{{
-    {"rtloader.AllocatedBytes", "rtloader.allocatedbytes"},
-    {"rtloader.FreedBytes", "rtloader.freedbytes"},
-    {"rtloader.Allocations", "rtloader.allocations"},
-    {"rtloader.Frees", "rtloader.frees"},
-    {"rtloader.InuseBytes", "rtloader.inusebytes"},
-    {"rtloader.UntrackedFrees", "rtloader.untrackedfrees"},
+constexpr std::array<RtloaderVariable, 6> rtloader_variables{{
+    {"rtloader.AllocatedBytes", {"allocatedbytes", "allocated_bytes"}},
+    {"rtloader.FreedBytes", {"freedbytes", "freed_bytes"}},
+    {"rtloader.Allocations", {"allocations", "allocations"}},
+    {"rtloader.Frees", {"frees", "frees"}},
+    {"rtloader.InuseBytes", {"inusebytes", "inuse_bytes"}},
+    {"rtloader.UntrackedFrees", {"untrackedfrees", "untracked_frees"}},
 }};
 
 }  // namespace
@@ -53,10 +58,21 @@ std::vector<MetricEntry> default_entries() {
 std::string metric_name(const expvar::KeyPath& path, const std::optional<std::string>& prefix,
                         Naming naming) {
   const std::string dotted = path.dotted();
-  const auto* const known = std::find_if(names_of_the_guide.begin(), names_of_the_guide.end(),
-                                         [&](const auto& entry) { return entry.first == dotted; });
-  const bool renamed = naming == Naming::guide && known != names_of_the_guide.end();
-  return normalize(renamed ? known->second : dotted, prefix);
+  if (naming == Naming::guide) {
+    for (const RtloaderVariable& variable : rtloader_variables) {
+      if (variable.dotted == dotted) {
+        return normalize("rtloader." + std::string(variable.name.guide), prefix);
+      }
+    }
+  }
+  return normalize(dotted, prefix);
+}
+
+std::array<RtloaderName, 6> rtloader_names() {
+  std::array<RtloaderName, 6> names;
+  std::transform(rtloader_variables.begin(), rtloader_variables.end(), names.begin(),
+                 [](const RtloaderVariable& variable) { return variable.name; });
+  return names;
 }
 
 }  // namespace heapwatch::check::go_expvar

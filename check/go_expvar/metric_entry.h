@@ -1,6 +1,7 @@
 // What to make of the variables of a page: an entry of the `metrics` list, or a default.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,14 @@ enum class Naming : bool {
 
 /// The thirteen variables of runtime.MemStats that are collected without being asked for.
 [[nodiscard]] std::vector<MetricEntry> default_entries();
+
+/// What the two ways to name the variables of rtloader call them.
+struct RtloaderName {
+  std::string_view guide;      // "allocatedbytes"
+  std::string_view reference;  // "allocated_bytes"
+};
+/// None is the beginning of another.
+[[nodiscard]] std::array<RtloaderName, 6> rtloader_names();
 
 /// The name of the metric that the variable at `path` becomes.
 [[nodiscard]] std::string metric_name(const expvar::KeyPath& path,

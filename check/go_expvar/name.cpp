@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/utf8.h"
 #include "check/go_expvar/ascii_table.h"
 
 namespace heapwatch::check::go_expvar {
@@ -24,28 +25,6 @@ constexpr bool is_digit(char c) {
 }
 constexpr bool is_name_character(char c) {
   return is_letter(c) || is_digit(c) || c == '_' || c == '.';
-}
-
-/// The code point at `at`, which moves behind it; nothing for a byte that begins no UTF-8 sequence.
-std::optional<std::uint32_t> next_code_point(std::string_view text, std::size_t& at) {
-  const auto first = static_cast<unsigned char>(text[at++]);
-  if (first < 0x80) {
-    return first;
-  }
-  const std::size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc2 ? 1 : 0;
-  if (more == 0 || at + more > text.size()) {
-    return std::nullopt;
-  }
-  std::uint32_t point = first & (0x3fU >> more);
-  for (std::size_t i = 0; i < more; ++i) {
-    const auto byte = static_cast<unsigned char>(text[at + i]);
-    if ((byte & 0xc0U) != 0x80) {
-      return std::nullopt;
-    }
-    point = (point << 6U) | (byte & 0x3fU);
-  }
-  at += more;
-  return point;
 }
 
 void append_ascii(std::string& out, std::uint32_t point) {
@@ -143,13 +122,14 @@ std::string snake_case(std::string_view text) {
 
 std::string ascii_of(std::string_view utf8) {
   std::string out;
-  for (std::size_t at = 0; at < utf8.size();) {
-    const auto point = next_code_point(utf8, at);
-    if (point && *point < 0x80) {
-      out += static_cast<char>(*point);
-    } else if (point) {
-      append_ascii(out, *point);
+  while (!utf8.empty()) {
+    const base::Character character = base::first_character(utf8);
+    if (character.bytes == 1) {
+      out += utf8.front();
+    } else if (character.bytes != 0) {
+      append_ascii(out, character.code);
     }
+    utf8.remove_prefix(std::max<std::size_t>(character.bytes, 1));
   }
   return out;
 }

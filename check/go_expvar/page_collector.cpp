@@ -38,7 +38,7 @@ struct PageCollector::Workspace {
   expvar::PageMatches matches;
   SeriesCache::Buffers series;
   PauseRing ring;
-  std::string told_key;
+  std::string logged_key;
 };
 
 /// Has the thread give back the buffers after a large page, also when there was no memory for it.
@@ -60,32 +60,32 @@ class PageCollector::GivesBack {
   bool is_large_;
 };
 
-/// The variables of which the log was told, with the run that last had them.
+/// The variables that were logged, with the run that last had them.
 ///
 /// What was not there for `runs_to_forget` runs is forgotten, which bounds it to the variables of
 /// so many runs.
-class PageCollector::Told {
+class PageCollector::Logged {
  public:
   void begin_run() {
     if (++run_ % runs_to_forget == 0) {
-      std::erase_if(told_, [&](const auto& item) { return item.second + runs_to_forget < run_; });
+      std::erase_if(logged_, [&](const auto& item) { return item.second + runs_to_forget < run_; });
     }
   }
-  /// False when it is told already.
+  /// False when it is logged already.
   bool is_new(std::string_view variable) {
-    const auto found = told_.find(variable);
-    if (found == told_.end()) {
-      told_.emplace(variable, run_);
+    const auto found = logged_.find(variable);
+    if (found == logged_.end()) {
+      logged_.emplace(variable, run_);
     } else {
       found->second = run_;
     }
-    return found == told_.end();
+    return found == logged_.end();
   }
 
  private:
   static constexpr std::uint64_t runs_to_forget = 8;
 
-  std::map<std::string, std::uint64_t, std::less<>> told_;
+  std::map<std::string, std::uint64_t, std::less<>> logged_;
   std::uint64_t run_ = 0;
 };
 
@@ -98,12 +98,13 @@ class PageCollector::Run {
         w_(workspace),
         page_(page),
         sink_(sink),
-        series_(
-            collector.series_,
-            {.plan = *collector.plan_, .origin = collector.origin_, .allows = collector.allows_},
-            workspace.series) {
-    if (c_.told_) {
-      c_.told_->begin_run();
+        series_(collector.series_,
+                {.plan = *collector.plan_,
+                 .tags_and_host = collector.tags_and_host_,
+                 .allows = collector.allows_},
+                workspace.series) {
+    if (c_.logged_) {
+      c_.logged_->begin_run();
     }
   }
 
@@ -128,10 +129,10 @@ class PageCollector::Run {
     }
     const std::size_t listed = c_.plan_->listed_count;
     for (std::size_t i = 0; i < listed; ++i) {
-      entry(i, static_cast<expvar::TargetIndex>(i));
+      entry(i, static_cast<expvar::WantedIndex>(i));
     }
     if (c_.plan_->plan.has_auto()) {
-      entry(listed, c_.plan_->plan.auto_target());
+      entry(listed, c_.plan_->plan.wanted_numbers());
     }
     if (c_.go_collector_) {
       const expvar::Match* const pauses = w_.matches.first(c_.plan_->runtime.pauses);
@@ -165,8 +166,8 @@ class PageCollector::Run {
     return w_.walker.text().substr(match.begin, match.end - match.begin);
   }
 
-  [[nodiscard]] std::optional<base::Number> number(expvar::TargetIndex target) const {
-    const expvar::Match* match = w_.matches.first(target);
+  [[nodiscard]] std::optional<base::Number> number(expvar::WantedIndex wanted) const {
+    const expvar::Match* match = w_.matches.first(wanted);
     return match != nullptr ? match->number : std::nullopt;
   }
 
@@ -201,9 +202,9 @@ class PageCollector::Run {
     }
   }
 
-  void entry(std::size_t index, expvar::TargetIndex target) {
+  void entry(std::size_t index, expvar::WantedIndex wanted) {
     std::size_t kept = 0;
-    w_.matches.for_each(target, [&](const expvar::Match& match) {
+    w_.matches.for_each(wanted, [&](const expvar::Match& match) {
       if (match.number) {
         ++kept;
         value(index, match);
@@ -211,7 +212,7 @@ class PageCollector::Run {
         unreportable(index, match);
       }
     });
-    const std::size_t seen = w_.matches.of(target).numbers;
+    const std::size_t seen = w_.matches.of(wanted).numbers;
     if (seen > kept && kept >= c_.plan_->max_returned_metrics) {
       hold_back(seen - kept, c_.plan_->entries[index].path.text());
     }
@@ -241,14 +242,14 @@ class PageCollector::Run {
       return;
     }
     const MetricEntry& entry = c_.plan_->entries[index];
-    submit({.named = taken.variable.named(),
-            .origin = taken.origin,
+    submit({.metric_name = taken.variable.metric_name(),
+            .tags_and_host = taken.tags_and_host,
             .type = entry.type,
             .is_allowed = taken.is_allowed},
            *match.number, entry.flush_first_value);
     if (taken.has_increase) {
-      submit({.named = taken.variable.increase(),
-              .origin = taken.origin,
+      submit({.metric_name = taken.variable.increase(),
+              .tags_and_host = taken.tags_and_host,
               .type = MetricType::monotonic_counter,
               .is_allowed = taken.is_increase_allowed},
              *match.number, entry.flush_first_value);
@@ -256,8 +257,8 @@ class PageCollector::Run {
   }
 
   struct Submission {
-    const base::Interned<metrics::Named>& named;
-    const base::Interned<metrics::Origin>& origin;
+    const base::Interned<metrics::MetricName>& metric_name;
+    const base::Interned<metrics::TagsAndHost>& tags_and_host;
     MetricType type;
     bool is_allowed;
   };
@@ -268,7 +269,7 @@ class PageCollector::Run {
     } else if (!number.is_finite()) {
       ++report_.dropped["not_finite"];
     } else {
-      context_.assign(series.named, series.origin);
+      context_.assign(series.metric_name, series.tags_and_host);
       sink_.submit(metrics::Sample{.context = context_,
                                    .type = series.type,
                                    .value = number,
@@ -284,7 +285,7 @@ class PageCollector::Run {
     }
     const std::string first = base::beginning(taken.before->path().text());
     const std::string second = base::beginning(path.text());
-    const std::string name = base::beginning(taken.variable.named()->name());
+    const std::string name = base::beginning(taken.variable.metric_name()->name());
     if (first == second) {
       warn("path " + first + " is taken as " + name + " by two entries, \"" +
            c_.plan_->entries[taken.before->entry()].path.text() + "\" and \"" +
@@ -297,11 +298,11 @@ class PageCollector::Run {
 
   void unreportable(std::size_t index, const expvar::Match& match) {
     const expvar::KeyPath path = w_.matches.path(match);
-    if (!c_.told_) {
-      c_.told_ = std::make_unique<Told>();
+    if (!c_.logged_) {
+      c_.logged_ = std::make_unique<Logged>();
     }
-    w_.told_key.assign(std::to_string(index)).append(1, ' ').append(path.bytes());
-    if (!c_.told_->is_new(w_.told_key)) {
+    w_.logged_key.assign(std::to_string(index)).append(1, ' ').append(path.bytes());
+    if (!c_.logged_->is_new(w_.logged_key)) {
       return;
     }
     const bool container =
@@ -327,7 +328,7 @@ class PageCollector::Run {
     std::string absent;
     for (std::size_t i = 0; i < c_.plan_->default_count; ++i) {
       const auto& path = c_.plan_->entries[i].path;
-      const auto& seen = w_.matches.of(static_cast<expvar::TargetIndex>(i));
+      const auto& seen = w_.matches.of(static_cast<expvar::WantedIndex>(i));
       if (seen.numbers + seen.others == 0 && !taken_by_user(path)) {
         absent += (absent.empty() ? "" : ", ") + path.segments.back().text();
       }
@@ -353,7 +354,7 @@ class PageCollector::Run {
     std::vector<const expvar::Path*> paths;
     const std::size_t user_end = c_.plan_->listed_count;
     for (std::size_t i = c_.plan_->default_count; i < user_end; ++i) {
-      if (w_.matches.first(static_cast<expvar::TargetIndex>(i)) == nullptr) {
+      if (w_.matches.first(static_cast<expvar::WantedIndex>(i)) == nullptr) {
         paths.push_back(&c_.plan_->entries[i].path);
       }
     }
@@ -391,7 +392,7 @@ PageCollector::PageCollector(CollectorOptions options)
     go_collector_ = std::make_unique<GoCollector>(GoCollector::Options{
         .tags = options.tags, .host = options.host, .target = target_, .allows = allows_});
   }
-  origin_ = base::Interned(metrics::Origin(std::move(options.tags), options.host));
+  tags_and_host_ = base::Interned(metrics::TagsAndHost(std::move(options.tags), options.host));
   if (!plan_->memstats) {
     return;
   }
@@ -399,9 +400,9 @@ PageCollector::PageCollector(CollectorOptions options)
   std::string name = normalize("memstats.pause_ns", plan_->prefix);
   if (allows_(name)) {
     pauses_->context = metrics::Context(
-        base::Interned(metrics::Named(std::move(name), "expvar path memstats/PauseNs",
-                                      plan_->default_audience())),
-        origin_);
+        base::Interned(metrics::MetricName(std::move(name), "expvar path memstats/PauseNs",
+                                           plan_->default_audience())),
+        tags_and_host_);
   }
 }
 

@@ -70,7 +70,7 @@ class PageCollector {
 
  private:
   class Run;
-  class Told;
+  class Logged;
   class GivesBack;
   struct Workspace;
   struct Pauses {
@@ -83,13 +83,13 @@ class PageCollector {
   static Workspace& workspace();
 
   std::shared_ptr<const PagePlan> plan_;
-  base::Interned<metrics::Origin> origin_;
+  base::Interned<metrics::TagsAndHost> tags_and_host_;
   std::function<bool(std::string_view)> allows_;
   std::string target_;  // for the log
   SeriesCache series_;
   std::unique_ptr<Pauses> pauses_;             // null without memstats
   std::unique_ptr<GoCollector> go_collector_;  // null: not wanted
-  std::unique_ptr<Told> told_;                 // null: nothing yet
+  std::unique_ptr<Logged> logged_;             // null: nothing yet
   bool has_run_ = false;
 };
 

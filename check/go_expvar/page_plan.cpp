@@ -134,45 +134,45 @@ expvar::Plan PagePlan::make_plan(PagePlanOptions options) {
   listed_count = entries.size();
   // One more than may go out, so that a warning can name the first that does not.
   const std::size_t numbers_max = options.max_returned_metrics + 1;
-  std::vector<expvar::Target> targets;
+  std::vector<expvar::WantedPath> wanted;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const bool is_default = i < default_count;
-    targets.push_back({.path = entries[i].path,
-                       .numbers_max = numbers_max,
-                       .others_max = others_max,
-                       .rank = is_default         ? rank_of_default
-                               : entries[i].alias ? rank_of_alias
-                                                  : rank_of_user,
-                       .yields = is_default});
+    wanted.push_back({.path = entries[i].path,
+                      .numbers_max = numbers_max,
+                      .others_max = others_max,
+                      .rank = is_default         ? rank_of_default
+                              : entries[i].alias ? rank_of_alias
+                                                 : rank_of_user,
+                      .yields = is_default});
   }
   const auto also = [&](std::string_view path, std::size_t most) {
-    targets.push_back({.path = literal(path), .numbers_max = most, .others_max = 1});
-    return static_cast<expvar::TargetIndex>(targets.size() - 1);
+    wanted.push_back({.path = literal(path), .numbers_max = most, .others_max = 1});
+    return static_cast<expvar::WantedIndex>(wanted.size() - 1);
   };
   runtime = {.memstats = also("memstats", 1),
              .collections = also("memstats/NumGC", 1),
              .pause_total = also("memstats/PauseTotalNs", 1),
              .total_alloc = also("memstats/TotalAlloc", 1),
              .pauses = also("memstats/PauseNs", 1)};
-  targets.back().whole = true;
-  runtime.go_collector = targets.size();
+  wanted.back().whole = true;
+  runtime.go_collector = wanted.size();
   if (options.go_collector_names) {
-    for (expvar::Target& target : GoCollector::targets()) {
-      targets.push_back(std::move(target));
+    for (expvar::WantedPath& path : GoCollector::wanted_paths()) {
+      wanted.push_back(std::move(path));
     }
   }
   if (!options.everything) {
-    return expvar::Plan(std::move(targets));
+    return expvar::Plan(std::move(wanted));
   }
   entries.emplace_back();
-  expvar::AutoTarget everything{.include = options.everything->include,
-                                .exclude = options.everything->exclude,
-                                .numbers_max = numbers_max};
+  expvar::WantedNumbers everything{.include = options.everything->include,
+                                   .exclude = options.everything->exclude,
+                                   .numbers_max = numbers_max};
   for (const std::string_view path :
        {"cmdline", "memstats/PauseNs", "memstats/PauseEnd", "memstats/BySize"}) {
     everything.exclude.push_back(literal(path));
   }
-  return {std::move(targets), everything};
+  return {std::move(wanted), everything};
 }
 
 PagePlan::PagePlan(PagePlanOptions options)

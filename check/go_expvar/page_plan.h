@@ -33,12 +33,12 @@ struct PagePlanOptions {
 struct PagePlan {
   /// What Go says of itself, found in each page whatever the entries are.
   struct Runtime {
-    expvar::TargetIndex memstats{};
-    expvar::TargetIndex collections{};
-    expvar::TargetIndex pause_total{};
-    expvar::TargetIndex total_alloc{};
-    expvar::TargetIndex pauses{};
-    std::size_t go_collector = 0;  // the first of its targets
+    expvar::WantedIndex memstats{};
+    expvar::WantedIndex collections{};
+    expvar::WantedIndex pause_total{};
+    expvar::WantedIndex total_alloc{};
+    expvar::WantedIndex pauses{};
+    std::size_t go_collector = 0;  // the first of its paths
   };
 
   explicit PagePlan(PagePlanOptions options);

@@ -47,9 +47,9 @@ const SeriesCache::Particular& SeriesCache::Run::particular(std::size_t place) c
   return cache_.particulars_ ? (*cache_.particulars_)[place] : usual;
 }
 
-const base::Interned<metrics::Origin>& SeriesCache::Run::origin_of(
+const base::Interned<metrics::TagsAndHost>& SeriesCache::Run::tags_and_host_of(
     const Particular& particular) const {
-  return particular.origin ? particular.origin : owner_.origin;
+  return particular.tags_and_host ? particular.tags_and_host : owner_.tags_and_host;
 }
 
 std::optional<SeriesCache::Run::Taken> SeriesCache::Run::take(std::size_t entry,
@@ -59,7 +59,7 @@ std::optional<SeriesCache::Run::Taken> SeriesCache::Run::take(std::size_t entry,
       const Particular& found = particular(next_);
       const Variable& variable = *known_[next_++];
       return Taken{.variable = variable,
-                   .origin = origin_of(found),
+                   .tags_and_host = tags_and_host_of(found),
                    .is_allowed = !found.is_refused,
                    .has_increase = static_cast<bool>(variable.increase()),
                    .is_increase_allowed = !found.is_increase_refused};
@@ -98,13 +98,13 @@ void SeriesCache::Run::leave_the_known() {
 SeriesCache::Particular SeriesCache::Run::look_at(const Variable& variable) const {
   Particular found;
   if (!variable.tags().empty()) {
-    metrics::Tags tags = owner_.origin->tags().copy();
+    metrics::Tags tags = owner_.tags_and_host->tags().copy();
     tags.insert(tags.end(), variable.tags().begin(), variable.tags().end());
-    const auto host = owner_.origin->host();
-    found.origin = base::Interned(
-        metrics::Origin(std::move(tags), host ? std::optional<std::string>(*host) : std::nullopt));
+    const auto host = owner_.tags_and_host->host();
+    found.tags_and_host = base::Interned(metrics::TagsAndHost(
+        std::move(tags), host ? std::optional<std::string>(*host) : std::nullopt));
   }
-  found.is_refused = !owner_.allows(variable.named()->name());
+  found.is_refused = !owner_.allows(variable.metric_name()->name());
   found.is_increase_refused = variable.increase() && !owner_.allows(variable.increase()->name());
   return found;
 }
@@ -112,18 +112,18 @@ SeriesCache::Particular SeriesCache::Run::look_at(const Variable& variable) cons
 SeriesCache::Run::Taken SeriesCache::Run::add(base::Interned<Variable> taken,
                                               const Particular& found) {
   const Variable& variable = *buffers_.variables.emplace_back(std::move(taken));
-  const auto& origin = origin_of(buffers_.particulars.emplace_back(found));
+  const auto& tags_and_host = tags_and_host_of(buffers_.particulars.emplace_back(found));
   Taken result{.variable = variable,
-               .origin = origin,
+               .tags_and_host = tags_and_host,
                .is_allowed = !found.is_refused,
                .is_increase_allowed = !found.is_increase_refused};
-  const auto begins = [&](const base::Interned<metrics::Named>& named) {
+  const auto begins = [&](const base::Interned<metrics::MetricName>& metric_name) {
     const auto [it, is_first] =
-        buffers_.sampled.try_emplace(metrics::Context(named, origin), &variable);
+        buffers_.sampled.try_emplace(metrics::Context(metric_name, tags_and_host), &variable);
     is_clean_ = is_clean_ && is_first;
     return is_first ? nullptr : it->second;
   };
-  result.before = begins(variable.named());
+  result.before = begins(variable.metric_name());
   result.has_increase =
       result.before == nullptr && variable.increase() && begins(variable.increase()) == nullptr;
   return result;

@@ -21,7 +21,7 @@ namespace heapwatch::check::go_expvar {
 /// What the instance adds to its variables.
 struct SeriesOwner {
   const PagePlan& plan;
-  const base::Interned<metrics::Origin>& origin;  // the instance's tags and host
+  const base::Interned<metrics::TagsAndHost>& tags_and_host;  // the instance's tags and host
   const std::function<bool(std::string_view)>& allows;
 };
 
@@ -46,11 +46,14 @@ class SeriesCache {
   };
   /// Of a variable, where it is not as usual.
   struct Particular {
-    base::Interned<metrics::Origin> origin;  // with tags of its own; null: the instance's
-    bool is_refused = false;                 // by metric_patterns
+    base::Interned<metrics::TagsAndHost>
+        tags_and_host;        // with tags of its own; null: the instance's
+    bool is_refused = false;  // by metric_patterns
     bool is_increase_refused = false;
 
-    [[nodiscard]] bool is_usual() const { return !origin && !is_refused && !is_increase_refused; }
+    [[nodiscard]] bool is_usual() const {
+      return !tags_and_host && !is_refused && !is_increase_refused;
+    }
   };
 
   [[nodiscard]] const std::vector<base::Interned<Variable>>& variables() const;
@@ -86,7 +89,7 @@ class SeriesCache::Run {
 
   struct Taken {
     const Variable& variable;
-    const base::Interned<metrics::Origin>& origin;
+    const base::Interned<metrics::TagsAndHost>& tags_and_host;
     const Variable* before = nullptr;  // that became the same series in this run
     bool is_allowed = true;            // by metric_patterns
     bool has_increase = false;         // whose series has no sample yet
@@ -97,7 +100,7 @@ class SeriesCache::Run {
 
  private:
   [[nodiscard]] const Particular& particular(std::size_t place) const;
-  [[nodiscard]] const base::Interned<metrics::Origin>& origin_of(
+  [[nodiscard]] const base::Interned<metrics::TagsAndHost>& tags_and_host_of(
       const Particular& particular) const;
   void leave_the_known();
   void store();

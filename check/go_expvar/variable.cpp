@@ -64,17 +64,17 @@ Variable::Variable(const Key& key)
   const bool has_name = entry.alias && !entry.alias->empty();
   const std::string name =
       has_name ? *entry.alias
-               : metric_name(remaining.empty() ? path() : expvar::KeyPath(remaining), plan.prefix,
-                             plan.naming) +
+               : go_expvar::metric_name(remaining.empty() ? path() : expvar::KeyPath(remaining),
+                                        plan.prefix, plan.naming) +
                      entry.suffix;
   if (entry.alias) {
     tags_.push_back("path:" + path().dotted());
   }
   const std::string help = "expvar path " + path().text();
   const metrics::Audience audience = plan.audience_of(entry_);
-  named_ = base::Interned(metrics::Named(name, help, audience));
+  metric_name_ = base::Interned(metrics::MetricName(name, help, audience));
   if (name.find("memstats.total_alloc") != std::string::npos) {
-    increase_ = base::Interned(metrics::Named(name + ".count", help, audience));
+    increase_ = base::Interned(metrics::MetricName(name + ".count", help, audience));
   }
 }
 

@@ -29,9 +29,11 @@ class Variable {
     return entry_ == entry && path_ == path.bytes();
   }
 
-  [[nodiscard]] const base::Interned<metrics::Named>& named() const { return named_; }
+  [[nodiscard]] const base::Interned<metrics::MetricName>& metric_name() const {
+    return metric_name_;
+  }
   /// The `.count` twin; null where there is none.
-  [[nodiscard]] const base::Interned<metrics::Named>& increase() const { return increase_; }
+  [[nodiscard]] const base::Interned<metrics::MetricName>& increase() const { return increase_; }
   /// Beside those of the instance.
   [[nodiscard]] const metrics::Tags& tags() const { return tags_; }
 
@@ -50,8 +52,8 @@ class Variable {
   std::size_t entry_;
   std::string path_;
   metrics::Tags tags_;
-  base::Interned<metrics::Named> named_;
-  base::Interned<metrics::Named> increase_;
+  base::Interned<metrics::MetricName> metric_name_;
+  base::Interned<metrics::MetricName> increase_;
 };
 
 }  // namespace heapwatch::check::go_expvar

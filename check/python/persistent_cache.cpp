@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor_output.h"
 #include "base/file.h"
 
 namespace heapwatch::check::python {
@@ -35,17 +36,6 @@ bool make_folder(const std::filesystem::path& folder) {
     make_folder(folder.parent_path());
   }
   return mkdir(folder.c_str(), S_IRWXU) == 0 || errno == EEXIST;
-}
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
-      return false;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-  }
-  return true;
 }
 
 /// Beside the file, under a name that no key has.
@@ -85,7 +75,7 @@ base::Result<void> write_persistent_cache(const std::filesystem::path& run_path,
   if (descriptor < 0) {
     return failure(*file, errno);
   }
-  const bool written = write_all(descriptor, value);
+  const bool written = base::write_all(descriptor, value);
   const int write_error = errno;
   if (close(descriptor) != 0 || !written || rename(temporary.c_str(), file->c_str()) != 0) {
     const int number = written ? errno : write_error;

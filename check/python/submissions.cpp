@@ -42,7 +42,7 @@ class SubmissionsOwner::Queue final : public Submissions {
                                     .type = metric.type,
                                     .value = base::Number::of(metric.value),
                                     .flush_first_value = metric.flush_first_value});
-    } else if (has_room(context.named()->bytes() + context.origin()->bytes())) {
+    } else if (has_room(context.metric_name()->bytes() + context.tags_and_host()->bytes())) {
       waiting_.emplace_back(
           WaitingMetric{context, metric.type, metric.value, metric.flush_first_value, base::now()});
     }
@@ -125,8 +125,8 @@ SubmissionsOwner::all() {
 
 Submissions* find_submissions(const char* check_id) {
   if (is_forked_child()) {
-    static bool told = false;  // under the GIL
-    if (!std::exchange(told, true)) {
+    static bool logged = false;  // under the GIL
+    if (!std::exchange(logged, true)) {
       agent_state().services.log(base::LogLevel::warn,
                                  std::string("check ") + check_id +
                                      ": what a forked child of it submits reaches nobody; let the "

@@ -11,35 +11,11 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/descriptor.h"
+
 namespace heapwatch::check::python {
 
 namespace {
-
-/// A pipe of which both ends are closed with it.
-class Pipe {
- public:
-  Pipe() { open_ = pipe2(ends_.data(), O_CLOEXEC) == 0; }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    close_end(0);
-    close_end(1);
-  }
-  [[nodiscard]] bool is_open() const { return open_; }
-  [[nodiscard]] int reader() const { return ends_[0]; }
-  [[nodiscard]] int writer() const { return ends_[1]; }
-  void close_writer() { close_end(1); }
-
- private:
-  void close_end(std::size_t end) {
-    if (open_ && ends_.at(end) >= 0) {
-      close(ends_.at(end));
-      ends_.at(end) = -1;
-    }
-  }
-  std::array<int, 2> ends_{-1, -1};
-  bool open_ = false;
-};
 
 class SpawnSettings {
  public:
@@ -132,12 +108,12 @@ int wait_for(pid_t child) {
 }  // namespace
 
 base::Result<CommandResult> run_command(const Command& command) {
-  Pipe output;
-  Pipe errors;
-  if (!output.is_open() || !errors.is_open()) {
+  auto output = base::make_pipe();
+  auto errors = base::make_pipe();
+  if (!output || !errors) {
     return base::fail(base::ErrorKind::io, std::string("cannot make a pipe: ") + strerror(errno));
   }
-  const SpawnSettings settings(output.writer(), errors.writer(), command.group);
+  const SpawnSettings settings(output->writer.get(), errors->writer.get(), command.group);
   const std::vector<char*> arguments = pointers(command.arguments);
   const std::vector<char*> environment =
       command.environment ? pointers(*command.environment) : std::vector<char*>{};
@@ -148,10 +124,10 @@ base::Result<CommandResult> run_command(const Command& command) {
   if (failure != 0) {
     return CommandResult{};
   }
-  output.close_writer();
-  errors.close_writer();
+  output->writer.reset();
+  errors->writer.reset();
   CommandResult result;
-  const bool bounded = take_all(output.reader(), errors.reader(), result);
+  const bool bounded = take_all(output->reader.get(), errors->reader.get(), result);
   if (!bounded) {
     (void)kill(child, SIGKILL);
   }

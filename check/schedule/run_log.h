@@ -13,8 +13,8 @@ namespace heapwatch::check::schedule {
 /// Threads: not safe; goes with its instance.
 class RunLog {
  public:
-  /// A line when the instance begins to fail or to warn, for a fault not told yet since then, and
-  /// when it works again. Good runs are told at the first ones and every `frequency`.
+  /// Logs a line when the instance begins to fail or to warn, for a fault not logged since then,
+  /// and when it works again. Good runs are logged at the first ones and every `frequency`.
   void tell(const metrics::Snapshot& snapshot, const metrics::RunStats& stats, unsigned frequency);
 
  private:

@@ -60,7 +60,7 @@ struct Scheduler::Entry {
   // Under stats_mutex_:
   CheckTotals* totals = nullptr;
   std::optional<std::chrono::steady_clock::time_point> on_runner;  // of the run going on there
-  bool told_stuck = false;
+  bool logged_stuck = false;
   std::size_t contexts = 0;
   bool failing = false;
 };
@@ -198,7 +198,7 @@ void Scheduler::start_http(Entry& entry) {
 
 void Scheduler::take_answer(Entry& entry, net::HttpResult response) {
   if (entry.leaving) {
-    bury(entry);
+    discard(entry);
     return;
   }
   if (is_large(entry, response)) {
@@ -235,7 +235,7 @@ void Scheduler::run_on_worker(Entry& entry) {
     }
     surely([&] {
       loop_.post([this, &entry, snapshot] {
-        entry.leaving ? bury(entry) : publish(entry, std::move(*snapshot));
+        entry.leaving ? discard(entry) : publish(entry, std::move(*snapshot));
       });
     });
   });
@@ -278,7 +278,7 @@ void Scheduler::hand_to_large_worker(Entry& entry, net::HttpResult response) {
     surely([&] {
       loop_.post([this, &entry, snapshot] {
         if (entry.leaving) {
-          bury(entry);
+          discard(entry);
         } else if (*snapshot) {
           publish(entry, std::move(*snapshot));
         } else {
@@ -289,7 +289,7 @@ void Scheduler::hand_to_large_worker(Entry& entry, net::HttpResult response) {
   });
 }
 
-void Scheduler::bury(Entry& entry) {
+void Scheduler::discard(Entry& entry) {
   {
     const std::lock_guard lock(stats_mutex_);
     --running_;
@@ -309,10 +309,10 @@ void Scheduler::watch_run(Entry& entry) {
     began = entry.on_runner;
   }
   const auto now = std::chrono::steady_clock::now();
-  if (!began || entry.told_stuck || now - *began <= options_.stuck_after) {
+  if (!began || entry.logged_stuck || now - *began <= options_.stuck_after) {
     return;
   }
-  entry.told_stuck = true;
+  entry.logged_stuck = true;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began).count();
   base::log(base::LogLevel::warn, "check " + entry.runner.instance().id +
                                       ": has been running for " + std::to_string(seconds) +
@@ -339,7 +339,7 @@ void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
   as_far_as_memory_goes("publishing its run", entry.runner.instance(),
                         [&] { publish_(*snapshot); });
   if (entry.leaving) {
-    bury(entry);
+    discard(entry);
     return;
   }
   end_run(entry, std::move(snapshot));
@@ -347,7 +347,7 @@ void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
 
 void Scheduler::publish_slices(Entry& entry) {
   if (entry.leaving) {
-    bury(entry);
+    discard(entry);
     return;
   }
   const metrics::Instance& instance = entry.runner.instance();
@@ -371,7 +371,7 @@ void Scheduler::publish_slices(Entry& entry) {
 void Scheduler::end_run(Entry& entry, SnapshotPtr snapshot) {
   const metrics::Instance& instance = entry.runner.instance();
   entry.running = false;
-  entry.told_stuck = false;
+  entry.logged_stuck = false;
   as_far_as_memory_goes("its statistics", instance, [&] {
     const std::lock_guard lock(stats_mutex_);
     count_run(entry, *snapshot);

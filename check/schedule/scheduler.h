@@ -122,8 +122,8 @@ class Scheduler {
   [[nodiscard]] SnapshotPtr spare_snapshot();
   /// Under stats_mutex_.
   void count_run(Entry& entry, const metrics::Snapshot& snapshot);
-  /// Of an entry that was removed while its run went on.
-  void bury(Entry& entry);
+  /// Ends an entry that was removed while its run went on.
+  void discard(Entry& entry);
   void destroy(std::unique_ptr<Entry> entry);
   void skip_turn(Entry& entry, void (InstanceRunner::*count)(), std::uint64_t CheckTotals::*total);
 

@@ -24,14 +24,14 @@ namespace {
 /// A host that makes ids up without end must not fill the memory.
 constexpr std::size_t states_max = 100'000;
 
-/// What lives as long as a check id: counters of collections, series, warnings already told.
+/// What lives as long as a check id: counters of collections, series, warnings already logged.
 struct State {
   std::mutex mutex;  // one run at a time
   std::string init_config;
   std::string instance;
   std::unique_ptr<Check> check;
   Sender sender;
-  std::string told;  // the warnings of the last run
+  std::string logged;  // the warnings of the last run
   std::chrono::steady_clock::time_point used;
 };
 
@@ -112,10 +112,10 @@ void tell_warnings(State& state, const char* check_id, const RunReport& report) 
   for (const std::string& warning : report.warnings) {
     warnings += (warnings.empty() ? "" : "; ") + warning;
   }
-  if (warnings != state.told && !warnings.empty()) {
+  if (warnings != state.logged && !warnings.empty()) {
     base::log(base::LogLevel::warn, "check " + std::string(check_id) + ": " + warnings);
   }
-  state.told = std::move(warnings);
+  state.logged = std::move(warnings);
 }
 
 base::Result<void> run(char* check_id, const char* init_config, const char* instance,

@@ -3,45 +3,23 @@
 #include <array>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "exporters/dogstatsd/text.h"
 
 namespace heapwatch::exporters::console {
 
-namespace {
-
-std::string valid_utf8(std::string_view text) {
-  std::string valid;
-  while (!text.empty()) {
-    const std::size_t length = dogstatsd::utf8_length(text);
-    if (length == 0) {
-      valid += '_';
-    } else {
-      valid += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return valid;
-}
-
-}  // namespace
-
-void Json::key(std::string_view name) {
-  writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-}
-
 void Json::text(std::string_view value) {
-  const std::string valid = valid_utf8(value);
-  writer_.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
+  writer_.text(base::valid_utf8(value, "_"));
 }
 
 void Json::number(const base::Number& value) {
   if (!value.is_finite()) {
-    writer_.Null();
+    writer_.null();
     return;
   }
   std::string digits;
   dogstatsd::append_value(digits, value);
-  writer_.RawValue(digits.data(), digits.size(), rapidjson::kNumberType);
+  writer_.raw(digits);
 }
 
 void Json::member(std::string_view name, std::string_view value) {

@@ -1,14 +1,12 @@
 // Indented JSON as the Agent prints it: two spaces, an element a line, exact numbers.
 #pragma once
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/number.h"
 
 namespace heapwatch::exporters::console {
@@ -16,14 +14,16 @@ namespace heapwatch::exporters::console {
 /// Threads: not safe. Ownership: nothing handed in is kept.
 class Json {
  public:
-  Json() { writer_.SetIndent(' ', 2); }
+  Json() = default;
+  Json(const Json&) = delete;
+  Json& operator=(const Json&) = delete;
 
-  void begin_object() { writer_.StartObject(); }
-  void end_object() { writer_.EndObject(); }
-  void begin_array() { writer_.StartArray(); }
-  void end_array() { writer_.EndArray(); }
-  void key(std::string_view name);
-  /// What is not UTF-8 is replaced by `_`.
+  void begin_object() { writer_.begin_object(); }
+  void end_object() { writer_.end_object(); }
+  void begin_array() { writer_.begin_array(); }
+  void end_array() { writer_.end_array(); }
+  void key(std::string_view name) { writer_.key(name); }
+  /// What is not UTF-8 is replaced by `_`, as DogStatsD is sent it.
   void text(std::string_view value);
   /// Integers in full, doubles in their shortest form; null for what JSON has no number for.
   void number(const base::Number& value);
@@ -33,11 +33,11 @@ class Json {
   void member(std::string_view name, std::uint64_t value) { member(name, base::Number::of(value)); }
   void member(std::string_view name, const std::vector<std::string>& texts);
 
-  [[nodiscard]] std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+  [[nodiscard]] std::string take() const { return text_; }
 
  private:
-  rapidjson::StringBuffer buffer_;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer_{buffer_};
+  std::string text_;
+  base::JsonWriter writer_{text_, {.indent = 2}};
 };
 
 /// Appends a finite number in plain digits, never with an exponent.

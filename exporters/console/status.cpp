@@ -180,10 +180,4 @@ void append_status(Json& json, const metrics::RunStats& status) {
   json.end_object();
 }
 
-std::string render_status_json(const metrics::RunStats& status) {
-  Json json;
-  append_status(json, status);
-  return json.take();
-}
-
 }  // namespace heapwatch::exporters::console

@@ -21,10 +21,7 @@ struct StatusOptions {
 [[nodiscard]] std::string render_status_block(const metrics::RunStats& status,
                                               const StatusOptions& options = {});
 
-/// The same as one JSON object, indented by two spaces, with the Agent's names.
-[[nodiscard]] std::string render_status_json(const metrics::RunStats& status);
-
-/// Appends that object to a larger text.
+/// Writes the same as one JSON object, with the Agent's names.
 void append_status(Json& json, const metrics::RunStats& status);
 
 }  // namespace heapwatch::exporters::console

@@ -202,7 +202,7 @@ void DogStatsdExporter::pack() {
 void DogStatsdExporter::add_telemetry() {
   const auto now = options_.clock().steady;
   const Counters counters = counters_.read();
-  // What was lost while the server was away is told when it is back.
+  // What was lost while the server was away is logged when it is back.
   if (now < telemetry_due_ || !counters.reachable) {
     return;
   }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/utf8.h"
 #include "exporters/dogstatsd/text.h"
 
 namespace heapwatch::exporters::dogstatsd {
@@ -72,7 +73,7 @@ std::string escape_message(std::string_view message) {
 
 /// Cuts an escaped text between its characters and not inside of an escape.
 std::string_view cut_escaped(std::string_view text, std::size_t bytes_max) {
-  const std::string_view kept = cut(text, bytes_max);
+  const std::string_view kept = base::whole_characters(text, bytes_max);
   return kept.size() < text.size() && !kept.empty() && kept.back() == '\\'
              ? kept.substr(0, kept.size() - 1)
              : kept;
@@ -218,11 +219,11 @@ std::size_t LineWriter::texts() const {
 }
 
 LineWriter::Parts LineWriter::parts_of(const metrics::Context& context) {
-  return {names_.of(context.named(),
-                    [](const metrics::Named& named) { return clean_name(named.name()); }),
-          fields_.of(context.origin(), [this](const metrics::Origin& origin) {
-            const auto host = origin.host();
-            return fields(origin.tags(), host ? host : own_host());
+  return {names_.of(context.metric_name(),
+                    [](const metrics::MetricName& of) { return clean_name(of.name()); }),
+          fields_.of(context.tags_and_host(), [this](const metrics::TagsAndHost& of) {
+            const auto host = of.host();
+            return fields(of.tags(), host ? host : own_host());
           })};
 }
 

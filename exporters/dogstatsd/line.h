@@ -119,8 +119,8 @@ class LineWriter {
   LineOptions options_;
   std::string common_tags_;  // clean, each after a comma
   std::string origin_;       // the fields c:, e: and card:
-  Texts<metrics::Named> names_;
-  Texts<metrics::Origin> fields_;
+  Texts<metrics::MetricName> names_;
+  Texts<metrics::TagsAndHost> fields_;
 };
 
 }  // namespace heapwatch::exporters::dogstatsd

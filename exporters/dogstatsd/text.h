@@ -9,16 +9,9 @@
 
 namespace heapwatch::exporters::dogstatsd {
 
-/// The length of the UTF-8 character `text` begins with; 0 when it does not begin with one.
-/// Overlong forms, surrogates and code points past U+10FFFF are no characters.
-[[nodiscard]] std::size_t utf8_length(std::string_view text);
-
 /// Appends `text` with each byte of `forbidden`, each ASCII control byte, and each byte that is not
 /// part of a UTF-8 character replaced by `_`.
 void append_clean(std::string& out, std::string_view text, std::string_view forbidden);
-
-/// The longest prefix of `text` of at most `bytes_max` bytes that splits no UTF-8 character.
-[[nodiscard]] std::string_view cut(std::string_view text, std::size_t bytes_max);
 
 /// Appends the shortest text that reads back as the same number. Doubles are plain digits from 1e-7
 /// up to 1e21, and have an exponent beyond, which the Agent reads too; zero has no sign.

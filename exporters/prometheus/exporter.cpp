@@ -82,8 +82,8 @@ Collectables with_self(Collectables collectables, const std::shared_ptr<SelfMetr
   return collectables;
 }
 
-struct Target {
-  explicit Target(metrics::InstancePtr of) : instance(std::move(of)), about(*instance) {}
+struct InstanceSeries {
+  explicit InstanceSeries(metrics::InstancePtr of) : instance(std::move(of)), about(*instance) {}
 
   metrics::InstancePtr instance;  // whose id is the key
   TargetMetrics about;
@@ -115,8 +115,8 @@ struct PrometheusExporter::State {
     summary_options.percentiles.assign(percentiles.begin(), percentiles.end());
   }
 
-  void show_series(Target& target, const metrics::Snapshot& snapshot) {
-    SeriesGroup::Run run(target.series, shared);
+  void show_series(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
+    SeriesGroup::Run run(shown.series, shared);
     for (const metrics::Series& series : series_of(snapshot)) {
       if (is_for_the_page(series)) {
         read_values(series);
@@ -126,10 +126,10 @@ struct PrometheusExporter::State {
     run.end();
   }
 
-  Target& target_of(const metrics::Snapshot& snapshot) {
-    auto found = targets.find(snapshot.instance->id);
-    if (found == targets.end()) {
-      found = targets.try_emplace(snapshot.instance->id, snapshot.instance).first;
+  InstanceSeries& instance_series_of(const metrics::Snapshot& snapshot) {
+    auto found = by_id.find(snapshot.instance->id);
+    if (found == by_id.end()) {
+      found = by_id.try_emplace(snapshot.instance->id, snapshot.instance).first;
     }
     found->second.coming.reset();  // what was begun and not ended
     return found->second;
@@ -138,15 +138,15 @@ struct PrometheusExporter::State {
   /// Takes what the page shows of the instance off it: there is no memory for its run.
   void lose(const metrics::Snapshot& snapshot) noexcept {
     losses.add(*snapshot.instance);
-    const auto found = targets.find(snapshot.instance->id);
-    if (found == targets.end()) {
+    const auto found = by_id.find(snapshot.instance->id);
+    if (found == by_id.end()) {
       return;
     }
-    Target& target = found->second;
-    target.coming.reset();
-    target.series.remove_all(shared);
-    target.service_checks.remove_all(shared);
-    target.about.remove_all(shared);
+    InstanceSeries& shown = found->second;
+    shown.coming.reset();
+    shown.series.remove_all(shared);
+    shown.service_checks.remove_all(shared);
+    shown.about.remove_all(shared);
     try {
       metrics::Snapshot failed;
       failed.instance = snapshot.instance;
@@ -154,9 +154,9 @@ struct PrometheusExporter::State {
       failed.duration = snapshot.duration;
       failed.failed_runs = snapshot.failed_runs + (snapshot.error ? 0 : 1);
       failed.error = base::Error{base::ErrorKind::limit, {}};
-      target.about.show(shared, failed);
+      shown.about.show(shared, failed);
     } catch (const std::bad_alloc&) {
-      target.about.remove_all(shared);
+      shown.about.remove_all(shared);
     }
   }
 
@@ -183,8 +183,8 @@ struct PrometheusExporter::State {
     values.push_back(Number::of(series.distribution->count));
   }
 
-  void show_service_checks(Target& target, const metrics::Snapshot& snapshot) {
-    SeriesGroup::Run run(target.service_checks, shared);
+  void show_service_checks(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
+    SeriesGroup::Run run(shown.service_checks, shared);
     for (const metrics::ServiceCheck& check : snapshot.service_checks) {
       metrics::Tags tags = check.tags;
       tags.push_back("service_check:" + check.name);
@@ -206,8 +206,8 @@ struct PrometheusExporter::State {
 
   mutable std::shared_mutex mutex;  // over all that follows
   SharedPage shared;
-  std::unordered_map<std::string_view, Target> targets;  // by Instance::id
-  std::vector<Number> values;                            // of the series being shown
+  std::unordered_map<std::string_view, InstanceSeries> by_id;  // by Instance::id
+  std::vector<Number> values;                                  // of the series being shown
 
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
   Losses losses{"the metrics page"};
@@ -221,10 +221,10 @@ PrometheusExporter::~PrometheusExporter() = default;
 base::Result<void> PrometheusExporter::publish(const metrics::Snapshot& snapshot) {
   const std::unique_lock lock(state_->mutex);
   try {
-    Target& target = state_->target_of(snapshot);
-    target.about.show(state_->shared, snapshot);
-    state_->show_series(target, snapshot);
-    state_->show_service_checks(target, snapshot);
+    InstanceSeries& shown = state_->instance_series_of(snapshot);
+    shown.about.show(state_->shared, snapshot);
+    state_->show_series(shown, snapshot);
+    state_->show_service_checks(shown, snapshot);
   } catch (const std::bad_alloc&) {
     state_->lose(snapshot);
   }
@@ -237,14 +237,14 @@ class PrometheusExporter::Slices final : public Publication {
   Slices(State& state, const metrics::Snapshot& snapshot)
       : state_(state), snapshot_(snapshot), series_(series_of(snapshot)) {
     const std::unique_lock lock(state_.mutex);
-    Target& target = state_.target_of(snapshot_);
-    target.coming.emplace(target.series, state_.shared);
+    InstanceSeries& shown = state_.instance_series_of(snapshot_);
+    shown.coming.emplace(shown.series, state_.shared);
   }
 
   bool advance() override {
     const std::unique_lock lock(state_.mutex);
-    const auto found = state_.targets.find(snapshot_.instance->id);
-    if (found == state_.targets.end() || !found->second.coming) {
+    const auto found = state_.by_id.find(snapshot_.instance->id);
+    if (found == state_.by_id.end() || !found->second.coming) {
       return false;  // forgotten meanwhile
     }
     try {
@@ -259,8 +259,8 @@ class PrometheusExporter::Slices final : public Publication {
   static constexpr std::size_t in_slice = 128;
   enum class Pass : std::uint8_t { place, show, hide, settle };
 
-  bool advance(Target& target) {
-    SeriesGroup::Run& run = *target.coming;
+  bool advance(InstanceSeries& shown) {
+    SeriesGroup::Run& run = *shown.coming;
     switch (pass_) {
       case Pass::place:
         if (!for_some([&](const metrics::Series& series) {
@@ -281,8 +281,8 @@ class PrometheusExporter::Slices final : public Publication {
       case Pass::hide:
         if (!run.hide_later(in_slice)) {
           run.change();
-          target.about.show(state_.shared, snapshot_);
-          state_.show_service_checks(target, snapshot_);
+          shown.about.show(state_.shared, snapshot_);
+          state_.show_service_checks(shown, snapshot_);
           enter(Pass::settle);
         }
         return true;
@@ -292,7 +292,7 @@ class PrometheusExporter::Slices final : public Publication {
     if (run.settle(in_slice)) {
       return true;
     }
-    target.coming.reset();
+    shown.coming.reset();
     return false;
   }
 
@@ -336,8 +336,8 @@ std::uint64_t PrometheusExporter::lost() const {
 
 void PrometheusExporter::forget(const metrics::Instance& instance) {
   const std::unique_lock lock(state_->mutex);
-  const auto found = state_->targets.find(instance.id);
-  if (found == state_->targets.end()) {
+  const auto found = state_->by_id.find(instance.id);
+  if (found == state_->by_id.end()) {
     return;
   }
   SharedPage& shared = state_->shared;
@@ -345,7 +345,7 @@ void PrometheusExporter::forget(const metrics::Instance& instance) {
   found->second.about.remove_all(shared);
   found->second.series.remove_all(shared);
   found->second.service_checks.remove_all(shared);
-  state_->targets.erase(found);
+  state_->by_id.erase(found);
 }
 
 bool PrometheusExporter::tidy() {

@@ -40,7 +40,7 @@ struct Page {
 /// gauges, all that counts is a counter, histograms are summaries; a service check is a gauge.
 ///
 /// The page is valid whatever is published: of two series that cannot be on it together, the first
-/// stays, and the other is counted by reason and told in the log once. Only where name and labels
+/// stays, and the other is counted by reason and logged once. Only where name and labels
 /// are the same does the last value win.
 ///
 /// A snapshot for which memory runs out takes its instance off the page until its next run, but for

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+
 namespace heapwatch::exporters::prometheus {
 
 namespace {
@@ -14,17 +16,13 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-bool continues_character(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
-}
-
 std::string sanitised(std::string_view text, bool colons) {
   std::string out;
   out.reserve(text.size() + 1);
   for (const char c : text) {
     if (is_letter(c) || is_digit(c) || c == '_' || (colons && c == ':')) {
       out += c;
-    } else if (!continues_character(c)) {
+    } else if (!base::continues_character(c)) {
       out += '_';
     }
   }
@@ -32,26 +30,6 @@ std::string sanitised(std::string_view text, bool colons) {
     out.insert(out.begin(), '_');
   }
   return out;
-}
-
-/// Bytes of the UTF-8 character that `text` begins with; 0 if it begins with something else.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  const std::size_t length = lead < 0x80U                     ? 1
-                             : lead >= 0xC2U && lead <= 0xDFU ? 2
-                             : lead >= 0xE0U && lead <= 0xEFU ? 3
-                             : lead >= 0xF0U && lead <= 0xF4U ? 4
-                                                              : 0;
-  if (length == 0 || length > text.size() ||
-      !std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length),
-                   continues_character)) {
-    return 0;
-  }
-  const bool overlong = (lead == 0xE0U && byte(1) < 0xA0U) || (lead == 0xF0U && byte(1) < 0x90U);
-  const bool surrogate = lead == 0xEDU && byte(1) > 0x9FU;
-  const bool too_large = lead == 0xF4U && byte(1) > 0x8FU;
-  return overlong || surrogate || too_large ? 0 : length;
 }
 
 void add(Labels& labels, std::string_view key, std::string_view value) {
@@ -80,10 +58,10 @@ std::string label_name(std::string_view key) {
   return name == "le" || name == "quantile" ? "exported_" + name : name;
 }
 
-Labels labels_of(const metrics::Origin& origin, const Labels& constant) {
+Labels labels_of(const metrics::TagsAndHost& tags_and_host, const Labels& constant) {
   Labels labels;
-  add(labels, "host", origin.host().value_or(""));
-  for (const std::string_view tag : origin.tags()) {
+  add(labels, "host", tags_and_host.host().value_or(""));
+  for (const std::string_view tag : tags_and_host.tags()) {
     const auto colon = tag.find(':');
     if (colon == std::string_view::npos) {
       add(labels, tag, "true");
@@ -114,9 +92,9 @@ std::string render(const Labels& labels) {
 
 void append_escaped(std::string& out, std::string_view text, bool quotes) {
   while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
+    const std::size_t length = base::character_bytes(text);
     if (length == 0) {
-      out += "\xEF\xBF\xBD";
+      out += base::replacement_character;
     } else if (text.front() == '\n') {
       out += "\\n";
     } else {

@@ -22,7 +22,7 @@ using Labels = std::map<std::string, std::string, std::less<>>;
 
 /// `key:value` tags and bare tags (the value is "true"), and the host as `host`. Values of the same
 /// label are joined by `,` in the order of the tags. `constant` fills in what the tags do not say.
-[[nodiscard]] Labels labels_of(const metrics::Origin& origin, const Labels& constant);
+[[nodiscard]] Labels labels_of(const metrics::TagsAndHost& tags_and_host, const Labels& constant);
 
 /// `a="b",c="d"`: escaped, without braces.
 [[nodiscard]] std::string render(const Labels& labels);

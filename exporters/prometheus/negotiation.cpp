@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/number.h"
+#include "base/text.h"
 
 namespace heapwatch::exporters::prometheus {
 
@@ -15,28 +16,12 @@ constexpr std::string_view openmetrics_type =
     "application/openmetrics-text; version=1.0.0; charset=utf-8";
 constexpr std::array<std::string_view, 4> escapings{"allow-utf-8", "underscores", "dots", "values"};
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  return first == std::string_view::npos
-             ? std::string_view()
-             : text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 /// Takes the text before the next `separator` off the front of `rest`.
 std::string_view take(std::string_view& rest, char separator) {
   const auto end = std::min(rest.find(separator), rest.size());
   const std::string_view taken = rest.substr(0, end);
   rest.remove_prefix(std::min(end + 1, rest.size()));
-  return trimmed(taken);
+  return base::trimmed(taken);
 }
 
 struct MediaRange {
@@ -52,16 +37,16 @@ MediaRange parse_media_range(std::string_view text) {
   while (!text.empty()) {
     std::string_view value = take(text, ';');
     const std::string_view name = take(value, '=');
-    value = trimmed(value);
+    value = base::trimmed(value);
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);
     }
-    if (same_ignoring_case(name, "q")) {
+    if (base::same_ignoring_case(name, "q")) {
       const auto q = base::parse_number(value);
       range.q = q ? q->to_double() : 0;
-    } else if (same_ignoring_case(name, "version")) {
+    } else if (base::same_ignoring_case(name, "version")) {
       range.version = value;
-    } else if (same_ignoring_case(name, "escaping")) {
+    } else if (base::same_ignoring_case(name, "escaping")) {
       range.escaping = value;
     }
   }
@@ -69,15 +54,15 @@ MediaRange parse_media_range(std::string_view text) {
 }
 
 std::optional<Format> supported(const MediaRange& range) {
-  if (same_ignoring_case(range.type, "application/openmetrics-text")) {
+  if (base::same_ignoring_case(range.type, "application/openmetrics-text")) {
     return range.version.empty() || range.version == "1.0.0" ? std::optional(Format::openmetrics)
                                                              : std::nullopt;
   }
-  if (same_ignoring_case(range.type, "text/plain")) {
+  if (base::same_ignoring_case(range.type, "text/plain")) {
     return range.version.empty() || range.version == "0.0.4" ? std::optional(Format::text)
                                                              : std::nullopt;
   }
-  return range.type == "*/*" || same_ignoring_case(range.type, "text/*")
+  return range.type == "*/*" || base::same_ignoring_case(range.type, "text/*")
              ? std::optional(Format::text)
              : std::nullopt;
 }

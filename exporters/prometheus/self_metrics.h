@@ -31,9 +31,6 @@ class SelfMetrics final : public ::prometheus::Collectable {
   /// `reason`: one of the few words of docs/prometheus.md.
   void count_dropped_series(std::string_view reason);
 
-  /// For the metrics of the scheduler and the other exporters.
-  [[nodiscard]] ::prometheus::Registry& registry() const { return *registry_; }
-
   /// What is in the registry, followed by the `process_` metrics of this moment.
   [[nodiscard]] std::vector<::prometheus::MetricFamily>
   Collect()  // NOLINT(readability-identifier-naming): theirs

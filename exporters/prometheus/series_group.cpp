@@ -47,7 +47,8 @@ void SeriesGroup::count_bytes() {
                  (absent_ ? absent_->capacity() * sizeof(Absent) : 0));
 }
 
-const base::Interned<metrics::Origin>& SeriesGroup::Run::origin_at(std::size_t position) const {
+const base::Interned<metrics::TagsAndHost>& SeriesGroup::Run::origin_at(
+    std::size_t position) const {
   return group_.origins_ ? (*group_.origins_)[position] : group_.origin_;
 }
 
@@ -84,8 +85,8 @@ SeriesGroup::Place SeriesGroup::Run::next_place(const metrics::Context& context,
       group_.places_[position_].family != SeriesPage::Found::none) {
     const Place& known = group_.places_[position_];
     const Family& family = shared_.page.family(known.family);
-    if (family.named == context.named() && family.type() == type &&
-        origin_at(position_) == context.origin()) {
+    if (family.metric_name == context.metric_name() && family.type() == type &&
+        origin_at(position_) == context.tags_and_host()) {
       place = known;
     }
   }
@@ -95,7 +96,7 @@ SeriesGroup::Place SeriesGroup::Run::next_place(const metrics::Context& context,
     }
     make_room();
     place = find_place(context, type);
-    keep(place, context.origin());
+    keep(place, context.tags_and_host());
   }
   ++position_;
   return place;
@@ -166,17 +167,18 @@ void SeriesGroup::Run::make_room() {
   grow(added_);
 }
 
-void SeriesGroup::Run::keep(const Place& place, const base::Interned<metrics::Origin>& origin) {
+void SeriesGroup::Run::keep(const Place& place,
+                            const base::Interned<metrics::TagsAndHost>& origin) {
   places_.push_back(place);
   origins_.push_back(origin);
 }
 
 SeriesGroup::Place SeriesGroup::Run::find_place(const metrics::Context& context, FamilyType type) {
-  if (!(labels_of_ == context.origin())) {
+  if (!(labels_of_ == context.tags_and_host())) {
     labels_of_ = {};
-    labels_ = render(labels_of(*context.origin(), shared_.constant_labels));
+    labels_ = render(labels_of(*context.tags_and_host(), shared_.constant_labels));
     label_text_ = LabelTextPtr(LabelText(enclose(labels_)));
-    labels_of_ = context.origin();
+    labels_of_ = context.tags_and_host();
   }
   const std::string name = metric_name(context.name());
   const auto found =
@@ -187,7 +189,7 @@ SeriesGroup::Place SeriesGroup::Run::find_place(const metrics::Context& context,
     return refuse(context, type, found.in_the_way);
   }
   Family& family = shared_.page.family(found.family);
-  family.named = context.named();
+  family.metric_name = context.metric_name();
   added_.push_back({.place = {.family = found.family}});
   Place place{.family = found.family, .row = family.find(label_text_)};
   if (place.row == Family::none) {
@@ -301,7 +303,7 @@ void SeriesGroup::Run::prepare_end() {
   if (is_as_known_) {
     return;
   }
-  using Origins = std::vector<base::Interned<metrics::Origin>>;
+  using Origins = std::vector<base::Interned<metrics::TagsAndHost>>;
   new_places_ = std::vector<Place>(places_.begin(), places_.end());
   if (std::any_of(origins_.begin(), origins_.end(),
                   [&](const auto& origin) { return !(origin == origins_.front()); })) {

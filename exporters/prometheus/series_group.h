@@ -48,8 +48,8 @@ class SeriesGroup {
   };
 
   std::vector<Place> places_;
-  base::Interned<metrics::Origin> origin_;                                 // of all, unless
-  std::unique_ptr<std::vector<base::Interned<metrics::Origin>>> origins_;  // each has its own
+  base::Interned<metrics::TagsAndHost> origin_;                                 // of all, unless
+  std::unique_ptr<std::vector<base::Interned<metrics::TagsAndHost>>> origins_;  // each has its own
   std::unique_ptr<std::vector<Absent>> absent_;
   base::Remembers remembers_;  // of all these
 
@@ -106,12 +106,12 @@ class SeriesGroup::Run {
     bool has_user = false;
   };
 
-  [[nodiscard]] const base::Interned<metrics::Origin>& origin_at(std::size_t position) const;
+  [[nodiscard]] const base::Interned<metrics::TagsAndHost>& origin_at(std::size_t position) const;
   Place next_place(const metrics::Context& context, FamilyType type);
   void tell_of(const Family::Outcome& outcome, const metrics::Context& context, FamilyType type);
   void leave_the_known();
   void make_room();
-  void keep(const Place& place, const base::Interned<metrics::Origin>& origin);
+  void keep(const Place& place, const base::Interned<metrics::TagsAndHost>& origin);
   Place find_place(const metrics::Context& context, FamilyType type);
   Place refuse(const metrics::Context& context, FamilyType type, SeriesPage::FamilyIndex other);
   void take(const Place& place);
@@ -134,17 +134,17 @@ class SeriesGroup::Run {
   std::size_t shown_ = 0;     // so many of those
   bool is_as_known_ = true;   // so far; what follows is not in use
   std::vector<Place> places_;
-  std::vector<base::Interned<metrics::Origin>> origins_;
+  std::vector<base::Interned<metrics::TagsAndHost>> origins_;
   std::vector<Left> left_;  // sorted by place
   std::vector<Added> added_;
-  base::Interned<metrics::Origin> labels_of_;
+  base::Interned<metrics::TagsAndHost> labels_of_;
   std::string labels_;       // of that
   LabelTextPtr label_text_;  // of those
 
   // From prepare() on:
   unsigned kept_runs_ = 0;
   std::vector<Place> new_places_;
-  std::unique_ptr<std::vector<base::Interned<metrics::Origin>>> new_origins_;
+  std::unique_ptr<std::vector<base::Interned<metrics::TagsAndHost>>> new_origins_;
   std::unique_ptr<std::vector<Absent>> absent_;
   std::size_t lines_ = 0;  // that change later
   std::vector<Change> changes_;

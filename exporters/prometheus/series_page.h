@@ -79,7 +79,7 @@ class Family {
   [[nodiscard]] bool is_empty() const { return rows_ == 0; }
 
   /// The name as a context has it that the family was last found by.
-  base::Interned<metrics::Named> named;
+  base::Interned<metrics::MetricName> metric_name;
 
   /// The row with these labels; `none` where there is none.
   static constexpr RowIndex none = std::numeric_limits<RowIndex>::max();

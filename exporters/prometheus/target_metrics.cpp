@@ -8,10 +8,10 @@ namespace heapwatch::exporters::prometheus {
 namespace {
 
 using base::Number;
-using NamePtr = base::Interned<metrics::Named>;
+using NamePtr = base::Interned<metrics::MetricName>;
 
 NamePtr named(const char* name, const char* help) {
-  return NamePtr(metrics::Named(name, help, metrics::Audience::everyone));
+  return NamePtr(metrics::MetricName(name, help, metrics::Audience::everyone));
 }
 
 struct Names {
@@ -35,7 +35,7 @@ const Names& names() {
   return made;
 }
 
-metrics::Origin origin_of(const metrics::Instance& instance) {
+metrics::TagsAndHost tags_and_host_of(const metrics::Instance& instance) {
   metrics::Tags tags{"check:" + instance.check_name, "check_id:" + instance.id};
   if (!instance.target.empty()) {
     tags.push_back("target:" + instance.target);
@@ -45,7 +45,8 @@ metrics::Origin origin_of(const metrics::Instance& instance) {
 
 }  // namespace
 
-TargetMetrics::TargetMetrics(const metrics::Instance& instance) : origin_(origin_of(instance)) {}
+TargetMetrics::TargetMetrics(const metrics::Instance& instance)
+    : tags_and_host_(tags_and_host_of(instance)) {}
 
 void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) {
   if (!snapshot.error) {
@@ -54,7 +55,7 @@ void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) 
   }
   SeriesGroup::Run run(group_, shared);
   const auto put = [&](const NamePtr& name, const Number& value) {
-    run.put(metrics::Context(name, origin_), FamilyType::gauge, {&value, 1});
+    run.put(metrics::Context(name, tags_and_host_), FamilyType::gauge, {&value, 1});
   };
   put(names().up, Number::of(snapshot.error ? 0 : 1));
   put(names().duration, Number::of(std::chrono::duration<double>(snapshot.duration).count()));
@@ -73,19 +74,19 @@ void TargetMetrics::show_dropped(SeriesGroup::Run& run, const metrics::Snapshot&
     return;
   }
   if (!dropped_) {
-    dropped_ = std::make_unique<std::map<std::string, OriginPtr>>();
+    dropped_ = std::make_unique<std::map<std::string, TagsAndHostPtr>>();
   }
   for (const auto& [reason, count] : snapshot.dropped) {
     if (dropped_->count(reason) == 0) {
-      metrics::Tags tags = origin_->tags().copy();
+      metrics::Tags tags = tags_and_host_->tags().copy();
       tags.push_back("reason:" + reason);
-      dropped_->emplace(reason, metrics::Origin(std::move(tags), std::nullopt));
+      dropped_->emplace(reason, metrics::TagsAndHost(std::move(tags), std::nullopt));
     }
   }
-  for (const auto& [reason, origin] : *dropped_) {
+  for (const auto& [reason, tags_and_host] : *dropped_) {
     const auto count = snapshot.dropped.find(reason);
     const Number value = Number::of(count == snapshot.dropped.end() ? 0 : count->second);
-    run.put(metrics::Context(names().dropped, origin), FamilyType::gauge, {&value, 1});
+    run.put(metrics::Context(names().dropped, tags_and_host), FamilyType::gauge, {&value, 1});
   }
 }
 

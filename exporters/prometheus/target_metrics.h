@@ -23,13 +23,13 @@ class TargetMetrics {
   void remove_all(SharedPage& shared) { group_.remove_all(shared); }
 
  private:
-  using OriginPtr = base::Interned<metrics::Origin>;
+  using TagsAndHostPtr = base::Interned<metrics::TagsAndHost>;
 
   void show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot);
 
-  OriginPtr origin_;
+  TagsAndHostPtr tags_and_host_;
   std::optional<double> last_success_seconds_;
-  std::unique_ptr<std::map<std::string, OriginPtr>> dropped_;  // by reason, all that ever were
+  std::unique_ptr<std::map<std::string, TagsAndHostPtr>> dropped_;  // by reason, all that ever were
   SeriesGroup group_;
 };
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "memory/native/symbols.h"
 #include "pprof/encode.h"
 #include "pprof/gunzip.h"
@@ -177,11 +178,9 @@ std::string described(std::uintptr_t address, const std::vector<Mapping>& mappin
 }  // namespace
 
 std::string hex_digits(const std::uint8_t* bytes, std::size_t count) {
-  constexpr const char* digits = "0123456789abcdef";
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
-    text += digits[bytes[i] >> 4];
-    text += digits[bytes[i] & 15U];
+    base::append_hex(text, bytes[i], 2);
   }
   return text;
 }

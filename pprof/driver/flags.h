@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "pprof/driver/formats.h"
 #include "pprof/filter.h"
+#include "pprof/make_report.h"
 #include "pprof/parse.h"
-#include "pprof/report.h"
 
 namespace heapwatch::pprof {
 

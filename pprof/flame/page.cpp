@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "pprof/flame/stacks.h"
 
 namespace heapwatch::pprof::flame {
@@ -16,13 +17,19 @@ struct View {
   Tree tree;
 };
 
-/// Texts and frames that boxes refer to, numbered as they come up.
+constexpr base::JsonStyle style_of_pages{.escapes = base::JsonEscapes::page};
+
+/// Texts and frames that boxes refer to, numbered as they come up: two lists of JSON.
 class Names {
  public:
   Names(const Profile& profile, const GraphBuilder& builder)
       : profile_(profile), builder_(builder), frame_numbers_(builder.infos().size() * 2, no_index) {
-    append_json_string(texts_, "");
+    text_list_.begin_array();
+    text_list_.text("");
+    frame_list_.begin_array();
   }
+  Names(const Names&) = delete;
+  Names& operator=(const Names&) = delete;
 
   std::uint32_t frame(std::uint32_t frame) {
     std::uint32_t& number = frame_numbers_[frame];
@@ -32,23 +39,30 @@ class Names {
       const std::string name = printable_name(
           {info.name, info.name == 0 ? info.file : 0, info.object_file, info.address, info.line},
           profile_.strings);
-      frames_ += frames_.empty() ? "[" : ",[";
-      frames_ += std::to_string(text(name)) + ",";
-      frames_ += std::to_string(text(profile_.text(info.file))) + ",";
-      frames_ += std::to_string(frame % 2) + "]";
+      frame_list_.begin_array();
+      frame_list_.number(text(name));
+      frame_list_.number(text(profile_.text(info.file)));
+      frame_list_.number(frame % 2);
+      frame_list_.end_array();
     }
     return number;
   }
-  [[nodiscard]] const std::string& texts() const { return texts_; }
-  [[nodiscard]] const std::string& frames() const { return frames_; }
+  /// Nothing is added any more.
+  void write(base::JsonWriter& json) {
+    text_list_.end_array();
+    frame_list_.end_array();
+    json.key("texts");
+    json.raw(texts_);
+    json.key("frames");
+    json.raw(frames_);
+  }
 
  private:
   std::uint32_t text(std::string_view text) {
     const std::size_t known = table_.size();
     const StringId id = table_.add(text);
     if (table_.size() != known) {
-      texts_ += ",";
-      append_json_string(texts_, text);
+      text_list_.text(text);
     }
     return id;
   }
@@ -60,90 +74,66 @@ class Names {
   StringTable table_;
   std::string texts_;
   std::string frames_;
+  base::JsonWriter text_list_{texts_, style_of_pages};
+  base::JsonWriter frame_list_{frames_, style_of_pages};
 };
-
-void append_number(std::string& out, std::uint64_t number) {
-  out += std::to_string(number);
-}
 
 /// A box is: four times how many levels it lies below the last one's child, and flags of what
 /// follows; its frame; what it gained; what it lost; what is left out of it.
-void append_boxes(std::string& out, const Tree& tree, Names& names) {
+void write_boxes(base::JsonWriter& json, const Tree& tree, Names& names) {
   constexpr unsigned has_lost = 2;
   constexpr unsigned has_left_out = 1;
   std::uint32_t next_level = 0;
+  json.begin_array();
   for (const Box& box : tree.boxes) {
     const unsigned flags = (box.lost == 0 ? 0 : has_lost) + (box.left_out == 0 ? 0 : has_left_out);
-    if (&box != tree.boxes.data()) {
-      out += ',';
-    }
-    append_number(out, std::uint64_t{next_level - box.level} * 4 + flags);
-    out += ',';
-    append_number(out, names.frame(box.frame));
-    out += ',';
-    append_number(out, box.gained);
+    json.number(std::uint64_t{next_level - box.level} * 4 + flags);
+    json.number(names.frame(box.frame));
+    json.number(box.gained);
     if (box.lost != 0) {
-      out += ',';
-      append_number(out, box.lost);
+      json.number(box.lost);
     }
     if (box.left_out != 0) {
-      out += ',';
-      append_number(out, box.left_out);
+      json.number(box.left_out);
     }
     next_level = box.level + 1;
   }
+  json.end_array();
 }
 
-void append_view(std::string& out, const View& view, Names& names) {
-  out += "{\"type\":";
-  append_json_string(out, view.type);
-  out += ",\"unit\":";
-  append_json_string(out, view.unit);
-  out += ",\"gained\":" + std::to_string(view.tree.gained) +
-         ",\"lost\":" + std::to_string(view.tree.lost) +
-         ",\"count\":" + std::to_string(view.tree.box_count) +
-         ",\"listed\":" + std::to_string(view.tree.boxes.size()) +
-         ",\"smallest\":" + std::to_string(view.tree.width_min) + ",\"boxes\":[";
-  append_boxes(out, view.tree, names);
-  out += "]}";
+void write_view(base::JsonWriter& json, const View& view, Names& names) {
+  json.begin_object();
+  json.member("type", view.type);
+  json.member("unit", view.unit);
+  json.member("gained", view.tree.gained);
+  json.member("lost", view.tree.lost);
+  json.member("count", view.tree.box_count);
+  json.member("listed", view.tree.boxes.size());
+  json.member("smallest", view.tree.width_min);
+  json.key("boxes");
+  write_boxes(json, view.tree, names);
+  json.end_object();
 }
 
 std::string data_of(const Source& source, const GraphBuilder& builder,
                     const std::vector<View>& views) {
-  std::string out = "{\"labels\":[";
-  for (std::size_t i = 0; i < source.labels.size(); ++i) {
-    out += i == 0 ? "" : ",";
-    append_json_string(out, source.labels[i]);
-  }
-  out += "],\"views\":[";
+  std::string out;
+  base::JsonWriter json(out, style_of_pages);
+  json.begin_object();
+  json.member("labels", source.labels);
+  json.key("views");
+  json.begin_array();
   Names names(source.prepared.profile, builder);
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    out += i == 0 ? "" : ",";
-    append_view(out, views[i], names);
+  for (const View& view : views) {
+    write_view(json, view, names);
   }
-  return out + "],\"texts\":[" + names.texts() + "],\"frames\":[" + names.frames() + "]}";
+  json.end_array();
+  names.write(json);
+  json.end_object();
+  return out;
 }
 
 }  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || c == '<' || c == '>' || c == '&' || byte == 0x7f) {
-      out += "\\u00";
-      out += digits[byte / 16];
-      out += digits[byte % 16];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 base::Result<Source> prepare(Profile profile, ReportOptions options, const Warn& warn) {
   if (options.granularity == Granularity::unset) {

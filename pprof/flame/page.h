@@ -35,7 +35,4 @@ struct Source {
 [[nodiscard]] std::string_view script();
 [[nodiscard]] std::string_view style();
 
-/// `text` as a JSON string that may stand inside a <script>.
-void append_json_string(std::string& out, std::string_view text);
-
 }  // namespace heapwatch::pprof::flame

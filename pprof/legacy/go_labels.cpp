@@ -5,31 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "pprof/legacy/formats.h"
 
 namespace heapwatch::pprof::legacy {
 namespace {
 
 constexpr std::string_view labels_mark = "# labels: {";
-
-void append_utf8(std::string& to, std::uint32_t code) {
-  const auto append = [&](std::uint32_t byte) { to += static_cast<char>(byte); };
-  if (code < 0x80) {
-    return append(code);
-  }
-  if (code < 0x800) {
-    append(0xc0 | code >> 6);
-  } else {
-    if (code < 0x10000) {
-      append(0xe0 | code >> 12);
-    } else {
-      append(0xf0 | code >> 18);
-      append(0x80 | (code >> 12 & 0x3f));
-    }
-    append(0x80 | (code >> 6 & 0x3f));
-  }
-  append(0x80 | (code & 0x3f));
-}
 
 /// Reads quoted texts of Go from the front of a line.
 class QuotedTexts {
@@ -91,7 +73,7 @@ class QuotedTexts {
     if (kind == 'x') {
       text += static_cast<char>(code);
     } else {
-      append_utf8(text, static_cast<std::uint32_t>(code));
+      base::append_character(text, static_cast<std::uint32_t>(code));
     }
     return true;
   }

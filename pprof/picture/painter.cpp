@@ -13,6 +13,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/descriptor.h"
+
 namespace heapwatch::pprof::picture {
 namespace {
 
@@ -102,21 +104,21 @@ Result<Painter> Painter::start(const DrawOptions& options) {
     return fail(ErrorKind::io, std::strerror(errno));
   }
   std::fflush(nullptr);
+  base::Descriptor ours(ends[0]);
+  base::Descriptor theirs(ends[1]);
   const pid_t process = fork();
   if (process == 0) {
-    close(ends[0]);
-    serve(ends[1], options);
+    ours.reset();
+    serve(theirs.get(), options);
   }
-  close(ends[1]);
   if (process < 0) {
-    close(ends[0]);
     return fail(ErrorKind::io, std::string("cannot start a process: ") + std::strerror(errno));
   }
-  return Painter(process, ends[0]);
+  return Painter(process, std::move(ours));
 }
 
 Painter::Painter(Painter&& other) noexcept
-    : process_(std::exchange(other.process_, -1)), socket_(std::exchange(other.socket_, -1)) {}
+    : process_(std::exchange(other.process_, -1)), socket_(std::move(other.socket_)) {}
 
 Painter::~Painter() {
   if (process_ < 0) {
@@ -125,14 +127,13 @@ Painter::~Painter() {
   stop();
   while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
-  close(socket_);
 }
 
 Result<std::string> Painter::draw(const std::string& dot) {
   const std::lock_guard lock(one_picture_);
   Head head;
   std::string text;
-  if (!send_text(socket_, {dot.size(), -1}, dot) || !receive(socket_, head, text)) {
+  if (!send_text(socket_.get(), {dot.size(), -1}, dot) || !receive(socket_.get(), head, text)) {
     return fail(ErrorKind::io, "the process that draws graphs has ended");
   }
   if (head.failed_as < 0) {

@@ -5,7 +5,9 @@
 
 #include <mutex>
 #include <string>
+#include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "pprof/picture/picture.h"
 
@@ -32,10 +34,10 @@ class Painter {
   void stop();
 
  private:
-  Painter(pid_t process, int socket) : process_(process), socket_(socket) {}
+  Painter(pid_t process, base::Descriptor socket) : process_(process), socket_(std::move(socket)) {}
 
   pid_t process_;
-  int socket_;
+  base::Descriptor socket_;
   std::mutex one_picture_;
 };
 

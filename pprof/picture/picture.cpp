@@ -15,6 +15,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/descriptor.h"
+
 namespace heapwatch::pprof::picture {
 namespace {
 
@@ -229,27 +231,26 @@ Result<std::string> draw(const std::string& dot, std::string_view format,
   if (!graphviz) {
     return tl::unexpected(graphviz.error());
   }
-  std::array<int, 2> pipe_ends{};
-  if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
-    return fail(ErrorKind::io, std::strerror(errno));
+  auto pipe = base::make_pipe();
+  if (!pipe) {
+    return tl::unexpected(pipe.error());
   }
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child == 0) {
-    close(pipe_ends[0]);
-    draw_in_child(*graphviz, dot, std::string(format), options, pipe_ends[1]);
+    pipe->reader.reset();
+    draw_in_child(*graphviz, dot, std::string(format), options, pipe->writer.get());
   }
-  close(pipe_ends[1]);
+  pipe->writer.reset();
   if (child < 0) {
-    close(pipe_ends[0]);
     return fail(ErrorKind::io, std::string("cannot start a process: ") + std::strerror(errno));
   }
   std::string bytes;
-  const ReadEnd end = read_all(pipe_ends[0], options, bytes);
+  const ReadEnd end = read_all(pipe->reader.get(), options, bytes);
   if (end != ReadEnd::whole) {
     (void)kill(child, SIGKILL);
   }
-  close(pipe_ends[0]);
+  pipe->reader.reset();
   auto picture = picture_of(status_of(child), end, std::move(bytes), options);
   if (!picture || format != "svg" || !options.is_zoomable) {
     return picture;

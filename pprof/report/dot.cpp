@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/text.h"
 #include "pprof/report/report.h"
 #include "pprof/report/shorten.h"
 #include "pprof/truncate.h"
@@ -56,9 +57,7 @@ std::string color(double score, bool is_background) {
   std::string text = "#";
   for (const double part : {red, green, blue}) {
     const auto byte = static_cast<unsigned>(static_cast<std::uint8_t>(truncate_to_int(part * 255)));
-    constexpr std::string_view digits = "0123456789abcdef";
-    text += digits[byte / 16];
-    text += digits[byte % 16];
+    base::append_hex(text, byte, 2);
   }
   return text;
 }

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/json.h"
 #include "base/printable.h"
-#include "pprof/report/json.h"
 #include "pprof/report/report.h"
 #include "pprof/units.h"
 
@@ -185,7 +185,8 @@ std::string text_of(const Report& report, const std::vector<Group>& groups) {
 }
 
 std::string json_of(const std::vector<Group>& groups) {
-  JsonWriter json;
+  std::string out;
+  base::JsonWriter json(out, {.escapes = base::JsonEscapes::script});
   std::int64_t all = 0;
   for (const Group& group : groups) {
     all = wrapping_add(all, group.count);
@@ -213,17 +214,12 @@ std::string json_of(const std::vector<Group>& groups) {
     json.member("created_by", group.created_by);
     json.member("created_at", group.created_at);
     counts("labels", group.labels);
-    json.key("stack");
-    json.begin_array();
-    for (const std::string& frame : group.stack) {
-      json.text(frame);
-    }
-    json.end_array();
+    json.member("stack", group.stack);
     json.end_object();
   }
   json.end_array();
   json.end_object();
-  return json.take() + "\n";
+  return out + "\n";
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "pprof/graph.h"
-#include "pprof/report.h"
+#include "pprof/make_report.h"
 #include "pprof/trim.h"
 
 namespace heapwatch::pprof {

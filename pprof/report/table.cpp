@@ -2,7 +2,8 @@
 #include <array>
 #include <optional>
 
-#include "pprof/report/json.h"
+#include "base/json.h"
+#include "base/number.h"
 #include "pprof/report/report.h"
 #include "pprof/truncate.h"
 #include "pprof/units.h"
@@ -51,7 +52,7 @@ double percent(const Table& table, std::int64_t value) {
   return static_cast<double>(value) / static_cast<double>(table.total) * 100;
 }
 
-void append_json_calls(JsonWriter& json, const Table& table, std::string_view name,
+void append_json_calls(base::JsonWriter& json, const Table& table, std::string_view name,
                        const std::vector<TableCall>& calls) {
   json.key(name);
   json.begin_array();
@@ -143,14 +144,10 @@ base::Result<Table> table_of(Report& report) {
 }
 
 std::string table_json(const Table& table) {
-  JsonWriter json;
+  std::string out;
+  base::JsonWriter json(out, {.escapes = base::JsonEscapes::script});
   json.begin_object();
-  json.key("labels");
-  json.begin_array();
-  for (const std::string& label : table.labels) {
-    json.text(label);
-  }
-  json.end_array();
+  json.member("labels", table.labels);
   json.member("type", table.type);
   json.member("unit", table.unit);
   json.member("total", divided(table, table.total));
@@ -178,7 +175,7 @@ std::string table_json(const Table& table) {
   }
   json.end_array();
   json.end_object();
-  return json.take() + "\n";
+  return out + "\n";
 }
 
 std::string table_csv(const Table& table) {
@@ -187,7 +184,9 @@ std::string table_csv(const Table& table) {
   out += "inline," + csv_field("flat" + of) + ",flat%,sum%," + csv_field("cum" + of) + ",cum%\r\n";
   std::int64_t sum = 0;
   const auto number = [&](std::int64_t value) { return std::to_string(divided(table, value)); };
-  const auto share = [&](std::int64_t value) { return json_number(percent(table, value)); };
+  const auto share = [&](std::int64_t value) {
+    return base::to_text(base::Number::of(percent(table, value)));
+  };
   const auto append_calls = [&](const TableRow& row, const char* role,
                                 const std::vector<TableCall>& calls) {
     for (const TableCall& call : calls) {

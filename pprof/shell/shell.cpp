@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/text.h"
 
 namespace heapwatch::pprof::shell {
 namespace {
@@ -19,14 +20,6 @@ constexpr std::string_view blanks = " \t\r\n\v\f";
 constexpr std::int64_t rows_of_a_table = 10;
 constexpr const char* prompt = "(pprof) ";
 constexpr std::string_view comment_start = "//:";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t start = text.find_first_not_of(blanks);
-  if (start == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(start, text.find_last_not_of(blanks) + 1 - start);
-}
 
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
@@ -106,7 +99,7 @@ void Shell::greet() {
 }
 
 bool Shell::execute(std::string_view input) {
-  input = trimmed(input);
+  input = base::trimmed(input);
   if (input == ":") {
     for (std::string* filter : {&options_.focus, &options_.ignore, &options_.hide,
                                 &options_.tagfocus, &options_.tagignore}) {
@@ -142,9 +135,9 @@ bool Shell::set_by_line(std::string_view input) {
   if (equals == std::string_view::npos) {
     return set_bare(input);
   }
-  const std::string_view name = trimmed(input.substr(0, equals));
+  const std::string_view name = base::trimmed(input.substr(0, equals));
   std::string_view value = input.substr(equals + 1);
-  value = trimmed(value.substr(0, value.find(comment_start)));
+  value = base::trimmed(value.substr(0, value.find(comment_start)));
   const Option* const option = find_option(name);
   if (option == nullptr) {
     return false;

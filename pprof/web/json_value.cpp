@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "pprof/flame/page.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/utf8.h"
 
 namespace heapwatch::pprof::web {
 namespace {
@@ -13,24 +15,6 @@ using base::fail;
 using Kind = JsonValue::Kind;
 
 constexpr int levels_max = 64;
-
-void append_utf8(std::string& out, std::uint32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0U | (code >> 6U));
-    out += static_cast<char>(0x80U | (code & 0x3fU));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0U | (code >> 12U));
-    out += static_cast<char>(0x80U | ((code >> 6U) & 0x3fU));
-    out += static_cast<char>(0x80U | (code & 0x3fU));
-  } else {
-    out += static_cast<char>(0xf0U | (code >> 18U));
-    out += static_cast<char>(0x80U | ((code >> 12U) & 0x3fU));
-    out += static_cast<char>(0x80U | ((code >> 6U) & 0x3fU));
-    out += static_cast<char>(0x80U | (code & 0x3fU));
-  }
-}
 
 /// A cursor that remembers its first error.
 class Parser {
@@ -164,7 +148,7 @@ class Parser {
         at_ += 2;
         code = 0x10000 + ((code - 0xd800) << 10U) + (read_hex() - 0xdc00);
       }
-      append_utf8(out, code > 0x10ffff ? 0xfffd : code);
+      base::append_character(out, code);
     } else {
       wrong("an unknown escape");
     }
@@ -173,14 +157,12 @@ class Parser {
   std::uint32_t read_hex() {
     std::uint32_t code = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
-      constexpr std::string_view digits = "0123456789abcdefABCDEF";
-      const std::size_t digit =
-          at_ < text_.size() ? digits.find(text_[at_]) : std::string_view::npos;
-      if (digit == std::string_view::npos) {
+      const int digit = at_ < text_.size() ? base::hex_value(text_[at_]) : -1;
+      if (digit < 0) {
         wrong("no hexadecimal digit");
         return 0xfffd;
       }
-      code = code * 16 + static_cast<std::uint32_t>(digit < 16 ? digit : digit - 6);
+      code = code * 16 + static_cast<std::uint32_t>(digit);
     }
     return code;
   }
@@ -190,62 +172,35 @@ class Parser {
   std::string error_;
 };
 
-class Writer {
- public:
-  std::string run(const JsonValue& value) {
-    write(value, 0);
-    return std::move(out_) + "\n";
+void write(base::JsonWriter& json, const JsonValue& value) {
+  switch (value.kind) {
+    case Kind::null:
+      json.null();
+      break;
+    case Kind::boolean:
+    case Kind::number:
+      json.raw(value.text);
+      break;
+    case Kind::string:
+      json.text(value.text);
+      break;
+    case Kind::array:
+      json.begin_array();
+      for (const JsonValue& element : value.elements) {
+        write(json, element);
+      }
+      json.end_array();
+      break;
+    case Kind::object:
+      json.begin_object();
+      for (const auto& [name, member] : value.members) {
+        json.key(name);
+        write(json, member);
+      }
+      json.end_object();
+      break;
   }
-
- private:
-  void start_line(std::size_t level) {
-    out_ += '\n';
-    out_.append(level * 2, ' ');
-  }
-
-  void write(const JsonValue& value, std::size_t level) {
-    switch (value.kind) {
-      case Kind::null:
-        out_ += "null";
-        break;
-      case Kind::boolean:
-      case Kind::number:
-        out_ += value.text;
-        break;
-      case Kind::string:
-        flame::append_json_string(out_, value.text);
-        break;
-      case Kind::array:
-        out_ += '[';
-        for (const JsonValue& element : value.elements) {
-          out_ += &element == value.elements.data() ? "" : ",";
-          start_line(level + 1);
-          write(element, level + 1);
-        }
-        if (!value.elements.empty()) {
-          start_line(level);
-        }
-        out_ += ']';
-        break;
-      case Kind::object:
-        out_ += '{';
-        for (const auto& member : value.members) {
-          out_ += &member == value.members.data() ? "" : ",";
-          start_line(level + 1);
-          flame::append_json_string(out_, member.first);
-          out_ += ": ";
-          write(member.second, level + 1);
-        }
-        if (!value.members.empty()) {
-          start_line(level);
-        }
-        out_ += '}';
-        break;
-    }
-  }
-
-  std::string out_;
-};
+}
 
 }  // namespace
 
@@ -260,7 +215,10 @@ base::Result<JsonValue> parse_json(std::string_view text) {
 }
 
 std::string write_json(const JsonValue& value) {
-  return Writer().run(value);
+  std::string out;
+  base::JsonWriter json(out, {.indent = 2, .escapes = base::JsonEscapes::page});
+  write(json, value);
+  return out + "\n";
 }
 
 }  // namespace heapwatch::pprof::web

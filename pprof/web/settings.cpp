@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace heapwatch::pprof::web {
 namespace {
@@ -38,21 +38,10 @@ std::string zero_of(const Option& option) {
 }
 
 std::string encoded(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                          (byte >= 'A' && byte <= 'Z') || c == '-' || c == '_' || c == '.';
-    if (is_plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += digits[byte / 16];
-      out += digits[byte % 16];
-    }
-  }
-  return out;
+  return base::percent_encoded(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
+  });
 }
 
 /// The parameters that differ from what is without any.
@@ -152,19 +141,7 @@ Result<void> Settings::write(const JsonValue& value) const {
   }
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
-  const std::string draft = path_ + ".part";
-  std::ofstream file(draft, std::ios::binary);
-  file << write_json(value);
-  file.close();
-  if (!file) {
-    std::filesystem::remove(draft, error);
-    return fail(ErrorKind::io, draft + ": cannot be written");
-  }
-  std::filesystem::rename(draft, path_, error);
-  if (error) {
-    return fail(ErrorKind::io, path_ + ": " + error.message());
-  }
-  return {};
+  return base::write_file(path_, write_json(value));
 }
 
 Result<std::vector<SavedConfig>> Settings::list() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json.h"
 #include "pprof/encode.h"
 #include "pprof/flame/page.h"
 #include "pprof/gunzip.h"
@@ -14,8 +15,8 @@ std::string_view site_style();
 
 namespace {
 
+using base::JsonWriter;
 using base::Result;
-using flame::append_json_string;
 
 constexpr std::int64_t rows_max = 500;
 constexpr std::size_t text_bytes_max = std::size_t{4} << 20U;  // more is nothing to look at
@@ -41,42 +42,23 @@ Reply asset(std::string_view type, std::string_view content) {
   return {200, std::string(type), std::string(content), {{"Cache-Control", "max-age=3600"}}};
 }
 
-void append_member(std::string& out, std::string_view name, std::string_view text) {
-  append_json_string(out, name);
-  out += ':';
-  append_json_string(out, text);
-  out += ',';
-}
-
-void append_list(std::string& out, std::string_view name, const std::vector<std::string>& texts) {
-  append_json_string(out, name);
-  out += ":[";
-  for (const std::string& text : texts) {
-    if (&text != texts.data()) {
-      out += ',';
-    }
-    append_json_string(out, text);
-  }
-  out += "],";
-}
-
 /// The rows of a table as pprof's pages name their columns.
-std::string rows_of(const Table& table) {
-  std::string out = "\"total\":";
-  append_json_string(out, table.text(table.total));
-  out += ",\"totalNumber\":" + std::to_string(table.total) + ",\"rows\":[";
+void write_rows(JsonWriter& json, const Table& table) {
+  json.member("total", table.text(table.total));
+  json.member("totalNumber", table.total);
+  json.key("rows");
+  json.begin_array();
   for (const TableRow& row : table.rows) {
-    if (&row != table.rows.data()) {
-      out += ',';
-    }
-    out += '{';
-    append_member(out, "Name", row.name);
-    append_member(out, "InlineLabel", row.inline_label);
-    append_member(out, "FlatFormat", table.text(row.flat));
-    append_member(out, "CumFormat", table.text(row.cum));
-    out += "\"Flat\":" + std::to_string(row.flat) + ",\"Cum\":" + std::to_string(row.cum) + "}";
+    json.begin_object();
+    json.member("Name", row.name);
+    json.member("InlineLabel", row.inline_label);
+    json.member("FlatFormat", table.text(row.flat));
+    json.member("CumFormat", table.text(row.cum));
+    json.member("Flat", row.flat);
+    json.member("Cum", row.cum);
+    json.end_object();
   }
-  return out + "],";
+  json.end_array();
 }
 
 /// Cuts a text that is too long for a page behind its last whole line.
@@ -209,62 +191,61 @@ Reply Site::change_configs(const Request& request) const {
 }
 
 /// What all pages know: where they are, and what can be chosen.
-void Site::append_frame(std::string& out, const Page& page, const ReportOptions& options) const {
+void Site::write_frame(JsonWriter& json, const Page& page, const ReportOptions& options) const {
   const Profile& profile = session_.profile();
-  append_member(out, "page", page.name);
-  append_member(out, "title", page.title);
+  json.member("page", page.name);
+  json.member("title", page.title);
   std::vector<std::string> types;
   for (const ValueType& type : profile.sample_types) {
     types.emplace_back(profile.text(type.type));
   }
-  append_list(out, "types", types);
+  json.member("types", types);
   if (const auto index = find_sample_index(profile, options.sample_index)) {
-    append_member(out, "type", types[*index]);
+    json.member("type", types[*index]);
   }
   const auto configs = settings_.list();
-  append_list(out, "problems",
+  json.member("problems",
               configs ? std::vector<std::string>() : std::vector{configs.error().message});
-  out += "\"configs\":[";
+  json.key("configs");
+  json.begin_array();
   for (const SavedConfig& config : configs ? *configs : std::vector<SavedConfig>()) {
-    out += out.back() == '[' ? "{" : ",{";
-    append_member(out, "name", config.name);
-    append_json_string(out, "query");
-    out += ':';
-    append_json_string(out, config.query);
-    out += '}';
+    json.begin_object();
+    json.member("name", config.name);
+    json.member("query", config.query);
+    json.end_object();
   }
-  out += "],\"options\":[";
-  bool is_first = true;
+  json.end_array();
+  json.key("options");
+  json.begin_array();
   for (const Option& option : all_options()) {
     if (option.url.empty()) {
       continue;
     }
-    out += is_first ? "{" : ",{";
-    is_first = false;
-    append_member(out, "name", option.name);
-    append_member(out, "url", option.url);
-    append_member(out, "value", option_value(options, option));
-    append_json_string(out, "help");
-    out += ':';
-    append_json_string(out, option.help);
-    out += '}';
+    json.begin_object();
+    json.member("name", option.name);
+    json.member("url", option.url);
+    json.member("value", option_value(options, option));
+    json.member("help", option.help);
+    json.end_object();
   }
-  out += "],";
+  json.end_array();
 }
 
-Result<std::string> Site::flame_data(ReportOptions options, const Warn& warn) const {
+Result<void> Site::write_flame(JsonWriter& json, ReportOptions options, const Warn& warn) const {
   const std::lock_guard lock(one_report_);
   const auto source = flame::prepare(session_.profile(), std::move(options), warn);
   if (!source) {
     return tl::unexpected(source.error());
   }
-  std::string out;
-  append_list(out, "legend", source->labels);
-  return out + "\"flame\":" + flame::make_data(*source, false) + ",";
+  json.member("legend", source->labels);
+  json.key("flame");
+  json.raw(flame::make_data(*source, false));
+  return {};
 }
 
 /// The graph as a picture, or why there is none and the flame graph.
-Result<std::string> Site::graph_data(const ReportOptions& options, const ReportSeams& seams) const {
+Result<void> Site::write_graph(JsonWriter& json, const ReportOptions& options,
+                               const ReportSeams& seams) const {
   // Other pages are served while the picture is drawn.
   const auto report = [&] {
     const std::lock_guard lock(one_report_);
@@ -272,7 +253,7 @@ Result<std::string> Site::graph_data(const ReportOptions& options, const ReportS
   };
   auto dot = report();
   if (!dot) {
-    return dot;
+    return tl::unexpected(dot.error());
   }
   // Letters of one width are as wide in the browser as they were taken for, whatever fonts there
   // are.
@@ -285,29 +266,26 @@ Result<std::string> Site::graph_data(const ReportOptions& options, const ReportS
   if (!picture) {
     seams.warn("The graph cannot be drawn: " + picture.error().message +
                ". This is the flame graph.");
-    return flame_data(options, [](const std::string&) {});
+    return write_flame(json, options, [](const std::string&) {});
   }
-  std::string out;
   if (auto labels = describe_profile(session_.profile(), options)) {
-    append_list(out, "legend", *labels);
+    json.member("legend", *labels);
   }
-  append_member(out, "svg", *picture);
-  return out;
+  json.member("svg", *picture);
+  return {};
 }
 
-/// The members of the page's JSON that hold the report.
-Result<std::string> Site::page_data(const Page& page, const Query& query, ReportOptions options,
-                                    Warn warn) const {
+Result<void> Site::write_report(JsonWriter& json, const Page& page, const Query& query,
+                                ReportOptions options, Warn warn) const {
   ReportSeams seams = seams_;
   seams.warn = std::move(warn);
   if (page.name == "flamegraph") {
-    return flame_data(std::move(options), seams.warn);
+    return write_flame(json, std::move(options), seams.warn);
   }
   if (page.name == "graph") {
-    return graph_data(options, seams);
+    return write_graph(json, options, seams);
   }
   const std::lock_guard lock(one_report_);
-  std::string out;
   if (page.name == "top") {
     if (options.nodecount == -1) {
       options.nodecount = rows_max;
@@ -316,28 +294,31 @@ Result<std::string> Site::page_data(const Page& page, const Query& query, Report
     if (!table) {
       return tl::unexpected(table.error());
     }
-    append_list(out, "legend", table->labels);
-    return out + rows_of(*table);
+    json.member("legend", table->labels);
+    write_rows(json, *table);
+    return {};
   }
   const std::string pattern = value_of(query, "f");
-  auto labels = describe_profile(session_.profile(), options);
+  const auto labels = describe_profile(session_.profile(), options);
+  Result<std::string> text;
+  if (!pattern.empty()) {
+    if (page.name == "peek") {
+      options.granularity = Granularity::lines;
+    }
+    const ReportKind kind = page.name == "peek" ? ReportKind::peek : ReportKind::list;
+    text = session_.report({kind, pattern, options}, seams);
+    if (!text) {
+      return tl::unexpected(text.error());
+    }
+    shorten(*text, seams.warn);
+  }
   if (labels) {
-    append_list(out, "legend", *labels);
+    json.member("legend", *labels);
   }
-  if (pattern.empty()) {
-    return out;
+  if (!pattern.empty()) {
+    json.member("text", *text);
   }
-  if (page.name == "peek") {
-    options.granularity = Granularity::lines;
-  }
-  const ReportKind kind = page.name == "peek" ? ReportKind::peek : ReportKind::list;
-  auto text = session_.report({kind, pattern, options}, seams);
-  if (!text) {
-    return tl::unexpected(text.error());
-  }
-  shorten(*text, seams.warn);
-  append_member(out, "text", *text);
-  return out;
+  return {};
 }
 
 Reply Site::show(const Page& page, const Request& request) const {
@@ -345,22 +326,24 @@ Reply Site::show(const Page& page, const Request& request) const {
   const auto options = read_options(query);
   std::vector<std::string> warnings;
   const auto warn = [&](const std::string& text) { warnings.push_back(text); };
-  Result<std::string> members;
+  std::string data;
+  JsonWriter json(data, {.escapes = base::JsonEscapes::page});
+  json.begin_object();
+  Result<void> written;
   if (options) {
-    members = page_data(page, query, *options, warn);
+    written = write_report(json, page, query, *options, warn);
   } else {
-    members = tl::unexpected(options.error());
+    written = tl::unexpected(options.error());
   }
-  if (!members && !request.wants_page) {
-    return text_reply(400, members.error().message);
+  if (!written && !request.wants_page) {
+    return text_reply(400, written.error().message);
   }
-  std::string data = "{" + members.value_or("");
-  append_member(data, "error", members ? "" : members.error().message);
-  append_list(data, "warnings", warnings);
-  append_frame(data, page, options.value_or(defaults_));
-  data.back() = '}';
+  json.member("error", written ? "" : written.error().message);
+  json.member("warnings", warnings);
+  write_frame(json, page, options.value_or(defaults_));
+  json.end_object();
   Reply reply;
-  if (!members) {
+  if (!written) {
     reply.status = 400;
   }
   reply.headers = {{"Content-Security-Policy",

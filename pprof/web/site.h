@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/query.h"
 #include "pprof/session.h"
 #include "pprof/web/settings.h"
@@ -57,15 +58,18 @@ class Site {
  private:
   struct Page;
   [[nodiscard]] base::Result<ReportOptions> read_options(const Query& query) const;
-  [[nodiscard]] base::Result<std::string> page_data(const Page& page, const Query& query,
-                                                    ReportOptions options, Warn warn) const;
-  [[nodiscard]] base::Result<std::string> flame_data(ReportOptions options, const Warn& warn) const;
-  [[nodiscard]] base::Result<std::string> graph_data(const ReportOptions& options,
-                                                     const ReportSeams& seams) const;
+  /// The three write members of the page's data, or nothing and an error.
+  [[nodiscard]] base::Result<void> write_report(base::JsonWriter& json, const Page& page,
+                                                const Query& query, ReportOptions options,
+                                                Warn warn) const;
+  [[nodiscard]] base::Result<void> write_flame(base::JsonWriter& json, ReportOptions options,
+                                               const Warn& warn) const;
+  [[nodiscard]] base::Result<void> write_graph(base::JsonWriter& json, const ReportOptions& options,
+                                               const ReportSeams& seams) const;
   [[nodiscard]] Reply show(const Page& page, const Request& request) const;
   [[nodiscard]] Reply download() const;
   [[nodiscard]] Reply change_configs(const Request& request) const;
-  void append_frame(std::string& out, const Page& page, const ReportOptions& options) const;
+  void write_frame(base::JsonWriter& json, const Page& page, const ReportOptions& options) const;
 
   const Session& session_;
   ReportOptions defaults_;

@@ -79,5 +79,22 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
   }
 }
 
+TEST(AgentOptions, AReloadAppliesWhatInstancesAreMadeWithAndHowSecretsAreAskedFor) {
+  std::set<std::string_view> live;
+  for (const AgentOption& option : agent_options()) {
+    if (option.live && !option.key.starts_with("secret_backend_")) {
+      live.insert(option.key);
+    }
+    EXPECT_TRUE(option.live || !option.key.starts_with("secret_backend_")) << option.key;
+  }
+  EXPECT_EQ(live, (std::set<std::string_view>{
+                      "confd_path", "log_level", "check_isolation", "check_isolation_include",
+                      "check_isolation_exclude", "min_collection_interval", "proxy.http",
+                      "proxy.https", "proxy.no_proxy", "shared_library_check.enabled",
+                      "shared_library_check.library_folder_path", "ad_allowed_env_vars",
+                      "ad_disable_env_var_resolution", "prometheus.memstats_names",
+                      "prometheus.probe_targets"}));
+}
+
 }  // namespace
 }  // namespace heapwatch::config

@@ -4,7 +4,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-READER = re.compile(r'\{"([\w.]+)", Shape::(.*?)(?=\{"[\w.]+", Shape::|\}\};)', re.S)
+ROW = re.compile(r'\n    (?:option<.*?>\(|\{\.key =)\s*"([\w.]+)"(.*?)(?=\n    (?:option<|\{)|\n\}\};)', re.S)
 SECOND_VARIABLE = re.compile(r'"(DD_\w+)"')
 GETTER = re.compile(
     r"\b(?:text|texts|text_map|boolean|number|seconds|integer|section|sections|raw|one_of<[^(]*>|is_set|current_name"
@@ -51,7 +51,7 @@ def keys_read(file):
 def agent_keys():
     source = (ROOT / "config/agent_options.cpp").read_text()
     keys = {}
-    for key, rest in READER.findall(source):
+    for key, rest in ROW.findall(source):
         keys[key] = ["DD_" + key.replace(".", "_").upper()] + SECOND_VARIABLE.findall(rest)
     return keys
 
@@ -59,7 +59,7 @@ def agent_keys():
 class ConfigurationPageTest(unittest.TestCase):
     def test_every_key_of_heapwatch_yaml_is_listed_with_its_variables_and_no_other(self):
         source = (ROOT / "config/agent_options.cpp").read_text()
-        count = int(re.search(r"array<AgentOptionReader, (\d+)>", source)[1])
+        count = int(re.search(r"array<AgentOptionRow, (\d+)>", source)[1])
         self.assertEqual(count, len(agent_keys()))
         listed = {CODE.findall(row[0])[0]: CODE.findall(row[1]) for row in section_rows("heapwatch.yaml")}
         self.assertEqual(agent_keys(), listed)

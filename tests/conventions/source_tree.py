@@ -34,7 +34,8 @@ def main(command, listing, temporary):
         pathlib.Path(listing).write_text(json.dumps(now))
         return 0
     new = sorted(set(now) - set(json.loads(pathlib.Path(listing).read_text())))
-    left = sorted(path.name for path in temporary.iterdir() if path.name.startswith(OURS))
+    found = temporary.iterdir() if temporary.exists() else ()  # not there when it is compared once more
+    left = sorted(path.name for path in found if path.name.startswith(OURS))
     shutil.rmtree(temporary, ignore_errors=True)
     for name in new:
         print(f"a test wrote into the source tree: {name}")

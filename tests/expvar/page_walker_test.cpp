@@ -14,7 +14,7 @@ Path path(std::string_view text) {
 }
 
 Plan plan_of(const std::vector<std::string>& paths) {
-  std::vector<Target> targets;
+  std::vector<WantedPath> targets;
   for (const std::string& text : paths) {
     targets.push_back({.path = path(text)});
   }
@@ -26,7 +26,7 @@ std::string shown(const PageMatches& matches, const Match& match) {
          (match.number ? base::to_text(*match.number) : std::string(with_article(match.kind)));
 }
 
-/// All matches in the order of the targets, or the error.
+/// All matches in the order of the paths, or the error.
 std::vector<std::string> walked(const Plan& plan, std::string_view page) {
   PageWalker walker;
   PageMatches matches;
@@ -34,8 +34,8 @@ std::vector<std::string> walked(const Plan& plan, std::string_view page) {
     return {done.error().message};
   }
   std::vector<std::string> all;
-  for (std::size_t target = 0; target < plan.target_count(); ++target) {
-    matches.for_each(static_cast<TargetIndex>(target),
+  for (std::size_t target = 0; target < plan.wanted_count(); ++target) {
+    matches.for_each(static_cast<WantedIndex>(target),
                      [&](const Match& match) { all.push_back(shown(matches, match)); });
   }
   return all;
@@ -126,10 +126,10 @@ TEST(PageWalker, KeepsOnlyWhatATargetAsksForAndCountsTheRest) {
   PageMatches matches;
   ASSERT_TRUE(walker.walk(plan, R"({"a":1,"b":2,"c":3,"d":null,"e":null})", matches));
   std::vector<std::string> all;
-  matches.for_each(TargetIndex{0}, [&](const Match& m) { all.push_back(shown(matches, m)); });
+  matches.for_each(WantedIndex{0}, [&](const Match& m) { all.push_back(shown(matches, m)); });
   EXPECT_THAT(all, ElementsAre("a = 1", "b = 2", "d = null"));
-  EXPECT_EQ(matches.of(TargetIndex{0}).numbers, 3U);
-  EXPECT_EQ(matches.of(TargetIndex{0}).others, 2U);
+  EXPECT_EQ(matches.of(WantedIndex{0}).numbers, 3U);
+  EXPECT_EQ(matches.of(WantedIndex{0}).others, 2U);
 }
 
 TEST(PageWalker, KeepsAValueFromATargetThatYieldsToAHigherRank) {
@@ -209,7 +209,7 @@ InvalidMembers walked_with_invalid(std::string_view page) {
   EXPECT_TRUE(done.has_value()) << done.error().message;
   InvalidMembers result{
       .values = {}, .invalid = matches.invalid_members, .first_at = matches.first_invalid_at};
-  matches.for_each(TargetIndex{0},
+  matches.for_each(WantedIndex{0},
                    [&](const Match& m) { result.values.push_back(shown(matches, m)); });
   return result;
 }
@@ -248,8 +248,8 @@ TEST(PageWalker, ReusesItsMemoryForThePageOfTheNextRun) {
   const Plan plan = plan_of({"a/.*"});
   for (int run = 0; run < 3; ++run) {
     ASSERT_TRUE(walker.walk(plan, R"({"a":{"x":1,"y":2}})", matches));
-    ASSERT_NE(matches.first(TargetIndex{0}), nullptr);
-    EXPECT_EQ(shown(matches, *matches.first(TargetIndex{0})), "a/x = 1");
+    ASSERT_NE(matches.first(WantedIndex{0}), nullptr);
+    EXPECT_EQ(shown(matches, *matches.first(WantedIndex{0})), "a/x = 1");
   }
 }
 

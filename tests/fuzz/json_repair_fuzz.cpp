@@ -20,12 +20,12 @@ void must(bool holds) {
 }
 
 Plan everything() {
-  return {{}, AutoTarget{.include = {}, .exclude = {}}};
+  return {{}, WantedNumbers{.include = {}, .exclude = {}}};
 }
 
 std::string shown(const Plan& plan, const PageMatches& matches) {
   std::string out;
-  matches.for_each(plan.auto_target(), [&](const Match& match) {
+  matches.for_each(plan.wanted_numbers(), [&](const Match& match) {
     out += matches.path(match).text() + " " + heapwatch::base::to_text(*match.number) + "\n";
   });
   return out;

@@ -55,7 +55,7 @@ Condensed condensed(const PlanPtr& plan, std::string_view page, std::size_t seed
 std::string shown(const PagePlan& plan, const PageMatches& matches) {
   std::string out = std::to_string(matches.long_keys) + "\n";
   for (std::size_t i = 0; i < plan.listed_count; ++i) {
-    const auto target = static_cast<TargetIndex>(i);
+    const auto target = static_cast<WantedIndex>(i);
     matches.for_each(target, [&](const Match& match) {
       out += std::to_string(i) + " " + matches.path(match).text() + " " +
              std::string(with_article(match.kind)) + " " +

@@ -13,7 +13,7 @@ namespace {
 using namespace heapwatch::expvar;
 
 Plan make_plan() {
-  std::vector<Target> targets;
+  std::vector<WantedPath> targets;
   for (const char* text : {"memstats/HeapAlloc", "memstats/PauseNs/.*", ".*", "a.?/(?P<x>.*)", "a",
                            "a/b", R"(\d+/x)", "", "/"}) {
     targets.push_back({.path = parse_path(text).value(), .numbers_max = 8, .others_max = 8});
@@ -23,8 +23,8 @@ Plan make_plan() {
 
 std::string shown(const PageWalker& walker, const PageMatches& matches, const Plan& plan) {
   std::string out;
-  for (std::size_t target = 0; target < plan.target_count(); ++target) {
-    matches.for_each(static_cast<TargetIndex>(target), [&](const Match& match) {
+  for (std::size_t target = 0; target < plan.wanted_count(); ++target) {
+    matches.for_each(static_cast<WantedIndex>(target), [&](const Match& match) {
       if (match.end <= match.begin || match.end > walker.text().size()) {
         std::abort();
       }

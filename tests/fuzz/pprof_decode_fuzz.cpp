@@ -5,9 +5,9 @@
 #include <string>
 
 #include "pprof/encode.h"
+#include "pprof/make_report.h"
 #include "pprof/merge.h"
 #include "pprof/parse.h"
-#include "pprof/report.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace heapwatch::pprof;

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "pprof/report.h"
+#include "pprof/make_report.h"
 #include "tests/pprof/random_profile.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string location = text.substr(std::min(line + 1, text.size()));
   const std::string shown = shown_url(url);
   require(shown.size() <= url.size() + 3);
-  const auto target = parse_target(url);
+  const auto target = parse_authority(url);
   if (!target) {
     require(!target.error().message.empty());
     return 0;
@@ -38,11 +38,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   // Where it leads can be parsed, or is refused; and what is resolved stays as it is.
-  const auto there = parse_target(*next);
+  const auto there = parse_authority(*next);
   if (there) {
     const auto again = resolve_location(*next, *next);
     require(again.has_value());
-    const auto same = parse_target(*again);
+    const auto same = parse_authority(*again);
     require(same && *same == *there);
   }
   (void)with_host(url, location);

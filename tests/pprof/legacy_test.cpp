@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "pprof/make_report.h"
 #include "pprof/parse.h"
-#include "pprof/report.h"
 
 namespace heapwatch::pprof {
 namespace {

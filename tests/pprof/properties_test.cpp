@@ -9,9 +9,9 @@
 
 #include "pprof/encode.h"
 #include "pprof/gunzip.h"
+#include "pprof/make_report.h"
 #include "pprof/merge.h"
 #include "pprof/parse.h"
-#include "pprof/report.h"
 #include "pprof/session.h"
 #include "tests/pprof/random_profile.h"
 

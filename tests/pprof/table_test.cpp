@@ -3,8 +3,7 @@
 
 #include <string>
 
-#include "pprof/report.h"
-#include "pprof/report/json.h"
+#include "pprof/make_report.h"
 
 namespace heapwatch::pprof {
 namespace {
@@ -96,12 +95,6 @@ TEST(Table, PeekAsJsonHasTheCallsOfWhatMatches) {
 TEST(Table, OtherReportsAreOnlyText) {
   EXPECT_EQ(report(ReportKind::raw, Encoding::json),
             "error: this kind of report is only written as text");
-}
-
-TEST(Json, EscapesWhatAPageOrAParserWouldMistake) {
-  EXPECT_EQ(json_text("a\"\\\n\t\x01</b> ü"), R"("a\"\\\n\t\u0001\u003c/b> ü")");
-  EXPECT_EQ(json_text("\xff\xc3("), R"("\ufffd\ufffd(")");
-  EXPECT_EQ(json_text("\xed\xa0\x80"), R"("\ufffd\ufffd\ufffd")");
 }
 
 }  // namespace

@@ -427,16 +427,16 @@ TEST(PageCollector, InstancesOfOnePlanKeepWhatIsTheirOwn) {
 
 TEST(SeriesCache, ForgetsVariablesThatAreGone) {
   const auto plan = shared_page_plan({.metrics = {entry(".*")}, .max_returned_metrics = 9});
-  const base::Interned<metrics::Origin> origin(metrics::Origin({}, std::nullopt));
+  const base::Interned<metrics::TagsAndHost> tags_and_host(metrics::TagsAndHost({}, std::nullopt));
   const std::function<bool(std::string_view)> allows = [](std::string_view) { return true; };
-  const SeriesOwner owner{.plan = *plan, .origin = origin, .allows = allows};
+  const SeriesOwner owner{.plan = *plan, .tags_and_host = tags_and_host, .allows = allows};
   SeriesCache::Buffers buffers;
   SeriesCache cache;
   std::string path;
   expvar::KeyPath::append(path, "x");
   {
     SeriesCache::Run run(cache, owner, buffers);
-    EXPECT_EQ(run.take(0, expvar::KeyPath(path)).value().variable.named()->name(), "x");
+    EXPECT_EQ(run.take(0, expvar::KeyPath(path)).value().variable.metric_name()->name(), "x");
   }
   EXPECT_EQ(cache.size(), 1U);
   { const SeriesCache::Run run(cache, owner, buffers); }

@@ -29,7 +29,7 @@ std::shared_ptr<const PagePlan> plan_of(const std::vector<std::string>& paths) {
 std::vector<std::string> lines_of(const PagePlan& plan, const expvar::PageMatches& matches) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < plan.listed_count; ++i) {
-    const auto target = static_cast<expvar::TargetIndex>(i);
+    const auto target = static_cast<expvar::WantedIndex>(i);
     matches.for_each(target, [&](const expvar::Match& match) {
       lines.push_back(std::to_string(i) + " " + matches.path(match).text() + " " +
                       std::string(expvar::with_article(match.kind)) + " " +

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "exporters/console/json.h"
+
 namespace heapwatch::exporters::console {
 namespace {
 
@@ -142,7 +144,9 @@ TEST(RenderStatusJson, HasTheNamesOfTheAgent) {
   bad.warnings = {"careful"};
   bad.events.emplace_back();
   status.add(bad);
-  EXPECT_EQ(render_status_json(status), R"({
+  Json json;
+  append_status(json, status);
+  EXPECT_EQ(json.take(), R"({
   "CheckName": "go_expvar",
   "CheckVersion": "5.0.1",
   "CheckConfigSource": "file:/etc/conf.yaml",

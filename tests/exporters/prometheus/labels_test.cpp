@@ -9,7 +9,7 @@ namespace heapwatch::exporters::prometheus {
 namespace {
 
 std::string rendered(metrics::Tags tags, std::string host = {}, const Labels& constant = {}) {
-  return render(labels_of(metrics::Origin(std::move(tags), host), constant));
+  return render(labels_of(metrics::TagsAndHost(std::move(tags), host), constant));
 }
 
 TEST(MetricName, KeepsWhatPrometheusAllowsAndUnderscoresTheRest) {

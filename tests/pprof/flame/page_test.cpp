@@ -71,12 +71,6 @@ TEST(FlamePage, NamesNoOtherPlace) {
   }
 }
 
-TEST(JsonString, EscapesWhatWouldEndItOrTheScript) {
-  std::string out;
-  append_json_string(out, "a\"b\\c\n\t<&>\x7f\xc3\xa9");
-  EXPECT_EQ(out, "\"a\\\"b\\\\c\\u000a\\u0009\\u003c\\u0026\\u003e\\u007f\xc3\xa9\"");
-}
-
 /// `count` stacks of their own below one root, of which the i-th weighs i + 1.
 Profile wide_profile(std::int64_t count) {
   Profile profile;

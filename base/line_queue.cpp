@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -13,6 +14,15 @@ struct LineQueue::State {
   explicit State(LineQueueOptions given) : options(std::move(given)) {}
 
   void run() noexcept;
+  /// False when there is no memory for it.
+  bool append(std::string_view line) noexcept {
+    try {
+      waiting += line;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
 
   const LineQueueOptions options;
   mutable std::mutex mutex;
@@ -41,7 +51,11 @@ void LineQueue::State::run() noexcept {
     is_writing = true;
     guard.unlock();
     if (missing > 0) {
-      writing += options.loss_line(missing);
+      try {
+        writing += options.loss_line(missing);
+      } catch (const std::bad_alloc&) {
+        (void)0;  // the number is told elsewhere, too
+      }
     }
     const bool is_written = write_all(options.descriptor, writing);
     guard.lock();
@@ -68,12 +82,11 @@ void LineQueue::push(std::string_view line) {
   const bool has_room = state.waiting_lines < state.options.lines_max &&
                         state.waiting.size() + line.size() <= state.options.bytes_max;
   // Once a line is missing, those after it are lost until the line that says so can be written.
-  if (!has_room || state.lost_now > 0) {
+  if (has_room && state.lost_now == 0 && state.append(line)) {
+    ++state.waiting_lines;
+  } else {
     ++state.lost;
     ++state.lost_now;
-  } else {
-    state.waiting += line;
-    ++state.waiting_lines;
   }
   state.changed.notify_all();
 }

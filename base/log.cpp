@@ -11,6 +11,7 @@
 #include <cctype>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "base/beginning.h"
@@ -171,9 +172,14 @@ void log(LogLevel level, std::string_view message) {
   if (level < log_level()) {
     return;
   }
-  const std::string line = printable(
-      message.size() > log_message_bytes_max ? beginning(message, log_message_bytes_max) : message);
-  logger().log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+  try {
+    const std::string line =
+        printable(message.size() > log_message_bytes_max ? beginning(message, log_message_bytes_max)
+                                                         : message);
+    logger().log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+  } catch (const std::bad_alloc&) {
+    return;  // often it is what the line would have said
+  }
 }
 
 void set_log_level(LogLevel level) {

@@ -1,6 +1,8 @@
 // Memory set aside for the moment when there is none left.
 #pragma once
 
+#include <new>
+
 namespace heapwatch::base {
 
 /// Sets some memory aside. When an allocation with `new` fails, it is given back and the allocation
@@ -14,5 +16,18 @@ void keep_memory_reserve();
 /// Sets it aside again where it was used: whoever caught std::bad_alloc and let go of what it held
 /// calls this. Threads: any.
 void refill_memory_reserve() noexcept;
+
+/// Does the work, as far as there is memory for it: false when there was not, and what was set
+/// aside is set aside again.
+template <typename Work>
+bool within_memory(const Work& work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    refill_memory_reserve();
+    return false;
+  }
+  return true;
+}
 
 }  // namespace heapwatch::base

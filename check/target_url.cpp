@@ -227,8 +227,7 @@ std::optional<TargetUrl> read_target_url(config::Section& instance, std::string_
     return std::nullopt;
   }
   auto target = parse_target_url(*text);
-  if (!value->secret_handle.empty()) {
-    const std::string shown = "ENC[" + value->secret_handle + "]";
+  if (const std::string shown = config::shown_handle(*value); !shown.empty()) {
     if (!target) {
       instance.error(key, instance.name_of(key) + ": what came for " + shown +
                               " is no address of the form http://HOST:PORT/PATH, https://... or "

@@ -21,6 +21,9 @@ struct ProxyConfig {
   std::string http;
   std::string https;
   std::vector<std::string> no_proxy;
+  // `ENC[handle]` for an address that comes from a secret, else empty.
+  std::string http_shown_as = {};
+  std::string https_shown_as = {};
 
   friend bool operator==(const ProxyConfig&, const ProxyConfig&) = default;
 };

@@ -55,6 +55,17 @@ struct Text {
   }
 };
 
+/// Of a proxy. One that comes from a secret is called by its handle.
+template <auto Url, auto ShownAs>
+struct Address : Text<&AgentConfig::proxy, Url> {
+  static void read(Section& section, std::string_view name, AgentDraft& draft) {
+    Text<&AgentConfig::proxy, Url>::read(section, name, draft);
+    if (const Value* const value = section.raw(name)) {
+      draft.config.proxy.*ShownAs = shown_handle(*value);
+    }
+  }
+};
+
 template <auto... Path>
 struct Boolean {
   static constexpr Shape shape = Shape::scalar;
@@ -236,8 +247,8 @@ constexpr std::array<AgentOptionRow, 70> rows{{
     option<Boolean<&A::integration_check_status_enabled>>("integration_check_status_enabled"),
     option<Texts<Shape::words, &A::ad_allowed_env_vars>>("ad_allowed_env_vars", at_reload),
     option<Boolean<&A::ad_disable_env_var_resolution>>("ad_disable_env_var_resolution", at_reload),
-    option<Text<&A::proxy, &ProxyConfig::http>>("proxy.http", at_reload),
-    option<Text<&A::proxy, &ProxyConfig::https>>("proxy.https", at_reload),
+    option<Address<&ProxyConfig::http, &ProxyConfig::http_shown_as>>("proxy.http", at_reload),
+    option<Address<&ProxyConfig::https, &ProxyConfig::https_shown_as>>("proxy.https", at_reload),
     option<Texts<Shape::items, &A::proxy, &ProxyConfig::no_proxy>>("proxy.no_proxy", at_reload),
     option<Secret<Text<&A::secrets, &SecretsConfig::command>>>("secret_backend_command", at_reload),
     option<Secret<Texts<Shape::words, &A::secrets, &SecretsConfig::arguments>>>(

@@ -224,6 +224,10 @@ std::string shown(const Value& value) {
   return text + '"';
 }
 
+std::string shown_handle(const Value& value) {
+  return value.secret_handle.empty() ? std::string() : "ENC[" + value.secret_handle + "]";
+}
+
 std::optional<base::Number> read_number(const Value& value) {
   if (value.kind != Value::Kind::scalar || value.text.empty()) {
     return std::nullopt;

@@ -89,6 +89,9 @@ inline constexpr std::size_t yaml_text_bytes_max = std::size_t{64} * 1024 * 1024
 /// a secret is `a secret`.
 [[nodiscard]] std::string shown(const Value& value);
 
+/// What is said of a value that came for a handle: `ENC[handle]`; empty for any other.
+[[nodiscard]] std::string shown_handle(const Value& value);
+
 /// A scalar that YAML 1.1 reads as a number: decimal, 0x, 0b, 0o, octal with a leading 0, with `_`
 /// between the digits. Quotes do not matter.
 [[nodiscard]] std::optional<base::Number> read_number(const Value& value);

@@ -345,11 +345,13 @@ void Aggregator::commit(Snapshot& snapshot) {
   snapshot.time = now;
   const bool is_short =
       count_of(run.dropped, Drop::instance_bytes) + count_of(run.dropped, Drop::process_bytes) != 0;
+  // Others may need the bytes more than series that are gone.
+  const bool makes_room = is_short || base::remembers_enough();
   for (Entry& entry : state.memory.entries()) {
     if (entry.phase == Phase::sampled) {
       state.end_series(entry, run.series[entry.at], now, run);
     } else {
-      state.age(entry, now, is_short);
+      state.age(entry, now, makes_room);
     }
   }
   state.memory.end_run(run.begun, run.search);

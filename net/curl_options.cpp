@@ -209,7 +209,7 @@ Result<void> set_proxy(Options& options, const HttpRequest& request, const Hop& 
         return base::same_ignoring_case(scheme, known);
       })) {
     return fail(ErrorKind::invalid,
-                "proxy: \"" + shown_url(proxy) +
+                "proxy: \"" + shown_proxy(request, hop) +
                     "\" is not one of http://, https://, socks5://, socks5h://");
   }
   options.flag(CURLOPT_SUPPRESS_CONNECT_HEADERS, true);
@@ -282,6 +282,19 @@ const std::string& proxy_of(const HttpRequest& request, const Hop& hop) {
     return none;
   }
   return hop.target.tls ? request.proxy.https : request.proxy.http;
+}
+
+bool is_proxy_secret(const HttpRequest& request, const Hop& hop) {
+  const ProxyOptions& proxy = request.proxy;
+  return !proxy_of(request, hop).empty() &&
+         !(hop.target.tls ? proxy.https_shown_as : proxy.http_shown_as).empty();
+}
+
+std::string shown_proxy(const HttpRequest& request, const Hop& hop) {
+  if (is_proxy_secret(request, hop)) {
+    return hop.target.tls ? request.proxy.https_shown_as : request.proxy.http_shown_as;
+  }
+  return shown_url(proxy_of(request, hop));
 }
 
 Result<CurlLists> set_curl_options(CURL* easy, const HttpRequest& request, const Hop& hop) {

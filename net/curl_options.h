@@ -37,6 +37,11 @@ struct CurlLists {
 /// The proxy that `hop` goes through, empty for none.
 [[nodiscard]] const std::string& proxy_of(const HttpRequest& request, const Hop& hop);
 
+/// What messages call it.
+[[nodiscard]] std::string shown_proxy(const HttpRequest& request, const Hop& hop);
+/// Whether they may say no word more of it.
+[[nodiscard]] bool is_proxy_secret(const HttpRequest& request, const Hop& hop);
+
 /// Once per process, from any thread. Errors: io.
 [[nodiscard]] base::Result<void> start_curl();
 

@@ -47,6 +47,15 @@ base::Error no_memory() {
   return {ErrorKind::limit, "there was no memory for the exchange"};
 }
 
+/// What is going on is lost for want of memory, and nothing of what comes after it; whoever cares
+/// more has caught it before.
+template <typename Work>
+void within_memory(const Work& work) {
+  if (!base::within_memory(work)) {
+    base::log(base::LogLevel::error, "event loop: out of memory");
+  }
+}
+
 }  // namespace
 
 struct EventLoop::State {
@@ -146,13 +155,7 @@ int EventLoop::State::on_timer(CURLM* /*multi*/, long timeout_ms, void* self) no
 
 void EventLoop::State::run() noexcept {
   while (!stopping.exchange(false)) {
-    try {
-      turn();
-    } catch (const std::bad_alloc&) {
-      // What was going on is lost; whoever cares more has caught it before.
-      base::refill_memory_reserve();
-      base::log(base::LogLevel::error, "event loop: out of memory");
-    }
+    within_memory([this] { turn(); });
   }
 }
 
@@ -347,7 +350,7 @@ void EventLoop::State::run_posted() {
       ring();
       return;
     }
-    tasks[i]();
+    within_memory(tasks[i]);
   }
 }
 
@@ -355,7 +358,7 @@ void EventLoop::State::call_finished() {
   for (std::size_t left = finished.size(); left > 0 && !stopping; --left) {
     auto [done, result] = std::move(finished.front());
     finished.pop_front();
-    done(std::move(result));
+    within_memory([&done = done, &result = result] { done(std::move(result)); });
   }
 }
 

@@ -49,6 +49,9 @@ struct ProxyOptions {
                       // optional user
   std::string https;  // proxy for https:// targets
   std::vector<std::string> no_proxy;  // see bypasses_proxy()
+  // What messages call them, and no word more of them; empty: their URLs.
+  std::string http_shown_as = {};
+  std::string https_shown_as = {};
 
   friend bool operator==(const ProxyOptions&, const ProxyOptions&) = default;
 };

@@ -15,6 +15,7 @@
 
 #include "base/counted.h"
 #include "base/log.h"
+#include "base/memory_reserve.h"
 
 namespace heapwatch::net {
 
@@ -153,13 +154,26 @@ void ServerLoop::serve_events(const epoll_event* events, int count) {
     const epoll_event& event = events[i];
     if (event.data.u64 == listener_tag) {
       has_clients = true;
-    } else if (ServerConnection* const connection = connections_.find(event.data.u64)) {
-      serve(*connection, event.events);
+    } else {
+      as_memory_goes(event.data.u64,
+                     [&](ServerConnection& connection) { serve(connection, event.events); });
     }
   }
-  close_the_late();
+  (void)base::within_memory([this] { close_the_late(); });
   if (has_clients) {  // after those who have been waiting
-    accept_some();
+    (void)base::within_memory([this] { accept_some(); });
+  }
+}
+
+/// A connection for which there is no memory is closed.
+template <typename Work>
+void ServerLoop::as_memory_goes(std::uint64_t id, const Work& work) {
+  ServerConnection* const connection = connections_.find(id);
+  if (connection == nullptr || base::within_memory([&] { work(*connection); })) {
+    return;
+  }
+  if (ServerConnection* const left = connections_.find(id)) {
+    close(*left);
   }
 }
 
@@ -290,15 +304,19 @@ void ServerLoop::deliver(const ServerPages::Job& job, const RenderedReply& reply
   now_ = Clock::now();
   const auto send_to = [&](const ServerPages::Connections& connections, const RenderedReply& what) {
     for (const std::uint64_t id : connections) {
-      if (ServerConnection* const connection = connections_.find(id)) {
-        connection->answered_in = now_ - connection->since();
-        (void)send_reply(*connection, what);
-      }
+      as_memory_goes(id, [&](ServerConnection& connection) {
+        connection.answered_in = now_ - connection.since();
+        (void)send_reply(connection, what);
+      });
     }
   };
   ServerPages::Connections refused;
   if (!pages_.finish(job, refused)) {
-    send_to(refused, render({}, refusal_reply({503, "there is no thread to make the page"})));
+    RenderedReply refusal;
+    (void)base::within_memory([&] {
+      refusal = render({}, refusal_reply({503, "there is no thread to make the page"}));
+    });
+    send_to(refused, refusal);
   }
   send_to(job.connections, reply);
 }

@@ -114,6 +114,8 @@ class ServerLoop {
   [[nodiscard]] Clock::time_point deadline_of(const ServerConnection& connection) const;
   void close_the_late();
 
+  template <typename Work>
+  void as_memory_goes(std::uint64_t id, const Work& work);
   void deliver(const ServerPages::Job& job, const RenderedReply& reply);
 
   const ServerOptions options_;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/memory_reserve.h"
 #include "net/server_loop.h"
 
 namespace heapwatch::net {
@@ -80,7 +81,9 @@ void ServerLoop::admit(base::OwnDescriptor socket, const ServerPeer& peer) {
     connections_.remove(connection);
     return;
   }
-  enter(connection, ServerPhase::idle);
+  if (!base::within_memory([&] { enter(connection, ServerPhase::idle); })) {
+    connections_.remove(connection);
+  }
 }
 
 /// For a descriptor. False when accepting has to rest.

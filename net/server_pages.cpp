@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/memory_reserve.h"
 #include "net/gzip.h"
 
 namespace heapwatch::net {
@@ -41,11 +42,13 @@ bool ServerPages::ask_for(std::uint64_t connection, ServerRequest request) {
   }
   const auto [making, is_first] = shared_.try_emplace(key);
   if (is_first) {
-    if (submit({key, std::move(request), {connection}})) {
-      return true;
+    // The entry is there for as long as somebody makes the page.
+    bool is_made = false;
+    (void)base::within_memory([&] { is_made = submit({key, std::move(request), {connection}}); });
+    if (!is_made) {
+      shared_.erase(making);
     }
-    shared_.erase(making);
-    return false;
+    return is_made;
   }
   Next& next = making->second;
   next.connections.push_back(connection);
@@ -78,6 +81,7 @@ RenderedReply ServerPages::make(const Job& job) const noexcept {
   try {
     return render(job.request, answer(handler_, job.request));
   } catch (const std::exception& thrown) {  // no memory for it
+    base::refill_memory_reserve();
     base::log(base::LogLevel::error, std::string("http server: ") + thrown.what());
     return {.head = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n", .body = nullptr};
   }
@@ -94,7 +98,11 @@ bool ServerPages::finish(const Job& job, Connections& refused) {
     shared_.erase(shared);
     return true;
   }
-  if (submit({job.key, std::move(next.request), next.connections})) {
+  bool is_made = false;
+  (void)base::within_memory([&] {
+    is_made = submit({job.key, std::move(next.request), next.connections});
+  });
+  if (is_made) {
     return true;
   }
   shared_.erase(shared);

@@ -84,10 +84,12 @@ Failure timeout_failure(CURL* easy, const HttpRequest& request, std::chrono::nan
 
 Failure connect_failure(CURL* easy, const std::string& detail, const HttpRequest& request,
                         const Hop& hop) {
-  const std::string& proxy = proxy_of(request, hop);
-  return {ErrorKind::unreachable, "cannot connect" +
-                                      (proxy.empty() ? "" : " to the proxy " + shown_url(proxy)) +
-                                      ": " + system_words(easy, detail)};
+  const std::string to = proxy_of(request, hop).empty() ? std::string() : " to the proxy ";
+  // curl's words have host and port.
+  const std::string words = system_words(
+      easy, is_proxy_secret(request, hop) ? curl_easy_strerror(CURLE_COULDNT_CONNECT) : detail);
+  return {ErrorKind::unreachable,
+          "cannot connect" + (to.empty() ? to : to + shown_proxy(request, hop)) + ": " + words};
 }
 
 /// With TLS 1.3 a server refuses a client without a certificate after the handshake, and may be
@@ -168,7 +170,8 @@ std::string without_addresses(std::string text, const std::string& host) {
   };
   for (const std::string_view scheme : {"http://", "https://"}) {
     for (auto at = text.find(scheme); at != std::string::npos; at = text.find(scheme, at)) {
-      at = hide(at, std::min(text.find_first_of(" \"',;", at), text.size()) - at);
+      const std::size_t end = std::min(text.find_first_of(" \"',;", at), text.size());
+      at = end == at + scheme.size() ? end : hide(at, end - at);  // alone, it is no address
     }
   }
   for (auto at = text.find(host); !host.empty() && at != std::string::npos;
@@ -178,10 +181,27 @@ std::string without_addresses(std::string text, const std::string& host) {
   return text;
 }
 
+/// `http://user:password@[::1]:3128/` is of the host `::1`.
+std::string host_of(const std::string& proxy) {
+  std::string host = shown_url(proxy);
+  if (const auto scheme = host.find("://"); scheme != std::string::npos) {
+    host.erase(0, scheme + 3);
+  }
+  host.resize(std::min(host.find('/'), host.size()));
+  if (host.starts_with('[')) {
+    return host.substr(1, std::min(host.find(']'), host.size()) - 1);
+  }
+  host.resize(std::min(host.find(':'), host.size()));
+  return host;
+}
+
 }  // namespace
 
 Error exchange_error(ErrorKind kind, const HttpRequest& request, const Hop& hop,
-                     const std::string& what) {
+                     const std::string& said) {
+  const std::string what = is_proxy_secret(request, hop)
+                               ? without_addresses(said, host_of(proxy_of(request, hop)))
+                               : said;
   if (!request.shown_as.empty()) {
     return {kind, request.shown_as + ": " + without_addresses(what, hop.target.host)};
   }

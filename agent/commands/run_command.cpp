@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <new>
 #include <utility>
 
 #include "agent/commands/commands.h"
@@ -67,13 +66,12 @@ std::size_t transfers_max() {
 /// The page, or the answer that there is no memory for one.
 template <typename Render>
 net::ServerReply within_memory(const Render& render) {
-  try {
-    return render();
-  } catch (const std::bad_alloc&) {
-    base::refill_memory_reserve();
+  net::ServerReply reply;
+  if (!base::within_memory([&] { reply = render(); })) {
     base::log(LogLevel::error, "there was no memory for a page");
-    return net::text_reply(503, "there is no memory for this page");
+    reply = net::text_reply(503, "there is no memory for this page");
   }
+  return reply;
 }
 
 base::Result<std::unique_ptr<net::HttpServer>> serve(std::string listen, net::Routes pages) {

@@ -105,6 +105,13 @@ void add_queues(Families& out, const OwnFigures& figures) {
           in_seconds(figures.lag));
   out.one("heapwatch_event_loop_lag_max_seconds", "The longest such wait of a minute.", Type::gauge,
           in_seconds(figures.lag_max));
+  OwnFamily& lost = out.family("heapwatch_exporter_snapshots_lost_total",
+                               "Runs that an exporter had no memory for.", Type::counter);
+  for (const wiring::ExporterState& exporter : figures.exporters) {
+    if (!exporter.address.empty()) {
+      add(lost, {{"exporter", exporter.name}}, static_cast<double>(exporter.lost));
+    }
+  }
   out.one("heapwatch_log_lines_lost_total",
           "Lines of the log that were dropped because standard error was not read.", Type::counter,
           static_cast<double>(figures.log_lines_lost));

@@ -97,15 +97,19 @@ base::Result<void> Exporters::start(const config::AgentConfig& agent, const OwnF
 void Exporters::publish(const metrics::Snapshot& snapshot) {
   each([&](exporters::Exporter& exporter) {
     if (const auto published = exporter.publish(snapshot); !published) {
-      const bool is_limit = published.error().kind == base::ErrorKind::limit;
-      base::log(is_limit ? LogLevel::error : LogLevel::debug, published.error().message);
+      base::log(LogLevel::debug, published.error().message);
     }
   });
 }
 
 check::schedule::Scheduler::Slice Exporters::publish_slices(const metrics::Snapshot& snapshot) {
   auto publications = std::make_shared<std::vector<std::unique_ptr<exporters::Publication>>>();
-  each([&](exporters::Exporter& exporter) { publications->push_back(exporter.begin(snapshot)); });
+  publications->reserve(running_.size());
+  each([&](exporters::Exporter& exporter) {
+    if (auto begun = exporter.begin(snapshot)) {
+      publications->push_back(std::move(begun));
+    }
+  });
   return [publications, at = std::size_t{0}]() mutable {
     if (at < publications->size() && !(*publications)[at]->advance()) {
       ++at;
@@ -141,7 +145,8 @@ std::vector<ExporterState> Exporters::states() const {
         {.name = std::string(rows[i].name),
          .title = std::string(rows[i].title),
          .address = running.address,
-         .figures = running.exporter ? running.exporter->figures() : exporters::ExporterFigures{}});
+         .figures = running.exporter ? running.exporter->figures() : exporters::ExporterFigures{},
+         .lost = running.exporter ? running.exporter->lost() : 0});
   }
   return states;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ struct ExporterState {
   std::string title;    // as `status` calls it
   std::string address;  // where it sends, or is read; empty: it is off
   exporters::ExporterFigures figures;
+  std::uint64_t lost = 0;  // snapshots for which it had no memory
 };
 
 /// The exporters that the configuration switches on.

@@ -32,8 +32,11 @@ std::string without_userinfo(const std::string& url) {
   return at == std::string::npos || at < begin ? url : url.substr(0, begin) + url.substr(at + 1);
 }
 
-std::string read_proxy_url(Section& proxy, std::string_view key) {
+std::string read_proxy_url(Section& proxy, std::string_view key, std::string& shown_as) {
   const auto url = proxy.text(key);
+  if (const Value* const value = proxy.raw(key)) {
+    shown_as = config::shown_handle(*value);
+  }
   if (!url || url->empty()) {
     return {};
   }
@@ -45,8 +48,8 @@ std::string read_proxy_url(Section& proxy, std::string_view key) {
   if (std::none_of(schemes.begin(), schemes.end(),
                    [&](std::string_view scheme) { return url->starts_with(scheme); })) {
     proxy.error(key, proxy.name_of(key) +
-                         " must begin with http://, https://, socks5:// or socks5h://, not be \"" +
-                         without_userinfo(*url) + '"');
+                         " must begin with http://, https://, socks5:// or socks5h://, not be " +
+                         (shown_as.empty() ? '"' + without_userinfo(*url) + '"' : shown_as));
   }
   return *url;
 }
@@ -74,8 +77,10 @@ std::optional<net::ProxyOptions> read_proxy_map(Section& section) {
   if (!proxy) {
     return std::nullopt;
   }
-  net::ProxyOptions options{read_proxy_url(*proxy, "http"), read_proxy_url(*proxy, "https"),
-                            read_no_proxy(*proxy)};
+  net::ProxyOptions options;
+  options.http = read_proxy_url(*proxy, "http", options.http_shown_as);
+  options.https = read_proxy_url(*proxy, "https", options.https_shown_as);
+  options.no_proxy = read_no_proxy(*proxy);
   proxy->finish();
   return options;
 }
@@ -95,7 +100,11 @@ net::ProxyOptions read_proxy(Section& init_config, Section& instance,
   if (own || inherited) {
     return std::move(own ? *own : *inherited);
   }
-  return use_agent ? net::ProxyOptions{agent.proxy.http, agent.proxy.https, agent.proxy.no_proxy}
+  return use_agent ? net::ProxyOptions{.http = agent.proxy.http,
+                                       .https = agent.proxy.https,
+                                       .no_proxy = agent.proxy.no_proxy,
+                                       .http_shown_as = agent.proxy.http_shown_as,
+                                       .https_shown_as = agent.proxy.https_shown_as}
                    : net::ProxyOptions{};
 }
 

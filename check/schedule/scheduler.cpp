@@ -4,6 +4,8 @@
 #include <atomic>
 #include <new>
 #include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/hash.h"
@@ -19,12 +21,22 @@ namespace {
 /// What is lost for want of memory is lost; the runs to come are not.
 template <typename Work>
 void as_far_as_memory_goes(const char* what, const metrics::Instance& of, const Work& work) {
-  try {
-    work();
-  } catch (const std::bad_alloc&) {
-    base::refill_memory_reserve();
+  if (!base::within_memory(work)) {
     base::log(base::LogLevel::error, "check " + of.id + ": there was no memory for " + what);
   }
+}
+
+/// What must not be lost, and needs very little memory: tried until there is as much.
+template <typename Work>
+void surely(const Work& work) {
+  constexpr std::chrono::milliseconds pause{5};
+  while (!base::within_memory(work)) {
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+base::Error no_memory() {
+  return {base::ErrorKind::limit, "there was no memory for the run"};
 }
 
 }  // namespace
@@ -126,7 +138,9 @@ bool Scheduler::stop(std::chrono::milliseconds patience) {
 
 void Scheduler::schedule(Entry& entry, std::chrono::system_clock::time_point turn) {
   const base::Instant now = entry.runner.now();
-  entry.timer = loop_.at(now.steady + (turn - now.wall), [this, &entry] { take_turn(entry); });
+  surely([&] {
+    entry.timer = loop_.at(now.steady + (turn - now.wall), [this, &entry] { take_turn(entry); });
+  });
 }
 
 void Scheduler::skip_turn(Entry& entry, void (InstanceRunner::*count)(),
@@ -171,28 +185,43 @@ void Scheduler::start_http(Entry& entry) {
     finish(entry, tl::unexpected(request.error()));
     return;
   }
-  loop_.fetch(
-      std::move(*request),
-      [this, &entry](net::HttpResult response) {
-        if (entry.leaving) {
-          discard(entry);
-          return;
-        }
-        if (is_large(entry, response)) {
-          take_in(entry, std::move(response));
-          return;
-        }
-        const auto outcome = entry.runner.consume(response);
-        if (entry.runner.asks_again()) {
-          start_http(entry);
-        } else {
-          finish(entry, outcome);
-        }
-      },
-      entry.runner.filter());
+  const bool is_asked = base::within_memory([&] {
+    loop_.fetch(
+        std::move(*request),
+        [this, &entry](net::HttpResult response) { take_answer(entry, std::move(response)); },
+        entry.runner.filter());
+  });
+  if (!is_asked) {
+    finish(entry, tl::unexpected(no_memory()));
+  }
+}
+
+void Scheduler::take_answer(Entry& entry, net::HttpResult response) {
+  if (entry.leaving) {
+    discard(entry);
+    return;
+  }
+  if (is_large(entry, response)) {
+    if (!take_in(entry, std::move(response))) {
+      finish(entry, tl::unexpected(no_memory()));
+    }
+    return;
+  }
+  const auto outcome = entry.runner.consume(response);
+  if (entry.runner.asks_again()) {
+    start_http(entry);
+  } else {
+    finish(entry, outcome);
+  }
 }
 
 void Scheduler::start_blocking(Entry& entry) {
+  if (!base::within_memory([&] { run_on_worker(entry); })) {
+    finish(entry, tl::unexpected(no_memory()));
+  }
+}
+
+void Scheduler::run_on_worker(Entry& entry) {
   const auto snapshot = std::make_shared<SnapshotPtr>(spare_snapshot());
   workers_.submit([this, &entry, snapshot] {
     {
@@ -204,8 +233,10 @@ void Scheduler::start_blocking(Entry& entry) {
       const auto outcome = entry.runner.run_check();
       entry.runner.finish(entry.began, outcome, **snapshot);
     }
-    loop_.post([this, &entry, snapshot] {
-      entry.leaving ? discard(entry) : publish(entry, std::move(*snapshot));
+    surely([&] {
+      loop_.post([this, &entry, snapshot] {
+        entry.leaving ? discard(entry) : publish(entry, std::move(*snapshot));
+      });
     });
   });
 }
@@ -215,28 +246,45 @@ bool Scheduler::is_large(const Entry& entry, const net::HttpResult& response) co
          entry.contexts > options_.large_series;
 }
 
-void Scheduler::take_in(Entry& entry, net::HttpResult response) {
+bool Scheduler::take_in(Entry& entry, net::HttpResult response) {
+  try {
+    hand_to_large_worker(entry, std::move(response));
+  } catch (const std::bad_alloc&) {
+    base::refill_memory_reserve();
+    return false;
+  } catch (const std::system_error&) {  // for its thread
+    base::refill_memory_reserve();
+    return false;
+  }
+  return true;
+}
+
+void Scheduler::hand_to_large_worker(Entry& entry, net::HttpResult response) {
   if (!large_worker_) {
     large_worker_ = std::make_unique<WorkerPool>(1);
   }
-  const auto page = std::make_shared<net::HttpResult>(std::move(response));
-  large_worker_->submit([this, &entry, page] {
-    const auto snapshot = std::make_shared<SnapshotPtr>();
+  const auto page = std::make_shared<std::optional<net::HttpResult>>(std::move(response));
+  const auto snapshot = std::make_shared<SnapshotPtr>(std::make_unique<metrics::Snapshot>());
+  large_worker_->submit([this, &entry, page, snapshot] {
     if (!entry.leaving) {
-      const auto outcome = entry.runner.consume(*page);
-      if (!entry.runner.asks_again()) {
-        *snapshot = std::make_unique<metrics::Snapshot>();
+      const auto outcome = entry.runner.consume(**page);
+      page->reset();
+      if (entry.runner.asks_again()) {
+        *snapshot = nullptr;
+      } else {
         entry.runner.finish(entry.began, outcome, **snapshot);
       }
     }
-    loop_.post([this, &entry, snapshot] {
-      if (entry.leaving) {
-        discard(entry);
-      } else if (*snapshot) {
-        publish(entry, std::move(*snapshot));
-      } else {
-        start_http(entry);
-      }
+    surely([&] {
+      loop_.post([this, &entry, snapshot] {
+        if (entry.leaving) {
+          discard(entry);
+        } else if (*snapshot) {
+          publish(entry, std::move(*snapshot));
+        } else {
+          start_http(entry);
+        }
+      });
     });
   });
 }
@@ -272,15 +320,19 @@ void Scheduler::watch_run(Entry& entry) {
 }
 
 void Scheduler::finish(Entry& entry, const base::Result<RunReport>& outcome) {
-  SnapshotPtr snapshot = spare_snapshot();
+  SnapshotPtr snapshot;
+  surely([&] { snapshot = spare_snapshot(); });
   entry.runner.finish(entry.began, outcome, *snapshot);
   publish(entry, std::move(snapshot));
 }
 
 void Scheduler::publish(Entry& entry, SnapshotPtr snapshot) {
-  if (publish_slices_ && snapshot->series.size() > options_.large_series) {
+  // Also where a run that failed takes many series off the page.
+  if (publish_slices_ &&
+      std::max(snapshot->series.size(), entry.contexts) > options_.large_series) {
     entry.publishing = std::move(snapshot);
-    entry.slice = publish_slices_(*entry.publishing);
+    as_far_as_memory_goes("publishing its run", entry.runner.instance(),
+                          [&] { entry.slice = publish_slices_(*entry.publishing); });
     publish_slices(entry);
     return;
   }
@@ -298,11 +350,18 @@ void Scheduler::publish_slices(Entry& entry) {
     discard(entry);
     return;
   }
-  const auto until = std::chrono::steady_clock::now() + options_.slice;
-  while (entry.slice()) {
-    if (std::chrono::steady_clock::now() >= until) {
-      loop_.post([this, &entry] { publish_slices(entry); });
-      return;
+  const metrics::Instance& instance = entry.runner.instance();
+  auto until = std::chrono::steady_clock::now() + options_.slice;
+  bool goes_on = static_cast<bool>(entry.slice);
+  while (goes_on) {
+    goes_on = false;
+    as_far_as_memory_goes("publishing its run", instance, [&] { goes_on = entry.slice(); });
+    const auto now = std::chrono::steady_clock::now();
+    if (goes_on && now >= until) {
+      if (base::within_memory([&] { loop_.post([this, &entry] { publish_slices(entry); }); })) {
+        return;
+      }
+      until = now + options_.slice;
     }
   }
   entry.slice = nullptr;
@@ -310,19 +369,24 @@ void Scheduler::publish_slices(Entry& entry) {
 }
 
 void Scheduler::end_run(Entry& entry, SnapshotPtr snapshot) {
-  {
-    const std::lock_guard lock(stats_mutex_);
-    entry.runner.count(*snapshot);
-    count_run(entry, *snapshot);
-  }
+  const metrics::Instance& instance = entry.runner.instance();
   entry.running = false;
   entry.logged_stuck = false;
+  as_far_as_memory_goes("its statistics", instance, [&] {
+    const std::lock_guard lock(stats_mutex_);
+    count_run(entry, *snapshot);
+    entry.runner.count(*snapshot);
+  });
   entry.turns_to_sit_out = turns_to_sit_out(snapshot->failed_runs, entry.runner.interval(),
                                             options_.backoff_max, random_());
-  as_far_as_memory_goes("a line of the log", entry.runner.instance(), [&] {
+  as_far_as_memory_goes("a line of the log", instance, [&] {
     entry.log.tell(*snapshot, entry.runner.stats(), options_.logging_frequency);
   });
-  // It keeps room for another run, and nothing of an instance that may be removed.
+  (void)base::within_memory([&] { put_aside(std::move(snapshot)); });
+}
+
+/// It keeps room for another run, and nothing of an instance that may be removed.
+void Scheduler::put_aside(SnapshotPtr snapshot) {
   constexpr std::size_t kept_series_max = 10'000;
   constexpr std::size_t kept_max = 4;
   if (snapshot->series.capacity() <= kept_series_max && spare_.size() < kept_max) {

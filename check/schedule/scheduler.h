@@ -103,10 +103,13 @@ class Scheduler {
   void take_turn(Entry& entry);
   void schedule(Entry& entry, std::chrono::system_clock::time_point turn);
   void start_http(Entry& entry);
+  void take_answer(Entry& entry, net::HttpResult response);
   void start_blocking(Entry& entry);
+  void run_on_worker(Entry& entry);
   [[nodiscard]] bool is_large(const Entry& entry, const net::HttpResult& response) const;
-  /// On a thread of its own.
-  void take_in(Entry& entry, net::HttpResult response);
+  /// On a thread of its own. False when there is no memory for that.
+  [[nodiscard]] bool take_in(Entry& entry, net::HttpResult response);
+  void hand_to_large_worker(Entry& entry, net::HttpResult response);
   /// Says once that a run does not end.
   void watch_run(Entry& entry);
   void finish(Entry& entry, const base::Result<RunReport>& outcome);
@@ -114,6 +117,7 @@ class Scheduler {
   void publish(Entry& entry, SnapshotPtr snapshot);
   void publish_slices(Entry& entry);
   void end_run(Entry& entry, SnapshotPtr snapshot);
+  void put_aside(SnapshotPtr snapshot);
   /// It has room from an earlier run.
   [[nodiscard]] SnapshotPtr spare_snapshot();
   /// Under stats_mutex_.

@@ -1,5 +1,6 @@
 #include "check/schedule/worker_pool.h"
 
+#include <exception>
 #include <utility>
 
 namespace heapwatch::check::schedule {
@@ -64,16 +65,25 @@ void WorkerPool::relieve(std::chrono::steady_clock::duration patience) {
   std::size_t wanted = line_.size();
   for (Worker& worker : workers_) {
     if (wanted > 0 && !worker.relieved && worker.began && now - *worker.began > patience) {
+      try {
+        start_worker();
+      } catch (const std::exception&) {
+        return;  // there is no memory for a thread; the next call may find some
+      }
       worker.relieved = true;
       --wanted;
-      start_worker();
     }
   }
 }
 
 void WorkerPool::start_worker() {
   Worker& worker = workers_.emplace_back();
-  worker.thread = std::thread([this, &worker]() noexcept { work(worker); });
+  try {
+    worker.thread = std::thread([this, &worker]() noexcept { work(worker); });
+  } catch (const std::exception&) {
+    workers_.pop_back();
+    throw;
+  }
 }
 
 void WorkerPool::work(Worker& worker) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
+#include "base/remembered.h"
 #include "exporters/dogstatsd/figures.h"
 #include "exporters/dogstatsd/origin.h"
 
@@ -116,15 +118,19 @@ class DogStatsdExporter::Slices final : public Publication {
       : exporter_(exporter), snapshot_(snapshot) {}
 
   bool advance() override {
-    constexpr std::size_t in_slice = 128;
-    const std::size_t end = std::min(next_ + in_slice, snapshot_.series.size());
-    for (; next_ < end; ++next_) {
-      exporter_.publish(snapshot_.series[next_]);
+    try {
+      constexpr std::size_t in_slice = 128;
+      const std::size_t end = std::min(next_ + in_slice, snapshot_.series.size());
+      for (; next_ < end; ++next_) {
+        exporter_.publish(snapshot_.series[next_]);
+      }
+      if (next_ < snapshot_.series.size()) {
+        return true;
+      }
+      exporter_.publish_rest(snapshot_);
+    } catch (const std::bad_alloc&) {
+      exporter_.lose(snapshot_);
     }
-    if (next_ < snapshot_.series.size()) {
-      return true;
-    }
-    exporter_.publish_rest(snapshot_);
     return false;
   }
 
@@ -135,14 +141,28 @@ class DogStatsdExporter::Slices final : public Publication {
 };
 
 std::unique_ptr<Publication> DogStatsdExporter::begin(const metrics::Snapshot& snapshot) {
-  return std::make_unique<Slices>(*this, snapshot);
+  try {
+    return std::make_unique<Slices>(*this, snapshot);
+  } catch (const std::bad_alloc&) {
+    lose(snapshot);
+    return nullptr;
+  }
+}
+
+void DogStatsdExporter::lose(const metrics::Snapshot& snapshot) noexcept {
+  lines_.clear();  // perhaps a part of a line
+  losses_.add(*snapshot.instance);
 }
 
 base::Result<void> DogStatsdExporter::publish(const metrics::Snapshot& snapshot) {
-  for (const metrics::Series& series : snapshot.series) {
-    publish(series);
+  try {
+    for (const metrics::Series& series : snapshot.series) {
+      publish(series);
+    }
+    publish_rest(snapshot);
+  } catch (const std::bad_alloc&) {
+    lose(snapshot);
   }
-  publish_rest(snapshot);
   return {};
 }
 
@@ -203,6 +223,13 @@ void DogStatsdExporter::add_telemetry() {
     }
   }
   told_ = counters;
+}
+
+bool DogStatsdExporter::tidy() {
+  if (base::remembers_enough()) {
+    writer_.sweep();
+  }
+  return false;
 }
 
 ExporterFigures DogStatsdExporter::figures() const {

@@ -15,6 +15,7 @@
 #include "exporters/dogstatsd/packer.h"
 #include "exporters/dogstatsd/sender.h"
 #include "exporters/exporter.h"
+#include "exporters/losses.h"
 
 namespace heapwatch::exporters::dogstatsd {
 
@@ -43,7 +44,7 @@ struct DogStatsdOptions {
 ///
 /// Threads: publish() by one thread at a time; counters() and drain() from any.
 /// Errors: publish() never fails; what is lost is counted, and the log says when the server goes
-/// and comes.
+/// and comes. Of a snapshot for which memory runs out, the series before that are sent.
 class DogStatsdExporter final : public Exporter {
  public:
   explicit DogStatsdExporter(DogStatsdOptions options);
@@ -51,6 +52,8 @@ class DogStatsdExporter final : public Exporter {
   [[nodiscard]] base::Result<void> publish(const metrics::Snapshot& snapshot) override;
   [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
   void forget(const metrics::Instance& instance) override;
+  [[nodiscard]] std::uint64_t lost() const override { return losses_.count(); }
+  bool tidy() override;
 
   [[nodiscard]] Counters counters() const { return counters_.read(); }
 
@@ -64,6 +67,7 @@ class DogStatsdExporter final : public Exporter {
  private:
   class Slices;
 
+  void lose(const metrics::Snapshot& snapshot) noexcept;
   void publish(const metrics::Series& series);
   void publish_rest(const metrics::Snapshot& snapshot);
   void count_one(std::uint64_t Counters::*counter, const Written& written);
@@ -76,6 +80,7 @@ class DogStatsdExporter final : public Exporter {
   Sender sender_;
   Packer packer_;
   std::string lines_;  // rendered and not packed yet
+  Losses losses_{"DogStatsD"};
 
   metrics::Tags telemetry_tags_;
   Counters told_;  // what the telemetry has said already

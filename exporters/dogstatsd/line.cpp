@@ -161,16 +161,61 @@ const std::string& LineWriter::Texts<Part>::of(const base::Interned<Part>& part,
   if (last_ != nullptr && last_->first == key) {
     return last_->second.second;
   }
-  auto found = texts_.find(key);
-  if (found == texts_.end()) {
-    if (texts_.size() >= sweep_at_) {
-      std::erase_if(texts_, [](const auto& text) { return !text.second.first.is_held(); });
-      sweep_at_ = std::max(sweep_at_min, 2 * texts_.size());
+  Shelf& shelf = shelves_.at(part.hash() / shelf_count % shelf_count);
+  auto found = shelf.texts.find(key);
+  if (found == shelf.texts.end()) {
+    if (shelf.texts.size() >= shelf.sweep_at) {
+      sweep(shelf);
     }
-    found = texts_.emplace(key, std::make_pair(Watch(part), render(*part))).first;
+    found = shelf.texts.emplace(key, std::make_pair(Watch(part), render(*part))).first;
+    remembers_.set(remembers_.bytes() + bytes_of(*found));
   }
   last_ = &*found;
   return found->second.second;
+}
+
+template <typename Part>
+std::size_t LineWriter::Texts<Part>::bytes_of(const Text& text) {
+  constexpr std::size_t of_a_node = 4 * sizeof(void*);
+  return sizeof(Text) + of_a_node + text.second.second.capacity();
+}
+
+template <typename Part>
+std::size_t LineWriter::Texts<Part>::size() const {
+  std::size_t size = 0;
+  for (const Shelf& shelf : shelves_) {
+    size += shelf.texts.size();
+  }
+  return size;
+}
+
+template <typename Part>
+void LineWriter::Texts<Part>::sweep() {
+  for (Shelf& shelf : shelves_) {
+    sweep(shelf);
+  }
+}
+
+template <typename Part>
+void LineWriter::Texts<Part>::sweep(Shelf& shelf) {
+  last_ = nullptr;
+  std::size_t given_back = 0;
+  std::erase_if(shelf.texts, [&](const Text& text) {
+    const bool is_over = !text.second.first.is_held();
+    given_back += is_over ? bytes_of(text) : 0;
+    return is_over;
+  });
+  remembers_.set(remembers_.bytes() - given_back);
+  shelf.sweep_at = std::max(Shelf::sweep_at_min, 2 * shelf.texts.size());
+}
+
+void LineWriter::sweep() {
+  names_.sweep();
+  fields_.sweep();
+}
+
+std::size_t LineWriter::texts() const {
+  return names_.size() + fields_.size();
 }
 
 LineWriter::Parts LineWriter::parts_of(const metrics::Context& context) {

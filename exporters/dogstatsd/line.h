@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/remembered.h"
 #include "metrics/aggregates.h"
 #include "metrics/snapshot.h"
 
@@ -60,8 +61,11 @@ class LineWriter {
   Written append_count(std::string& out, std::string_view name, std::uint64_t value,
                        const metrics::Tags& tags) const;
 
+  /// Gives back what is kept for contexts that are no more, which otherwise happens now and then.
+  void sweep();
+
   /// Names and fields that are kept.
-  [[nodiscard]] std::size_t texts() const { return names_.size() + fields_.size(); }
+  [[nodiscard]] std::size_t texts() const;
 
  private:
   /// What was rendered for the parts of contexts, for as long as there are such contexts.
@@ -71,16 +75,26 @@ class LineWriter {
     /// The text of a part; `render` makes it of one that is new. Good until the next call.
     template <typename Render>
     const std::string& of(const base::Interned<Part>& part, const Render& render);
-    [[nodiscard]] std::size_t size() const { return texts_.size(); }
+    void sweep();
+    [[nodiscard]] std::size_t size() const;
 
    private:
     using Watch = typename base::Interned<Part>::Watch;
     using Text = std::pair<const Part* const, std::pair<Watch, std::string>>;
-    static constexpr std::size_t sweep_at_min = 1024;
+    /// In shelves, so that no sweep takes long.
+    struct Shelf {
+      static constexpr std::size_t sweep_at_min = 16;
+      std::unordered_map<const Part*, std::pair<Watch, std::string>> texts;
+      std::size_t sweep_at = sweep_at_min;
+    };
+    static constexpr std::size_t shelf_count = 64;
 
-    std::unordered_map<const Part*, std::pair<Watch, std::string>> texts_;
-    const Text* last_ = nullptr;  // series of one target come together
-    std::size_t sweep_at_ = sweep_at_min;
+    static std::size_t bytes_of(const Text& text);
+    void sweep(Shelf& shelf);
+
+    std::array<Shelf, shelf_count> shelves_;
+    const Text* last_ = nullptr;  // series of an origin come together
+    base::Remembers remembers_;
   };
   /// What stands before the values of a series' lines, and after the type.
   struct Parts {

@@ -1,6 +1,10 @@
 #include "exporters/dogstatsd/sender.h"
 
+#include <new>
+#include <system_error>
 #include <utility>
+
+#include "base/memory_reserve.h"
 
 namespace heapwatch::exporters::dogstatsd {
 
@@ -12,6 +16,18 @@ constexpr std::chrono::seconds shutdown_patience{1};
 // 30'000 packets a second are more than a server parses.
 constexpr std::size_t burst_packets = 32;
 constexpr std::chrono::milliseconds burst_pause{1};
+
+/// What is left of the work for want of memory, or of a thread, is done with the next packets.
+template <typename Work>
+void as_far_as_memory_goes(const Work& work) noexcept {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    base::refill_memory_reserve();
+  } catch (const std::system_error&) {
+    base::refill_memory_reserve();
+  }
+}
 
 }  // namespace
 
@@ -34,19 +50,29 @@ Sender::~Sender() {
 
 void Sender::push(std::string packet) {
   const std::size_t bytes = packet.size();
-  {
-    const std::lock_guard lock(mutex_);
-    if (queue_bytes_ + bytes <= queue_bytes_max_) {
-      queue_bytes_ += bytes;
-      queue_.push_back(std::move(packet));
-      changed_.notify_all();
-      return;
-    }
+  if (enqueue(packet)) {
+    return;
   }
   counters_.update([bytes](Counters& counters) {
     ++counters.packets_dropped_queue;
     counters.bytes_dropped_queue += bytes;
   });
+}
+
+bool Sender::enqueue(std::string& packet) noexcept {
+  const std::lock_guard lock(mutex_);
+  const std::size_t bytes = packet.size();
+  if (queue_bytes_ + bytes > queue_bytes_max_) {
+    return false;
+  }
+  try {
+    queue_.push_back(std::move(packet));
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  queue_bytes_ += bytes;
+  changed_.notify_all();
+  return true;
 }
 
 std::size_t Sender::queued() const {
@@ -67,19 +93,20 @@ void Sender::run() noexcept {
       return;
     }
     sending_ = true;
-    const std::deque<std::string> packets = std::exchange(queue_, {});
+    sending_packets_.swap(queue_);
     lock.unlock();
-    flush(packets);
+    flush();
+    sending_packets_.clear();
     lock.lock();
     sending_ = false;
     changed_.notify_all();
   }
 }
 
-void Sender::flush(const std::deque<std::string>& packets) {
-  transport_.begin_flush();
+void Sender::flush() noexcept {
+  as_far_as_memory_goes([this] { transport_.begin_flush(); });
   std::size_t in_burst = 0;
-  for (const std::string& packet : packets) {
+  for (const std::string& packet : sending_packets_) {
     if (paced_ && ++in_burst > burst_packets) {
       std::this_thread::sleep_for(burst_pause);
       in_burst = 1;
@@ -90,10 +117,16 @@ void Sender::flush(const std::deque<std::string>& packets) {
       queue_bytes_ -= packet.size();
       late = std::chrono::steady_clock::now() > give_up_;
     }
-    count(late ? Delivery::failed : transport_.send(packet), packet.size());
+    count(late ? Delivery::failed : deliver(packet), packet.size());
   }
-  transport_.end_flush();
+  as_far_as_memory_goes([this] { transport_.end_flush(); });
   counters_.update([this](Counters& counters) { counters.reachable = transport_.reachable(); });
+}
+
+Delivery Sender::deliver(const std::string& packet) noexcept {
+  Delivery delivery = Delivery::failed;
+  as_far_as_memory_goes([&] { delivery = transport_.send(packet); });
+  return delivery;
 }
 
 void Sender::count(Delivery delivery, std::size_t bytes) {

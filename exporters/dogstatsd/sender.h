@@ -25,7 +25,7 @@ class Sender {
   Sender& operator=(const Sender&) = delete;
   ~Sender();
 
-  /// Never waits. A packet the queue has no room for is dropped and counted.
+  /// Never waits. A packet the queue has no room for, or no memory, is dropped and counted.
   void push(std::string packet);
 
   /// Packets that nobody has begun to send.
@@ -36,7 +36,9 @@ class Sender {
 
  private:
   void run() noexcept;
-  void flush(const std::deque<std::string>& packets);
+  [[nodiscard]] bool enqueue(std::string& packet) noexcept;
+  void flush() noexcept;
+  [[nodiscard]] Delivery deliver(const std::string& packet) noexcept;
   void count(Delivery delivery, std::size_t bytes);
 
   Transport transport_;
@@ -47,6 +49,7 @@ class Sender {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> queue_;
+  std::deque<std::string> sending_packets_;  // the sending thread's
   std::size_t queue_bytes_ = 0;
   bool sending_ = false;
   bool stop_ = false;

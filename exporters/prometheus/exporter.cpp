@@ -5,12 +5,15 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "exporters/losses.h"
 #include "exporters/prometheus/self_metrics.h"
 #include "exporters/prometheus/series_group.h"
 #include "exporters/prometheus/series_page.h"
@@ -93,6 +96,11 @@ bool is_for_the_page(const metrics::Series& series) {
          (series.quartiles || series.distribution || series.total || series.value);
 }
 
+/// A run that failed has none, whatever it came to before.
+std::span<const metrics::Series> series_of(const metrics::Snapshot& snapshot) {
+  return snapshot.error ? std::span<const metrics::Series>() : std::span(snapshot.series);
+}
+
 }  // namespace
 
 struct PrometheusExporter::State {
@@ -108,18 +116,16 @@ struct PrometheusExporter::State {
 
   void show_series(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
     SeriesGroup::Run run(shown.series, shared);
-    if (snapshot.error) {
-      return;
-    }
-    for (const metrics::Series& series : snapshot.series) {
+    for (const metrics::Series& series : series_of(snapshot)) {
       if (is_for_the_page(series)) {
         read_values(series);
         run.put(series.context, family_type(series), values);
       }
     }
+    run.end();
   }
 
-  InstanceSeries& series_of(const metrics::Snapshot& snapshot) {
+  InstanceSeries& instance_series_of(const metrics::Snapshot& snapshot) {
     auto found = by_id.find(snapshot.instance->id);
     if (found == by_id.end()) {
       found = by_id.try_emplace(snapshot.instance->id, snapshot.instance).first;
@@ -128,17 +134,29 @@ struct PrometheusExporter::State {
     return found->second;
   }
 
-  /// All that has been placed, at once.
-  void show_coming(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
-    for (const metrics::Series& series : snapshot.series) {
-      if (is_for_the_page(series)) {
-        read_values(series);
-        shown.coming->show(series.context, family_type(series), values);
-      }
+  /// Takes what the page shows of the instance off it: there is no memory for its run.
+  void lose(const metrics::Snapshot& snapshot) noexcept {
+    losses.add(*snapshot.instance);
+    const auto found = by_id.find(snapshot.instance->id);
+    if (found == by_id.end()) {
+      return;
     }
+    InstanceSeries& shown = found->second;
     shown.coming.reset();
-    shown.about.show(shared, snapshot);
-    show_service_checks(shown, snapshot);
+    shown.series.remove_all(shared);
+    shown.service_checks.remove_all(shared);
+    shown.about.remove_all(shared);
+    try {
+      metrics::Snapshot failed;
+      failed.instance = snapshot.instance;
+      failed.time = snapshot.time;
+      failed.duration = snapshot.duration;
+      failed.failed_runs = snapshot.failed_runs + (snapshot.error ? 0 : 1);
+      failed.error = base::Error{base::ErrorKind::limit, {}};
+      shown.about.show(shared, failed);
+    } catch (const std::bad_alloc&) {
+      shown.about.remove_all(shared);
+    }
   }
 
   /// Fills `values` with those of a series that is for the page.
@@ -178,6 +196,7 @@ struct PrometheusExporter::State {
       const Number status = Number::of(static_cast<unsigned>(check.status));
       run.put(context, FamilyType::gauge, {&status, 1});
     }
+    run.end();
   }
 
   const std::shared_ptr<SelfMetrics> self;
@@ -186,10 +205,11 @@ struct PrometheusExporter::State {
 
   mutable std::shared_mutex mutex;  // over all that follows
   SharedPage shared;
-  std::unordered_map<std::string_view, InstanceSeries> by_id;  // Instance::id
+  std::unordered_map<std::string_view, InstanceSeries> by_id;  // by Instance::id
   std::vector<Number> values;                                  // of the series being shown
 
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
+  Losses losses{"the metrics page"};
 };
 
 PrometheusExporter::PrometheusExporter(const PrometheusOptions& options)
@@ -199,20 +219,24 @@ PrometheusExporter::~PrometheusExporter() = default;
 
 base::Result<void> PrometheusExporter::publish(const metrics::Snapshot& snapshot) {
   const std::unique_lock lock(state_->mutex);
-  InstanceSeries& shown = state_->series_of(snapshot);
-  shown.about.show(state_->shared, snapshot);
-  state_->show_series(shown, snapshot);
-  state_->show_service_checks(shown, snapshot);
+  try {
+    InstanceSeries& shown = state_->instance_series_of(snapshot);
+    shown.about.show(state_->shared, snapshot);
+    state_->show_series(shown, snapshot);
+    state_->show_service_checks(shown, snapshot);
+  } catch (const std::bad_alloc&) {
+    state_->lose(snapshot);
+  }
   return {};
 }
 
-/// Names, labels and rows are made slice by slice; what that leaves to be done at once is to write
-/// the values, some fifty nanoseconds for each.
+/// The passes of a SeriesGroup::Run, a little of one at a time.
 class PrometheusExporter::Slices final : public Publication {
  public:
-  Slices(State& state, const metrics::Snapshot& snapshot) : state_(state), snapshot_(snapshot) {
+  Slices(State& state, const metrics::Snapshot& snapshot)
+      : state_(state), snapshot_(snapshot), series_(series_of(snapshot)) {
     const std::unique_lock lock(state_.mutex);
-    InstanceSeries& shown = state_.series_of(snapshot_);
+    InstanceSeries& shown = state_.instance_series_of(snapshot_);
     shown.coming.emplace(shown.series, state_.shared);
   }
 
@@ -222,42 +246,91 @@ class PrometheusExporter::Slices final : public Publication {
     if (found == state_.by_id.end() || !found->second.coming) {
       return false;  // forgotten meanwhile
     }
-    InstanceSeries& shown = found->second;
-    constexpr std::size_t in_slice = 128;
-    const std::size_t end = std::min(next_ + in_slice, snapshot_.series.size());
-    for (; next_ < end; ++next_) {
-      const metrics::Series& series = snapshot_.series[next_];
-      if (is_for_the_page(series)) {
-        shown.coming->place(series.context, family_type(series));
-      }
+    try {
+      return advance(found->second);
+    } catch (const std::bad_alloc&) {
+      state_.lose(snapshot_);
+      return false;
     }
-    if (next_ < snapshot_.series.size()) {
-      return true;
-    }
-    state_.show_coming(shown, snapshot_);
-    return false;
   }
 
  private:
+  static constexpr std::size_t in_slice = 128;
+  enum class Pass : std::uint8_t { place, show, hide, settle };
+
+  bool advance(InstanceSeries& shown) {
+    SeriesGroup::Run& run = *shown.coming;
+    switch (pass_) {
+      case Pass::place:
+        if (!for_some([&](const metrics::Series& series) {
+              run.place(series.context, family_type(series));
+            })) {
+          run.prepare();
+          enter(Pass::show);
+        }
+        return true;
+      case Pass::show:
+        if (!for_some([&](const metrics::Series& series) {
+              state_.read_values(series);
+              run.show_later(series.context, family_type(series), state_.values);
+            })) {
+          enter(Pass::hide);
+        }
+        return true;
+      case Pass::hide:
+        if (!run.hide_later(in_slice)) {
+          run.change();
+          shown.about.show(state_.shared, snapshot_);
+          state_.show_service_checks(shown, snapshot_);
+          enter(Pass::settle);
+        }
+        return true;
+      case Pass::settle:
+        break;
+    }
+    if (run.settle(in_slice)) {
+      return true;
+    }
+    shown.coming.reset();
+    return false;
+  }
+
+  void enter(Pass pass) {
+    pass_ = pass;
+    next_ = 0;
+  }
+
+  /// Of those that are for the page; false when there are no more.
+  template <typename Use>
+  bool for_some(const Use& use) {
+    const std::size_t end = std::min(next_ + in_slice, series_.size());
+    for (; next_ < end; ++next_) {
+      if (is_for_the_page(series_[next_])) {
+        use(series_[next_]);
+      }
+    }
+    return next_ < series_.size();
+  }
+
   State& state_;
   const metrics::Snapshot& snapshot_;
+  std::span<const metrics::Series> series_;
+  Pass pass_ = Pass::place;
   std::size_t next_ = 0;
 };
 
 std::unique_ptr<Publication> PrometheusExporter::begin(const metrics::Snapshot& snapshot) {
-  if (snapshot.error) {  // nothing to place
-    struct AtOnce final : Publication {
-      AtOnce(PrometheusExporter& to, const metrics::Snapshot& of) : exporter(to), snapshot(of) {}
-      bool advance() override {
-        (void)exporter.publish(snapshot);
-        return false;
-      }
-      PrometheusExporter& exporter;
-      const metrics::Snapshot& snapshot;
-    };
-    return std::make_unique<AtOnce>(*this, snapshot);
+  try {
+    return std::make_unique<Slices>(*state_, snapshot);
+  } catch (const std::bad_alloc&) {
+    const std::unique_lock lock(state_->mutex);
+    state_->lose(snapshot);
+    return nullptr;
   }
-  return std::make_unique<Slices>(*state_, snapshot);
+}
+
+std::uint64_t PrometheusExporter::lost() const {
+  return state_->losses.count();
 }
 
 void PrometheusExporter::forget(const metrics::Instance& instance) {

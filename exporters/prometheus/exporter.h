@@ -43,6 +43,9 @@ struct Page {
 /// stays, and the other is counted by reason and logged once. Only where name and labels
 /// are the same does the last value win.
 ///
+/// A snapshot for which memory runs out takes its instance off the page until its next run, but for
+/// the `heapwatch_target_` series, which then say that the run failed.
+///
 /// Threads: safe; scrapes do not wait for each other.
 /// Errors: publish() has none.
 class PrometheusExporter final : public Exporter {
@@ -55,6 +58,7 @@ class PrometheusExporter final : public Exporter {
   [[nodiscard]] base::Result<void> publish(const metrics::Snapshot& snapshot) override;
   [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
   void forget(const metrics::Instance& instance) override;
+  [[nodiscard]] std::uint64_t lost() const override;
   bool tidy() override;
   [[nodiscard]] std::vector<net::Route> pages() const override;
 

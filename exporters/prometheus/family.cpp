@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::string_view total = "_total";
 constexpr std::array<std::string_view, 4> part_suffixes{"", "_bucket", "_sum", "_count"};
+constexpr std::array<std::string_view, 3> counter_suffixes{"", total, "_created"};
+constexpr std::array<std::string_view, 4> summary_suffixes{"", "_sum", "_count", "_created"};
+constexpr std::array<std::string_view, 5> histogram_suffixes{"", "_bucket", "_sum", "_count",
+                                                             "_created"};
 
 std::string head(const std::string& name, std::string_view type, std::string_view help,
                  bool escape_quotes) {
@@ -43,34 +47,43 @@ FamilyText::FamilyText(const Naming& naming, FamilyType type, std::string_view h
   openmetrics.head = prometheus::head(
       naming.base, to_text(type == FamilyType::lone_total ? FamilyType::unknown : type), help,
       true);
-  for (std::size_t part = 0; part < part_suffixes.size(); ++part) {
+  const bool has_parts = claimed_suffixes(type).size() > counter_suffixes.size();
+  for (std::size_t part = 0; part < (has_parts ? part_suffixes.size() : 1); ++part) {
     text.samples.at(part) = text_name + std::string(part_suffixes.at(part));
     openmetrics.samples.at(part) =
         (counts ? with_total : naming.base) + std::string(part_suffixes.at(part));
   }
 }
 
-std::vector<std::string> claimed_names(std::string_view base, FamilyType type) {
-  std::vector<std::string> names{std::string(base)};
-  const auto claim = [&](std::string_view suffix) { names.emplace_back(base).append(suffix); };
+std::size_t FamilyText::bytes() const {
+  std::size_t bytes = 0;
+  for (const Texts& texts : texts_) {
+    bytes += texts.head.capacity();
+    for (const std::string& sample : texts.samples) {
+      bytes += sample.capacity();
+    }
+  }
+  return bytes;
+}
+
+std::span<const std::string_view> claimed_suffixes(FamilyType type) {
   switch (type) {
-    case FamilyType::gauge:
-    case FamilyType::unknown:
-    case FamilyType::lone_total:
-      break;
     case FamilyType::counter:
-      claim(total);
-      claim("_created");
-      break;
+      return counter_suffixes;
     case FamilyType::histogram:
-      claim("_bucket");
-      [[fallthrough]];
+      return histogram_suffixes;
     case FamilyType::summary:
     case FamilyType::quartiles:
-      claim("_sum");
-      claim("_count");
-      claim("_created");
-      break;
+      return summary_suffixes;
+    default:
+      return std::span(counter_suffixes).first(1);
+  }
+}
+
+std::vector<std::string> claimed_names(std::string_view base, FamilyType type) {
+  std::vector<std::string> names;
+  for (const std::string_view suffix : claimed_suffixes(type)) {
+    names.emplace_back(base).append(suffix);
   }
   return names;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,8 @@ class FamilyText {
   [[nodiscard]] const std::string& sample(Format format, Part part) const {
     return of(format).samples[static_cast<std::size_t>(part)];
   }
+  /// Held outside of itself.
+  [[nodiscard]] std::size_t bytes() const;
 
  private:
   struct Texts {
@@ -58,6 +61,9 @@ class FamilyText {
   }
   std::array<Texts, 2> texts_;
 };
+
+/// What follows the base in each name a family takes; the first is nothing.
+[[nodiscard]] std::span<const std::string_view> claimed_suffixes(FamilyType type);
 
 /// Every name a family takes in either format: no other family may use one of them. OpenMetrics
 /// reserves `_created` although we write none.

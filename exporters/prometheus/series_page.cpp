@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 namespace heapwatch::exporters::prometheus {
 
@@ -31,7 +32,17 @@ Family::Family(FamilyText text, FamilyType type, std::string base,
       type_(type),
       sums_(type == FamilyType::summary || type == FamilyType::quartiles),
       base_(std::move(base)),
-      quantiles_(quantiles) {}
+      quantiles_(quantiles) {
+  count_bytes();
+}
+
+void Family::count_bytes() {
+  constexpr std::size_t of_a_claimed_name = 64;  // with its node
+  const std::size_t names = claimed_suffixes(type_).size();
+  remembers_.set(sizeof(Family) + text_.bytes() + base_.capacity() +
+                 names * (of_a_claimed_name + base_.size()) + slots_.size() * sizeof(Slot) +
+                 places_.capacity() * sizeof(RowIndex));
+}
 
 void Family::append(std::string& out, Format format) const {
   const std::size_t before = out.size();
@@ -39,10 +50,11 @@ void Family::append(std::string& out, Format format) const {
   const std::size_t after_head = out.size();
   const Shown least = format == Format::text ? Shown::text_only : Shown::yes;
   slots_.for_each([&](const Slot& slot) {
-    if (slot.shown >= least) {
+    const Face face = slot.face();
+    if (face.shown >= least) {
       out += text_.sample(format, slot.part);
       out += slot.labels->text;
-      append_value_line(out, base::Number::of(slot.value_form, slot.value_bits));
+      append_value_line(out, base::Number::of(face.value_form, face.value_bits));
     }
   });
   if (out.size() == after_head) {
@@ -105,12 +117,18 @@ Family::RowIndex Family::add(const LabelTextPtr& text, std::string_view labels) 
   if (places_.size() * 3 <= (rows_ + std::size_t{1}) * 4) {
     grow();
   }
+  std::vector<LabelTextPtr> of_quantiles;
+  of_quantiles.reserve(quantiles_.size());
+  for (const std::string& quantile : quantiles_) {
+    of_quantiles.emplace_back(LabelText(enclose(labels, quantile)));
+  }
   RowIndex row = free_;
   if (row == none) {
     row = static_cast<RowIndex>(slots_.size() / width());
-    for (std::size_t i = 0; i < width(); ++i) {
+    while (slots_.size() < (row + std::size_t{1}) * width()) {
       slots_.add();
     }
+    count_bytes();
   } else {
     free_ = key(row).users;
   }
@@ -118,8 +136,7 @@ Family::RowIndex Family::add(const LabelTextPtr& text, std::string_view labels) 
   for (std::size_t i = 0; i < width(); ++i) {
     Slot& slot = slots_[first + i];
     slot = Slot();
-    slot.labels =
-        i < quantiles_.size() ? LabelTextPtr(LabelText(enclose(labels, quantiles_[i]))) : text;
+    slot.labels = i < of_quantiles.size() ? std::move(of_quantiles[i]) : text;
   }
   if (sums_) {
     slots_[first + quantiles_.size()].part = Part::sum;
@@ -130,14 +147,34 @@ Family::RowIndex Family::add(const LabelTextPtr& text, std::string_view labels) 
   return row;
 }
 
+/// The owner of a row of several users is known, so that show() needs no memory for it.
+void Family::add_user(RowIndex row) {
+  if (key(row).users > 0) {
+    if (!owners_) {
+      owners_ = std::make_unique<std::unordered_map<RowIndex, RowOwner>>();
+    }
+    owners_->try_emplace(row);  // of none: its only user before, if it shows
+  }
+  ++key(row).users;
+}
+
 void Family::remove_user(RowIndex row) {
   const std::uint32_t users = --key(row).users;
   if (users <= 1 && owners_) {
     owners_->erase(row);
   }
-  if (users > 0) {
-    return;
+  if (users == 0) {
+    remove(row);
   }
+}
+
+void Family::remove_unless_used(RowIndex row) {
+  if (key(row).users == 0) {
+    remove(row);
+  }
+}
+
+void Family::remove(RowIndex row) {
   leave(row);
   for (std::size_t i = 0; i < width(); ++i) {
     slots_[row * width() + i] = Slot();
@@ -146,38 +183,90 @@ void Family::remove_user(RowIndex row) {
   --rows_;
 }
 
-Family::Outcome Family::show(RowIndex row, const RowOwner& owner,
-                             std::span<const base::Number> values) {
+Family::Outcome Family::take_over(RowIndex row, const RowOwner& owner) {
   Outcome outcome;
   const Slot& first = key(row);
   if (first.users > 1) {
-    if (!owners_) {
-      owners_ = std::make_unique<std::unordered_map<RowIndex, RowOwner>>();
-    }
-    RowOwner& known = (*owners_)[row];  // of none: its only user before, if it shows
-    outcome.is_contested = first.shown != Shown::no && known != owner;
+    RowOwner& known = owners_->at(row);
+    outcome.is_contested = first.face().shown != Shown::no && known != owner;
     known = owner;
-  }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    Slot& slot = slots_[row * width() + i];
-    slot.value_form = values[i].form();
-    slot.value_bits = values[i].bits_of_form();
-    const bool text_only = type_ != FamilyType::gauge && values[i].is_negative();
-    slot.shown = text_only ? Shown::text_only : Shown::yes;
-    outcome.is_in_both = outcome.is_in_both && !text_only;
   }
   return outcome;
 }
 
+Face Family::face_of(const base::Number& value) const {
+  const bool text_only = type_ != FamilyType::gauge && value.is_negative();
+  return {value.bits_of_form(), value.form(), text_only ? Shown::text_only : Shown::yes};
+}
+
+Family::Outcome Family::show(RowIndex row, const RowOwner& owner,
+                             std::span<const base::Number> values) {
+  Outcome outcome = take_over(row, owner);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Face face = face_of(values[i]);
+    slots_[row * width() + i].set(face);
+    outcome.is_in_both = outcome.is_in_both && face.shown == Shown::yes;
+  }
+  return outcome;
+}
+
+bool Family::is_of_another(RowIndex row, const void* group) const {
+  if (key(row).users <= 1 || !owners_) {
+    return false;
+  }
+  const auto owner = owners_->find(row);
+  return owner != owners_->end() && owner->second.group != group;
+}
+
 void Family::hide(RowIndex row, const void* group) {
-  if (key(row).users > 1 && owners_) {
-    const auto owner = owners_->find(row);
-    if (owner != owners_->end() && owner->second.group != group) {
-      return;
-    }
+  if (is_of_another(row, group)) {
+    return;
   }
   for (std::size_t i = 0; i < width(); ++i) {
-    slots_[row * width() + i].shown = Shown::no;
+    slots_[row * width() + i].set({});
+  }
+}
+
+Family::Outcome Family::show_later(RowIndex row, const RowOwner& owner,
+                                   std::span<const base::Number> values, const bool& is_done,
+                                   std::vector<Change>& changes) {
+  Outcome outcome = take_over(row, owner);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Face face = face_of(values[i]);
+    change_later(slots_[row * width() + i], face, is_done, changes);
+    outcome.is_in_both = outcome.is_in_both && face.shown == Shown::yes;
+  }
+  return outcome;
+}
+
+void Family::hide_later(RowIndex row, const void* group, const bool& is_done,
+                        std::vector<Change>& changes) {
+  if (is_of_another(row, group)) {
+    return;
+  }
+  for (std::size_t i = 0; i < width(); ++i) {
+    change_later(slots_[row * width() + i], {}, is_done, changes);
+  }
+}
+
+void Family::change_later(Slot& slot, const Face& after, const bool& is_done,
+                          std::vector<Change>& changes) {
+  if (slot.is_changing && slot.change().is_done == &is_done) {
+    slot.change().after = after;
+    return;
+  }
+  Change& change =
+      changes.emplace_back(Change{.before = slot.face(), .after = after, .is_done = &is_done});
+  slot.set({std::bit_cast<std::uint64_t>(&change), {}, Shown::no});
+  slot.is_changing = true;
+}
+
+void Family::settle(RowIndex row, const bool& is_done) {
+  for (std::size_t i = 0; i < width(); ++i) {
+    Slot& slot = slots_[row * width() + i];
+    if (slot.is_changing && slot.change().is_done == &is_done) {
+      slot.set(slot.change().face());
+    }
   }
 }
 
@@ -190,23 +279,29 @@ SeriesPage::SeriesPage(std::vector<int> percentiles, bool suffixes)
 
 SeriesPage::~SeriesPage() = default;
 
+SeriesPage::FamilyIndex SeriesPage::find(const std::string& name) const {
+  const Names& names = taken_.at(part_of(name));
+  const auto found = names.find(name);
+  return found == names.end() ? Found::none : found->second;
+}
+
 const Family* SeriesPage::taken_by(const std::string& name) const {
-  const auto found = taken_.find(name);
-  return found == taken_.end() ? nullptr : by_index_[found->second].get();
+  const FamilyIndex found = find(name);
+  return found == Found::none ? nullptr : by_index_[found].get();
 }
 
 SeriesPage::Found SeriesPage::find_or_add(const Wanted& wanted) {
   const std::string name(wanted.name);
   const std::string base = wanted.type == FamilyType::counter ? without_total(name) : name;
-  if (const auto found = taken_.find(base); found != taken_.end()) {
-    const Family& family = *by_index_[found->second];
+  if (const FamilyIndex found = find(base); found != Found::none) {
+    const Family& family = *by_index_[found];
     const bool same = family.type() == wanted.type && family.base() == base;
-    return same ? Found{.family = found->second} : Found{.in_the_way = found->second};
+    return same ? Found{.family = found} : Found{.in_the_way = found};
   }
   const auto names = claimed_names(base, wanted.type);
   for (const std::string& claimed : names) {
-    if (const auto found = taken_.find(claimed); found != taken_.end()) {
-      return {.in_the_way = found->second};
+    if (const FamilyIndex found = find(claimed); found != Found::none) {
+      return {.in_the_way = found};
     }
   }
   std::span<const std::string> quantiles;
@@ -215,29 +310,61 @@ SeriesPage::Found SeriesPage::find_or_add(const Wanted& wanted) {
   } else if (wanted.type == FamilyType::quartiles) {
     quantiles = quartile_labels;
   }
-  if (free_.empty()) {
-    free_.push_back(static_cast<FamilyIndex>(by_index_.size()));
-    by_index_.emplace_back();
-    positions_.emplace_back();
-  }
-  const FamilyIndex index = free_.back();
-  free_.pop_back();
-  by_index_[index] =
+  auto made =
       std::make_unique<Family>(FamilyText({.base = base, .plain_name = name, .suffixes = suffixes_},
                                           wanted.type, wanted.help),
                                wanted.type, base, quantiles);
+  make_room();
+  const FamilyIndex index = free_.back();
+  claim(*made, index);
+  free_.pop_back();
+  by_index_[index] = std::move(made);
   positions_[index] = order_.size();
   order_.push_back(index);
-  for (const std::string& claimed : names) {
-    taken_.emplace(claimed, index);
-  }
   return {.family = index};
+}
+
+void SeriesPage::make_room() {
+  if (order_.size() == order_.capacity()) {
+    order_.reserve(2 * order_.capacity() + 16);
+  }
+  if (!free_.empty()) {
+    return;
+  }
+  if (by_index_.size() == by_index_.capacity()) {
+    by_index_.reserve(2 * by_index_.capacity() + 16);
+  }
+  positions_.reserve(by_index_.capacity());
+  free_.reserve(by_index_.capacity());  // for all of them: drop() needs no memory
+  free_.push_back(static_cast<FamilyIndex>(by_index_.size()));
+  by_index_.emplace_back();
+  positions_.emplace_back();
+}
+
+void SeriesPage::claim(const Family& family, FamilyIndex index) {
+  const auto suffixes = claimed_suffixes(family.type());
+  std::size_t claimed = 0;
+  try {
+    constexpr std::size_t suffix_bytes_max = 8;
+    claimed_.reserve(family.base().size() + suffix_bytes_max);
+    for (; claimed < suffixes.size(); ++claimed) {
+      std::string name = family.base() + std::string(suffixes[claimed]);
+      taken_.at(part_of(name)).emplace(std::move(name), index);
+    }
+  } catch (const std::bad_alloc&) {
+    while (claimed > 0) {
+      claimed_.assign(family.base()).append(suffixes[--claimed]);
+      taken_.at(part_of(claimed_)).erase(claimed_);
+    }
+    throw;
+  }
 }
 
 void SeriesPage::drop(FamilyIndex index) {
   const Family& family = *by_index_[index];
-  for (const std::string& claimed : claimed_names(family.base(), family.type())) {
-    taken_.erase(claimed);
+  for (const std::string_view suffix : claimed_suffixes(family.type())) {
+    claimed_.assign(family.base()).append(suffix);
+    taken_.at(part_of(claimed_)).erase(claimed_);
   }
   order_[positions_[index]] = Found::none;
   by_index_[index].reset();

@@ -1,6 +1,8 @@
 // The series on the metrics page, laid out so that writing the page is one pass over memory.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -15,12 +17,13 @@
 #include "base/hash.h"
 #include "base/interned.h"
 #include "base/number.h"
+#include "base/remembered.h"
 #include "exporters/prometheus/family.h"
 #include "metrics/context.h"
 
 namespace heapwatch::exporters::prometheus {
 
-/// The text between name and value: `{a="b"} `. The series of a target share it.
+/// What stands between name and value: `{a="b"} `. The series of a target have the same, held once.
 struct LabelText {
   explicit LabelText(std::string of) : text(std::move(of)) { text.shrink_to_fit(); }
 
@@ -31,18 +34,38 @@ struct LabelText {
 };
 using LabelTextPtr = base::Interned<LabelText>;
 
-/// The series whose value is shown by a row that several series map to: a position in a group.
+/// Whose value a row shows that several series have come to: which of a group's.
 struct RowOwner {
   const void* group = nullptr;
   std::size_t position = 0;
   bool operator==(const RowOwner&) const = default;
 };
 
-/// The lines of one metric name. A row is a series: a line, or the lines of a summary. Rows are in
-/// the order in which they were added; the places of removed rows are used again.
+/// What a line shows: a value, if it is shown.
+struct Face {
+  // A negative value is legal in the text format only, where the sample counts something.
+  enum class Shown : std::uint8_t { no, text_only, yes };
+  std::uint64_t value_bits = 0;  // with the form below
+  base::Number::Form value_form = base::Number::Form::natural;
+  Shown shown = Shown::no;
+};
+
+/// A line that many others are to change with at once: until `is_done` it shows what it did. While
+/// it is settled, line by line, the page is what it is afterwards.
+struct Change {
+  Face before;
+  Face after;
+  const bool* is_done = nullptr;  // of all that change together, and who they are
+  [[nodiscard]] const Face& face() const { return *is_done ? after : before; }
+};
+
+/// Lines of one name. A row is a series: a line, or the lines of a summary; rows stand in the order
+/// in which they came, but that the places of those that are gone are used again.
 ///
-/// Each row counts its users: the series, of any instance, that have its labels. It shows the value
-/// of one of them, its owner.
+/// Each row counts its users: the series, of whichever instance, that come to its labels. The row
+/// shows the value of one of them, its owner.
+///
+/// Errors: where memory runs out (add(), add_user()) nothing has changed; nothing else needs any.
 class Family {
  public:
   using RowIndex = std::uint32_t;
@@ -55,7 +78,7 @@ class Family {
   [[nodiscard]] const std::string& base() const { return base_; }
   [[nodiscard]] bool is_empty() const { return rows_ == 0; }
 
-  /// The metric name of the context for which the family was found last.
+  /// The name as a context has it that the family was last found by.
   base::Interned<metrics::MetricName> metric_name;
 
   /// The row with these labels; `none` where there is none.
@@ -67,9 +90,10 @@ class Family {
     return key(row).labels == labels;
   }
 
-  void add_user(RowIndex row) { ++key(row).users; }
+  void add_user(RowIndex row);
   /// Without users the row is gone.
   void remove_user(RowIndex row);
+  void remove_unless_used(RowIndex row);
 
   struct Outcome {
     bool is_contested = false;  // the row showed the value of another series
@@ -80,23 +104,44 @@ class Family {
   /// Unless the row shows the value of another group's series.
   void hide(RowIndex row, const void* group);
 
+  /// show() and hide() for later: the row's lines change when `is_done` becomes true. What is added
+  /// to `changes`, which have room for it, stays where it is until settle().
+  Outcome show_later(RowIndex row, const RowOwner& owner, std::span<const base::Number> values,
+                     const bool& is_done, std::vector<Change>& changes);
+  void hide_later(RowIndex row, const void* group, const bool& is_done,
+                  std::vector<Change>& changes);
+  /// The row's lines keep what they show now, if they were to change with these.
+  void settle(RowIndex row, const bool& is_done);
+  [[nodiscard]] std::size_t lines_of_row() const { return quantiles_.size() + (sums_ ? 2 : 1); }
+
   void append(std::string& out, Format format) const;
 
  private:
-  // A negative value is legal in the text format only, where the sample counts something.
-  enum class Shown : std::uint8_t { no, text_only, yes };
+  using Shown = Face::Shown;
   /// A line.
   struct Slot {
     LabelTextPtr labels;           // null: of no row
-    std::uint64_t value_bits = 0;  // with the form below
+    std::uint64_t value_bits = 0;  // with the form below; while it is changing, where its Change is
     std::uint32_t users = 0;       // of the row; of a place without one, the next such place
     base::Number::Form value_form = base::Number::Form::natural;
     Part part = Part::plain;
     Shown shown = Shown::no;
+    bool is_changing = false;
+
+    [[nodiscard]] Change& change() const { return *std::bit_cast<Change*>(value_bits); }
+    [[nodiscard]] Face face() const {
+      return is_changing ? change().face() : Face{value_bits, value_form, shown};
+    }
+    void set(const Face& face) {
+      value_bits = face.value_bits;
+      value_form = face.value_form;
+      shown = face.shown;
+      is_changing = false;
+    }
   };
   static_assert(sizeof(Slot) == 24);
 
-  /// A vector that grows without moving its elements.
+  /// Grows without moving what is there.
   class Slots {
    public:
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -118,7 +163,7 @@ class Family {
     std::size_t size_ = 0;
   };
 
-  [[nodiscard]] std::size_t width() const { return quantiles_.size() + (sums_ ? 2 : 1); }
+  [[nodiscard]] std::size_t width() const { return lines_of_row(); }
   // The line whose labels are those of the series alone.
   [[nodiscard]] const Slot& key(RowIndex row) const {
     return slots_[row * width() + quantiles_.size()];
@@ -128,6 +173,13 @@ class Family {
   void enter(RowIndex row);
   void leave(RowIndex row);
   void grow();
+  void count_bytes();
+  Outcome take_over(RowIndex row, const RowOwner& owner);
+  [[nodiscard]] Face face_of(const base::Number& value) const;
+  void remove(RowIndex row);
+  [[nodiscard]] bool is_of_another(RowIndex row, const void* group) const;
+  static void change_later(Slot& slot, const Face& after, const bool& is_done,
+                           std::vector<Change>& changes);
 
   FamilyText text_;
   FamilyType type_;
@@ -139,9 +191,12 @@ class Family {
   std::uint32_t rows_ = 0;
   RowIndex free_ = none;                                            // the first place without a row
   std::unique_ptr<std::unordered_map<RowIndex, RowOwner>> owners_;  // of rows of several users
+  base::Remembers remembers_;
 };
 
-/// The families of the page. Threads: not safe.
+/// The families of the page.
+///
+/// Threads: not safe. Errors: where memory runs out (find_or_add()) nothing has changed.
 class SeriesPage {
  public:
   using FamilyIndex = std::uint32_t;
@@ -165,7 +220,7 @@ class SeriesPage {
   /// A family that is new has no rows.
   [[nodiscard]] Found find_or_add(const Wanted& wanted);
   [[nodiscard]] Family& family(FamilyIndex index) { return *by_index_[index]; }
-  /// Frees the names of a family without rows.
+  /// A family without rows gives its names back.
   void drop(FamilyIndex index);
 
   [[nodiscard]] std::span<const int> percentiles() const { return percentiles_; }
@@ -175,6 +230,14 @@ class SeriesPage {
   void append(std::string& out, Format format) const;
 
  private:
+  /// There is a free index afterwards, and room for all that it takes to use it.
+  void make_room();
+  void claim(const Family& family, FamilyIndex index);
+  [[nodiscard]] std::size_t part_of(std::string_view name) const {
+    return std::hash<std::string_view>{}(name) / parts % parts;
+  }
+  [[nodiscard]] FamilyIndex find(const std::string& name) const;
+
   std::vector<int> percentiles_;
   std::vector<std::string> quantile_labels_;
   bool suffixes_;
@@ -183,7 +246,11 @@ class SeriesPage {
   std::vector<FamilyIndex> order_;      // in which they first came; `none` where one is gone
   std::vector<std::size_t> positions_;  // there, by index
   std::size_t gone_ = 0;                // so many of `order_`
-  std::unordered_map<std::string, FamilyIndex> taken_;
+  /// Families by the names that they have taken. In parts, so that none grows for long.
+  using Names = std::unordered_map<std::string, FamilyIndex>;
+  static constexpr std::size_t parts = 256;
+  std::array<Names, parts> taken_;
+  std::string claimed_;  // has room for each of these names: drop() needs no memory
 };
 
 }  // namespace heapwatch::exporters::prometheus

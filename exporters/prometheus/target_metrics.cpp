@@ -10,24 +10,24 @@ namespace {
 using base::Number;
 using NamePtr = base::Interned<metrics::MetricName>;
 
-NamePtr metric_name(const char* name, const char* help) {
+NamePtr named(const char* name, const char* help) {
   return NamePtr(metrics::MetricName(name, help, metrics::Audience::everyone));
 }
 
 struct Names {
-  NamePtr up = metric_name("heapwatch_target_up", "Whether the last run succeeded.");
+  NamePtr up = named("heapwatch_target_up", "Whether the last run succeeded.");
   NamePtr duration =
-      metric_name("heapwatch_target_scrape_duration_seconds", "How long the last run took.");
+      named("heapwatch_target_scrape_duration_seconds", "How long the last run took.");
   NamePtr failed_runs =
-      metric_name("heapwatch_target_failed_runs", "Failed runs in a row, up to the last one.");
+      named("heapwatch_target_failed_runs", "Failed runs in a row, up to the last one.");
   NamePtr samples =
-      metric_name("heapwatch_target_scrape_samples", "Samples that the last run submitted.");
-  NamePtr body_bytes = metric_name("heapwatch_target_scrape_body_size_bytes",
-                                   "Size of what the target answered in the last run.");
-  NamePtr last_success = metric_name("heapwatch_target_last_success_timestamp_seconds",
-                                     "When a run last succeeded, in Unix time.");
-  NamePtr dropped = metric_name("heapwatch_target_scrape_samples_dropped",
-                                "Samples of the last run that were dropped, by reason.");
+      named("heapwatch_target_scrape_samples", "Samples that the last run submitted.");
+  NamePtr body_bytes = named("heapwatch_target_scrape_body_size_bytes",
+                             "Size of what the target answered in the last run.");
+  NamePtr last_success = named("heapwatch_target_last_success_timestamp_seconds",
+                               "When a run last succeeded, in Unix time.");
+  NamePtr dropped = named("heapwatch_target_scrape_samples_dropped",
+                          "Samples of the last run that were dropped, by reason.");
 };
 
 const Names& names() {
@@ -66,6 +66,7 @@ void TargetMetrics::show(SharedPage& shared, const metrics::Snapshot& snapshot) 
     put(names().last_success, Number::of(*last_success_seconds_));
   }
   show_dropped(run, snapshot);
+  run.end();
 }
 
 void TargetMetrics::show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot) {
@@ -76,11 +77,10 @@ void TargetMetrics::show_dropped(SeriesGroup::Run& run, const metrics::Snapshot&
     dropped_ = std::make_unique<std::map<std::string, TagsAndHostPtr>>();
   }
   for (const auto& [reason, count] : snapshot.dropped) {
-    TagsAndHostPtr& known = (*dropped_)[reason];
-    if (!known) {
+    if (dropped_->count(reason) == 0) {
       metrics::Tags tags = tags_and_host_->tags().copy();
       tags.push_back("reason:" + reason);
-      known = TagsAndHostPtr(metrics::TagsAndHost(std::move(tags), std::nullopt));
+      dropped_->emplace(reason, metrics::TagsAndHost(std::move(tags), std::nullopt));
     }
   }
   for (const auto& [reason, tags_and_host] : *dropped_) {

@@ -127,6 +127,29 @@ class SecretsTest(unittest.TestCase):
                     self.assertNotIn(secret, text)
             self.assertIn("404 Not Found for url: ENC[absent]", shown[3])
 
+    def test_a_proxy_that_is_a_secret_is_shown_nowhere(self):
+        with socket.socket() as closed:  # bound and not listening: nobody else can
+            closed.bind(("127.0.0.1", 0))
+            port = closed.getsockname()[1]
+            answer = {"own": {"value": f"http://me:hunter2@127.0.0.1:{port}"},
+                      "agent": {"value": f"http://127.0.0.1:{port}"},
+                      "lost": {"value": "http://s3cret.invalid:3128"}}
+            instances = {"a": "", "b": "proxy: {http: 'ENC[own]'},", "c": "proxy: {http: 'ENC[lost]'},"}
+            self.folder.write("go_expvar.d/conf.yaml", "init_config:\ninstances:\n" + "".join(
+                f"  - {{expvar_url: 'http://there.test/{name}', {proxy} metrics: [{{path: a}}], min_collection_interval: 0.2}}\n"
+                for name, proxy in instances.items()))
+            extra = self.program(f"echo {json.dumps(answer)!r}") + "log_level: debug\nproxy: {http: 'ENC[agent]'}\n"
+            with Agent(PROGRAM, self.folder, extra) as agent:
+                wait_until(lambda: agent.vars()["checks"]["go_expvar"]["errors"] >= 9, "some runs of each")
+                shown = [agent.metrics(), agent.log(), json.dumps(agent.vars())]
+                shown += [run(PROGRAM, "-c", agent.config_file, *words).stdout
+                          for words in (["status"], ["status", "--json"], ["configcheck"], ["check", "go_expvar"])]
+        for text in shown:
+            for secret in ("s3cret", "hunter2", f":{port}"):
+                self.assertNotIn(secret, text)
+        self.assertIn("cannot connect to the proxy ENC[own]: connection refused", shown[3])
+        self.assertIn("cannot connect to the proxy ENC[agent]: connection refused", shown[3])
+
     def test_an_agent_that_waits_for_secrets_stops_at_once(self):
         config = self.folder.config(f"confd_path: {self.folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n" +
                                     self.program("exec sleep 600"))

@@ -415,7 +415,19 @@ TEST_F(HttpClient, GoesThroughAProxyAndTellsWhichOneIsMissing) {
   asked.proxy = {.http = "http://u:secret@127.0.0.1:1", .https = {}, .no_proxy = {}};
   EXPECT_EQ(error_of(asked).message,
             asked.url + ": cannot connect to the proxy http://127.0.0.1:1: connection refused");
+  asked.proxy.http_shown_as = "ENC[proxy]";
+  EXPECT_EQ(error_of(asked).message,
+            asked.url + ": cannot connect to the proxy ENC[proxy]: connection refused");
+  asked.proxy.http = "http://s3cret.invalid:3128";
+  EXPECT_THAT(error_of(asked).message, ::testing::Not(HasSubstr("s3cret")));
+  asked.proxy.http = "http://u:secret@127.0.0.1:" + server->port() + "/";
+  EXPECT_THAT(fetch(asked),
+              ::testing::Truly([](const HttpResult& good) { return good.has_value(); }));
   asked.proxy.http = "ftp://u:secret@127.0.0.1";
+  EXPECT_EQ(
+      error_of(asked).message,
+      asked.url + ": proxy: \"ENC[proxy]\" is not one of http://, https://, socks5://, socks5h://");
+  asked.proxy.http_shown_as.clear();
   EXPECT_EQ(error_of(asked).message,
             asked.url +
                 ": proxy: \"ftp://127.0.0.1\" is not one of http://, https://, socks5://, "

@@ -73,6 +73,35 @@ TEST(HttpOptions, TimeoutsInheritAndMayBeFractions) {
             "f.yaml:1:10: timeout must be a number of seconds from 0.001 to 86400, not \"ten\"");
 }
 
+TEST(HttpOptions, AProxyThatIsASecretIsCalledByItsHandle) {
+  config::AgentConfig agent;
+  agent.proxy = {.http = "http://h:1",
+                 .https = "http://h:2",
+                 .no_proxy = {},
+                 .http_shown_as = "ENC[a]",
+                 .https_shown_as = ""};
+  const auto made = request("", "", agent).proxy;
+  EXPECT_EQ(made.http_shown_as, "ENC[a]");
+  EXPECT_EQ(made.https_shown_as, "");
+
+  config::Diagnostics diagnostics;
+  config::Value value = config::parse_yaml("proxy: {http: 'http://h:1', https: 'ftp://s3cret'}",
+                                           "f.yaml", diagnostics);
+  for (config::Value::Member& member : value.members.front().value.members) {
+    member.value.secret_handle = member.key;
+  }
+  const config::Value none;
+  config::Section instance(value, "f.yaml", diagnostics);
+  config::Section init_config(none, "f.yaml", diagnostics);
+  EXPECT_FALSE(read_http_options(init_config, instance, {}).has_value());
+  ASSERT_EQ(diagnostics.all().size(), 1U);
+  EXPECT_EQ(to_text(diagnostics.all().front()),
+            "f.yaml:1:36: proxy -> https must begin with http://, https://, socks5:// or "
+            "socks5h://, not be ENC[https]");
+  value.members.front().value.members.pop_back();
+  EXPECT_EQ(read_http_options(init_config, instance, {})->proxy.http_shown_as, "ENC[http]");
+}
+
 TEST(HttpOptions, TheNearestProxyReplacesTheOthersWhole) {
   config::AgentConfig agent;
   agent.proxy.http = "http://agent:1";

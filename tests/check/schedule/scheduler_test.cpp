@@ -204,6 +204,44 @@ TEST_F(SchedulerTest, WhereMemoryRunsOutTheOthersAndTheNextRunsGoOn) {
   EXPECT_EQ(stats.at(1).errors, 0U);
 }
 
+TEST_F(SchedulerTest, WhereMemoryRunsOutBetweenSlicesTheNextRunComesAllTheSame) {
+  std::atomic<int> begun{0};
+  int slices = 0;
+  scheduler_ = std::make_unique<Scheduler>(
+      *loop_,
+      SchedulerOptions{.check_runners = 1,
+                       .backoff_max = milliseconds(0),
+                       .large_series = 100,
+                       .slice = std::chrono::microseconds(0)},
+      [](const metrics::Snapshot&) { FAIL() << "published at once"; },
+      [&](const metrics::Snapshot&) -> Scheduler::Slice {
+        if (++begun == 2) {
+          throw std::bad_alloc();
+        }
+        return [&, left = 3]() mutable {
+          ++slices;
+          if (begun == 3) {
+            throw std::bad_alloc();
+          }
+          if (begun >= 5) {
+            loop_->stop();
+          }
+          return --left > 0;
+        };
+      });
+  // Also where it fails, since its series are many.
+  scheduler_->add(scripted("large", [&](metrics::SampleSink& sink) -> base::Result<RunReport> {
+    if (begun == 3) {
+      return base::fail(base::ErrorKind::unreachable, "no");
+    }
+    return submit_many(sink, 500);
+  }));
+  loop_->run();
+  EXPECT_TRUE(scheduler_->stop(seconds(10)));
+  EXPECT_EQ(scheduler_->stats().at(0).errors, 1U);
+  EXPECT_GE(slices, 3 + 0 + 1 + 3);
+}
+
 /// Is content with the second answer of each run.
 class HardToPlease final : public HttpCheck {
  public:

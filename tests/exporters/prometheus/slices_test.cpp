@@ -1,6 +1,7 @@
 // Snapshots published in slices.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,18 +54,36 @@ TEST(PrometheusSlices, ComeToThePageThatPublishingAtOnceComesTo) {
   }
 }
 
-TEST(PrometheusSlices, ShowNothingBeforeTheLastAndHoldUpNoOtherInstance) {
+/// Each is one of the two, and none is the first after one was the second.
+void expect_one_change(const std::vector<std::string>& pages, const std::string& before,
+                       const std::string& after) {
+  const auto changed = std::find(pages.begin(), pages.end(), after);
+  EXPECT_GT(changed - pages.begin(), 3);
+  EXPECT_GT(pages.end() - changed, 3);
+  EXPECT_EQ(std::count(pages.begin(), changed, before), changed - pages.begin());
+  EXPECT_EQ(std::count(changed, pages.end(), after), pages.end() - changed);
+}
+
+TEST(PrometheusSlices, ChangeThePageInOneStepAndHoldUpNoOtherInstance) {
   PrometheusExporter exporter;
   const auto first = snapshot(instance("a"), numbered("x", 0, many, 1));
-  for (const std::string& page : publish_slices(exporter, first)) {
-    EXPECT_EQ(page, "");
-  }
+  const auto pages = publish_slices(exporter, first);
   const std::string after_first = page_of(exporter);
+  expect_one_change(pages, "", after_first);
+  // The same series, then some gone and some new, then none.
+  std::string before = after_first;
+  const auto same = snapshot(instance("a"), numbered("x", 0, many, 2));
   const auto second = snapshot(instance("a"), numbered("x", 10, many + 10, 2));
-  const auto between = publish_slices(exporter, second);
-  EXPECT_GT(between.size(), 3U);
-  for (const std::string& page : between) {
-    EXPECT_EQ(page, after_first);
+  auto failed = snapshot(instance("a"), {});
+  failed.error = base::Error{base::ErrorKind::io, "no"};
+  const auto again = snapshot(instance("a"), numbered("x", 10, many + 10, 2));
+  const std::vector<const metrics::Snapshot*> runs{&same, &second, &failed, &again};
+  for (const metrics::Snapshot* const run : runs) {
+    const auto between = publish_slices(exporter, *run);
+    const std::string after = page_of(exporter);
+    EXPECT_NE(after, before);
+    expect_one_change(between, before, after);
+    before = after;
   }
 
   const auto third = snapshot(instance("a"), numbered("x", 10, many + 10, 3));
@@ -76,6 +95,38 @@ TEST(PrometheusSlices, ShowNothingBeforeTheLastAndHoldUpNoOtherInstance) {
   while (publication->advance()) {
   }
   EXPECT_NE(page_of(exporter).find("x10 3\n"), std::string::npos);
+}
+
+TEST(PrometheusSlices, WithSeriesOfAnotherInstanceOnTheSameLinesOneOfBothIsShown) {
+  constexpr int few = 300;
+  PrometheusExporter exporter;
+  publish(exporter, snapshot(instance("a"), numbered("x", 0, few, 1)));
+  for (int stop = 1;; ++stop) {
+    const auto run = snapshot(instance("b"), numbered("x", 0, few, 2));
+    auto publication = exporter.begin(run);
+    bool goes_on = true;
+    for (int i = 0; i < stop && goes_on; ++i) {
+      goes_on = publication->advance();
+    }
+    // In between, the other instance is published, or this one goes.
+    publish(exporter, snapshot(instance("a"), numbered("x", 0, few, 3)));
+    const std::string page = page_of(exporter);
+    EXPECT_EQ(std::count(page.begin(), page.end(), '\n'), 3 * few);
+    if (stop % 2 == 0) {
+      while (goes_on) {
+        goes_on = publication->advance();
+      }
+    }
+    exporter.forget(*run.instance);
+    publication.reset();
+    publish(exporter, snapshot(instance("a"), numbered("x", 0, few, 4)));
+    const std::string alone = page_of(exporter);
+    EXPECT_EQ(std::count(alone.begin(), alone.end(), '\n'), 3 * few);
+    EXPECT_NE(alone.find("x7 4\n"), std::string::npos);
+    if (stop % 2 == 1 && !goes_on) {
+      break;
+    }
+  }
 }
 
 TEST(PrometheusSlices, AnInstanceCanBeForgottenBetweenTwo) {

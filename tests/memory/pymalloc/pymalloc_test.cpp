@@ -17,7 +17,8 @@ using ::testing::StartsWith;
 /// Debian's Python with a script, and what sys._debugmallocstats() said in it.
 class PythonProgram {
  public:
-  explicit PythonProgram(std::vector<std::string> arguments = {}) : process_(with(arguments)) {
+  explicit PythonProgram(const std::vector<std::string>& arguments = {})
+      : process_(with(arguments)) {
     for (std::string line = process_.read_line(); line != "ready"; line = process_.read_line()) {
       const std::size_t equals = line.find('=');
       if (equals != line.npos && line.find('*') == line.npos) {
@@ -37,7 +38,7 @@ class PythonProgram {
     arguments.insert(arguments.begin(), {PYTHON_PROGRAM, PYTHON_SCRIPTS "/python_heap.py"});
     return arguments;
   }
-  static std::uint64_t number_in(std::string text) {
+  static std::uint64_t number_in(const std::string& text) {
     std::string digits;
     for (const char c : text) {
       if (c >= '0' && c <= '9') {

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "agent/commands/commands.h"
+#include "agent/commands/failure.h"
 #include "agent/pages/native_pages.h"
 #include "base/counted.h"
 #include "base/descriptor.h"
@@ -38,11 +39,6 @@ namespace {
 
 constexpr const char* library_name = "libheapwatch_preload.so";
 constexpr std::string_view unix_prefix = "unix:";
-
-int fail_with(const std::string& message) {
-  std::cerr << "heapwatch: " << message << '\n';
-  return 1;
-}
 
 /// Beside the program as it is installed, or as it is built.
 base::Result<std::string> preload_library() {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "agent/commands/commands.h"
+#include "agent/commands/failure.h"
 #include "agent/process/terminal.h"
 #include "base/file.h"
 #include "memory/growth.h"
@@ -20,11 +21,6 @@ namespace {
 
 /// Without an argument so many processes are shown, the largest.
 constexpr std::size_t listed_max = 20;
-
-int fail_with(const std::string& message) {
-  std::cerr << "heapwatch: " << message << '\n';
-  return 1;
-}
 
 /// The processes that are asked for, each once, in the order of the command line.
 base::Result<std::vector<int>> chosen(const MemoryOptions& options) {

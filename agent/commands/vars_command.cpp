@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "agent/commands/commands.h"
+#include "agent/commands/failure.h"
 #include "base/number.h"
 #include "base/printable.h"
 #include "check/target_url.h"
@@ -78,28 +79,23 @@ void print_change(const Matches& matches, std::map<std::string, base::Number>& b
   std::cout << std::flush;
 }
 
-int fail_with(const base::Error& error) {
-  std::cerr << "heapwatch: " << error.message << '\n';
-  return 1;
-}
-
 }  // namespace
 
 int show_vars(const VarsOptions& options) {
   const auto request = request_for(options.url);
   if (!request) {
-    return fail_with(request.error());
+    return fail_with(request.error().message);
   }
   const base::Result<Path> path = options.path.empty() ? Path{} : expvar::parse_path(options.path);
   if (!path) {
-    return fail_with(path.error());
+    return fail_with(path.error().message);
   }
   std::map<std::string, base::Number> before;
   auto last = std::chrono::steady_clock::now();
   for (int read = 0; options.count == 0 || read < options.count; ++read) {
     const auto matches = read_page(*request, *path);
     if (!matches) {
-      return fail_with(matches.error());
+      return fail_with(matches.error().message);
     }
     if (!options.watch) {
       print(*matches);

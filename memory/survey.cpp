@@ -156,8 +156,12 @@ base::Result<Survey> survey(int pid, const Options& options, const process::Live
     }
     const bool is_torn = std::any_of(survey.checks.begin(), survey.checks.end(),
                                      [](const Check& check) { return !check.ok; });
-    if (is_torn && look < looks_max) {
+    const bool is_over = live.until && std::chrono::steady_clock::now() >= *live.until;
+    if (is_torn && !is_over && look < looks_max) {
       continue;
+    }
+    if (is_over) {
+      survey.missing.push_back({not_in_time, "the look took all of its time", ""});
     }
     if (!sighting->view->mappings().empty()) {
       if (const auto after = process::read_rollup(pid, live)) {

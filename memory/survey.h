@@ -44,8 +44,11 @@ struct Survey {
   [[nodiscard]] std::uint64_t bytes_of(Space space) const;
 };
 
+/// What a look that ran out of its time lacked.
+inline constexpr const char* not_in_time = "the rest of its memory";
+
 /// Looks at a running process and adds up its memory. Looks again, up to three times in all, when a
-/// heap changed under the eyes of its reader.
+/// heap changed under the eyes of its reader. Past LiveOptions::until no heap is read.
 /// Errors: as process::look_at.
 [[nodiscard]] base::Result<Survey> survey(int pid, const Options& options = {},
                                           const process::LiveOptions& live = {});

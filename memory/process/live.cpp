@@ -199,7 +199,7 @@ base::Result<Sighting> look_at(int pid, const LiveOptions& options) {
     if (*after != *before) {
       continue;  // it has become another program meanwhile
     }
-    auto memory = std::make_shared<LiveMemory>(pid, options.proc);
+    auto memory = std::make_shared<LiveMemory>(pid, options.proc, options.until);
     if (look.obstacles.empty() && !snapshot->mappings.empty() && !memory->denied().empty()) {
       Obstacle found = obstacle("its memory", *facts, options);
       memory->deny(found.why);

@@ -1,7 +1,9 @@
 // A running process, read through /proc and process_vm_readv: nothing is written, nothing stopped.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -38,6 +40,8 @@ struct Sighting {
 struct LiveOptions {
   std::string proc = "/proc";
   PagemapWay pagemap = PagemapWay::best;
+  /// From then on no bytes of memory are read: readers end with "not walked".
+  std::optional<std::chrono::steady_clock::time_point> until = std::nullopt;
 };
 
 /// Looks at a process once. What we may not see is an obstacle, not an error.

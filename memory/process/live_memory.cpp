@@ -32,7 +32,8 @@ int open_same(const std::string& path, const Mapping& mapping) {
 
 }  // namespace
 
-LiveMemory::LiveMemory(int pid, std::string proc) : pid_(pid), proc_(std::move(proc)) {
+LiveMemory::LiveMemory(int pid, std::string proc, Until until)
+    : pid_(pid), proc_(std::move(proc)), until_(until) {
   // A read of nothing asks for the right and touches no page.
   std::byte here{};
   iovec local{&here, 1};
@@ -51,6 +52,9 @@ LiveMemory::~LiveMemory() {
 }
 
 std::size_t LiveMemory::read(std::uint64_t address, std::span<std::byte> out) const {
+  if (until_ && std::chrono::steady_clock::now() >= *until_) {
+    return 0;
+  }
   std::size_t done = 0;
   while (denied_.empty() && done < out.size()) {
     iovec local{out.data() + done, out.size() - done};

@@ -1,8 +1,10 @@
 // The bytes of a running process.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,7 +16,10 @@ namespace heapwatch::memory::process {
 /// of a file that is not resident would make it so in the target.
 class LiveMemory : public Memory {
  public:
-  LiveMemory(int pid, std::string proc);
+  using Until = std::optional<std::chrono::steady_clock::time_point>;
+
+  /// Past `until` nothing is read.
+  LiveMemory(int pid, std::string proc, Until until = std::nullopt);
   LiveMemory(const LiveMemory&) = delete;
   LiveMemory& operator=(const LiveMemory&) = delete;
   ~LiveMemory() override;
@@ -31,6 +36,7 @@ class LiveMemory : public Memory {
 
   int pid_;
   std::string proc_;
+  Until until_;
   std::string denied_;
   /// Open files by device and inode; -1: could not be opened.
   mutable std::map<std::pair<std::string, std::uint64_t>, int> files_;

@@ -92,6 +92,14 @@ std::optional<InstanceOptions> read_instance_options(config::Section& init_confi
                                                                : std::nullopt;
 }
 
+std::size_t index_of(const InstanceSource& source) {
+  const auto& all = source.file.instances;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const config::Value& value) {
+    return &value == &source.instance;
+  });
+  return found == all.end() ? 0 : static_cast<std::size_t>(found - all.begin()) + 1;
+}
+
 std::string without_generic_key(std::string_view tag, std::string_view check_name) {
   static constexpr std::array<std::string_view, 11> generic{
       "cluster_name", "clustername", "cluster", "clusterid", "cluster_id", "env",

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "check/loader.h"
 #include "config/agent_config.h"
 #include "config/section.h"
 #include "metrics/context.h"
@@ -42,6 +43,10 @@ struct InstanceOptions {
 [[nodiscard]] std::optional<InstanceOptions> read_instance_options(
     config::Section& init_config, config::Section& instance, std::string_view check_name,
     const config::AgentConfig& agent);
+
+/// Where the instance stands in its file, 1-based, as errors count; 0 when it is none of the file's
+/// own.
+[[nodiscard]] std::size_t index_of(const InstanceSource& source);
 
 /// disable_generic_tags: `env:x` becomes `go_expvar_env:x`, and so do the other keys that mean
 /// something to the whole platform; other tags stay.

@@ -7,6 +7,7 @@
 
 #include "base/nearest.h"
 #include "check/go_expvar/go_expvar_check.h"
+#include "check/memory/memory_check.h"
 #include "config/section.h"
 
 namespace heapwatch::check {
@@ -29,13 +30,26 @@ std::optional<Made> make_go_expvar(const InstanceSource& source, config::Diagnos
   return made;
 }
 
+std::optional<Made> make_memory(const InstanceSource& source, config::Diagnostics& diagnostics) {
+  // One for all instances: they share what is known of the processes, and the budget.
+  static const auto machine = std::make_shared<memory::LiveMachine>();
+  auto config = memory::read_config(source, diagnostics);
+  if (!config) {
+    return std::nullopt;
+  }
+  Made made{.check = nullptr, .target = config->target, .interval = config->interval};
+  made.check = std::make_unique<memory::MemoryCheck>(*std::move(config), machine);
+  return made;
+}
+
 struct NativeCheck {
   std::string_view name;
   std::optional<Made> (*make)(const InstanceSource&, config::Diagnostics&);
 };
 
-constexpr std::array<NativeCheck, 1> native_checks{{
+constexpr std::array<NativeCheck, 2> native_checks{{
     {"go_expvar", make_go_expvar},
+    {"memory", make_memory},
 }};
 
 constexpr config::Section::Range interval_seconds{0.1, 7.0 * 24 * 3600};

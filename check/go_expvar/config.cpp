@@ -180,14 +180,6 @@ std::optional<Everything> read_everything(Section& instance) {
   return std::nullopt;
 }
 
-/// 1-based, as errors count; 0 when the instance is none of the file's own.
-std::size_t index_of(const InstanceSource& source) {
-  const auto& all = source.file.instances;
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const Value& value) { return &value == &source.instance; });
-  return found == all.end() ? 0 : static_cast<std::size_t>(found - all.begin()) + 1;
-}
-
 CollectorOptions read_collector(Section& init_config, Section& instance,
                                 const config::AgentConfig& agent, config::Diagnostics& lost) {
   CollectorOptions options;

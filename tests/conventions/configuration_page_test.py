@@ -68,6 +68,18 @@ class ConfigurationPageTest(unittest.TestCase):
         self.assertEqual(keys_read("check/instance_options.cpp") | keys_read("check/isolation/isolation_options.cpp"),
                          listed_keys("Options of every instance"))
 
+    def test_every_option_of_the_memory_check_is_listed_and_no_other(self):
+        page = (ROOT / "docs/memory-check.md").read_text().split("\n## Options\n", 1)[1].split("\n## ", 1)[0]
+        listed = {key for row in page.splitlines() if row.startswith("| `") for key in CODE.findall(row.split("|")[1])}
+        source = (ROOT / "check/memory/config.cpp").read_text()
+        self.assertEqual(keys_read("check/memory/config.cpp") | set(re.findall(r'Key\{"(\w+)"', source)), listed)
+
+    def test_the_example_of_the_memory_check_has_every_option(self):
+        example = (ROOT / "conf.d/memory.d/conf.yaml.example").read_text()
+        source = (ROOT / "check/memory/config.cpp").read_text()
+        keys = keys_read("check/memory/config.cpp") | set(re.findall(r'Key\{"(\w+)"', source))
+        self.assertEqual({key for key in keys if not re.search(rf"^ *[-# ]*{key}: ", example, re.M)}, set())
+
     def test_every_http_option_is_listed_and_no_other(self):
         self.assertEqual(keys_read("check/http/http_options.cpp") | keys_read("check/http/http_auth_options.cpp"),
                          listed_keys("HTTP options"))

@@ -3,15 +3,16 @@ import csv
 import pathlib
 import re
 import socket
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from real_parts import GoProgram  # noqa: E402
-from agent import Agent, Confd, free_port, wait_until  # noqa: E402
+from real_parts import GoProgram, made_control_group  # noqa: E402
+from agent import Agent, Confd, clean_environment, free_port, wait_until  # noqa: E402
 from pages import Pages  # noqa: E402
 
-PROGRAM = GO_TARGET = ""
+PROGRAM = GO_TARGET = CXX_PROGRAM = ""
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 AGGREGATES = re.compile(r"\.(max|median|avg|count|95percentile)$")
 RTLOADER = (b'{"rtloader": {"AllocatedBytes": 3, "FreedBytes": 2, "Allocations": 2, "Frees": 1, "InuseBytes": 1,'
@@ -73,6 +74,15 @@ class MetricsListTest(unittest.TestCase):
             folder.write("go_expvar.d/guide.yaml", guide.replace("http://localhost:5000/debug/vars", pages.url()) +
                          f"      - path: rtloader/Frees\n        alias: {CLASHING}\n"
                          "    memstats: false\n    can_connect: true\n")
+            made_control_group(folder.root / "cgroup", go.process.pid, 1 << 30, 1 << 20)
+            cxx = subprocess.Popen([CXX_PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment())
+            self.addCleanup(cxx.communicate)
+            self.addCleanup(cxx.kill)  # first
+            cxx.stdout.readline()  # it is ready
+            folder.write("memory.d/conf.yaml", "init_config:\n  walk_interval: 1\n  cpu_budget: 100\n"
+                         f"  cgroup_root: {folder.root}/cgroup\n"
+                         f"instances:\n  - expvar_url: {go.url()}\n  - pid_file: {folder.root}/pid\n    types: true\n")
+            (folder.root / "pid").write_text(str(cxx.pid))
             folder.write("quiet.d/conf.yaml", "init_config:\ninstances: [{}]\n")
             folder.write("../checks.d/quiet.py", QUIET_CHECK)
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"
@@ -89,5 +99,5 @@ class MetricsListTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM, GO_TARGET = sys.argv.pop(1), sys.argv.pop(1)
+    PROGRAM, GO_TARGET, CXX_PROGRAM = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
     unittest.main()

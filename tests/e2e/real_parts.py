@@ -98,6 +98,21 @@ def query(server, expression):
     return [(one["metric"], float(one["value"][1])) for one in answer["data"]["result"]]
 
 
+def made_control_group(root, pid, limit, usage):
+    """Files below `root` that say what the control group of a process uses, in the forms of both versions."""
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        files = {}
+        if "memory" in controllers.split(","):
+            files = {f"memory{path}/memory.usage_in_bytes": usage, f"memory{path}/memory.limit_in_bytes": limit}
+        elif not controllers:
+            files = {f"{path[1:]}/memory.current": usage, f"{path[1:]}/memory.max": limit}
+        for name, value in files.items():
+            file = pathlib.Path(root) / name.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{value}\n")
+
+
 class GoProgram:
     """The Go program of tests/testing/go_target."""
 

@@ -1,0 +1,209 @@
+#include "check/memory/config.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "check/instance_options.h"
+#include "check/target_url.h"
+#include "config/section.h"
+
+namespace heapwatch::check::memory {
+
+namespace {
+
+using config::Section;
+
+constexpr Section::Range walk_seconds{1, 24.0 * 3600};
+constexpr Section::Range timeout_seconds{0.1, 60};
+constexpr Section::Range budget_percent{0.01, 100};
+constexpr std::int64_t processes_limit = 1000;
+
+std::shared_ptr<const re2::RE2> read_pattern(Section& instance, const std::string& text) {
+  re2::RE2::Options quiet;
+  quiet.set_log_errors(false);
+  auto pattern = std::make_shared<const re2::RE2>(text, quiet);
+  if (!pattern->ok()) {
+    instance.error("pattern", "pattern must be a regular expression (RE2): " + pattern->error());
+    return nullptr;
+  }
+  return pattern;
+}
+
+/// The port of "http://localhost:6060/debug/vars"; 0 when it names none.
+unsigned port_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  std::string_view authority = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+  authority = authority.substr(0, authority.find_first_of("/?"));
+  const std::size_t colon = authority.rfind(':');
+  unsigned port = 0;
+  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
+    std::from_chars(authority.data() + colon + 1, authority.data() + authority.size(), port);
+  } else {
+    port = url.starts_with("https:") ? 443 : 80;
+  }
+  return port;
+}
+
+/// The address of a Go program on this machine: the process that listens there is meant, and its
+/// series get the tag that those of go_expvar have.
+std::optional<Choice> read_expvar_url(Section& instance, metrics::Tags& tags) {
+  const auto target = read_target_url(instance);
+  if (!target) {
+    return std::nullopt;
+  }
+  const unsigned port = port_of(target->url);
+  if (!target->unix_socket.empty() || port == 0) {
+    instance.error("expvar_url",
+                   "expvar_url must be the address of a TCP port, by which the process is found");
+    return std::nullopt;
+  }
+  tags.push_back("expvar_url:" + target->shown);
+  return Choice{.kind = ChoiceKind::port, .text = {}, .port = port, .pattern = nullptr};
+}
+
+std::optional<Choice> read_text_choice(Section& instance, std::string_view key, ChoiceKind kind) {
+  Choice choice{.kind = kind, .text = instance.text(key).value_or(""), .port = 0, .pattern = {}};
+  if (choice.text.empty()) {
+    instance.error(key, std::string(key) + " is empty");
+    return std::nullopt;
+  }
+  if (kind == ChoiceKind::cgroup && choice.text.front() != '/') {
+    instance.error(key,
+                   "cgroup must be a path from the root of the control groups, as "
+                   "/proc/PID/cgroup has it, not \"" +
+                       choice.text + '"');
+    return std::nullopt;
+  }
+  if (kind == ChoiceKind::pattern) {
+    choice.pattern = read_pattern(instance, choice.text);
+    return choice.pattern ? std::optional(choice) : std::nullopt;
+  }
+  return choice;
+}
+
+struct Key {
+  std::string_view name;
+  ChoiceKind kind;
+};
+constexpr std::array keys{
+    Key{"pid_file", ChoiceKind::pid_file}, Key{"process_name", ChoiceKind::process_name},
+    Key{"pattern", ChoiceKind::pattern},   Key{"systemd_unit", ChoiceKind::systemd_unit},
+    Key{"cgroup", ChoiceKind::cgroup},     Key{"port", ChoiceKind::port},
+    Key{"expvar_url", ChoiceKind::port},   Key{"self", ChoiceKind::self},
+    Key{"exec", ChoiceKind::exec},
+};
+
+std::optional<Choice> read_choice_at(Section& instance, const Key& key, metrics::Tags& tags) {
+  if (key.name == "expvar_url") {
+    return read_expvar_url(instance, tags);
+  }
+  if (key.kind == ChoiceKind::port) {
+    const auto port = instance.integer("port", 1, 65535);
+    return port ? std::optional(Choice{.kind = key.kind,
+                                       .text = {},
+                                       .port = static_cast<unsigned>(*port),
+                                       .pattern = nullptr})
+                : std::nullopt;
+  }
+  if (key.kind == ChoiceKind::self || key.kind == ChoiceKind::exec) {
+    return Choice{.kind = key.kind, .text = {}, .port = 0, .pattern = nullptr};
+  }
+  return read_text_choice(instance, key.name, key.kind);
+}
+
+/// Exactly one of the keys says which processes are meant.
+std::optional<Choice> read_choice(Section& instance, metrics::Tags& tags) {
+  std::vector<const Key*> given;
+  std::string names;
+  for (const Key& key : keys) {
+    names += (names.empty() ? "" : ", ") + std::string(key.name);
+    const config::Value* const value = instance.raw(key.name);
+    if (value == nullptr || value->kind == config::Value::Kind::null) {
+      continue;
+    }
+    const bool is_switch = key.kind == ChoiceKind::self || key.kind == ChoiceKind::exec;
+    if (!is_switch || instance.boolean(key.name).value_or(false)) {
+      given.push_back(&key);
+    }
+  }
+  if (given.empty()) {
+    instance.error("", "an instance needs one of " + names + ", to say which processes it watches");
+    return std::nullopt;
+  }
+  if (given.size() > 1) {
+    instance.error(given[1]->name, "an instance takes one of " + names + ", not both " +
+                                       std::string(given[0]->name) + " and " +
+                                       std::string(given[1]->name));
+    return std::nullopt;
+  }
+  return read_choice_at(instance, *given.front(), tags);
+}
+
+/// What may stand in init_config too; the instance's own wins.
+void read_limits(Section& init_config, Section& instance, MemoryConfig& config) {
+  const auto walk = init_config.seconds("walk_interval", walk_seconds);
+  config.walk_interval =
+      instance.seconds("walk_interval", walk_seconds).value_or(walk.value_or(config.walk_interval));
+  const auto timeout = init_config.seconds("timeout", timeout_seconds);
+  config.timeout =
+      instance.seconds("timeout", timeout_seconds).value_or(timeout.value_or(config.timeout));
+  constexpr double percent = 100;
+  const auto budget = init_config.number("cpu_budget", budget_percent);
+  config.cpu_budget = instance.number("cpu_budget", budget_percent)
+                          .value_or(budget.value_or(config.cpu_budget * percent)) /
+                      percent;
+  const auto processes = init_config.integer("max_processes", 1, processes_limit);
+  config.processes_max = static_cast<std::size_t>(
+      instance.integer("max_processes", 1, processes_limit)
+          .value_or(processes.value_or(static_cast<std::int64_t>(config.processes_max))));
+  const auto root = init_config.text("cgroup_root");
+  config.cgroup_root = instance.text("cgroup_root").value_or(root.value_or(config.cgroup_root));
+  const auto types = init_config.boolean("types");
+  config.types = instance.boolean("types").value_or(types.value_or(config.types));
+}
+
+}  // namespace
+
+std::optional<MemoryConfig> read_config(const InstanceSource& source,
+                                        config::Diagnostics& diagnostics) {
+  const std::string file = source.file.file.string();
+  const std::size_t index = index_of(source);
+  config::Diagnostics found;
+  Section init_config(source.file.init_config, file, found, "init_config");
+  Section instance(source.instance, file, found,
+                   index == 0 ? "instance" : "instances -> " + std::to_string(index));
+  MemoryConfig config;
+  auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
+  metrics::Tags more;
+  auto choice = read_choice(instance, more);
+  read_limits(init_config, instance, config);
+  instance.finish();
+  if (index <= 1) {
+    init_config.finish();  // once for all instances of the file
+  }
+  const bool wrong = found.has_errors();
+  diagnostics.append(found);
+  if (wrong || !choice || !options) {
+    return std::nullopt;
+  }
+  config.target = shown(*choice);
+  config.choice = *std::move(choice);
+  config.tags = std::move(options->tags);
+  config.tags.insert(config.tags.end(), more.begin(), more.end());
+  config.name = options->name;
+  if (options->empty_default_hostname) {
+    config.host = std::string();
+  }
+  config.interval = options->interval;
+  config.allows = [patterns = std::move(options->metric_patterns)](std::string_view name) {
+    return patterns.allows(name);
+  };
+  return config;
+}
+
+}  // namespace heapwatch::check::memory

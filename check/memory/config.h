@@ -1,0 +1,37 @@
+// One instance of memory.d/*.yaml, as a valid value.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "check/loader.h"
+#include "check/memory/choice.h"
+#include "config/value.h"
+#include "metrics/context.h"
+
+namespace heapwatch::check::memory {
+
+struct MemoryConfig {
+  Choice choice;
+  std::string target;  // what is chosen, in words
+  metrics::Tags tags;
+  std::string name;  // empty: the tag process_name says what the kernel calls each process
+  std::optional<std::string> host;
+  std::function<bool(std::string_view name)> allows;
+  std::chrono::milliseconds interval{15'000};
+  std::chrono::milliseconds walk_interval{60'000};
+  std::chrono::milliseconds timeout{10'000};  // of the looks of one run
+  double cpu_budget = 0.01;                   // of a core
+  std::size_t processes_max = 100;
+  std::string cgroup_root = "/sys/fs/cgroup";
+  bool types = false;
+};
+
+/// Everything that is wrong goes to `diagnostics`, and the result is then empty.
+[[nodiscard]] std::optional<MemoryConfig> read_config(const InstanceSource& source,
+                                                      config::Diagnostics& diagnostics);
+
+}  // namespace heapwatch::check::memory

@@ -1,0 +1,65 @@
+// The check `memory`: where the resident memory of processes is, as series.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "check/check.h"
+#include "check/memory/budget.h"
+#include "check/memory/config.h"
+#include "check/memory/machine.h"
+#include "check/memory/sums.h"
+
+namespace heapwatch::check::memory {
+
+/// Each run reads the kernel's counters of the chosen processes. The memory of a process is looked
+/// at every `walk_interval`, or more seldom where that would cost more than `cpu_budget`: looks
+/// then wait for the next runs, those first that waited longest. In between, runs repeat what was
+/// seen last.
+///
+/// A process that ends, or may not be read, is a warning. A run fails when there is none to watch.
+class MemoryCheck final : public Check {
+ public:
+  MemoryCheck(MemoryConfig config, std::shared_ptr<Machine> machine);
+
+  [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) override;
+
+ private:
+  /// What is known of a process that is watched.
+  struct Watched {
+    Facts facts;
+    bool is_new = true;
+    bool is_done = false;  // had its turn in this run
+    std::optional<Looked> looked;
+    Moment looked_at;
+    std::chrono::nanoseconds gap{0};   // between the last two looks
+    std::chrono::nanoseconds cost{0};  // of the last one
+    std::string trouble;               // why not all of it could be read, the last time
+  };
+
+  [[nodiscard]] base::Result<std::vector<int>> chosen();
+  void take_in(const std::vector<int>& pids, RunReport& report);
+  void look_at_those_due(RunReport& report);
+  [[nodiscard]] Watched* next_due();
+  /// False when the process has ended.
+  [[nodiscard]] bool look_at(Watched& watched, Moment until);
+  void submit(const Destination& to, RunReport& report);
+  void submit_walks(const Destination& to, RunReport& report);
+  void submit_can_read(metrics::SampleSink& sink, const std::string& failure) const;
+
+  MemoryConfig config_;
+  std::shared_ptr<Machine> machine_;
+  Budget budget_;
+  std::map<int, Watched> watched_;  // by pid
+  bool held_back_ = false;          // looks wait for the budget
+  bool over_budget_ = false;        // and that was said
+  /// Of a port: finding who listens costs a look at every descriptor of every process.
+  std::vector<int> listeners_;
+  Moment listeners_at_;
+};
+
+}  // namespace heapwatch::check::memory

@@ -1,0 +1,131 @@
+#include "check/memory/config.h"
+
+#include <gmock/gmock.h>
+
+#include "config/value.h"
+
+namespace heapwatch::check::memory {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Outcome {
+  std::optional<MemoryConfig> config;
+  std::vector<std::string> said;
+};
+
+Outcome read(std::string_view instance, std::string_view init_config = "") {
+  config::Diagnostics diagnostics;
+  config::CheckConfig file{.check_name = "memory",
+                           .file = "f.yaml",
+                           .init_config = config::parse_yaml(init_config, "f.yaml", diagnostics),
+                           .instances = {config::parse_yaml(instance, "f.yaml", diagnostics)}};
+  const config::AgentConfig agent;
+  Outcome outcome{read_config({file, file.instances[0], agent}, diagnostics), {}};
+  for (const auto& diagnostic : diagnostics.all()) {
+    outcome.said.push_back(to_text(diagnostic));
+  }
+  return outcome;
+}
+
+TEST(MemoryConfig, HasDefaults) {
+  const auto outcome = read("self: true");
+  EXPECT_THAT(outcome.said, IsEmpty());
+  ASSERT_TRUE(outcome.config);
+  EXPECT_EQ(outcome.config->choice.kind, ChoiceKind::self);
+  EXPECT_EQ(outcome.config->target, "self");
+  EXPECT_EQ(outcome.config->interval, milliseconds(15'000));
+  EXPECT_EQ(outcome.config->walk_interval, milliseconds(60'000));
+  EXPECT_EQ(outcome.config->timeout, milliseconds(10'000));
+  EXPECT_DOUBLE_EQ(outcome.config->cpu_budget, 0.01);
+  EXPECT_EQ(outcome.config->processes_max, 100U);
+  EXPECT_FALSE(outcome.config->types);
+  EXPECT_EQ(outcome.config->name, "");
+  EXPECT_EQ(outcome.config->host, std::nullopt);
+}
+
+TEST(MemoryConfig, ReadsEachWayToChooseProcesses) {
+  const auto shown = [](std::string_view instance) {
+    const auto outcome = read(instance);
+    EXPECT_THAT(outcome.said, IsEmpty());
+    return outcome.config ? outcome.config->target : "";
+  };
+  EXPECT_EQ(shown("pid_file: /run/a.pid"), "pid file /run/a.pid");
+  EXPECT_EQ(shown("process_name: nginx"), "process nginx");
+  EXPECT_EQ(shown("pattern: 'java .*a\\.jar'"), "command line java .*a\\.jar");
+  EXPECT_EQ(shown("systemd_unit: nginx"), "unit nginx");
+  EXPECT_EQ(shown("cgroup: /a/b"), "control group /a/b");
+  EXPECT_EQ(shown("port: 6379"), "port 6379");
+  EXPECT_EQ(shown("exec: true\nself: false"), "heapwatch exec");
+}
+
+TEST(MemoryConfig, AnAddressOfExpvarsIsAPortAndATag) {
+  const auto port = [](std::string_view instance) { return read(instance).config->choice.port; };
+  const auto outcome = read("expvar_url: http://localhost:6060");
+  EXPECT_THAT(outcome.said, IsEmpty());
+  EXPECT_EQ(outcome.config->choice.kind, ChoiceKind::port);
+  EXPECT_EQ(outcome.config->choice.port, 6060U);
+  EXPECT_THAT(outcome.config->tags, ElementsAre("expvar_url:http://localhost:6060/debug/vars"));
+  EXPECT_EQ(port("expvar_url: http://[::1]:7000/debug/vars"), 7000U);
+  EXPECT_EQ(port("expvar_url: http://[::1]/debug/vars"), 80U);
+  EXPECT_EQ(port("expvar_url: https://u:p@localhost/x"), 443U);
+  EXPECT_THAT(read("expvar_url: unix:///run/a.sock").said,
+              ElementsAre("f.yaml:1:13: expvar_url must be the address of a TCP port, by which the "
+                          "process is found"));
+}
+
+TEST(MemoryConfig, TheInstanceWinsOverInitConfig) {
+  const std::string init =
+      "walk_interval: 30\ncpu_budget: 2\ntimeout: 5\nmax_processes: 7\ntypes: true\ncgroup_root: "
+      "/host";
+  const auto inherited = read("self: true", init);
+  EXPECT_THAT(inherited.said, IsEmpty());
+  EXPECT_EQ(inherited.config->walk_interval, milliseconds(30'000));
+  EXPECT_EQ(inherited.config->timeout, milliseconds(5'000));
+  EXPECT_DOUBLE_EQ(inherited.config->cpu_budget, 0.02);
+  EXPECT_EQ(inherited.config->processes_max, 7U);
+  EXPECT_TRUE(inherited.config->types);
+  EXPECT_EQ(inherited.config->cgroup_root, "/host");
+  const auto own = read(
+      "self: true\nwalk_interval: 90\ncpu_budget: 0.5\ntimeout: 1\nmax_processes: 1\ntypes: false",
+      init);
+  EXPECT_EQ(own.config->walk_interval, milliseconds(90'000));
+  EXPECT_EQ(own.config->timeout, milliseconds(1'000));
+  EXPECT_DOUBLE_EQ(own.config->cpu_budget, 0.005);
+  EXPECT_EQ(own.config->processes_max, 1U);
+  EXPECT_FALSE(own.config->types);
+}
+
+TEST(MemoryConfig, AnInstanceTakesOneWayToChoose) {
+  constexpr std::string_view ways =
+      "one of pid_file, process_name, pattern, systemd_unit, cgroup, port, expvar_url, self, exec";
+  EXPECT_THAT(read("tags: [a]").said,
+              ElementsAre("f.yaml:1:1: an instance needs " + std::string(ways) +
+                          ", to say which processes it watches"));
+  EXPECT_THAT(read("self: false").said.size(), 1U);
+  EXPECT_THAT(read("process_name: a\nport: 1").said,
+              ElementsAre("f.yaml:2:7: an instance takes " + std::string(ways) +
+                          ", not both process_name and port"));
+}
+
+TEST(MemoryConfig, WhatIsWrongIsSaidWithItsPlace) {
+  EXPECT_THAT(read("pattern: '('").said,
+              ElementsAre("f.yaml:1:10: pattern must be a regular expression (RE2): missing ): ("));
+  EXPECT_THAT(read("cgroup: a").said,
+              ElementsAre("f.yaml:1:9: cgroup must be a path from the root of the control groups, "
+                          "as /proc/PID/cgroup has it, not \"a\""));
+  EXPECT_THAT(read("process_name: ''").said, ElementsAre("f.yaml:1:15: process_name is empty"));
+  EXPECT_THAT(read("port: 0").said.size(), 1U);
+  EXPECT_THAT(
+      read("self: true\ncpu_budget: 0").said,
+      ElementsAre(
+          "f.yaml:2:13: instances -> 1 -> cpu_budget must be a number from 0.01 to 100, not 0"));
+  EXPECT_THAT(read("self: true\nwalk_intervall: 3").said,
+              ElementsAre("f.yaml:2:1: unknown key \"walk_intervall\"; did you mean "
+                          "\"walk_interval\"?"));
+}
+
+}  // namespace
+}  // namespace heapwatch::check::memory

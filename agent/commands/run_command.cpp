@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/commands/commands.h"
+#include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
 #include "agent/pages/own_metrics.h"
 #include "agent/pages/own_pages.h"
@@ -122,6 +123,7 @@ class Agent {
   bool python_memory_measured_ = false;
   pages::HeapPages heap_pages_{
       [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
+  pages::MemoryPage memory_page_{pages::look_at_own_memory};
   std::unique_ptr<wiring::Reloader> reloader_;
   std::unique_ptr<pages::Pulse> pulse_;
   std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
@@ -180,9 +182,10 @@ void Agent::measure_python_memory() {
 base::Result<void> Agent::start_pages() {
   const config::AgentConfig& agent = configured_.agent;
   if (agent.expvar_port != 0) {
-    auto server =
-        serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-              pages::own_pages({.report = [this] { return report(); }, .heap = heap_pages_}));
+    auto server = serve(
+        agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+        pages::own_pages(
+            {.report = [this] { return report(); }, .heap = heap_pages_, .memory = memory_page_}));
     if (!server) {
       return tl::unexpected(server.error());
     }

@@ -12,7 +12,8 @@ namespace {
 
 constexpr const char* json = "application/json; charset=utf-8";
 
-net::ServerReply status_reply(SelfReport report, const std::string& query) {
+net::ServerReply status_reply(SelfReport report, MemoryPage& memory, const std::string& query) {
+  report.memory = memory.seen().value_or(nullptr);
   report.python_objects =
       wiring::python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
   if (query == "format=json") {
@@ -43,10 +44,12 @@ net::Routes own_pages(const OwnSources& sources) {
       {.path = "/status",
        .help = "What `heapwatch status` shows; ?format=json as JSON",
        .handler =
-           [report = sources.report](const net::ServerRequest& request) {
-             return status_reply(report(), request.query);
+           [report = sources.report, &memory = sources.memory](const net::ServerRequest& request) {
+             return status_reply(report(), memory, request.query);
            },
-       .shared = Shared::by_query},
+       .shared = Shared::by_query,
+       .takes_long = true},
+      sources.memory.route(),
   };
   std::vector<net::Route> heap = sources.heap.routes();
   routes.insert(routes.end(), std::make_move_iterator(heap.begin()),

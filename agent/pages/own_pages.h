@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
 #include "agent/pages/self_report.h"
 #include "net/routes.h"
@@ -13,6 +14,7 @@ namespace heapwatch::agent::pages {
 struct OwnSources {
   std::function<SelfReport()> report;  // called on the threads of the server
   HeapPages& heap;
+  MemoryPage& memory;
 };
 
 [[nodiscard]] net::Routes own_pages(const OwnSources& sources);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "check/python/python_loader.h"
 #include "check/schedule/scheduler.h"
 #include "config/value.h"
+#include "memory/survey.h"
 #include "metrics/run_stats.h"
 
 namespace heapwatch::agent::pages {
@@ -48,6 +50,8 @@ struct SelfReport {
   check::python::PythonReport python;
   /// On the status page alone, since counting them takes a look at each.
   std::vector<check::python::ObjectCount> python_objects;
+  /// Likewise. Null: it could not be looked at.
+  std::shared_ptr<const memory::Survey> memory;
 };
 
 /// A page of expvars: `process`, `rtloader`, `memtrack` (with its `components`), `scheduler`,

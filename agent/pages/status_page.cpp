@@ -3,6 +3,7 @@
 #include <ctime>
 #include <sstream>
 
+#include "agent/pages/memory_page.h"
 #include "agent/pages/object_tables.h"
 #include "agent/pages/python_vars.h"
 #include "agent/pages/self_report.h"
@@ -57,6 +58,25 @@ void write_native_memory(std::ostream& out) {
   out << base::printable_lines(frees);
 }
 
+void append_memory(exporters::console::Json& json, const memory::Survey& survey) {
+  json.key("memory");
+  json.begin_object();
+  json.member("rss_bytes", survey.rss);
+  json.member("swap_bytes", survey.swap);
+  json.key("rows");
+  json.begin_array();
+  for (const memory::Row& row : survey.rows) {
+    json.begin_object();
+    json.member("space", memory::name_of(row.space));
+    json.member("owner", row.owner);
+    json.member("state", memory::name_of(row.state));
+    json.member("bytes", row.bytes);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
 }  // namespace
 
 std::string status_text(const SelfReport& report, bool colors) {
@@ -90,6 +110,10 @@ std::string status_text(const SelfReport& report, bool colors) {
       out << "    " << base::printable(config::to_text(diagnostic)) << '\n';
     }
     out << '\n';
+  }
+  if (report.memory) {
+    out << heading("Memory") << memory_lines(*report.memory)
+        << "  /debug/memory has every row, as has `heapwatch memory " << getpid() << "`\n\n";
   }
   write_native_memory(out);
   if (!report.python_objects.empty()) {
@@ -125,6 +149,9 @@ std::string status_json(const SelfReport& report) {
     json.text(config::to_text(diagnostic));
   }
   json.end_array();
+  if (report.memory) {
+    append_memory(json, *report.memory);
+  }
   json.key("pythonObjects");
   json.begin_array();
   for (const check::python::ObjectCount& objects : report.python_objects) {

@@ -20,6 +20,9 @@ class OwnPages : public testing::Test {
   HeapPages heap_{[](const net::ServerRequest&) -> base::Result<memory::native::NativeHeap> {
     return base::fail(base::ErrorKind::not_found, "no such process");
   }};
+  MemoryPage memory_{[]() -> base::Result<memory::Survey> {
+    return memory::Survey{.pid = 12, .command = "a", .rss = 8192};
+  }};
   net::Routes pages_ = own_pages({.report =
                                       [] {
                                         SelfReport report;
@@ -27,7 +30,8 @@ class OwnPages : public testing::Test {
                                         report.own.scheduler.instances = 7;
                                         return report;
                                       },
-                                  .heap = heap_});
+                                  .heap = heap_,
+                                  .memory = memory_});
 };
 
 TEST_F(OwnPages, ShowTheReportOfTheMoment) {
@@ -36,6 +40,12 @@ TEST_F(OwnPages, ShowTheReportOfTheMoment) {
   EXPECT_THAT(get("/status", "format=json").body,
               testing::HasSubstr(R"("conf.d": "/here/conf.d")"));
   EXPECT_THAT(get("/debug/memtrack").body, testing::HasSubstr(R"("accounting": )"));
+}
+
+TEST_F(OwnPages, ShowTheMemoryOfTheAgent) {
+  EXPECT_THAT(get("/debug/memory").body, testing::HasSubstr(R"("heapwatch.memory/1")"));
+  EXPECT_THAT(get("/status").body, testing::HasSubstr("\nMemory\n======\n\n  RSS: 8.00 K\n"));
+  EXPECT_THAT(get("/status", "format=json").body, testing::HasSubstr(R"("rss_bytes": 8192)"));
 }
 
 TEST_F(OwnPages, RefuseWrongParametersOfAProfile) {

@@ -15,7 +15,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/testing"))
 sys.path.insert(0, str(ROOT / "tests/e2e"))
-from real_parts import GoProgram  # noqa: E402
+from real_parts import GoProgram, made_control_group  # noqa: E402
 from agent import Agent, Confd, run, wait_until  # noqa: E402
 from pages import Pages  # noqa: E402
 
@@ -97,6 +97,8 @@ class Emitted:
             folder.write("go_expvar.d/rtloader.yaml", f"init_config:\ninstances:\n  - expvar_url: {pages.url()}\n    namespace: {rtloader}\n"
                          f"    memstats: false\n{extra}    metrics:\n{entries}"
                          f"      - path: rtloader/Frees\n        alias: {rtloader}.rtloader.frees_total\n")
+            made_control_group(folder.root / "cgroup", go.process.pid, 1 << 30, 1 << 20)
+            folder.write("memory.d/conf.yaml", f"init_config:\n  cgroup_root: {folder.root}/cgroup\ninstances:\n  - expvar_url: {go.url()}\n")
             self.confd = folder.confd
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"
                        f"dogstatsd_port: {reader.getsockname()[1]}\n", port=port) as agent:

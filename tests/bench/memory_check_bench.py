@@ -93,16 +93,16 @@ def main():
         together = f"  - pattern: ^{re.escape(options.heap_program)} heap|while len.things\n    name: watched\n"
         apart = ""
         with Confd() as folder:
-            for pid in pids:
+            for index, pid in enumerate(pids):
                 (folder.root / str(pid)).write_text(str(pid))
-                apart += f"  - pid_file: {folder.root}/{pid}\n"
+                apart += f"  - pid_file: {folder.root}/{pid}\n    name: watched{index}\n"
             rows = [("one instance", agent_cpu(options, together)), (f"{len(pids)} instances", agent_cpu(options, apart)),
                     ("idle", agent_cpu(options, ""))]
         print(f"{len(pids)} processes, {sum(map(rss, pids)) / 2**20:.0f} MB RSS in all; `pmap -X` at each once in "
               f"{options.walk_interval:g} s: {100 * pmap_cpu(pids) / options.walk_interval:.2f} % of a core\n")
         print("| the agent with | % of a core | CPU ms of a look at all | s between looks | found |\n|---|---|---|---|---|")
         for name, (share, page) in rows:
-            walks = re.findall(r"^process_memory_walk_interval\S* (\S+)$", page, re.M)
+            walks = re.findall(r"^process_memory_walk_interval\{[^}]*\} (\S+)$", page, re.M)
             print(f"| {name} | {share:.2f} | {1000 * value_of(page, 'process_memory_walk_cpu'):.0f} | "
                   f"{max(map(float, walks), default=0):.0f} | {value_of(page, 'process_memory_processes'):.0f} |")
     finally:

@@ -63,11 +63,5 @@ TEST(AppendClean, KeepsCharactersAndReplacesOtherBytes) {
   EXPECT_EQ(clean("\xf4\x90\x80\x80", ""), "____");  // past U+10FFFF
 }
 
-TEST(Cut, SplitsNoCharacter) {
-  EXPECT_EQ(cut("aé", 3), "aé");
-  EXPECT_EQ(cut("aé", 2), "a");
-  EXPECT_EQ(cut("😀", 3), "");
-}
-
 }  // namespace
 }  // namespace heapwatch::exporters::dogstatsd

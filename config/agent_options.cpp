@@ -16,7 +16,6 @@ using A = AgentConfig;
 constexpr std::int64_t interval_ms_min = 100;
 constexpr std::int64_t interval_ms_max = std::int64_t{7} * 24 * 3'600'000;
 constexpr std::int64_t backoff_ms_max = std::int64_t{24} * 3'600'000;
-constexpr std::int64_t port_max = 65535;
 constexpr std::int64_t check_runners_max = 1024;
 constexpr std::int64_t logging_frequency_max = 1'000'000;
 constexpr std::int64_t sample_interval_bytes_max = std::int64_t{32} * 1024 * 1024;

@@ -11,7 +11,6 @@ namespace heapwatch::config {
 
 namespace {
 
-constexpr std::int64_t port_max = 65535;
 constexpr std::size_t hostname_bytes_max = 255;
 
 /// What stands there, for an error; a secret stays one.

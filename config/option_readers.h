@@ -1,12 +1,15 @@
 // Reads the options of heapwatch.yaml that have rules of their own. Private to this folder.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "config/agent_options.h"
 #include "config/section.h"
 
 namespace heapwatch::config {
+
+inline constexpr std::int64_t port_max = 65535;
 
 // Each reads the option `name` of the section, or says what is wrong with it.
 void read_hostname(Section& section, std::string_view name, AgentDraft& draft);

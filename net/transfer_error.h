@@ -14,7 +14,7 @@ namespace heapwatch::net {
 
 /// `http://h/x: ` followed by `what`; names the unix socket as well.
 [[nodiscard]] base::Error exchange_error(base::ErrorKind kind, const HttpRequest& request,
-                                         const Hop& hop, const std::string& what);
+                                         const Hop& hop, const std::string& said);
 
 /// The error for a failed transfer. `detail` is curl's error buffer, `took` the time since the hop
 /// began.

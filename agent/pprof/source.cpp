@@ -204,6 +204,13 @@ Result<void> apply_flags(Page& page, const TransportFlags& flags) {
   return {};
 }
 
+void set_tls(net::TlsOptions& tls, const pprof::FetchRequest& asked, bool verify) {
+  tls.ca = asked.tls.authority;
+  tls.certificate = asked.tls.certificate;
+  tls.private_key = asked.tls.key;
+  tls.verify = verify;
+}
+
 bool collects_garbage(const Page& page) {
   return std::any_of(page.query.begin(), page.query.end(), [](const auto& it) {
     return it.first == "gc" && base::parse_number(it.second).has_value() && it.second != "0";
@@ -260,10 +267,7 @@ Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFla
     return tl::unexpected(set.error());
   }
   request.headers.emplace_back("User-Agent", "heapwatch");
-  request.tls.ca = asked.tls.authority;
-  request.tls.certificate = asked.tls.certificate;
-  request.tls.private_key = asked.tls.key;
-  request.tls.verify = !is_insecure && !flags.tls_insecure;
+  set_tls(request.tls, asked, !is_insecure && !flags.tls_insecure);
   request.proxy = proxies();
   request.total_timeout = default_timeout(source.duration);
   if (source.duration.count() == 0 && source.kind == "profile") {

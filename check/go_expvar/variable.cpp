@@ -50,7 +50,7 @@ std::uint64_t Variable::hash() const {
 std::size_t Variable::bytes() const {
   std::size_t bytes = path_.capacity();
   for (const std::string& tag : tags_) {
-    bytes += sizeof tag + tag.capacity();
+    bytes += sizeof(std::string) + tag.capacity();
   }
   return bytes;
 }

@@ -17,10 +17,6 @@ constexpr std::size_t error_bytes_max = std::size_t{16} * 1024;
 constexpr std::size_t warning_bytes_max = std::size_t{2} * 1024;
 constexpr std::size_t warnings_max = 100;
 
-base::Error no_memory() {
-  return {base::ErrorKind::limit, "there was no memory for the run"};
-}
-
 void limit_warnings(std::vector<std::string>& warnings) {
   if (warnings.size() > warnings_max) {
     const std::size_t more = warnings.size() - warnings_max + 1;
@@ -49,6 +45,10 @@ metrics::ServiceCheck check_status(const metrics::Snapshot& snapshot) {
 }
 
 }  // namespace
+
+base::Error no_memory() {
+  return {base::ErrorKind::limit, "there was no memory for the run"};
+}
 
 InstanceRunner::InstanceRunner(std::unique_ptr<ConfiguredCheck> configured, RunnerOptions options)
     : InstanceRunner(std::move(configured),

@@ -14,6 +14,9 @@
 
 namespace heapwatch::check::schedule {
 
+/// What a run that memory was not enough for has for its outcome.
+[[nodiscard]] base::Error no_memory();
+
 struct RunnerOptions {
   base::Clock clock = base::now;
   metrics::AggregatorOptions aggregator;
@@ -69,7 +72,7 @@ class InstanceRunner {
 
  private:
   template <typename Work>
-  base::Result<RunReport> in_scope(Work work);
+  base::Result<RunReport> in_scope(Work run);
   void submit_alive(std::uint64_t bytes);
   void settle(const base::Instant& began, const base::Result<RunReport>& outcome,
               metrics::Snapshot& snapshot);

@@ -35,10 +35,6 @@ void surely(const Work& work) {
   }
 }
 
-base::Error no_memory() {
-  return {base::ErrorKind::limit, "there was no memory for the run"};
-}
-
 }  // namespace
 
 struct Scheduler::Entry {

@@ -22,7 +22,7 @@ constexpr std::array metric_types{
 
 constexpr std::size_t tags_max = 4096;
 constexpr std::size_t log_bytes_max = std::size_t{8} * 1024;
-constexpr std::uint64_t runs_to_forget = 16;
+constexpr std::uint64_t runs_unused_max = 16;
 constexpr std::int64_t event_seconds_max = 253'402'300'799;  // the end of the year 9999
 constexpr std::size_t known_max = 1'000'000;
 constexpr std::size_t key_bytes_max = std::size_t{1} * 1024 * 1024;
@@ -165,9 +165,9 @@ std::map<std::string, std::uint64_t> Receiver::end() {
   }
   current_check().clear();
   sink_ = nullptr;
-  if (run_ % runs_to_forget == 0) {
+  if (run_ % runs_unused_max == 0) {
     std::erase_if(known_, [&](const auto& item) {
-      const bool is_over = item.second.run + runs_to_forget < run_;
+      const bool is_over = item.second.run + runs_unused_max < run_;
       known_bytes_ -= is_over ? item.first.size() : 0;
       return is_over;
     });

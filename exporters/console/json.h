@@ -17,6 +17,7 @@ class Json {
   Json() = default;
   Json(const Json&) = delete;
   Json& operator=(const Json&) = delete;
+  ~Json() = default;
 
   void begin_object() { writer_.begin_object(); }
   void end_object() { writer_.end_object(); }

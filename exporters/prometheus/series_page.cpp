@@ -136,7 +136,11 @@ Family::RowIndex Family::add(const LabelTextPtr& text, std::string_view labels) 
   for (std::size_t i = 0; i < width(); ++i) {
     Slot& slot = slots_[first + i];
     slot = Slot();
-    slot.labels = i < of_quantiles.size() ? std::move(of_quantiles[i]) : text;
+    if (i < of_quantiles.size()) {
+      slot.labels = std::move(of_quantiles[i]);
+    } else {
+      slot.labels = text;
+    }
   }
   if (sums_) {
     slots_[first + quantiles_.size()].part = Part::sum;

@@ -30,6 +30,7 @@ class Names {
   }
   Names(const Names&) = delete;
   Names& operator=(const Names&) = delete;
+  ~Names() = default;
 
   std::uint32_t frame(std::uint32_t frame) {
     std::uint32_t& number = frame_numbers_[frame];

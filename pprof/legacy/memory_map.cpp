@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pprof/legacy/formats.h"
+#include "pprof/legacy/pieces.h"
 
 namespace heapwatch::pprof::legacy {
 namespace {
@@ -29,10 +30,6 @@ const Patterns& patterns() {
 struct Entry {
   re2::StringPiece start, limit, permissions, file, offset, build_id;
 };
-
-std::string_view view(re2::StringPiece piece) {
-  return {piece.data(), piece.size()};
-}
 
 /// Says whether the line is a mapping; those that hold no code are not added.
 bool read_mapping(const std::string& line, Profile& profile) {

@@ -200,20 +200,18 @@ void Sums::submit_groups(const Sum& sum, const metrics::Tags& tags, const Destin
   }
   std::uint64_t usage = 0;
   std::uint64_t working_set = 0;
-  std::optional<std::uint64_t> limit = 0;
+  std::uint64_t limit = 0;
+  bool all_limited = true;
   for (const auto& [path, group] : sum.groups) {
     usage += group.current_bytes;
     working_set += group.working_set_bytes;
-    if (limit && group.limit_bytes) {
-      limit = *limit + *group.limit_bytes;
-    } else {
-      limit.reset();
-    }
+    limit += group.limit_bytes.value_or(0);
+    all_limited = all_limited && group.limit_bytes.has_value();
   }
   to.gauge("process.memory.cgroup.usage", usage, tags);
   to.gauge("process.memory.cgroup.working_set", working_set, tags);
-  if (limit) {
-    to.gauge("process.memory.cgroup.limit", *limit, tags);
+  if (all_limited) {
+    to.gauge("process.memory.cgroup.limit", limit, tags);
   }
 }
 

@@ -174,7 +174,7 @@ class MemoryCheckTest(unittest.TestCase):
         with Target(self.heap_program, "heap", "2") as stays:
             with Target(self.heap_program, "heap", "2"), Target("/usr/bin/python3", "-c", PYTHON):
                 agent = self.agent(f"  - process_name: {OWN_NAME}\n    name: two\n"
-                                   f"  - pattern: with the pid {os.getpid()}\\b\n    name: python\n", "walk_interval: 1")
+                                   f"  - pattern: with the pid {os.getpid()}\\b\n    name: python\n", "walk_interval: 1, cpu_budget: 100")
                 page = self.found(agent, "two", "python")
                 self.assertEqual(total(page, "process_memory_processes", process_name="two"), 2)
 

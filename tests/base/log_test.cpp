@@ -102,7 +102,7 @@ TEST(LogQueue, AReaderThatStopsHoldsUpNobodyAndLearnsWhatItMissed) {
     EXPECT_GT(lost, 700U);
     std::uint64_t said = 0;
     std::size_t lines = 0;
-    while (said < lost) {
+    while (said + lines < 1000) {  // lines may follow the last word of what was lost
       const std::string message = messages(reader.read_until("\n")).at(0);
       if (message.find("not read") != std::string::npos) {
         EXPECT_THAT(message, testing::EndsWith(" lost: standard error was not read"));

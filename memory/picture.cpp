@@ -187,4 +187,16 @@ std::vector<Unexplained> Picture::unexplained(std::size_t most) const {
   return all;
 }
 
+std::vector<SizeCount> most_bytes_first(const BlocksBySize& blocks) {
+  std::vector<SizeCount> sizes;
+  sizes.reserve(blocks.size());
+  for (const auto& [size, count] : blocks) {
+    sizes.push_back({size, count});
+  }
+  std::stable_sort(sizes.begin(), sizes.end(), [](const SizeCount& a, const SizeCount& b) {
+    return a.size * a.blocks > b.size * b.blocks;
+  });
+  return sizes;
+}
+
 }  // namespace heapwatch::memory

@@ -129,12 +129,17 @@ struct Missing {
   friend bool operator==(const Missing&, const Missing&) = default;
 };
 
+using BlocksBySize = std::map<std::uint64_t, std::uint64_t>;  // by bytes of a block
+
 /// Blocks of one size.
 struct SizeCount {
   std::uint64_t size = 0;  // bytes of a block, with what the allocator adds
   std::uint64_t blocks = 0;
   friend bool operator==(const SizeCount&, const SizeCount&) = default;
 };
+
+/// From the blocks of each size.
+[[nodiscard]] std::vector<SizeCount> most_bytes_first(const BlocksBySize& blocks);
 
 /// An allocator's own totals, resident or not. Units: bytes.
 struct AllocatorReport {

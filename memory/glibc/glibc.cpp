@@ -102,12 +102,7 @@ AllocatorReport report_of(const Heaps& heaps) {
   report.in_use_bytes = info.uordblks - std::min(info.uordblks, idle) + info.hblkhd;
   report.free_bytes = info.fordblks + idle;
   report.arenas = heaps.arenas.size();
-  for (const auto& [size, blocks] : sizes) {
-    report.sizes.push_back({size, blocks});
-  }
-  std::stable_sort(
-      report.sizes.begin(), report.sizes.end(),
-      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  report.sizes = most_bytes_first(sizes);
   return report;
 }
 

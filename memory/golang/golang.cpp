@@ -201,18 +201,13 @@ AllocatorReport report_of(const Heap& heap) {
                          .free_bytes = heap.heap_in_use - heap.heap_live,
                          .blocks = heap.heap_objects,
                          .walked = true};
-  std::map<std::uint64_t, std::uint64_t> by_size;
+  BlocksBySize by_size;
   for (const Span& span : heap.spans) {
     if (span.objects > 0) {
       by_size[span.object_bytes] += span.objects;
     }
   }
-  for (const auto& [size, objects] : by_size) {
-    report.sizes.push_back({size, objects});
-  }
-  std::stable_sort(
-      report.sizes.begin(), report.sizes.end(),
-      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  report.sizes = most_bytes_first(by_size);
   return report;
 }
 

@@ -1,7 +1,6 @@
 #include "memory/jemalloc/jemalloc.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "base/counted.h"
@@ -47,19 +46,14 @@ AllocatorReport report_of(const Extents& extents) {
                          .in_use_bytes = totals.allocated,
                          .free_bytes = totals.active - std::min(totals.active, totals.allocated),
                          .walked = true};
-  std::map<std::uint64_t, std::uint64_t> by_size;
+  BlocksBySize by_size;
   for (const Extent& extent : extents.extents) {
     if (extent.live_blocks > 0) {
       by_size[extent.block_bytes] += extent.live_blocks;
       report.blocks += extent.live_blocks;
     }
   }
-  for (const auto& [size, blocks] : by_size) {
-    report.sizes.push_back({size, blocks});
-  }
-  std::stable_sort(
-      report.sizes.begin(), report.sizes.end(),
-      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  report.sizes = most_bytes_first(by_size);
   return report;
 }
 

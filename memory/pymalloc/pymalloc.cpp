@@ -1,7 +1,6 @@
 #include "memory/pymalloc/pymalloc.h"
 
 #include <algorithm>
-#include <map>
 
 #include "memory/pymalloc/interpreter.h"
 #include "memory/pymalloc/objects.h"
@@ -69,18 +68,13 @@ AllocatorReport report_of(const Arenas& arenas, const std::string& version) {
                          .blocks = totals.live_blocks,
                          .arenas = totals.arenas,
                          .walked = true};
-  std::map<std::uint64_t, std::uint64_t> by_size;
+  BlocksBySize by_size;
   for (const Arena& arena : arenas.arenas) {
     for (const Pool& pool : arena.used) {
       by_size[pool.block_bytes] += pool.live;
     }
   }
-  for (const auto& [size, blocks] : by_size) {
-    report.sizes.push_back({size, blocks});
-  }
-  std::stable_sort(
-      report.sizes.begin(), report.sizes.end(),
-      [](const SizeCount& a, const SizeCount& b) { return a.size * a.blocks > b.size * b.blocks; });
+  report.sizes = most_bytes_first(by_size);
   return report;
 }
 

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -75,6 +76,15 @@ class JsonWriter {
   void value(Integer amount) {
     number(amount);
   }
+  /// Null when there is none.
+  template <typename Value>
+  void value(const std::optional<Value>& its_value) {
+    if (its_value) {
+      value(*its_value);
+    } else {
+      null();
+    }
+  }
   /// A list of values.
   template <typename Items>
   requires requires(const Items& items) { items.begin(); }
@@ -90,6 +100,26 @@ class JsonWriter {
   void member(std::string_view name, const Value& its_value) {
     key(name);
     value(its_value);
+  }
+  /// A member that is an object: `write` writes its members.
+  template <std::invocable Write>
+  void object(std::string_view name, const Write& write) {
+    key(name);
+    begin_object();
+    write();
+    end_object();
+  }
+  /// A member that is a list of objects: `write` writes the members of the object of an item.
+  template <typename Items, typename Write>
+  void objects(std::string_view name, const Items& items, const Write& write) {
+    key(name);
+    begin_array();
+    for (const auto& item : items) {
+      begin_object();
+      write(item);
+      end_object();
+    }
+    end_array();
   }
 
  private:

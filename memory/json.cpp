@@ -1,8 +1,10 @@
 #include "memory/json.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <ctime>
+#include <span>
 
 #include "base/json.h"
 
@@ -29,25 +31,17 @@ std::string utc(std::chrono::system_clock::time_point time) {
 }
 
 void write_row(Writer& json, const Row& row) {
-  json.begin_object();
   json.member("space", name_of(row.space));
   json.member("owner", row.owner);
   json.member("state", name_of(row.state));
   json.member("bytes", row.bytes);
-  json.key("blocks");
-  if (row.blocks) {
-    json.number(*row.blocks);
-  } else {
-    json.null();
-  }
+  json.member("blocks", row.blocks);
   json.member("source", name_of(row.source));
   const bool both = !row.detail.empty() && !row.note.empty();
   json.member("note", row.detail + (both ? "; " : "") + row.note);
-  json.end_object();
 }
 
 void write_allocator(Writer& json, const AllocatorReport& report, const JsonOptions& options) {
-  json.begin_object();
   json.member("name", report.name);
   json.member("version", report.version);
   json.member("in_use_bytes", report.in_use_bytes);
@@ -55,19 +49,14 @@ void write_allocator(Writer& json, const AllocatorReport& report, const JsonOpti
   json.member("trim_bytes", report.trim_bytes);
   json.member("blocks", report.blocks);
   json.member("arenas", report.arenas);
-  json.key("walked");
-  json.boolean(report.walked);
-  json.key("sizes");
-  json.begin_array();
-  for (std::size_t i = 0; i < report.sizes.size() && i < options.sizes; ++i) {
-    json.begin_object();
-    json.member("size", report.sizes[i].size);
-    json.member("blocks", report.sizes[i].blocks);
-    json.member("bytes", report.sizes[i].size * report.sizes[i].blocks);
-    json.end_object();
-  }
-  json.end_array();
-  json.end_object();
+  json.member("walked", report.walked);
+  const std::span sizes(report.sizes);
+  json.objects("sizes", sizes.first(std::min(sizes.size(), options.sizes)),
+               [&](const SizeCount& one) {
+                 json.member("size", one.size);
+                 json.member("blocks", one.blocks);
+                 json.member("bytes", one.size * one.blocks);
+               });
 }
 
 void write_cgroup(Writer& json, const Survey& survey) {
@@ -80,12 +69,7 @@ void write_cgroup(Writer& json, const Survey& survey) {
   json.begin_object();
   json.member("version", group.version);
   json.member("path", group.path);
-  json.key("limit_bytes");
-  if (group.limit_bytes) {
-    json.number(*group.limit_bytes);
-  } else {
-    json.null();
-  }
+  json.member("limit_bytes", group.limit_bytes);
   json.member("current_bytes", group.current_bytes);
   json.member("working_set_bytes", group.working_set_bytes);
   json.member("this_process_bytes", survey.rss_anonymous);
@@ -98,86 +82,50 @@ void write_cgroup(Writer& json, const Survey& survey) {
 }
 
 void write_lists(Writer& json, const Survey& survey, const JsonOptions& options) {
-  json.key("rows");
-  json.begin_array();
-  for (const Row& row : survey.rows) {
-    write_row(json, row);
-  }
-  json.end_array();
-  json.key("unexplained");
-  json.begin_array();
-  for (const Unexplained& one : survey.unexplained) {
-    json.begin_object();
+  json.objects("rows", survey.rows, [&](const Row& row) { write_row(json, row); });
+  json.objects("unexplained", survey.unexplained, [&](const Unexplained& one) {
     json.member("begin", one.begin);
     json.member("end", one.end);
     json.member("bytes", one.bytes);
     json.member("protection", one.protection);
     json.member("name", one.name);
-    json.end_object();
-  }
-  json.end_array();
-  json.key("missing");
-  json.begin_array();
-  for (const Missing& one : survey.missing) {
-    json.begin_object();
+  });
+  json.objects("missing", survey.missing, [&](const Missing& one) {
     json.member("what", one.what);
     json.member("why", one.why);
     json.member("remedy", one.remedy);
-    json.end_object();
-  }
-  json.end_array();
-  json.key("allocators");
-  json.begin_array();
-  for (const AllocatorReport& report : survey.allocators) {
-    write_allocator(json, report, options);
-  }
-  json.end_array();
-  json.key("checks");
-  json.begin_array();
-  for (const Check& check : survey.checks) {
-    json.begin_object();
+  });
+  json.objects("allocators", survey.allocators,
+               [&](const AllocatorReport& report) { write_allocator(json, report, options); });
+  json.objects("checks", survey.checks, [&](const Check& check) {
     json.member("reader", check.reader);
-    json.key("ok");
-    json.boolean(check.ok);
+    json.member("ok", check.ok);
     json.member("note", check.note);
-    json.end_object();
-  }
-  json.end_array();
+  });
 }
 
 void write_types(Writer& json, const Survey& survey) {
-  json.key("types");
-  json.begin_array();
-  for (const TypeCount& type : survey.types) {
-    json.begin_object();
+  json.objects("types", survey.types, [&](const TypeCount& type) {
     json.member("space", name_of(type.space));
     json.member("name", type.name);
     json.member("objects", type.objects);
     json.member("bytes", type.bytes);
-    json.end_object();
-  }
-  json.end_array();
+  });
 }
 
 void write_reach(Writer& json, const ReachReport& reach) {
-  json.key("reach");
-  json.begin_object();
-  json.member("unreachable_blocks", reach.blocks);
-  json.member("unreachable_bytes", reach.bytes);
-  json.member("heads", reach.heads);
-  json.member("reachable_blocks", reach.reachable_blocks);
-  json.key("groups");
-  json.begin_array();
-  for (const Unreachable& group : reach.groups) {
-    json.begin_object();
-    json.member("name", group.name);
-    json.member("blocks", group.blocks);
-    json.member("bytes", group.bytes);
-    json.member("heads", group.heads);
-    json.end_object();
-  }
-  json.end_array();
-  json.end_object();
+  json.object("reach", [&] {
+    json.member("unreachable_blocks", reach.blocks);
+    json.member("unreachable_bytes", reach.bytes);
+    json.member("heads", reach.heads);
+    json.member("reachable_blocks", reach.reachable_blocks);
+    json.objects("groups", reach.groups, [&](const Unreachable& group) {
+      json.member("name", group.name);
+      json.member("blocks", group.blocks);
+      json.member("bytes", group.bytes);
+      json.member("heads", group.heads);
+    });
+  });
 }
 
 void write_survey(Writer& json, const Survey& survey, const JsonOptions& options) {
@@ -200,11 +148,10 @@ void write_survey(Writer& json, const Survey& survey, const JsonOptions& options
   json.member("pss_bytes", survey.pss);
   json.member("huge_page_bytes", survey.huge);
   json.member("lazy_free_bytes", survey.lazy_free);
-  json.key("cost");
-  json.begin_object();
-  milliseconds(json, "cpu_ms", survey.cpu_ms);
-  milliseconds(json, "stopped_ms", survey.stopped_ms);
-  json.end_object();
+  json.object("cost", [&] {
+    milliseconds(json, "cpu_ms", survey.cpu_ms);
+    milliseconds(json, "stopped_ms", survey.stopped_ms);
+  });
   json.end_object();
 }
 

@@ -22,84 +22,61 @@ void real(JsonWriter& json, std::string_view key, double value) {
 
 void write_process(JsonWriter& json, const SelfReport& report) {
   const base::ProcessUsage& process = report.process;
-  json.key("process");
-  json.begin_object();
-  json.member("pid", static_cast<std::uint64_t>(getpid()));
-  real(json, "start_time_seconds", in_seconds(process.started.time_since_epoch()));
-  real(json, "uptime_seconds", in_seconds(report.now.wall - process.started));
-  real(json, "cpu_seconds", process.cpu.count());
-  json.member("resident_bytes", process.resident_bytes);
-  json.member("virtual_bytes", process.virtual_bytes);
-  json.member("malloc_inuse_bytes", process.malloc_inuse_bytes);
-  json.member("malloc_system_bytes", process.malloc_system_bytes);
-  json.member("threads", process.threads);
-  json.member("open_descriptors", process.open_descriptors);
-  json.member("descriptors_max", process.descriptors_max);
-  json.end_object();
+  json.object("process", [&] {
+    json.member("pid", static_cast<std::uint64_t>(getpid()));
+    real(json, "start_time_seconds", in_seconds(process.started.time_since_epoch()));
+    real(json, "uptime_seconds", in_seconds(report.now.wall - process.started));
+    real(json, "cpu_seconds", process.cpu.count());
+    json.member("resident_bytes", process.resident_bytes);
+    json.member("virtual_bytes", process.virtual_bytes);
+    json.member("malloc_inuse_bytes", process.malloc_inuse_bytes);
+    json.member("malloc_system_bytes", process.malloc_system_bytes);
+    json.member("threads", process.threads);
+    json.member("open_descriptors", process.open_descriptors);
+    json.member("descriptors_max", process.descriptors_max);
+  });
 }
 
 /// The C and C++ space, under the names that the Datadog Agent gives it.
 void write_rtloader(JsonWriter& json) {
-  json.key("rtloader");
-  json.begin_object();
-  write_counters(json, memtrack_stats());
-  json.end_object();
+  json.object("rtloader", [&] { write_counters(json, memtrack_stats()); });
 }
 
 void write_memtrack(JsonWriter& json) {
-  const memtrack_health health = memtrack_self();
-  json.key("memtrack");
-  json.begin_object();
-  json.member("enabled", memtrack_enabled() != 0);
-  json.member("sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
-  json.member("mapped_bytes", health.mapped_bytes);
-  json.member("double_frees", health.double_frees);
-  json.member("older_frees", health.older_frees);
-  json.member("freed_elsewhere", health.freed_elsewhere);
-  json.member("unrecorded", health.unrecorded);
-  json.member("samples", health.samples);
-  json.member("lost_samples", health.lost_samples);
-  json.key("components");
-  json.begin_object();
-  for (memtrack_component id = 1; id < memtrack_component_count(); ++id) {
-    json.key(memtrack_component_name(id));
-    json.begin_object();
-    write_counters(json, memtrack_component_stats(id));
-    json.end_object();
-  }
-  json.end_object();
-  json.end_object();
+  json.object("memtrack", [&] {
+    json.member("enabled", memtrack_enabled() != 0);
+    json.member("sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
+    write_health(json);
+    write_components(json);
+  });
 }
 
 void write_scheduler(JsonWriter& json, const check::schedule::Scheduler::Totals& totals) {
-  json.key("scheduler");
-  json.begin_object();
-  json.member("instances", totals.instances);
-  json.member("failing", totals.failing);
-  json.member("running", totals.running);
-  json.member("waiting_for_runner", totals.waiting_for_runner);
-  json.member("contexts", totals.contexts);
-  json.end_object();
+  json.object("scheduler", [&] {
+    json.member("instances", totals.instances);
+    json.member("failing", totals.failing);
+    json.member("running", totals.running);
+    json.member("waiting_for_runner", totals.waiting_for_runner);
+    json.member("contexts", totals.contexts);
+  });
 }
 
 void write_loop(JsonWriter& json, const OwnFigures& own) {
-  json.key("event_loop");
-  json.begin_object();
-  real(json, "lag_seconds", std::chrono::duration<double>(own.lag).count());
-  real(json, "lag_max_seconds", std::chrono::duration<double>(own.lag_max).count());
-  json.member("transfers_running", own.transfers_running);
-  json.member("transfers_waiting", own.transfers_waiting);
-  json.end_object();
+  json.object("event_loop", [&] {
+    real(json, "lag_seconds", in_seconds(own.lag));
+    real(json, "lag_max_seconds", in_seconds(own.lag_max));
+    json.member("transfers_running", own.transfers_running);
+    json.member("transfers_waiting", own.transfers_waiting);
+  });
 }
 
 void write_reloads(JsonWriter& json, const wiring::ReloadState& reload) {
-  json.key("reloads");
-  json.begin_object();
-  json.member("applied", reload.applied);
-  json.member("unchanged", reload.unchanged);
-  json.member("with_errors", reload.with_errors);
-  json.member("config_errors", reload.errors);
-  json.end_object();
+  json.object("reloads", [&] {
+    json.member("applied", reload.applied);
+    json.member("unchanged", reload.unchanged);
+    json.member("with_errors", reload.with_errors);
+    json.member("config_errors", reload.errors);
+  });
 }
 
 /// The counters that a check has for each of its instances, and their sum for the check as a whole.
@@ -134,16 +111,14 @@ struct RunCounters {
 };
 
 void write_instance(JsonWriter& json, const metrics::RunStats& stats) {
-  json.key(stats.instance->id);
-  json.begin_object();
-  RunCounters counters;
-  counters.add(stats);
-  counters.write(json);
-  json.member("failed_runs_in_a_row", stats.failed_runs);
-  json.member("last_samples", stats.last_samples);
-  real(json, "average_duration_seconds",
-       std::chrono::duration<double>(stats.average_duration()).count());
-  json.end_object();
+  json.object(stats.instance->id, [&] {
+    RunCounters counters;
+    counters.add(stats);
+    counters.write(json);
+    json.member("failed_runs_in_a_row", stats.failed_runs);
+    json.member("last_samples", stats.last_samples);
+    real(json, "average_duration_seconds", in_seconds(stats.average_duration()));
+  });
 }
 
 std::uint64_t total_of(const std::map<std::string, std::uint64_t>& by_reason) {
@@ -164,13 +139,12 @@ void write_totals(JsonWriter& json, const check::schedule::CheckTotals& totals) 
               .skipped = totals.skipped,
               .sat_out = totals.sat_out}
       .write(json);
-  real(json, "run_seconds", std::chrono::duration<double>(totals.run_time).count());
-  json.key("dropped_by_reason");
-  json.begin_object();
-  for (const auto& [reason, count] : totals.dropped) {
-    json.member(reason, count);
-  }
-  json.end_object();
+  real(json, "run_seconds", in_seconds(totals.run_time));
+  json.object("dropped_by_reason", [&] {
+    for (const auto& [reason, count] : totals.dropped) {
+      json.member(reason, count);
+    }
+  });
 }
 
 void write_checks(JsonWriter& json, const SelfReport& report) {
@@ -178,34 +152,30 @@ void write_checks(JsonWriter& json, const SelfReport& report) {
   for (const metrics::RunStats& stats : report.instances) {
     by_name[stats.instance->check_name].push_back(&stats);
   }
-  json.key("checks");
-  json.begin_object();
-  for (const auto& [name, totals] : report.own.by_check) {
-    json.key(name);
-    json.begin_object();
-    write_totals(json, totals);
-    json.key("instances");
-    json.begin_object();
-    for (const metrics::RunStats* const stats : by_name[name]) {
-      write_instance(json, *stats);
+  json.object("checks", [&] {
+    for (const auto& check : report.own.by_check) {
+      json.object(check.first, [&] {
+        write_totals(json, check.second);
+        json.object("instances", [&] {
+          for (const metrics::RunStats* const stats : by_name[check.first]) {
+            write_instance(json, *stats);
+          }
+        });
+      });
     }
-    json.end_object();
-    json.end_object();
-  }
-  json.end_object();
+  });
 }
 
 void write_exporters(JsonWriter& json, const std::vector<wiring::ExporterState>& exporters) {
   for (const wiring::ExporterState& exporter : exporters) {
-    json.key(exporter.name);
-    json.begin_object();
-    for (const auto& [name, value] : exporter.figures.counters) {
-      json.member(name, value);
-    }
-    if (exporter.figures.queued) {
-      json.member("packets_queued", *exporter.figures.queued);
-    }
-    json.end_object();
+    json.object(exporter.name, [&] {
+      for (const auto& [name, value] : exporter.figures.counters) {
+        json.member(name, value);
+      }
+      if (exporter.figures.queued) {
+        json.member("packets_queued", *exporter.figures.queued);
+      }
+    });
   }
 }
 

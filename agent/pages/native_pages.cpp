@@ -159,40 +159,17 @@ void write_counters(base::JsonWriter& json, const memtrack_counters& counters) {
   json.member("UntrackedFrees", counters.untracked_frees);
 }
 
-std::string memtrack_page() {
-  std::string text;
-  base::JsonWriter json(text, {.indent = 2});
-  const auto counters = [&](const char* key, const memtrack_counters& values) {
-    json.key(key);
-    json.begin_object();
-    write_counters(json, values);
-    json.end_object();
-  };
+void write_components(base::JsonWriter& json) {
+  json.object("components", [&] {
+    for (memtrack_component id = 1; id < memtrack_component_count(); ++id) {
+      json.object(memtrack_component_name(id),
+                  [&] { write_counters(json, memtrack_component_stats(id)); });
+    }
+  });
+}
+
+void write_health(base::JsonWriter& json) {
   const memtrack_health health = memtrack_self();
-  json.begin_object();
-  json.member("accounting", memtrack_enabled() != 0 ? "on" : "off");
-  json.member("sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
-  counters("total", memtrack_stats());
-  json.key("components");
-  json.begin_object();
-  for (memtrack_component id = 1; id < memtrack_component_count(); ++id) {
-    counters(memtrack_component_name(id), memtrack_component_stats(id));
-  }
-  json.end_object();
-  json.key("untracked_frees");
-  json.begin_array();
-  for (const memory::native::UntrackedFree& free : memory::native::own_untracked_frees()) {
-    json.begin_object();
-    json.member("kind", free.kind);
-    json.member("count", free.count);
-    json.member("last_pointer", free.last);
-    json.member("component", free.component);
-    json.member("stack", free.stack);
-    json.end_object();
-  }
-  json.end_array();
-  json.key("health");
-  json.begin_object();
   json.member("mapped_bytes", health.mapped_bytes);
   json.member("double_frees", health.double_frees);
   json.member("older_frees", health.older_frees);
@@ -200,7 +177,25 @@ std::string memtrack_page() {
   json.member("unrecorded", health.unrecorded);
   json.member("samples", health.samples);
   json.member("lost_samples", health.lost_samples);
-  json.end_object();
+}
+
+std::string memtrack_page() {
+  std::string text;
+  base::JsonWriter json(text, {.indent = 2});
+  json.begin_object();
+  json.member("accounting", memtrack_enabled() != 0 ? "on" : "off");
+  json.member("sample_interval_bytes", std::uint64_t{memtrack_sample_interval()});
+  json.object("total", [&] { write_counters(json, memtrack_stats()); });
+  write_components(json);
+  json.objects("untracked_frees", memory::native::own_untracked_frees(),
+               [&](const memory::native::UntrackedFree& free) {
+                 json.member("kind", free.kind);
+                 json.member("count", free.count);
+                 json.member("last_pointer", free.last);
+                 json.member("component", free.component);
+                 json.member("stack", free.stack);
+               });
+  json.object("health", [&] { write_health(json); });
   json.end_object();
   return text + "\n";
 }

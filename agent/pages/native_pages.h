@@ -45,6 +45,9 @@ class HeapPages {
 
 /// The six counters under their names at /debug/vars, as members of the object being written.
 void write_counters(base::JsonWriter& json, const memtrack_counters& counters);
+/// `components`, each with its counters, and the figures of memtrack itself; members as well.
+void write_components(base::JsonWriter& json);
+void write_health(base::JsonWriter& json);
 
 /// /debug/memtrack: the state of the accounting in this process.
 [[nodiscard]] std::string memtrack_page();

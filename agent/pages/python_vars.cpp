@@ -78,27 +78,19 @@ class PythonMemoryCheck final : public check::Check {
 }  // namespace
 
 void write_python(JsonWriter& json, const PythonReport& report) {
-  json.key("pymem");
-  json.begin_object();
-  json.member("Alloc", report.host.memory.allocated_bytes);
-  json.member("Inuse", report.host.memory.inuse_bytes);
-  json.end_object();
-  json.key("pyLoader");
-  json.begin_object();
-  member(json, "ConfigureErrors", report.configure_errors);
-  json.end_object();
-  json.key("pythonInit");
-  json.begin_object();
-  member(json, "Errors", report.start_errors);
-  json.end_object();
-  json.key("python");
-  json.begin_object();
-  member(json, "version", report.host.python_version);
-  member(json, "metadata", report.host.told.metadata);
-  member(json, "telemetry", report.host.told.telemetry);
-  member(json, "external_host_tags", report.host.told.external_tags);
-  member(json, "issues", report.host.told.issues);
-  json.end_object();
+  json.object("pymem", [&] {
+    json.member("Alloc", report.host.memory.allocated_bytes);
+    json.member("Inuse", report.host.memory.inuse_bytes);
+  });
+  json.object("pyLoader", [&] { member(json, "ConfigureErrors", report.configure_errors); });
+  json.object("pythonInit", [&] { member(json, "Errors", report.start_errors); });
+  json.object("python", [&] {
+    member(json, "version", report.host.python_version);
+    member(json, "metadata", report.host.told.metadata);
+    member(json, "telemetry", report.host.told.telemetry);
+    member(json, "external_host_tags", report.host.told.external_tags);
+    member(json, "issues", report.host.told.issues);
+  });
 }
 
 std::string python_line(const PythonReport& report) {

@@ -206,15 +206,11 @@ void Site::write_frame(JsonWriter& json, const Page& page, const ReportOptions& 
   const auto configs = settings_.list();
   json.member("problems",
               configs ? std::vector<std::string>() : std::vector{configs.error().message});
-  json.key("configs");
-  json.begin_array();
-  for (const SavedConfig& config : configs ? *configs : std::vector<SavedConfig>()) {
-    json.begin_object();
-    json.member("name", config.name);
-    json.member("query", config.query);
-    json.end_object();
-  }
-  json.end_array();
+  json.objects("configs", configs ? *configs : std::vector<SavedConfig>(),
+               [&](const SavedConfig& config) {
+                 json.member("name", config.name);
+                 json.member("query", config.query);
+               });
   json.key("options");
   json.begin_array();
   for (const Option& option : all_options()) {

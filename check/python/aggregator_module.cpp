@@ -188,8 +188,7 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "aggregator", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = module_of("aggregator", methods);
 
 PyObject* init() {
   PyObject* const module = PyModule_Create(&definition);

@@ -29,15 +29,7 @@ PyObject* open_owned(PyObject* /*module*/, PyObject* args) {
 
 PyMethodDef methods[] = {{"open_owned", guarded<open_owned>, METH_VARARGS, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
-PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
-                                 "_heapwatch_code",
-                                 nullptr,
-                                 -1,
-                                 methods,
-                                 nullptr,
-                                 nullptr,
-                                 nullptr,
-                                 nullptr};
+PyModuleDef module_definition = module_of("_heapwatch_code", methods);
 
 }  // namespace
 

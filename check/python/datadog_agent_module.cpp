@@ -306,15 +306,7 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT,
-                          "datadog_agent",
-                          nullptr,
-                          -1,
-                          methods,
-                          nullptr,
-                          nullptr,
-                          nullptr,
-                          nullptr};
+PyModuleDef definition = module_of("datadog_agent", methods);
 
 PyObject* init() {
   return PyModule_Create(&definition);

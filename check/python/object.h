@@ -65,6 +65,11 @@ PyCFunction with_keywords() {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(guarded_keywords<function>));
 }
 
+/// A module that lives as long as the interpreter. `methods` end in one without a name.
+[[nodiscard]] constexpr PyModuleDef module_of(const char* name, PyMethodDef* methods) {
+  return {PyModuleDef_HEAD_INIT, name, nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+}
+
 /// Takes the pending Python error: its formatted traceback if it has one, else str(exception).
 [[nodiscard]] std::string take_error();
 

@@ -63,9 +63,6 @@ PyMethodDef kubeutil_methods[] = {
 PyMethodDef containers_methods[] = {{"is_excluded", guarded<is_excluded>, METH_VARARGS, nullptr},
                                     {nullptr, nullptr, 0, nullptr}};
 
-PyModuleDef module_of(const char* name, PyMethodDef* methods) {
-  return {PyModuleDef_HEAD_INIT, name, nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
-}
 PyModuleDef util_module = module_of("util", util_methods);
 PyModuleDef tagger_module = module_of("tagger", tagger_methods);
 PyModuleDef kubeutil_module = module_of("kubeutil", kubeutil_methods);

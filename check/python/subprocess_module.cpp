@@ -120,8 +120,7 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_util", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = module_of("_util", methods);
 
 PyObject* init() {
   Object module(PyModule_Create(&definition));

@@ -46,6 +46,16 @@ std::shared_ptr<const re2::RE2> read_patterns(config::Section& section, std::str
   return regex;
 }
 
+/// Where the instance stands in its file, 1-based, as errors count; 0 when it is none of the file's
+/// own.
+std::size_t index_of(const InstanceSource& source) {
+  const auto& all = source.file.instances;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const config::Value& value) {
+    return &value == &source.instance;
+  });
+  return found == all.end() ? 0 : static_cast<std::size_t>(found - all.begin()) + 1;
+}
+
 }  // namespace
 
 bool MetricPatterns::allows(std::string_view name) const {
@@ -92,12 +102,21 @@ std::optional<InstanceOptions> read_instance_options(config::Section& init_confi
                                                                : std::nullopt;
 }
 
-std::size_t index_of(const InstanceSource& source) {
-  const auto& all = source.file.instances;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const config::Value& value) {
-    return &value == &source.instance;
-  });
-  return found == all.end() ? 0 : static_cast<std::size_t>(found - all.begin()) + 1;
+InstanceSections::InstanceSections(const InstanceSource& source)
+    : file_(source.file.file.string()),
+      index_(index_of(source)),
+      init_config(source.file.init_config, file_, found_, "init_config"),
+      instance(source.instance, file_, found_,
+               index_ == 0 ? "instance" : "instances -> " + std::to_string(index_)) {}
+
+bool InstanceSections::finish(config::Diagnostics& diagnostics) {
+  instance.finish();
+  if (index_ <= 1) {
+    init_config.finish();  // once for all instances of the file
+  }
+  const bool well = !found_.has_errors();
+  diagnostics.append(found_);
+  return well;
 }
 
 std::string without_generic_key(std::string_view tag, std::string_view check_name) {

@@ -38,15 +38,34 @@ struct InstanceOptions {
   std::string loader;  // empty: whichever has the check
 };
 
+/// What a check of ours reads an instance from.
+///
+/// Ownership: the source must outlive it.
+class InstanceSections {
+ public:
+  explicit InstanceSections(const InstanceSource& source);
+  InstanceSections(const InstanceSections&) = delete;
+  InstanceSections& operator=(const InstanceSections&) = delete;
+  ~InstanceSections() = default;
+
+  /// Warns of keys that nobody asked for, and hands on what was found. Whether there was no error.
+  [[nodiscard]] bool finish(config::Diagnostics& diagnostics);
+
+ private:
+  const std::string file_;
+  const std::size_t index_;
+  config::Diagnostics found_;
+
+ public:
+  config::Section init_config;
+  config::Section instance;
+};
+
 /// Instance over init_config over agent. Absent when something is wrong, which the diagnostics of
 /// the sections then hold.
 [[nodiscard]] std::optional<InstanceOptions> read_instance_options(
     config::Section& init_config, config::Section& instance, std::string_view check_name,
     const config::AgentConfig& agent);
-
-/// Where the instance stands in its file, 1-based, as errors count; 0 when it is none of the file's
-/// own.
-[[nodiscard]] std::size_t index_of(const InstanceSource& source);
 
 /// disable_generic_tags: `env:x` becomes `go_expvar_env:x`, and so do the other keys that mean
 /// something to the whole platform; other tags stay.

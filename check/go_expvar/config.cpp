@@ -219,26 +219,18 @@ std::vector<std::string> sentences(const config::Diagnostics& lost) {
 
 std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
                                           config::Diagnostics& diagnostics) {
-  const std::string file = source.file.file.string();
-  const std::size_t index = index_of(source);
-  config::Diagnostics found;
-  Section init_config(source.file.init_config, file, found, "init_config");
-  Section instance(source.instance, file, found,
-                   index == 0 ? "instance" : "instances -> " + std::to_string(index));
+  InstanceSections sections(source);
+  Section& init_config = sections.init_config;
+  Section& instance = sections.instance;
   const auto target = read_target_url(instance);
   auto request = http::read_http_options(init_config, instance, source.agent);
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
   config::Diagnostics lost;
   CollectorOptions collector = read_collector(init_config, instance, source.agent, lost);
   const bool can_connect = instance.boolean("can_connect").value_or(false);
-  instance.finish();
-  if (index <= 1) {
-    init_config.finish();  // once for all instances of the file
-  }
-  const bool wrong = found.has_errors();
-  diagnostics.append(found);
+  const bool well = sections.finish(diagnostics);
   diagnostics.append(lost);
-  if (wrong || !target || !request || !options) {
+  if (!well || !target || !request || !options) {
     return std::nullopt;
   }
   aim(*request, *target);

@@ -171,24 +171,16 @@ void read_limits(Section& init_config, Section& instance, MemoryConfig& config) 
 
 std::optional<MemoryConfig> read_config(const InstanceSource& source,
                                         config::Diagnostics& diagnostics) {
-  const std::string file = source.file.file.string();
-  const std::size_t index = index_of(source);
-  config::Diagnostics found;
-  Section init_config(source.file.init_config, file, found, "init_config");
-  Section instance(source.instance, file, found,
-                   index == 0 ? "instance" : "instances -> " + std::to_string(index));
+  InstanceSections sections(source);
+  Section& init_config = sections.init_config;
+  Section& instance = sections.instance;
   MemoryConfig config;
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
   metrics::Tags more;
   auto choice = read_choice(instance, more);
   read_limits(init_config, instance, config);
-  instance.finish();
-  if (index <= 1) {
-    init_config.finish();  // once for all instances of the file
-  }
-  const bool wrong = found.has_errors();
-  diagnostics.append(found);
-  if (wrong || !choice || !options) {
+  const bool well = sections.finish(diagnostics);
+  if (!well || !choice || !options) {
     return std::nullopt;
   }
   config.target = shown(*choice);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "config/value.h"
+#include "tests/check/read_config.h"
 
 namespace heapwatch::check::memory {
 namespace {
@@ -11,23 +12,8 @@ using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-struct Outcome {
-  std::optional<MemoryConfig> config;
-  std::vector<std::string> said;
-};
-
-Outcome read(std::string_view instance, std::string_view init_config = "") {
-  config::Diagnostics diagnostics;
-  config::CheckConfig file{.check_name = "memory",
-                           .file = "f.yaml",
-                           .init_config = config::parse_yaml(init_config, "f.yaml", diagnostics),
-                           .instances = {config::parse_yaml(instance, "f.yaml", diagnostics)}};
-  const config::AgentConfig agent;
-  Outcome outcome{read_config({file, file.instances[0], agent}, diagnostics), {}};
-  for (const auto& diagnostic : diagnostics.all()) {
-    outcome.said.push_back(to_text(diagnostic));
-  }
-  return outcome;
+auto read(std::string_view instance, std::string_view init_config = "") {
+  return read_alone("memory", read_config, instance, init_config);
 }
 
 TEST(MemoryConfig, HasDefaults) {

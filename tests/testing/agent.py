@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 PATIENCE_S = 60  # a loaded machine with sanitizers is slow; a test that has to wait this long has failed
+SOON_S = 20  # for what nothing holds up, on such a machine: far below what waiting for the thing that hangs would take
 
 
 def free_port():

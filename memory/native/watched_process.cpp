@@ -47,7 +47,8 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
   process->process_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   process->books_ = static_cast<const Books*>(mapped);
   process->file_bytes_ = bytes;
-  if (process->books_->magic != Books::magic_value || process->books_->bytes != sizeof(Books)) {
+  if (process->books_->magic != Books::magic_value || process->books_->bytes != sizeof(Books) ||
+      process->books_->version != Books::current_version) {
     return base::fail(base::ErrorKind::invalid,
                       "the books of process " + std::to_string(pid) +
                           " are of another version: heapwatch and libheapwatch_preload.so must "
@@ -188,9 +189,9 @@ NativeHeap WatchedProcess::heap() const {
         static_cast<std::int64_t>(__atomic_load_n(&record.allocated, __ATOMIC_RELAXED));
     read.weight = memtrack::weight_of(record.size, record.interval);
     if (const memtrack::Stack* const stack = at(record.stack)) {
-      const std::size_t depth = std::min<std::size_t>(stack->depth, memtrack_stack_depth_max);
+      const std::size_t depth = std::min<std::size_t>(stack->depth, memtrack::mixed_depth_max);
       if (at(record.stack, sizeof(memtrack::Stack) + depth * sizeof(std::uintptr_t)) != nullptr) {
-        read.stack.assign(stack->addresses, stack->addresses + depth);
+        read.stack.assign(stack->words, stack->words + depth);
       }
     }
   }

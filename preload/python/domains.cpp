@@ -242,7 +242,7 @@ void free_arena(void* context, void* arena, std::size_t size) {
 }  // namespace
 
 void hook_domains() noexcept {
-  hook_domains(false);
+  hook_domains(api.is_initialized() == 0);
 }
 
 void hook_arenas() noexcept {

@@ -65,12 +65,12 @@ const Function** new_place(std::uint32_t id) {
 
 Function* add(std::string_view file, std::string_view name, std::uint32_t first_line,
               std::uint64_t hash) {
-  const std::uint32_t id =
-      books.interpreter.function_count.load(std::memory_order_relaxed) + 1;
+  const std::uint32_t id = books.interpreter.function_count.load(std::memory_order_relaxed) + 1;
   const Function** const place = new_place(id);
-  auto* const function = place == nullptr ? nullptr
-                                          : static_cast<Function*>(take_pool(
-                                                sizeof(Function) + file.size() + name.size()));
+  auto* const function =
+      place == nullptr
+          ? nullptr
+          : static_cast<Function*>(take_pool(sizeof(Function) + file.size() + name.size()));
   if (function == nullptr) {
     return nullptr;
   }

@@ -160,8 +160,7 @@ Record* find_record(const Key& key) {
   }
   Record* const record = new_record();
   if (record != nullptr) {
-    *record = {head,          key.stack, key.size,   key.interval, key.component,
-               key.space, key.thread, 0, 0};
+    *record = {head, key.stack, key.size, key.interval, key.component, key.space, key.thread, 0, 0};
     head = record;
     books.record_count.fetch_add(1, std::memory_order_release);
   }
@@ -351,8 +350,7 @@ bool recharge(const void* block, memtrack_component to) noexcept {
   Record& old = *live->record;
   const memtrack_space space =
       interpreter::owns(to) ? memtrack_space_python : memtrack_space_native;
-  Record* const record =
-      find_record({old.stack, old.size, old.interval, to, space, old.thread});
+  Record* const record = find_record({old.stack, old.size, old.interval, to, space, old.thread});
   if (record != nullptr) {
     --old.inuse;
     --old.allocated;

@@ -36,14 +36,14 @@ struct Api {
   void (*set_arena_allocator)(ArenaAllocator* allocator);
   int (*is_initialized)();
   const char* (*get_version)();
-  void* (*current_thread)();    // the state of the thread that runs code; up to 3.11 of any thread
-  void* (*this_thread)();       // of the calling thread in the main interpreter
+  void* (*current_thread)();  // the state of the thread that runs code; up to 3.11 of any thread
+  void* (*this_thread)();     // of the calling thread in the main interpreter
   int (*line_at)(void* code, int offset);
   const void* code_type;
-  const void* loop;             // _PyEval_EvalFrameDefault
+  const void* loop;  // _PyEval_EvalFrameDefault
   int (*track)(unsigned domain, std::uintptr_t address, std::size_t size);
   int (*untrack)(unsigned domain, std::uintptr_t address);
-  const Layout* layout;         // null: the version is not known
+  const Layout* layout;  // null: the version is not known
 };
 
 /// Null members until one was found.

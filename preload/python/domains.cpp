@@ -91,7 +91,8 @@ class MallocWatch {
  private:
   [[nodiscard]] std::uint64_t allocations() const {
     memtrack::ThreadBlock* const mine = memtrack::thread_state.block;
-    return mine == nullptr ? 0 : mine->cells[component_].allocations.load(std::memory_order_relaxed);
+    return mine == nullptr ? 0
+                           : mine->cells[component_].allocations.load(std::memory_order_relaxed);
   }
 
   memtrack_component component_;
@@ -107,9 +108,7 @@ template <Domain domain, unsigned layer>
 struct Hook {
   static const Allocator& below() { return states[domain].below[layer]; }
 
-  static bool is_active() {
-    return states[domain].active.load(std::memory_order_relaxed) == layer;
-  }
+  static bool is_active() { return states[domain].active.load(std::memory_order_relaxed) == layer; }
   static bool is_small(std::size_t size) {
     return size - 1 < states[domain].small_max.load(std::memory_order_relaxed);
   }

@@ -39,9 +39,8 @@ bool is_of_this_thread(const void* thread) {
     return true;
   }
   std::uintptr_t id = 0;
-  return memtrack::read_memory(
-             reinterpret_cast<std::uintptr_t>(thread) + api.layout->thread_id, &id, sizeof id) ==
-             memtrack::ReadOutcome::ok &&
+  return memtrack::read_memory(reinterpret_cast<std::uintptr_t>(thread) + api.layout->thread_id,
+                               &id, sizeof id) == memtrack::ReadOutcome::ok &&
          id == static_cast<std::uintptr_t>(pthread_self());
 }
 

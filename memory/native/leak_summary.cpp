@@ -98,7 +98,7 @@ std::string leak_summary(const Ended& ended) {
     out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, "block") << '\n';
     std::vector<std::uintptr_t> stack = place.example->stack;
     stack.resize(std::min(stack.size(), frames_max));
-    for (const std::string& frame : described_stack(stack, heap.mappings)) {
+    for (const std::string& frame : described_stack(stack, heap.mappings, heap.frames)) {
       out << "      " << frame << '\n';
     }
   }

@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment  # noqa: E402
 
-HEAPWATCH = ""
+HEAPWATCH = ROWS = EMBEDDED = ""
 PYTHON = "/usr/bin/python3"
 COUNTERS = re.compile(r"allocated (\d+) bytes? in (\d+) blocks?, freed (\d+) bytes? in (\d+) blocks?\n"
                       r"heapwatch:   not freed: (\d+) bytes? in (\d+) blocks?; untracked frees: (\d+)\n")
@@ -18,9 +18,11 @@ AT_ONCE = "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
 
 
 class Sample:
-    def __init__(self, values, labels):
+    def __init__(self, values, stack, labels):
         self.allocated_blocks, self.allocated, self.blocks, self.bytes = map(int, values.split())
+        self.stack = stack
         self.labels = dict(re.findall(r"(\w+):\[([^\]]*)\]", labels))
+        self.size = int(self.labels["bytes"].split()[0])
 
 
 class PythonTest(unittest.TestCase):
@@ -49,8 +51,13 @@ class PythonTest(unittest.TestCase):
     def samples(self):
         raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", str(self.report)], capture_output=True,
                              text=True, timeout=60, env=clean_environment(), check=True).stdout
-        return [Sample(values, labels)
-                for values, labels in re.findall(r"^ +([\d ]+): [\d ]+\n((?: +\S+:\[.*\n)*)", raw, re.M)]
+        # A line of Python as "function:line", native code as "function".
+        places = {}
+        for number, mapping, what in re.findall(r"^ +(\d+): 0x[0-9a-f]+ (M=\d+ )?(.*)$", raw, re.M):
+            found = re.match(r"(.*?) (\S*?):(\d+)(?::\d+)? s=", what)
+            places[number] = (f"{found[1]}:{found[3]}" if found and not mapping else found[1] if found else what.strip())
+        return [Sample(values, [places[number] for number in stack.split()], labels) for values, stack, labels in
+                re.findall(r"^ +([\d ]+): ([\d ]+)\n((?: +\S+:\[.*\n)*)", raw, re.M)]
 
     def held(self):
         sums = {}
@@ -92,7 +99,7 @@ for block in blocks[:300]:
         self.watched(script)
         held = {}
         for sample in self.samples():
-            size = int(sample.labels["bytes"].split()[0])
+            size = sample.size
             component = sample.labels.get("component")
             if size in (7, 1013, 90001, 8, 1019, 90007, 9, 1021, 90011, 31, 70001):
                 held[component, size] = held.get((component, size), 0) + sample.blocks
@@ -153,10 +160,103 @@ print(track(7, reported, 123457))
         done = self.watched(script)
         self.assertEqual(done.stdout, "-2\n")
         found = [(s.labels.get("component"), s.labels["space"], s.blocks) for s in self.samples()
-                 if s.labels["bytes"].startswith("123457") and s.blocks]
+                 if s.size == 123457 and s.blocks]
         self.assertEqual(sorted(found, key=str), [("python.tracked", "python", 1), (None, "native", 1)])
+
+    def python_part(self, sample):
+        """The lines of Python of the program itself, innermost first, and what C there is among them."""
+        outermost = max(i for i, place in enumerate(sample.stack) if place.startswith("<module>:"))
+        return sample.stack[:outermost + 1]
+
+    def stacks_of(self, size):
+        """(stack, blocks, space) of the blocks of one size that are held; calls from one function are one place."""
+        blocks = {}
+        for sample in self.samples():
+            if sample.size == size and sample.blocks:
+                key = (tuple(self.python_part(sample)), sample.labels["space"])
+                blocks[key] = blocks.get(key, 0) + sample.blocks
+        return sorted((list(stack), count, space) for (stack, space), count in blocks.items())
+
+    def test_samples_have_the_lines_of_python(self):
+        script = """
+import threading
+class Orders:
+    def keep(self, n):
+        return [bytearray(5000 + 7) for _ in range(n)]
+
+def generate():
+    yield bytearray(6000 + 7)
+
+def deep(n):
+    return deep(n - 1) if n else bytearray(7000 + 7)
+
+a = Orders().keep(3)
+b = list(generate())
+c = deep(2)
+d = []
+t = threading.Thread(target=lambda: d.append(bytearray(8000 + 7)))
+t.start(); t.join()
+""" + AT_ONCE
+        self.watched(script)
+        # bytearray has a byte more.
+        self.assertEqual(self.stacks_of(5008), [(["Orders.keep.<locals>.<listcomp>:5", "Orders.keep:5", "<module>:13"], 3, "python")])
+        self.assertEqual(self.stacks_of(6008), [(["generate:8", "<module>:14"], 1, "python")])
+        self.assertEqual(self.stacks_of(7008), [(["deep:11", "deep:11", "deep:11", "<module>:15"], 1, "python")])
+        in_thread = [s for s in self.samples() if s.size == 8008 and s.blocks]
+        self.assertEqual([[place if "<lambda>" in place else place.split(":")[0] for place in s.stack[:4]] for s in in_thread],
+                         [["<lambda>:17", "Thread.run", "Thread._bootstrap_inner", "Thread._bootstrap"]])
+        self.assertNotIn("<module>:18", in_thread[0].stack)
+        self.assertTrue(in_thread[0].labels["thread"])
+
+    def test_small_blocks_have_them_too(self):
+        self.watched("""
+def make():
+    return object.__new__(type("T", (), {"__slots__": ("a", "b", "c", "d", "e", "f", "g")}))
+kept = [make() for _ in range(1)]
+text = [("x" * i) for i in range(401, 402)]
+""" + AT_ONCE)
+        self.assertEqual(self.stacks_of(49 + 401), [(["<listcomp>:5", "<module>:5"], 1, "python")])
+
+    def test_c_beneath_python_beneath_c(self):
+        script = f"""
+import sys
+sys.path.insert(0, {str(ROWS.parent)!r})
+import rows
+def key(value):
+    rows.copy(23451)
+    return value
+def both():
+    rows.call_twice(lambda: rows.copy(23453))
+rows.copy(23457)
+sorted([1, 2], key=key)
+both()
+""" + AT_ONCE
+        self.watched(script)
+        self.assertEqual(self.stacks_of(23457), [(["copy_row", "copy", "<module>:10"], 1, "native")])
+        self.assertEqual(self.stacks_of(23451), [(["copy_row", "copy", "key:6", "<module>:11"], 2, "native")])
+        self.assertEqual(self.stacks_of(23453), [
+            (["copy_row", "copy", "both.<locals>.<lambda>:9", "call_twice", "both:9", "<module>:12"], 2, "native")])
+
+    def test_frames_of_the_interpreter_are_shown_when_asked_for(self):
+        self.watched("kept = bytearray(123456)\n" + AT_ONCE, options=("--sample-interval", "1", "--interpreter-frames"))
+        stack = next(s.stack for s in self.samples() if s.size == 123457)
+        self.assertIn("<module>:1", stack)
+        self.assertTrue([place for place in stack if place.startswith(("Py", "_Py"))], stack)
+
+    def test_an_embedded_python_that_starts_twice(self):
+        done = subprocess.run([HEAPWATCH, "exec", "--sample-interval", "1", "--report", str(self.report), "--", str(EMBEDDED),
+                               "def keep():\n  return bytearray(34567)\nkept = keep()"],
+                              capture_output=True, text=True, timeout=120, env=clean_environment(), check=False)
+        self.assertEqual((done.returncode, done.stdout), (3, "done\n"), done.stderr)
+        allocated, _, inuse, blocks = self.books(done)
+        samples = self.samples()
+        self.assertEqual((sum(s.allocated for s in samples), sum(s.bytes for s in samples), sum(s.blocks for s in samples)),
+                         (allocated, inuse, blocks))
+        kept = [s for s in samples if s.size == 34568]
+        self.assertEqual([s.stack[:4] for s in kept], [["keep:2", "<module>:3", "run", "main"]])
+        self.assertEqual([s.labels["space"] for s in kept], ["python"])
 
 
 if __name__ == "__main__":
-    HEAPWATCH = pathlib.Path(sys.argv.pop(1))
+    HEAPWATCH, ROWS, EMBEDDED = (pathlib.Path(sys.argv.pop(1)) for _ in range(3))
     unittest.main()

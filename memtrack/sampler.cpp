@@ -276,44 +276,49 @@ std::uint64_t draw(std::size_t size) noexcept {
 
 namespace {
 
-bool keep(const void* block, Key key, const Found& found) {
-  if (key.space == memtrack_space_native && interpreter::owns(key.component)) {
-    key.space = memtrack_space_python;
-  }
-  const Locked locked(lock);
-  key.stack = intern(found);
-  key.thread = thread_number();
-  Record* const record = find_record(key);
-  if (record == nullptr || !add_live(block, record)) {
-    books.lost_samples.fetch_add(1, std::memory_order_relaxed);
-    return false;
-  }
-  ++record->allocated;
-  books.samples.fetch_add(1, std::memory_order_relaxed);
-  return true;
-}
-
 /// Apart, for the room that deep stacks take.
-[[gnu::noinline]] bool keep_mixed(const void* block, const Key& key, const void* caller,
-                                  interpreter::FrameSource source) {
+template <typename Use>
+[[gnu::noinline]] auto at_mixed_stack(const void* caller, interpreter::FrameSource source,
+                                      const Use& use) {
   std::uint64_t words[mixed_depth_max + frames_max];
   const std::size_t depth = unwind(caller, words, mixed_depth_max);
   static_assert(sizeof(Frame) == sizeof words[0]);
   const std::size_t count = source(reinterpret_cast<Frame*>(words + depth), frames_max);
-  return keep(block, key, {words, depth, count});
+  return use(Found{words, depth, count});
+}
+
+/// What `use` makes of the stack of the calling thread.
+template <typename Use>
+auto at_stack(const void* caller, const Use& use) {
+  if (const interpreter::FrameSource source = interpreter::frame_source(); source != nullptr) {
+    return at_mixed_stack(caller, source, use);
+  }
+  std::uint64_t words[memtrack_stack_depth_max];
+  const std::size_t depth = unwind(caller, words, memtrack_stack_depth_max);
+  return use(Found{words, depth, 0});
 }
 
 }  // namespace
 
 bool keep(const void* block, std::size_t size, std::uint64_t interval, const void* caller,
           memtrack_space space) noexcept {
-  const Key key{nullptr, size, interval, component_of(thread_state.owner), space, 0};
-  if (const interpreter::FrameSource source = interpreter::frame_source(); source != nullptr) {
-    return keep_mixed(block, key, caller, source);
+  Key key{nullptr, size, interval, component_of(thread_state.owner), space, 0};
+  if (space == memtrack_space_native && interpreter::owns(key.component)) {
+    key.space = memtrack_space_python;
   }
-  std::uint64_t words[memtrack_stack_depth_max];
-  const std::size_t depth = unwind(caller, words, memtrack_stack_depth_max);
-  return keep(block, key, {words, depth, 0});
+  return at_stack(caller, [&key, block](const Found& found) {
+    const Locked locked(lock);
+    key.stack = intern(found);
+    key.thread = thread_number();
+    Record* const record = find_record(key);
+    if (record == nullptr || !add_live(block, record)) {
+      books.lost_samples.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    ++record->allocated;
+    books.samples.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  });
 }
 
 const Record* find(const void* block) noexcept {
@@ -359,6 +364,68 @@ bool recharge(const void* block, memtrack_component to) noexcept {
     live->record = record;
   }
   return true;
+}
+
+Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
+  Key key{nullptr, size, 1, component_of(thread_state.owner), space, 0};
+  return at_stack(caller, [&key](const Found& found) -> Record* {
+    const Locked locked(lock);
+    key.stack = intern(found);
+    key.thread = thread_number();
+    Record* const record = find_record(key);
+    if (record == nullptr) {
+      books.lost_samples.fetch_add(1, std::memory_order_relaxed);
+      return nullptr;
+    }
+    ++record->allocated;
+    ++record->inuse;
+    return record;
+  });
+}
+
+Record* enter_rest(const Record* of, std::size_t size) noexcept {
+  if (of == nullptr) {
+    return nullptr;
+  }
+  const Locked locked(lock);
+  Record* const record = find_record({of->stack, size, of->interval, of->component,
+                                      static_cast<memtrack_space>(of->space), of->thread});
+  if (record != nullptr) {
+    ++record->inuse;
+  }
+  return record;
+}
+
+void leave(Record* record) noexcept {
+  if (record != nullptr) {
+    const Locked locked(lock);
+    --record->inuse;
+  }
+}
+
+void count_in_space(memtrack_space space, std::size_t bytes, bool allocation) noexcept {
+  Cell& cell = books.spaces[space];
+  if (allocation) {
+    cell.allocations.fetch_add(1, std::memory_order_relaxed);
+    cell.allocated_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  } else {
+    cell.frees.fetch_add(1, std::memory_order_release);
+    cell.freed_bytes.fetch_add(bytes, std::memory_order_release);
+  }
+}
+
+void count_cut_in_space(memtrack_space space, std::size_t bytes, int pieces) noexcept {
+  Cell& cell = books.spaces[space];
+  if (pieces == 2) {
+    cell.allocations.fetch_add(1, std::memory_order_relaxed);
+  } else if (pieces == 0) {
+    cell.frees.fetch_add(1, std::memory_order_release);
+  }
+  cell.freed_bytes.fetch_add(bytes, std::memory_order_release);
+}
+
+void count_waiting_thread(int by) noexcept {
+  books.waiting_threads.fetch_add(by, std::memory_order_relaxed);
 }
 
 void set_interval(std::size_t bytes) noexcept {

@@ -26,6 +26,16 @@ std::string text_in(const char (&array)[size]) {
   return {array, strnlen(array, size)};
 }
 
+memtrack_counters joined(memtrack_counters a, const memtrack_counters& b) {
+  a.allocated_bytes += b.allocated_bytes;
+  a.freed_bytes += b.freed_bytes;
+  a.allocations += b.allocations;
+  a.frees += b.frees;
+  a.inuse_bytes += b.inuse_bytes;
+  a.untracked_frees += b.untracked_frees;
+  return a;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid_t pid,
@@ -144,6 +154,33 @@ memtrack_health WatchedProcess::health() const {
   health.samples = books_->samples.load(std::memory_order_relaxed);
   health.lost_samples = books_->lost_samples.load(std::memory_order_relaxed);
   return health;
+}
+
+memtrack_counters WatchedProcess::space_counters(memtrack_space space) const {
+  if (space == memtrack_space_native || space == memtrack_space_python) {
+    const memtrack_component first =
+        std::min<memtrack_component>(books_->interpreter.first_component, memtrack_components_max);
+    const memtrack_component limit =
+        first + std::min<memtrack_component>(
+                    books_->interpreter.component_count.load(std::memory_order_acquire),
+                    memtrack_components_max - first);
+    return space == memtrack_space_python
+               ? sum(first, limit)
+               : joined(sum(0, first), sum(limit, std::max(limit, component_count())));
+  }
+  const memtrack::Cell& cell = books_->spaces[space];
+  memtrack_counters counters{};
+  counters.freed_bytes = cell.freed_bytes.load(std::memory_order_acquire);
+  counters.frees = cell.frees.load(std::memory_order_acquire);
+  counters.allocated_bytes = cell.allocated_bytes.load(std::memory_order_acquire);
+  counters.allocations = cell.allocations.load(std::memory_order_acquire);
+  counters.inuse_bytes = counters.allocated_bytes - counters.freed_bytes;
+  return counters;
+}
+
+std::uint64_t WatchedProcess::waiting_threads() const {
+  const std::int64_t count = books_->waiting_threads.load(std::memory_order_relaxed);
+  return count < 0 ? 0 : static_cast<std::uint64_t>(count);
 }
 
 std::vector<NativeHeap::Mapping> WatchedProcess::mappings() const {

@@ -43,6 +43,10 @@ class WatchedProcess {
   [[nodiscard]] memtrack_counters counters() const;
   [[nodiscard]] std::vector<std::pair<std::string, memtrack_counters>> components() const;
   [[nodiscard]] memtrack_health health() const;
+  /// Of the blocks, of what the program mapped by itself, or of the stacks of its threads; exact.
+  [[nodiscard]] memtrack_counters space_counters(memtrack_space space) const;
+  /// Threads that have ended and were neither joined nor detached.
+  [[nodiscard]] std::uint64_t waiting_threads() const;
   [[nodiscard]] NativeHeap heap(Plumbing plumbing = Plumbing::hidden) const;
   /// "CPython 3.11.2"; empty when the program has none that is watched.
   [[nodiscard]] std::string interpreter() const;

@@ -30,6 +30,7 @@
 #include "memtrack/sampler.h"
 #include "memtrack/small_blocks.h"
 #include "memtrack/tracker.h"
+#include "preload/mappings.h"
 #include "preload/python/api.h"
 
 namespace heapwatch::preload::python {
@@ -222,6 +223,7 @@ void* alloc_arena(void* context, std::size_t size) {
     had_arena = true;
     hook_domains(true);
   }
+  const MapsForAllocator maps_for_allocator;  // the blocks in it are on the books
   void* const arena = arenas_below.alloc(context, size);
   if (arena != nullptr) {
     memtrack::Interpreter& books = memtrack::books.interpreter;

@@ -1,7 +1,6 @@
 // The processes of a machine as the check sees them: handed in, so that tests make their own.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "check/memory/budget.h"
 #include "memory/cgroup.h"
 #include "memory/process/facts.h"
 #include "memory/process/find.h"
@@ -23,7 +23,6 @@ using heapwatch::memory::Survey;
 using heapwatch::memory::process::Entry;
 using heapwatch::memory::process::Facts;
 
-using Moment = std::chrono::steady_clock::time_point;
 using Processes = std::shared_ptr<const std::vector<Entry>>;
 
 /// Threads: any.
@@ -55,14 +54,11 @@ class Machine {
   /// Looks at the memory of a process; past `until` no more of it is read.
   [[nodiscard]] virtual base::Result<Survey> look(int pid, bool types, Moment until) const = 0;
 
-  /// What looks of all instances have cost so far.
-  [[nodiscard]] std::chrono::nanoseconds spent() const {
-    return std::chrono::nanoseconds(spent_.load());
-  }
-  void spend(std::chrono::nanoseconds cost) { spent_ += cost.count(); }
+  /// Of the looks of all instances.
+  [[nodiscard]] Budget& budget() { return budget_; }
 
  private:
-  std::atomic<std::int64_t> spent_{0};
+  Budget budget_;
 };
 
 class LiveMachine : public Machine {

@@ -27,6 +27,7 @@ class Run : public testing::Test {
     config.tags = {"env:test"};
     config.allows = [](std::string_view) { return true; };
   }
+  void SetUp() override { machine->budget().lift(); }
   /// One more run, fifteen seconds after the last one.
   void run() {
     if (check) {
@@ -146,7 +147,48 @@ TEST_F(Run, ANewProcessUnderAnOldPidIsLookedAtAtOnce) {
   EXPECT_THAT(machine->looks, ElementsAre(7));
 }
 
-TEST_F(Run, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
+/// Runs of an agent, which spreads its looks.
+class RunWithinABudget : public Run {
+ protected:
+  void SetUp() override {}
+};
+
+TEST_F(RunWithinABudget, FirstLooksAreSpreadAndTheCountersAreThereFromTheFirstRunOn) {
+  for (int pid = 1; pid <= 10; ++pid) {
+    machine->add(pid, "a");
+  }
+  machine->look_costs = milliseconds(100);  // ten seconds each at 1 % of a core
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(1));
+  EXPECT_THAT(lines(),
+              IsSupersetOf({"process.memory.rss gauge 1000 env:test process_name:a",
+                            "process.memory.resident gauge 900 env:test owner:not looked at yet "
+                            "process_name:a space:other state:mapped"}));
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(2));
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(3, 4));
+}
+
+TEST_F(RunWithinABudget, AnInstanceThatIsGoneHoldsNobodyUp) {
+  machine->add(7, "a");
+  machine->add(8, "b");
+  run();
+  machine->budget().spend(milliseconds(100));
+  {
+    MemoryConfig other = config;
+    other.choice.text = "b";
+    MemoryCheck gone(other, machine);
+    RecordingSink ignored;
+    ASSERT_TRUE(gone.run(ignored));
+    EXPECT_THAT(machine->looks, ElementsAre(7));  // it was held back
+  }
+  machine->at(7).facts.start_ticks = 2;
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(7));
+}
+
+TEST_F(RunWithinABudget, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
   for (int pid = 1; pid <= 4; ++pid) {
     machine->add(pid, "a");
   }
@@ -162,8 +204,8 @@ TEST_F(Run, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
       ++looks[pid];
     }
   }
-  EXPECT_LE(std::chrono::duration<double>(machine->spent()).count(), 0.01 * 3600 + 1.2);
-  EXPECT_GE(std::chrono::duration<double>(machine->spent()).count(), 0.01 * 3600 * 0.8);
+  EXPECT_LE(std::chrono::duration<double>(machine->budget().spent()).count(), 0.01 * 3600 + 1.2);
+  EXPECT_GE(std::chrono::duration<double>(machine->budget().spent()).count(), 0.01 * 3600 * 0.8);
   ASSERT_EQ(looks.size(), 4U);
   for (const auto& [pid, times] : looks) {
     EXPECT_NEAR(times, 15, 2) << pid;
@@ -178,11 +220,11 @@ TEST_F(Run, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
                   "process.memory.walk.interval gauge 2[0-9]+ env:test target:process a")));
 }
 
-TEST_F(Run, AllInstancesShareTheBudget) {
+TEST_F(RunWithinABudget, AllInstancesShareTheBudget) {
   machine->add(7, "a");
-  machine->spend(seconds(0));
+  machine->budget().spend(seconds(0));
   run();
-  machine->spend(seconds(10));  // by another instance
+  machine->budget().spend(seconds(10));  // by another instance
   runs(20);
   EXPECT_THAT(machine->looks, IsEmpty());
   EXPECT_THAT(lines(),

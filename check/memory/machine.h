@@ -15,6 +15,7 @@
 #include "memory/process/facts.h"
 #include "memory/process/find.h"
 #include "memory/survey.h"
+#include "net/http.h"
 
 namespace heapwatch::check::memory {
 
@@ -54,6 +55,9 @@ class Machine {
   /// Looks at the memory of a process; past `until` no more of it is read.
   [[nodiscard]] virtual base::Result<Survey> look(int pid, bool types, Moment until) const = 0;
 
+  /// A page of expvars. Errors: those of net::fetch; refused for a status other than 200.
+  [[nodiscard]] virtual base::Result<std::string> page(const net::HttpRequest& request) const = 0;
+
   /// Of the looks of all instances.
   [[nodiscard]] Budget& budget() { return budget_; }
 
@@ -75,6 +79,7 @@ class LiveMachine : public Machine {
   [[nodiscard]] std::optional<Cgroup> cgroup(const std::string& text,
                                              const std::string& root) const override;
   [[nodiscard]] base::Result<Survey> look(int pid, bool types, Moment until) const override;
+  [[nodiscard]] base::Result<std::string> page(const net::HttpRequest& request) const override;
 
  private:
   [[nodiscard]] std::string text(int pid, const char* file) const;

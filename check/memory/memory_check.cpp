@@ -6,6 +6,7 @@
 
 #include "base/counted.h"
 #include "check/memory/service_tags.h"
+#include "memory/go_counters.h"
 
 namespace heapwatch::check::memory {
 
@@ -193,7 +194,7 @@ void MemoryCheck::look_at_those_due(RunReport& report) {
 bool MemoryCheck::look_at(Watched& watched, Moment until) {
   const Moment now = machine_->now();
   const nanoseconds before = machine_->cpu();
-  const auto survey = machine_->look(watched.facts.pid, config_.types, until);
+  auto survey = machine_->look(watched.facts.pid, config_.types, until);
   watched.cost = machine_->cpu() - before;
   machine_->budget().spend(watched.cost);
   watched.is_done = true;
@@ -210,8 +211,24 @@ bool MemoryCheck::look_at(Watched& watched, Moment until) {
     return true;
   }
   watched.trouble = trouble_of(*survey);
+  ask_the_program(*survey, watched.trouble);
   watched.looked = kept_of(*survey);
   return true;
+}
+
+/// Where Go's heap could not be walked, its program tells how it is split.
+void MemoryCheck::ask_the_program(Survey& survey, std::string& trouble) const {
+  if (!config_.page || heapwatch::memory::is_go_walked(survey)) {
+    return;
+  }
+  const auto counters =
+      machine_->page(*config_.page).and_then(heapwatch::memory::parse_go_counters);
+  if (counters) {
+    heapwatch::memory::add_go_counters(survey, *counters);
+    return;
+  }
+  trouble += (trouble.empty() ? "" : "; ") + std::string("its expvars cannot be read: ") +
+             counters.error().message;
 }
 
 void MemoryCheck::submit(const Destination& to, RunReport& report) {

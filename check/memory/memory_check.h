@@ -51,6 +51,7 @@ class MemoryCheck final : public Check {
   [[nodiscard]] bool may_look(const Watched& watched);
   /// False when the process has ended.
   [[nodiscard]] bool look_at(Watched& watched, Moment until);
+  void ask_the_program(Survey& survey, std::string& trouble) const;
   void submit(const Destination& to, RunReport& report);
   void submit_walks(const Destination& to, RunReport& report);
   void submit_can_read(metrics::SampleSink& sink, const std::string& failure) const;

@@ -345,6 +345,51 @@ TEST_F(Run, OwnersAndTypesHaveALimitAndTheSumStays) {
                                 "space:native type:type0"));
 }
 
+TEST_F(Run, AGoProgramThatCannotBeWalkedTellsItsOwnCounters) {
+  config.choice = {.kind = ChoiceKind::port, .text = {}, .port = 80, .pattern = nullptr};
+  config.page = net::HttpRequest{.url = "http://localhost/debug/vars"};
+  machine->add(7, "a").ports = {80};
+  machine->served = R"({"memstats": {"HeapAlloc": 4, "HeapInuse": 6, "HeapIdle": 0,
+    "HeapReleased": 0, "HeapObjects": 3, "StackInuse": 1, "MSpanInuse": 0, "MCacheInuse": 0,
+    "BuckHashSys": 0, "GCSys": 0, "OtherSys": 0}})";
+  run();
+  const std::string of_go = " env:test owner:go process_name:a space:go";
+  EXPECT_THAT(lines(), IsSupersetOf({"process.memory.resident gauge 5" + of_go + " state:live",
+                                     "process.memory.resident gauge 2" + of_go + " state:held",
+                                     "process.memory.live_blocks gauge 3" + of_go,
+                                     std::string("process.memory.unexplained gauge 3 env:test "
+                                                 "process_name:a")}));
+  EXPECT_THAT(outcome->warnings, IsEmpty());
+}
+
+TEST_F(Run, CountersThatCannotBeHadAreAWarningAndNobodyAsksForThemWithoutNeed) {
+  config.choice = {.kind = ChoiceKind::port, .text = {}, .port = 80, .pattern = nullptr};
+  config.page = net::HttpRequest{.url = "http://localhost/debug/vars"};
+  machine->add(7, "a").ports = {80};
+  run();
+  EXPECT_THAT(outcome->warnings,
+              ElementsAre("process 7 (a): its expvars cannot be read: nothing serves"));
+  machine->at(7).survey.allocators.push_back({.name = "go", .walked = true, .goroutines = 12});
+  machine->pages_asked = 0;
+  runs(4);
+  EXPECT_THAT(machine->looks, ElementsAre(7));
+  EXPECT_EQ(machine->pages_asked, 0);
+  EXPECT_THAT(lines(), Contains("process.memory.goroutines gauge 12 env:test process_name:a"));
+  EXPECT_THAT(outcome->warnings, IsEmpty());
+}
+
+TEST_F(Run, ObjectsAreCountedBySpaceHoweverManyTypesThereAre) {
+  using heapwatch::memory::Space;
+  config.types = true;
+  machine->add(7, "a").survey.types = {
+      {Space::python, "dict", 4, 100}, {Space::python, "str", 3, 30}, {Space::native, "A", 2, 16}};
+  run();
+  EXPECT_THAT(
+      lines(),
+      IsSupersetOf({"process.memory.objects gauge 7 env:test process_name:a space:python",
+                    "process.memory.objects gauge 2 env:test process_name:a space:native"}));
+}
+
 TEST_F(Run, APortIsLookedUpAgainWhenItsProcessHasEnded) {
   config.choice = {.kind = ChoiceKind::port, .text = {}, .port = 80, .pattern = nullptr};
   config.target = "port 80";

@@ -27,6 +27,7 @@ struct Record {
   std::uint64_t size;
   std::uint64_t interval;
   memtrack_component component;
+  std::uint32_t space;  // a memtrack_space
   std::uint64_t allocated;
   std::uint64_t inuse;
 };
@@ -65,6 +66,10 @@ struct alignas(page_bytes) Books {
 
   std::atomic<memtrack_component> names_count;  // besides the nameless one
   ComponentName component_names[memtrack_components_max];
+
+  // Of the spaces whose blocks are each kept: mappings and stacks.
+  Cell spaces[memtrack_spaces];
+  std::atomic<std::int64_t> waiting_threads;  // have ended and were not joined
 
   std::atomic<std::uint64_t> untracked[memtrack_components_max];
   std::atomic<std::uint64_t> double_frees;

@@ -144,6 +144,22 @@ memtrack_health WatchedProcess::health() const {
   return health;
 }
 
+memtrack_counters WatchedProcess::space_counters(memtrack_space space) const {
+  const memtrack::Cell& cell = books_->spaces[space];
+  memtrack_counters counters{};
+  counters.freed_bytes = cell.freed_bytes.load(std::memory_order_acquire);
+  counters.frees = cell.frees.load(std::memory_order_acquire);
+  counters.allocated_bytes = cell.allocated_bytes.load(std::memory_order_acquire);
+  counters.allocations = cell.allocations.load(std::memory_order_acquire);
+  counters.inuse_bytes = counters.allocated_bytes - counters.freed_bytes;
+  return counters;
+}
+
+std::uint64_t WatchedProcess::waiting_threads() const {
+  const std::int64_t count = books_->waiting_threads.load(std::memory_order_relaxed);
+  return count < 0 ? 0 : static_cast<std::uint64_t>(count);
+}
+
 std::vector<NativeHeap::Mapping> WatchedProcess::mappings() const {
   std::vector<NativeHeap::Mapping> all;
   const std::size_t count = std::min<std::size_t>(
@@ -178,6 +194,10 @@ NativeHeap WatchedProcess::heap() const {
     const memtrack::Record& record = chunk->records[i % memtrack::records_per_chunk];
     NativeHeap::Record& read = heap.records.emplace_back();
     read.component = component_name(record.component);
+    if (const std::uint32_t space = __atomic_load_n(&record.space, __ATOMIC_RELAXED);
+        space < memtrack_spaces) {
+      read.space = static_cast<memtrack_space>(space);
+    }
     read.size = record.size;
     read.inuse = static_cast<std::int64_t>(__atomic_load_n(&record.inuse, __ATOMIC_RELAXED));
     read.allocated =

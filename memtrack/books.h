@@ -27,6 +27,7 @@ struct Record {
   std::uint64_t size;
   std::uint64_t interval;
   memtrack_component component;
+  std::uint32_t space;  // a memtrack_space
   std::uint64_t allocated;
   std::uint64_t inuse;
 };

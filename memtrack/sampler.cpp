@@ -101,19 +101,19 @@ Record* new_record() {
 }
 
 Record* find_record(const Stack* stack, std::uint64_t size, std::uint64_t interval,
-                    memtrack_component component) {
-  const std::uint64_t hash =
-      mix(mix(mix(reinterpret_cast<std::uintptr_t>(stack), size), interval), component);
+                    memtrack_component component, memtrack_space space) {
+  const std::uint64_t hash = mix(mix(mix(reinterpret_cast<std::uintptr_t>(stack), size), interval),
+                                 component * memtrack_spaces + space);
   Record*& head = records[slot_of(hash)];
   for (Record* record = head; record != nullptr; record = record->next) {
     if (record->stack == stack && record->size == size && record->interval == interval &&
-        record->component == component) {
+        record->component == component && record->space == space) {
       return record;
     }
   }
   Record* const record = new_record();
   if (record != nullptr) {
-    *record = {head, stack, size, interval, component, 0, 0};
+    *record = {head, stack, size, interval, component, space, 0, 0};
     head = record;
     books.record_count.fetch_add(1, std::memory_order_release);
   }
@@ -153,6 +153,7 @@ memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::ui
     sample.depth = record.stack->depth;
   }
   sample.component = record.component;
+  sample.space = static_cast<memtrack_space>(record.space);
   sample.size = record.size;
   sample.interval = record.interval;
   sample.allocated = allocated;
@@ -226,13 +227,13 @@ std::uint64_t draw(std::size_t size) noexcept {
   return sampled_with;
 }
 
-bool keep(const void* block, std::size_t size, std::uint64_t interval,
-          const void* caller) noexcept {
+bool keep(const void* block, std::size_t size, std::uint64_t interval, const void* caller,
+          memtrack_space space) noexcept {
   std::uintptr_t addresses[memtrack_stack_depth_max];
   const std::size_t depth = unwind(caller, addresses, memtrack_stack_depth_max);
   const Locked locked(lock);
-  Record* const record =
-      find_record(intern(addresses, depth), size, interval, component_of(thread_state.owner));
+  Record* const record = find_record(intern(addresses, depth), size, interval,
+                                     component_of(thread_state.owner), space);
   if (record == nullptr || !add_live(block, record)) {
     books.lost_samples.fetch_add(1, std::memory_order_relaxed);
     return false;

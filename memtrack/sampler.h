@@ -24,7 +24,7 @@ void set_owner(std::uint32_t owner) noexcept;
 
 /// Keeps a sample; false when it had to be given up.
 [[nodiscard]] bool keep(const void* block, std::size_t size, std::uint64_t interval,
-                        const void* caller) noexcept;
+                        const void* caller, memtrack_space space = memtrack_space_native) noexcept;
 
 /// Of a sampled block.
 [[nodiscard]] const Record* find(const void* block) noexcept;

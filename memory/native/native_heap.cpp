@@ -1,6 +1,7 @@
 #define MEMTRACK_ALLOW_RAW  // the arrays of pprof::Profile grow through realloc, which moves pages
 #include "memory/native/native_heap.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -52,7 +53,7 @@ class Builder {
     profile_.samples.set_type_count(4);
     const pprof::StringId process = text("process");
     const pprof::StringId component = text("component");
-
+    const pprof::StringId space = text("space");
     const pprof::StringId bytes = text("bytes");
     for (const Record& record : heap_.records) {
       if (record.allocated == 0 && record.inuse == 0) {
@@ -72,6 +73,7 @@ class Builder {
       if (!record.process.empty()) {
         profile_.samples.add_label({.key = process, .text = text(record.process)});
       }
+      profile_.samples.add_label({.key = space, .text = text(space_name(record.space))});
       profile_.samples.add_label(
           {.key = bytes, .is_number = true, .number = static_cast<std::int64_t>(record.size)});
       profile_.samples.finish_sample();
@@ -177,6 +179,12 @@ std::string described(std::uintptr_t address, const std::vector<Mapping>& mappin
 
 }  // namespace
 
+std::string_view space_name(memtrack_space space) {
+  constexpr std::array<std::string_view, memtrack_spaces> names{"native", "python", "mmap",
+                                                                "stack"};
+  return space < names.size() ? names[space] : "unknown";
+}
+
 std::string hex_digits(const std::uint8_t* bytes, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
@@ -234,7 +242,8 @@ NativeHeap own_native_heap() {
                             .size = sample.size,
                             .allocated = static_cast<std::int64_t>(sample.allocated),
                             .inuse = static_cast<std::int64_t>(sample.inuse),
-                            .weight = sample.weight});
+                            .weight = sample.weight,
+                            .space = sample.space});
   }
   return heap;
 }

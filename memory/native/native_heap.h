@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "memory/native/symbols.h"
@@ -22,6 +23,7 @@ struct NativeHeap {
     std::int64_t allocated = 0;
     std::int64_t inuse = 0;  // between two moments it may have shrunk
     double weight = 1;
+    memtrack_space space = memtrack_space_native;
   };
   struct Mapping {
     std::uintptr_t start = 0;
@@ -53,7 +55,7 @@ struct NativeProfileOptions {
 };
 
 /// Gzipped profile.proto, with the sample types of Go's heap profile, the size of the blocks in the
-/// label `bytes` and the component in the label `component`.
+/// label `bytes`, the component in the label `component` and the space in the label `space`.
 [[nodiscard]] std::string native_profile_bytes(const NativeHeap& heap,
                                                const NativeProfileOptions& options);
 
@@ -67,6 +69,8 @@ struct NativeProfileOptions {
 [[nodiscard]] std::string function_name(std::uintptr_t address,
                                         const std::vector<NativeHeap::Mapping>& maps,
                                         Symbols& symbols);
+/// As the label `space` has it: native, python, mmap or stack.
+[[nodiscard]] std::string_view space_name(memtrack_space space);
 /// Bytes as hexadecimal digits.
 [[nodiscard]] std::string hex_digits(const std::uint8_t* bytes, std::size_t count);
 /// `0x401136`.

@@ -178,6 +178,10 @@ NativeHeap WatchedProcess::heap() const {
     const memtrack::Record& record = chunk->records[i % memtrack::records_per_chunk];
     NativeHeap::Record& read = heap.records.emplace_back();
     read.component = component_name(record.component);
+    if (const std::uint32_t space = __atomic_load_n(&record.space, __ATOMIC_RELAXED);
+        space < memtrack_spaces) {
+      read.space = static_cast<memtrack_space>(space);
+    }
     read.size = record.size;
     read.inuse = static_cast<std::int64_t>(__atomic_load_n(&record.inuse, __ATOMIC_RELAXED));
     read.allocated =

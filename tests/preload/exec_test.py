@@ -111,6 +111,7 @@ class ExecTest(unittest.TestCase):
     def test_threads_and_their_destructors(self):
         samples, done = self.leaked(PROGRAM, "threads")
         self.assertEqual([(stack[0], blocks) for stack, blocks, _ in samples], [("leak_blocks", 100)])
+        self.assertIn("space:[native]", samples[0][2])
         self.assertEqual(self.counters(done)["untracked"], 0)
 
     def test_every_function_of_the_family(self):

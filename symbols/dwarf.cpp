@@ -69,6 +69,7 @@ struct InlinedCall {
 
 struct FunctionEntry {
   std::uint64_t entry = 0;
+  std::uint64_t start = 0;  // of the first range, which is the part that is called
   std::optional<std::vector<InlinedCall>> inlined;  // in the order of the tree
 };
 
@@ -232,7 +233,7 @@ class Dwarf::Reader {
           unit.ranges.push_back({start, limit, entry, index});
         });
         if (unit.ranges.size() != before) {
-          unit.functions.push_back({entry, std::nullopt});
+          unit.functions.push_back({entry, unit.ranges[before].start, std::nullopt});
         }
       }
       if (is_container(tag) ||
@@ -299,8 +300,7 @@ class Dwarf::Reader {
       frame.is_inlined = i != 0;
       name(frame, die);
       if (i == 0) {
-        Dwarf_Addr entry = 0;
-        frame.offset = lib_.entrypc(&die, &entry) == 0 && entry <= address ? address - entry : 0;
+        frame.offset = address >= function.start ? address - function.start : 0;
       } else {
         place = call_of(unit, die);
       }

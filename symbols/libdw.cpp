@@ -28,8 +28,7 @@ base::Result<Libdw> load() {
       find(dw, "dwarf_offdie", f.offdie) && find(dw, "dwarf_dieoffset", f.dieoffset) &&
       find(dw, "dwarf_child", f.child) && find(dw, "dwarf_siblingof", f.siblingof) &&
       find(dw, "dwarf_tag", f.tag) && find(dw, "dwarf_ranges", f.ranges) &&
-      find(dw, "dwarf_entrypc", f.entrypc) && find(dw, "dwarf_attr", f.attr) &&
-      find(dw, "dwarf_attr_integrate", f.attr_integrate) &&
+      find(dw, "dwarf_attr", f.attr) && find(dw, "dwarf_attr_integrate", f.attr_integrate) &&
       find(dw, "dwarf_formstring", f.formstring) && find(dw, "dwarf_formudata", f.formudata) &&
       find(dw, "dwarf_diename", f.diename) && find(dw, "dwarf_decl_line", f.decl_line) &&
       find(dw, "dwarf_getsrcfiles", f.getsrcfiles) && find(dw, "dwarf_filesrc", f.filesrc) &&

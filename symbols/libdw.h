@@ -24,7 +24,6 @@ struct Libdw {
   decltype(&::dwarf_siblingof) siblingof = nullptr;
   decltype(&::dwarf_tag) tag = nullptr;
   decltype(&::dwarf_ranges) ranges = nullptr;
-  decltype(&::dwarf_entrypc) entrypc = nullptr;
   decltype(&::dwarf_attr) attr = nullptr;
   decltype(&::dwarf_attr_integrate) attr_integrate = nullptr;
   decltype(&::dwarf_formstring) formstring = nullptr;

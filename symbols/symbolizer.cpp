@@ -3,6 +3,8 @@
 // knows most, Go's table the rest of a Go program, and symbol tables what is left.
 #include "symbols/symbolizer.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -23,6 +25,22 @@ constexpr std::size_t failed_max = 10'000;
 bool is_known(const Module& module) {
   return module.start != 0 || module.offset != 0 ||
          (module.limit != 0 && module.limit != ~std::uint64_t{0});
+}
+
+/// A name for the file that a path leads to now.
+std::string identity(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    return "/" + path;
+  }
+  std::string text = "/" + path;
+  for (const std::uint64_t part : {std::uint64_t{status.st_dev}, std::uint64_t{status.st_ino},
+                                   static_cast<std::uint64_t>(status.st_size),
+                                   static_cast<std::uint64_t>(status.st_mtim.tv_sec),
+                                   static_cast<std::uint64_t>(status.st_mtim.tv_nsec)}) {
+    text += '/' + std::to_string(part);
+  }
+  return text;
 }
 
 }  // namespace
@@ -171,7 +189,7 @@ Result<std::vector<Frame>> Symbolizer::frames(const Module& module, std::uint64_
     return tl::unexpected(file.error());
   }
   auto frames = (*file)->frames(module, address);
-  shrink();
+  shrink(options_.bytes_max, 1);
   return frames;
 }
 
@@ -194,7 +212,7 @@ Result<std::shared_ptr<Symbolizer::File>> Symbolizer::file_of(const Module& modu
     return fail(ErrorKind::not_found, "no file");
   }
   // Of one build id all copies are the same.
-  const std::string key = module.build_id.empty() ? "/" + module.path : module.build_id;
+  const std::string key = module.build_id.empty() ? identity(module.path) : module.build_id;
   if (const auto known = by_key_.find(key); known != by_key_.end()) {
     files_.splice(files_.begin(), files_, known->second);
     return *known->second;
@@ -217,18 +235,22 @@ Result<std::shared_ptr<Symbolizer::File>> Symbolizer::file_of(const Module& modu
   }
   files_.push_front(std::make_shared<File>(key, std::move(*elf), options_));
   by_key_.emplace(key, files_.begin());
-  shrink();
+  shrink(options_.bytes_max, 1);
   return files_.front();
 }
 
-/// The first stays: it was just asked for.
-void Symbolizer::shrink() {
+void Symbolizer::keep(std::size_t bytes_max) {
+  shrink(bytes_max, 0);
+}
+
+/// The first was just asked for.
+void Symbolizer::shrink(std::size_t bytes_max, std::size_t modules_min) {
   std::size_t bytes = 0;
   std::size_t kept = 0;
   for (const auto& file : files_) {
     bytes += file->bytes();
-    const bool is_too_much = bytes > options_.bytes_max || kept >= options_.modules_max;
-    if (kept != 0 && is_too_much) {
+    const bool is_too_much = bytes > bytes_max || kept >= options_.modules_max;
+    if (kept >= modules_min && is_too_much) {
       break;
     }
     ++kept;

@@ -58,13 +58,15 @@ class Symbolizer {
   /// Why the names of a module that is open come without files and lines; empty: they do not, or
   /// its file has none. For people.
   [[nodiscard]] std::string missing_lines(const Module& module);
+  /// Forgets files until what is kept takes no more than this.
+  void keep(std::size_t bytes_max);
 
  private:
   class File;
   using Files = std::list<std::shared_ptr<File>>;
 
   [[nodiscard]] base::Result<std::shared_ptr<File>> file_of(const Module& module);
-  void shrink();
+  void shrink(std::size_t bytes_max, std::size_t modules_min);
 
   SymbolizerOptions options_;
   Files files_;  // what was asked for last is first

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/counted.h"
+#include "memory/native/names.h"
 
 namespace heapwatch::memory::native {
 
@@ -96,9 +97,9 @@ std::string leak_summary(const Ended& ended) {
     const Place& place = places[i];
     const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
     out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, "block") << '\n';
-    std::vector<std::uintptr_t> stack = place.example->stack;
-    stack.resize(std::min(stack.size(), frames_max));
-    for (const std::string& frame : described_stack(stack, heap.mappings)) {
+    std::vector<std::string> frames = described_from_site(place.example->stack, heap.mappings);
+    frames.resize(std::min(frames.size(), frames_max));
+    for (const std::string& frame : frames) {
       out << "      " << frame << '\n';
     }
   }

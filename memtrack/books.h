@@ -67,6 +67,10 @@ struct alignas(page_bytes) Books {
   std::atomic<memtrack_component> names_count;  // besides the nameless one
   ComponentName component_names[memtrack_components_max];
 
+  // Of the spaces whose blocks are each kept: mappings and stacks.
+  Cell spaces[memtrack_spaces];
+  std::atomic<std::int64_t> waiting_threads;  // have ended and were not joined
+
   std::atomic<std::uint64_t> untracked[memtrack_components_max];
   std::atomic<std::uint64_t> double_frees;
   std::atomic<std::uint64_t> older_frees;

@@ -268,6 +268,66 @@ bool restore(const void* block, Record* record) noexcept {
   return record != nullptr && add_live(block, record);
 }
 
+Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
+  std::uintptr_t addresses[memtrack_stack_depth_max];
+  const std::size_t depth = unwind(caller, addresses, memtrack_stack_depth_max);
+  const Locked locked(lock);
+  Record* const record =
+      find_record(intern(addresses, depth), size, 1, component_of(thread_state.owner), space);
+  if (record == nullptr) {
+    books.lost_samples.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  ++record->allocated;
+  ++record->inuse;
+  return record;
+}
+
+Record* enter_rest(const Record* of, std::size_t size) noexcept {
+  if (of == nullptr) {
+    return nullptr;
+  }
+  const Locked locked(lock);
+  Record* const record = find_record(of->stack, size, of->interval, of->component,
+                                     static_cast<memtrack_space>(of->space));
+  if (record != nullptr) {
+    ++record->inuse;
+  }
+  return record;
+}
+
+void leave(Record* record) noexcept {
+  if (record != nullptr) {
+    const Locked locked(lock);
+    --record->inuse;
+  }
+}
+
+void count_in_space(memtrack_space space, std::size_t bytes, bool allocation) noexcept {
+  Cell& cell = books.spaces[space];
+  if (allocation) {
+    cell.allocations.fetch_add(1, std::memory_order_relaxed);
+    cell.allocated_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  } else {
+    cell.frees.fetch_add(1, std::memory_order_release);
+    cell.freed_bytes.fetch_add(bytes, std::memory_order_release);
+  }
+}
+
+void count_cut_in_space(memtrack_space space, std::size_t bytes, int pieces) noexcept {
+  Cell& cell = books.spaces[space];
+  if (pieces == 2) {
+    cell.allocations.fetch_add(1, std::memory_order_relaxed);
+  } else if (pieces == 0) {
+    cell.frees.fetch_add(1, std::memory_order_release);
+  }
+  cell.freed_bytes.fetch_add(bytes, std::memory_order_release);
+}
+
+void count_waiting_thread(int by) noexcept {
+  books.waiting_threads.fetch_add(by, std::memory_order_relaxed);
+}
+
 void set_interval(std::size_t bytes) noexcept {
   constexpr std::size_t most = memtrack_sample_interval_max;
   books.interval_and_one.store((bytes < most ? bytes : most) + 1, std::memory_order_relaxed);

@@ -264,7 +264,7 @@ ProgramKind program_kind(const char* path) noexcept {
     if (next == nullptr) {
       return ProgramKind::watchable;
     }
-    strcpy(name, next);
+    memcpy(name, next, strlen(next) + 1);  // both have the bytes of a line
     path = name;
   }
   return ProgramKind::watchable;

@@ -277,6 +277,13 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
                                    {"lost_samples", health.lost_samples}}) {
     json.member(key, value);
   }
+  json.object("spaces", [&] {
+    for (const memtrack_space space : {memtrack_space_mmap, memtrack_space_stack}) {
+      json.object(memory::native::space_name(space),
+                  [&] { pages::write_counters(json, process.space_counters(space)); });
+    }
+  });
+  json.member("waiting_threads", process.waiting_threads());
   json.key("components");
   json.begin_object();
   for (const auto& [name, counters] : process.components()) {

@@ -144,6 +144,22 @@ memtrack_health WatchedProcess::health() const {
   return health;
 }
 
+memtrack_counters WatchedProcess::space_counters(memtrack_space space) const {
+  const memtrack::Cell& cell = books_->spaces[space];
+  memtrack_counters counters{};
+  counters.freed_bytes = cell.freed_bytes.load(std::memory_order_acquire);
+  counters.frees = cell.frees.load(std::memory_order_acquire);
+  counters.allocated_bytes = cell.allocated_bytes.load(std::memory_order_acquire);
+  counters.allocations = cell.allocations.load(std::memory_order_acquire);
+  counters.inuse_bytes = counters.allocated_bytes - counters.freed_bytes;
+  return counters;
+}
+
+std::uint64_t WatchedProcess::waiting_threads() const {
+  const std::int64_t count = books_->waiting_threads.load(std::memory_order_relaxed);
+  return count < 0 ? 0 : static_cast<std::uint64_t>(count);
+}
+
 std::vector<NativeHeap::Mapping> WatchedProcess::mappings() const {
   std::vector<NativeHeap::Mapping> all;
   const std::size_t count = std::min<std::size_t>(

@@ -39,6 +39,10 @@ class WatchedProcess {
   [[nodiscard]] memtrack_counters counters() const;
   [[nodiscard]] std::vector<std::pair<std::string, memtrack_counters>> components() const;
   [[nodiscard]] memtrack_health health() const;
+  /// Of what the program mapped by itself, or of the stacks of its threads; exact.
+  [[nodiscard]] memtrack_counters space_counters(memtrack_space space) const;
+  /// Threads that have ended and were neither joined nor detached.
+  [[nodiscard]] std::uint64_t waiting_threads() const;
   [[nodiscard]] NativeHeap heap() const;
   [[nodiscard]] std::vector<UntrackedFree> untracked_frees() const;
 

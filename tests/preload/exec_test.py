@@ -229,8 +229,8 @@ class ExecTest(unittest.TestCase):
         for what in ("threads", "small"):
             done = self.watched(PROGRAM, what, options=("--sample-interval", "1", "--report", report))
             counters = self.counters(done)
-            raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", str(report)], timeout=60,
-                                 capture_output=True, text=True, env=clean_environment(), check=True).stdout
+            raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", "-tagfocus=space=native", str(report)],
+                                 timeout=60, capture_output=True, text=True, env=clean_environment(), check=True).stdout
             values = [list(map(int, found.split())) for found in re.findall(r"^ +((?:\d+ +){3}\d+): ", raw, re.M)]
             self.assertEqual([sum(column) for column in zip(*values)],
                              [counters[name] for name in ("allocations", "allocated", "blocks", "inuse")])

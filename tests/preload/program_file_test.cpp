@@ -25,7 +25,7 @@ class ProgramFile : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::string file(const std::string& content, const char* name = "program") {
-    const std::string path = folder_ / name;
+    std::string path = folder_ / name;
     std::ofstream(path, std::ios::binary) << content;
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     return path;

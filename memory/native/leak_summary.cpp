@@ -83,7 +83,8 @@ void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_spa
     const Place& place = places[i];
     const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
     out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
-    std::vector<std::string> frames = described_from_site(place.example->stack, heap.mappings);
+    std::vector<std::string> frames =
+        described_from_site(place.example->stack, heap.mappings, heap.frames);
     frames.resize(std::min(frames.size(), frames_max));
     for (const std::string& frame : frames) {
       out << "      " << frame << '\n';
@@ -93,6 +94,14 @@ void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_spa
 
 /// What the program mapped by itself and the stacks of its threads, where there are any.
 void append_spaces(std::ostringstream& out, const WatchedProcess& process, const NativeHeap& heap) {
+  if (const std::string python = process.interpreter(); !python.empty()) {
+    const memtrack_counters held = process.space_counters(memtrack_space_python);
+    const WatchedProcess::Arenas arenas = process.arenas();
+    out << "  of that by " << python << ": "
+        << bytes_in(held.inuse_bytes, held.allocations - held.frees) << ", and arenas of "
+        << base::counted(arenas.bytes, "byte") << " for its small blocks\n";
+    append_places(out, heap, memtrack_space_python, "block");
+  }
   if (const auto mapped = process.space_counters(memtrack_space_mmap); mapped.inuse_bytes > 0) {
     out << "  mapped by the program itself: "
         << bytes_in(mapped.inuse_bytes, mapped.allocations - mapped.frees, "mapping") << '\n';

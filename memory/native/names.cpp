@@ -95,7 +95,15 @@ std::string described(const std::string& address, const Frame& frame, const std:
 }  // namespace
 
 void append_described(std::vector<std::string>& lines, std::uintptr_t address,
-                      const std::vector<NativeHeap::Mapping>& maps, Names& names) {
+                      const std::vector<NativeHeap::Mapping>& maps,
+                      const std::vector<InterpretedFrame>& interpreted, Names& names) {
+  if (is_interpreted(address)) {
+    const InterpretedFrame& frame = interpreted.at(interpreted_number(address));
+    lines.push_back(frame.file.empty()
+                        ? frame.name
+                        : frame.name + ' ' + frame.file + ':' + std::to_string(frame.line));
+    return;
+  }
   const std::string start = hexadecimal(address);
   const NativeHeap::Mapping* const mapping = mapping_of(maps, address - 1);
   if (mapping == nullptr) {
@@ -112,15 +120,17 @@ void append_described(std::vector<std::string>& lines, std::uintptr_t address,
 }
 
 std::vector<std::string> described_from_site(const std::vector<std::uintptr_t>& stack,
-                                             const std::vector<NativeHeap::Mapping>& maps) {
+                                             const std::vector<NativeHeap::Mapping>& maps,
+                                             const std::vector<InterpretedFrame>& interpreted) {
   Names names;
   std::vector<std::string> all;
   std::size_t site = 0;
   bool is_before_site = true;
   for (const std::uintptr_t address : stack) {
-    const NativeHeap::Mapping* const mapping = mapping_of(maps, address - 1);
+    const NativeHeap::Mapping* const mapping =
+        is_interpreted(address) ? nullptr : mapping_of(maps, address - 1);
     const std::size_t first = all.size();
-    append_described(all, address, maps, names);
+    append_described(all, address, maps, interpreted, names);
     if (!is_before_site || mapping == nullptr) {
       is_before_site = false;
       continue;

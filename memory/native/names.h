@@ -38,12 +38,15 @@ class Names {
 [[nodiscard]] std::string function_name(std::uintptr_t address,
                                         const std::vector<NativeHeap::Mapping>& maps, Names& names);
 /// A line for a return address, one more for each call that was inlined there, innermost first:
-/// `0x401136 main+0x26 /src/rows.c:88`, or the file that is mapped where the line is not known.
+/// `0x401136 main+0x26 /src/rows.c:88`, or the file that is mapped where the line is not known. A
+/// frame of an interpreter is `keep orders.py:41`.
 void append_described(std::vector<std::string>& lines, std::uintptr_t address,
-                      const std::vector<NativeHeap::Mapping>& maps, Names& names);
+                      const std::vector<NativeHeap::Mapping>& maps,
+                      const std::vector<InterpretedFrame>& interpreted, Names& names);
 /// A stack of return addresses, innermost first, from the first frame that is neither allocator nor
 /// standard library; all of it where there is no such frame.
 [[nodiscard]] std::vector<std::string> described_from_site(
-    const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps);
+    const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
+    const std::vector<InterpretedFrame>& interpreted);
 
 }  // namespace heapwatch::memory::native

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -45,13 +46,15 @@ class Builder {
     const pprof::StringId process = text("process");
     const pprof::StringId component = text("component");
     const pprof::StringId space = text("space");
+    const pprof::StringId thread = text("thread");
     const pprof::StringId bytes = text("bytes");
     for (const Record& record : heap_.records) {
       if (record.allocated == 0 && record.inuse == 0) {
         continue;
       }
-      for (const std::uintptr_t address : record.stack) {
-        profile_.samples.add_frame(location_of(address - 1, record.process));
+      for (const std::uintptr_t frame : record.stack) {
+        profile_.samples.add_frame(is_interpreted(frame) ? location_of_frame(frame)
+                                                         : location_of(frame - 1, record.process));
       }
       const double block_bytes = record.weight * static_cast<double>(record.size);
       profile_.samples.add_value(scaled(record.allocated, record.weight));
@@ -65,6 +68,9 @@ class Builder {
         profile_.samples.add_label({.key = process, .text = text(record.process)});
       }
       profile_.samples.add_label({.key = space, .text = text(space_name(record.space))});
+      if (!record.thread.empty()) {
+        profile_.samples.add_label({.key = thread, .text = text(record.thread)});
+      }
       profile_.samples.add_label(
           {.key = bytes, .is_number = true, .number = static_cast<std::int64_t>(record.size)});
       profile_.samples.finish_sample();
@@ -120,6 +126,36 @@ class Builder {
     return known->second;
   }
 
+  /// Of an interpreter: it has a file and a line, and no address.
+  std::uint32_t location_of_frame(std::uintptr_t frame) {
+    const auto [known, is_new] = locations_.try_emplace(
+        {std::string(), frame}, static_cast<std::uint32_t>(profile_.locations.size()));
+    if (is_new) {
+      pprof::Location& location = profile_.locations.emplace_back();
+      location.id = profile_.locations.size();
+      location.first_line = static_cast<std::uint32_t>(profile_.lines.size());
+      location.line_count = 1;
+      const InterpretedFrame& described = heap_.frames.at(interpreted_number(frame));
+      profile_.lines.push_back({.function = function_of(described), .line = described.line});
+    }
+    return known->second;
+  }
+
+  std::uint32_t function_of(const InterpretedFrame& frame) {
+    const auto [known, is_new] =
+        interpreted_.try_emplace({frame.file, frame.name, frame.first_line},
+                                 static_cast<std::uint32_t>(profile_.functions.size()));
+    if (is_new) {
+      const pprof::StringId name = text(frame.name);
+      profile_.functions.push_back({.id = profile_.functions.size() + 1,
+                                    .name = name,
+                                    .system_name = name,
+                                    .file = text(frame.file),
+                                    .start_line = frame.first_line});
+    }
+    return known->second;
+  }
+
   void name(pprof::Location& location, const Mapping& mapping) {
     if (!options_.symbolize) {
       return;
@@ -157,6 +193,7 @@ class Builder {
   Names names_;
   std::map<std::pair<std::string, std::uintptr_t>, std::uint32_t> locations_;
   std::map<std::tuple<pprof::StringId, pprof::StringId, std::int64_t>, std::uint32_t> functions_;
+  std::map<std::tuple<std::string, std::string, std::uint32_t>, std::uint32_t> interpreted_;
 };
 
 void append_counts(std::string& out, const Record& record) {
@@ -238,8 +275,13 @@ NativeHeap own_native_heap() {
 }
 
 void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
+  const std::size_t first = heap.frames.size();
+  std::move(other.frames.begin(), other.frames.end(), std::back_inserter(heap.frames));
   for (Record& record : other.records) {
     record.process = name;
+    for (std::uintptr_t& frame : record.stack) {
+      frame += is_interpreted(frame) ? first : 0;
+    }
     heap.records.push_back(std::move(record));
   }
   for (Mapping& mapping : other.mappings) {
@@ -279,7 +321,7 @@ std::string native_profile_text(const NativeHeap& heap) {
     lines += '\n';
     for (const std::uintptr_t address : record.stack) {
       std::vector<std::string> frames;
-      append_described(frames, address, heap.mappings, names);
+      append_described(frames, address, heap.mappings, heap.frames, names);
       for (const std::string& frame : frames) {
         lines += "#\t" + frame + '\n';
       }
@@ -317,12 +359,13 @@ std::string native_profile_text(const NativeHeap& heap) {
 }
 
 std::vector<std::string> described_stack(const std::vector<std::uintptr_t>& stack,
-                                         const std::vector<Mapping>& maps) {
+                                         const std::vector<Mapping>& maps,
+                                         const std::vector<InterpretedFrame>& frames) {
   Names names;
   std::vector<std::string> lines;
   lines.reserve(stack.size());
   for (const std::uintptr_t address : stack) {
-    append_described(lines, address, maps, names);
+    append_described(lines, address, maps, frames, names);
   }
   return lines;
 }

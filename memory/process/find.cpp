@@ -213,8 +213,9 @@ base::Result<std::vector<Entry>> find_processes(std::string_view target, const s
   if (target.empty()) {
     return base::fail(base::ErrorKind::invalid, "a target is empty: it is a pid or a name");
   }
-  if (target.size() < short_id_digits &&
-      target.find_first_not_of("0123456789") == std::string_view::npos) {
+  const bool is_number = target.find_first_not_of("0123456789", target.starts_with('-') ? 1 : 0) ==
+                         std::string_view::npos;
+  if (target.size() < short_id_digits && is_number) {
     return base::fail(base::ErrorKind::not_found, "there is no process " + std::string(target));
   }
   std::vector<Entry> all = list_processes(proc);

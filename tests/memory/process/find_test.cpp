@@ -95,6 +95,7 @@ TEST_F(Recorded, WhatIsNotThereIsSaid) {
   EXPECT_THAT(error("postgre"), ::testing::Eq("found"));
   EXPECT_THAT(error("postgers"), HasSubstr("no process is named \"postgers\" or has that in its "
                                            "command line; did you mean \"postgres\""));
+  EXPECT_EQ(error("-5"), "there is no process -5");
   EXPECT_EQ(error("0"), "there is no process 0");
   EXPECT_EQ(error("99999999999"), "there is no process 99999999999");
   EXPECT_EQ(error(""), "a target is empty: it is a pid or a name");

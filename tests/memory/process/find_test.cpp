@@ -77,6 +77,11 @@ TEST_F(Recorded, AContainerIsMeantByItsIdOrTwelveDigitsOfIt) {
   EXPECT_THAT(pids(std::string(12, 'e')), ElementsAre(22));
 }
 
+TEST_F(Recorded, AnIdOfDecimalDigitsIsNoPid) {
+  add(50, "x", "x", "0::/docker/000000000040" + std::string(52, '7') + "\n");
+  EXPECT_THAT(pids("000000000040"), ElementsAre(50));
+}
+
 TEST_F(Recorded, ANameComesBeforeAContainerAndACommandLineAfterIt) {
   EXPECT_THAT(pids("0123456789abc"), ElementsAre(30));
   EXPECT_THAT(pids("nginx"), ElementsAre(10, 11));

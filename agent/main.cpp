@@ -212,6 +212,8 @@ void describe_exec(CommandLine& line) {
       ->add_option("--sample-interval", options.sample_interval,
                    "One sample per so many bytes allocated, on average (default 524288)")
       ->check(CLI::Range(0, 32 * 1024 * 1024));
+  command->add_flag("--interpreter-frames", options.interpreter_frames,
+                    "Keep the native frames of Python itself beside the lines that it runs");
   command->add_option("program", options.program, "The program and its arguments, after --")
       ->required();
   command->fallthrough(false);

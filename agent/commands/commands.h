@@ -44,6 +44,7 @@ struct ExecOptions {
   std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
   std::string report;  // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
+  bool interpreter_frames = false;   // beside those of the code that it runs
   std::vector<std::string> program;  // and its arguments
 };
 /// Runs a program and watches its native memory; exits as it did.

@@ -31,7 +31,7 @@ memtrack_component claim_components(const char* const* names, std::uint32_t coun
 /// call function_id(), and allocates nothing.
 using FrameSource = std::size_t (*)(Frame* frames, std::size_t most);
 /// Asked at each sample from now on.
-void set_frame_source(FrameSource source) noexcept;
+void set_frame_source(FrameSource wanted) noexcept;
 [[nodiscard]] FrameSource frame_source() noexcept;
 
 void before_fork() noexcept;

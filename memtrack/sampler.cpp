@@ -107,7 +107,8 @@ std::uint32_t thread_number() {
   }
   constexpr std::uint32_t last = Books::threads_max - 1;
   if (count >= last) {
-    strcpy(books.thread_names[last], "(other)");
+    constexpr ThreadName other = "(other)";
+    memcpy(books.thread_names[last], other, sizeof other);
     books.thread_count.store(last + 1, std::memory_order_release);
     return last;
   }

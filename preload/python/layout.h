@@ -20,17 +20,17 @@ struct Layout {
 
   int minor;  // 3.minor
   Entry entry;
-
-  std::size_t thread_frame;  // in the state of a thread: the frame, or what leads to it
+  int place_unit;  // bytes that the place of a frame counts in, where it is an int
   bool thread_frame_is_indirect;
+  bool place_is_pointer;  // to an instruction
+
+  std::size_t thread_frame;    // in the state of a thread: the frame, or what leads to it
   std::size_t indirect_frame;  // in what leads to it
   std::size_t thread_id;       // 0: is not needed
 
   std::size_t frame_code;
   std::size_t frame_previous;
   std::size_t frame_place;  // how far the code has run
-  bool place_is_pointer;    // to an instruction; else an int, in units of place_unit bytes
-  int place_unit;
   std::size_t frame_entry;  // the byte of Entry::flag or Entry::shim
 
   std::size_t code_file;

@@ -1,14 +1,13 @@
 #include "memory/native/leak_summary.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
 #include <sstream>
-#include <string_view>
 
 #include "base/counted.h"
+#include "memory/native/names.h"
 
 namespace heapwatch::memory::native {
 
@@ -77,32 +76,6 @@ std::string bytes_in(std::uint64_t bytes, std::uint64_t blocks, const char* what
   return base::counted(bytes, "byte") + " in " + base::counted(blocks, what);
 }
 
-/// Whether a frame as described_stack() has it is of an allocator or of a standard library.
-bool is_plumbing(const std::string& frame) {
-  constexpr std::array<std::string_view, 17> names{
-      "malloc",    "calloc",   "realloc",        "reallocarray", "aligned_alloc", "memalign",
-      "valloc",    "pvalloc",  "posix_memalign", "strdup",       "__strdup",      "strndup",
-      "__strndup", "asprintf", "vasprintf",      "mmap",         "pthread_create"};
-  constexpr std::array<std::string_view, 3> beginnings{"std::", "__gnu_cxx::", "operator new"};
-  const std::string_view text(frame);
-  const std::size_t begin = text.find(' ');
-  if (!text.starts_with("0x") || begin == std::string_view::npos) {
-    return false;  // of an interpreter, or nothing is known
-  }
-  const std::string_view described = text.substr(begin + 1);
-  if (described.starts_with('/')) {
-    return described.find("/libstdc++.so") != std::string_view::npos;
-  }
-  const std::string_view name = described.substr(0, described.find("+0x"));
-  // Before the name of an instance of a template stands what it returns.
-  const std::string_view before_arguments = name.substr(0, name.find_first_of("(<"));
-  const std::string_view own = before_arguments.substr(before_arguments.rfind(' ') + 1);
-  return std::find(names.begin(), names.end(), name) != names.end() ||
-         std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view beginning) {
-           return name.starts_with(beginning) || own.starts_with(beginning);
-         });
-}
-
 void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_space space,
                    const char* what) {
   const std::vector<Place> places = places_of(heap, space);
@@ -110,8 +83,10 @@ void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_spa
     const Place& place = places[i];
     const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
     out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
-    for (const std::string& frame : frames_that_matter(
-             described_stack(place.example->stack, heap.mappings, heap.frames), frames_max)) {
+    std::vector<std::string> frames =
+        described_from_site(place.example->stack, heap.mappings, heap.frames);
+    frames.resize(std::min(frames.size(), frames_max));
+    for (const std::string& frame : frames) {
       out << "      " << frame << '\n';
     }
   }
@@ -146,15 +121,6 @@ void append_spaces(std::ostringstream& out, const WatchedProcess& process, const
 }
 
 }  // namespace
-
-std::vector<std::string> frames_that_matter(std::vector<std::string> frames, std::size_t max) {
-  const auto first = std::find_if_not(frames.begin(), frames.end(), is_plumbing);
-  if (first != frames.end()) {
-    frames.erase(frames.begin(), first);
-  }
-  frames.resize(std::min(frames.size(), max));
-  return frames;
-}
 
 std::string leak_summary(const Ended& ended) {
   const WatchedProcess& process = ended.process;

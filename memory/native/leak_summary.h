@@ -13,11 +13,6 @@ struct Ended {
   std::string how;  // "exit status 0", "signal 9"; empty: it still runs, or nobody knows
 };
 
-/// Of a stack as described_stack() has it, innermost first: at most `max` frames, from the first
-/// that is neither an allocator's nor a standard library's. All frames are such: the innermost.
-[[nodiscard]] std::vector<std::string> frames_that_matter(std::vector<std::string> frames,
-                                                          std::size_t max);
-
 /// The counters, the places that hold most, and the untracked frees. Every line begins with
 /// "heapwatch: ".
 [[nodiscard]] std::string leak_summary(const Ended& ended);

@@ -74,6 +74,7 @@ void* take_pool(std::size_t bytes) noexcept {
 bool copy_books(int file, BooksCopy& copy) noexcept {
   books.magic = Books::magic_value;
   books.bytes = sizeof(Books);
+  books.version = Books::current_version;
   if (books.pool == nullptr) {
     reserve_pool();
   }

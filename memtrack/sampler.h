@@ -30,6 +30,8 @@ void set_owner(std::uint32_t owner) noexcept;
 [[nodiscard]] const Record* find(const void* block) noexcept;
 /// A sampled block leaves the profile's live set. Null when it is not in.
 Record* drop(const void* block) noexcept;
+/// Puts a sampled block down to another component; false when it is not in the live set.
+[[nodiscard]] bool recharge(const void* block, memtrack_component to) noexcept;
 /// Undoes drop().
 [[nodiscard]] bool restore(const void* block, Record* record) noexcept;
 

@@ -35,6 +35,7 @@ constinit memtrack::Lock lock;
 constinit Intervals mapped{};
 constinit std::atomic<std::uintptr_t> ignored_start{0};
 constinit std::atomic<std::uintptr_t> ignored_limit{0};
+constinit thread_local bool maps_for_allocator [[gnu::tls_model("initial-exec")]] = false;
 
 constexpr memtrack_space space = memtrack_space_mmap;
 
@@ -47,6 +48,9 @@ std::uintptr_t whole_pages(std::size_t bytes) {
 }
 
 bool is_ignored(const void* caller) {
+  if (maps_for_allocator) {
+    return true;
+  }
   const std::uintptr_t start = ignored_start.load(std::memory_order_relaxed);
   return address_of(caller) - start < ignored_limit.load(std::memory_order_relaxed) - start;
 }
@@ -229,6 +233,14 @@ void* move_break(std::intptr_t by, const void* caller) {
 }
 
 }  // namespace
+
+MapsForAllocator::MapsForAllocator() noexcept : before_(maps_for_allocator) {
+  maps_for_allocator = true;
+}
+
+MapsForAllocator::~MapsForAllocator() {
+  maps_for_allocator = before_;
+}
 
 void ignore_mappings_of(std::uintptr_t start, std::uintptr_t limit) noexcept {
   ignored_start.store(start, std::memory_order_relaxed);

@@ -184,6 +184,10 @@ class Watch {
   [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
       const net::ServerRequest& request) const;
   [[nodiscard]] std::string vars(const memory::native::WatchedProcess& process) const;
+  [[nodiscard]] memory::native::Plumbing plumbing() const {
+    return options_.interpreter_frames ? memory::native::Plumbing::shown
+                                       : memory::native::Plumbing::hidden;
+  }
 
   const ExecOptions& options_;
   memory::native::WatchedProcesses& processes_;
@@ -192,7 +196,7 @@ class Watch {
   pages::HeapPages heap_pages_{
       [this](const net::ServerRequest& request) -> base::Result<memory::native::NativeHeap> {
         const auto process = chosen(request);
-        return process ? base::Result<memory::native::NativeHeap>((*process)->heap())
+        return process ? base::Result<memory::native::NativeHeap>((*process)->heap(plumbing()))
                        : tl::unexpected(process.error());
       }};
   std::unique_ptr<net::HttpServer> server_;
@@ -278,7 +282,8 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
     json.member(key, value);
   }
   json.object("spaces", [&] {
-    for (const memtrack_space space : {memtrack_space_mmap, memtrack_space_stack}) {
+    for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
+                                       memtrack_space_mmap, memtrack_space_stack}) {
       json.object(memory::native::space_name(space),
                   [&] { pages::write_counters(json, process.space_counters(space)); });
     }
@@ -294,6 +299,15 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   }
   json.end_object();
   json.end_object();
+  if (const std::string interpreter = process.interpreter(); !interpreter.empty()) {
+    const memory::native::WatchedProcess::Arenas arenas = process.arenas();
+    json.key("python");
+    json.begin_object();
+    json.member("version", interpreter);
+    json.member("arenas", arenas.count);
+    json.member("arena_bytes", arenas.bytes);
+    json.end_object();
+  }
   json.key("processes");
   json.begin_object();
   for (const auto& other : processes_.all()) {
@@ -333,12 +347,13 @@ bool Watch::report(const std::string& how) {
   }
   std::size_t others = 0;
   std::uint64_t held = 0;
-  memory::native::NativeHeap all = program ? program->heap() : memory::native::NativeHeap{};
+  memory::native::NativeHeap all =
+      program ? program->heap(plumbing()) : memory::native::NativeHeap{};
   for (const auto& process : processes_.all()) {
     if (process != program) {
       ++others;
       held += process->counters().inuse_bytes;
-      memory::native::append(all, process->heap(),
+      memory::native::append(all, process->heap(plumbing()),
                              process->name() + "[" + std::to_string(process->pid()) + "]");
     }
   }

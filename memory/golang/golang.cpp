@@ -208,6 +208,7 @@ AllocatorReport report_of(const Heap& heap) {
     }
   }
   report.sizes = most_bytes_first(by_size);
+  report.goroutines = heap.goroutines;
   return report;
 }
 

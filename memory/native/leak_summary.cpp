@@ -84,7 +84,7 @@ void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_spa
     out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
     std::vector<std::uintptr_t> stack = place.example->stack;
     stack.resize(std::min(stack.size(), frames_max));
-    for (const std::string& frame : described_stack(stack, heap.mappings)) {
+    for (const std::string& frame : described_stack(stack, heap.mappings, heap.frames)) {
       out << "      " << frame << '\n';
     }
   }
@@ -92,6 +92,14 @@ void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_spa
 
 /// What the program mapped by itself and the stacks of its threads, where there are any.
 void append_spaces(std::ostringstream& out, const WatchedProcess& process, const NativeHeap& heap) {
+  if (const std::string python = process.interpreter(); !python.empty()) {
+    const memtrack_counters held = process.space_counters(memtrack_space_python);
+    const WatchedProcess::Arenas arenas = process.arenas();
+    out << "  of that by " << python << ": "
+        << bytes_in(held.inuse_bytes, held.allocations - held.frees) << ", and arenas of "
+        << base::counted(arenas.bytes, "byte") << " for its small blocks\n";
+    append_places(out, heap, memtrack_space_python, "block");
+  }
   if (const auto mapped = process.space_counters(memtrack_space_mmap); mapped.inuse_bytes > 0) {
     out << "  mapped by the program itself: "
         << bytes_in(mapped.inuse_bytes, mapped.allocations - mapped.frees, "mapping") << '\n';

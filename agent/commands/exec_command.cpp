@@ -56,8 +56,8 @@ base::Result<std::string> preload_library(const std::string& name) {
     }
   }
   return base::fail(base::ErrorKind::not_found,
-                    name + " is in none of " + places[0].string() + ", " +
-                        places[1].string() + ", " + places[2].string() +
+                    name + " is in none of " + places[0].string() + ", " + places[1].string() +
+                        ", " + places[2].string() +
                         " (and its path may hold no blank and no colon)");
 }
 

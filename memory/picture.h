@@ -152,6 +152,9 @@ struct AllocatorReport {
   std::uint64_t arenas = 0;
   bool walked = false;
   std::vector<SizeCount> sizes;  // live blocks, most bytes first
+  /// Of Go. Absent: not found.
+  std::optional<std::uint64_t> collections;  // of garbage, since the program began
+  std::optional<std::uint64_t> goroutines;   // with the runtime's own
 };
 
 /// Live objects of one type.

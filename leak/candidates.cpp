@@ -29,8 +29,15 @@ bool is_live(const Amount& row, std::string_view space) {
   return row.space == space && row.state == "live";
 }
 
+/// Of no allocator.
 bool is_mapping(const Amount& row) {
-  return row.space == "other" || row.space == "unexplained" || row.space == "shared";
+  return row.space == "unexplained" || (row.space == "other" && row.owner.starts_with("[anon"));
+}
+
+/// Of an allocator or runtime that is known by name only.
+bool is_unsplit(const Amount& row) {
+  const bool is_other = row.space == "other" && row.owner != "kernel" && !is_mapping(row);
+  return row.state == "mapped" && (row.space == "native" || is_other);
 }
 
 bool is_free(const Amount& row) {
@@ -82,7 +89,35 @@ class Spaces {
     add(native, classes.empty() ? groups_that_grew(watch_, &Look::sizes, "native") : classes);
   }
 
-  void mappings() { add(signal_of("mmap", sum_of_rows(watch_, is_mapping), mapped_bytes), {}); }
+  /// A mapping that was there before and is touched is no leak: new ones make the process larger.
+  void mappings() {
+    const Signal signal = signal_of("mmap", sum_of_rows(watch_, is_mapping), mapped_bytes);
+    const double mapped =
+        growth_of(numbers_of(watch_, [](const Look& look) { return look.virtual_bytes; }));
+    constexpr double new_share = 0.7;
+    if (mapped >= new_share * signal.result.growth) {
+      add(signal, {});
+    } else {
+      add_doubt(signal, "memory that was mapped before is touched for the first time");
+    }
+  }
+
+  /// What is used of it and what is free cannot be told apart.
+  void unsplit() {
+    std::string owner;
+    for (const Look& look : watch_.looks) {
+      for (const Amount& row : look.rows) {
+        owner = is_unsplit(row) ? row.owner : owner;
+      }
+    }
+    add_doubt(signal_of("native", sum_of_rows(watch_, is_unsplit)),
+              "what " + owner + " uses and what it keeps free are not told apart");
+    add_doubt(
+        signal_of("mmap",
+                  sum_of_rows(watch_, [](const Amount& row) { return row.space == "shared"; }),
+                  mapped_bytes),
+        "it is shared memory, which may be touched for the first time");
+  }
 
   /// By the number of threads, or by the stacks that threads left behind.
   void stacks() {
@@ -203,6 +238,18 @@ class Spaces {
     take(std::move(finding));
   }
 
+  /// Whatever the signal does, it is not enough to call it a leak.
+  void add_doubt(const Signal& signal, const std::string& reason) {
+    Finding finding = finding_of(signal, watch_);
+    if (finding.verdict == Verdict::leak) {
+      finding = doubt(signal, window_of(signal), reason);
+    }
+    if (signal.result.level > 0) {
+      result_.signals.push_back(signal);
+    }
+    take(std::move(finding));
+  }
+
   void take(Finding finding) {
     if (finding.verdict != Verdict::steady) {
       result_.findings.push_back(std::move(finding));
@@ -221,6 +268,7 @@ Candidates candidates_of(const Watch& watch, const JudgeOptions& options) {
   spaces.go();
   spaces.native_and_python();
   spaces.mappings();
+  spaces.unsplit();
   spaces.stacks();
   spaces.descriptors();
   spaces.file_pages();

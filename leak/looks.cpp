@@ -35,6 +35,7 @@ void write_look(Writer& json, const Look& look) {
   json.member("at", look.at);
   json.member("rss", look.rss);
   json.member("cpu_seconds", look.cpu_seconds);
+  json.member("virtual_bytes", look.virtual_bytes);
   json.member("threads", look.threads);
   json.member("descriptors", look.descriptors);
   json.member("connections", look.connections);
@@ -128,6 +129,7 @@ Look read_look(const Json& json) {
   Look look{.at = number(json, "at").value_or(0),
             .rss = number(json, "rss").value_or(0),
             .cpu_seconds = number(json, "cpu_seconds"),
+            .virtual_bytes = number(json, "virtual_bytes"),
             .threads = number(json, "threads"),
             .descriptors = number(json, "descriptors"),
             .connections = number(json, "connections")};

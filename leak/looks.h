@@ -44,7 +44,8 @@ struct GoState {
 struct Look {
   double at = 0;  // seconds since the first one
   double rss = 0;
-  std::optional<double> cpu_seconds;  // of the process, since it began
+  std::optional<double> cpu_seconds;    // of the process, since it began
+  std::optional<double> virtual_bytes;  // mapped, touched or not
   std::optional<double> threads;
   std::optional<double> descriptors;  // open, without connections that stand
   std::optional<double> connections;  // that stand

@@ -123,14 +123,17 @@ void read_stat(const std::string& proc, TakenLook& taken) {
   constexpr int system_field = 13;
   constexpr int threads_field = 18;
   constexpr int start_field = 20;
+  constexpr int virtual_field = 21;
   std::string field;
   double ticks = 0;
-  for (int i = 1; i <= start_field && fields >> field; ++i) {
+  for (int i = 1; i <= virtual_field && fields >> field; ++i) {
     const double value = std::strtod(field.c_str(), nullptr);
     if (i == user_field || i == system_field) {
       ticks += value;
     } else if (i == threads_field) {
       taken.look.threads = value;
+    } else if (i == virtual_field) {
+      taken.look.virtual_bytes = value;
     } else if (i == start_field) {
       taken.start_ticks = std::strtoull(field.c_str(), nullptr, 10);
     }

@@ -23,6 +23,8 @@ struct Model {
   std::function<double(double)> python = [](double) { return 0.0; };
   std::function<double(double)> held = [](double) { return 2 * mib; };
   std::function<double(double)> mapped = [](double) { return mib; };
+  std::function<double(double)> reserved = [](double) { return 100 * mib; };
+  std::function<double(double)> shared = [](double) { return 0.0; };
   std::function<double(double)> stacks = [](double) { return 0.1 * mib; };
   std::function<double(double)> threads = [](double) { return 4.0; };
   std::function<double(double)> descriptors = [](double) { return 10.0; };
@@ -36,12 +38,14 @@ Watch watch_of(const Model& model, double seconds, double every = 2) {
   for (double at = 0; at <= seconds; at += every) {
     Look look{.at = at, .cpu_seconds = model.cpu(at), .threads = model.threads(at)};
     look.descriptors = model.descriptors(at);
+    look.virtual_bytes = model.reserved(at);
     look.connections = model.connections(at);
     look.go = model.go(at);
     look.rows = {{"native", "glibc", "live", model.native(at)},
                  {"native", "glibc", "held", model.held(at)},
                  {"python", "pymalloc", "live", model.python(at)},
                  {"unexplained", "", "mapped", model.mapped(at)},
+                 {"shared", "memfd", "mapped", model.shared(at)},
                  {"stacks", "threads", "mapped", model.stacks(at)},
                  {"files", "mapped files", "mapped", 5 * mib}};
     if (look.go.heap_live) {
@@ -83,6 +87,7 @@ TEST(Judge, NamesTheSpaceThatLeaksWithItsRateAndItsShare) {
   EXPECT_EQ(verdict_of(model).space, "python");
   model = {};
   model.mapped = leaking(mib, 2 * mib);
+  model.reserved = leaking(100 * mib, 2 * mib);
   EXPECT_EQ(verdict_of(model).space, "mmap");
   model = {};
   model.threads = leaking(4, 30);
@@ -157,6 +162,16 @@ TEST(Judge, CannotTellOfShortWindowsFewLooksAndJumps) {
   model.native = [](double at) { return 20 * mib + (at > 100 ? 30 * mib : 0); };
   EXPECT_NE(verdict_of(model).verdict, Verdict::leak);
   EXPECT_EQ(judge({}).verdict().verdict, Verdict::cannot_tell);
+}
+
+TEST(Judge, CannotTellOfMemoryThatWasMappedBeforeAndIsTouched) {
+  Model model;
+  model.mapped = leaking(mib, 4 * mib);
+  EXPECT_THAT(verdict_of(model).sentence,
+              StartsWith("cannot tell yet in mappings: memory that was mapped before is touched"));
+  model = {};
+  model.shared = leaking(mib, 4 * mib);
+  EXPECT_EQ(verdict_of(model).verdict, Verdict::cannot_tell);
 }
 
 /// A heap of Go: what is kept, and garbage that a collection takes every `period` seconds.
@@ -258,9 +273,9 @@ TEST(Judge, IgnoresWhatItIsToldTo) {
   EXPECT_NE(judge(watch, {.ignores = ignores}).verdict().verdict, Verdict::leak);
 }
 
-TEST(Judge, DoesNotCallNoiseALeakInAnyOfAThousandProcesses) {
+TEST(Judge, DoesNotCallNoiseALeakInAnyOfThreeHundredProcesses) {
   int leaks = 0;
-  for (unsigned seed = 1; seed <= 1000; ++seed) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
     std::mt19937 random(seed);
     const auto wander = [&random](double base, double sd) {
       return [&random, base, sd, state = 0.0](double) mutable {
@@ -277,7 +292,7 @@ TEST(Judge, DoesNotCallNoiseALeakInAnyOfAThousandProcesses) {
     model.descriptors = wander(200, 30);
     leaks += verdict_of(model).verdict == Verdict::leak ? 1 : 0;
   }
-  EXPECT_LE(leaks, 2);
+  EXPECT_LE(leaks, 1);
 }
 
 TEST(Looks, ComeBackFromTheirJsonAsTheyWere) {

@@ -34,7 +34,7 @@ class Connection {
 bool ended() {
   pollfd input{.fd = 0, .events = POLLIN, .revents = 0};
   char byte = 0;
-  return poll(&input, 1, 20) > 0 && read(0, &byte, 1) <= 0;
+  return poll(&input, 1, 100) > 0 && read(0, &byte, 1) <= 0;
 }
 
 using Clock = std::chrono::steady_clock;

@@ -22,7 +22,7 @@ def turns(rate, size):
     """A number for each turn that is due, until the standard input ends."""
     began = time.monotonic()
     done = 0
-    while not select.select([sys.stdin], [], [], 0.02)[0]:
+    while not select.select([sys.stdin], [], [], 0.1)[0]:
         while done * size < (time.monotonic() - began) * rate:
             yield done
             done += 1

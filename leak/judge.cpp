@@ -245,7 +245,9 @@ std::string_view name_of(Confidence confidence) {
   return "";
 }
 
-Judgement judge(const Watch& watch, const JudgeOptions& options) {
+Judgement judge(const Watch& given, const JudgeOptions& options) {
+  Watch watch = given;
+  mark_torn(watch);
   Judgement judgement;
   judgement.window = watch.looks.empty() ? 0 : watch.looks.back().at - watch.looks.front().at;
   std::vector<Finding>& findings = judgement.findings;

@@ -79,6 +79,6 @@ inline constexpr double window_min_s = 15;
 /// A leak that is plain after that long need not be watched any longer.
 inline constexpr double sure_after_s = 165;
 
-[[nodiscard]] Judgement judge(const Watch& watch, const JudgeOptions& options = {});
+[[nodiscard]] Judgement judge(const Watch& given, const JudgeOptions& options = {});
 
 }  // namespace heapwatch::leak

@@ -112,6 +112,31 @@ double live_bytes(const Look& look, std::string_view space) {
 
 }  // namespace
 
+void mark_torn(Watch& watch) {
+  std::map<std::pair<std::string, std::string>, std::size_t> seen;  // by space and owner
+  std::size_t looks = 0;
+  for (const Look& look : watch.looks) {
+    looks += look.rows.empty() ? 0 : 1;
+    for (const Amount& row : look.rows) {
+      if (row.state == "live") {
+        ++seen[{row.space, row.owner}];
+      }
+    }
+  }
+  for (const auto& [key, count] : seen) {
+    for (Look& look : watch.looks) {
+      const bool has_it = std::any_of(look.rows.begin(), look.rows.end(), [&](const Amount& row) {
+        return row.state == "live" && row.space == key.first && row.owner == key.second;
+      });
+      const bool is_marked =
+          std::find(look.torn.begin(), look.torn.end(), key.first) != look.torn.end();
+      if (2 * count > looks && !look.rows.empty() && !has_it && !is_marked) {
+        look.torn.push_back(key.first);
+      }
+    }
+  }
+}
+
 Signal signal_of(std::string space, std::vector<Point> points, const SeriesOptions& options) {
   Signal signal{.space = std::move(space), .points = thinned(std::move(points)), .result = {}};
   signal.result = find_course(signal.points, options);

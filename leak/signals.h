@@ -61,6 +61,10 @@ std::vector<Point> numbers_of(const Watch& watch, const Get& get) {
   return points;
 }
 
+/// Marks the looks that miss an allocator which most of them see: its heap changed so much under
+/// the eyes of its reader that it was not recognised.
+void mark_torn(Watch& watch);
+
 [[nodiscard]] Signal signal_of(std::string space, std::vector<Point> points,
                                const SeriesOptions& options = {});
 

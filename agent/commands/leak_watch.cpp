@@ -65,7 +65,9 @@ void LeakWatch::act() {
 void LeakWatch::look(bool with_types) {
   auto taken = take_look(target_, {.types = with_types, .collect = options_.collect});
   if (!taken) {
-    end(taken.error().message);
+    const bool is_gone =
+        taken.error().kind == base::ErrorKind::not_found && target_.pid && !watch_.looks.empty();
+    end(is_gone ? "process " + std::to_string(*target_.pid) + " has ended" : taken.error().message);
     return;
   }
   if (start_ticks_ != 0 && taken->start_ticks != 0 && taken->start_ticks != start_ticks_) {

@@ -262,6 +262,20 @@ TEST(Judge, GivesLargeObjectsOfPythonToPython) {
   EXPECT_EQ(judge(watch).verdict().space, "native");
 }
 
+TEST(Judge, LeavesOutLooksThatDidNotRecogniseAHeap) {
+  Model model;
+  model.native = leaking(20 * mib, 2 * mib);
+  Watch watch = watch_of(model, 180);
+  for (std::size_t i = 5; i < watch.looks.size(); i += 7) {
+    watch.looks[i].rows[0] = {"native", "brk heap", "mapped", watch.looks[i].rows[0].bytes};
+  }
+  watch.looks[9].torn = {"native"};
+  watch.looks[9].rows[0].bytes = 0;
+  const Judgement judgement = judge(watch);
+  EXPECT_EQ(judgement.verdict().verdict, Verdict::leak);
+  EXPECT_NEAR(judgement.verdict().rate->value * 60, 2 * mib, 1);
+}
+
 TEST(Judge, IgnoresWhatItIsToldTo) {
   Model model;
   model.native = leaking(20 * mib, 2 * mib);

@@ -121,7 +121,11 @@ void describe_memory(CommandLine& line) {
                       "Pids, names or parts of command lines; without any: the largest processes");
   command->add_option("--port", options.port, "The process that listens on this TCP port")
       ->check(CLI::Range(1, 65535));
+  command->add_option("--url", options.url,
+                      "The Go program that serves this page of expvars (localhost:6060); the page "
+                      "tells how its memory is split, too");
   command->add_flag("--json", options.json, "Print JSON");
+  command->add_flag("--files", options.files, "Print a row for each file that is mapped");
   command->add_flag("--pause", options.pause,
                     "Stop the process for some milliseconds, to see all of it at one moment");
   command->add_flag("--reach", options.reach,
@@ -133,9 +137,10 @@ void describe_memory(CommandLine& line) {
       ->add_option("--against", options.against,
                    "Print what grew since this file, which --json has written")
       ->check(CLI::ExistingFile);
-  auto* const watch =
-      command->add_flag("-w,--watch", options.watch,
-                        "Look again and again, and print what grew since the look before");
+  auto* const watch = command->add_flag(
+      "-w,--watch", options.watch,
+      "Look again and again, and print what grew since the look before; of several "
+      "processes a table with the change per second");
   command
       ->add_option("-i,--interval", options.interval_ms,
                    "Milliseconds between the looks of --watch (default 5000)")
@@ -253,6 +258,8 @@ void describe_exec(CommandLine& line) {
       ->add_option("--sample-interval", options.sample_interval,
                    "One sample per so many bytes allocated, on average (default 524288)")
       ->check(CLI::Range(0, 32 * 1024 * 1024));
+  command->add_flag("--interpreter-frames", options.interpreter_frames,
+                    "Keep the native frames of Python itself beside the lines that it runs");
   command->add_option("program", options.program, "The program and its arguments, after --")
       ->required();
   command->fallthrough(false);

@@ -1,15 +1,19 @@
 #include "base/process_usage.h"
 
+#include <dirent.h>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -68,6 +72,22 @@ std::uint64_t boot_time(const std::string& proc) {
   return seconds == 0 ? boot_time_by_clocks() : seconds;
 }
 
+/// Linux tells the number as the size of the folder since 6.2; before, each of thousands is looked
+/// up.
+std::uint64_t open_descriptors(const std::string& folder) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) == 0 && status.st_size > 0) {
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder.c_str()), &closedir);
+  std::uint64_t count = 0;
+  while (open && readdir(open.get()) != nullptr) {
+    ++count;
+  }
+  constexpr std::uint64_t others = 3;  // ".", ".." and what reads the folder
+  return count - std::min(count, others);
+}
+
 }  // namespace
 
 ProcessUsage process_usage(const std::string& proc) {
@@ -93,11 +113,7 @@ ProcessUsage process_usage(const std::string& proc) {
     usage.started = std::chrono::system_clock::time_point(
         std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
   }
-  std::error_code failed;
-  for (std::filesystem::directory_iterator entry(proc + "/self/fd", failed), end;
-       !failed && entry != end; entry.increment(failed)) {
-    ++usage.open_descriptors;
-  }
+  usage.open_descriptors = open_descriptors(proc + "/self/fd");
   if (rlimit limit{}; getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     usage.descriptors_max = limit.rlim_cur;
   }
@@ -105,6 +121,17 @@ ProcessUsage process_usage(const std::string& proc) {
   usage.malloc_inuse_bytes = heap.uordblks + heap.hblkhd;
   usage.malloc_system_bytes = heap.arena + heap.hblkhd;
   return usage;
+}
+
+ProcessUsage recent_process_usage(std::chrono::milliseconds age_max) {
+  using Clock = std::chrono::steady_clock;
+  static std::mutex mutex;
+  static std::optional<std::pair<Clock::time_point, ProcessUsage>> last;
+  const std::lock_guard lock(mutex);
+  if (const auto now = Clock::now(); !last || now - last->first > age_max) {
+    last.emplace(now, process_usage());
+  }
+  return last->second;
 }
 
 }  // namespace heapwatch::base

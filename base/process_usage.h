@@ -25,4 +25,8 @@ struct ProcessUsage {
 /// `proc` is where the process is described; a test names its own folder.
 [[nodiscard]] ProcessUsage process_usage(const std::string& proc = "/proc");
 
+/// For those who may be asked at any rate: measured when the last time is longer ago than that.
+/// Threads: safe.
+[[nodiscard]] ProcessUsage recent_process_usage(std::chrono::milliseconds age_max);
+
 }  // namespace heapwatch::base

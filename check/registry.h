@@ -31,6 +31,10 @@ struct ConfiguredCheck {
                                                           std::span<Loader* const> loaders,
                                                           config::Diagnostics& diagnostics);
 
+/// For a command that runs checks a few times while a person waits: what they cost is not spread
+/// over the time that follows.
+void spread_no_cost();
+
 /// The names of the native checks.
 [[nodiscard]] std::vector<std::string_view> check_names();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "base/hash.h"
 #include "base/number.h"
@@ -242,6 +243,31 @@ std::optional<TargetUrl> read_target_url(config::Section& instance, std::string_
     return std::nullopt;
   }
   return std::move(*target);
+}
+
+UrlAddress address_of(std::string_view url) {
+  const std::size_t scheme = url.find(scheme_end);
+  std::string_view authority =
+      scheme == std::string_view::npos ? url : url.substr(scheme + scheme_end.size());
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  authority.remove_prefix(authority.rfind('@') + 1);
+  UrlAddress address{.host = {}, .port = url.starts_with("https:") ? 443U : 80U};
+  const std::size_t colon = authority.rfind(':');
+  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
+    const std::string_view digits = authority.substr(colon + 1);
+    constexpr unsigned most = 65535;
+    unsigned port = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    const bool is_port =
+        error == std::errc{} && end == digits.data() + digits.size() && port <= most;
+    address.port = is_port ? port : 0;
+    authority = authority.substr(0, colon);
+  }
+  if (authority.starts_with('[') && authority.ends_with(']')) {
+    authority = authority.substr(1, authority.size() - 2);
+  }
+  address.host = authority;
+  return address;
 }
 
 void aim(net::HttpRequest& request, const TargetUrl& target) {

@@ -36,6 +36,14 @@ struct TargetUrl {
 [[nodiscard]] std::optional<TargetUrl> read_target_url(config::Section& instance,
                                                        std::string_view key = url_key);
 
+/// The host and the port that a URL names; those of its scheme when it names none. Port 0: it is
+/// no number.
+struct UrlAddress {
+  std::string host;  // without brackets
+  unsigned port = 0;
+};
+[[nodiscard]] UrlAddress address_of(std::string_view url);
+
 /// Makes `target` what `request` asks for; its credentials count unless the request has others.
 void aim(net::HttpRequest& request, const TargetUrl& target);
 

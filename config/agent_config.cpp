@@ -103,26 +103,31 @@ void read_variables(const std::vector<Variable>& variables, AgentDraft& draft,
   }
 }
 
-/// Empty when nothing is said.
-std::string address_url(const DogStatsdAddress& address) {
+struct ShownUrl {
+  std::string url;  // empty when nothing is said
+  std::string shown_as = {};
+};
+
+ShownUrl address_url(const DogStatsdAddress& address) {
   if (!address.url.empty()) {
-    return address.url;
+    return {address.url, address.url_shown_as};
   }
   if (!address.host.empty()) {
-    return dogstatsd_url_of_host(address.host, address.port).value_or("");
+    return {dogstatsd_url_of_host(address.host, address.port).value_or(""), address.host_shown_as};
   }
   if (address.socket.empty() && address.port != 0) {
-    return dogstatsd_url_of_host("127.0.0.1", address.port).value_or("");
+    return {dogstatsd_url_of_host("127.0.0.1", address.port).value_or("")};
   }
-  return address.socket;
+  return {address.socket, address.socket_shown_as};
 }
 
 void settle_dogstatsd(AgentDraft& draft, const Environment& environment, Diagnostics& diagnostics) {
-  std::string url = address_url(draft.address);
+  auto [url, shown_as] = address_url(draft.address);
   DogStatsdConfig& dogstatsd = draft.config.dogstatsd;
   dogstatsd.enabled = draft.dogstatsd_enabled.value_or(!url.empty());
   if (!url.empty()) {
     dogstatsd.url = std::move(url);
+    dogstatsd.url_shown_as = std::move(shown_as);
   }
   static constexpr std::string_view disable = "DD_DOGSTATSD_DISABLE";
   const auto text = environment(disable);

@@ -44,6 +44,7 @@ struct DogStatsdConfig {
   bool enabled = false;  // dogstatsd_enabled; by default on when an address is configured anywhere
   std::string url = "udp://127.0.0.1:8125";  // udp://HOST:PORT, or unix://, unixgram:// or
                                              // unixstream:// and an absolute path
+  std::string url_shown_as = {};             // `ENC[handle]` when it comes from a secret
   bool origin_detection = true;              // dogstatsd_origin_detection_client
   bool timestamps = false;                   // protocol 1.3
   bool telemetry = true;                     // dogstatsd_telemetry_enabled

@@ -19,6 +19,10 @@ struct DogStatsdAddress {
   std::string host;  // or HOST:PORT
   std::string socket;
   std::uint16_t port = 0;
+  // `ENC[handle]` of what comes from a secret, else empty.
+  std::string url_shown_as = {};
+  std::string host_shown_as = {};
+  std::string socket_shown_as = {};
 };
 
 /// What the options come to before they are put together.

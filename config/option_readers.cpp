@@ -19,6 +19,11 @@ std::string written(const Section& section, std::string_view name) {
   return value == nullptr ? "nothing" : shown(*value);
 }
 
+std::string shown_handle_of(const Section& section, std::string_view name) {
+  const Value* const value = section.value().find(name);
+  return value == nullptr ? std::string() : shown_handle(*value);
+}
+
 bool is_listen_address(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) {
@@ -143,6 +148,7 @@ void read_url(Section& section, std::string_view name, AgentDraft& draft) {
     return;
   }
   draft.address.url = std::move(*url);
+  draft.address.url_shown_as = shown_handle_of(section, name);
 }
 
 void read_host(Section& section, std::string_view name, AgentDraft& draft) {
@@ -156,6 +162,7 @@ void read_host(Section& section, std::string_view name, AgentDraft& draft) {
     return;
   }
   draft.address.host = *text;
+  draft.address.host_shown_as = shown_handle_of(section, name);
 }
 
 void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
@@ -170,6 +177,7 @@ void read_socket(Section& section, std::string_view name, AgentDraft& draft) {
     return;
   }
   draft.address.socket = std::move(*url);
+  draft.address.socket_shown_as = shown_handle_of(section, name);
 }
 
 void read_cardinality(Section& section, std::string_view name, AgentDraft& draft) {
@@ -191,12 +199,13 @@ void read_probe_targets(Section& section, std::string_view name, AgentDraft& dra
   if (!hosts) {
     return;
   }
-  for (const std::string& host : *hosts) {
+  for (std::size_t i = 0; i < hosts->size(); ++i) {
+    const std::string& host = (*hosts)[i];
     if (host.empty() || host.find_first_of("/@?# ") != std::string::npos) {
       section.error(name,
                     "prometheus -> probe_targets must be hosts with or without a port, such as "
-                    "app-1:8080 or .example.com, not \"" +
-                        host + '"');
+                    "app-1:8080 or .example.com, not " +
+                        shown(section.raw(name)->items[i]));
       return;
     }
   }

@@ -106,10 +106,6 @@ std::string name_of_row(const Row& row) {
   return name + (row.detail.empty() ? "" : ": " + row.detail);
 }
 
-std::string signed_size(double bytes) {
-  return (bytes < 0 ? "-" : "+") + size_text(static_cast<std::uint64_t>(std::abs(bytes)));
-}
-
 void append_changes(std::string& out, const std::string& title, const std::vector<Change>& changes,
                     std::size_t most, double seconds, const char* what) {
   if (changes.empty()) {

@@ -14,7 +14,9 @@ namespace {
 
 using Writer = base::JsonWriter;
 
-constexpr base::JsonStyle style{.indent = 2};
+base::JsonStyle style_of(const JsonOptions& options) {
+  return {.indent = options.on_one_line ? std::size_t{0} : std::size_t{2}};
+}
 
 void milliseconds(Writer& json, const char* key, double value) {
   json.key(key);
@@ -50,6 +52,9 @@ void write_allocator(Writer& json, const AllocatorReport& report, const JsonOpti
   json.member("blocks", report.blocks);
   json.member("arenas", report.arenas);
   json.member("walked", report.walked);
+  if (report.goroutines) {
+    json.member("goroutines", *report.goroutines);
+  }
   const std::span sizes(report.sizes);
   json.objects("sizes", sizes.first(std::min(sizes.size(), options.sizes)),
                [&](const SizeCount& one) {
@@ -159,14 +164,14 @@ void write_survey(Writer& json, const Survey& survey, const JsonOptions& options
 
 std::string to_json(const Survey& survey, const JsonOptions& options) {
   std::string out;
-  Writer json(out, style);
+  Writer json(out, style_of(options));
   write_survey(json, survey, options);
   return out + "\n";
 }
 
 std::string to_json(const std::vector<Survey>& surveys, const JsonOptions& options) {
   std::string out;
-  Writer json(out, style);
+  Writer json(out, style_of(options));
   json.begin_array();
   for (const Survey& survey : surveys) {
     write_survey(json, survey, options);

@@ -10,7 +10,8 @@ namespace heapwatch::memory {
 
 struct JsonOptions {
   bool types = false;
-  std::size_t sizes = 500;  // of an allocator, the largest first
+  bool on_one_line = false;  // else indented
+  std::size_t sizes = 500;   // of an allocator, the largest first
 };
 
 [[nodiscard]] std::string to_json(const Survey& survey, const JsonOptions& options = {});

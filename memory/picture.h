@@ -152,9 +152,9 @@ struct AllocatorReport {
   std::uint64_t arenas = 0;
   bool walked = false;
   std::vector<SizeCount> sizes;  // live blocks, most bytes first
-  /// Of Go. Absent: not found.
-  std::optional<std::uint64_t> collections;  // of garbage, since the program began
-  std::optional<std::uint64_t> goroutines;   // with the runtime's own
+  /// Of Go: collections of garbage since the program began; goroutines, with the runtime's own.
+  std::optional<std::uint64_t> collections = std::nullopt;
+  std::optional<std::uint64_t> goroutines = std::nullopt;
 };
 
 /// Live objects of one type.
@@ -208,6 +208,7 @@ struct Options {
   bool types = false;  // count objects by type
   bool reach = false;  // mark what can be reached; wants a process that stands still
   bool pause = false;  // stop the process for a moment, to see all of it at one time
+  bool files = false;  // a row for each file that is mapped
 };
 
 /// Adds up claims. Invariant: rows() and unexplained() together are the residency's total.

@@ -8,6 +8,7 @@
 #include "memory/jemalloc/jemalloc.h"
 #include "memory/mappings/allocators.h"
 #include "memory/mappings/mappings.h"
+#include "memory/mimalloc/mimalloc.h"
 #include "memory/own/own.h"
 #include "memory/pymalloc/pymalloc.h"
 #include "memory/reach/reach.h"
@@ -28,6 +29,7 @@ constexpr std::array table{
     Reader{"glibc", glibc::find},
     Reader{"pymalloc", pymalloc::find},
     Reader{"jemalloc", jemalloc::find},
+    Reader{"mimalloc", mimalloc::find},
     Reader{"go", golang::find},  // whose metadata is looked for in what the others leave
     // Those that go by a mapping's name and place.
     Reader{"shared", mappings::find_shared},

@@ -35,6 +35,32 @@ void set_rss(Survey& survey, std::uint64_t before, std::uint64_t after) {
       std::max({distance(before, after), distance(before, sum), distance(after, sum)});
 }
 
+/// Mappings with resident pages of which none was seen: those too large to be read entry by entry
+/// where the kernel has no PAGEMAP_SCAN. Their place in the rows is known by their size alone.
+void take_unread(Survey& survey, const process::ProcessView& view) {
+  std::uint64_t bytes = 0;
+  std::uint64_t mappings = 0;
+  for (const process::Mapping& mapping : view.mappings()) {
+    constexpr std::uint64_t huge = std::uint64_t{1} << 36;
+    const bool is_unread = mapping.rss > 0 && !mapping.outside_rss &&
+                           mapping.end - mapping.begin >= huge &&
+                           view.residency().bytes(mapping.begin, mapping.end) == 0;
+    bytes += is_unread ? mapping.rss : 0;
+    mappings += is_unread ? 1 : 0;
+  }
+  if (mappings == 0) {
+    return;
+  }
+  survey.rows.push_back({.space = Space::unexplained,
+                         .bytes = bytes,
+                         .source = Source::counter,
+                         .note = "in reserved ranges that were not read"});
+  survey.missing.push_back({"the pages of " + std::to_string(mappings) +
+                                (mappings == 1 ? " large mapping" : " large mappings"),
+                            "page tables of reserved terabytes are read by PAGEMAP_SCAN alone",
+                            "Linux 6.7 or later"});
+}
+
 /// Without its mappings a process is known by the kernel's three counters.
 void take_counters(Survey& survey, const process::Facts& facts) {
   const auto add = [&survey](Space space, const char* owner, std::uint64_t bytes,
@@ -98,6 +124,7 @@ Survey survey_of(std::shared_ptr<const process::ProcessView> view, const Options
                    [](const TypeCount& a, const TypeCount& b) { return a.bytes > b.bytes; });
   survey.reach = picture.reach();
   survey.checks = picture.checks();
+  take_unread(survey, picture.view());
   set_rss(survey, before, before);
   return survey;
 }

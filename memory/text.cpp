@@ -84,8 +84,19 @@ std::string grouped(std::uint64_t value) {
 
 constexpr std::size_t name_width = 62;
 
+/// So many rows of a space are for people; JSON has all.
+constexpr std::size_t rows_max = 40;
+
+/// A long name with its end, where paths differ.
+std::string shortened(const std::string& name) {
+  constexpr std::string_view dots = "...";
+  return name.size() <= name_width
+             ? name
+             : std::string(dots) + name.substr(name.size() - (name_width - dots.size()));
+}
+
 void append_row(std::string& out, const Row& row, const Survey& survey) {
-  out += "  " + padded(row_name(row), name_width) + right(size_text(row.bytes), 9) +
+  out += "  " + padded(shortened(row_name(row)), name_width) + right(size_text(row.bytes), 9) +
          right(percent(row.bytes, survey.rss), 9) + "  ";
   out += padded(std::string(name_of(row.source)), 8);
   if (row.blocks) {
@@ -95,6 +106,21 @@ void append_row(std::string& out, const Row& row, const Survey& survey) {
     out.pop_back();
   }
   out += "\n";
+}
+
+void append_rows(std::string& out, const std::vector<Row>& rows, const Survey& survey) {
+  for (std::size_t i = 0; i < rows.size() && i < rows_max; ++i) {
+    append_row(out, rows[i], survey);
+  }
+  if (rows.size() > rows_max) {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = rows_max; i < rows.size(); ++i) {
+      bytes += rows[i].bytes;
+    }
+    const std::string more = "and " + grouped(rows.size() - rows_max) + " more";
+    out += "  " + padded(more, name_width) + right(size_text(bytes), 9) +
+           right(percent(bytes, survey.rss), 9) + "\n";
+  }
 }
 
 void append_spaces(std::string& out, const Survey& survey, const TextOptions& options) {
@@ -111,10 +137,8 @@ void append_spaces(std::string& out, const Survey& survey, const TextOptions& op
     out += bold(title, options) + bar(sum, survey.rss, options) + "\n";
     std::stable_sort(rows.begin(), rows.end(),
                      [](const Row& a, const Row& b) { return a.bytes > b.bytes; });
-    for (const Row& row : rows) {
-      if (space != Space::unexplained) {
-        append_row(out, row, survey);
-      }
+    if (space != Space::unexplained) {
+      append_rows(out, rows, survey);
     }
   }
   for (const Unexplained& one : survey.unexplained) {
@@ -153,6 +177,7 @@ void append_allocators(std::string& out, const Survey& survey, const TextOptions
              : grouped(report.arenas) + (report.arenas == 1 ? " arena, " : " arenas, ")) +
         "in use " + size_text(report.in_use_bytes) + " in " + grouped(report.blocks) +
         " blocks, free " + size_text(report.free_bytes) +
+        (report.goroutines ? ", " + grouped(*report.goroutines) + " goroutines" : "") +
         (report.trim_bytes == 0 ? ""
                                 : "; malloc_trim would give back " + size_text(report.trim_bytes)) +
         "\n";
@@ -226,6 +251,10 @@ std::string size_text(std::uint64_t bytes) {
   return out.data();
 }
 
+std::string signed_size(double bytes) {
+  return (bytes < 0 ? "-" : "+") + size_text(static_cast<std::uint64_t>(std::abs(bytes)));
+}
+
 std::string to_text(const Survey& survey, const TextOptions& options) {
   std::string line = survey.command_line.empty() ? survey.command : survey.command_line;
   constexpr std::size_t command_max = 100;
@@ -266,6 +295,9 @@ std::string to_table(const std::vector<Survey>& surveys, const TextOptions& opti
   for (const Space space : spaces) {
     heading += right(std::string(name_of(space)), space == Space::unexplained ? 13 : 9);
   }
+  if (options.is_watched) {
+    heading += right("change/s", 11);
+  }
   std::string out = bold(heading + "  COMMAND", options) + "\n";
   std::uint64_t most = 1;
   for (const Survey& survey : surveys) {
@@ -276,6 +308,11 @@ std::string to_table(const std::vector<Survey>& surveys, const TextOptions& opti
     for (const Space space : spaces) {
       const std::uint64_t bytes = survey.bytes_of(space);
       out += right(bytes == 0 ? "-" : size_text(bytes), space == Space::unexplained ? 13 : 9);
+    }
+    if (options.is_watched) {
+      const auto change = options.change_per_second.find(survey.pid);
+      out +=
+          right(change == options.change_per_second.end() ? "-" : signed_size(change->second), 11);
     }
     out += "  " + harmless(survey.command) + bar(survey.rss, most, options) + "\n";
   }

@@ -50,8 +50,8 @@ bool write_all(int file, const void* from, std::size_t bytes, std::size_t at) {
 /// Replaces what is mapped there by the file (or with -1 by private pages).
 bool map_over(void* from, std::size_t bytes, int file, std::size_t at) {
   const int kind = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
-  return bytes == 0 || mmap(from, bytes, PROT_READ | PROT_WRITE, kind | MAP_FIXED, file,
-                            static_cast<off_t>(at)) != MAP_FAILED;
+  return bytes == 0 || system_mmap(from, bytes, PROT_READ | PROT_WRITE, kind | MAP_FIXED, file,
+                                   static_cast<off_t>(at)) != MAP_FAILED;
 }
 
 }  // namespace
@@ -74,6 +74,7 @@ void* take_pool(std::size_t bytes) noexcept {
 bool copy_books(int file, BooksCopy& copy) noexcept {
   books.magic = Books::magic_value;
   books.bytes = sizeof(Books);
+  books.version = Books::current_version;
   if (books.pool == nullptr) {
     reserve_pool();
   }

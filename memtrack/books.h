@@ -1,5 +1,17 @@
 // The books: all that a reader of the accounting wants, in one object and one pool, so that both
 // can be put into a file that another process maps.
+//
+// Format. The file begins with Books; the pool follows. Pointers are those of the process that
+// writes, into its pool; a reader turns them into offsets. A reader takes books of its own
+// `version` and size alone. Counts that only grow (records, mappings, functions, names of threads)
+// are stored with release after what they count, and nothing that was counted moves or changes, but
+// for the figures of a record.
+//   Record     samples of one size, from one stack, of one space, component and thread
+//   Stack      return addresses, innermost first; then frames of an interpreter, innermost first:
+//              function, line, and whether its loop began with this frame (see Frame)
+//   Function   code that an interpreter runs: the file, the name and the first line, as text
+//   interpreter  which one, the addresses of its loop, the components that its domains count for,
+//              and the arenas that its small blocks lie in
 #pragma once
 
 #include <atomic>
@@ -12,12 +24,70 @@
 
 namespace heapwatch::memtrack {
 
+/// A frame of an interpreter in a word.
+struct Frame {
+  static constexpr unsigned line_bits = 31;
+  std::uint64_t word;
+
+  static constexpr Frame of(std::uint32_t function, std::uint32_t line, bool is_entry) {
+    constexpr std::uint32_t line_max = (std::uint32_t{1} << line_bits) - 1;
+    return {std::uint64_t{function} << 32 | std::uint64_t{is_entry} << line_bits |
+            (line & line_max)};
+  }
+  [[nodiscard]] constexpr std::uint32_t function() const {
+    return static_cast<std::uint32_t>(word >> 32);
+  }
+  [[nodiscard]] constexpr std::uint32_t line() const {
+    return static_cast<std::uint32_t>(word) & ((std::uint32_t{1} << line_bits) - 1);
+  }
+  /// A call of the interpreter's loop began with this frame; those it runs for others follow.
+  [[nodiscard]] constexpr bool is_entry() const { return (word >> line_bits & 1U) != 0; }
+};
+
+/// Where there are frames of an interpreter, a stack may be deeper than memtrack_stack_depth_max.
+constexpr std::size_t mixed_depth_max = 256;
+constexpr std::size_t frames_max = 256;
+
 /// A stack of the heap profile; immutable, and there for ever.
 struct Stack {
   Stack* next;
   std::uint64_t hash;
   std::uint32_t depth;
-  std::uintptr_t addresses[1];  // depth of them
+  std::uint32_t frames;
+  std::uint64_t words[1];  // depth return addresses, then so many frames of an interpreter
+};
+
+/// Code that an interpreter runs.
+struct Function {
+  Function* next;
+  std::uint64_t hash;
+  std::uint32_t id;
+  std::uint32_t first_line;
+  std::uint32_t file_bytes;
+  std::uint32_t name_bytes;
+  char text[1];  // the file, then the name
+
+  static constexpr std::size_t text_max = 512;  // of each; longer ones lose their beginning
+};
+
+constexpr std::size_t functions_per_chunk = 1024;
+struct FunctionChunk {
+  const Function* functions[functions_per_chunk];
+};
+
+/// An interpreter in the process.
+struct Interpreter {
+  static constexpr std::size_t chunks_max = 64;
+
+  char name[32];  // "CPython 3.11.2"; empty: none is watched
+  memtrack_component first_component;
+  std::atomic<std::uint32_t> component_count;
+  std::uintptr_t loop_start;  // the function that runs code
+  std::uintptr_t loop_limit;
+  std::atomic<std::uint64_t> arenas;
+  std::atomic<std::uint64_t> arena_bytes;
+  std::atomic<std::uint32_t> function_count;
+  FunctionChunk* chunks[chunks_max];
 };
 
 /// The samples of one size from one place.
@@ -27,6 +97,8 @@ struct Record {
   std::uint64_t size;
   std::uint64_t interval;
   memtrack_component component;
+  std::uint32_t space;   // a memtrack_space
+  std::uint32_t thread;  // an index into thread_names
   std::uint64_t allocated;
   std::uint64_t inuse;
 };
@@ -47,15 +119,19 @@ struct Mapping {
 };
 
 using ComponentName = char[memtrack_component_name_max + 1];
+using ThreadName = char[16];  // as the kernel knows it
 
 /// Pointers in it are those of the process it belongs to, into its pool.
 struct alignas(page_bytes) Books {
   static constexpr std::uint64_t magic_value = 0x6865617077617463U;
+  static constexpr std::uint32_t current_version = 2;
   static constexpr std::size_t chunks_max = 256;
   static constexpr std::size_t mappings_max = 512;
+  static constexpr std::size_t threads_max = 256;  // the last one stands for all that came too late
 
   std::uint64_t magic;  // set when the books are handed to a reader
   std::uint64_t bytes;  // sizeof(Books) of who keeps them: a reader of another make refuses
+  std::uint32_t version;
   char* pool;
   std::atomic<std::uint64_t> pool_used;
 
@@ -65,6 +141,10 @@ struct alignas(page_bytes) Books {
 
   std::atomic<memtrack_component> names_count;  // besides the nameless one
   ComponentName component_names[memtrack_components_max];
+
+  // Of the spaces whose blocks are each kept: mappings and stacks.
+  Cell spaces[memtrack_spaces];
+  std::atomic<std::int64_t> waiting_threads;  // have ended and were not joined
 
   std::atomic<std::uint64_t> untracked[memtrack_components_max];
   std::atomic<std::uint64_t> double_frees;
@@ -82,6 +162,10 @@ struct alignas(page_bytes) Books {
   Chunk* chunks[chunks_max];
   std::atomic<std::uint64_t> mapping_count;
   Mapping mappings[mappings_max];
+
+  std::atomic<std::uint64_t> thread_count;
+  ThreadName thread_names[threads_max];
+  Interpreter interpreter;
 };
 
 extern Books books;

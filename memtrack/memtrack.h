@@ -186,6 +186,15 @@ enum {
 void memtrack_set_sample_interval(size_t bytes) HEAPWATCH_NOEXCEPT;
 size_t memtrack_sample_interval(void) HEAPWATCH_NOEXCEPT;
 
+/* Which memory a sample is of. */
+typedef enum {
+  memtrack_space_native = 0, /* blocks of malloc and its kin */
+  memtrack_space_python = 1, /* blocks of CPython's allocators */
+  memtrack_space_mmap = 2,   /* pages that were mapped by the program itself */
+  memtrack_space_stack = 3   /* stacks of threads */
+} memtrack_space;
+enum { memtrack_spaces = 4 };
+
 /* The sampled blocks of one size from one place. Each stands for `weight` blocks (and weight * size
  * bytes): the inverse of the chance that a block of this size is sampled. Weigh every record by
  * itself, then sum. */
@@ -199,6 +208,7 @@ typedef struct {
   uint64_t allocated; /* samples ever taken here */
   uint64_t inuse;     /* of them not freed yet */
   double weight;
+  memtrack_space space;
 } memtrack_sample;
 
 /* What was sampled since the start, frozen. NULL without memory. Ownership: release it; the stacks

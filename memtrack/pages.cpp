@@ -13,10 +13,16 @@ constinit std::atomic<std::uint64_t> mapped{0};
 
 }  // namespace
 
+void* system_mmap(void* where, std::size_t bytes, int protection, int flags, int file,
+                  long offset) noexcept {
+  return kernel_mmap != nullptr ? kernel_mmap(where, bytes, protection, flags, file, offset)
+                                : mmap(where, bytes, protection, flags, file, offset);
+}
+
 void* map_pages(std::size_t bytes) noexcept {
   const int before = errno;
-  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* pages = system_mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (pages == MAP_FAILED) {
     errno = before;
     return nullptr;
@@ -29,7 +35,7 @@ void* map_pages(std::size_t bytes) noexcept {
 
 void unmap_pages(void* pages, std::size_t bytes) noexcept {
   const int before = errno;
-  munmap(pages, bytes);
+  kernel_munmap != nullptr ? kernel_munmap(pages, bytes) : munmap(pages, bytes);
   errno = before;
   mapped.fetch_sub(bytes, std::memory_order_relaxed);
 }

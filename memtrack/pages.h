@@ -15,6 +15,15 @@ constexpr std::size_t page_bytes = 4096;
 [[nodiscard]] void* map_pages(std::size_t bytes) noexcept;
 void unmap_pages(void* pages, std::size_t bytes) noexcept;
 
+/// The kernel's calls, past the C library's functions. Defined by who has put others in the place
+/// of those; absent otherwise.
+[[gnu::weak]] void* kernel_mmap(void* where, std::size_t bytes, int protection, int flags, int file,
+                                long offset) noexcept;
+[[gnu::weak]] int kernel_munmap(void* pages, std::size_t bytes) noexcept;
+/// mmap(), whoever else has one.
+[[nodiscard]] void* system_mmap(void* where, std::size_t bytes, int protection, int flags, int file,
+                                long offset) noexcept;
+
 /// Address space taken by map_pages and not given back.
 [[nodiscard]] std::uint64_t mapped_bytes() noexcept;
 

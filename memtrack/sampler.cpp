@@ -1,11 +1,13 @@
 #include "memtrack/sampler.h"
 
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include <atomic>
 
 #include "memtrack/books.h"
+#include "memtrack/interpreter.h"
 #include "memtrack/lock.h"
 #include "memtrack/mappings.h"
 #include "memtrack/pages.h"
@@ -59,30 +61,75 @@ std::size_t slot_of(const void* block) {
   return slot_of(std::uint64_t{reinterpret_cast<std::uintptr_t>(block) >> 4});
 }
 
-const Stack* intern(const std::uintptr_t* addresses, std::size_t depth) {
-  std::uint64_t hash = depth;
-  for (std::size_t i = 0; i < depth; ++i) {
-    hash = mix(hash, addresses[i]);
+/// A stack as it was found: `depth` return addresses, then `frames` of an interpreter.
+struct Found {
+  const std::uint64_t* words;
+  std::size_t depth;
+  std::size_t frames;
+};
+
+const Stack* intern(const Found& found) {
+  const std::size_t count = found.depth + found.frames;
+  std::uint64_t hash = mix(found.depth, found.frames);
+  for (std::size_t i = 0; i < count; ++i) {
+    hash = mix(hash, found.words[i]);
   }
   Stack*& head = stacks[slot_of(hash)];
-  const std::size_t bytes = depth * sizeof(std::uintptr_t);
+  const std::size_t bytes = count * sizeof found.words[0];
   for (const Stack* stack = head; stack != nullptr; stack = stack->next) {
-    if (stack->hash == hash && stack->depth == depth &&
-        memcmp(stack->addresses, addresses, bytes) == 0) {
+    if (stack->hash == hash && stack->depth == found.depth && stack->frames == found.frames &&
+        memcmp(stack->words, found.words, bytes) == 0) {
       return stack;
     }
   }
   auto* const stack = static_cast<Stack*>(take_pool(sizeof(Stack) + bytes));
   if (stack != nullptr) {
     stack->hash = hash;
-    stack->depth = static_cast<std::uint32_t>(depth);
-    memcpy(stack->addresses, addresses, bytes);
+    stack->depth = static_cast<std::uint32_t>(found.depth);
+    stack->frames = static_cast<std::uint32_t>(found.frames);
+    memcpy(stack->words, found.words, bytes);
     stack->next = head;
     head = stack;
-    learn_mappings(addresses, depth);
+    learn_mappings(stack->words, found.depth);
   }
   return stack;
 }
+
+/// The number of the calling thread's name in the books.
+std::uint32_t thread_number() {
+  ThreadName name{};
+  prctl(PR_GET_NAME, name);
+  const std::uint64_t count = books.thread_count.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (memcmp(books.thread_names[i], name, sizeof name) == 0) {
+      return i;
+    }
+  }
+  constexpr std::uint32_t last = Books::threads_max - 1;
+  if (count >= last) {
+    strcpy(books.thread_names[last], "(other)");
+    books.thread_count.store(last + 1, std::memory_order_release);
+    return last;
+  }
+  memcpy(books.thread_names[count], name, sizeof name);
+  books.thread_count.store(count + 1, std::memory_order_release);
+  return static_cast<std::uint32_t>(count);
+}
+
+/// What a record is of.
+struct Key {
+  const Stack* stack;
+  std::uint64_t size;
+  std::uint64_t interval;
+  memtrack_component component;
+  memtrack_space space;
+  std::uint32_t thread;
+
+  [[nodiscard]] bool is_of(const Record& record) const {
+    return record.stack == stack && record.size == size && record.interval == interval &&
+           record.component == component && record.space == space && record.thread == thread;
+  }
+};
 
 /// Not counted yet.
 Record* new_record() {
@@ -100,20 +147,20 @@ Record* new_record() {
   return &books.chunks[chunk]->records[count % records_per_chunk];
 }
 
-Record* find_record(const Stack* stack, std::uint64_t size, std::uint64_t interval,
-                    memtrack_component component) {
+Record* find_record(const Key& key) {
   const std::uint64_t hash =
-      mix(mix(mix(reinterpret_cast<std::uintptr_t>(stack), size), interval), component);
+      mix(mix(mix(mix(reinterpret_cast<std::uintptr_t>(key.stack), key.size), key.interval),
+              key.component * memtrack_spaces + key.space),
+          key.thread);
   Record*& head = records[slot_of(hash)];
   for (Record* record = head; record != nullptr; record = record->next) {
-    if (record->stack == stack && record->size == size && record->interval == interval &&
-        record->component == component) {
+    if (key.is_of(*record)) {
       return record;
     }
   }
   Record* const record = new_record();
   if (record != nullptr) {
-    *record = {head, stack, size, interval, component, 0, 0};
+    *record = {head, key.stack, key.size, key.interval, key.component, key.space, key.thread, 0, 0};
     head = record;
     books.record_count.fetch_add(1, std::memory_order_release);
   }
@@ -149,10 +196,11 @@ Live** find_live(const void* block) {
 memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::uint64_t inuse) {
   memtrack_sample sample{};
   if (record.stack != nullptr) {
-    sample.stack = record.stack->addresses;
+    sample.stack = record.stack->words;
     sample.depth = record.stack->depth;
   }
   sample.component = record.component;
+  sample.space = static_cast<memtrack_space>(record.space);
   sample.size = record.size;
   sample.interval = record.interval;
   sample.allocated = allocated;
@@ -226,20 +274,51 @@ std::uint64_t draw(std::size_t size) noexcept {
   return sampled_with;
 }
 
-bool keep(const void* block, std::size_t size, std::uint64_t interval,
-          const void* caller) noexcept {
-  std::uintptr_t addresses[memtrack_stack_depth_max];
-  const std::size_t depth = unwind(caller, addresses, memtrack_stack_depth_max);
-  const Locked locked(lock);
-  Record* const record =
-      find_record(intern(addresses, depth), size, interval, component_of(thread_state.owner));
-  if (record == nullptr || !add_live(block, record)) {
-    books.lost_samples.fetch_add(1, std::memory_order_relaxed);
-    return false;
+namespace {
+
+/// Apart, for the room that deep stacks take.
+template <typename Use>
+[[gnu::noinline]] auto at_mixed_stack(const void* caller, interpreter::FrameSource source,
+                                      const Use& use) {
+  std::uint64_t words[mixed_depth_max + frames_max];
+  const std::size_t depth = unwind(caller, words, mixed_depth_max);
+  static_assert(sizeof(Frame) == sizeof words[0]);
+  const std::size_t count = source(reinterpret_cast<Frame*>(words + depth), frames_max);
+  return use(Found{words, depth, count});
+}
+
+/// What `use` makes of the stack of the calling thread.
+template <typename Use>
+auto at_stack(const void* caller, const Use& use) {
+  if (const interpreter::FrameSource source = interpreter::frame_source(); source != nullptr) {
+    return at_mixed_stack(caller, source, use);
   }
-  ++record->allocated;
-  books.samples.fetch_add(1, std::memory_order_relaxed);
-  return true;
+  std::uint64_t words[memtrack_stack_depth_max];
+  const std::size_t depth = unwind(caller, words, memtrack_stack_depth_max);
+  return use(Found{words, depth, 0});
+}
+
+}  // namespace
+
+bool keep(const void* block, std::size_t size, std::uint64_t interval, const void* caller,
+          memtrack_space space) noexcept {
+  Key key{nullptr, size, interval, component_of(thread_state.owner), space, 0};
+  if (space == memtrack_space_native && interpreter::owns(key.component)) {
+    key.space = memtrack_space_python;
+  }
+  return at_stack(caller, [&key, block](const Found& found) {
+    const Locked locked(lock);
+    key.stack = intern(found);
+    key.thread = thread_number();
+    Record* const record = find_record(key);
+    if (record == nullptr || !add_live(block, record)) {
+      books.lost_samples.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    ++record->allocated;
+    books.samples.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  });
 }
 
 const Record* find(const void* block) noexcept {
@@ -265,6 +344,88 @@ Record* drop(const void* block) noexcept {
 bool restore(const void* block, Record* record) noexcept {
   const Locked locked(lock);
   return record != nullptr && add_live(block, record);
+}
+
+bool recharge(const void* block, memtrack_component to) noexcept {
+  const Locked locked(lock);
+  Live* const live = *find_live(block);
+  if (live == nullptr) {
+    return false;
+  }
+  Record& old = *live->record;
+  const memtrack_space space =
+      interpreter::owns(to) ? memtrack_space_python : memtrack_space_native;
+  Record* const record = find_record({old.stack, old.size, old.interval, to, space, old.thread});
+  if (record != nullptr) {
+    --old.inuse;
+    --old.allocated;
+    ++record->inuse;
+    ++record->allocated;
+    live->record = record;
+  }
+  return true;
+}
+
+Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
+  Key key{nullptr, size, 1, component_of(thread_state.owner), space, 0};
+  return at_stack(caller, [&key](const Found& found) -> Record* {
+    const Locked locked(lock);
+    key.stack = intern(found);
+    key.thread = thread_number();
+    Record* const record = find_record(key);
+    if (record == nullptr) {
+      books.lost_samples.fetch_add(1, std::memory_order_relaxed);
+      return nullptr;
+    }
+    ++record->allocated;
+    ++record->inuse;
+    return record;
+  });
+}
+
+Record* enter_rest(const Record* of, std::size_t size) noexcept {
+  if (of == nullptr) {
+    return nullptr;
+  }
+  const Locked locked(lock);
+  Record* const record = find_record({of->stack, size, of->interval, of->component,
+                                      static_cast<memtrack_space>(of->space), of->thread});
+  if (record != nullptr) {
+    ++record->inuse;
+  }
+  return record;
+}
+
+void leave(Record* record) noexcept {
+  if (record != nullptr) {
+    const Locked locked(lock);
+    --record->inuse;
+  }
+}
+
+void count_in_space(memtrack_space space, std::size_t bytes, bool allocation) noexcept {
+  Cell& cell = books.spaces[space];
+  if (allocation) {
+    cell.allocations.fetch_add(1, std::memory_order_relaxed);
+    cell.allocated_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  } else {
+    cell.frees.fetch_add(1, std::memory_order_release);
+    cell.freed_bytes.fetch_add(bytes, std::memory_order_release);
+  }
+}
+
+void count_cut_in_space(memtrack_space space, std::size_t bytes, int pieces) noexcept {
+  Cell& cell = books.spaces[space];
+  if (pieces == 2) {
+    cell.allocations.fetch_add(1, std::memory_order_relaxed);
+  } else if (pieces == 0) {
+    cell.frees.fetch_add(1, std::memory_order_release);
+  }
+  cell.freed_bytes.fetch_add(bytes, std::memory_order_release);
+}
+
+void count_waiting_thread(int by) noexcept {
+  books.waiting_threads.fetch_add(by, std::memory_order_relaxed);
 }
 
 void set_interval(std::size_t bytes) noexcept {

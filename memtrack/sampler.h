@@ -24,14 +24,28 @@ void set_owner(std::uint32_t owner) noexcept;
 
 /// Keeps a sample; false when it had to be given up.
 [[nodiscard]] bool keep(const void* block, std::size_t size, std::uint64_t interval,
-                        const void* caller) noexcept;
+                        const void* caller, memtrack_space space = memtrack_space_native) noexcept;
 
 /// Of a sampled block.
 [[nodiscard]] const Record* find(const void* block) noexcept;
 /// A sampled block leaves the profile's live set. Null when it is not in.
 Record* drop(const void* block) noexcept;
+/// Puts a sampled block down to another component; false when it is not in the live set.
+[[nodiscard]] bool recharge(const void* block, memtrack_component to) noexcept;
 /// Undoes drop().
 [[nodiscard]] bool restore(const void* block, Record* record) noexcept;
+
+/// A block of a space whose blocks are each kept by who allocates them, outside the live set.
+/// Null when it could not be kept, which all that take a record here bear.
+[[nodiscard]] Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept;
+/// What is left of such a block, `size` bytes, after leave().
+[[nodiscard]] Record* enter_rest(const Record* of, std::size_t size) noexcept;
+void leave(Record* record) noexcept;
+/// The exact totals of such a space.
+void count_in_space(memtrack_space space, std::size_t bytes, bool allocation) noexcept;
+/// So many bytes went out of a block, which left so many pieces: 0 to 2.
+void count_cut_in_space(memtrack_space space, std::size_t bytes, int pieces) noexcept;
+void count_waiting_thread(int by) noexcept;
 
 void set_interval(std::size_t bytes) noexcept;
 /// Defined by who has something to say before the first sample, which comes before any constructor

@@ -22,8 +22,9 @@
 // What a word says. Bit 15 tells two kinds apart:
 //   0: a block begins in this granule, or did. Bit 14 is the half. The other bits are a code:
 //      no block; a block from a time without accounting; a size up to 15 KiB; the high part of a
-//      larger size; a block that the sampler knows; a block with details.
-//   1: this is the second word of a block, and has the low 14 bits of its size. Bit 14 keeps
+//      larger size; a block with its size and component in the three words behind; a block that
+//      the sampler knows; a block with details.
+//   1: this is a further word of a block, and has 14 bits of its size (or component). Bit 14 keeps
 //      whether a block had begun here before.
 // The word of a block that was freed becomes `gone`, not `never`: so a second free of a block is
 // told from a free of memory that was never counted.
@@ -55,8 +56,8 @@ using Word = std::atomic<std::uint16_t>;
 // Bit 15: a block goes on here, or did; bit 14, whether another had begun here before; and below, a
 // part of its size. Else bit 14: the block begins in the second half; and below, a code: 0 no
 // block, 1 a block from a time without accounting, then the sizes to 15 KiB; those for the high
-// parts of sizes whose low part follows; one for blocks that the sampler knows; and one for those
-// with details.
+// parts of sizes whose low part follows; one for blocks whose size and component follow; one for
+// blocks that the sampler knows; and one for those with details.
 constexpr std::uint16_t never = 0;  // no block of ours ever began here
 constexpr std::uint16_t older = 1;
 constexpr std::uint16_t code_mask = 0x3fff;
@@ -68,10 +69,11 @@ constexpr unsigned part_bits = 14;
 constexpr std::uint16_t one_word = 2;
 constexpr std::size_t one_word_max = 15360;
 constexpr std::uint16_t two_words = one_word + one_word_max + 1;
+constexpr std::uint16_t spread = code_mask - 2;
 constexpr std::uint16_t sampled = code_mask - 1;
 constexpr std::uint16_t detailed = code_mask;
 constexpr std::size_t plain_size_max =
-    one_word_max + (std::size_t{sampled - two_words} << part_bits);
+    one_word_max + (std::size_t{spread - two_words} << part_bits);
 
 /// What the word of a block has in `half_bit`.
 [[gnu::always_inline]] inline unsigned half_of(const void* block) {
@@ -84,7 +86,7 @@ constexpr bool is_live(unsigned word) {
 }
 /// Live, and nothing but a size: what the fast path deals with.
 constexpr bool is_plain(unsigned word) {
-  return word - one_word < unsigned{sampled} - one_word;
+  return word - one_word < unsigned{spread} - one_word;
 }
 
 /// A live block begins in one of the halves.
@@ -118,17 +120,55 @@ constexpr bool may_be_former(unsigned word, unsigned half) {
   at->store(static_cast<std::uint16_t>(code | half_of(block)), std::memory_order_release);
 }
 
+/// A further word of a block: the low bits of the value.
+[[gnu::always_inline]] inline void write_part(Word& at, std::size_t value) {
+  const unsigned begun = has_begun(at.load(std::memory_order_relaxed)) ? half_bit : 0U;
+  at.store(static_cast<std::uint16_t>(part_bit | begun | (value & code_mask)),
+           std::memory_order_relaxed);
+}
+
 /// Writes a block up to `plain_size_max`.
 [[gnu::always_inline]] inline void write_plain(Word* at, const void* block, std::size_t size) {
   std::size_t code = size + one_word;
   if (size > one_word_max) [[unlikely]] {
     const std::size_t above = size - one_word_max - 1;
-    const unsigned begun = has_begun(at[1].load(std::memory_order_relaxed)) ? half_bit : 0U;
-    at[1].store(static_cast<std::uint16_t>(part_bit | begun | (above & code_mask)),
-                std::memory_order_relaxed);
+    write_part(at[1], above);
     code = (above >> part_bits) + two_words;
   }
   write(at, block, code);
+}
+
+/// A block whose size and component stand in its three words behind the first. They lie inside of
+/// it: no other block begins there.
+struct Spread {
+  std::size_t size;
+  std::uint32_t component;
+};
+constexpr std::size_t spread_words = 4;
+constexpr std::size_t spread_size_min = spread_words * 32;
+constexpr unsigned spread_size_bits = 32;
+constexpr unsigned spread_component_bits = 3 * part_bits - spread_size_bits;
+
+constexpr bool can_spread(std::size_t size) {
+  return size >= spread_size_min && size >> spread_size_bits == 0;
+}
+
+inline void write_spread(Word* at, const void* block, Spread value) {
+  const std::size_t bits = value.size | std::size_t{value.component} << spread_size_bits;
+  for (unsigned i = 1; i < spread_words; ++i) {
+    write_part(at[i], bits >> ((i - 1) * part_bits));
+  }
+  write(at, block, spread);
+}
+
+[[nodiscard]] inline Spread read_spread(const Word* at) {
+  std::size_t bits = 0;
+  for (unsigned i = 1; i < spread_words; ++i) {
+    bits |= std::size_t{at[i].load(std::memory_order_relaxed) & unsigned{code_mask}}
+            << ((i - 1) * part_bits);
+  }
+  constexpr std::size_t size_mask = (std::size_t{1} << spread_size_bits) - 1;
+  return {bits & size_mask, static_cast<std::uint32_t>(bits >> spread_size_bits)};
 }
 
 #if defined(__x86_64__)

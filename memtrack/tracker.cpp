@@ -5,6 +5,7 @@
 #include "memtrack/books.h"
 #include "memtrack/component.h"
 #include "memtrack/fallback.h"
+#include "memtrack/interpreter.h"
 #include "memtrack/lock.h"
 #include "memtrack/mappings.h"
 #include "memtrack/pages.h"
@@ -30,6 +31,7 @@ void before_fork() {
   untracked_before_fork();
   fallback::before_fork();
   sampler::before_fork();
+  interpreter::before_fork();
   mappings_before_fork();
   thread_blocks_before_fork();
   books_before_fork();
@@ -39,6 +41,7 @@ void after_fork(bool child) {
   books_after_fork(child);
   thread_blocks_after_fork(child);
   mappings_after_fork();
+  interpreter::after_fork();
   sampler::after_fork();
   fallback::after_fork();
   untracked_after_fork();
@@ -97,6 +100,10 @@ Entry read_entry(const void* block, const shadow::Word* at, unsigned word) {
     const Record* const record = sampler::find(block);
     return {record->size, record->component, true, 0};
   }
+  if (word == shadow::spread) {
+    const shadow::Spread spread = shadow::read_spread(at);
+    return {spread.size, spread.component, false, 0};
+  }
   const shadow::Detail& detail = shadow::detail_of(block);
   const std::uint32_t owner = detail.owner.load(std::memory_order_relaxed);
   return {detail.size.load(std::memory_order_relaxed), component_of(owner),
@@ -112,6 +119,9 @@ bool write(void* block, const Entry& entry) {
     shadow::write(at, block, shadow::sampled);
   } else if (entry.run == 0 && entry.component == 0 && entry.size <= shadow::plain_size_max) {
     shadow::write_plain(at, block, entry.size);
+  } else if (entry.run == 0 && shadow::can_spread(entry.size)) {
+    static_assert(memtrack_components_max <= 1U << shadow::spread_component_bits);
+    shadow::write_spread(at, block, {entry.size, entry.component});
   } else {
     shadow::Detail& detail = shadow::detail_of(block);
     detail.size.store(entry.size, std::memory_order_relaxed);
@@ -365,6 +375,26 @@ void finish_move(const Moving& moving, void* to, std::size_t size, const void* c
       break;
   }
   record(to, size, caller, Reuse::possible);
+}
+
+bool recharge(void* block, memtrack_component from, memtrack_component to) noexcept {
+  ensure_block();
+  Entry entry{};
+  if (!take(block, entry)) {
+    return false;
+  }
+  settle();
+  if (entry.component == from) {
+    count(entry, false);
+    entry.component = to;
+    entry.run = 0;
+    count(entry, true);
+    entry.sampled = entry.sampled && sampler::recharge(block, to);
+  }
+  if (!write(block, entry)) {
+    books.unrecorded.fetch_add(1, std::memory_order_relaxed);
+  }
+  return entry.component == to;
 }
 
 void finish_move_while_paused(const Moving& moving, void* to) noexcept {

@@ -124,6 +124,10 @@ void cancel_move(const Moving& moving) noexcept;
 /// The allocator made `to` of the block.
 void finish_move(const Moving& moving, void* to, std::size_t size, const void* caller) noexcept;
 
+/// Puts a block, which its caller holds, down to another component, with its sample: it counts as a
+/// free there and as an allocation here. False when it is not on the books of `from`.
+bool recharge(void* block, memtrack_component from, memtrack_component to) noexcept;
+
 /// Whether a free of the block, which its caller holds, would be accounted for.
 [[nodiscard]] bool is_on_books(const void* block) noexcept;
 

@@ -125,6 +125,10 @@ Result<void> set_auth(Options& options, const HttpRequest& request) {
 }
 
 Result<void> check_file(const char* option, const std::string& path, struct stat& status) {
+  if (path.find('\n') != std::string::npos) {  // a key itself, which nobody may read in an error
+    return fail(ErrorKind::invalid,
+                std::string(option) + " holds several lines; it must be the path of a file");
+  }
   if (!path.empty() && stat(path.c_str(), &status) != 0) {
     return fail(ErrorKind::invalid,
                 std::string(option) + ": " + path + ": " + std::strerror(errno));

@@ -13,6 +13,7 @@
 #include "memtrack/books.h"
 #include "memtrack/sampler.h"
 #include "preload/other_allocator.h"
+#include "preload/python/attach.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the sanitizers' names
 extern "C" [[gnu::weak]] void __asan_init();
@@ -202,6 +203,7 @@ void tell(const char* message) {
     take_over(copy);
     let_go(copy);
     memtrack::set_fork_hooks({before_fork, after_fork});
+    python::attach();
   }
   errno = before;
 }

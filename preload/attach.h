@@ -9,7 +9,7 @@ constexpr const char* interval_variable = "HEAPWATCH_SAMPLE_INTERVAL";
 
 /// The one message over the socket (SOCK_SEQPACKET), with the file of the books as ancillary data.
 struct Hello {
-  static constexpr unsigned current_version = 1;
+  static constexpr unsigned current_version = 2;
   unsigned version;
   char name[16];  // of the process, as the kernel knows it
 };

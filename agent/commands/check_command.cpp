@@ -250,6 +250,7 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
     options.pause_ms = 1000;
   }
   check::children::prepare_forks();
+  check::spread_no_cost();
   std::optional<process::StandardOutputAside> aside(std::in_place);
   MemoryProfiles profiles(options.memory);
   if (auto begun = options.memory.profile ? validate(options.memory) : base::Result<void>();

@@ -46,6 +46,7 @@ struct ExecOptions {
   std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
   std::string report;  // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
+  bool interpreter_frames = false;   // beside those of the code that it runs
   std::vector<std::string> program;  // and its arguments
 };
 /// Runs a program and watches its native memory; exits as it did.
@@ -64,9 +65,11 @@ struct VarsOptions {
 struct MemoryOptions {
   std::vector<std::string> targets;  // pids, names, parts of command lines; none: all processes
   unsigned port = 0;                 // of whoever listens on it; 0: not asked for
+  std::string url;                   // of a page of expvars on this machine; empty: none
   bool json = false;
   std::size_t sizes = 5;  // of live blocks, the largest first
   bool types = false;     // count live objects by type
+  bool files = false;     // a row for each file
   bool reach = false;     // tell what nothing leads to
   bool pause = false;     // stop the process for a moment
   std::string against;    // a file that --json has written; empty: none

@@ -1,17 +1,16 @@
 // `heapwatch exec`: runs a program with its native memory watched, serves its pages and reports at
 // its end.
 #include <fcntl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -23,6 +22,7 @@
 #include "agent/commands/commands.h"
 #include "agent/commands/failure.h"
 #include "agent/pages/native_pages.h"
+#include "agent/process/foreground_program.h"
 #include "base/counted.h"
 #include "base/descriptor.h"
 #include "base/file.h"
@@ -32,6 +32,7 @@
 #include "memory/native/watched_processes.h"
 #include "net/routes.h"
 #include "preload/attach.h"
+#include "preload/program_file.h"
 
 namespace heapwatch::agent::commands {
 
@@ -58,69 +59,90 @@ base::Result<std::string> preload_library() {
                         " (and its path may hold no blank and no colon)");
 }
 
-sigset_t passed_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD}) {
-    sigaddset(&signals, number);
-  }
-  return signals;
+/// The value of an entry of the environment, when it is the one of that name.
+std::optional<std::string_view> value_of(std::string_view entry, std::string_view name) {
+  return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '='
+             ? std::optional(entry.substr(name.size() + 1))
+             : std::nullopt;
 }
 
-/// The program's arguments and environment, made before the fork: other threads run by then, and a
-/// child that allocates could wait for a lock that one of them held.
-class Start {
- public:
-  Start(const ExecOptions& options, const std::string& library, const std::string& socket) {
-    std::string preload = library;
-    for (char** at = environ; *at != nullptr; ++at) {
-      const std::string_view entry(*at);
-      if (const auto others = value_of(entry, "LD_PRELOAD")) {
-        preload += others->empty() ? std::string() : ":" + std::string(*others);
-      } else if (!value_of(entry, preload::socket_variable) &&
-                 !value_of(entry, preload::interval_variable)) {
-        environment_.emplace_back(entry);
-      }
+/// What the program finds in its environment: ours, and what has it watched, unless it would not
+/// run with that.
+std::vector<std::string> program_environment(const ExecOptions& options, const std::string& library,
+                                             const std::string& socket, bool is_watched) {
+  std::vector<std::string> environment;
+  std::string others;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view entry(*at);
+    if (const auto value = value_of(entry, "LD_PRELOAD"); value && is_watched) {
+      others = *value;
+    } else if (!value_of(entry, preload::socket_variable) &&
+               !value_of(entry, preload::interval_variable)) {
+      environment.emplace_back(entry);
     }
-    environment_.push_back("LD_PRELOAD=" + preload);
-    environment_.push_back(std::string(preload::socket_variable) + "=" + socket);
-    environment_.push_back(std::string(preload::interval_variable) + "=" +
-                           std::to_string(options.sample_interval));
-    arguments_ = options.program;
-    argument_pointers_ = pointers_to(arguments_);
-    environment_pointers_ = pointers_to(environment_);
   }
-  Start(const Start&) = delete;
-  Start& operator=(const Start&) = delete;
-  ~Start() = default;
+  if (is_watched) {
+    environment.push_back("LD_PRELOAD=" + library + (others.empty() ? "" : ":" + others));
+    environment.push_back(std::string(preload::socket_variable) + "=" + socket);
+    environment.push_back(std::string(preload::interval_variable) + "=" +
+                          std::to_string(options.sample_interval));
+  }
+  return environment;
+}
 
-  /// Becomes the program; returns only when that fails. Allocates nothing.
-  void become(const sigset_t& mask) const {
-    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-    execvpe(argument_pointers_[0], argument_pointers_.data(), environment_pointers_.data());
-  }
-
- private:
-  static std::optional<std::string_view> value_of(std::string_view entry, std::string_view name) {
-    return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '='
-               ? std::optional(entry.substr(name.size() + 1))
-               : std::nullopt;
-  }
-  static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-    std::vector<char*> pointers;
-    pointers.reserve(texts.size() + 1);
-    for (std::string& text : texts) {
-      pointers.push_back(text.data());
+/// Of the program as it will be found, and of what the user has loaded into it.
+preload::ProgramKind kind_of(const std::string& program) {
+  std::array<char, PATH_MAX> path{};
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
+  if (preload::find_program(program.c_str(), std::getenv("PATH"), path.data(), path.size())) {
+    if (const auto kind = preload::program_kind(path.data());
+        kind != preload::ProgramKind::watchable) {
+      return kind;
     }
-    pointers.push_back(nullptr);
-    return pointers;
   }
+  const char* const loaded = std::getenv("LD_PRELOAD");  // NOLINT(concurrency-mt-unsafe): likewise
+  std::string_view rest = loaded == nullptr ? "" : loaded;
+  while (!rest.empty()) {
+    const std::size_t length = std::min(rest.find_first_of(" :"), rest.size());
+    if (const auto kind = preload::library_kind(std::string(rest.substr(0, length)).c_str());
+        kind != preload::ProgramKind::watchable) {
+      return kind;
+    }
+    rest.remove_prefix(std::min(length + 1, rest.size()));
+  }
+  return preload::ProgramKind::watchable;
+}
 
-  std::vector<std::string> arguments_;
-  std::vector<std::string> environment_;
-  std::vector<char*> argument_pointers_;
-  std::vector<char*> environment_pointers_;
-};
+/// Completes "its memory is not seen: it ..."; empty when it can be watched.
+std::string_view why_not_watched(preload::ProgramKind kind) {
+  using preload::ProgramKind;
+  switch (kind) {
+    case ProgramKind::watchable:
+      return {};
+    case ProgramKind::linked_statically:
+      return "is linked statically, so nothing can be loaded into it";
+    case ProgramKind::other_user:
+      return "runs with the rights of another user (setuid, setgid or capabilities), which nothing "
+             "may be loaded into";
+    case ProgramKind::other_class:
+      return "is a program of 32 bits, and heapwatch is one of 64";
+    case ProgramKind::other_machine:
+      return "is a program for another architecture";
+    case ProgramKind::musl:
+      return "is linked with musl, and only programs of glibc can be watched";
+    case ProgramKind::other_library:
+      return "is linked with another C library than glibc, whose programs alone can be watched";
+    case ProgramKind::address_sanitizer:
+      return "is built with the address sanitizer, which keeps its memory itself";
+    case ProgramKind::thread_sanitizer:
+      return "is built with the thread sanitizer, which keeps its memory itself";
+    case ProgramKind::memory_sanitizer:
+      return "is built with the memory sanitizer, which keeps its memory itself";
+    case ProgramKind::leak_sanitizer:
+      return "is built with the leak sanitizer, which keeps its memory itself";
+  }
+  return {};
+}
 
 /// Asked before the program starts, which may run for hours.
 base::Result<void> can_be_written(const std::string& report) {
@@ -139,66 +161,11 @@ base::Result<void> can_be_written(const std::string& report) {
   return {};
 }
 
-/// Errors: io, with the exit status a shell gives.
-struct NotStarted {
-  int status;
-  std::string message;
-};
-tl::expected<pid_t, NotStarted> start_program(const ExecOptions& options,
-                                              const std::string& library, const std::string& socket,
-                                              const sigset_t& mask) {
-  auto failure = base::make_pipe();
-  if (!failure) {
-    return tl::unexpected(NotStarted{126, failure.error().message});
-  }
-  const Start start(options, library, socket);
-  const pid_t child = fork();
-  if (child == 0) {
-    start.become(mask);
-    const int error = errno;
-    (void)!write(failure->writer.get(), &error, sizeof error);
-    _exit(127);
-  }
-  int error = child < 0 ? errno : 0;
-  failure->writer.reset();
-  const bool failed =
-      child < 0 || read(failure->reader.get(), &error, sizeof error) == sizeof error;
-  failure->reader.reset();
-  if (failed) {
-    if (child > 0) {
-      waitpid(child, nullptr, 0);
-    }
-    return tl::unexpected(
-        NotStarted{error == ENOENT ? 127 : 126,
-                   "cannot run " + options.program[0] + ": " + std::strerror(error)});
-  }
-  return child;
-}
-
-/// Passes signals on until the program has ended; its wait status.
-int wait_for(pid_t program, const sigset_t& signals) {
-  const base::Descriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC));
-  int status = 0;
-  for (;;) {
-    signalfd_siginfo signal{};
-    if (read(descriptor.get(), &signal, sizeof signal) != sizeof signal) {
-      continue;
-    }
-    if (signal.ssi_signo == SIGCHLD) {
-      if (waitpid(program, &status, WNOHANG) == program) {
-        break;
-      }
-    } else if (signal.ssi_code != SI_KERNEL) {  // the terminal's went to the program, too
-      kill(program, static_cast<int>(signal.ssi_signo));
-    }
-  }
-  return status;
-}
-
 class Watch {
  public:
-  Watch(const ExecOptions& options, memory::native::WatchedProcesses& processes)
-      : options_(options), processes_(processes) {}
+  Watch(const ExecOptions& options, memory::native::WatchedProcesses& processes,
+        std::string_view why_not)
+      : options_(options), processes_(processes), why_not_(why_not) {}
 
   base::Result<void> listen();
   void set_program(pid_t pid) {
@@ -217,14 +184,19 @@ class Watch {
   [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
       const net::ServerRequest& request) const;
   [[nodiscard]] std::string vars(const memory::native::WatchedProcess& process) const;
+  [[nodiscard]] memory::native::Plumbing plumbing() const {
+    return options_.interpreter_frames ? memory::native::Plumbing::shown
+                                       : memory::native::Plumbing::hidden;
+  }
 
   const ExecOptions& options_;
   memory::native::WatchedProcesses& processes_;
+  std::string_view why_not_;  // the program is not watched; empty: it should be
   std::atomic<pid_t> program_{0};
   pages::HeapPages heap_pages_{
       [this](const net::ServerRequest& request) -> base::Result<memory::native::NativeHeap> {
         const auto process = chosen(request);
-        return process ? base::Result<memory::native::NativeHeap>((*process)->heap())
+        return process ? base::Result<memory::native::NativeHeap>((*process)->heap(plumbing()))
                        : tl::unexpected(process.error());
       }};
   std::unique_ptr<net::HttpServer> server_;
@@ -276,10 +248,13 @@ base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
     return base::fail(base::ErrorKind::not_found,
                       "no process " + std::to_string(pid) + "; /debug/vars lists those that are");
   }
+  if (!why_not_.empty()) {
+    return base::fail(base::ErrorKind::unreachable,
+                      "the program is not watched: it " + std::string(why_not_));
+  }
   return base::fail(base::ErrorKind::unreachable,
                     "the program has not loaded " + std::string(library_name) +
-                        ": it is just starting, or it is linked statically, or runs as another "
-                        "user");
+                        ": it is just starting, or it began another program");
 }
 
 std::string Watch::vars(const memory::native::WatchedProcess& process) const {
@@ -306,6 +281,14 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
                                    {"lost_samples", health.lost_samples}}) {
     json.member(key, value);
   }
+  json.object("spaces", [&] {
+    for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
+                                       memtrack_space_mmap, memtrack_space_stack}) {
+      json.object(memory::native::space_name(space),
+                  [&] { pages::write_counters(json, process.space_counters(space)); });
+    }
+  });
+  json.member("waiting_threads", process.waiting_threads());
   json.key("components");
   json.begin_object();
   for (const auto& [name, counters] : process.components()) {
@@ -316,6 +299,15 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   }
   json.end_object();
   json.end_object();
+  if (const std::string interpreter = process.interpreter(); !interpreter.empty()) {
+    const memory::native::WatchedProcess::Arenas arenas = process.arenas();
+    json.key("python");
+    json.begin_object();
+    json.member("version", interpreter);
+    json.member("arenas", arenas.count);
+    json.member("arena_bytes", arenas.bytes);
+    json.end_object();
+  }
   json.key("processes");
   json.begin_object();
   for (const auto& other : processes_.all()) {
@@ -345,19 +337,23 @@ bool Watch::report(const std::string& how) {
   const auto program = processes_.find(program_);
   if (!program) {
     std::cerr << "heapwatch: " << options_.program[0] << " ended with " << how
-              << " and was not watched: it has not loaded " << library_name
-              << " (is it linked statically, or does it run as another user?)\n";
+              << " and was not watched: it "
+              << (why_not_.empty() ? "has not handed in its books, as it does when it has loaded " +
+                                         std::string(library_name)
+                                   : std::string(why_not_))
+              << '\n';
   } else {
     std::cerr << memory::native::leak_summary({*program, how});
   }
   std::size_t others = 0;
   std::uint64_t held = 0;
-  memory::native::NativeHeap all = program ? program->heap() : memory::native::NativeHeap{};
+  memory::native::NativeHeap all =
+      program ? program->heap(plumbing()) : memory::native::NativeHeap{};
   for (const auto& process : processes_.all()) {
     if (process != program) {
       ++others;
       held += process->counters().inuse_bytes;
-      memory::native::append(all, process->heap(),
+      memory::native::append(all, process->heap(plumbing()),
                              process->name() + "[" + std::to_string(process->pid()) + "]");
     }
   }
@@ -392,24 +388,32 @@ int exec_program(const ExecOptions& options) {
       !writable) {
     return fail_with(writable.error().message);
   }
-  const sigset_t signals = passed_signals();
-  sigset_t mask;
-  pthread_sigmask(SIG_BLOCK, &signals, &mask);
+  auto program = process::ForegroundProgram::prepare();
+  if (!program) {
+    return fail_with(program.error().message);
+  }
   auto processes = memory::native::WatchedProcesses::start();
   if (!processes) {
     return fail_with(processes.error().message);
   }
-  Watch watch(options, **processes);
+  const preload::ProgramKind kind = kind_of(options.program[0]);
+  Watch watch(options, **processes, why_not_watched(kind));
   if (const auto listening = watch.listen(); !listening) {
     return fail_with(listening.error().message);
   }
-  const auto program = start_program(options, *library, (*processes)->socket_path(), mask);
-  if (!program) {
-    fail_with(program.error().message);
-    return program.error().status;
+  const auto started = (*program)->start(
+      options.program, program_environment(options, *library, (*processes)->socket_path(),
+                                           preload::may_be_preloaded(kind)));
+  if (!started) {
+    fail_with(started.error().message);
+    return started.error().status;
   }
-  watch.set_program(*program);
-  const int status = wait_for(*program, signals);
+  watch.set_program(*started);
+  if (const std::string_view why_not = why_not_watched(kind); !why_not.empty()) {
+    std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it " << why_not
+              << '\n';
+  }
+  const int status = (*program)->wait();
   watch.stop_serving();
   const std::string how = WIFSIGNALED(status)
                               ? "signal " + std::to_string(WTERMSIG(status))

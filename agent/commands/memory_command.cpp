@@ -1,17 +1,19 @@
 // `heapwatch memory`: where the resident memory of a process is.
-#include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <thread>
 
 #include "agent/commands/commands.h"
 #include "agent/commands/failure.h"
+#include "agent/commands/memory_targets.h"
+#include "agent/commands/progress.h"
 #include "agent/process/terminal.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "memory/growth.h"
 #include "memory/json.h"
-#include "memory/process/find.h"
 #include "memory/survey.h"
 #include "memory/text.h"
 
@@ -19,51 +21,36 @@ namespace heapwatch::agent::commands {
 
 namespace {
 
-/// Without an argument so many processes are shown, the largest.
-constexpr std::size_t listed_max = 20;
-
-/// The processes that are asked for, each once, in the order of the command line.
-base::Result<std::vector<int>> chosen(const MemoryOptions& options) {
-  std::vector<int> pids;
-  const auto add = [&pids](const std::vector<memory::process::Entry>& entries) {
-    for (const memory::process::Entry& entry : entries) {
-      if (std::find(pids.begin(), pids.end(), entry.pid) == pids.end()) {
-        pids.push_back(entry.pid);
-      }
-    }
-  };
-  for (const std::string& target : options.targets) {
-    const auto found = memory::process::find_processes(target);
-    if (!found) {
-      return tl::unexpected(found.error());
-    }
-    add(*found);
-  }
-  if (options.port != 0) {
-    const auto found = memory::process::find_listeners(options.port);
-    if (!found) {
-      return tl::unexpected(found.error());
-    }
-    add(*found);
-  }
-  if (options.targets.empty() && options.port == 0) {
-    auto all = memory::process::list_processes();
-    all.resize(std::min(all.size(), listed_max));
-    add(all);
-  }
-  return pids;
-}
-
 struct Seen {
   std::vector<memory::Survey> surveys;
   std::string first_error;
 };
 
-Seen look_at_all(const std::vector<int>& pids, const MemoryOptions& options) {
+memory::TextOptions text_options(const MemoryOptions& options) {
+  return {.terminal = process::takes_colors(1), .sizes = options.sizes, .types = options.types};
+}
+
+base::Result<memory::Survey> look_at(int pid, const MemoryTargets& targets,
+                                     const MemoryOptions& options) {
+  auto survey = memory::survey(pid, {.types = options.types,
+                                     .reach = options.reach,
+                                     .pause = options.pause,
+                                     .files = options.files});
+  if (survey && targets.page && targets.page->pid == pid) {
+    ask_go(*targets.page, *survey);
+  }
+  return survey;
+}
+
+Seen look_at_all(const MemoryTargets& targets, const MemoryOptions& options) {
   Seen seen;
-  for (const int pid : pids) {
-    auto survey = memory::survey(
-        pid, {.types = options.types, .reach = options.reach, .pause = options.pause});
+  Progress progress("looking");
+  for (std::size_t i = 0; i < targets.pids.size(); ++i) {
+    progress.at("looking at process " + std::to_string(targets.pids[i]) +
+                (targets.pids.size() == 1 ? ""
+                                          : " (" + std::to_string(i + 1) + " of " +
+                                                std::to_string(targets.pids.size()) + ")"));
+    auto survey = look_at(targets.pids[i], targets, options);
     if (survey) {
       seen.surveys.push_back(*std::move(survey));
     } else if (seen.first_error.empty()) {
@@ -71,6 +58,10 @@ Seen look_at_all(const std::vector<int>& pids, const MemoryOptions& options) {
     }
   }
   return seen;
+}
+
+std::string why_nothing(const Seen& seen) {
+  return seen.first_error.empty() ? "there is no process to look at" : seen.first_error;
 }
 
 /// What grew since a file that --json has written.
@@ -85,59 +76,96 @@ int show_growth(const MemoryOptions& options, const memory::Survey& survey) {
   }
   const memory::Reference after = memory::reference_of(survey);
   if (before->command != after.command) {
-    std::cerr << "heapwatch: " << options.against << " is of \"" << before->command
-              << "\", not of \"" << after.command << "\"\n";
+    std::cerr << "heapwatch: " << options.against << " is of \"" << base::printable(before->command)
+              << "\", not of \"" << base::printable(after.command) << "\"\n";
   }
   std::cout << memory::to_text(memory::growth_between(*before, after));
   return std::cout.flush() ? 0 : 1;
 }
 
-/// Looks again and again, and tells what grew since the look before.
-int watch(const MemoryOptions& options, int pid) {
-  std::optional<memory::Reference> before;
+/// What is written look after look.
+class Watch {
+ public:
+  Watch(const MemoryOptions& options, bool one) : options_(options), one_(one) {}
+
+  void show(const std::vector<memory::Survey>& surveys) {
+    if (options_.json) {
+      for (const memory::Survey& survey : surveys) {
+        std::cout << memory::to_json(survey, {.types = options_.types, .on_one_line = true});
+      }
+    } else if (one_) {
+      show_one(surveys.front());
+    } else {
+      show_table(surveys);
+    }
+  }
+
+ private:
+  /// The whole first, then what grew since the look before.
+  void show_one(const memory::Survey& survey) {
+    memory::Reference now = memory::reference_of(survey);
+    std::cout << (before_ ? memory::to_text(memory::growth_between(*before_, now))
+                          : memory::to_text(survey, text_options(options_)))
+              << "\n";
+    before_ = std::move(now);
+  }
+
+  void show_table(const std::vector<memory::Survey>& surveys) {
+    memory::TextOptions text = text_options(options_);
+    std::map<int, std::pair<std::uint64_t, std::chrono::system_clock::time_point>> rss;
+    for (const memory::Survey& survey : surveys) {
+      if (const auto known = rss_.find(survey.pid); known != rss_.end()) {
+        const std::chrono::duration<double> apart = survey.time - known->second.second;
+        const double change =
+            static_cast<double>(survey.rss) - static_cast<double>(known->second.first);
+        text.change_per_second[survey.pid] = apart.count() > 0 ? change / apart.count() : 0;
+      }
+      rss[survey.pid] = {survey.rss, survey.time};
+    }
+    text.is_watched = true;
+    constexpr const char* home_and_clear = "\x1b[H\x1b[2J";
+    std::cout << (text.terminal ? home_and_clear : "") << memory::to_table(surveys, text)
+              << (text.terminal ? "" : "\n");
+    rss_ = std::move(rss);
+  }
+
+  const MemoryOptions& options_;
+  bool one_;
+  std::optional<memory::Reference> before_;
+  std::map<int, std::pair<std::uint64_t, std::chrono::system_clock::time_point>> rss_;  // by pid
+};
+
+/// Looks again and again, and tells what grew since the look before. Several processes are found
+/// anew each time: those that have ended leave the table, new ones join it.
+int watch(const MemoryOptions& options, MemoryTargets targets, bool one) {
+  Watch watch(options, one);
   for (int look = 0; options.count == 0 || look < options.count; ++look) {
     if (look > 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(options.interval_ms));
     }
-    const auto survey = memory::survey(
-        pid, {.types = options.types, .reach = options.reach, .pause = options.pause});
-    if (!survey) {
-      return fail_with(survey.error().message);
+    if (look > 0 && !one) {
+      auto again = memory_targets(options);
+      if (!again) {
+        return fail_with(again.error().message);
+      }
+      targets = *std::move(again);
     }
-    memory::Reference now = memory::reference_of(*survey);
-    if (before) {
-      std::cout << memory::to_text(memory::growth_between(*before, now)) << "\n";
-    } else {
-      std::cout << memory::to_text(*survey, {.terminal = process::takes_colors(1),
-                                             .sizes = options.sizes,
-                                             .types = options.types})
-                << "\n";
+    const Seen seen = look_at_all(targets, options);
+    if (seen.surveys.empty()) {
+      return fail_with(why_nothing(seen));
     }
+    watch.show(seen.surveys);
     if (!std::cout.flush()) {
       return 1;
     }
-    before = std::move(now);
   }
   return 0;
 }
 
-int show_once(const MemoryOptions& options, bool terminal) {
-  const auto pids = chosen(options);
-  if (!pids) {
-    return fail_with(pids.error().message);
-  }
-  const bool one = pids->size() == 1 && (!options.targets.empty() || options.port != 0);
-  if (!one && (options.watch || !options.against.empty())) {
-    return fail_with(std::string(options.watch ? "--watch" : "--against") +
-                     " wants one process, and " + std::to_string(pids->size()) + " are meant");
-  }
-  if (options.watch) {
-    return watch(options, pids->front());
-  }
-  const Seen seen = look_at_all(*pids, options);
+int show_once(const MemoryOptions& options, const MemoryTargets& targets, bool one) {
+  const Seen seen = look_at_all(targets, options);
   if (seen.surveys.empty()) {
-    return fail_with(seen.first_error.empty() ? "there is no process to look at"
-                                              : seen.first_error);
+    return fail_with(why_nothing(seen));
   }
   if (!options.against.empty()) {
     return show_growth(options, seen.surveys.front());
@@ -146,11 +174,9 @@ int show_once(const MemoryOptions& options, bool terminal) {
     std::cout << (one ? memory::to_json(seen.surveys.front(), {.types = options.types})
                       : memory::to_json(seen.surveys, {.types = options.types}));
   } else if (one) {
-    std::cout << memory::to_text(
-        seen.surveys.front(),
-        {.terminal = terminal, .sizes = options.sizes, .types = options.types});
+    std::cout << memory::to_text(seen.surveys.front(), text_options(options));
   } else {
-    std::cout << memory::to_table(seen.surveys, {.terminal = terminal});
+    std::cout << memory::to_table(seen.surveys, text_options(options));
   }
   std::cout.flush();
   return std::cout ? 0 : 1;
@@ -159,7 +185,17 @@ int show_once(const MemoryOptions& options, bool terminal) {
 }  // namespace
 
 int show_memory(const MemoryOptions& options) {
-  return show_once(options, process::takes_colors(1));
+  auto targets = memory_targets(options);
+  if (!targets) {
+    return fail_with(targets.error().message);
+  }
+  const bool one = targets->pids.size() == 1 && !targets->is_listing;
+  if (!one && !options.against.empty()) {
+    return fail_with("--against wants one process, and " + std::to_string(targets->pids.size()) +
+                     " are meant");
+  }
+  return options.watch ? watch(options, *std::move(targets), one)
+                       : show_once(options, *targets, one);
 }
 
 }  // namespace heapwatch::agent::commands

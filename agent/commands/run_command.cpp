@@ -83,6 +83,8 @@ base::Result<std::unique_ptr<net::HttpServer>> serve(std::string listen, net::Ro
                                 });
 }
 
+/// Measuring it takes longer than the rest of the page, and many clients may poll that.
+constexpr std::chrono::milliseconds own_usage_age_max{100};
 /// How long the agent may take to end after it was told to stop.
 constexpr std::chrono::milliseconds end_patience{1800};
 /// With more series than this the process leaves giving back its memory to the system.
@@ -263,7 +265,7 @@ pages::SelfReport Agent::report() const {
   std::error_code unreadable;
   return {
       .now = base::now(),
-      .process = base::process_usage(),
+      .process = base::recent_process_usage(own_usage_age_max),
       .own = own_figures(),
       .instances = scheduler_->stats(),
       .config_file = std::filesystem::exists(wiring::config_file(global_), unreadable)

@@ -11,7 +11,7 @@ namespace heapwatch::agent::wiring {
 base::Result<exporters::dogstatsd::DogStatsdOptions> dogstatsd_options(
     const config::AgentConfig& agent) {
   const config::DogStatsdConfig& dogstatsd = agent.dogstatsd;
-  auto address = exporters::dogstatsd::parse_address(dogstatsd.url);
+  auto address = exporters::dogstatsd::parse_address(dogstatsd.url, dogstatsd.url_shown_as);
   if (!address) {
     return tl::unexpected(address.error());
   }

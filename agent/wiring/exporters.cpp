@@ -42,8 +42,9 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent,
   if (!options) {
     return tl::unexpected(options.error());
   }
+  const config::DogStatsdConfig& dogstatsd = agent.dogstatsd;
   return Made{std::make_unique<exporters::dogstatsd::DogStatsdExporter>(*std::move(options)),
-              agent.dogstatsd.url};
+              dogstatsd.url_shown_as.empty() ? dogstatsd.url : dogstatsd.url_shown_as};
 }
 
 struct Row {

@@ -19,7 +19,7 @@ namespace heapwatch::agent::wiring {
 struct ExporterState {
   std::string name;     // at /debug/vars, and of its queue
   std::string title;    // as `status` calls it
-  std::string address;  // where it sends, or is read; empty: it is off
+  std::string address;  // where it sends, or is read, as people may know it; empty: it is off
   exporters::ExporterFigures figures;
   std::uint64_t lost = 0;  // snapshots for which it had no memory
 };

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/file.h"
-#include "check/memory/service_tags.h"
+#include "memory/process/group_names.h"
 
 namespace heapwatch::check::memory {
 
@@ -39,9 +39,9 @@ bool is_chosen(const Choice& choice, const Entry& process, const Machine& machin
     case ChoiceKind::pattern:
       return re2::RE2::PartialMatch(process.command_line, *choice.pattern);
     case ChoiceKind::systemd_unit:
-      return is_in_unit(machine.cgroup_text(process.pid), choice.text);
+      return heapwatch::memory::process::is_in_unit(machine.cgroup_text(process.pid), choice.text);
     case ChoiceKind::cgroup:
-      return is_in_group(machine.cgroup_text(process.pid), choice.text);
+      return heapwatch::memory::process::is_in_group(machine.cgroup_text(process.pid), choice.text);
     default:
       return machine.is_under_exec(process.pid);
   }

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "check/instance_options.h"
 #include "check/target_url.h"
 #include "config/section.h"
+#include "memory/go_counters.h"
 
 namespace heapwatch::check::memory {
 
@@ -34,35 +34,24 @@ std::shared_ptr<const re2::RE2> read_pattern(Section& instance, const std::strin
   return pattern;
 }
 
-/// The port of "http://localhost:6060/debug/vars"; 0 when it names none.
-unsigned port_of(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  std::string_view authority = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
-  authority = authority.substr(0, authority.find_first_of("/?"));
-  const std::size_t colon = authority.rfind(':');
-  unsigned port = 0;
-  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
-    std::from_chars(authority.data() + colon + 1, authority.data() + authority.size(), port);
-  } else {
-    port = url.starts_with("https:") ? 443 : 80;
-  }
-  return port;
-}
-
 /// The address of a Go program on this machine: the process that listens there is meant, and its
 /// series get the tag that those of go_expvar have.
-std::optional<Choice> read_expvar_url(Section& instance, metrics::Tags& tags) {
+std::optional<Choice> read_expvar_url(Section& instance, MemoryConfig& config) {
   const auto target = read_target_url(instance);
   if (!target) {
     return std::nullopt;
   }
-  const unsigned port = port_of(target->url);
+  const unsigned port = address_of(target->url).port;
   if (!target->unix_socket.empty() || port == 0) {
     instance.error("expvar_url",
                    "expvar_url must be the address of a TCP port, by which the process is found");
     return std::nullopt;
   }
-  tags.push_back("expvar_url:" + target->shown);
+  net::HttpRequest page;
+  aim(page, *target);
+  page.body_bytes_max = heapwatch::memory::counters_page_bytes_max;
+  config.page = std::move(page);
+  config.tags.push_back("expvar_url:" + target->shown);
   return Choice{.kind = ChoiceKind::port, .text = {}, .port = port, .pattern = nullptr};
 }
 
@@ -98,9 +87,9 @@ constexpr std::array keys{
     Key{"exec", ChoiceKind::exec},
 };
 
-std::optional<Choice> read_choice_at(Section& instance, const Key& key, metrics::Tags& tags) {
+std::optional<Choice> read_choice_at(Section& instance, const Key& key, MemoryConfig& config) {
   if (key.name == "expvar_url") {
-    return read_expvar_url(instance, tags);
+    return read_expvar_url(instance, config);
   }
   if (key.kind == ChoiceKind::port) {
     const auto port = instance.integer("port", 1, 65535);
@@ -117,7 +106,7 @@ std::optional<Choice> read_choice_at(Section& instance, const Key& key, metrics:
 }
 
 /// Exactly one of the keys says which processes are meant.
-std::optional<Choice> read_choice(Section& instance, metrics::Tags& tags) {
+std::optional<Choice> read_choice(Section& instance, MemoryConfig& config) {
   std::vector<const Key*> given;
   std::string names;
   for (const Key& key : keys) {
@@ -141,7 +130,7 @@ std::optional<Choice> read_choice(Section& instance, metrics::Tags& tags) {
                                        std::string(given[1]->name));
     return std::nullopt;
   }
-  return read_choice_at(instance, *given.front(), tags);
+  return read_choice_at(instance, *given.front(), config);
 }
 
 /// What may stand in init_config too; the instance's own wins.
@@ -176,8 +165,7 @@ std::optional<MemoryConfig> read_config(const InstanceSource& source,
   Section& instance = sections.instance;
   MemoryConfig config;
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
-  metrics::Tags more;
-  auto choice = read_choice(instance, more);
+  auto choice = read_choice(instance, config);
   read_limits(init_config, instance, config);
   const bool well = sections.finish(diagnostics);
   if (!well || !choice || !options) {
@@ -185,8 +173,12 @@ std::optional<MemoryConfig> read_config(const InstanceSource& source,
   }
   config.target = shown(*choice);
   config.choice = *std::move(choice);
-  config.tags = std::move(options->tags);
-  config.tags.insert(config.tags.end(), more.begin(), more.end());
+  config.tags.insert(config.tags.begin(), options->tags.begin(), options->tags.end());
+  if (config.page) {
+    config.page->connect_timeout = std::min(config.page->connect_timeout, config.timeout);
+    config.page->read_timeout = std::min(config.page->read_timeout, config.timeout);
+    config.page->total_timeout = config.timeout;
+  }
   config.name = options->name;
   if (options->empty_default_hostname) {
     config.host = std::string();

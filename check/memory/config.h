@@ -11,6 +11,7 @@
 #include "check/memory/choice.h"
 #include "config/value.h"
 #include "metrics/context.h"
+#include "net/http.h"
 
 namespace heapwatch::check::memory {
 
@@ -28,6 +29,8 @@ struct MemoryConfig {
   std::size_t processes_max = 100;
   std::string cgroup_root = "/sys/fs/cgroup";
   bool types = false;
+  /// Of a Go program: where it tells its own counters. Asked when its heap cannot be walked.
+  std::optional<net::HttpRequest> page;
 };
 
 /// Everything that is wrong goes to `diagnostics`, and the result is then empty.

@@ -72,4 +72,17 @@ base::Result<Survey> LiveMachine::look(int pid, bool types, Moment until) const 
   return heapwatch::memory::survey(pid, {.types = types}, {.proc = proc_, .until = until});
 }
 
+base::Result<std::string> LiveMachine::page(const net::HttpRequest& request) const {
+  auto response = net::fetch(request);
+  if (!response) {
+    return tl::unexpected(response.error());
+  }
+  if (response->status != 200) {
+    return base::fail(base::ErrorKind::refused,
+                      (request.shown_as.empty() ? request.url : request.shown_as) + ": " +
+                          net::status_text(response->status));
+  }
+  return std::move(response->body);
+}
+
 }  // namespace heapwatch::check::memory

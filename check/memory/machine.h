@@ -1,7 +1,6 @@
 // The processes of a machine as the check sees them: handed in, so that tests make their own.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,10 +10,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "check/memory/budget.h"
 #include "memory/cgroup.h"
 #include "memory/process/facts.h"
 #include "memory/process/find.h"
 #include "memory/survey.h"
+#include "net/http.h"
 
 namespace heapwatch::check::memory {
 
@@ -23,7 +24,6 @@ using heapwatch::memory::Survey;
 using heapwatch::memory::process::Entry;
 using heapwatch::memory::process::Facts;
 
-using Moment = std::chrono::steady_clock::time_point;
 using Processes = std::shared_ptr<const std::vector<Entry>>;
 
 /// Threads: any.
@@ -55,14 +55,14 @@ class Machine {
   /// Looks at the memory of a process; past `until` no more of it is read.
   [[nodiscard]] virtual base::Result<Survey> look(int pid, bool types, Moment until) const = 0;
 
-  /// What looks of all instances have cost so far.
-  [[nodiscard]] std::chrono::nanoseconds spent() const {
-    return std::chrono::nanoseconds(spent_.load());
-  }
-  void spend(std::chrono::nanoseconds cost) { spent_ += cost.count(); }
+  /// A page of expvars. Errors: those of net::fetch; refused for a status other than 200.
+  [[nodiscard]] virtual base::Result<std::string> page(const net::HttpRequest& request) const = 0;
+
+  /// Of the looks of all instances.
+  [[nodiscard]] Budget& budget() { return budget_; }
 
  private:
-  std::atomic<std::int64_t> spent_{0};
+  Budget budget_;
 };
 
 class LiveMachine : public Machine {
@@ -79,6 +79,7 @@ class LiveMachine : public Machine {
   [[nodiscard]] std::optional<Cgroup> cgroup(const std::string& text,
                                              const std::string& root) const override;
   [[nodiscard]] base::Result<Survey> look(int pid, bool types, Moment until) const override;
+  [[nodiscard]] base::Result<std::string> page(const net::HttpRequest& request) const override;
 
  private:
   [[nodiscard]] std::string text(int pid, const char* file) const;

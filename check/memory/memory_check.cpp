@@ -6,6 +6,7 @@
 
 #include "base/counted.h"
 #include "check/memory/service_tags.h"
+#include "memory/go_counters.h"
 
 namespace heapwatch::check::memory {
 
@@ -16,6 +17,8 @@ using std::chrono::nanoseconds;
 
 constexpr std::size_t warnings_max = 10;
 constexpr milliseconds list_age_max{10'000};
+/// So long others let an instance go first that the budget has held back.
+constexpr milliseconds patience{30'000};
 
 void warn(RunReport& report, std::string text) {
   if (report.warnings.size() < warnings_max) {
@@ -55,10 +58,10 @@ std::string trouble_of(const Survey& survey) {
 }  // namespace
 
 MemoryCheck::MemoryCheck(MemoryConfig config, std::shared_ptr<Machine> machine)
-    : config_(std::move(config)),
-      machine_(std::move(machine)),
-      budget_(config_.cpu_budget,
-              std::chrono::duration_cast<nanoseconds>(config_.walk_interval * config_.cpu_budget)) {
+    : config_(std::move(config)), machine_(std::move(machine)) {}
+
+MemoryCheck::~MemoryCheck() {
+  machine_->budget().withdraw(this);
 }
 
 base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
@@ -129,6 +132,9 @@ void MemoryCheck::take_in(const std::vector<int>& pids, RunReport& report) {
       watched = std::move(known->second);
       watched.is_done = false;
     }
+    if (watched.is_new && watched.since == Moment()) {
+      watched.since = machine_->now();
+    }
     watched.facts = *std::move(facts);
     watched_.emplace(pid, std::move(watched));
   }
@@ -157,11 +163,24 @@ MemoryCheck::Watched* MemoryCheck::next_due() {
   return next;
 }
 
+bool MemoryCheck::may_look(const Watched& watched) {
+  return machine_->budget().allows(
+      {.who = this,
+       .share = config_.cpu_budget,
+       .most = std::chrono::duration_cast<nanoseconds>(config_.walk_interval * config_.cpu_budget),
+       .now = machine_->now(),
+       .waits_since = watched.is_new ? watched.since : watched.looked_at + config_.walk_interval,
+       .again = std::min<nanoseconds>(2 * config_.interval, patience)});
+}
+
 void MemoryCheck::look_at_those_due(RunReport& report) {
   const Moment until = machine_->now() + config_.timeout;
   for (;;) {
     Watched* const watched = next_due();
-    held_back_ = watched != nullptr && !budget_.allows(*machine_);
+    held_back_ = watched != nullptr && !may_look(*watched);
+    if (watched == nullptr) {
+      machine_->budget().withdraw(this);
+    }
     if (watched == nullptr || held_back_ || machine_->now() >= until) {
       return;
     }
@@ -175,9 +194,9 @@ void MemoryCheck::look_at_those_due(RunReport& report) {
 bool MemoryCheck::look_at(Watched& watched, Moment until) {
   const Moment now = machine_->now();
   const nanoseconds before = machine_->cpu();
-  const auto survey = machine_->look(watched.facts.pid, config_.types, until);
+  auto survey = machine_->look(watched.facts.pid, config_.types, until);
   watched.cost = machine_->cpu() - before;
-  machine_->spend(watched.cost);
+  machine_->budget().spend(watched.cost);
   watched.is_done = true;
   if (!survey && survey.error().kind == base::ErrorKind::not_found) {
     return false;
@@ -192,8 +211,24 @@ bool MemoryCheck::look_at(Watched& watched, Moment until) {
     return true;
   }
   watched.trouble = trouble_of(*survey);
+  ask_the_program(*survey, watched.trouble);
   watched.looked = kept_of(*survey);
   return true;
+}
+
+/// Where Go's heap could not be walked, its program tells how it is split.
+void MemoryCheck::ask_the_program(Survey& survey, std::string& trouble) const {
+  if (!config_.page || heapwatch::memory::is_go_walked(survey)) {
+    return;
+  }
+  const auto counters =
+      machine_->page(*config_.page).and_then(heapwatch::memory::parse_go_counters);
+  if (counters) {
+    heapwatch::memory::add_go_counters(survey, *counters);
+    return;
+  }
+  trouble += (trouble.empty() ? "" : "; ") + std::string("its expvars cannot be read: ") +
+             counters.error().message;
 }
 
 void MemoryCheck::submit(const Destination& to, RunReport& report) {

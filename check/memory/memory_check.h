@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "check/check.h"
-#include "check/memory/budget.h"
 #include "check/memory/config.h"
 #include "check/memory/machine.h"
 #include "check/memory/sums.h"
@@ -25,6 +24,9 @@ namespace heapwatch::check::memory {
 class MemoryCheck final : public Check {
  public:
   MemoryCheck(MemoryConfig config, std::shared_ptr<Machine> machine);
+  MemoryCheck(const MemoryCheck&) = delete;
+  MemoryCheck& operator=(const MemoryCheck&) = delete;
+  ~MemoryCheck() override;
 
   [[nodiscard]] base::Result<RunReport> run(metrics::SampleSink& sink) override;
 
@@ -34,6 +36,7 @@ class MemoryCheck final : public Check {
     Facts facts;
     bool is_new = true;
     bool is_done = false;  // had its turn in this run
+    Moment since;          // when it was seen first
     std::optional<Looked> looked;
     Moment looked_at;
     std::chrono::nanoseconds gap{0};   // between the last two looks
@@ -45,15 +48,16 @@ class MemoryCheck final : public Check {
   void take_in(const std::vector<int>& pids, RunReport& report);
   void look_at_those_due(RunReport& report);
   [[nodiscard]] Watched* next_due();
+  [[nodiscard]] bool may_look(const Watched& watched);
   /// False when the process has ended.
   [[nodiscard]] bool look_at(Watched& watched, Moment until);
+  void ask_the_program(Survey& survey, std::string& trouble) const;
   void submit(const Destination& to, RunReport& report);
   void submit_walks(const Destination& to, RunReport& report);
   void submit_can_read(metrics::SampleSink& sink, const std::string& failure) const;
 
   MemoryConfig config_;
   std::shared_ptr<Machine> machine_;
-  Budget budget_;
   std::map<int, Watched> watched_;  // by pid
   bool held_back_ = false;          // looks wait for the budget
   bool over_budget_ = false;        // and that was said

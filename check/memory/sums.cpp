@@ -17,6 +17,8 @@ struct Described {
   const char* help;
 };
 constexpr std::array described{
+    Described{"process.memory.goroutines", "Goroutines with the runtime's own, as last seen"},
+    Described{"process.memory.objects", "Live objects of all types, by space, as last seen"},
     Described{"process.memory.resident", "Resident bytes by space, owner and state, as last seen"},
     Described{"process.memory.unexplained", "Resident bytes that no reader knows, as last seen"},
     Described{"process.memory.uncertainty", "How far the readings of RSS lay apart"},
@@ -88,7 +90,11 @@ Looked kept_of(const Survey& survey) {
             .bytes = rest.bytes + looked.rows.back().bytes};
     looked.rows.pop_back();
   }
+  for (const heapwatch::memory::AllocatorReport& report : survey.allocators) {
+    add_blocks(looked.goroutines, report.goroutines);
+  }
   for (const heapwatch::memory::TypeCount& type : survey.types) {
+    looked.objects[std::string(name_of(type.space))] += type.objects;
     looked.types.push_back({std::string(name_of(type.space)), type.name, type.objects, type.bytes});
   }
   std::stable_sort(looked.types.begin(), looked.types.end(),
@@ -128,10 +134,14 @@ void Sums::add(const metrics::Tags& tags, const Facts& facts, const Looked* look
   sum.uncertainty += looked->uncertainty;
   sum.pss += looked->pss;
   sum.with_pss += looked->has_pss ? 1 : 0;
+  add_blocks(sum.goroutines, looked->goroutines);
   for (const Looked::Row& row : looked->rows) {
     Amount& amount = sum.rows[{row.space, row.owner, row.state}];
     amount.bytes += row.bytes;
     add_blocks(amount.blocks, row.blocks);
+  }
+  for (const auto& [space, objects] : looked->objects) {
+    sum.objects[space] += objects;
   }
   for (const Looked::Type& type : looked->types) {
     Objects& objects = sum.types[{type.space, type.name}];
@@ -157,6 +167,9 @@ void Sums::submit(const Sum& sum, const metrics::Tags& tags, const Destination& 
   if (sum.looked > 0) {
     to.gauge("process.memory.unexplained", sum.unexplained, tags);
     to.gauge("process.memory.uncertainty", sum.uncertainty, tags);
+  }
+  if (sum.goroutines) {
+    to.gauge("process.memory.goroutines", *sum.goroutines, tags);
   }
   // A sum that lacks some of the processes would fall and rise with them.
   if (sum.with_pss == sum.processes) {
@@ -186,6 +199,9 @@ void Sums::submit_types(const Sum& sum, const metrics::Tags& tags, const Destina
   std::stable_sort(types.begin(), types.end(),
                    [](const Type& a, const Type& b) { return a.second.bytes > b.second.bytes; });
   types.resize(std::min(types.size(), types_max));
+  for (const auto& [space, objects] : sum.objects) {
+    to.gauge("process.memory.objects", objects, with(tags, {"space:" + space}));
+  }
   for (const auto& [key, objects] : types) {
     const metrics::Tags of_type = with(tags, {"space:" + key.first, "type:" + key.second});
     to.gauge("process.memory.type.bytes", objects.bytes, of_type);

@@ -32,11 +32,13 @@ struct Looked {
     std::uint64_t bytes = 0;
   };
   std::vector<Row> rows;
-  std::vector<Type> types;  // those with the most bytes
+  std::vector<Type> types;                       // those with the most bytes
+  std::map<std::string, std::uint64_t> objects;  // live ones of all types, by space
   std::uint64_t unexplained = 0;
   std::uint64_t pss = 0;
   std::uint64_t uncertainty = 0;
   bool has_pss = false;  // its mappings could be read
+  std::optional<std::uint64_t> goroutines;
 };
 
 /// Rows are kept for at most so many owners and states, those with the most bytes.
@@ -97,9 +99,11 @@ class Sums {
     std::uint64_t uncertainty = 0;
     std::uint64_t looked = 0;  // processes
     std::uint64_t with_pss = 0;
+    std::optional<std::uint64_t> goroutines;
     std::map<Key, Amount> rows;
     std::map<std::pair<std::string, std::string>, Objects> types;
-    std::map<std::string, Cgroup> groups;  // by path
+    std::map<std::string, std::uint64_t> objects;  // by space
+    std::map<std::string, Cgroup> groups;          // by path
   };
 
   static void submit(const Sum& sum, const metrics::Tags& tags, const Destination& to);

@@ -90,9 +90,7 @@ base::Result<Address> parse_udp(std::string_view text, std::string_view place) {
   return address;
 }
 
-}  // namespace
-
-base::Result<Address> parse_address(std::string_view text) {
+base::Result<Address> parse(std::string_view text) {
   const std::size_t mark = text.find("://");
   if (mark == text.npos) {
     if (!text.empty() && text.front() == '/') {
@@ -112,7 +110,25 @@ base::Result<Address> parse_address(std::string_view text) {
                                       : parse_unix(text, known->second, place);
 }
 
+}  // namespace
+
+base::Result<Address> parse_address(std::string_view text, std::string_view shown_as) {
+  auto address = parse(text);
+  if (!shown_as.empty()) {
+    if (!address) {
+      return base::fail(base::ErrorKind::invalid,
+                        "dogstatsd address: what came for " + std::string(shown_as) +
+                            " is none; udp://host:port and unix://path are right");
+    }
+    address->shown_as = shown_as;
+  }
+  return address;
+}
+
 std::string to_text(const Address& address) {
+  if (!address.shown_as.empty()) {
+    return address.shown_as;
+  }
   const auto* const entry = std::find_if(schemes.begin(), schemes.end(), [&](const auto& scheme) {
     return scheme.second == address.scheme;
   });

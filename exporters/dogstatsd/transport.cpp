@@ -102,7 +102,7 @@ void Transport::resolve() {
     take_endpoints(std::move(**answer));
   } else if (endpoints_.empty()) {
     resolve_again_ = now + options_.reconnect_interval;
-    enter(State::unreachable, answer->error().message);
+    enter(State::unreachable, is_secret() ? "its host does not resolve" : answer->error().message);
   }
 }
 
@@ -169,7 +169,8 @@ void Transport::lose(std::string_view reason) {
   if (state_ == State::unreachable) {
     endpoint_ = (endpoint_ + 1) % endpoints_.size();
   }
-  enter(State::unreachable, endpoints_[endpoint_].text + ": " + std::string(reason));
+  enter(State::unreachable,
+        (is_secret() ? "" : endpoints_[endpoint_].text + ": ") + std::string(reason));
 }
 
 void Transport::enter(State state, std::string_view reason) {

@@ -54,6 +54,8 @@ class Transport {
   [[nodiscard]] bool is_udp() const { return options_.address.scheme == Address::Scheme::udp; }
 
  private:
+  [[nodiscard]] bool is_secret() const { return !options_.address.shown_as.empty(); }
+
   enum class State : std::uint8_t { unknown, reachable, stuck, unreachable };
 
   void resolve();

@@ -35,6 +35,11 @@ bool holds_control_block(process::Window& window, const Mapping& mapping) {
   return false;
 }
 
+std::string detail_of(const Mapping& mapping, bool is_file_page, const Options& options) {
+  const std::string detail = is_file_page ? "clean or shared" : "written, private";
+  return options.files ? mapping.name + ": " + detail : detail;
+}
+
 }  // namespace
 
 Found find_bss(const Look& look) {
@@ -82,7 +87,7 @@ Found find(const Look& look) {
                               .owner = owner,
                               .state = State::mapped,
                               .source = Source::mapping,
-                              .detail = run.file ? "clean or shared" : "written, private"});
+                              .detail = detail_of(mapping, run.file, look.options)});
     }
   }
   return found;

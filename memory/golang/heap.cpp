@@ -222,13 +222,28 @@ base::Result<void> read_spans(Words& words, const SpanList& list, Heap& heap) {
   return {};
 }
 
-base::Result<void> add_up(Heap& heap) {
+/// Whether a span is where spans are: in memory without a file.
+bool is_in_memory(const ProcessView& view, const Span& span) {
+  for (std::uint64_t at = span.begin; at < span.end;) {
+    const process::Mapping* const mapping = view.mapping_at(at);
+    if (mapping == nullptr || !mapping->is_anonymous()) {
+      return false;
+    }
+    at = mapping->end;
+  }
+  return true;
+}
+
+base::Result<void> add_up(const ProcessView& view, Heap& heap) {
   std::sort(heap.spans.begin(), heap.spans.end(),
             [](const Span& a, const Span& b) { return a.begin < b.begin; });
   std::uint64_t end = 0;
   for (const Span& span : heap.spans) {
     if (span.begin < end) {
       return fail(ErrorKind::invalid, "spans overlap");
+    }
+    if (!is_in_memory(view, span)) {
+      return fail(ErrorKind::invalid, "a span is where no heap can be");
     }
     end = span.end;
     if (span.is_heap) {
@@ -247,8 +262,12 @@ base::Result<Heap> read_once(const ProcessView& view, const process::Module& mod
   Heap heap;
   heap.version = version;
   const std::vector<Slice> slices = pointer_slices(view, module);
-  Words words(view);
+  Words words(view, process::pages_to_read(view));
   const auto list = find_span_list(words, slices);
+  if (!list && words.is_at_its_limit()) {
+    return fail(ErrorKind::limit, "too many lists in the data of " +
+                                      std::string(module.base_name()) + " look like that of spans");
+  }
   if (!list) {
     return fail(ErrorKind::not_found,
                 "the list of spans is not in the data of " + std::string(module.base_name()));
@@ -256,7 +275,7 @@ base::Result<Heap> read_once(const ProcessView& view, const process::Module& mod
   if (auto read = read_spans(words, *list, heap); !read) {
     return tl::unexpected(read.error());
   }
-  if (auto sum = add_up(heap); !sum) {
+  if (auto sum = add_up(view, heap); !sum) {
     return tl::unexpected(sum.error());
   }
   heap.goroutines = count_goroutines(words, slices);

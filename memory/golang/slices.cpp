@@ -29,7 +29,7 @@ std::vector<Slice> pointer_slices(const ProcessView& view, const process::Module
     process::Window window(view);
     const std::uint64_t begin = (segment.begin + 7) & ~std::uint64_t{7};
     for (std::uint64_t at = begin; at + 24 <= segment.memory_end; at += 8) {
-      if ((looked_at += 8) > data_bytes_max) {
+      if ((looked_at += 8) > data_bytes_max || slices.size() >= slices_max) {
         return slices;
       }
       const auto words = window.get<std::array<std::uint64_t, 3>>(at);

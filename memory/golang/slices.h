@@ -17,6 +17,7 @@ struct Slice {
 /// Bounds what a hostile process can make us read.
 inline constexpr std::uint64_t elements_max = std::uint64_t{16} << 20;
 inline constexpr std::uint64_t data_bytes_max = std::uint64_t{256} << 20;
+inline constexpr std::size_t slices_max = std::size_t{1} << 20;
 
 /// Every three words in the module's writable segments that can be a slice of pointers: an address
 /// in anonymous memory, a length and a capacity that fit the mapping.

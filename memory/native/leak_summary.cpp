@@ -33,11 +33,11 @@ std::string bytes_text(double bytes) {
   return text;
 }
 
-/// Those that hold memory, the greatest first.
-std::vector<Place> places_of(const NativeHeap& heap) {
+/// Those that hold memory of a space, the greatest first.
+std::vector<Place> places_of(const NativeHeap& heap, memtrack_space space) {
   std::map<std::vector<std::uintptr_t>, Place> by_stack;
   for (const NativeHeap::Record& record : heap.records) {
-    if (record.inuse <= 0) {
+    if (record.inuse <= 0 || record.space != space) {
       continue;
     }
     Place& place = by_stack[record.stack];
@@ -64,15 +64,58 @@ std::string basis(const NativeHeap& heap) {
   constexpr std::int64_t few = 100;
   std::int64_t samples = 0;
   for (const NativeHeap::Record& record : heap.records) {
-    samples += record.inuse;
+    samples += record.space == memtrack_space_native ? record.inuse : 0;
   }
   return " (estimated from " + base::counted(static_cast<std::uint64_t>(samples), "sample") +
          ", one per " + bytes_text(static_cast<double>(heap.interval)) +
          (samples < few ? "; --sample-interval 1 takes every block)" : ")");
 }
 
-std::string bytes_in_blocks(std::uint64_t bytes, std::uint64_t blocks) {
-  return base::counted(bytes, "byte") + " in " + base::counted(blocks, "block");
+std::string bytes_in(std::uint64_t bytes, std::uint64_t blocks, const char* what = "block") {
+  return base::counted(bytes, "byte") + " in " + base::counted(blocks, what);
+}
+
+void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_space space,
+                   const char* what) {
+  const std::vector<Place> places = places_of(heap, space);
+  for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
+    const Place& place = places[i];
+    const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
+    out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
+    std::vector<std::uintptr_t> stack = place.example->stack;
+    stack.resize(std::min(stack.size(), frames_max));
+    for (const std::string& frame : described_stack(stack, heap.mappings, heap.frames)) {
+      out << "      " << frame << '\n';
+    }
+  }
+}
+
+/// What the program mapped by itself and the stacks of its threads, where there are any.
+void append_spaces(std::ostringstream& out, const WatchedProcess& process, const NativeHeap& heap) {
+  if (const std::string python = process.interpreter(); !python.empty()) {
+    const memtrack_counters held = process.space_counters(memtrack_space_python);
+    const WatchedProcess::Arenas arenas = process.arenas();
+    out << "  of that by " << python << ": "
+        << bytes_in(held.inuse_bytes, held.allocations - held.frees) << ", and arenas of "
+        << base::counted(arenas.bytes, "byte") << " for its small blocks\n";
+    append_places(out, heap, memtrack_space_python, "block");
+  }
+  if (const auto mapped = process.space_counters(memtrack_space_mmap); mapped.inuse_bytes > 0) {
+    out << "  mapped by the program itself: "
+        << bytes_in(mapped.inuse_bytes, mapped.allocations - mapped.frees, "mapping") << '\n';
+    append_places(out, heap, memtrack_space_mmap, "mapping");
+  }
+  if (const auto stacks = process.space_counters(memtrack_space_stack); stacks.inuse_bytes > 0) {
+    const std::uint64_t waiting = process.waiting_threads();
+    out << "  stacks of threads: "
+        << bytes_in(stacks.inuse_bytes, stacks.allocations - stacks.frees, "stack");
+    if (waiting > 0) {
+      out << "; " << base::counted(waiting, "thread") << " ended and "
+          << (waiting == 1 ? "was" : "were") << " never joined";
+    }
+    out << '\n';
+    append_places(out, heap, memtrack_space_stack, "stack");
+  }
 }
 
 }  // namespace
@@ -84,24 +127,15 @@ std::string leak_summary(const Ended& ended) {
   std::ostringstream out;
   out << process.name() << " (pid " << process.pid() << ')'
       << (ended.how.empty() ? "" : " ended with " + ended.how) << '\n'
-      << "  allocated " << bytes_in_blocks(counters.allocated_bytes, counters.allocations)
-      << ", freed " << bytes_in_blocks(counters.freed_bytes, counters.frees) << "\n  not freed: "
-      << bytes_in_blocks(counters.inuse_bytes, counters.allocations - counters.frees)
+      << "  allocated " << bytes_in(counters.allocated_bytes, counters.allocations) << ", freed "
+      << bytes_in(counters.freed_bytes, counters.frees)
+      << "\n  not freed: " << bytes_in(counters.inuse_bytes, counters.allocations - counters.frees)
       << "; untracked frees: " << counters.untracked_frees << '\n';
-  const std::vector<Place> places = places_of(heap);
-  if (!places.empty()) {
+  if (!places_of(heap, memtrack_space_native).empty()) {
     out << "  held by" << basis(heap) << ":\n";
+    append_places(out, heap, memtrack_space_native, "block");
   }
-  for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
-    const Place& place = places[i];
-    const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
-    out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, "block") << '\n';
-    std::vector<std::uintptr_t> stack = place.example->stack;
-    stack.resize(std::min(stack.size(), frames_max));
-    for (const std::string& frame : described_stack(stack, heap.mappings)) {
-      out << "      " << frame << '\n';
-    }
-  }
+  append_spaces(out, process, heap);
   std::string frees;
   append_untracked_frees(frees, process.untracked_frees());
   if (!frees.empty()) {

@@ -1,11 +1,14 @@
 #define MEMTRACK_ALLOW_RAW  // the arrays of pprof::Profile grow through realloc, which moves pages
 #include "memory/native/native_heap.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -52,14 +55,16 @@ class Builder {
     profile_.samples.set_type_count(4);
     const pprof::StringId process = text("process");
     const pprof::StringId component = text("component");
-
+    const pprof::StringId space = text("space");
+    const pprof::StringId thread = text("thread");
     const pprof::StringId bytes = text("bytes");
     for (const Record& record : heap_.records) {
       if (record.allocated == 0 && record.inuse == 0) {
         continue;
       }
-      for (const std::uintptr_t address : record.stack) {
-        profile_.samples.add_frame(location_of(address - 1, record.process));
+      for (const std::uintptr_t frame : record.stack) {
+        profile_.samples.add_frame(is_interpreted(frame) ? location_of_frame(frame)
+                                                         : location_of(frame - 1, record.process));
       }
       const double block_bytes = record.weight * static_cast<double>(record.size);
       profile_.samples.add_value(scaled(record.allocated, record.weight));
@@ -71,6 +76,10 @@ class Builder {
       }
       if (!record.process.empty()) {
         profile_.samples.add_label({.key = process, .text = text(record.process)});
+      }
+      profile_.samples.add_label({.key = space, .text = text(space_name(record.space))});
+      if (!record.thread.empty()) {
+        profile_.samples.add_label({.key = thread, .text = text(record.thread)});
       }
       profile_.samples.add_label(
           {.key = bytes, .is_number = true, .number = static_cast<std::int64_t>(record.size)});
@@ -126,6 +135,36 @@ class Builder {
     return known->second;
   }
 
+  /// Of an interpreter: it has a file and a line, and no address.
+  std::uint32_t location_of_frame(std::uintptr_t frame) {
+    const auto [known, is_new] = locations_.try_emplace(
+        {std::string(), frame}, static_cast<std::uint32_t>(profile_.locations.size()));
+    if (is_new) {
+      pprof::Location& location = profile_.locations.emplace_back();
+      location.id = profile_.locations.size();
+      location.first_line = static_cast<std::uint32_t>(profile_.lines.size());
+      location.line_count = 1;
+      const InterpretedFrame& described = heap_.frames.at(interpreted_number(frame));
+      profile_.lines.push_back({.function = function_of(described), .line = described.line});
+    }
+    return known->second;
+  }
+
+  std::uint32_t function_of(const InterpretedFrame& frame) {
+    const auto [known, is_new] =
+        interpreted_.try_emplace({frame.file, frame.name, frame.first_line},
+                                 static_cast<std::uint32_t>(profile_.functions.size()));
+    if (is_new) {
+      const pprof::StringId name = text(frame.name);
+      profile_.functions.push_back({.id = profile_.functions.size() + 1,
+                                    .name = name,
+                                    .system_name = name,
+                                    .file = text(frame.file),
+                                    .start_line = frame.first_line});
+    }
+    return known->second;
+  }
+
   void name(pprof::Location& location, const Mapping& mapping) {
     const Symbols::Function* const function =
         options_.symbolize
@@ -153,6 +192,7 @@ class Builder {
   Symbols symbols_;
   std::map<std::pair<std::string, std::uintptr_t>, std::uint32_t> locations_;
   std::unordered_map<pprof::StringId, std::uint32_t> functions_;
+  std::map<std::tuple<std::string, std::string, std::uint32_t>, std::uint32_t> interpreted_;
 };
 
 void append_counts(std::string& out, const Record& record) {
@@ -162,7 +202,12 @@ void append_counts(std::string& out, const Record& record) {
 }
 
 std::string described(std::uintptr_t address, const std::vector<Mapping>& mappings,
-                      Symbols& symbols) {
+                      const std::vector<InterpretedFrame>& frames, Symbols& symbols) {
+  if (is_interpreted(address)) {
+    const InterpretedFrame& frame = frames.at(interpreted_number(address));
+    return frame.file.empty() ? frame.name
+                              : frame.name + ' ' + frame.file + ':' + std::to_string(frame.line);
+  }
   std::string text = hexadecimal(address);
   if (const Mapping* const mapping = mapping_of(mappings, address - 1)) {
     const Symbols::Function* const function =
@@ -176,6 +221,12 @@ std::string described(std::uintptr_t address, const std::vector<Mapping>& mappin
 }
 
 }  // namespace
+
+std::string_view space_name(memtrack_space space) {
+  constexpr std::array<std::string_view, memtrack_spaces> names{"native", "python", "mmap",
+                                                                "stack"};
+  return space < names.size() ? names[space] : "unknown";
+}
 
 std::string hex_digits(const std::uint8_t* bytes, std::size_t count) {
   std::string text;
@@ -234,14 +285,20 @@ NativeHeap own_native_heap() {
                             .size = sample.size,
                             .allocated = static_cast<std::int64_t>(sample.allocated),
                             .inuse = static_cast<std::int64_t>(sample.inuse),
-                            .weight = sample.weight});
+                            .weight = sample.weight,
+                            .space = sample.space});
   }
   return heap;
 }
 
 void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
+  const std::size_t first = heap.frames.size();
+  std::move(other.frames.begin(), other.frames.end(), std::back_inserter(heap.frames));
   for (Record& record : other.records) {
     record.process = name;
+    for (std::uintptr_t& frame : record.stack) {
+      frame += is_interpreted(frame) ? first : 0;
+    }
     heap.records.push_back(std::move(record));
   }
   for (Mapping& mapping : other.mappings) {
@@ -280,7 +337,7 @@ std::string native_profile_text(const NativeHeap& heap) {
     }
     lines += '\n';
     for (const std::uintptr_t address : record.stack) {
-      lines += "#\t" + described(address, heap.mappings, symbols) + '\n';
+      lines += "#\t" + described(address, heap.mappings, heap.frames, symbols) + '\n';
     }
     lines += '\n';
   }
@@ -315,12 +372,13 @@ std::string native_profile_text(const NativeHeap& heap) {
 }
 
 std::vector<std::string> described_stack(const std::vector<std::uintptr_t>& stack,
-                                         const std::vector<Mapping>& maps) {
+                                         const std::vector<Mapping>& maps,
+                                         const std::vector<InterpretedFrame>& frames) {
   Symbols symbols;
   std::vector<std::string> lines;
   lines.reserve(stack.size());
   for (const std::uintptr_t address : stack) {
-    lines.push_back(described(address, maps, symbols));
+    lines.push_back(described(address, maps, frames, symbols));
   }
   return lines;
 }

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "memory/native/mixed_stack.h"
 #include "memory/native/symbols.h"
 #include "memtrack/memtrack.h"
 
@@ -15,13 +17,16 @@ namespace heapwatch::memory::native {
 struct NativeHeap {
   /// The sampled blocks of one size from one place; each stands for `weight` blocks.
   struct Record {
-    std::vector<std::uintptr_t> stack;  // innermost first, return addresses
-    std::string component;              // empty: none
-    std::string process;                // empty: the one the profile is of
+    // Innermost first: return addresses, and frames of an interpreter (see mixed_stack.h).
+    std::vector<std::uintptr_t> stack;
+    std::string component;  // empty: none
+    std::string process;    // empty: the one the profile is of
     std::uint64_t size = 0;
     std::int64_t allocated = 0;
     std::int64_t inuse = 0;  // between two moments it may have shrunk
     double weight = 1;
+    memtrack_space space = memtrack_space_native;
+    std::string thread;  // its name; empty: not known
   };
   struct Mapping {
     std::uintptr_t start = 0;
@@ -33,6 +38,7 @@ struct NativeHeap {
   };
 
   std::vector<Record> records;
+  std::vector<InterpretedFrame> frames;  // by number
   std::vector<Mapping> mappings;
   memtrack_counters counters{};
   std::uint64_t interval = 0;
@@ -53,20 +59,24 @@ struct NativeProfileOptions {
 };
 
 /// Gzipped profile.proto, with the sample types of Go's heap profile, the size of the blocks in the
-/// label `bytes` and the component in the label `component`.
+/// label `bytes` and the labels `component`, `space` and `thread`.
 [[nodiscard]] std::string native_profile_bytes(const NativeHeap& heap,
                                                const NativeProfileOptions& options);
 
 /// The text that Go calls debug=1, which pprof reads, too.
 [[nodiscard]] std::string native_profile_text(const NativeHeap& heap);
 
-/// A stack, innermost first, each with its function where it is known: `0x401136 main+0x26 /bin/x`.
+/// A stack, innermost first, each with its function where it is known: `0x401136 main+0x26 /bin/x`,
+/// or `keep orders.py:41` for a frame of an interpreter.
 [[nodiscard]] std::vector<std::string> described_stack(
-    const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps);
+    const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
+    const std::vector<InterpretedFrame>& frames = {});
 /// The function at an address, as people read it; empty when it is not known.
 [[nodiscard]] std::string function_name(std::uintptr_t address,
                                         const std::vector<NativeHeap::Mapping>& maps,
                                         Symbols& symbols);
+/// As the label `space` has it: native, python, mmap or stack.
+[[nodiscard]] std::string_view space_name(memtrack_space space);
 /// Bytes as hexadecimal digits.
 [[nodiscard]] std::string hex_digits(const std::uint8_t* bytes, std::size_t count);
 /// `0x401136`.

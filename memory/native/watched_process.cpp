@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "memtrack/books.h"
 #include "memtrack/poisson.h"
@@ -23,6 +24,16 @@ using memtrack::Books;
 template <std::size_t size>
 std::string text_in(const char (&array)[size]) {
   return {array, strnlen(array, size)};
+}
+
+memtrack_counters joined(memtrack_counters a, const memtrack_counters& b) {
+  a.allocated_bytes += b.allocated_bytes;
+  a.freed_bytes += b.freed_bytes;
+  a.allocations += b.allocations;
+  a.frees += b.frees;
+  a.inuse_bytes += b.inuse_bytes;
+  a.untracked_frees += b.untracked_frees;
+  return a;
 }
 
 }  // namespace
@@ -47,7 +58,8 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
   process->process_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   process->books_ = static_cast<const Books*>(mapped);
   process->file_bytes_ = bytes;
-  if (process->books_->magic != Books::magic_value || process->books_->bytes != sizeof(Books)) {
+  if (process->books_->magic != Books::magic_value || process->books_->bytes != sizeof(Books) ||
+      process->books_->version != Books::current_version) {
     return base::fail(base::ErrorKind::invalid,
                       "the books of process " + std::to_string(pid) +
                           " are of another version: heapwatch and libheapwatch_preload.so must "
@@ -144,6 +156,33 @@ memtrack_health WatchedProcess::health() const {
   return health;
 }
 
+memtrack_counters WatchedProcess::space_counters(memtrack_space space) const {
+  if (space == memtrack_space_native || space == memtrack_space_python) {
+    const memtrack_component first =
+        std::min<memtrack_component>(books_->interpreter.first_component, memtrack_components_max);
+    const memtrack_component limit =
+        first + std::min<memtrack_component>(
+                    books_->interpreter.component_count.load(std::memory_order_acquire),
+                    memtrack_components_max - first);
+    return space == memtrack_space_python
+               ? sum(first, limit)
+               : joined(sum(0, first), sum(limit, std::max(limit, component_count())));
+  }
+  const memtrack::Cell& cell = books_->spaces[space];
+  memtrack_counters counters{};
+  counters.freed_bytes = cell.freed_bytes.load(std::memory_order_acquire);
+  counters.frees = cell.frees.load(std::memory_order_acquire);
+  counters.allocated_bytes = cell.allocated_bytes.load(std::memory_order_acquire);
+  counters.allocations = cell.allocations.load(std::memory_order_acquire);
+  counters.inuse_bytes = counters.allocated_bytes - counters.freed_bytes;
+  return counters;
+}
+
+std::uint64_t WatchedProcess::waiting_threads() const {
+  const std::int64_t count = books_->waiting_threads.load(std::memory_order_relaxed);
+  return count < 0 ? 0 : static_cast<std::uint64_t>(count);
+}
+
 std::vector<NativeHeap::Mapping> WatchedProcess::mappings() const {
   std::vector<NativeHeap::Mapping> all;
   const std::size_t count = std::min<std::size_t>(
@@ -161,7 +200,123 @@ std::vector<NativeHeap::Mapping> WatchedProcess::mappings() const {
   return all;
 }
 
-NativeHeap WatchedProcess::heap() const {
+std::string WatchedProcess::interpreter() const {
+  return books_->interpreter.component_count.load(std::memory_order_acquire) == 0
+             ? std::string()
+             : text_in(books_->interpreter.name);
+}
+
+WatchedProcess::Arenas WatchedProcess::arenas() const {
+  return {books_->interpreter.arenas.load(std::memory_order_relaxed),
+          books_->interpreter.arena_bytes.load(std::memory_order_relaxed)};
+}
+
+InterpreterCode WatchedProcess::interpreter_code(const std::vector<NativeHeap::Mapping>& mappings,
+                                                 Plumbing plumbing) const {
+  InterpreterCode code;
+  code.loop = {books_->interpreter.loop_start, books_->interpreter.loop_limit};
+  if (plumbing == Plumbing::shown) {
+    return code;
+  }
+  const auto name_of = [](const NativeHeap::Mapping& mapping) {
+    return mapping.path.substr(mapping.path.rfind('/') + 1);
+  };
+  // A program that has the interpreter linked in has code of its own beside it.
+  std::string interpreter;
+  for (const NativeHeap::Mapping& mapping : mappings) {
+    if (code.loop.start >= mapping.start && code.loop.start < mapping.limit &&
+        name_of(mapping).find("python") != std::string::npos) {
+      interpreter = mapping.path;
+    }
+  }
+  for (const NativeHeap::Mapping& mapping : mappings) {
+    if (mapping.path == interpreter || name_of(mapping) == "libheapwatch_preload.so") {
+      code.plumbing.push_back({mapping.start, mapping.limit});
+    }
+  }
+  return code;
+}
+
+InterpretedFrame WatchedProcess::frame_of(std::uint32_t function, std::uint32_t line) const {
+  const memtrack::Interpreter& interpreter = books_->interpreter;
+  InterpretedFrame frame{.name = "?", .line = line};
+  if (function == 0 || function > interpreter.function_count.load(std::memory_order_acquire) ||
+      function / memtrack::functions_per_chunk >= memtrack::Interpreter::chunks_max) {
+    return frame;
+  }
+  const auto* const chunk = at(interpreter.chunks[function / memtrack::functions_per_chunk]);
+  const memtrack::Function* const theirs =
+      chunk == nullptr ? nullptr : chunk->functions[function % memtrack::functions_per_chunk];
+  const memtrack::Function* const known = at(theirs);
+  if (known == nullptr) {
+    return frame;
+  }
+  const std::size_t file = std::min<std::size_t>(known->file_bytes, memtrack::Function::text_max);
+  const std::size_t name = std::min<std::size_t>(known->name_bytes, memtrack::Function::text_max);
+  if (at(theirs, sizeof(memtrack::Function) + file + name) != nullptr) {
+    frame.file.assign(known->text, file);
+    frame.name.assign(known->text + file, name);
+    frame.first_line = known->first_line;
+  }
+  return frame;
+}
+
+class WatchedProcess::Stacks {
+ public:
+  Stacks(const WatchedProcess& process, NativeHeap& heap, Plumbing plumbing)
+      : process_(process), heap_(heap), code_(process.interpreter_code(heap.mappings, plumbing)) {
+    code_.marker = interpreted_bit | heap.frames.size();
+    heap.frames.push_back({.name = "[python]"});
+  }
+
+  const std::vector<std::uintptr_t>& read(const memtrack::Stack* theirs) {
+    const auto [known, is_new] = stacks_.try_emplace(theirs);
+    if (is_new) {
+      known->second = mixed_stack(parts_of(theirs), code_);
+    }
+    return known->second;
+  }
+
+ private:
+  StackParts parts_of(const memtrack::Stack* theirs) {
+    StackParts parts;
+    const memtrack::Stack* const stack = process_.at(theirs);
+    if (stack == nullptr) {
+      return parts;
+    }
+    const std::size_t depth = std::min<std::size_t>(stack->depth, memtrack::mixed_depth_max);
+    const std::size_t frames = std::min<std::size_t>(stack->frames, memtrack::frames_max);
+    const std::uint64_t* const words = stack->words;
+    if (process_.at(theirs, sizeof(memtrack::Stack) + (depth + frames) * sizeof words[0]) ==
+        nullptr) {
+      return parts;
+    }
+    parts.native.assign(words, words + depth);
+    parts.native_is_cut = depth == memtrack::mixed_depth_max;
+    for (std::size_t i = depth; i < depth + frames; ++i) {
+      const memtrack::Frame frame{words[i]};
+      parts.interpreted.push_back({number_of(frame), frame.is_entry()});
+    }
+    return parts;
+  }
+
+  std::uintptr_t number_of(const memtrack::Frame& frame) {
+    const auto [known, is_new] = numbers_.try_emplace({frame.function(), frame.line()},
+                                                      interpreted_bit | heap_.frames.size());
+    if (is_new) {
+      heap_.frames.push_back(process_.frame_of(frame.function(), frame.line()));
+    }
+    return known->second;
+  }
+
+  const WatchedProcess& process_;
+  NativeHeap& heap_;
+  InterpreterCode code_;
+  std::map<const memtrack::Stack*, std::vector<std::uintptr_t>> stacks_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uintptr_t> numbers_;
+};
+
+NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
   NativeHeap heap;
   heap.time = std::chrono::system_clock::now();
   heap.counters = counters();
@@ -170,6 +325,10 @@ NativeHeap WatchedProcess::heap() const {
   const std::size_t count =
       std::min<std::size_t>(books_->record_count.load(std::memory_order_acquire),
                             Books::chunks_max * memtrack::records_per_chunk);
+  const std::size_t threads = std::min<std::size_t>(
+      books_->thread_count.load(std::memory_order_acquire), Books::threads_max);
+  heap.mappings = mappings();
+  Stacks stacks(*this, heap, plumbing);
   for (std::size_t i = 0; i < count; ++i) {
     const memtrack::Chunk* const chunk = at(books_->chunks[i / memtrack::records_per_chunk]);
     if (chunk == nullptr) {
@@ -178,19 +337,21 @@ NativeHeap WatchedProcess::heap() const {
     const memtrack::Record& record = chunk->records[i % memtrack::records_per_chunk];
     NativeHeap::Record& read = heap.records.emplace_back();
     read.component = component_name(record.component);
+    if (const std::uint32_t space = __atomic_load_n(&record.space, __ATOMIC_RELAXED);
+        space < memtrack_spaces) {
+      read.space = static_cast<memtrack_space>(space);
+    }
+    if (const std::uint32_t thread = __atomic_load_n(&record.thread, __ATOMIC_RELAXED);
+        thread < threads) {
+      read.thread = text_in(books_->thread_names[thread]);
+    }
     read.size = record.size;
     read.inuse = static_cast<std::int64_t>(__atomic_load_n(&record.inuse, __ATOMIC_RELAXED));
     read.allocated =
         static_cast<std::int64_t>(__atomic_load_n(&record.allocated, __ATOMIC_RELAXED));
     read.weight = memtrack::weight_of(record.size, record.interval);
-    if (const memtrack::Stack* const stack = at(record.stack)) {
-      const std::size_t depth = std::min<std::size_t>(stack->depth, memtrack_stack_depth_max);
-      if (at(record.stack, sizeof(memtrack::Stack) + depth * sizeof(std::uintptr_t)) != nullptr) {
-        read.stack.assign(stack->addresses, stack->addresses + depth);
-      }
-    }
+    read.stack = stacks.read(record.stack);
   }
-  heap.mappings = mappings();
   return heap;
 }
 

@@ -15,9 +15,13 @@
 
 namespace heapwatch::memtrack {
 struct Books;
-}
+struct Stack;
+}  // namespace heapwatch::memtrack
 
 namespace heapwatch::memory::native {
+
+/// The native frames of an interpreter, where code that it runs stands in the stack, too.
+enum class Plumbing { hidden, shown };
 
 /// Nothing that the books say is trusted: pointers and counts are held to their limits.
 ///
@@ -39,7 +43,19 @@ class WatchedProcess {
   [[nodiscard]] memtrack_counters counters() const;
   [[nodiscard]] std::vector<std::pair<std::string, memtrack_counters>> components() const;
   [[nodiscard]] memtrack_health health() const;
-  [[nodiscard]] NativeHeap heap() const;
+  /// Of the blocks, of what the program mapped by itself, or of the stacks of its threads; exact.
+  [[nodiscard]] memtrack_counters space_counters(memtrack_space space) const;
+  /// Threads that have ended and were neither joined nor detached.
+  [[nodiscard]] std::uint64_t waiting_threads() const;
+  [[nodiscard]] NativeHeap heap(Plumbing plumbing = Plumbing::hidden) const;
+  /// "CPython 3.11.2"; empty when the program has none that is watched.
+  [[nodiscard]] std::string interpreter() const;
+  /// What the interpreter's small blocks lie in.
+  struct Arenas {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  [[nodiscard]] Arenas arenas() const;
   [[nodiscard]] std::vector<UntrackedFree> untracked_frees() const;
 
  private:
@@ -51,6 +67,11 @@ class WatchedProcess {
   [[nodiscard]] memtrack_component component_count() const;
   [[nodiscard]] std::string component_name(memtrack_component component) const;
   [[nodiscard]] std::vector<NativeHeap::Mapping> mappings() const;
+  [[nodiscard]] InterpreterCode interpreter_code(const std::vector<NativeHeap::Mapping>& mappings,
+                                                 Plumbing plumbing) const;
+  [[nodiscard]] InterpretedFrame frame_of(std::uint32_t function, std::uint32_t line) const;
+  /// Reads stacks, each once.
+  class Stacks;
 
   pid_t pid_ = 0;
   int process_ = -1;  // pidfd

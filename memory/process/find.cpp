@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 
 #include "base/nearest.h"
 #include "memory/process/facts.h"
+#include "memory/process/group_names.h"
 #include "memory/process/parse.h"
 
 namespace heapwatch::memory::process {
@@ -21,6 +23,7 @@ namespace {
 
 constexpr std::size_t command_line_max = 4096;
 constexpr std::size_t sockets_max = 100'000;
+constexpr std::size_t cgroup_bytes_max = 64 * 1024;
 
 std::string text_of(const std::string& path, std::size_t bytes_max) {
   std::ifstream in(path, std::ios::binary);
@@ -112,6 +115,81 @@ bool holds_one(int pid, const std::string& proc, const std::set<std::string>& in
   return false;
 }
 
+template <typename IsMeant>
+std::vector<Entry> those(const std::vector<Entry>& all, const IsMeant& is_meant) {
+  std::vector<Entry> found;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(found), is_meant);
+  return found;
+}
+
+std::string cgroup_text(int pid, const std::string& proc) {
+  return text_of(proc + "/" + std::to_string(pid) + "/cgroup", cgroup_bytes_max);
+}
+
+bool has_unit_ending(std::string_view text) {
+  constexpr std::array<std::string_view, 3> endings{".service", ".scope", ".slice"};
+  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
+    return text.size() > ending.size() && text.ends_with(ending);
+  });
+}
+
+std::vector<Entry> those_of_unit(const std::vector<Entry>& all, std::string_view unit,
+                                 const std::string& proc) {
+  return those(all,
+               [&](const Entry& entry) { return is_in_unit(cgroup_text(entry.pid, proc), unit); });
+}
+
+/// So many digits docker and podman print of an id.
+constexpr std::size_t short_id_digits = 12;
+constexpr std::size_t id_digits = 64;
+
+bool is_container_id(std::string_view text) {
+  return text.size() >= short_id_digits && text.size() <= id_digits &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+/// Errors: invalid when several containers have ids that begin so.
+base::Result<std::vector<Entry>> those_of_container(const std::vector<Entry>& all,
+                                                    std::string_view id, const std::string& proc) {
+  std::set<std::string> ids;
+  std::vector<Entry> found = those(all, [&](const Entry& entry) {
+    std::string container = names_of_groups(cgroup_text(entry.pid, proc)).container;
+    const bool is_meant = container.starts_with(id);
+    if (is_meant) {
+      ids.insert(std::move(container));
+    }
+    return is_meant;
+  });
+  if (ids.size() > 1) {
+    std::string names;
+    for (const std::string& one : ids) {
+      names += (names.empty() ? "" : ", ") + one;
+    }
+    return base::fail(base::ErrorKind::invalid, std::to_string(ids.size()) +
+                                                    " containers have an id that begins with " +
+                                                    std::string(id) + ": " + names);
+  }
+  return found;
+}
+
+std::string what_is_near(std::string_view target, const std::vector<Entry>& all) {
+  std::vector<std::string_view> names;
+  names.reserve(all.size());
+  for (const Entry& entry : all) {
+    names.push_back(entry.command);
+  }
+  const std::string quoted = '"' + std::string(target) + '"';
+  const std::string near = base::did_you_mean(target, names);
+  if (has_unit_ending(target)) {
+    return "no process belongs to the unit " + quoted + near;
+  }
+  return (is_container_id(target)
+              ? "no process is in a container " + quoted + " or has that in its command line"
+              : "no process is named " + quoted + " or has that in its command line") +
+         near;
+}
+
 }  // namespace
 
 std::vector<Entry> list_processes(const std::string& proc) {
@@ -132,28 +210,37 @@ base::Result<std::vector<Entry>> find_processes(std::string_view target, const s
   if (const auto pid = number_of(target)) {
     return std::vector{entry_of(*pid, proc)};
   }
+  if (target.empty()) {
+    return base::fail(base::ErrorKind::invalid, "a target is empty: it is a pid or a name");
+  }
+  if (target.size() < short_id_digits &&
+      target.find_first_not_of("0123456789") == std::string_view::npos) {
+    return base::fail(base::ErrorKind::not_found, "there is no process " + std::string(target));
+  }
   std::vector<Entry> all = list_processes(proc);
   std::erase_if(all, [](const Entry& entry) { return entry.pid == getpid(); });
-  const auto those = [&all](auto&& is_meant) {
-    std::vector<Entry> found;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(found), is_meant);
-    return found;
-  };
-  auto found = those([target](const Entry& entry) { return entry.command == target; });
-  if (found.empty() && !target.empty()) {
-    found = those([target](const Entry& entry) {
+  auto found = those(all, [&](const Entry& entry) { return entry.command == target; });
+  const bool is_unit = has_unit_ending(target);
+  if (found.empty() && is_unit) {
+    found = those_of_unit(all, target, proc);
+  }
+  if (found.empty() && is_container_id(target)) {
+    auto in_container = those_of_container(all, target, proc);
+    if (!in_container) {
+      return in_container;
+    }
+    found = *std::move(in_container);
+  }
+  if (found.empty()) {
+    found = those(all, [&](const Entry& entry) {
       return entry.command_line.find(target) != std::string::npos;
     });
   }
+  if (found.empty() && !is_unit && target.find('.') == std::string_view::npos) {
+    found = those_of_unit(all, target, proc);
+  }
   if (found.empty()) {
-    std::vector<std::string_view> names;
-    names.reserve(all.size());
-    for (const Entry& entry : all) {
-      names.push_back(entry.command);
-    }
-    return base::fail(base::ErrorKind::not_found, "no process is named \"" + std::string(target) +
-                                                      "\" or has that in its command line" +
-                                                      base::did_you_mean(target, names));
+    return base::fail(base::ErrorKind::not_found, what_is_near(target, all));
   }
   return found;
 }

@@ -23,9 +23,11 @@ inline constexpr std::size_t processes_max = 65'536;
 /// largest first.
 [[nodiscard]] std::vector<Entry> list_processes(const std::string& proc = "/proc");
 
-/// Those a person means by a text: a pid; else every process of that name; else every one whose
-/// command line holds the text. Our own process is meant by its pid alone.
-/// Errors: not_found, with names that come near.
+/// Those a person means by a text: a pid; else every process of that name; else those of a systemd
+/// unit ("nginx.service"), or of a container (its id, or the first twelve digits of it or more);
+/// else every one whose command line holds the text; else those of the service of that name. Our
+/// own process is meant by its pid alone. Errors: not_found, with names that come near; invalid
+/// when several containers are meant.
 [[nodiscard]] base::Result<std::vector<Entry>> find_processes(std::string_view target,
                                                               const std::string& proc = "/proc");
 

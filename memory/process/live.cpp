@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "memory/process/live_memory.h"
@@ -138,6 +139,28 @@ Obstacle obstacle(const std::string& what, const Facts& facts, const LiveOptions
           command};
 }
 
+/// Why a process has no mappings: it is a thread of the kernel, or has ended.
+tl::unexpected<base::Error> has_no_memory(const Facts& facts, const LiveOptions& options) {
+  const std::string stat =
+      read_text(folder_of(facts.pid, options) + "/stat", small_text_max).value_or("");
+  std::istringstream words(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+  char state = ' ';
+  std::uint64_t flags = 0;
+  std::string skipped;
+  words >> state >> skipped >> skipped >> skipped >> skipped >> skipped >> flags;
+  constexpr std::uint64_t of_kernel = 0x0020'0000;
+  const std::string named = "process " + std::to_string(facts.pid) + " (" + facts.command + ")";
+  if ((flags & of_kernel) != 0) {
+    return base::fail(base::ErrorKind::invalid,
+                      named + " is a thread of the kernel: it has no memory of its own");
+  }
+  if (state == 'Z') {
+    return base::fail(base::ErrorKind::not_found,
+                      named + " has ended, and its parent has not asked how: it has no memory");
+  }
+  return has_ended(facts.pid);
+}
+
 struct Snapshot {
   std::vector<Mapping> mappings;
   Residency residency;
@@ -155,6 +178,9 @@ base::Result<Snapshot> read_snapshot(const Facts& facts, const LiveOptions& opti
   }
   if (!smaps) {
     return has_ended(facts.pid);
+  }
+  if (smaps->empty()) {
+    return has_no_memory(facts, options);
   }
   Snapshot snapshot;
   snapshot.mappings = parse_smaps(*smaps);

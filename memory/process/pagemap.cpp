@@ -57,8 +57,12 @@ constexpr std::uint64_t entry_swapped = std::uint64_t{1} << 62;
 constexpr std::uint64_t entry_file = std::uint64_t{1} << 61;
 constexpr std::uint64_t entry_exclusive = std::uint64_t{1} << 56;
 
-/// A mapping larger than this is left out where the kernel has no PAGEMAP_SCAN.
-constexpr std::uint64_t entries_bytes_max = std::uint64_t{1} << 40;
+/// Where the kernel has no PAGEMAP_SCAN, 8 bytes are read for each page of a mapping, whether it is
+/// there or not, up to three times. So much is always read; of a large process as much again as its
+/// pages are, several times over. Beyond that the largest mappings are left out: what Go, ASan and
+/// ZGC reserve is terabytes.
+constexpr std::uint64_t entries_bytes_always = std::uint64_t{256} << 30;
+constexpr std::uint64_t entries_bytes_per_resident = 4;
 
 /// Collects pieces in ascending order; those that touch and are alike become one.
 class Collector {
@@ -234,13 +238,40 @@ class EntryReader {
   std::vector<std::uint64_t> entries_ = std::vector<std::uint64_t>(65536);
 };
 
+bool has_pages(const Mapping& mapping) {
+  return !mapping.outside_rss && (mapping.rss != 0 || mapping.swap != 0);
+}
+
+/// Mappings larger than this are left out: the smaller ones together are as much as may be read.
+std::uint64_t largest_to_read(std::span<const Mapping> mappings) {
+  std::vector<std::uint64_t> sizes;
+  std::uint64_t resident = 0;
+  for (const Mapping& mapping : mappings) {
+    if (has_pages(mapping)) {
+      sizes.push_back(mapping.end - mapping.begin);
+      resident += mapping.rss + mapping.swap;
+    }
+  }
+  std::sort(sizes.begin(), sizes.end());
+  std::uint64_t left = std::max(entries_bytes_always, std::min(resident, std::uint64_t{1} << 48) *
+                                                          entries_bytes_per_resident);
+  std::uint64_t largest = 0;
+  for (const std::uint64_t size : sizes) {
+    if (size > left) {
+      break;
+    }
+    left -= size;
+    largest = size;
+  }
+  return largest;
+}
+
 base::Result<Residency> entries(int descriptor, std::span<const Mapping> mappings) {
   Collector collector;
   EntryReader reader(descriptor, collector);
+  const std::uint64_t largest = largest_to_read(mappings);
   for (const Mapping& mapping : mappings) {
-    // Reserved terabytes are not read entry by entry: 8 bytes each.
-    const bool is_empty = mapping.rss == 0 && mapping.swap == 0;
-    if (mapping.outside_rss || is_empty || mapping.end - mapping.begin > entries_bytes_max) {
+    if (!has_pages(mapping) || mapping.end - mapping.begin > largest) {
       continue;
     }
     if (!reader.read(mapping)) {

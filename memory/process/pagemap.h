@@ -16,7 +16,8 @@ inline constexpr std::size_t runs_max = std::size_t{8} * 1024 * 1024;
 
 enum class PagemapWay : std::uint8_t { best, scan, entries };
 
-/// The resident and the swapped pages within `mappings`, without those outside RSS.
+/// The resident and the swapped pages within `mappings`, without those outside RSS. Read entry by
+/// entry, the largest mappings are left out where they are reserved terabytes.
 ///
 /// Errors: limit when there are more than runs_max runs, io when the system refuses, invalid when
 /// `way` is scan and the kernel has none.

@@ -28,7 +28,8 @@ const Words::Slot& Words::slot(std::uint64_t page) {
   Slot& slot = cache_[static_cast<std::size_t>(page / page_bytes % slots)];
   if (slot.page != page) {
     slot.bytes.resize(page_bytes);
-    slot.known = view_->read(page, slot.bytes);
+    slot.known = pages_left_ == 0 ? 0 : view_->read(page, slot.bytes);
+    pages_left_ -= pages_left_ == 0 ? 0 : 1;
     slot.page = page;
   }
   return slot;
@@ -67,6 +68,12 @@ std::optional<std::string> Words::text(std::uint64_t address, std::size_t bytes_
     text += *c;
   }
   return std::nullopt;
+}
+
+std::uint64_t pages_to_read(const ProcessView& view) {
+  constexpr std::uint64_t at_least = 65'536;
+  constexpr std::uint64_t times = 4;
+  return at_least + times * (view.residency().total() / page_bytes);
 }
 
 }  // namespace heapwatch::memory::process

@@ -54,9 +54,15 @@ class Window {
 };
 
 /// Words anywhere, through a cache of 512 pages.
+///
+/// Who follows what a stranger wrote sets a limit: once so many pages were read, no more come, as
+/// if they were not there.
 class Words {
  public:
   explicit Words(const ProcessView& view) : view_(&view) {}
+  Words(const ProcessView& view, std::uint64_t pages_max) : view_(&view), pages_left_(pages_max) {}
+
+  [[nodiscard]] bool is_at_its_limit() const { return pages_left_ == 0; }
 
   template <typename T>
   [[nodiscard]] std::optional<T> get(std::uint64_t address) {
@@ -90,7 +96,11 @@ class Words {
   [[nodiscard]] const Slot& slot(std::uint64_t page);
 
   const ProcessView* view_;
+  std::uint64_t pages_left_ = ~std::uint64_t{0};
   std::vector<Slot> cache_ = std::vector<Slot>(slots);
 };
+
+/// Pages that a walk over the records of a process may read: each of its own several times.
+[[nodiscard]] std::uint64_t pages_to_read(const ProcessView& view);
 
 }  // namespace heapwatch::memory::process

@@ -20,8 +20,11 @@ constexpr std::uint64_t data_bytes_max = std::uint64_t{64} << 20;
 constexpr std::size_t tables_max = 64;
 /// Words that could be a table's address and are tried on all pools.
 constexpr std::size_t candidates_max = 256;
-/// A tebibyte of arenas.
-constexpr std::uint64_t entries_max = std::uint64_t{1} << 20;
+/// So many pools tell whether a word is the table's address.
+constexpr std::size_t samples_max = 256;
+constexpr std::size_t pointers_max = std::size_t{1} << 16;
+/// A quarter of a tebibyte of arenas, of all tables.
+constexpr std::uint64_t entries_max = std::uint64_t{1} << 18;
 
 struct Entry {
   std::uint64_t address;
@@ -72,6 +75,11 @@ std::optional<Arena> empty_arena(process::Words& words, const process::ProcessVi
                .used = {}};
 }
 
+bool leads_to_a_heap(const process::ProcessView& view, std::uint64_t address) {
+  const process::Mapping* const mapping = view.mapping_at(address);
+  return mapping != nullptr && mapping->is_anonymous() && mapping->writable;
+}
+
 /// Words of the interpreter's data that point into writable anonymous memory, each once.
 std::vector<std::uint64_t> pointers_of(const process::ProcessView& view,
                                        const process::Module& module) {
@@ -83,7 +91,8 @@ std::vector<std::uint64_t> pointers_of(const process::ProcessView& view,
          segment.writable && at + 8 <= segment.memory_end && looked_at < data_bytes_max;
          at += 8, looked_at += 8) {
       const auto word = window.get<std::uint64_t>(at);
-      if (word && *word % 8 == 0 && *word > process::page_bytes) {
+      if (word && *word % 8 == 0 && *word > process::page_bytes && pointers.size() < pointers_max &&
+          leads_to_a_heap(view, *word)) {
         pointers.push_back(*word);
       }
     }
@@ -93,12 +102,24 @@ std::vector<std::uint64_t> pointers_of(const process::ProcessView& view,
   return pointers;
 }
 
+/// Pools spread over all, the first one among them.
+std::vector<Pool> samples_of(std::span<const Pool> pools) {
+  std::vector<Pool> samples;
+  const std::size_t count = std::min(pools.size(), samples_max);
+  samples.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    samples.push_back(pools[pools.size() * i / count]);
+  }
+  return samples;
+}
+
 /// The table that knows most of the pools; the first pool must be one of them.
 std::optional<std::uint64_t> table_of(process::Words& words, const std::vector<std::uint64_t>& from,
                                       std::span<const Pool> pools) {
   std::optional<std::uint64_t> best;
   std::size_t best_count = 0;
   std::size_t candidates = 0;
+  const std::vector<Pool> samples = samples_of(pools);
   for (const std::uint64_t table : from) {
     if (!entry_of(words, table, pools.front())) {
       continue;
@@ -106,10 +127,9 @@ std::optional<std::uint64_t> table_of(process::Words& words, const std::vector<s
     if (++candidates > candidates_max) {
       break;
     }
-    const auto count =
-        static_cast<std::size_t>(std::count_if(pools.begin(), pools.end(), [&](const Pool& pool) {
-          return entry_of(words, table, pool).has_value();
-        }));
+    const auto count = static_cast<std::size_t>(
+        std::count_if(samples.begin(), samples.end(),
+                      [&](const Pool& pool) { return entry_of(words, table, pool).has_value(); }));
     if (count > best_count) {
       best = table;
       best_count = count;
@@ -121,7 +141,8 @@ std::optional<std::uint64_t> table_of(process::Words& words, const std::vector<s
 /// The table has room for a power of two of arenas; those with a higher index than any pool names
 /// can be empty ones.
 void add_empty_arenas(process::Words& words, const process::ProcessView& view, std::uint64_t table,
-                      std::span<const Pool> pools, std::map<std::uint64_t, Arena>& arenas) {
+                      std::span<const Pool> pools, std::uint64_t& entries_left,
+                      std::map<std::uint64_t, Arena>& arenas) {
   std::uint64_t highest = 0;
   for (const Pool& pool : pools) {
     if (entry_of(words, table, pool)) {
@@ -130,7 +151,8 @@ void add_empty_arenas(process::Words& words, const process::ProcessView& view, s
   }
   constexpr std::uint64_t room_min = 16;
   const std::uint64_t room =
-      std::min(entries_max, std::max(room_min, std::bit_ceil(highest + 1)) * 2);
+      std::min(entries_left, std::max(room_min, std::bit_ceil(highest + 1)) * 2);
+  entries_left -= room;
   for (std::uint64_t index = 0; index < room; ++index) {
     auto arena = empty_arena(words, view, table + index * entry_bytes, pools.front().bytes);
     if (arena) {
@@ -152,6 +174,7 @@ Arenas find_arenas(process::Words& words, const process::ProcessView& view,
   const std::vector<std::uint64_t> pointers =
       pools.empty() ? std::vector<std::uint64_t>{} : pointers_of(view, interpreter);
   std::map<std::uint64_t, Arena> arenas;
+  std::uint64_t entries_left = entries_max;
   for (std::size_t tables = 0; !pools.empty() && tables < tables_max; ++tables) {
     const auto table = table_of(words, pointers, pools);
     std::vector<Pool> left;
@@ -170,7 +193,7 @@ Arenas find_arenas(process::Words& words, const process::ProcessView& view,
       arena.used.push_back(pool);
     }
     if (table) {
-      add_empty_arenas(words, view, *table, pools, arenas);
+      add_empty_arenas(words, view, *table, pools, entries_left, arenas);
     } else {  // the first pool is in none: put it aside and go on with the others
       found.strays.push_back(left.front());
       left.erase(left.begin());
@@ -179,6 +202,10 @@ Arenas find_arenas(process::Words& words, const process::ProcessView& view,
   }
   found.strays.insert(found.strays.end(), pools.begin(), pools.end());
   for (auto& [begin, arena] : arenas) {
+    if (arena.used.size() + arena.free_pools > arena.pools) {  // it has no room for them
+      found.strays.insert(found.strays.end(), arena.used.begin(), arena.used.end());
+      continue;
+    }
     found.free_pools += arena.free_pools;
     found.arenas.push_back(std::move(arena));
   }

@@ -76,6 +76,7 @@ class Counter {
     }
   }
 
+  [[nodiscard]] bool is_whole() const { return types_.is_whole(); }
   [[nodiscard]] std::vector<TypeCount> counts() {
     give_contents();
     std::map<std::string, Amount> by_name;
@@ -165,8 +166,7 @@ class Counter {
 
 }  // namespace
 
-std::vector<TypeCount> count_objects(const Look& look, const process::Module& interpreter,
-                                     const Arenas& arenas) {
+Objects count_objects(const Look& look, const process::Module& interpreter, const Arenas& arenas) {
   Counter counter(look.view, interpreter);
   process::Window window(look.view);
   const BlockVisitor add = [&counter](std::uint64_t address, std::span<const std::byte> bytes) {
@@ -188,7 +188,8 @@ std::vector<TypeCount> count_objects(const Look& look, const process::Module& in
       }
     });
   }
-  return counter.counts();
+  Objects objects{.counts = counter.counts(), .is_whole = counter.is_whole()};
+  return objects;
 }
 
 }  // namespace heapwatch::memory::pymalloc

@@ -55,7 +55,7 @@ struct Resident {
 
 Arenas arenas_of(const Look& look, const Interpreter& interpreter) {
   const std::vector<process::Range> memory = look.so_far.unclaimed_heap_memory();
-  process::Words words(look.view);
+  process::Words words(look.view, process::pages_to_read(look.view));
   return find_arenas(words, look.view, interpreter.module, find_pools(look.view, memory));
 }
 
@@ -76,6 +76,15 @@ AllocatorReport report_of(const Arenas& arenas, const std::string& version) {
   }
   report.sizes = most_bytes_first(by_size);
   return report;
+}
+
+/// Of an arena the resident bytes that are in none of its pools in use.
+std::uint64_t rest_of(const Look& look, const Arena& arena) {
+  std::uint64_t rest = look.view.residency().bytes(arena.begin, arena.end());
+  for (const Pool& pool : arena.used) {
+    rest -= std::min(rest, look.view.residency().bytes(pool.begin, pool.end()));
+  }
+  return rest;
 }
 
 }  // namespace
@@ -125,14 +134,26 @@ Found find(const Look& look) {
   found.splits.push_back(split_of(State::held, "free in pools", resident.free));
   found.splits.push_back(
       split_of(State::overhead, "headers and rounding of pools", resident.overhead));
-  found.allocators.push_back(report_of(arenas, interpreter->version));
-  if (look.options.types) {
-    found.types = count_objects(look, interpreter->module, arenas);
-  }
   std::uint64_t unknown = 0;  // pools that an arena says are in use, and that were not seen
+  std::uint64_t unknown_bytes = 0;
   for (const Arena& arena : arenas.arenas) {
     const std::uint64_t in_use = arena.pools - arena.free_pools;
-    unknown += in_use - std::min<std::uint64_t>(in_use, arena.used.size());
+    const std::uint64_t unseen = in_use - std::min<std::uint64_t>(in_use, arena.used.size());
+    unknown += unseen;
+    unknown_bytes += unseen == 0 ? 0 : std::min(rest_of(look, arena), unseen * arena.pool_bytes);
+  }
+  if (unknown > 0) {
+    found.splits.push_back(
+        split_of(State::mapped, "pools that were not recognised", unknown_bytes));
+  }
+  found.allocators.push_back(report_of(arenas, interpreter->version));
+  if (look.options.types) {
+    Objects objects = count_objects(look, interpreter->module, arenas);
+    found.types = std::move(objects.counts);
+    if (!objects.is_whole) {
+      found.checks.push_back({"types of Python", false,
+                              "what blocks point at is spread too far: objects may be missing"});
+    }
   }
   const bool ok = unknown == 0 && arenas.strays.empty();
   found.checks.push_back({"pymalloc", ok,

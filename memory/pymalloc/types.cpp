@@ -25,6 +25,8 @@ constexpr std::uint64_t flag_text = 1U << 28;
 constexpr std::uint64_t flag_dict = 1U << 29;
 
 constexpr std::size_t types_max = 200'000;
+/// Each block's first words are tried as a type's address.
+constexpr std::uint64_t pages_of_types = 4;
 constexpr std::size_t known_max = 2'000'000;
 constexpr std::size_t name_bytes_max = 200;
 constexpr std::uint64_t basic_bytes_max = std::uint64_t{1} << 20;
@@ -50,7 +52,8 @@ Type::Holds holds_of(std::uint64_t flags, const std::string& name) {
 
 }  // namespace
 
-Types::Types(const process::ProcessView& view, const process::Module& interpreter) : words_(view) {
+Types::Types(const process::ProcessView& view, const process::Module& interpreter)
+    : words_(view, pages_of_types * process::pages_to_read(view)) {
   process::Symbols symbols(words_, interpreter);
   const auto type = symbols.find("PyType_Type");
   if (type && words_.u64(*type + type_at) == *type) {

@@ -26,6 +26,8 @@ class Types {
   /// The index of the type at an address; `none` when there is none.
   [[nodiscard]] std::size_t at(std::uint64_t address);
   [[nodiscard]] const Type& operator[](std::size_t index) const { return types_[index]; }
+  /// False when too much had to be read to tell types.
+  [[nodiscard]] bool is_whole() const { return !words_.is_at_its_limit(); }
   [[nodiscard]] std::size_t size() const { return types_.size(); }
 
   static constexpr std::size_t none = ~std::size_t{0};

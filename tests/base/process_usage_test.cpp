@@ -44,6 +44,21 @@ TEST(ProcessUsage, CountsAnotherOpenDescriptor) {
   close(extra);
 }
 
+TEST(ProcessUsage, CountsDescriptorsAsTheFolderListsThem) {
+  const std::filesystem::directory_iterator listed("/proc/self/fd");
+  EXPECT_EQ(process_usage().open_descriptors,
+            static_cast<std::uint64_t>(std::distance(begin(listed), end(listed))));
+}
+
+TEST(ProcessUsage, MeasuresAgainWhenTheLastTimeIsLongEnoughAgo) {
+  using namespace std::chrono_literals;
+  const auto before = recent_process_usage(0ms).open_descriptors;
+  const int extra = dup(0);
+  EXPECT_EQ(recent_process_usage(1h).open_descriptors, before);
+  EXPECT_EQ(recent_process_usage(0ms).open_descriptors, before + 1);
+  close(extra);
+}
+
 TEST(ProcessUsage, StartedBeforeNowAndAfterTheMachine) {
   const auto started = process_usage().started;
   const auto now = std::chrono::system_clock::now();

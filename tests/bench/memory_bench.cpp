@@ -103,7 +103,14 @@ int main(int argc, char** argv) {
   const double rows = least_ms(rounds, RUSAGE_SELF, [&] { look(pid, {}); });
   const double types = least_ms(rounds, RUSAGE_SELF, [&] { look(pid, {.types = true}); });
   const double pmap = least_ms(rounds, RUSAGE_CHILDREN, [&] { run_pmap(pid); });
-  std::printf("| %zu | %.1f | %.1f (%.2f) | %.1f (%.2f) | %.1f (%.2f) |\n", bytes >> 20, copy, rows,
-              rows / copy, types, types / copy, pmap, pmap / copy);
+  const double gib = static_cast<double>(bytes) / (1 << 30);
+  std::printf(
+      "CPU ms, the least of %d rounds; in brackets against the copy, and against pmap -X\n\n"
+      "| MiB of anonymous pages | plain copy | a look | a look with types | pmap -X |\n"
+      "|---|---|---|---|---|\n"
+      "| %.1f | %.1f | %.1f (%.2f, %.2f) | %.1f (%.2f, %.2f) | %.1f |\n\n"
+      "a look takes %.0f ms of CPU a GiB\n",
+      rounds, gib * 1024, copy, rows, rows / copy, rows / pmap, types, types / copy, types / pmap,
+      pmap, rows / gib);
   return 0;
 }

@@ -167,5 +167,19 @@ TEST(TargetUrl, ItsCredentialsCountUnlessTheRequestHasOthers) {
   EXPECT_EQ(other.username, "me");
 }
 
+TEST(AddressOf, IsTheHostAndThePortOfAUrl) {
+  const auto text = [](std::string_view url) {
+    const UrlAddress address = address_of(url);
+    return address.host + " " + std::to_string(address.port);
+  };
+  EXPECT_EQ(text("http://localhost:6060/debug/vars"), "localhost 6060");
+  EXPECT_EQ(text("http://[::1]:7000/a?b=http://c:1"), "::1 7000");
+  EXPECT_EQ(text("http://[::1]/a"), "::1 80");
+  EXPECT_EQ(text("https://a.b/x"), "a.b 443");
+  EXPECT_EQ(text("http://u:1@a:2/"), "a 2");
+  EXPECT_EQ(text("http://a:65536"), "a 0");
+  EXPECT_EQ(text("http://a:x"), "a 0");
+}
+
 }  // namespace
 }  // namespace heapwatch::check

@@ -504,6 +504,25 @@ TEST_F(AgentConfigTest, SecretsAreFilledInAndNeverShown) {
   }
 }
 
+TEST_F(AgentConfigTest, AnAddressFromASecretIsShownAsItsHandle) {
+  const std::string program = folder_.write(
+      "backend",
+      "#!/bin/sh\nprintf '{\"h\": {\"value\": \"s3cret\"}, \"s\": {\"value\": \"/s3cret\"}}'\n",
+      0700);
+  const std::string command = "secret_backend_command: " + program + "\n";
+  const auto shown = [&](const std::string& text, const Variables& variables = {}) {
+    return load(command + text, variables).dogstatsd.url_shown_as;
+  };
+  EXPECT_EQ(shown("dogstatsd_host: ENC[h]"), "ENC[h]");
+  EXPECT_EQ(shown("dogstatsd_socket: ENC[s]"), "ENC[s]");
+  EXPECT_EQ(shown("dogstatsd_socket: ENC[s]\ndogstatsd_host: plain"), "");
+  EXPECT_EQ(shown("dogstatsd_host: ENC[h]", {{"DD_AGENT_HOST", "plain"}}), "");
+  EXPECT_EQ(shown("dogstatsd_host: plain", {{"DD_DOGSTATSD_HOST", "ENC[h]"}}), "ENC[h]");
+  (void)load(command + "prometheus: {probe_targets: [a, 'ENC[s]']}");
+  EXPECT_THAT(said_,
+              ElementsAre(testing::EndsWith("such as app-1:8080 or .example.com, not a secret")));
+}
+
 TEST_F(AgentConfigTest, ASecretThatIsNotToBeHadIsOneErrorAndNoValue) {
   const AgentConfig config = load("expvar_port: ENC[h]\nproxy: {http: 'ENC[h]'}\n");
   const std::string end = "no secret for ENC[h]: secret_backend_command is not set";

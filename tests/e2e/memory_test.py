@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
-from agent import clean_environment  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from agent import clean_environment, free_port  # noqa: E402
+from real_parts import GoProgram  # noqa: E402
 
-HEAPWATCH = HEAP_PROGRAM = CXX_PROGRAM = ""
+HEAPWATCH = HEAP_PROGRAM = CXX_PROGRAM = GO_TARGET = ""
 PYTHON = """
 import sys, threading
 things = [{"n": i, "t": str(i) * 3} for i in range(60000)]
@@ -25,9 +28,12 @@ ROW_KEYS = {"space", "owner", "state", "bytes", "blocks", "source", "note"}
 SPACES = {"go", "native", "python", "stacks", "files", "shared", "own", "other", "unexplained"}
 
 
-def heapwatch(*arguments):
+def heapwatch(*arguments, **options):
     return subprocess.run([HEAPWATCH, "memory", *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                          env=clean_environment(), check=False)
+                          env=clean_environment(), check=False, **options)
+
+
+AS_ANOTHER_USER = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
 
 
 def looked_at(*arguments):
@@ -136,6 +142,85 @@ class MemoryTest(unittest.TestCase):
                                                 "other", "unexplained", "COMMAND"])
             self.assertEqual(len(table), 3)
 
+    def test_a_go_program_is_found_by_its_url_and_its_counters_agree(self):
+        with GoProgram(GO_TARGET) as go:
+            page = looked_at("--url", go.url())
+            self.assertEqual(page["pid"], go.process.pid)
+            [check] = [check for check in page["checks"] if check["reader"] == "expvar"]
+            self.assertTrue(check["ok"], check)
+            self.assertRegex(check["note"], r"^by the program's own counters .* of heap are in use, .* of them live; walked: ")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can start a program as another user")
+    def test_a_go_program_that_may_not_be_read_is_split_by_its_counters(self):
+        with GoProgram(GO_TARGET) as go:
+            target = str(go.process.pid)
+            before = json.loads(heapwatch(target, "--json", **AS_ANOTHER_USER).stdout)
+            self.assertEqual(self.bytes_of(before, space="go"), 0)
+            page = json.loads(heapwatch(target, "--url", go.url(), "--json", **AS_ANOTHER_USER).stdout)
+            self.assertEqual(page["missing"], before["missing"])
+            self.assertEqual(sum(row["bytes"] for row in page["rows"]), page["rss_bytes"])
+            [live] = [row for row in page["rows"] if row["note"].startswith("heap")]
+            self.assertEqual((live["space"], live["state"], live["source"]), ("go", "live", "counter"))
+            self.assertGreater(live["bytes"], 100_000)
+            self.assertLess(self.bytes_of(page, space="unexplained"), self.bytes_of(before, space="unexplained"))
+            done = heapwatch("--url", go.url(), **AS_ANOTHER_USER)
+            self.assertEqual((done.returncode, "is another user's or in another container" in done.stderr), (1, True), done.stderr)
+
+    def test_a_url_that_names_no_process_here_is_refused_with_the_reason(self):
+        port = free_port()
+        for url, message in (
+            ("http://example.com/debug/vars", "a process is found by a URL of localhost, not of example.com; name it too"),
+            (f"localhost:{port}", f"nothing listens on TCP port {port}"),
+            ("unix:///run/a.sock", "a process is found by the TCP port of its URL, and this has none; name it too"),
+        ):
+            done = heapwatch("--url", url)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(message, done.stderr)
+
+    def test_a_page_that_is_none_is_missing_and_the_rest_is_there(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            port = listener.getsockname()[1]
+
+            def answer():
+                connection = listener.accept()[0]
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
+                connection.close()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            page = looked_at("--url", f"localhost:{port}")
+            thread.join()
+            self.assertEqual(page["pid"], os.getpid())
+            self.assertIn({"what": "its expvars", "why": "it is no page of a Go program's expvars: it has no memstats", "remedy": ""}, page["missing"])
+
+    def test_files_have_rows_of_their_own_on_request(self):
+        with Target(HEAP_PROGRAM, "heap", "1") as target:
+            page = looked_at(target.pid, "--files")
+            self.check(page, target.pid)
+            notes = [row["note"] for row in page["rows"] if row["space"] == "files"]
+            self.assertIn(f"{pathlib.Path(HEAP_PROGRAM).resolve()}: clean or shared", notes)
+            self.assertTrue(any(re.search(r"/libc[.-].*: clean or shared$", note) for note in notes), notes)
+            plain = looked_at(target.pid)
+            self.assertEqual(self.bytes_of(page, space="files"), self.bytes_of(plain, space="files"))
+            self.assertIn("libc", heapwatch(target.pid, "--files").stdout)
+
+    def test_watching_gives_an_object_a_line_and_several_a_table_with_changes(self):
+        with Target(HEAP_PROGRAM, "sizes", "5", "4321") as first, Target(HEAP_PROGRAM, "sizes", "6", "4321") as second:
+            done = heapwatch(" 4321", "--watch", "-n", "2", "-i", "100", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            pids = [json.loads(line)["pid"] for line in done.stdout.splitlines()]
+            self.assertEqual(sorted(pids), sorted([first.pid, second.pid] * 2))
+            done = heapwatch(" 4321", "--watch", "-n", "2", "-i", "100")
+            tables = done.stdout.strip().split("\n\n")
+            self.assertEqual(len(tables), 2, done.stdout)
+            self.assertRegex(tables[0], r"unexplained +change/s +COMMAND\n +\d+ .* - +memory_heap")
+            self.assertRegex(tables[1], r"\n +\d+ .* \+0 B +memory_heap")
+        done = heapwatch("--watch", "-n", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("change/s", done.stdout)
+
     def test_what_grew_is_told_against_a_file_and_while_watching(self):
         with Target(HEAP_PROGRAM, "sizes", "3009", "3016") as small, Target(HEAP_PROGRAM, "sizes", "9009", "3016") as large, \
                 tempfile.TemporaryDirectory() as folder:
@@ -169,6 +254,9 @@ class MemoryTest(unittest.TestCase):
             (["4194304"], "heapwatch: there is no process 4194304\n"),
             (["no such program"], 'heapwatch: no process is named "no such program" or has that in its command line'),
             (["--port", "1"], "heapwatch: nothing listens on TCP port 1\n"),
+            (["nothing.service"], 'heapwatch: no process belongs to the unit "nothing.service"\n'),
+            (["f" * 12], f'heapwatch: no process is in a container "{"f" * 12}" or has that in its command line\n'),
+            (["0"], "heapwatch: there is no process 0\n"),
         ):
             done = heapwatch(*arguments)
             self.assertEqual((done.returncode, done.stderr[:len(message)]), (1, message))
@@ -198,5 +286,5 @@ class MemoryTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, HEAP_PROGRAM, CXX_PROGRAM = sys.argv[1:4]
+    HEAPWATCH, HEAP_PROGRAM, CXX_PROGRAM, GO_TARGET = sys.argv[1:5]
     unittest.main(argv=sys.argv[:1])

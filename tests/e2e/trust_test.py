@@ -150,6 +150,53 @@ class SecretsTest(unittest.TestCase):
         self.assertIn("cannot connect to the proxy ENC[own]: connection refused", shown[3])
         self.assertIn("cannot connect to the proxy ENC[agent]: connection refused", shown[3])
 
+    def test_a_dogstatsd_server_that_is_a_secret_is_shown_nowhere(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+            closed.bind(("127.0.0.1", 0))
+            port = closed.getsockname()[1]
+        served = self.enterContext(Pages({"/vars": [b'{"a": 1}']}))
+        self.folder.write("go_expvar.d/conf.yaml", f"init_config:\ninstances:\n  - {{expvar_url: {served.url('/vars')}, "
+                          "metrics: [{path: a}], min_collection_interval: 0.2}\n")
+        path = self.folder.root / "s3cret.sock"
+        servers = {"dogstatsd_url": (f"udp://127.0.0.1:{port}", "unix:///" + "s3cret/" * 20),
+                   "dogstatsd_host": (f"127.0.0.1:{port}", "s3cret.invalid"),
+                   "dogstatsd_socket": (str(path),)}
+        for key, values in servers.items():
+            for value in values:
+                with self.subTest(key=key, value=value):
+                    extra = (self.program(f"echo {json.dumps({'there': {'value': value}})!r}") +
+                             f"log_level: debug\n{key}: ENC[there]\n")
+                    if len(value) > 107:
+                        config = self.folder.config(f"confd_path: {self.folder.confd}\nexpvar_port: 0\n"
+                                                    "prometheus: {enabled: false}\n" + extra)
+                        done = run(PROGRAM, "-c", config, "run")
+                        self.assertEqual(done.returncode, 1)
+                        self.assertIn("dogstatsd address: what came for ENC[there] is none", done.stderr)
+                        shown = [done.stdout, done.stderr]
+                    else:
+                        with Agent(PROGRAM, self.folder, extra) as agent:
+                            wait_until(lambda: "dogstatsd ENC[there]: not reachable" in agent.log(), "the server to be missed")
+                            shown = [agent.metrics(), agent.log(), json.dumps(agent.vars())]
+                            shown += [run(PROGRAM, "-c", agent.config_file, *words).stdout
+                                      for words in (["status"], ["status", "--json"], ["configcheck"], ["check", "go_expvar"])]
+                        self.assertIn("DogStatsD: ENC[there]", shown[3])
+                    for text in shown:
+                        for secret in ("s3cret", f"127.0.0.1:{port}"):
+                            self.assertNotIn(secret, text)
+
+    def test_a_key_where_a_file_should_be_named_is_shown_nowhere(self):
+        key = "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----\n"
+        self.backend.write_text(f"#!/usr/bin/python3\nimport json\nprint(json.dumps({{'key': {{'value': {key!r}}}}}))\n")
+        self.backend.chmod(0o700)
+        for option in ("tls_ca_cert", "tls_cert", "tls_cert: /dev/null, tls_private_key"):
+            with self.subTest(option=option):
+                self.folder.write("go_expvar.d/conf.yaml", "init_config:\ninstances:\n  - {expvar_url: 'https://127.0.0.1:1/', "
+                                  f"metrics: [{{path: a}}], {option}: 'ENC[key]'}}\n")
+                config = self.folder.config(f"confd_path: {self.folder.confd}\nsecret_backend_command: {self.backend}\n")
+                done = run(PROGRAM, "-c", config, "check", "go_expvar")
+                self.assertNotIn("s3cret", done.stdout + done.stderr)
+                self.assertIn(option.split()[-1] + " holds several lines; it must be the path of a file", done.stdout + done.stderr)
+
     def test_an_agent_that_waits_for_secrets_stops_at_once(self):
         config = self.folder.config(f"confd_path: {self.folder.confd}\nexpvar_port: 0\nprometheus: {{enabled: false}}\n" +
                                     self.program("exec sleep 600"))

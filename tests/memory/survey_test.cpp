@@ -1,9 +1,22 @@
 #include "memory/survey.h"
 
 #include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include "memory/json.h"
@@ -14,6 +27,7 @@
 namespace heapwatch::memory {
 namespace {
 
+using heapwatch::testing::HeapProgram;
 using heapwatch::testing::MadeProcess;
 
 Survey sample() {
@@ -169,6 +183,71 @@ TEST(SurveyJson, IsOneObjectOfTheDescribedForm) {
   }
 }
 )");
+}
+
+TEST(Survey, ReservedTerabytesCostLittleAndStayInTheSum) {
+  const HeapProgram program({"reserved"});
+  for (const auto way : {process::PagemapWay::best, process::PagemapWay::entries}) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto seen = survey(program.pid(), {}, {.pagemap = way});
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    ASSERT_TRUE(seen) << seen.error().message;
+    std::uint64_t sum = 0;
+    for (const Row& row : seen->rows) {
+      sum += row.bytes;
+    }
+    EXPECT_EQ(sum, seen->rss);
+    EXPECT_EQ(seen->rss_uncertainty, 0U);
+    if (way == process::PagemapWay::entries) {
+      ASSERT_EQ(seen->missing.size(), 1U);
+      EXPECT_EQ(seen->missing[0].remedy, "Linux 6.7 or later");
+      EXPECT_THAT(seen->missing[0].what,
+                  ::testing::MatchesRegex("the pages of [0-9]+ large mappings?"));
+      EXPECT_GE(seen->bytes_of(Space::unexplained), 8U * process::page_bytes);
+    }
+  }
+}
+
+/// A /proc with one process, and Yama as it is in most distributions. In a process of our own the
+/// system then refuses to read others' memory, as Yama does; its mappings are there to be read.
+TEST(Survey, WhereYamaForbidsReadingTheRowsAreByMappingAndTheRemedyIsNamed) {
+  const HeapProgram program({"area"});
+  std::string folder = ::testing::TempDir() + "heapwatch-yama-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string pid = std::to_string(program.pid());
+  std::filesystem::create_directory_symlink("/proc/" + pid, folder + "/" + pid);
+  std::filesystem::create_directories(folder + "/sys/kernel/yama");
+  std::ofstream(folder + "/sys/kernel/yama/ptrace_scope") << "1\n";
+  const pid_t looker = fork();
+  if (looker == 0) {
+    std::array<sock_filter, 4> code{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog filter{.len = code.size(), .filter = code.data()};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+      _exit(9);
+    }
+    const auto seen = survey(program.pid(), {}, {.proc = folder});
+    const bool told =
+        seen && seen->missing.size() == 1 &&
+        seen->missing[0] == Missing{"its memory", "Yama forbids it (kernel.yama.ptrace_scope is 1)",
+                                    "sudo heapwatch memory " + pid} &&
+        seen->bytes_of(Space::files) > 0 && seen->bytes_of(Space::unexplained) > 2'000'000 &&
+        std::none_of(seen->rows.begin(), seen->rows.end(),
+                     [](const Row& row) { return row.owner == "glibc"; });
+    if (seen && !told) {
+      std::cerr << to_text(*seen);
+    }
+    _exit(told ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(looker, &status, 0);
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ class ExecTest(unittest.TestCase):
     def test_threads_and_their_destructors(self):
         samples, done = self.leaked(PROGRAM, "threads")
         self.assertEqual([(stack[0], blocks) for stack, blocks, _ in samples], [("leak_blocks", 100)])
+        self.assertIn("space:[native]", samples[0][2])
         self.assertEqual(self.counters(done)["untracked"], 0)
 
     def test_every_function_of_the_family(self):
@@ -228,8 +229,8 @@ class ExecTest(unittest.TestCase):
         for what in ("threads", "small"):
             done = self.watched(PROGRAM, what, options=("--sample-interval", "1", "--report", report))
             counters = self.counters(done)
-            raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", str(report)], timeout=60,
-                                 capture_output=True, text=True, env=clean_environment(), check=True).stdout
+            raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", "-tagfocus=space=native", str(report)],
+                                 timeout=60, capture_output=True, text=True, env=clean_environment(), check=True).stdout
             values = [list(map(int, found.split())) for found in re.findall(r"^ +((?:\d+ +){3}\d+): ", raw, re.M)]
             self.assertEqual([sum(column) for column in zip(*values)],
                              [counters[name] for name in ("allocations", "allocated", "blocks", "inuse")])

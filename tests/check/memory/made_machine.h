@@ -21,6 +21,8 @@ class MadeMachine final : public Machine {
     bool under_exec = false;
     std::optional<base::Error> unseen;  // what a look comes to
   };
+  base::Result<std::string> served = base::fail(base::ErrorKind::unreachable, "nothing serves");
+  mutable int pages_asked = 0;
 
   /// A process with 100 bytes: 60 live in a heap, 30 held, 10 unexplained.
   Made& add(int pid, std::string command, std::string group = "") {
@@ -106,6 +108,11 @@ class MadeMachine final : public Machine {
       return tl::unexpected(*made.unseen);
     }
     return made.survey;
+  }
+
+  [[nodiscard]] base::Result<std::string> page(const net::HttpRequest&) const override {
+    ++pages_asked;
+    return served;
   }
 
  private:

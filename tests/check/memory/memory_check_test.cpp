@@ -27,6 +27,7 @@ class Run : public testing::Test {
     config.tags = {"env:test"};
     config.allows = [](std::string_view) { return true; };
   }
+  void SetUp() override { machine->budget().lift(); }
   /// One more run, fifteen seconds after the last one.
   void run() {
     if (check) {
@@ -146,7 +147,48 @@ TEST_F(Run, ANewProcessUnderAnOldPidIsLookedAtAtOnce) {
   EXPECT_THAT(machine->looks, ElementsAre(7));
 }
 
-TEST_F(Run, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
+/// Runs of an agent, which spreads its looks.
+class RunWithinABudget : public Run {
+ protected:
+  void SetUp() override {}
+};
+
+TEST_F(RunWithinABudget, FirstLooksAreSpreadAndTheCountersAreThereFromTheFirstRunOn) {
+  for (int pid = 1; pid <= 10; ++pid) {
+    machine->add(pid, "a");
+  }
+  machine->look_costs = milliseconds(100);  // ten seconds each at 1 % of a core
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(1));
+  EXPECT_THAT(lines(),
+              IsSupersetOf({"process.memory.rss gauge 1000 env:test process_name:a",
+                            "process.memory.resident gauge 900 env:test owner:not looked at yet "
+                            "process_name:a space:other state:mapped"}));
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(2));
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(3, 4));
+}
+
+TEST_F(RunWithinABudget, AnInstanceThatIsGoneHoldsNobodyUp) {
+  machine->add(7, "a");
+  machine->add(8, "b");
+  run();
+  machine->budget().spend(milliseconds(100));
+  {
+    MemoryConfig other = config;
+    other.choice.text = "b";
+    MemoryCheck gone(other, machine);
+    RecordingSink ignored;
+    ASSERT_TRUE(gone.run(ignored));
+    EXPECT_THAT(machine->looks, ElementsAre(7));  // it was held back
+  }
+  machine->at(7).facts.start_ticks = 2;
+  run();
+  EXPECT_THAT(machine->looks, ElementsAre(7));
+}
+
+TEST_F(RunWithinABudget, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
   for (int pid = 1; pid <= 4; ++pid) {
     machine->add(pid, "a");
   }
@@ -162,8 +204,8 @@ TEST_F(Run, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
       ++looks[pid];
     }
   }
-  EXPECT_LE(std::chrono::duration<double>(machine->spent()).count(), 0.01 * 3600 + 1.2);
-  EXPECT_GE(std::chrono::duration<double>(machine->spent()).count(), 0.01 * 3600 * 0.8);
+  EXPECT_LE(std::chrono::duration<double>(machine->budget().spent()).count(), 0.01 * 3600 + 1.2);
+  EXPECT_GE(std::chrono::duration<double>(machine->budget().spent()).count(), 0.01 * 3600 * 0.8);
   ASSERT_EQ(looks.size(), 4U);
   for (const auto& [pid, times] : looks) {
     EXPECT_NEAR(times, 15, 2) << pid;
@@ -178,11 +220,11 @@ TEST_F(Run, OverTheBudgetLooksComeMoreSeldomAndThatIsSaidOnce) {
                   "process.memory.walk.interval gauge 2[0-9]+ env:test target:process a")));
 }
 
-TEST_F(Run, AllInstancesShareTheBudget) {
+TEST_F(RunWithinABudget, AllInstancesShareTheBudget) {
   machine->add(7, "a");
-  machine->spend(seconds(0));
+  machine->budget().spend(seconds(0));
   run();
-  machine->spend(seconds(10));  // by another instance
+  machine->budget().spend(seconds(10));  // by another instance
   runs(20);
   EXPECT_THAT(machine->looks, IsEmpty());
   EXPECT_THAT(lines(),
@@ -301,6 +343,51 @@ TEST_F(Run, OwnersAndTypesHaveALimitAndTheSumStays) {
                                 "process_name:a space:other state:mapped"));
   EXPECT_THAT(lines(), Contains("process.memory.type.bytes gauge 8 env:test process_name:a "
                                 "space:native type:type0"));
+}
+
+TEST_F(Run, AGoProgramThatCannotBeWalkedTellsItsOwnCounters) {
+  config.choice = {.kind = ChoiceKind::port, .text = {}, .port = 80, .pattern = nullptr};
+  config.page = net::HttpRequest{.url = "http://localhost/debug/vars"};
+  machine->add(7, "a").ports = {80};
+  machine->served = R"({"memstats": {"HeapAlloc": 4, "HeapInuse": 6, "HeapIdle": 0,
+    "HeapReleased": 0, "HeapObjects": 3, "StackInuse": 1, "MSpanInuse": 0, "MCacheInuse": 0,
+    "BuckHashSys": 0, "GCSys": 0, "OtherSys": 0}})";
+  run();
+  const std::string of_go = " env:test owner:go process_name:a space:go";
+  EXPECT_THAT(lines(), IsSupersetOf({"process.memory.resident gauge 5" + of_go + " state:live",
+                                     "process.memory.resident gauge 2" + of_go + " state:held",
+                                     "process.memory.live_blocks gauge 3" + of_go,
+                                     std::string("process.memory.unexplained gauge 3 env:test "
+                                                 "process_name:a")}));
+  EXPECT_THAT(outcome->warnings, IsEmpty());
+}
+
+TEST_F(Run, CountersThatCannotBeHadAreAWarningAndNobodyAsksForThemWithoutNeed) {
+  config.choice = {.kind = ChoiceKind::port, .text = {}, .port = 80, .pattern = nullptr};
+  config.page = net::HttpRequest{.url = "http://localhost/debug/vars"};
+  machine->add(7, "a").ports = {80};
+  run();
+  EXPECT_THAT(outcome->warnings,
+              ElementsAre("process 7 (a): its expvars cannot be read: nothing serves"));
+  machine->at(7).survey.allocators.push_back({.name = "go", .walked = true, .goroutines = 12});
+  machine->pages_asked = 0;
+  runs(4);
+  EXPECT_THAT(machine->looks, ElementsAre(7));
+  EXPECT_EQ(machine->pages_asked, 0);
+  EXPECT_THAT(lines(), Contains("process.memory.goroutines gauge 12 env:test process_name:a"));
+  EXPECT_THAT(outcome->warnings, IsEmpty());
+}
+
+TEST_F(Run, ObjectsAreCountedBySpaceHoweverManyTypesThereAre) {
+  using heapwatch::memory::Space;
+  config.types = true;
+  machine->add(7, "a").survey.types = {
+      {Space::python, "dict", 4, 100}, {Space::python, "str", 3, 30}, {Space::native, "A", 2, 16}};
+  run();
+  EXPECT_THAT(
+      lines(),
+      IsSupersetOf({"process.memory.objects gauge 7 env:test process_name:a space:python",
+                    "process.memory.objects gauge 2 env:test process_name:a space:native"}));
 }
 
 TEST_F(Run, APortIsLookedUpAgainWhenItsProcessHasEnded) {

@@ -45,6 +45,15 @@ TEST(ParseAddress, TakesUnixSockets) {
   EXPECT_EQ(parse_address("unixstream://d.sock").value(), path_of(Scheme::unixstream, "d.sock"));
 }
 
+TEST(ParseAddress, ASecretIsNeitherInItsTextNorInAnError) {
+  const auto hidden = parse_address("udp://s3cret:1", "ENC[h]");
+  EXPECT_EQ(to_text(hidden.value()), "ENC[h]");
+  EXPECT_EQ(hidden->host, "s3cret");
+  EXPECT_EQ(parse_address("s3cret://a", "ENC[h]").error().message,
+            "dogstatsd address: what came for ENC[h] is none; udp://host:port and unix://path are "
+            "right");
+}
+
 TEST(ParseAddress, ItsTextReadsBackAsTheSame) {
   for (const char* text :
        {"udp://a:1", "udp://[::1]:8125", "unix:///a", "unixgram:///a", "unixstream:///a"}) {

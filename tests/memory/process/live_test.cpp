@@ -6,6 +6,8 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -107,6 +109,43 @@ TEST(Live, AProcessThatIsNotThereIsNamed) {
     pid = program.pid();
   }
   EXPECT_EQ(look_at(pid).error().message, "there is no process " + std::to_string(pid));
+}
+
+/// A /proc with one process, as its files were recorded.
+std::string seen_in(const std::string& stat, const std::string& status) {
+  std::string folder = ::testing::TempDir() + "heapwatch-proc-XXXXXX";
+  if (mkdtemp(folder.data()) == nullptr) {
+    return "no folder";
+  }
+  std::filesystem::create_directory(folder + "/12");
+  std::ofstream(folder + "/12/stat") << stat;
+  std::ofstream(folder + "/12/status") << status;
+  std::ofstream(folder + "/12/smaps").flush();
+  const auto sighting = look_at(12, {.proc = folder});
+  std::filesystem::remove_all(folder);
+  return sighting ? "seen" : sighting.error().message;
+}
+
+TEST(Live, AThreadOfTheKernelHasNoMemoryAndIsToldAsOne) {
+  EXPECT_EQ(seen_in("12 (ksoftirqd/0) S 2 0 0 0 -1 69238848 0 0 0 0 0 93 0 0 20 0 1 0 14 0 0 "
+                    "18446744073709551615 0 0 0 0 0 0 0 2147483647 0 0 0 0 17 0\n",
+                    "Name:\tksoftirqd/0\nPid:\t12\nUid:\t0\t0\t0\t0\n"),
+            "process 12 (ksoftirqd/0) is a thread of the kernel: it has no memory of its own");
+}
+
+TEST(Live, AProcessThatNobodyWaitedForHasNoMemoryAndIsToldAsOne) {
+  const pid_t child = fork();
+  if (child == 0) {
+    _exit(0);
+  }
+  siginfo_t ended{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  const auto sighting = look_at(child);
+  ASSERT_FALSE(sighting);
+  EXPECT_TRUE(sighting.error().message.ends_with(
+      ") has ended, and its parent has not asked how: it has no memory"))
+      << sighting.error().message;
+  waitpid(child, nullptr, 0);
 }
 
 TEST(Live, AnotherUsersProcessIsAnObstacleWithARemedy) {

@@ -1,6 +1,7 @@
 /* A program whose memory is looked at: it makes a heap, tells what glibc says of it, and waits.
  *
  *   heap_program area                one mapping of 8 MiB of which some pages are written
+ *   heap_program reserved            terabytes of which some pages are written
  *   heap_program heap THREADS        so many threads allocate and free, and keep the rest
  *   heap_program fenced THREADS      the same, with something in the way of brk
  *   heap_program churn THREADS       threads that never stop
@@ -139,6 +140,22 @@ static void use_an_area(void) {
   tell("written", (uintptr_t)area + (size_t)900 * page_bytes); /* a multiple of 3 pages, in the last half */
 }
 
+/* Terabytes, as sanitizers and collectors reserve them, of which a few pages are written. */
+static void reserve(void) {
+  const size_t bytes = (size_t)2 << 40;
+  for (int i = 0; i < 2; ++i) {
+    char* const area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (area == MAP_FAILED) {
+      exit(1);
+    }
+    madvise(area, bytes, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < bytes; at += bytes / 4) {
+      area[at] = 1;
+    }
+  }
+  tell("reserved", 2 * bytes);
+}
+
 static void main_heap(void) {
   uint64_t state = 12345;
   static void* slots[slots_of_thread];
@@ -240,6 +257,8 @@ int main(int argc, char** argv) {
     never_rest();
   } else if (strcmp(mode, "area") == 0) {
     use_an_area();
+  } else if (strcmp(mode, "reserved") == 0) {
+    reserve();
   } else if (strcmp(mode, "lost") == 0) {
     /* Held by this stack alone, one by its middle. */
     struct link* held[50];

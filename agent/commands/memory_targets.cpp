@@ -1,0 +1,147 @@
+#include "agent/commands/memory_targets.h"
+
+#include <algorithm>
+#include <string>
+
+#include "check/target_url.h"
+#include "memory/go_counters.h"
+#include "memory/process/find.h"
+
+namespace heapwatch::agent::commands {
+
+namespace {
+
+using base::ErrorKind;
+using memory::process::Entry;
+
+/// Without an argument so many processes are shown, the largest.
+constexpr std::size_t listed_max = 20;
+
+/// A person waits.
+constexpr std::chrono::milliseconds page_timeout{5000};
+
+bool is_of_this_machine(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.") || host == "0.0.0.0";
+}
+
+std::string listed(const std::vector<Entry>& entries) {
+  std::string pids;
+  for (const Entry& entry : entries) {
+    pids += (pids.empty() ? "" : ", ") + std::to_string(entry.pid);
+  }
+  return pids;
+}
+
+/// The process that listens where a URL leads to.
+base::Result<int> process_at(const check::TargetUrl& target) {
+  const check::UrlAddress address = check::address_of(target.url);
+  const auto refused = [&](const std::string& why) {
+    return base::fail(ErrorKind::invalid, target.shown + ": " + why);
+  };
+  if (!target.unix_socket.empty() || address.port == 0) {
+    return refused("a process is found by the TCP port of its URL, and this has none; name it too");
+  }
+  if (!is_of_this_machine(address.host)) {
+    return refused("a process is found by a URL of localhost, not of " + address.host +
+                   "; name it too");
+  }
+  const auto found = memory::process::find_listeners(address.port);
+  if (!found) {
+    return base::fail(found.error().kind, target.shown + ": " + found.error().message);
+  }
+  if (found->size() > 1) {
+    return refused(std::to_string(found->size()) +
+                   " processes listen there, and which of them answers is not known; name one of "
+                   "them too: " +
+                   listed(*found));
+  }
+  return found->front().pid;
+}
+
+/// `pid` is whose page it is; 0: that is to be found.
+base::Result<GoPage> page_of(const std::string& text, int pid) {
+  const bool has_scheme = text.find("://") != std::string::npos;
+  const auto target = check::parse_target_url(has_scheme ? text : "http://" + text);
+  if (!target) {
+    return base::fail(target.error().kind, "--url " + target.error().message);
+  }
+  if (pid == 0) {
+    const auto found = process_at(*target);
+    if (!found) {
+      return tl::unexpected(found.error());
+    }
+    pid = *found;
+  }
+  GoPage page{.request = {}, .pid = pid};
+  check::aim(page.request, *target);
+  page.request.connect_timeout = page_timeout;
+  page.request.read_timeout = page_timeout;
+  page.request.total_timeout = page_timeout;
+  page.request.follow_redirects = false;  // to who knows whom
+  page.request.body_bytes_max = memory::counters_page_bytes_max;
+  return page;
+}
+
+base::Result<memory::GoCounters> counters_at(const net::HttpRequest& request) {
+  const auto response = net::fetch(request);
+  if (!response) {
+    return tl::unexpected(response.error());
+  }
+  if (response->status != 200) {
+    return base::fail(ErrorKind::refused, "it answers " + net::status_text(response->status));
+  }
+  return memory::parse_go_counters(response->body);
+}
+
+}  // namespace
+
+base::Result<MemoryTargets> memory_targets(const MemoryOptions& options) {
+  MemoryTargets targets;
+  const auto add = [&targets](int pid) {
+    if (std::find(targets.pids.begin(), targets.pids.end(), pid) == targets.pids.end()) {
+      targets.pids.push_back(pid);
+    }
+  };
+  const auto add_all = [&add](const base::Result<std::vector<Entry>>& found) {
+    for (const Entry& entry : found ? *found : std::vector<Entry>{}) {
+      add(entry.pid);
+    }
+    return found.map([](const auto&) {});
+  };
+  for (const std::string& target : options.targets) {
+    if (auto found = add_all(memory::process::find_processes(target)); !found) {
+      return tl::unexpected(found.error());
+    }
+  }
+  if (options.port != 0) {
+    if (auto found = add_all(memory::process::find_listeners(options.port)); !found) {
+      return tl::unexpected(found.error());
+    }
+  }
+  if (!options.url.empty()) {
+    auto page = page_of(options.url, targets.pids.size() == 1 ? targets.pids.front() : 0);
+    if (!page) {
+      return tl::unexpected(page.error());
+    }
+    add(page->pid);
+    targets.page = *std::move(page);
+  }
+  targets.is_listing = options.targets.empty() && options.port == 0 && options.url.empty();
+  if (targets.is_listing) {
+    auto all = memory::process::list_processes();
+    all.resize(std::min(all.size(), listed_max));
+    (void)add_all(std::move(all));
+  }
+  return targets;
+}
+
+void ask_go(const GoPage& page, memory::Survey& survey) {
+  const auto counters = counters_at(page.request);
+  if (counters) {
+    memory::add_go_counters(survey, *counters);
+  } else {
+    survey.missing.push_back({"its expvars", counters.error().message, ""});
+  }
+}
+
+}  // namespace heapwatch::agent::commands

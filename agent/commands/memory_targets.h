@@ -1,0 +1,32 @@
+// Which processes `heapwatch memory` is asked for, and what they tell of themselves.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "agent/commands/commands.h"
+#include "base/error.h"
+#include "memory/survey.h"
+#include "net/http.h"
+
+namespace heapwatch::agent::commands {
+
+/// A page of expvars, and whose it is.
+struct GoPage {
+  net::HttpRequest request;
+  int pid = 0;
+};
+
+struct MemoryTargets {
+  std::vector<int> pids;  // each once, in the order of the command line
+  std::optional<GoPage> page;
+  bool is_listing = false;  // nothing was named: the largest processes are meant
+};
+
+/// Errors: not_found, invalid.
+[[nodiscard]] base::Result<MemoryTargets> memory_targets(const MemoryOptions& options);
+
+/// Asks for the page, and splits or checks Go's memory by it. What cannot be had is `missing`.
+void ask_go(const GoPage& page, memory::Survey& survey);
+
+}  // namespace heapwatch::agent::commands

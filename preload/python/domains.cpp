@@ -1,0 +1,261 @@
+// CPython allocates in three domains: RAW, MEM and OBJ. Each has a table of functions that a
+// program may replace. A hook calls the functions that were in the table before it, keeps their
+// context, and notes what they did. So it can be put in place at any time: blocks from before are
+// passed through.
+//
+// Where blocks come from. RAW leads to malloc. MEM and OBJ lead to pymalloc, which serves blocks of
+// up to 512 bytes from arenas of its own, and calls malloc for others. So there are two kinds of
+// blocks:
+//   - Small ones never reach malloc. They stand in the shadow of memtrack/small_blocks.h.
+//   - Others reach our malloc while the hook is on the stack. The hook makes the component of its
+//     domain current (a scope of memtrack), so that they are put on the books as Python's and not
+//     as native. Their free needs no hook: the entry knows whose they are. So a block that one
+//     part of a program gets from PyMem_RawMalloc and another frees with free() is right, too.
+// A hook of RAW that is called by one of the others leaves the component that is current.
+//
+// With PYTHONMALLOC=malloc all blocks are of the second kind; with PYTHONMALLOC=debug those that
+// are near 512 bytes are, as they grow. So it is learned from each domain up to which size blocks
+// do not come from malloc (small_max): whether one did is seen from the thread's own count.
+//
+// Layers. CPython itself replaces all tables when it reads PYTHONMALLOC or -X dev. The hooks are
+// put on top then a second time, as another layer, since the first may be below it for all one
+// knows. The first layer passes everything on from then on.
+#include "preload/python/domains.h"
+
+#include <atomic>
+
+#include "memtrack/books.h"
+#include "memtrack/interpreter.h"
+#include "memtrack/run.h"
+#include "memtrack/sampler.h"
+#include "memtrack/small_blocks.h"
+#include "memtrack/tracker.h"
+#include "preload/mappings.h"
+#include "preload/python/api.h"
+
+namespace heapwatch::preload::python {
+
+namespace {
+
+namespace small = memtrack::small;
+
+constexpr unsigned layers = 2;
+constexpr std::size_t pymalloc_max = 512;
+
+/// What the hooks know of a domain.
+struct State {
+  Allocator below[layers];  // whom the hooks call on
+  bool installed[layers];
+  std::atomic<unsigned> active;  // the layer that notes what happens
+  std::atomic<std::size_t> small_max;
+};
+constinit State states[domains]{};
+constinit ArenaAllocator arenas_below{};
+constinit bool arenas_are_hooked = false;
+constinit bool had_arena = false;
+
+/// While it lives the thread allocates for a domain, if it did not for another already.
+class Charged {
+ public:
+  explicit Charged(unsigned domain)
+      : before_(memtrack::thread_state.owner),
+        changed_(!memtrack::interpreter::owns(memtrack::component_of(before_))) {
+    if (changed_) {
+      memtrack::sampler::set_owner(small::component_of_kind(domain));
+    }
+  }
+  Charged(const Charged&) = delete;
+  Charged& operator=(const Charged&) = delete;
+  ~Charged() {
+    if (changed_) {
+      memtrack::sampler::set_owner(before_);
+    }
+  }
+
+ private:
+  std::uint32_t before_;
+  bool changed_;
+};
+
+/// Whether what the thread does for a domain leads to malloc. Within a Charged.
+class MallocWatch {
+ public:
+  explicit MallocWatch(unsigned domain) : component_(small::component_of_kind(domain)) {
+    if (memtrack::thread_state.block == nullptr) {
+      const memtrack::Busy busy;
+      (void)memtrack::join_thread();
+    }
+    before_ = allocations();
+  }
+  [[nodiscard]] bool has_seen() const { return allocations() != before_; }
+
+ private:
+  [[nodiscard]] std::uint64_t allocations() const {
+    memtrack::ThreadBlock* const mine = memtrack::thread_state.block;
+    return mine == nullptr ? 0
+                           : mine->cells[component_].allocations.load(std::memory_order_relaxed);
+  }
+
+  memtrack_component component_;
+  std::uint64_t before_ = 0;
+};
+
+bool is_tracking() {
+  return memtrack::mode() == memtrack::Mode::tracking;
+}
+
+/// The functions of one domain.
+template <Domain domain, unsigned layer>
+struct Hook {
+  static const Allocator& below() { return states[domain].below[layer]; }
+
+  static bool is_active() { return states[domain].active.load(std::memory_order_relaxed) == layer; }
+  static bool is_small(std::size_t size) {
+    return size - 1 < states[domain].small_max.load(std::memory_order_relaxed);
+  }
+
+  static void* malloc(void* context, std::size_t size) noexcept {
+    if (domain == raw || !is_small(size) || !is_active()) [[unlikely]] {
+      return allocate(size, __builtin_return_address(0),
+                      [&] { return below().malloc(context, size); });
+    }
+    void* const block = below().malloc(context, size);
+    if (block != nullptr && is_tracking()) {
+      small::record(block, size, domain, __builtin_return_address(0));
+    }
+    return block;
+  }
+
+  static void* calloc(void* context, std::size_t count, std::size_t size) noexcept {
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+      bytes = 0;  // what is below refuses it
+    }
+    return allocate(bytes, __builtin_return_address(0),
+                    [&] { return below().calloc(context, count, size); });
+  }
+
+  static void free(void* context, void* block) noexcept {
+    if (domain != raw && is_active()) {
+      small::forget(block);
+    }
+    below().free(context, block);
+  }
+
+  static void* realloc(void* context, void* block, std::size_t size) noexcept {
+    const auto reallocate = [&] { return below().realloc(context, block, size); };
+    if (domain == raw || !is_active()) {
+      return allocate(size, __builtin_return_address(0), reallocate);
+    }
+    const small::Moving moving = small::begin_move(block);
+    void* const moved = allocate(size, __builtin_return_address(0), reallocate);
+    if (moved == nullptr) {
+      small::cancel_move(moving);
+    } else {
+      small::finish_move(moving);
+    }
+    return moved;
+  }
+
+  static void install() {
+    Allocator mine{};
+    api.get_allocator(domain, &mine);
+    State& state = states[domain];
+    state.below[layer] = mine;
+    state.installed[layer] = true;
+    state.active.store(layer, std::memory_order_relaxed);
+    state.small_max.store(0, std::memory_order_relaxed);
+    mine.malloc = malloc;
+    mine.calloc = calloc;
+    mine.realloc = realloc;
+    mine.free = free;
+    api.set_allocator(domain, &mine);
+  }
+
+ private:
+  /// Calls what is below with the domain charged, and notes the block when it is not malloc's.
+  template <typename Call>
+  [[gnu::noinline]] static void* allocate(std::size_t size, const void* caller, Call call) {
+    if (!is_active()) {
+      return call();
+    }
+    const Charged charged(domain);
+    if (domain == raw || size - 1 >= pymalloc_max) {
+      return call();
+    }
+    const MallocWatch watch(domain);
+    void* const block = call();
+    if (block != nullptr && !watch.has_seen() && is_tracking()) {
+      small::record(block, size, domain, caller);
+      if (!is_small(size)) {
+        states[domain].small_max.store(size, std::memory_order_relaxed);
+      }
+    }
+    return block;
+  }
+};
+
+/// Puts the hook in place, if it never was or someone has put back what was there before.
+/// `at_start`: nobody but CPython itself can have changed the table since.
+template <Domain domain>
+void install_if_missing(bool at_start) {
+  const State& state = states[domain];
+  Allocator now{};
+  api.get_allocator(domain, &now);
+  if (now.malloc == Hook<domain, 0>::malloc || now.malloc == Hook<domain, 1>::malloc) {
+    return;
+  }
+  if (!state.installed[0] || (!state.installed[1] && now.malloc == state.below[0].malloc)) {
+    Hook<domain, 0>::install();
+  } else if (state.installed[1] ? now.malloc == state.below[1].malloc : at_start) {
+    Hook<domain, 1>::install();
+  }
+}
+
+void hook_domains(bool at_start) {
+  install_if_missing<raw>(at_start);
+  install_if_missing<mem>(at_start);
+  install_if_missing<object>(at_start);
+}
+
+void* alloc_arena(void* context, std::size_t size) {
+  if (!had_arena) {
+    had_arena = true;
+    hook_domains(true);
+  }
+  const MapsForAllocator maps_for_allocator;  // the blocks in it are on the books
+  void* const arena = arenas_below.alloc(context, size);
+  if (arena != nullptr) {
+    memtrack::Interpreter& books = memtrack::books.interpreter;
+    books.arenas.fetch_add(1, std::memory_order_relaxed);
+    books.arena_bytes.fetch_add(size, std::memory_order_relaxed);
+  }
+  return arena;
+}
+
+void free_arena(void* context, void* arena, std::size_t size) {
+  memtrack::Interpreter& books = memtrack::books.interpreter;
+  books.arenas.fetch_sub(1, std::memory_order_relaxed);
+  books.arena_bytes.fetch_sub(size, std::memory_order_relaxed);
+  arenas_below.free(context, arena, size);
+}
+
+}  // namespace
+
+void hook_domains() noexcept {
+  hook_domains(api.is_initialized() == 0);
+}
+
+void hook_arenas() noexcept {
+  if (arenas_are_hooked) {
+    return;
+  }
+  arenas_are_hooked = true;
+  api.get_arena_allocator(&arenas_below);
+  ArenaAllocator mine = arenas_below;
+  mine.alloc = alloc_arena;
+  mine.free = free_arena;
+  api.set_arena_allocator(&mine);
+}
+
+}  // namespace heapwatch::preload::python

@@ -1,0 +1,122 @@
+"""What `heapwatch exec` costs Python programs, beside tracemalloc: prints the table of docs/performance-memtrack.md.
+
+    bench.py BUILD [--python PYTHON]... [--rounds N] [--smoke]
+
+BUILD is the folder of the bench preset. Each program is timed by its CPU time, user and system, in turn alone, under the
+preloaded library at the default interval, and with tracemalloc tracing one frame; the least of the rounds counts. The
+programs are small forms of those that CPython is measured with: objects, calls, text, JSON, regular expressions, pickles.
+"""
+import argparse
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+
+PROGRAMS = {
+    "calls (richards-like)": """
+class Task:
+    def __init__(self, n): self.n, self.next = n, None
+    def run(self, k): return self.n + k if k < 3 else self.next.run(k - 1)
+first = Task(1); first.next = first
+s = 0
+for i in range(300_000 * N): s += first.run(i % 6)
+""",
+    "numbers (nbody-like)": """
+x, v = [float(i) for i in range(50)], [0.0] * 50
+for _ in range(400 * N):
+    for i in range(50):
+        d = x[i] - x[i - 1]
+        v[i] -= d * 0.01 / (d * d + 0.1)
+        x[i] += v[i] * 0.01
+""",
+    "objects (binary trees)": """
+def tree(d): return (tree(d - 1), tree(d - 1)) if d else None
+for _ in range(25 * N): tree(14)
+""",
+    "dicts and text": """
+for _ in range(15 * N):
+    d = {}
+    for i in range(30_000):
+        k = "key %d" % (i % 5000)
+        d[k] = d.get(k, 0) + len(k.upper().split())
+""",
+    "JSON": """
+import json
+d = [{"id": i, "name": "n%d" % i, "tags": ["a", "b", str(i)], "nested": {"x": [i] * 8}} for i in range(2000)]
+for _ in range(25 * N): d = json.loads(json.dumps(d))
+""",
+    "regular expressions": """
+import re
+text = " ".join("user%d@example%d.com, some words" % (i, i % 7) for i in range(3000))
+for _ in range(30 * N): len([m.group(1).lower() for m in re.finditer(r"(\\w+)@(\\w+)\\.com", text)])
+""",
+    "pickles": """
+import pickle
+d = [(i, str(i), {"a": i, "b": [i, i + 1.5]}) for i in range(8000)]
+for _ in range(25 * N): d = pickle.loads(pickle.dumps(d))
+""",
+    "sorting and lists": """
+import random
+r = random.Random(1)
+for _ in range(12 * N):
+    a = [(r.random(), i) for i in range(20_000)]
+    a.sort(key=lambda p: p[0])
+    b = [str(x) for x in a[:5000]]
+""",
+}
+
+
+def cpu_time(command, environment):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def variants(build, python, program):
+    """`heapwatch exec` itself runs beside the program; what is timed is the program under its library."""
+    alone = [python, program]
+    watched = [str(build / "agent" / "heapwatch-agent"), "exec", "--", *alone]
+    return [(alone, {}), (watched, {}), ([python, "-X", "tracemalloc=1", program], {})]
+
+
+def measure(build, python, rounds, work, folder):
+    print(f"| {pathlib.Path(python).resolve()} | alone | `heapwatch exec` | tracemalloc |\n|---|---|---|---|")
+    products = [1.0, 1.0]
+    # What starting the watcher takes is no cost of the program.
+    empty = folder / "empty.py"
+    empty.write_text("")
+    starts = [min(cpu_time(*variant) for _ in range(rounds)) for variant in variants(build, python, empty)]
+    for name, text in PROGRAMS.items():
+        program = folder / "program.py"
+        program.write_text(f"N = {work}\n{text}")
+        least = [float("inf")] * 3
+        for _ in range(rounds):
+            for i, variant in enumerate(variants(build, python, program)):
+                least[i] = min(least[i], cpu_time(*variant))
+        times = [max(least[i] - starts[i], 1e-3) for i in range(3)]
+        ratios = [times[1] / times[0], times[2] / times[0]]
+        products = [product * ratio for product, ratio in zip(products, ratios)]
+        print(f"| {name} | {times[0]:.2f} s | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
+    means = [product ** (1 / len(PROGRAMS)) for product in products]
+    print(f"| **geometric mean** | | **{means[0]:.2f}** | {means[1]:.2f} |\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--python", action="append")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--work", type=int, default=4)
+    parser.add_argument("--smoke", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for python in options.python or ["/usr/bin/python3"]:
+            measure(options.build.resolve(), python, 1 if options.smoke else options.rounds,
+                    1 if options.smoke else options.work, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

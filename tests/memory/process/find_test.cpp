@@ -1,0 +1,104 @@
+#include "memory/process/find.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace heapwatch::memory::process {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::string first_id = "0123456789ab" + std::string(52, 'c');
+const std::string second_id = "0123456789ab" + std::string(52, 'd');
+
+/// A /proc on file.
+class Recorded : public testing::Test {
+ protected:
+  Recorded() {
+    std::string name = ::testing::TempDir() + "heapwatch-proc-XXXXXX";
+    proc = mkdtemp(name.data());
+    add(10, "nginx", "nginx: master process", "0::/system.slice/nginx.service\n");
+    add(11, "nginx", "nginx: worker process", "0::/system.slice/nginx.service\n");
+    add(20, "postgres", "postgres -D /data/nginx.service",
+        "12:memory:/docker/" + first_id + "\n1:name=systemd:/docker/" + first_id + "\n");
+    add(21, "java", "java -jar shop.jar",
+        "0::/kubepods.slice/kubepods-burstable.slice/"
+        "kubepods-burstable-pod0a1b2c3d_0000_1111_2222_333344445555.slice/cri-containerd-" +
+            second_id + ".scope\n");
+    add(22, "sh", "sh", "0::/machine.slice/libpod-" + std::string(64, 'e') + ".scope/container\n");
+    add(30, "0123456789abc", "named like an id", "0::/\n");
+    add(40, "idler", "idler", "0::/system.slice/batch.service\n");
+  }
+  ~Recorded() override { std::filesystem::remove_all(proc); }
+  Recorded(const Recorded&) = delete;
+  Recorded& operator=(const Recorded&) = delete;
+
+  void add(int pid, const std::string& command, std::string arguments, const std::string& groups) {
+    const std::filesystem::path folder = proc / std::to_string(pid);
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "statm") << "100 " << 1000 - pid << " 0 0 0 0 0\n";
+    std::ofstream(folder / "comm") << command << '\n';
+    std::replace(arguments.begin(), arguments.end(), ' ', '\0');
+    std::ofstream(folder / "cmdline") << arguments << '\0';
+    std::ofstream(folder / "cgroup") << groups;
+  }
+  [[nodiscard]] std::vector<int> pids(std::string_view target) const {
+    const auto found = find_processes(target, proc.string());
+    std::vector<int> pids;
+    for (const Entry& entry : found ? *found : std::vector<Entry>{}) {
+      pids.push_back(entry.pid);
+    }
+    return pids;
+  }
+  [[nodiscard]] std::string error(std::string_view target) const {
+    const auto found = find_processes(target, proc.string());
+    return found ? "found" : found.error().message;
+  }
+
+  std::filesystem::path proc;
+};
+
+TEST_F(Recorded, AUnitMeansItsProcesses) {
+  EXPECT_THAT(pids("nginx.service"), ElementsAre(10, 11));
+  EXPECT_THAT(pids("batch.service"), ElementsAre(40));
+  EXPECT_THAT(pids("batch"), ElementsAre(40));
+  EXPECT_THAT(pids("system.slice"), ElementsAre(10, 11, 40));
+}
+
+TEST_F(Recorded, AContainerIsMeantByItsIdOrTwelveDigitsOfIt) {
+  EXPECT_THAT(pids(first_id), ElementsAre(20));
+  EXPECT_THAT(pids(second_id), ElementsAre(21));
+  EXPECT_THAT(pids(second_id.substr(0, 13)), ElementsAre(21));
+  EXPECT_THAT(pids(std::string(12, 'e')), ElementsAre(22));
+}
+
+TEST_F(Recorded, ANameComesBeforeAContainerAndACommandLineAfterIt) {
+  EXPECT_THAT(pids("0123456789abc"), ElementsAre(30));
+  EXPECT_THAT(pids("nginx"), ElementsAre(10, 11));
+  EXPECT_THAT(pids("shop.jar"), ElementsAre(21));
+}
+
+TEST_F(Recorded, SeveralContainersAreAnErrorThatNamesThem) {
+  EXPECT_EQ(error("0123456789ab"), "2 containers have an id that begins with 0123456789ab: " +
+                                       first_id + ", " + second_id);
+}
+
+TEST_F(Recorded, WhatIsNotThereIsSaid) {
+  EXPECT_EQ(error("ngin.service"), "no process belongs to the unit \"ngin.service\"");
+  EXPECT_EQ(error("ffffffffffff"),
+            "no process is in a container \"ffffffffffff\" or has that in its command line");
+  EXPECT_THAT(error("postgre"), ::testing::Eq("found"));
+  EXPECT_THAT(error("postgers"), HasSubstr("no process is named \"postgers\" or has that in its "
+                                           "command line; did you mean \"postgres\""));
+  EXPECT_EQ(error("0"), "there is no process 0");
+  EXPECT_EQ(error("99999999999"), "there is no process 99999999999");
+  EXPECT_EQ(error(""), "a target is empty: it is a pid or a name");
+}
+
+}  // namespace
+}  // namespace heapwatch::memory::process

@@ -12,6 +12,7 @@ constexpr double mib = 1024.0 * 1024;
 /// Growth of that many bytes is a leak's when its steps are very even, only.
 constexpr double small_growth = mib;
 constexpr double even_steps = 6;
+constexpr double even_steps_of_short = 4.5;
 constexpr double ask_least_s = 600;
 /// A window that is shorter takes larger growth: programs start, and requests come in bursts.
 constexpr double short_window_s = 60;
@@ -31,7 +32,7 @@ bool is_count(const Signal& signal) {
 /// Whether growth is large and even enough for its time to be called a leak.
 bool is_enough(const Signal& signal, double window) {
   const SeriesResult& result = signal.result;
-  if (window < short_window_s && result.steadiness < even_steps) {
+  if (window < short_window_s && result.steadiness < even_steps_of_short) {
     return false;
   }
   if (is_count(signal)) {

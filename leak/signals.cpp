@@ -11,8 +11,6 @@ namespace {
 
 /// A collection of Go begins when the heap has doubled, unless the program says otherwise.
 constexpr double next_gc_per_live = 2;
-/// Under that Go collects no sooner, however little is alive.
-constexpr double next_gc_floor = 4.5 * 1024 * 1024;
 constexpr double collections_min = 6;
 constexpr double few_collections_min = 2;
 /// What of the heap's growth has to outlive collections where few ended.
@@ -70,12 +68,6 @@ std::vector<Point> live_by_next_gc(const Watch& watch) {
     before = look.go.collections;
   }
   return points;
-}
-
-bool is_above_floor(const std::vector<Point>& live) {
-  return std::any_of(live.begin(), live.end(), [](const Point& point) {
-    return point.value * next_gc_per_live > next_gc_floor;
-  });
 }
 
 /// With few collections: nearly all that the heap grew by outlived them.
@@ -173,8 +165,6 @@ GoHeap go_heap(const Watch& watch) {
   std::vector<Point> live = live_by_next_gc(watch);
   if (live.empty()) {
     live = troughs_of(watch);
-  } else if (!is_above_floor(live)) {
-    live.clear();
   }
   if (heap.collections >= collections_min && live.size() >= series_values_min) {
     heap.signal = signal_of("go", std::move(live));

@@ -205,6 +205,16 @@ TEST(Judge, CannotTellOfAGoHeapThatWasNotCollected) {
   EXPECT_THAT(finding.sentence, HasSubstr("0 collections ended in 3 min"));
 }
 
+TEST(Judge, SaysSteadyOfGarbageThatIsCollectedBelowTheLeastHeapOfGo) {
+  Model model;
+  model.go = [](double at) {
+    GoState state = go_state(mib, at, 1.3, false);
+    state.next_gc = 4 * mib;  // Go collects no sooner
+    return state;
+  };
+  EXPECT_EQ(verdict_of(model).verdict, Verdict::steady);
+}
+
 TEST(Judge, ByFewCollectionsFindsALeakThatOutlivesThem) {
   Model model;
   model.go = [](double at) {

@@ -134,11 +134,13 @@ void add_unexplained(const Watch& watch, std::vector<Finding>& findings, double 
   }
 }
 
+/// Of each signal that moves, what it does.
 std::vector<std::string> reasons_of(const std::vector<Signal>& signals) {
   std::vector<std::string> why;
   for (const Signal& signal : signals) {
     const SeriesResult& result = signal.result;
-    if (result.course == Course::too_few) {
+    const bool is_still = result.course == Course::flat && std::abs(result.growth) < 1;
+    if (result.course == Course::too_few || is_still) {
       continue;
     }
     const bool is_count =

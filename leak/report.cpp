@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "leak/sentence.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t frames_max = 12;
 constexpr std::size_t rows_max = 8;
+constexpr double row_bytes_min = 4096;
 
 void append_stack(std::string& out, const Finding& finding) {
   for (std::size_t i = 0; i < finding.stack.size() && i < frames_max; ++i) {
@@ -27,8 +29,11 @@ void append_stack(std::string& out, const Finding& finding) {
 void append_growth(std::string& out, const Judgement& judgement) {
   out += "RSS " + std::string(judgement.rss_growth < 0 ? "" : "+") +
          bytes_text(judgement.rss_growth) + " in " + duration_text(judgement.window) + "\n";
-  for (std::size_t i = 0; i < judgement.growth.size() && i < rows_max; ++i) {
-    const GrowthRow& row = judgement.growth[i];
+  std::size_t shown = 0;
+  for (const GrowthRow& row : judgement.growth) {
+    if (std::abs(row.bytes) < row_bytes_min || ++shown > rows_max) {
+      continue;
+    }
     std::string name = row.space;
     for (const std::string& part : {row.owner, row.state}) {
       if (!part.empty() && part != "mapped" && part != row.space) {

@@ -11,6 +11,8 @@ namespace {
 
 /// A collection of Go begins when the heap has doubled, unless the program says otherwise.
 constexpr double next_gc_per_live = 2;
+/// Under that Go collects no sooner, however little is alive.
+constexpr double next_gc_floor = 4.2 * 1024 * 1024;
 constexpr double collections_min = 6;
 constexpr double few_collections_min = 2;
 /// What of the heap's growth has to outlive collections where few ended.
@@ -70,6 +72,16 @@ std::vector<Point> live_by_next_gc(const Watch& watch) {
   return points;
 }
 
+/// A heap that grows out of its least size is told from there on.
+void drop_floor(std::vector<Point>& live) {
+  const auto above = std::find_if(live.begin(), live.end(), [](const Point& point) {
+    return point.value * next_gc_per_live > next_gc_floor;
+  });
+  if (above != live.end()) {
+    live.erase(live.begin(), above);
+  }
+}
+
 /// With few collections: nearly all that the heap grew by outlived them.
 bool outlives(const std::vector<Point>& after_collections, const SeriesResult& raw) {
   if (after_collections.size() < static_cast<std::size_t>(few_collections_min) ||
@@ -116,14 +128,16 @@ void mark_torn(Watch& watch) {
     }
   }
   for (const auto& [key, count] : seen) {
+    const std::string& space = key.first;
+    const std::string& owner = key.second;
     for (Look& look : watch.looks) {
       const bool has_it = std::any_of(look.rows.begin(), look.rows.end(), [&](const Amount& row) {
-        return row.state == "live" && row.space == key.first && row.owner == key.second;
+        return row.state == "live" && row.space == space && row.owner == owner;
       });
       const bool is_marked =
-          std::find(look.torn.begin(), look.torn.end(), key.first) != look.torn.end();
+          std::find(look.torn.begin(), look.torn.end(), space) != look.torn.end();
       if (2 * count > looks && !look.rows.empty() && !has_it && !is_marked) {
-        look.torn.push_back(key.first);
+        look.torn.push_back(space);
       }
     }
   }
@@ -165,6 +179,8 @@ GoHeap go_heap(const Watch& watch) {
   std::vector<Point> live = live_by_next_gc(watch);
   if (live.empty()) {
     live = troughs_of(watch);
+  } else {
+    drop_floor(live);
   }
   if (heap.collections >= collections_min && live.size() >= series_values_min) {
     heap.signal = signal_of("go", std::move(live));

@@ -152,8 +152,7 @@ struct AllocatorReport {
   std::uint64_t arenas = 0;
   bool walked = false;
   std::vector<SizeCount> sizes;  // live blocks, most bytes first
-  /// Of Go: collections of garbage since the program began; goroutines, with the runtime's own.
-  std::optional<std::uint64_t> collections = std::nullopt;
+  /// Of Go: how many there are, with the runtime's own.
   std::optional<std::uint64_t> goroutines = std::nullopt;
 };
 

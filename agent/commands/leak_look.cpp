@@ -16,6 +16,8 @@
 
 #include "agent/commands/leak_go.h"
 #include "base/file.h"
+#include "memory/golang/golang.h"
+#include "memory/process/live.h"
 #include "memory/survey.h"
 
 namespace heapwatch::agent::commands {
@@ -183,9 +185,6 @@ void take_allocators(const memory::Survey& survey, leak::Look& look) {
     }
     if (report.name == "go") {
       look.go.heap_live = static_cast<double>(report.in_use_bytes);
-      if (report.collections) {
-        look.go.collections = static_cast<double>(*report.collections);
-      }
       if (report.goroutines) {
         look.go.goroutines = static_cast<double>(*report.goroutines);
       }
@@ -199,6 +198,18 @@ void take_allocators(const memory::Survey& survey, leak::Look& look) {
                           .count = static_cast<double>(type.objects),
                           .bytes = static_cast<double>(type.bytes)});
   }
+}
+
+/// How many collections there were, of a Go program that does not tell it itself.
+std::optional<double> collections_of(int pid) {
+  const auto sighting = memory::process::look_at(pid);
+  if (!sighting) {
+    return std::nullopt;
+  }
+  const auto heap = memory::golang::read_heap(*sighting->view);
+  return heap && *heap && (*heap)->collections
+             ? std::optional(static_cast<double>(*(*heap)->collections))
+             : std::nullopt;
 }
 
 base::Result<void> look_at_process(int pid, const LookOptions& options, TakenLook& taken) {
@@ -250,6 +261,9 @@ base::Result<TakenLook> take_look(const LeakTarget& target, const LookOptions& o
   if (target.pid) {
     if (auto looked = look_at_process(*target.pid, options, taken); !looked) {
       return tl::unexpected(looked.error());
+    }
+    if (taken.look.go.heap_live && !told.collections) {
+      taken.look.go.collections = collections_of(*target.pid);
     }
   } else if (told.sys) {
     taken.look.rss = *told.sys;

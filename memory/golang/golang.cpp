@@ -208,7 +208,6 @@ AllocatorReport report_of(const Heap& heap) {
     }
   }
   report.sizes = most_bytes_first(by_size);
-  report.collections = heap.collections;
   report.goroutines = heap.goroutines;
   return report;
 }

@@ -215,6 +215,17 @@ TEST(Judge, SaysSteadyOfGarbageThatIsCollectedBelowTheLeastHeapOfGo) {
   EXPECT_EQ(verdict_of(model).verdict, Verdict::steady);
 }
 
+TEST(Judge, FindsALeakThatBeginsBelowTheLeastHeapOfGo) {
+  Model model;
+  model.go = [](double at) {
+    const double kept = mib + 2 * mib * at / 60;
+    GoState state = go_state(kept, at, 9, false);
+    state.next_gc = std::max(4 * mib, 2 * (mib + 2 * mib * std::floor(at / 9) * 9 / 60));
+    return state;
+  };
+  EXPECT_EQ(verdict_of(model).verdict, Verdict::leak);
+}
+
 TEST(Judge, ByFewCollectionsFindsALeakThatOutlivesThem) {
   Model model;
   model.go = [](double at) {

@@ -19,6 +19,8 @@ constexpr double rss_share = 0.01;
 /// Of the growth of RSS: a doubt about less of it does not outweigh what is certain.
 constexpr double doubt_share = 0.3;
 constexpr double unexplained_share = 0.5;
+constexpr double trickle_bytes = 2.0 * 1024 * 1024;
+constexpr double trickle_share = 0.05;
 constexpr double ask_factor = 2;
 constexpr double ask_least_s = 600;
 
@@ -64,6 +66,19 @@ void set_shares(std::vector<Finding>& findings, double rss_growth, double least)
     if (rss_growth >= least && finding.growth > 0) {
       finding.share = std::clamp(finding.growth / rss_growth, 0.0, left);
       left -= *finding.share;
+    }
+  }
+}
+
+/// Growth that is little by itself and little of the whole may be a trickle beside what matters.
+void doubt_trickles(std::vector<Finding>& findings, double rss_growth, double window) {
+  for (Finding& finding : findings) {
+    const bool is_little = finding.growth > 0 && finding.growth < trickle_bytes &&
+                           finding.growth < trickle_share * rss_growth;
+    if (finding.verdict == Verdict::leak && is_little) {
+      finding.verdict = Verdict::cannot_tell;
+      finding.reason = "it is little of the growth of RSS";
+      finding.ask_seconds = std::max(ask_least_s, ask_factor * window);
     }
   }
 }
@@ -264,6 +279,7 @@ Judgement judge(const Watch& given, const JudgeOptions& options) {
     judgement.why = reasons_of(candidates.signals);
     judgement.why.insert(judgement.why.end(), candidates.ignored.begin(), candidates.ignored.end());
     findings = std::move(candidates.findings);
+    doubt_trickles(findings, judgement.rss_growth, judgement.window);
     add_unexplained(watch, findings, judgement.rss_growth, judgement.window);
     sort_findings(findings, judgement.rss_growth);
     if (findings.empty()) {

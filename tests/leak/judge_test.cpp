@@ -154,6 +154,13 @@ TEST(Judge, SaysThatMemoryFollowsTheLoad) {
   EXPECT_EQ(verdict_of(model).verdict, Verdict::leak);
 }
 
+TEST(Judge, DoubtsATrickleBesideGrowthThatMatters) {
+  Model model;
+  model.native = leaking(20 * mib, 0.4 * mib);
+  model.python = [](double at) { return 20 * mib + 60 * mib * (1 - std::exp(-at / 60)); };
+  EXPECT_EQ(verdict_of(model).verdict, Verdict::filling);
+}
+
 TEST(Judge, CannotTellOfShortWindowsFewLooksAndJumps) {
   Model model;
   model.native = leaking(20 * mib, 60 * mib);

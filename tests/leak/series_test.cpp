@@ -13,7 +13,7 @@ namespace heapwatch::leak {
 namespace {
 
 constexpr double mb = 1e6;
-constexpr int series_count = 400;
+constexpr int series_count = 200;
 
 using Random = std::mt19937_64;
 /// What a series is at a second; `Random` is its own.

@@ -8,10 +8,9 @@ import corpus
 HEAPWATCH, *PROGRAMS = sys.argv[1:5]
 LENGTH = "27s"
 EVERY = "700ms"
-# Of both lists: of each space one that leaks, and of each kind of growth one that does not. Looks at Python take longest.
-QUICK = [{"c_malloc", "c_mmap", "c_threads", "c_descriptors", "cxx_objects", "c_cache", "c_ring", "c_bursts", "cxx_sessions"},
-         {"go_heap", "go_goroutines", "go_garbage", "go_cache"},
-         {"python_objects", "python_bounded"}]
+# Looks of a build with sanitizers take long at C++ and at Python, whose programs are in the long form.
+QUICK = [{"c_malloc", "c_mmap", "c_threads", "c_descriptors", "c_cache", "c_ring", "c_bursts", "c_steady"},
+         {"go_heap", "go_goroutines", "go_garbage", "go_cache"}]
 
 
 def start(names, commands, stack):
@@ -49,7 +48,6 @@ class CorpusTest(unittest.TestCase):
         self.assertGreater(site["line"], 0)
         self.assertEqual(found["go_goroutines"]["site"]["function"], "main.wait")
         self.assertIn("blocks of 3", found["c_malloc"]["sentence"])
-        self.assertIn("Session", found["python_objects"]["sentence"])
 
     def check_shape(self, judgement):
         self.assertEqual(judgement["schema"], "heapwatch.leak/1")

@@ -60,6 +60,9 @@ std::string bar(std::uint64_t part, std::uint64_t whole, const TextOptions& opti
 }
 
 std::string row_name(const Row& row) {
+  if (row.detail.starts_with('/')) {  // of a file of its own
+    return harmless(row.detail);
+  }
   std::string name = row.owner.empty() ? "?" : row.owner;
   if (row.state != State::mapped) {
     name += " " + std::string(name_of(row.state));
@@ -139,6 +142,12 @@ void append_spaces(std::string& out, const Survey& survey, const TextOptions& op
                      [](const Row& a, const Row& b) { return a.bytes > b.bytes; });
     if (space != Space::unexplained) {
       append_rows(out, rows, survey);
+      continue;
+    }
+    for (const Row& row : rows) {
+      if (row.source == Source::counter) {  // nobody could look at it
+        out += "  " + row.note + "\n";
+      }
     }
   }
   for (const Unexplained& one : survey.unexplained) {
@@ -152,9 +161,12 @@ void append_spaces(std::string& out, const Survey& survey, const TextOptions& op
 }
 
 void append_beside(std::string& out, const Survey& survey) {
-  out += "beside RSS: swap " + size_text(survey.swap) + ", PSS " + size_text(survey.pss) +
-         ", in huge pages " + size_text(survey.huge) +
-         ", free when the system needs it (LazyFree) " + size_text(survey.lazy_free) + "\n";
+  out += "beside RSS: swap " + size_text(survey.swap);
+  if (survey.pss > 0 || survey.rss == 0) {  // its mappings could be read
+    out += ", PSS " + size_text(survey.pss) + ", in huge pages " + size_text(survey.huge) +
+           ", free when the system needs it (LazyFree) " + size_text(survey.lazy_free);
+  }
+  out += "\n";
   if (survey.cgroup) {
     const Cgroup& group = *survey.cgroup;
     out +=
@@ -257,6 +269,7 @@ std::string signed_size(double bytes) {
 
 std::string to_text(const Survey& survey, const TextOptions& options) {
   std::string line = survey.command_line.empty() ? survey.command : survey.command_line;
+  line.erase(line.find_last_not_of(' ') + 1);  // room that a program left for its title
   constexpr std::size_t command_max = 100;
   if (line.size() > command_max) {
     line = line.substr(0, command_max) + "...";

@@ -128,7 +128,8 @@ void forget_slowly(const void* block, unsigned word) noexcept {
 Moving begin_move(const void* block) noexcept {
   Moving moving{block, 0, nullptr};
   if (Word* const at = find(block); at != nullptr) {
-    moving.word = at->exchange(0, std::memory_order_relaxed);
+    moving.word = at->load(std::memory_order_relaxed);
+    at->store(0, std::memory_order_relaxed);
     if ((moving.word & sampled) != 0) {
       moving.sample = sampler::drop(block);
     }

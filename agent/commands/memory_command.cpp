@@ -1,4 +1,5 @@
 // `heapwatch memory`: where the resident memory of a process is.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <map>
@@ -56,6 +57,10 @@ Seen look_at_all(const MemoryTargets& targets, const MemoryOptions& options) {
     } else if (seen.first_error.empty()) {
       seen.first_error = survey.error().message;
     }
+  }
+  if (targets.is_listing) {  // they have changed since they were listed
+    std::stable_sort(seen.surveys.begin(), seen.surveys.end(),
+                     [](const auto& a, const auto& b) { return a.rss > b.rss; });
   }
   return seen;
 }

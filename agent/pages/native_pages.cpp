@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/query.h"
+#include "memory/native/names.h"
 #include "memory/native/untracked_frees.h"
 
 namespace heapwatch::agent::pages {
@@ -93,7 +94,7 @@ net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
   const std::string& asked = request.method == "POST" ? request.body : request.query;
   std::string text = "num_symbols: 1\n";  // any number but 0 says that there are some
   std::vector<memory::native::NativeHeap::Mapping> mappings;
-  memory::native::Symbols names;
+  memory::native::Names names;
   const char* at = asked.data();
   const char* const end = at + asked.size();
   while (at < end) {

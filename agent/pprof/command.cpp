@@ -91,6 +91,9 @@ class Command {
       return line.format ? make_picture(line, std::move(session), seams_, err_)
                          : converse(line, session);
     };
+    seams_.symbols.post = [this](const std::string& url, const std::string& body) {
+      return ask_symbols(url, body);
+    };
     seams_.collects = [this](const std::string& url) {
       const auto source = parse_source({.url = url}, transport_);
       return source && source->collects;
@@ -167,6 +170,9 @@ class Command {
 
   std::vector<Result<std::string>> fetch(std::span<const pprof::FetchRequest> asked) {
     auto bodies = fetch_profiles(asked, transport_, fetch_options_, err_);
+    if (!asked.empty()) {
+      last_asked_ = asked.back();
+    }
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       Result<std::string>& body = bodies[i];
       if (!body) {
@@ -185,6 +191,26 @@ class Command {
                        : what + "and it could not be saved: " + path.error().message);
     }
     return bodies;
+  }
+
+  /// Asks a program for names, as the profile was asked for.
+  Result<std::string> ask_symbols(const std::string& url, const std::string& body) {
+    TransportFlags transport = transport_;
+    transport.kind.clear();
+    transport.kind_query.clear();
+    transport.gc = false;
+    pprof::FetchRequest asked = last_asked_;
+    asked.url = url;
+    asked.seconds = -1;
+    auto source = parse_source(asked, transport);
+    if (!source) {
+      return tl::unexpected(source.error());
+    }
+    source->request.method = "POST";
+    source->request.body = body;
+    std::vector<Source> sources;
+    sources.push_back(std::move(*source));
+    return std::move(fetch_sources(std::move(sources), fetch_options_, err_).at(0));
   }
 
   /// Snapshots of a series are kept as they came, so that the series can be looked at again.
@@ -237,6 +263,7 @@ class Command {
   TransportFlags transport_;
   std::vector<pprof::ExtraFlag> flags_;
   FetchOptions fetch_options_;
+  pprof::FetchRequest last_asked_;  // whose certificates and timeout go for questions about it, too
   bool keeps_fetched_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include <ostream>
 #include <utility>
 
+#include "agent/pprof/local_symbols.h"
 #include "agent/pprof/viewer.h"
 #include "pprof/flame/page.h"
 #include "pprof/picture/picture.h"
@@ -123,6 +124,7 @@ pprof::Seams system_seams() {
   };
   std::error_code error;
   seams.working_folder = std::filesystem::current_path(error).string();
+  use_local_symbols(seams.symbols);
   seams.output_is_terminal = isatty(STDOUT_FILENO) == 1;
   return seams;
 }

@@ -292,7 +292,8 @@ std::optional<base::Result<Heap>> read_heap(const ProcessView& view) {
       continue;
     }
     base::Result<Heap> heap = read_once(view, module, *version);
-    for (int attempt = 1; attempt < attempts && !heap; ++attempt) {
+    for (int attempt = 1; attempt < attempts && !heap && heap.error().kind != ErrorKind::limit;
+         ++attempt) {
       heap = read_once(view, module, *version);
     }
     return heap;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/counted.h"
+#include "memory/native/names.h"
 
 namespace heapwatch::memory::native {
 
@@ -82,9 +83,10 @@ void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_spa
     const Place& place = places[i];
     const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
     out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
-    std::vector<std::uintptr_t> stack = place.example->stack;
-    stack.resize(std::min(stack.size(), frames_max));
-    for (const std::string& frame : described_stack(stack, heap.mappings, heap.frames)) {
+    std::vector<std::string> frames =
+        described_from_site(place.example->stack, heap.mappings, heap.frames);
+    frames.resize(std::min(frames.size(), frames_max));
+    for (const std::string& frame : frames) {
       out << "      " << frame << '\n';
     }
   }

@@ -9,12 +9,12 @@
 #include <memory>
 #include <stdexcept>
 #include <tuple>
-#include <unordered_map>
 
 #include "base/text.h"
-#include "memory/native/symbols.h"
+#include "memory/native/names.h"
 #include "pprof/encode.h"
 #include "pprof/gunzip.h"
+#include "pprof/site.h"
 
 namespace heapwatch::memory::native {
 
@@ -28,16 +28,6 @@ constexpr const char* allocators =
     "_?(malloc|calloc|realloc|aligned_alloc)|strdupe|_?_libc_(malloc|calloc|realloc|memalign)|"
     "(posix_)?memalign|reallocarray|p?valloc|operator new(\\[\\])?(\\(.*\\))?|_Zn[wa]m.*|"
     "std::(__new_allocator<.*>|allocator_traits<.*>|__allocate_guarded)::allocate\\(.*";
-
-const Mapping* mapping_of(const std::vector<Mapping>& mappings, std::uintptr_t address,
-                          const std::string& process = {}) {
-  for (const Mapping& mapping : mappings) {
-    if (address >= mapping.start && address < mapping.limit && mapping.process == process) {
-      return &mapping;
-    }
-  }
-  return nullptr;
-}
 
 std::int64_t scaled(std::int64_t count, double by) {
   return std::llround(static_cast<double>(count) * by);
@@ -100,6 +90,7 @@ class Builder {
                              {text("inuse_space"), bytes}};
     profile_.default_sample_type = text(options_.allocations ? "alloc_space" : "inuse_space");
     profile_.drop_frames = text(allocators);
+    profile_.comments = {text(pprof::native_comment)};
     profile_.period_type = {text("space"), bytes};
     profile_.period = static_cast<std::int64_t>(heap_.interval);
     profile_.time_nanos =
@@ -166,32 +157,42 @@ class Builder {
   }
 
   void name(pprof::Location& location, const Mapping& mapping) {
-    const Symbols::Function* const function =
-        options_.symbolize
-            ? symbols_.find(mapping.path, location.address - mapping.start + mapping.offset)
-            : nullptr;
-    if (function == nullptr) {
+    if (!options_.symbolize) {
       return;
     }
-    const pprof::StringId system_name = text(function->system_name);
+    pprof::Mapping& named = profile_.mappings[location.mapping];
+    for (const symbols::Frame& frame : names_.at(mapping, location.address)) {
+      profile_.lines.push_back({.function = function_of(frame), .line = frame.line});
+      ++location.line_count;
+      named.has_functions = true;
+      named.has_filenames = named.has_filenames || !frame.file.empty();
+      named.has_line_numbers = named.has_line_numbers || frame.line != 0;
+      named.has_inline_frames = named.has_inline_frames || frame.line != 0;
+    }
+  }
+
+  std::uint32_t function_of(const symbols::Frame& frame) {
+    const pprof::StringId system_name = text(frame.system_name);
+    const pprof::StringId file = text(frame.file);
     const auto [known, is_new] =
-        functions_.try_emplace(system_name, static_cast<std::uint32_t>(profile_.functions.size()));
+        functions_.try_emplace({system_name, file, frame.start_line},
+                               static_cast<std::uint32_t>(profile_.functions.size()));
     if (is_new) {
       profile_.functions.push_back({.id = profile_.functions.size() + 1,
-                                    .name = text(function->name),
-                                    .system_name = system_name});
+                                    .name = text(frame.function),
+                                    .system_name = system_name,
+                                    .file = file,
+                                    .start_line = frame.start_line});
     }
-    profile_.mappings[location.mapping].has_functions = true;
-    profile_.lines.push_back({.function = known->second});
-    location.line_count = 1;
+    return known->second;
   }
 
   const NativeHeap& heap_;
   const NativeProfileOptions& options_;
   pprof::Profile profile_;
-  Symbols symbols_;
+  Names names_;
   std::map<std::pair<std::string, std::uintptr_t>, std::uint32_t> locations_;
-  std::unordered_map<pprof::StringId, std::uint32_t> functions_;
+  std::map<std::tuple<pprof::StringId, pprof::StringId, std::int64_t>, std::uint32_t> functions_;
   std::map<std::tuple<std::string, std::string, std::uint32_t>, std::uint32_t> interpreted_;
 };
 
@@ -199,25 +200,6 @@ void append_counts(std::string& out, const Record& record) {
   const auto size = static_cast<std::int64_t>(record.size);
   out += std::to_string(record.inuse) + ": " + std::to_string(record.inuse * size) + " [" +
          std::to_string(record.allocated) + ": " + std::to_string(record.allocated * size) + "]";
-}
-
-std::string described(std::uintptr_t address, const std::vector<Mapping>& mappings,
-                      const std::vector<InterpretedFrame>& frames, Symbols& symbols) {
-  if (is_interpreted(address)) {
-    const InterpretedFrame& frame = frames.at(interpreted_number(address));
-    return frame.file.empty() ? frame.name
-                              : frame.name + ' ' + frame.file + ':' + std::to_string(frame.line);
-  }
-  std::string text = hexadecimal(address);
-  if (const Mapping* const mapping = mapping_of(mappings, address - 1)) {
-    const Symbols::Function* const function =
-        symbols.find(mapping->path, address - 1 - mapping->start + mapping->offset);
-    if (function != nullptr) {
-      text += ' ' + function->name + '+' + hexadecimal(function->offset + 1);
-    }
-    text += ' ' + mapping->path;
-  }
-  return text;
 }
 
 }  // namespace
@@ -242,13 +224,14 @@ std::string hexadecimal(std::uint64_t value) {
   return "0x" + std::string(std::begin(text), end);
 }
 
-std::string function_name(std::uintptr_t address, const std::vector<Mapping>& maps,
-                          Symbols& symbols) {
-  const Mapping* const mapping = mapping_of(maps, address);
-  const Symbols::Function* const function =
-      mapping == nullptr ? nullptr
-                         : symbols.find(mapping->path, address - mapping->start + mapping->offset);
-  return function == nullptr ? std::string{} : function->name;
+const Mapping* mapping_of(const std::vector<Mapping>& maps, std::uintptr_t address,
+                          const std::string& process) {
+  for (const Mapping& mapping : maps) {
+    if (address >= mapping.start && address < mapping.limit && mapping.process == process) {
+      return &mapping;
+    }
+  }
+  return nullptr;
 }
 
 std::vector<Mapping> own_mappings() {
@@ -325,7 +308,7 @@ std::string native_profile_bytes(const NativeHeap& heap, const NativeProfileOpti
 std::string native_profile_text(const NativeHeap& heap) {
   Record total{.size = 1};
   std::string lines;
-  Symbols symbols;
+  Names names;
   for (const Record& record : heap.records) {
     if (record.allocated == 0 && record.inuse == 0) {
       continue;
@@ -337,7 +320,11 @@ std::string native_profile_text(const NativeHeap& heap) {
     }
     lines += '\n';
     for (const std::uintptr_t address : record.stack) {
-      lines += "#\t" + described(address, heap.mappings, heap.frames, symbols) + '\n';
+      std::vector<std::string> frames;
+      append_described(frames, address, heap.mappings, heap.frames, names);
+      for (const std::string& frame : frames) {
+        lines += "#\t" + frame + '\n';
+      }
     }
     lines += '\n';
   }
@@ -374,11 +361,11 @@ std::string native_profile_text(const NativeHeap& heap) {
 std::vector<std::string> described_stack(const std::vector<std::uintptr_t>& stack,
                                          const std::vector<Mapping>& maps,
                                          const std::vector<InterpretedFrame>& frames) {
-  Symbols symbols;
+  Names names;
   std::vector<std::string> lines;
   lines.reserve(stack.size());
   for (const std::uintptr_t address : stack) {
-    lines.push_back(described(address, maps, frames, symbols));
+    append_described(lines, address, maps, frames, names);
   }
   return lines;
 }

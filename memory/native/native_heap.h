@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "memory/native/mixed_stack.h"
-#include "memory/native/symbols.h"
 #include "memtrack/memtrack.h"
 
 namespace heapwatch::memory::native {
@@ -66,15 +65,14 @@ struct NativeProfileOptions {
 /// The text that Go calls debug=1, which pprof reads, too.
 [[nodiscard]] std::string native_profile_text(const NativeHeap& heap);
 
-/// A stack, innermost first, each with its function where it is known: `0x401136 main+0x26 /bin/x`,
-/// or `keep orders.py:41` for a frame of an interpreter.
+/// A stack, innermost first, each as append_described() has it.
 [[nodiscard]] std::vector<std::string> described_stack(
     const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
     const std::vector<InterpretedFrame>& frames = {});
-/// The function at an address, as people read it; empty when it is not known.
-[[nodiscard]] std::string function_name(std::uintptr_t address,
-                                        const std::vector<NativeHeap::Mapping>& maps,
-                                        Symbols& symbols);
+/// The mapping of a process around an address; null: there is none.
+[[nodiscard]] const NativeHeap::Mapping* mapping_of(const std::vector<NativeHeap::Mapping>& maps,
+                                                    std::uintptr_t address,
+                                                    const std::string& process = {});
 /// As the label `space` has it: native, python, mmap or stack.
 [[nodiscard]] std::string_view space_name(memtrack_space space);
 /// Bytes as hexadecimal digits.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 
 #include "memtrack/books.h"
@@ -230,7 +231,7 @@ InterpreterCode WatchedProcess::interpreter_code(const std::vector<NativeHeap::M
     }
   }
   for (const NativeHeap::Mapping& mapping : mappings) {
-    if (mapping.path == interpreter || name_of(mapping) == "libheapwatch_preload.so") {
+    if (mapping.path == interpreter) {
       code.plumbing.push_back({mapping.start, mapping.limit});
     }
   }
@@ -265,6 +266,11 @@ class WatchedProcess::Stacks {
  public:
   Stacks(const WatchedProcess& process, NativeHeap& heap, Plumbing plumbing)
       : process_(process), heap_(heap), code_(process.interpreter_code(heap.mappings, plumbing)) {
+    for (const NativeHeap::Mapping& mapping : heap.mappings) {
+      if (mapping.path.ends_with("/libheapwatch_preload.so")) {
+        own_code_.push_back({mapping.start, mapping.limit});
+      }
+    }
     code_.marker = interpreted_bit | heap.frames.size();
     heap.frames.push_back({.name = "[python]"});
   }
@@ -291,7 +297,13 @@ class WatchedProcess::Stacks {
         nullptr) {
       return parts;
     }
-    parts.native.assign(words, words + depth);
+    // Our own code is in between where it calls on an allocator that it watches.
+    std::copy_if(words, words + depth, std::back_inserter(parts.native),
+                 [this](std::uintptr_t address) {
+                   return std::none_of(
+                       own_code_.begin(), own_code_.end(),
+                       [address](const AddressRange& range) { return range.has_call(address); });
+                 });
     parts.native_is_cut = depth == memtrack::mixed_depth_max;
     for (std::size_t i = depth; i < depth + frames; ++i) {
       const memtrack::Frame frame{words[i]};
@@ -312,6 +324,7 @@ class WatchedProcess::Stacks {
   const WatchedProcess& process_;
   NativeHeap& heap_;
   InterpreterCode code_;
+  std::vector<AddressRange> own_code_;
   std::map<const memtrack::Stack*, std::vector<std::uintptr_t>> stacks_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uintptr_t> numbers_;
 };

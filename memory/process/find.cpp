@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t command_line_max = 4096;
 constexpr std::size_t sockets_max = 100'000;
-constexpr std::size_t cgroup_bytes_max = 64 * 1024;
+constexpr std::size_t cgroup_bytes_max = std::size_t{64} * 1024;
 
 std::string text_of(const std::string& path, std::size_t bytes_max) {
   std::ifstream in(path, std::ios::binary);
@@ -207,14 +207,15 @@ std::vector<Entry> list_processes(const std::string& proc) {
 }
 
 base::Result<std::vector<Entry>> find_processes(std::string_view target, const std::string& proc) {
-  if (const auto pid = number_of(target)) {
+  if (const auto pid = number_of(target); pid && target.size() < short_id_digits) {
     return std::vector{entry_of(*pid, proc)};
   }
   if (target.empty()) {
     return base::fail(base::ErrorKind::invalid, "a target is empty: it is a pid or a name");
   }
-  if (target.size() < short_id_digits &&
-      target.find_first_not_of("0123456789") == std::string_view::npos) {
+  const bool is_number = target.find_first_not_of("0123456789", target.starts_with('-') ? 1 : 0) ==
+                         std::string_view::npos;
+  if (target.size() < short_id_digits && is_number) {
     return base::fail(base::ErrorKind::not_found, "there is no process " + std::string(target));
   }
   std::vector<Entry> all = list_processes(proc);

@@ -135,6 +135,13 @@ Obstacle obstacle(const std::string& what, const Facts& facts, const LiveOptions
             std::string("Yama forbids it (kernel.yama.ptrace_scope is ") + yama->front() + ")",
             yama->front() == '3' ? "restart with kernel.yama.ptrace_scope=0" : command};
   }
+  if (geteuid() == 0) {
+    return {
+        what,
+        "the system refuses it to root: it is not dumpable, of another user namespace, or we lack "
+        "CAP_SYS_PTRACE",
+        "in a container: docker run --pid host --cap-add SYS_PTRACE"};
+  }
   return {what, "it is not dumpable, or it has capabilities or a user namespace that we lack",
           command};
 }

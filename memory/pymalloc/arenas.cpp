@@ -22,6 +22,8 @@ constexpr std::size_t tables_max = 64;
 constexpr std::size_t candidates_max = 256;
 /// So many pools tell whether a word is the table's address.
 constexpr std::size_t samples_max = 256;
+/// Words are tried as a table's address so often, for all tables together.
+constexpr std::size_t tries_max = std::size_t{1} << 20;
 constexpr std::size_t pointers_max = std::size_t{1} << 16;
 /// A quarter of a tebibyte of arenas, of all tables.
 constexpr std::uint64_t entries_max = std::uint64_t{1} << 18;
@@ -115,12 +117,16 @@ std::vector<Pool> samples_of(std::span<const Pool> pools) {
 
 /// The table that knows most of the pools; the first pool must be one of them.
 std::optional<std::uint64_t> table_of(process::Words& words, const std::vector<std::uint64_t>& from,
-                                      std::span<const Pool> pools) {
+                                      std::span<const Pool> pools, std::size_t& tries_left) {
   std::optional<std::uint64_t> best;
   std::size_t best_count = 0;
   std::size_t candidates = 0;
   const std::vector<Pool> samples = samples_of(pools);
   for (const std::uint64_t table : from) {
+    if (tries_left == 0) {
+      break;
+    }
+    --tries_left;
     if (!entry_of(words, table, pools.front())) {
       continue;
     }
@@ -175,8 +181,9 @@ Arenas find_arenas(process::Words& words, const process::ProcessView& view,
       pools.empty() ? std::vector<std::uint64_t>{} : pointers_of(view, interpreter);
   std::map<std::uint64_t, Arena> arenas;
   std::uint64_t entries_left = entries_max;
+  std::size_t tries_left = tries_max;
   for (std::size_t tables = 0; !pools.empty() && tables < tables_max; ++tables) {
-    const auto table = table_of(words, pointers, pools);
+    const auto table = table_of(words, pointers, pools, tries_left);
     std::vector<Pool> left;
     for (const Pool& pool : pools) {
       const auto entry = table ? entry_of(words, *table, pool) : std::nullopt;

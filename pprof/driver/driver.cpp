@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <ostream>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "pprof/graph.h"
 #include "pprof/gunzip.h"
 #include "pprof/merge.h"
+#include "pprof/site.h"
 
 namespace heapwatch::pprof {
 namespace {
@@ -52,10 +54,24 @@ void adopt(Profile& profile, const CommandLine& line) {
   }
 }
 
-Result<Profile> parse_source(std::string bytes, const CommandLine& line) {
+/// `url`: where the bytes come from; empty: a file.
+Result<Profile> parse_source(std::string bytes, const std::string& url, const CommandLine& line,
+                             const Seams& seams, const Warn& warn) {
   auto profile = parse_profile(std::move(bytes), line.limits);
-  if (profile) {
-    adopt(*profile, line);
+  if (!profile) {
+    return profile;
+  }
+  adopt(*profile, line);
+  if (seams.symbols.open || seams.symbols.post) {
+    SymbolizeRequest request{parse_symbolize_mode(line.symbolize, warn), url, {}};
+    const auto variable = [&](const char* name) {
+      return seams.environment ? seams.environment(name).value_or("") : std::string();
+    };
+    request.binary_folders = variable("PPROF_BINARY_PATH");
+    if (request.binary_folders.empty()) {
+      request.binary_folders = variable("HOME") + "/pprof/binaries";
+    }
+    symbolize(*profile, request, seams.symbols, warn);
   }
   return profile;
 }
@@ -90,6 +106,7 @@ class Loader {
     }
     if (!line_.all_frames) {
       drop_uninteresting(*source);
+      name_sites(*source);
     }
     if (!line_.add_comment.empty()) {
       source->comments.push_back(source->strings.add(line_.add_comment));
@@ -158,7 +175,7 @@ class Loader {
   Result<Profile> read(const std::string& source) {
     const auto fetched = fetched_.find(source);
     if (fetched == fetched_.end()) {
-      return load_source(source, line_, seams_);
+      return load_source(source, line_, seams_, warn_once());
     }
     auto bytes = std::move(fetched->second);
     fetched_.erase(fetched);
@@ -166,13 +183,23 @@ class Loader {
       return tl::unexpected(bytes.error());
     }
     has_remote_source_ = true;
-    return parse_source(std::move(*bytes), line_);
+    return parse_source(std::move(*bytes), source, line_, seams_, warn_once());
+  }
+
+  /// What is said of one source is true of its neighbours, too.
+  [[nodiscard]] Warn warn_once() {
+    return [this](const std::string& message) {
+      if (told_.insert(message).second) {
+        err_ << base::printable_lines(message) << "\n";
+      }
+    };
   }
 
   const CommandLine& line_;
   std::ostream& err_;
   const Seams& seams_;
   std::multimap<std::string, Result<std::string>> fetched_;
+  std::set<std::string> told_;
   bool has_remote_source_ = false;
 };
 
@@ -243,10 +270,11 @@ std::string shown_source(const std::string& source) {
              : source.substr(0, start) + source.substr(at + 1);
 }
 
-Result<Profile> load_source(const std::string& source, const CommandLine& line,
-                            const Seams& seams) {
+Result<Profile> load_source(const std::string& source, const CommandLine& line, const Seams& seams,
+                            const Warn& warn) {
   Result<std::string> bytes;
-  if (is_file(source)) {
+  const bool is_local = is_file(source);
+  if (is_local) {
     bytes = base::read_file(source, line.limits.bytes_max);
     // Who asks tells the name itself.
     const std::string named = source + ": ";
@@ -265,7 +293,7 @@ Result<Profile> load_source(const std::string& source, const CommandLine& line,
   if (!bytes) {
     return tl::unexpected(bytes.error());
   }
-  return parse_source(std::move(*bytes), line);
+  return parse_source(std::move(*bytes), is_local ? "" : source, line, seams, warn);
 }
 
 Result<Loaded> load_profile(const CommandLine& line, std::ostream& err, const Seams& seams) {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "pprof/driver/flags.h"
+#include "pprof/driver/symbolize.h"
 #include "pprof/session.h"
 
 namespace heapwatch::pprof {
@@ -43,6 +44,8 @@ struct Seams {
   std::function<bool(std::chrono::milliseconds)> pause{};
   /// Whether a source is asked to collect its garbage before it answers. Empty: none is.
   std::function<bool(const std::string& source)> collects{};
+  /// Who knows names of what comes without.
+  SymbolSeams symbols{};
   std::string working_folder;
   bool output_is_terminal = false;
   std::span<const ExtraFlag> extra_flags{};
@@ -67,9 +70,9 @@ int run_grow(std::span<const std::string> args, std::ostream& out, std::ostream&
 /// A source as messages show it: URLs without passwords.
 [[nodiscard]] std::string shown_source(const std::string& source);
 
-/// Reads one source: a file or a URL.
+/// Reads one source: a file or a URL, and names what comes without names.
 [[nodiscard]] base::Result<Profile> load_source(const std::string& source, const CommandLine& line,
-                                                const Seams& seams);
+                                                const Seams& seams, const Warn& warn);
 
 /// Reads and merges all sources, subtracts the base, and cuts off what the profile itself drops.
 /// Sources that cannot be read are told on `err` and left out, unless none is left.

@@ -206,7 +206,9 @@ class Parser {
     const std::tuple<const char*, std::string*, const char*> texts[] = {
         {"base", &base_, "A profile to subtract"},
         {"diff_base", &diff_base_, "A profile to compare with; percentages are of it"},
-        {"symbolize", &line_.symbolize, "Taken and not used: names come with the profiles"},
+        {"symbolize", &line_.symbolize,
+         "Who names what comes without names: none, local, fastlocal, remote, with :force and "
+         ":demangle=none|full|templates"},
         {"tools", &line_.tools, "Taken and not used"},
         {"buildid", &line_.build_id, "The build id of the program, where the profile has none"},
         {"add_comment", &line_.add_comment, "A comment to add to the profile"},

@@ -38,7 +38,7 @@ struct CommandLine {
   std::string build_id;
   std::string add_comment;
   bool all_frames = false;
-  std::string symbolize;  // taken and not used: names come with the profiles
+  std::string symbolize;  // see parse_symbolize_mode()
   std::string tools;
   std::optional<std::string> http;  // where to serve pages: host:port
   bool no_browser = false;

@@ -8,6 +8,7 @@
 #include "pprof/driver/driver.h"
 #include "pprof/go_number.h"
 #include "pprof/grow.h"
+#include "pprof/site.h"
 
 namespace heapwatch::pprof {
 namespace {
@@ -91,14 +92,18 @@ std::vector<ExtraFlag> grow_flags(Rounds& rounds) {
 /// Sources that cannot be read are told and left out.
 void read_round(std::vector<Snapshot>& snapshots, const CommandLine& line, std::ostream& err,
                 const Seams& seams) {
+  const Warn warn = [&](const std::string& message) {
+    err << base::printable_lines(message) << "\n";
+  };
   for (const std::string& source : line.sources) {
-    auto profile = load_source(source, line, seams);
+    auto profile = load_source(source, line, seams, warn);
     if (!profile) {
       err << shown_source(source) << ": " << base::printable_lines(profile.error().message) << "\n";
       continue;
     }
     if (!line.all_frames) {
       drop_uninteresting(*profile);
+      name_sites(*profile);
     }
     snapshots.push_back({shown_source(source), std::move(*profile)});
   }

@@ -35,6 +35,7 @@ struct Api {
   void (*get_arena_allocator)(ArenaAllocator* allocator);
   void (*set_arena_allocator)(ArenaAllocator* allocator);
   int (*is_initialized)();
+  int (*is_finalizing)();
   const char* (*get_version)();
   void* (*current_thread)();  // the state of the thread that runs code; up to 3.11 of any thread
   void* (*this_thread)();     // of the calling thread in the main interpreter

@@ -46,8 +46,8 @@ constexpr std::size_t pymalloc_max = 512;
 struct State {
   Allocator below[layers];  // whom the hooks call on
   bool installed[layers];
-  std::atomic<unsigned> active;  // the layer that notes what happens
-  std::atomic<std::size_t> small_max;
+  std::atomic<unsigned> active;                // the layer that notes what happens
+  std::atomic<std::size_t> small_max[layers];  // 0 in a layer that is not active
 };
 constinit State states[domains]{};
 constinit ArenaAllocator arenas_below{};
@@ -111,11 +111,11 @@ struct Hook {
 
   static bool is_active() { return states[domain].active.load(std::memory_order_relaxed) == layer; }
   static bool is_small(std::size_t size) {
-    return size - 1 < states[domain].small_max.load(std::memory_order_relaxed);
+    return size - 1 < states[domain].small_max[layer].load(std::memory_order_relaxed);
   }
 
   static void* malloc(void* context, std::size_t size) noexcept {
-    if (domain == raw || !is_small(size) || !is_active()) [[unlikely]] {
+    if (domain == raw || !is_small(size)) [[unlikely]] {
       return allocate(size, __builtin_return_address(0),
                       [&] { return below().malloc(context, size); });
     }
@@ -131,13 +131,20 @@ struct Hook {
     if (__builtin_mul_overflow(count, size, &bytes)) {
       bytes = 0;  // what is below refuses it
     }
-    return allocate(bytes, __builtin_return_address(0),
-                    [&] { return below().calloc(context, count, size); });
+    if (domain == raw || !is_small(bytes)) [[unlikely]] {
+      return allocate(bytes, __builtin_return_address(0),
+                      [&] { return below().calloc(context, count, size); });
+    }
+    void* const block = below().calloc(context, count, size);
+    if (block != nullptr && is_tracking()) {
+      small::record(block, bytes, domain, __builtin_return_address(0));
+    }
+    return block;
   }
 
   static void free(void* context, void* block) noexcept {
-    if (domain != raw && is_active()) {
-      small::forget(block);
+    if (domain != raw) {
+      small::forget(block);  // in a layer that is not active, there is nothing any more
     }
     below().free(context, block);
   }
@@ -148,6 +155,19 @@ struct Hook {
       return allocate(size, __builtin_return_address(0), reallocate);
     }
     const small::Moving moving = small::begin_move(block);
+    if (moving.word != 0 && is_small(size)) {
+      // From pymalloc to pymalloc.
+      void* const moved = below().realloc(context, block, size);
+      if (moved == nullptr) {
+        small::cancel_move(moving);
+        return nullptr;
+      }
+      small::finish_move(moving);
+      if (is_tracking()) {
+        small::record(moved, size, domain, __builtin_return_address(0));
+      }
+      return moved;
+    }
     void* const moved = allocate(size, __builtin_return_address(0), reallocate);
     if (moved == nullptr) {
       small::cancel_move(moving);
@@ -164,7 +184,9 @@ struct Hook {
     state.below[layer] = mine;
     state.installed[layer] = true;
     state.active.store(layer, std::memory_order_relaxed);
-    state.small_max.store(0, std::memory_order_relaxed);
+    for (std::atomic<std::size_t>& most : state.small_max) {
+      most.store(0, std::memory_order_relaxed);
+    }
     mine.malloc = malloc;
     mine.calloc = calloc;
     mine.realloc = realloc;
@@ -188,7 +210,7 @@ struct Hook {
     if (block != nullptr && !watch.has_seen() && is_tracking()) {
       small::record(block, size, domain, caller);
       if (!is_small(size)) {
-        states[domain].small_max.store(size, std::memory_order_relaxed);
+        states[domain].small_max[layer].store(size, std::memory_order_relaxed);
       }
     }
     return block;

@@ -50,7 +50,7 @@ const void* own_state() {
   if (current != nullptr && (current == mine || is_of_this_thread(current))) {
     return current;
   }
-  return api.is_initialized() != 0 ? mine : nullptr;
+  return api.is_finalizing() == 0 ? mine : nullptr;
 }
 
 const void* innermost(const void* thread) {

@@ -1,4 +1,5 @@
 """heapwatch memory over real programs: rows that add up to RSS, and no trace left in the program."""
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
@@ -74,6 +76,34 @@ class Target:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
+
+
+def joined(groups, name, target):
+    """Whether a control group of that name was made with the process in it. `groups` removes it, once its process has ended."""
+    for root in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup"):
+        folder = pathlib.Path(root) / name
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        groups.callback(removed, folder)
+        try:
+            (folder / "cgroup.procs").write_text(str(target.pid))
+        except OSError:
+            continue
+        if name in pathlib.Path(f"/proc/{target.pid}/cgroup").read_text():
+            return True
+    return False
+
+
+def removed(folder):
+    """A process that was killed leaves its group a moment later."""
+    for _ in range(1000):
+        try:
+            return folder.rmdir()
+        except OSError:
+            time.sleep(0.01)
+    return None
 
 
 class MemoryTest(unittest.TestCase):
@@ -220,6 +250,22 @@ class MemoryTest(unittest.TestCase):
         done = heapwatch("--watch", "-n", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("change/s", done.stdout)
+
+    def test_a_process_is_found_by_its_unit_and_its_container(self):
+        """Real control groups where this machine lets us make them; elsewhere tests/memory/process/find_test.cpp has recorded ones."""
+        identity = f"{os.getpid():012x}" + "c" * 52
+        with Target(HEAP_PROGRAM, "sizes", "5", "4321") as service, Target(HEAP_PROGRAM, "sizes", "5", "4321") as container:
+            with contextlib.ExitStack() as groups:
+                for name, target in ((f"heapwatch-test-{os.getpid()}.service", service), (f"docker-{identity}.scope", container)):
+                    if not joined(groups, name, target):
+                        self.skipTest("control groups cannot be made here")
+                self.assertEqual(looked_at(f"heapwatch-test-{os.getpid()}.service")["pid"], service.pid)
+                self.assertEqual(looked_at(f"heapwatch-test-{os.getpid()}")["pid"], service.pid)
+                self.assertEqual(looked_at(identity)["pid"], container.pid)
+                self.assertEqual(looked_at(identity[:12])["pid"], container.pid)
+                for target in (service, container):
+                    target.process.kill()
+                    target.process.wait()
 
     def test_what_grew_is_told_against_a_file_and_while_watching(self):
         with Target(HEAP_PROGRAM, "sizes", "3009", "3016") as small, Target(HEAP_PROGRAM, "sizes", "9009", "3016") as large, \

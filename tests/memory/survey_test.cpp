@@ -67,6 +67,11 @@ TEST(Survey, AProcessWhoseMappingsAreHiddenIsToldByTheKernelsCounters) {
   EXPECT_EQ(survey.bytes_of(Space::files), 200U);
   EXPECT_EQ(survey.bytes_of(Space::shared), 100U);
   EXPECT_EQ(survey.bytes_of(Space::unexplained), 300U);
+  const std::string text = to_text(survey);
+  EXPECT_THAT(text, ::testing::HasSubstr("\nunexplained "));
+  EXPECT_THAT(text, ::testing::HasSubstr(
+                        "\n  memory without a file: to split it, its mappings must be read\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("\nbeside RSS: swap 0 B\n"));
 }
 
 /// Resident and swapped bytes, and page faults so far, as the kernel counts them.

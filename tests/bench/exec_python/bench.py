@@ -2,14 +2,13 @@
 
     bench.py BUILD [--python PYTHON]... [--rounds N] [--smoke]
 
-BUILD is the folder of the bench preset. Each program is timed by its CPU time, user and system, in turn alone, under the
-preloaded library at the default interval, and with tracemalloc tracing one frame; the least of the rounds counts. The
-programs are small forms of those that CPython is measured with: objects, calls, text, JSON, regular expressions, pickles.
+BUILD is the folder of the bench preset. Each program says what CPU time it took, user and system, from its start to its
+end: in turn alone, under `heapwatch exec` at the default interval, and with tracemalloc tracing one frame; the least of the
+rounds counts. The programs are small forms of those that CPython is measured with: objects, calls, text, JSON, regular
+expressions, pickles.
 """
 import argparse
-import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -68,38 +67,26 @@ for _ in range(12 * N):
 }
 
 
-def cpu_time(command, environment):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL, timeout=300)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def variants(build, python, program):
-    """`heapwatch exec` itself runs beside the program; what is timed is the program under its library."""
-    alone = [python, program]
-    watched = [str(build / "agent" / "heapwatch-agent"), "exec", "--", *alone]
-    return [(alone, {}), (watched, {}), ([python, "-X", "tracemalloc=1", program], {})]
+def cpu_time(command):
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=300)
+    return float(done.stdout.split()[-1])
 
 
 def measure(build, python, rounds, work, folder):
     print(f"| {pathlib.Path(python).resolve()} | alone | `heapwatch exec` | tracemalloc |\n|---|---|---|---|")
     products = [1.0, 1.0]
-    # What starting the watcher takes is no cost of the program.
-    empty = folder / "empty.py"
-    empty.write_text("")
-    starts = [min(cpu_time(*variant) for _ in range(rounds)) for variant in variants(build, python, empty)]
     for name, text in PROGRAMS.items():
         program = folder / "program.py"
-        program.write_text(f"N = {work}\n{text}")
-        least = [float("inf")] * 3
+        program.write_text(f"N = {work}\n{text}\nimport time\nprint(time.process_time())\n")
+        alone = [python, str(program)]
+        variants = [alone, [str(build / "agent" / "heapwatch-agent"), "exec", "--", *alone],
+                    [python, "-X", "tracemalloc=1", str(program)]]
+        least = [float("inf")] * len(variants)
         for _ in range(rounds):
-            for i, variant in enumerate(variants(build, python, program)):
-                least[i] = min(least[i], cpu_time(*variant))
-        times = [max(least[i] - starts[i], 1e-3) for i in range(3)]
-        ratios = [times[1] / times[0], times[2] / times[0]]
+            least = [min(time, cpu_time(variant)) for time, variant in zip(least, variants)]
+        ratios = [time / least[0] for time in least[1:]]
         products = [product * ratio for product, ratio in zip(products, ratios)]
-        print(f"| {name} | {times[0]:.2f} s | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
+        print(f"| {name} | {least[0]:.2f} s | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
     means = [product ** (1 / len(PROGRAMS)) for product in products]
     print(f"| **geometric mean** | | **{means[0]:.2f}** | {means[1]:.2f} |\n")
 

@@ -77,6 +77,11 @@ TEST_F(Recorded, AContainerIsMeantByItsIdOrTwelveDigitsOfIt) {
   EXPECT_THAT(pids(std::string(12, 'e')), ElementsAre(22));
 }
 
+TEST_F(Recorded, AnIdOfDecimalDigitsIsNoPid) {
+  add(50, "x", "x", "0::/docker/000000000040" + std::string(52, '7') + "\n");
+  EXPECT_THAT(pids("000000000040"), ElementsAre(50));
+}
+
 TEST_F(Recorded, ANameComesBeforeAContainerAndACommandLineAfterIt) {
   EXPECT_THAT(pids("0123456789abc"), ElementsAre(30));
   EXPECT_THAT(pids("nginx"), ElementsAre(10, 11));
@@ -95,6 +100,7 @@ TEST_F(Recorded, WhatIsNotThereIsSaid) {
   EXPECT_THAT(error("postgre"), ::testing::Eq("found"));
   EXPECT_THAT(error("postgers"), HasSubstr("no process is named \"postgers\" or has that in its "
                                            "command line; did you mean \"postgres\""));
+  EXPECT_EQ(error("-5"), "there is no process -5");
   EXPECT_EQ(error("0"), "there is no process 0");
   EXPECT_EQ(error("99999999999"), "there is no process 99999999999");
   EXPECT_EQ(error(""), "a target is empty: it is a pid or a name");

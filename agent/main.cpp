@@ -41,8 +41,11 @@ struct CommandLine {
   GlobalOptions global;
   commands::CheckOptions check;
   commands::ExecOptions exec;
+  commands::LeakOptions leak;
   commands::MemoryOptions memory;
   commands::VarsOptions vars;
+  std::string leak_length;  // as written; read into `leak`
+  std::string leak_every;
   std::string plugin_file;
   commands::DashboardOptions dashboards;
   bool status_json = false;
@@ -147,6 +150,49 @@ void describe_memory(CommandLine& line) {
       ->check(CLI::NonNegativeNumber)
       ->needs(watch);
   on(*command, line, [&line] { return commands::show_memory(line.memory); });
+}
+
+CLI::Validator duration_text(double& seconds) {
+  return CLI::Validator(
+      [&seconds](std::string& text) {
+        const auto parsed = commands::parse_duration(text);
+        if (!parsed) {
+          return parsed.error().message;
+        }
+        seconds = *parsed;
+        return std::string{};
+      },
+      "TIME");
+}
+
+void describe_leak(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "leak", "Say whether a process leaks, in which memory, where and how fast: leak PID");
+  commands::LeakOptions& options = line.leak;
+  command->add_option("target", options.targets,
+                      "Pids, names or parts of command lines; addresses of Go's /debug pages");
+  command->add_option("--for", line.leak_length, "How long to watch at most (default 5m)")
+      ->check(duration_text(options.length_s));
+  command
+      ->add_option(
+          "--every", line.leak_every,
+          "Time between two looks (default 2s, longer where looks would take more than 2 % "
+          "of a core)")
+      ->check(duration_text(options.every_s));
+  command->add_flag("--gc", options.collect,
+                    "Have Go collect its garbage before each look, which stops the program for a "
+                    "moment");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->add_option("--save", options.save, "Keep what was seen in this folder");
+  command->add_option("--from", options.from, "Judge again what --save has kept in this folder")
+      ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--fail-on", options.fail_on,
+                   "leak: exit with 3 when it leaks, and with 4 when that cannot be told")
+      ->check(CLI::IsMember({"leak"}));
+  command->add_option("--ignore", options.ignore,
+                      "A regular expression of functions, types and sizes whose growth is no leak");
+  on(*command, line, [&line] { return commands::tell_leaks(line.leak); });
 }
 
 void describe_vars(CommandLine& line) {
@@ -275,6 +321,7 @@ void describe(CommandLine& line) {
   describe_status(line);
   describe_exec(line);
   describe_memory(line);
+  describe_leak(line);
   describe_vars(line);
   describe_plugin(line);
   describe_dashboards(line);

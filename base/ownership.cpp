@@ -88,12 +88,6 @@ Result<OwnedFile> readable(OwnedFile file) {
 
 }  // namespace
 
-OwnedFile::~OwnedFile() {
-  if (descriptor_ >= 0) {
-    ::close(descriptor_);
-  }
-}
-
 Result<OwnedFile> open_owned(const std::filesystem::path& path) {
   std::error_code failure;
   const std::filesystem::path absolute = std::filesystem::absolute(path, failure);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace heapwatch::base {
@@ -15,26 +16,16 @@ class OwnedFile {
  public:
   OwnedFile(int descriptor, std::filesystem::path path)
       : descriptor_(descriptor), path_(std::move(path)) {}
-  OwnedFile(OwnedFile&& other) noexcept
-      : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
-  OwnedFile& operator=(OwnedFile&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    std::swap(path_, other.path_);
-    return *this;
-  }
-  OwnedFile(const OwnedFile&) = delete;
-  OwnedFile& operator=(const OwnedFile&) = delete;
-  ~OwnedFile();
 
   /// Open for reading; a folder's only names it (O_PATH).
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
   /// Gives the descriptor away.
-  [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
+  [[nodiscard]] int release() { return descriptor_.release(); }
   /// Absolute, without links: none of its parts can be exchanged by anybody else.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  int descriptor_;
+  Descriptor descriptor_;
   std::filesystem::path path_;
 };
 

@@ -144,6 +144,12 @@ struct alignas(page_bytes) Books {
 
   // Of the spaces whose blocks are each kept: mappings and stacks.
   Cell spaces[memtrack_spaces];
+  // What the process has beside glibc's allocator.
+  static constexpr std::uint32_t own_malloc = 1;  // of the program itself, which is not seen
+  static constexpr std::uint32_t unseen_operator_new = 2;  // of the library
+  std::uint32_t unseen;
+  char allocator[256];  // the path of the library whose allocator it has; empty: glibc's
+
   std::atomic<std::int64_t> waiting_threads;  // have ended and were not joined
 
   std::atomic<std::uint64_t> untracked[memtrack_components_max];

@@ -23,6 +23,7 @@ constinit std::atomic<memtrack_callback> current_callback{nullptr};
 constinit std::atomic<bool> prepared{false};
 constinit std::atomic<bool> dormant_blocks{false};  // allocated in dormant mode, known to nobody
 constinit std::atomic<std::uint64_t> unrecorded_freed{0};
+constinit std::atomic<bool> has_other_sources{false};
 
 void before_fork() {
   mode_lock.acquire();
@@ -204,7 +205,7 @@ Stranger identify(void* block, Reuse reuse) {
     return Stranger::older;
   }
   const shadow::Word* const at = shadow::find(block);
-  if (at != nullptr &&
+  if (at != nullptr && !has_other_sources.load(std::memory_order_relaxed) &&
       shadow::may_be_former(at->load(std::memory_order_acquire), shadow::half_of(block))) {
     return reuse == Reuse::impossible || is_being_freed(block) || is_certainly_free(block)
                ? Stranger::freed
@@ -240,6 +241,10 @@ Mode begin_mode(Mode seen) noexcept {
     current_mode.compare_exchange_strong(seen, Mode::dormant, std::memory_order_acq_rel);
   }
   return mode();
+}
+
+void expect_other_sources() noexcept {
+  has_other_sources.store(true, std::memory_order_relaxed);
 }
 
 void set_enabled(bool on) noexcept {

@@ -36,6 +36,9 @@ enum class Reuse {
   impossible,  // every block of the process is on the books
 };
 
+/// From now on blocks may come from functions that are not ours, and may be where freed ones were.
+void expect_other_sources() noexcept;
+
 /// What is to become of a block after it was looked up.
 enum class Fate {
   release,  // goes to the allocator

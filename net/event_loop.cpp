@@ -1,28 +1,16 @@
 #include "net/event_loop.h"
 
-#include <curl/curl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <deque>
-#include <mutex>
-#include <new>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
-#include "base/descriptor.h"
-#include "base/log.h"
-#include "base/memory_reserve.h"
-#include "net/exchange.h"
-#include "net/exchange_pool.h"
-#include "net/timer_queue.h"
+#include "net/event_loop_state.h"
 
 namespace heapwatch::net {
 
@@ -32,7 +20,6 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 using Clock = std::chrono::steady_clock;
-using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 
 /// Who an epoll event is for; a descriptor may change hands between two waits.
 enum class Owner : std::uint32_t { wake, curl, watch };
@@ -41,90 +28,7 @@ std::uint64_t tag(Owner owner, int descriptor) {
   return static_cast<std::uint64_t>(owner) << 32U | static_cast<std::uint32_t>(descriptor);
 }
 
-/// When std::bad_alloc was caught.
-base::Error no_memory() {
-  base::refill_memory_reserve();
-  return {ErrorKind::limit, "there was no memory for the exchange"};
-}
-
-/// What is going on is lost for want of memory, and nothing of what comes after it; whoever cares
-/// more has caught it before.
-template <typename Work>
-void within_memory(const Work& work) {
-  if (!base::within_memory(work)) {
-    base::log(base::LogLevel::error, "event loop: out of memory");
-  }
-}
-
 }  // namespace
-
-struct EventLoop::State {
-  struct Running {
-    std::unique_ptr<Exchange> exchange;
-    Done done;
-    TimerQueue::Id silence_timer = 0;
-  };
-  struct Waiting {
-    HttpRequestPtr request;
-    Done done;
-    BodyFilterPtr filter;
-  };
-
-  State(EventLoopOptions given, base::OwnDescriptor epoll_descriptor,
-        base::OwnDescriptor wake_descriptor, Multi multi_handle)
-      : options(given),
-        epoll(std::move(epoll_descriptor)),
-        wake(std::move(wake_descriptor)),
-        idle(std::min(given.idle_handles_max, given.idle_connections_max)),
-        multi(std::move(multi_handle)) {}
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    for (auto& [easy, running_exchange] : running) {
-      curl_multi_remove_handle(multi.get(), easy);
-    }
-  }
-
-  void run() noexcept;
-  void turn();
-  void wait();
-  void end_round();
-  void handle(const epoll_event& event);
-  void reap();
-  void complete(CURL* easy, CURLcode code);
-  void conclude(std::unordered_map<CURL*, Running>::iterator which, HttpResult result);
-  void start_waiting();
-  void start(Waiting next);
-  void watch_silence(Running& one, Clock::time_point silent_at);
-  void check_silence(CURL* easy);
-  void run_posted();
-  void call_finished();
-  void ring() const;
-  void drain() const;
-  [[nodiscard]] int wait_ms();
-
-  static int on_socket(CURL* easy, curl_socket_t socket, int what, void* self,
-                       void* known) noexcept;
-  static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
-
-  EventLoopOptions options;
-  base::OwnDescriptor epoll;
-  base::OwnDescriptor wake;
-  std::atomic<bool> stopping{false};
-  std::atomic<Clock::rep> round_began{0};  // 0: between rounds
-  std::atomic<Clock::rep> longest_round{0};
-  std::mutex posted_mutex;
-  std::vector<Task> posted;
-
-  TimerQueue timers;
-  std::unordered_map<int, Task> watched;
-  std::optional<Clock::time_point> curl_deadline;
-  std::deque<Waiting> waiting;
-  std::deque<std::pair<Done, HttpResult>> finished;  // whose callbacks are still to be called
-  ExchangePool idle;
-  Multi multi;
-  std::unordered_map<CURL*, Running> running;
-};
 
 int EventLoop::State::on_socket(CURL* /*easy*/, curl_socket_t socket, int what, void* self,
                                 void* known) noexcept {
@@ -236,106 +140,6 @@ void EventLoop::State::handle(const epoll_event& event) {
   }
 }
 
-void EventLoop::State::reap() {
-  int left = 0;
-  while (!stopping) {
-    const CURLMsg* const message = curl_multi_info_read(multi.get(), &left);
-    if (message == nullptr) {
-      return;
-    }
-    if (message->msg == CURLMSG_DONE) {
-      complete(message->easy_handle, message->data.result);
-    }
-  }
-}
-
-void EventLoop::State::complete(CURL* easy, CURLcode code) {
-  const auto found = running.find(easy);
-  if (found == running.end()) {
-    return;
-  }
-  curl_multi_remove_handle(multi.get(), easy);
-  std::optional<HttpResult> result;
-  try {
-    result = found->second.exchange->finish(code);
-  } catch (const std::bad_alloc&) {
-    result = tl::unexpected(no_memory());
-  }
-  if (!result) {
-    curl_multi_add_handle(multi.get(), easy);
-    return;
-  }
-  conclude(found, std::move(*result));
-}
-
-void EventLoop::State::conclude(std::unordered_map<CURL*, Running>::iterator which,
-                                HttpResult result) {
-  Running ended = std::move(which->second);
-  running.erase(which);
-  timers.cancel(ended.silence_timer);
-  try {
-    idle.give_back(std::move(ended.exchange));
-  } catch (const std::bad_alloc&) {
-    base::refill_memory_reserve();  // another one is made when it is needed
-  }
-  ended.done(std::move(result));
-}
-
-void EventLoop::State::start_waiting() {
-  while (!waiting.empty() && running.size() < options.transfers_max) {
-    Waiting next = std::move(waiting.front());
-    waiting.pop_front();
-    start(std::move(next));
-  }
-}
-
-void EventLoop::State::start(Waiting next) {
-  Done done = std::move(next.done);
-  CURL* easy = nullptr;
-  Result<void> begun;
-  try {
-    auto exchange = idle.take(next.request.get());
-    begun = exchange ? (*exchange)->begin(std::move(next.request), std::move(next.filter))
-                     : tl::unexpected(exchange.error());
-    if (begun) {
-      easy = (*exchange)->handle();
-      Running& one = running.try_emplace(easy).first->second;
-      one.exchange = std::move(*exchange);
-      watch_silence(one, one.exchange->silent_at_first());
-      one.done = std::move(done);
-      curl_multi_add_handle(multi.get(), easy);
-      return;
-    }
-    if (exchange) {
-      idle.give_back(std::move(*exchange));
-    }
-  } catch (const std::bad_alloc&) {
-    running.erase(easy);
-    begun = tl::unexpected(no_memory());
-  }
-  finished.emplace_back(std::move(done), tl::unexpected(std::move(begun.error())));
-}
-
-/// One timer per exchange, looked at when it fires instead of moved with every byte.
-void EventLoop::State::watch_silence(Running& one, Clock::time_point silent_at) {
-  if (silent_at != Clock::time_point::max()) {
-    CURL* const easy = one.exchange->handle();
-    one.silence_timer = timers.add(silent_at, [this, easy] { check_silence(easy); });
-  }
-}
-
-void EventLoop::State::check_silence(CURL* easy) {
-  const auto found = running.find(easy);
-  const auto now = Clock::now();
-  const auto silent_at = found->second.exchange->silent_at(now);
-  if (silent_at > now) {
-    watch_silence(found->second, silent_at);
-    return;
-  }
-  curl_multi_remove_handle(multi.get(), easy);
-  conclude(found, tl::unexpected(found->second.exchange->silence()));
-}
-
 void EventLoop::State::run_posted() {
   std::vector<Task> tasks;
   {
@@ -351,14 +155,6 @@ void EventLoop::State::run_posted() {
       return;
     }
     within_memory(tasks[i]);
-  }
-}
-
-void EventLoop::State::call_finished() {
-  for (std::size_t left = finished.size(); left > 0 && !stopping; --left) {
-    auto [done, result] = std::move(finished.front());
-    finished.pop_front();
-    within_memory([&done = done, &result = result] { done(std::move(result)); });
   }
 }
 
@@ -385,7 +181,7 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(EventLoopOptions options) {
       epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) {
     return fail(ErrorKind::io, std::string("event loop: ") + std::strerror(errno));
   }
-  Multi multi(curl_multi_init(), &curl_multi_cleanup);
+  State::Multi multi(curl_multi_init(), &curl_multi_cleanup);
   if (!multi) {
     return fail(ErrorKind::io, "event loop: out of memory");
   }

@@ -177,8 +177,25 @@ void tell(const char* message) {
   (void)!write(STDERR_FILENO, message, strlen(message));
 }
 
+/// Says what is not seen, here and in the books.
+void note_allocator(const OtherAllocator& other) {
+  if (program_has_own_malloc()) {
+    memtrack::books.unseen |= memtrack::Books::own_malloc;
+    tell("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
+  }
+  if (other.path != nullptr) {
+    strncpy(memtrack::books.allocator, other.path, sizeof memtrack::books.allocator - 1);
+  }
+  if (other.has_operator_new) {
+    memtrack::books.unseen |= memtrack::Books::unseen_operator_new;
+    tell(
+        "heapwatch: the allocator of this program has an operator new that goes past malloc; what "
+        "that allocates is not seen\n");
+  }
+}
+
 [[gnu::constructor(101)]] void attach() {
-  find_other_allocator();
+  const OtherAllocator other = find_other_allocator();
   const char* const path = getenv(socket_variable);
   if (path == nullptr || strlen(path) >= sizeof watcher.sun_path) {
     return;
@@ -187,9 +204,7 @@ void tell(const char* message) {
     tell("heapwatch: a sanitizer keeps this program's memory; it is not watched\n");
     return;
   }
-  if (program_has_own_malloc()) {
-    tell("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
-  }
+  note_allocator(other);
   const int before = errno;
   // From here on nobody reads the environment, which a thread of the program may be changing.
   memtrack::sampler::choose_interval();

@@ -98,10 +98,12 @@ bool cut(std::uintptr_t low, std::uintptr_t high) {
   return found;
 }
 
-/// Takes the lock unless this thread is inside already.
+/// Takes the lock, unless this thread is inside already or an allocator calls: it may hold a lock
+/// of its own, which a fork that holds ours waits for.
 class Inside {
  public:
-  Inside() : is_entered_(!memtrack::thread_state.busy) {
+  explicit Inside(const void* caller)
+      : is_entered_(!memtrack::thread_state.busy && !is_ignored(caller)) {
     if (is_entered_) {
       memtrack::thread_state.busy = true;
       lock.acquire();
@@ -151,7 +153,7 @@ void* kernel_mremap(void* pages, std::size_t old_bytes, std::size_t bytes, int f
 
 void* map(void* where, std::size_t bytes, int protection, int flags, int file, off_t offset,
           const void* caller) {
-  const Inside inside;
+  const Inside inside(caller);
   const Mmap next = next_mmap.load(std::memory_order_relaxed);
   void* const pages = (next != nullptr ? next : memtrack::kernel_mmap)(where, bytes, protection,
                                                                        flags, file, offset);
@@ -161,14 +163,14 @@ void* map(void* where, std::size_t bytes, int protection, int flags, int file, o
   const std::uintptr_t start = address_of(pages);
   const std::uintptr_t limit = start + whole_pages(bytes);
   cut(start, limit);
-  if ((flags & MAP_ANONYMOUS) != 0 && is_watching() && !is_ignored(caller)) {
+  if ((flags & MAP_ANONYMOUS) != 0 && is_watching()) {
     add(start, limit, caller);
   }
   return pages;
 }
 
-int unmap(void* pages, std::size_t bytes) {
-  const Inside inside;
+int unmap(void* pages, std::size_t bytes, const void* caller) {
+  const Inside inside(caller);
   const Munmap next = next_munmap.load(std::memory_order_relaxed);
   const int result = (next != nullptr ? next : memtrack::kernel_munmap)(pages, bytes);
   if (inside && result == 0) {
@@ -179,7 +181,7 @@ int unmap(void* pages, std::size_t bytes) {
 
 void* remap(void* pages, std::size_t old_bytes, std::size_t bytes, int flags, void* to,
             const void* caller) {
-  const Inside inside;
+  const Inside inside(caller);
   void* const moved = kernel_mremap(pages, old_bytes, bytes, flags, to);
   if (!inside || moved == MAP_FAILED) {
     return moved;
@@ -216,7 +218,7 @@ Sbrk libc_sbrk() {
 void note_break(std::uintptr_t before, std::uintptr_t now, const void* caller) {
   if (now < before) {
     cut(now, before);
-  } else if (now > before && is_watching() && !is_ignored(caller)) {
+  } else if (now > before && is_watching()) {
     cut(before, now);
     add(before, now, caller);
   }
@@ -224,7 +226,7 @@ void note_break(std::uintptr_t before, std::uintptr_t now, const void* caller) {
 
 void* move_break(std::intptr_t by, const void* caller) {
   const Sbrk libc = libc_sbrk();
-  const Inside inside;
+  const Inside inside(caller);
   void* const before = libc(by);
   if (inside && by != 0 && address_of(before) != ~std::uintptr_t{0}) {
     note_break(address_of(before), address_of(before) + static_cast<std::uintptr_t>(by), caller);
@@ -279,13 +281,14 @@ HEAPWATCH_EXPORT void* mmap64(void* where, std::size_t bytes, int protection, in
 }
 
 HEAPWATCH_EXPORT int munmap(void* pages, std::size_t bytes) noexcept {
-  return heapwatch::preload::unmap(pages, bytes);
+  return heapwatch::preload::unmap(pages, bytes, __builtin_return_address(0));
 }
 
 HEAPWATCH_EXPORT void* mremap(void* pages, std::size_t old_bytes, std::size_t bytes, int flags,
                               ...) noexcept {
   va_list rest;
   va_start(rest, flags);
+  // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, above
   void* const to = (flags & (MREMAP_FIXED | 4)) != 0 ? va_arg(rest, void*) : nullptr;
   va_end(rest);
   return heapwatch::preload::remap(pages, old_bytes, bytes, flags, to, __builtin_return_address(0));

@@ -1,24 +1,33 @@
-// An allocator besides glibc's that the program brings in a library, such as jemalloc. The
-// preloaded functions go before its own, but its special ones (mallocx) and its operator new go on,
-// and their blocks may reach free().
+// The allocator under the books: glibc's, or that of a library (jemalloc, tcmalloc, mimalloc) which
+// the program would have without us.
 #pragma once
 
 #include <cstddef>
 
 namespace heapwatch::preload {
 
-struct OtherAllocator {
-  void (*free)(void* block);  // null: there is no other allocator
+struct Allocator {
+  void* (*malloc)(std::size_t size);
+  void* (*calloc)(std::size_t count, std::size_t size);
+  void* (*realloc)(void* block, std::size_t size);
+  void* (*aligned_alloc)(std::size_t alignment, std::size_t size);
+  void (*free)(void* block);
   std::size_t (*usable_size)(void* block);
 };
 
-extern OtherAllocator other_allocator;
+/// What comes after us in the order in which the program finds its functions. It is looked up with
+/// the first call of any of these, which may come before any constructor.
+extern Allocator below;
 
-/// Looks for one behind this library. Once, while the program has one thread.
-void find_other_allocator() noexcept;
+/// A library that has an allocator of its own. What it maps for its blocks goes on no other books.
+struct OtherAllocator {
+  const char* path;       // null: there is none
+  const void* start;      // of the library
+  bool has_operator_new;  // which goes past malloc
+};
+[[nodiscard]] OtherAllocator find_other_allocator() noexcept;
 
-/// The program itself defines malloc, which goes before the preloaded one: none of its blocks is
-/// seen.
+/// Whether the program itself defines malloc, which goes before ours.
 [[nodiscard]] bool program_has_own_malloc() noexcept;
 
 }  // namespace heapwatch::preload

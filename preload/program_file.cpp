@@ -97,8 +97,15 @@ constexpr Runtime sanitizers[] = {{"__asan_init", ProgramKind::address_sanitizer
                                   {"liblsan.so", ProgramKind::leak_sanitizer}};
 constexpr std::size_t name_bytes_max = 16;
 
-/// The sanitizer among the names that the loader has to do with: each begins after a zero.
-ProgramKind sanitizer_in(const File& file, std::uint64_t at, std::uint64_t bytes) {
+constexpr Runtime allocators[] = {{"libjemalloc", ProgramKind::watchable},
+                                  {"libtcmalloc", ProgramKind::watchable},
+                                  {"libmimalloc", ProgramKind::watchable}};
+
+/// The first of these among the names that the loader has to do with: each begins after a zero.
+/// Null: none.
+template <std::size_t count>
+const Runtime* find_name(const Runtime (&runtimes)[count], const File& file, std::uint64_t at,
+                         std::uint64_t bytes) {
   char window[8192];
   std::uint64_t end = at + (bytes < names_bytes_max ? bytes : names_bytes_max);
   while (at < end) {
@@ -107,17 +114,17 @@ ProgramKind sanitizer_in(const File& file, std::uint64_t at, std::uint64_t bytes
     if (got < 2) {
       break;
     }
-    for (const Runtime& sanitizer : sanitizers) {
+    for (const Runtime& runtime : runtimes) {
       char name[name_bytes_max + 1] = {};  // with the zero before it
-      const std::size_t length = strlen(sanitizer.name);
-      memcpy(name + 1, sanitizer.name, length);
+      const std::size_t length = strlen(runtime.name);
+      memcpy(name + 1, runtime.name, length);
       if (memmem(window, got, name, length + 1) != nullptr) {
-        return sanitizer.kind;
+        return &runtime;
       }
     }
     at += got > name_bytes_max && at + got < end ? got - name_bytes_max : got;
   }
-  return ProgramKind::watchable;
+  return nullptr;
 }
 
 struct Segments {
@@ -144,7 +151,9 @@ struct Segments {
   }
 };
 
-ProgramKind sanitizer_of(const File& file, const Segments& segments) {
+template <std::size_t count>
+const Runtime* find_name(const Runtime (&runtimes)[count], const File& file,
+                         const Segments& segments) {
   const Elf64_Phdr* const dynamic = segments.find(PT_DYNAMIC);
   std::uint64_t names = 0;
   std::uint64_t bytes = 0;
@@ -159,7 +168,12 @@ ProgramKind sanitizer_of(const File& file, const Segments& segments) {
       bytes = entry.d_un.d_val;
     }
   }
-  return names == 0 ? ProgramKind::watchable : sanitizer_in(file, names, bytes);
+  return names == 0 ? nullptr : find_name(runtimes, file, names, bytes);
+}
+
+ProgramKind sanitizer_of(const File& file, const Segments& segments) {
+  const Runtime* const found = find_name(sanitizers, file, segments);
+  return found == nullptr ? ProgramKind::watchable : found->kind;
 }
 
 /// By the name of the loader that the program asks for.
@@ -244,30 +258,39 @@ const char* interpreter_in(char* line) {
   return *at == '\0' ? nullptr : at;
 }
 
-}  // namespace
-
-ProgramKind program_kind(const char* path) noexcept {
+/// What `ask` says of the ELF file that is executed for a path; `otherwise` where there is none.
+template <typename Answer>
+Answer of_executed(const char* path, Answer (*ask)(const File&, const char*), Answer otherwise) {
   char line[line_bytes];
   char name[line_bytes];
   for (int i = 0; i < scripts_max; ++i) {
     const File file(path);
     if (!file.read_text(line, sizeof line, 0)) {
-      return ProgramKind::watchable;
+      return otherwise;
     }
     if (memcmp(line, ELFMAG, SELFMAG) == 0) {
-      return elf_kind(file, path);
+      return ask(file, path);
     }
-    if (line[0] != '#' || line[1] != '!') {
-      return ProgramKind::watchable;
-    }
-    const char* const next = interpreter_in(line);
+    const char* const next = line[0] == '#' && line[1] == '!' ? interpreter_in(line) : nullptr;
     if (next == nullptr) {
-      return ProgramKind::watchable;
+      return otherwise;
     }
     memcpy(name, next, strlen(next) + 1);  // both have the bytes of a line
     path = name;
   }
-  return ProgramKind::watchable;
+  return otherwise;
+}
+
+bool asks_for_allocator(const File& file, const char* /*path*/) {
+  Segments segments{};
+  return read_segments(file, segments) == ProgramKind::watchable &&
+         find_name(allocators, file, segments) != nullptr;
+}
+
+}  // namespace
+
+ProgramKind program_kind(const char* path) noexcept {
+  return of_executed(path, elf_kind, ProgramKind::watchable);
 }
 
 ProgramKind library_kind(const char* path) noexcept {
@@ -278,6 +301,21 @@ ProgramKind library_kind(const char* path) noexcept {
                  read_segments(file, segments) == ProgramKind::watchable
              ? sanitizer_of(file, segments)
              : ProgramKind::watchable;
+}
+
+bool brings_allocator(const char* path) noexcept {
+  return of_executed(path, asks_for_allocator, false);
+}
+
+bool is_allocator(const char* path) noexcept {
+  const char* const slash = strrchr(path, '/');
+  const char* const name = slash == nullptr ? path : slash + 1;
+  for (const Runtime& allocator : allocators) {
+    if (strncmp(name, allocator.name, strlen(allocator.name)) == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool find_program(const char* name, const char* search, char* path,

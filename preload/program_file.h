@@ -35,6 +35,11 @@ enum class ProgramKind {
 /// Of a library that the user has loaded into the program: a sanitizer must come first there, too.
 [[nodiscard]] ProgramKind library_kind(const char* path) noexcept;
 
+/// Whether a program asks for a library whose allocator has operators of its own.
+[[nodiscard]] bool brings_allocator(const char* path) noexcept;
+/// Whether a file is such a library, by its name.
+[[nodiscard]] bool is_allocator(const char* path) noexcept;
+
 /// The file that execvp() takes for a name; false when there is none. `search`: as PATH has it;
 /// null: the system's own.
 [[nodiscard]] bool find_program(const char* name, const char* search, char* path,

@@ -29,8 +29,8 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr int depth_max = 200;
-constexpr std::size_t name_bytes_max = 64 * 1024;
+constexpr int tree_depth_max = 200;
+constexpr std::size_t dwarf_name_bytes_max = std::size_t{64} * 1024;
 constexpr std::size_t ranges_max = 1'000'000;  // of one entry
 
 struct Range {
@@ -82,7 +82,7 @@ struct Unit {
 };
 
 std::string limited(const char* text) {
-  return text == nullptr ? std::string() : std::string(text, strnlen(text, name_bytes_max));
+  return text == nullptr ? std::string() : std::string(text, strnlen(text, dwarf_name_bytes_max));
 }
 
 bool is_container(int tag) {
@@ -92,7 +92,7 @@ bool is_container(int tag) {
 
 }  // namespace
 
-class Dwarf::Reader {
+class DwarfLines::Reader {
  public:
   Reader(const Libdw& lib, base::Descriptor file, const DwarfLimits& limits)
       : lib_(lib), file_(std::move(file)), limits_(limits) {}
@@ -216,7 +216,7 @@ class Dwarf::Reader {
   void read_functions_below(Unit& unit, Dwarf_Die& parent, bool deep, std::size_t& left,
                             int depth) {
     Dwarf_Die die;
-    if (depth > depth_max || lib_.child(&parent, &die) != 0) {
+    if (depth > tree_depth_max || lib_.child(&parent, &die) != 0) {
       return;
     }
     do {
@@ -246,7 +246,7 @@ class Dwarf::Reader {
   void read_inlined_below(std::vector<InlinedCall>& calls, std::size_t parent_call,
                           Dwarf_Die& parent, int depth) {
     Dwarf_Die die;
-    if (depth > depth_max || lib_.child(&parent, &die) != 0) {
+    if (depth > tree_depth_max || lib_.child(&parent, &die) != 0) {
       return;
     }
     do {
@@ -296,7 +296,7 @@ class Dwarf::Reader {
       if (lib_.offdie(dwarf_, chain[i], &die) == nullptr) {
         return {};
       }
-      Frame frame = std::move(place);
+      Frame frame = std::exchange(place, Frame{});
       frame.is_inlined = i != 0;
       name(frame, die);
       if (i == 0) {
@@ -443,10 +443,11 @@ Result<void> check_sections(const ElfFile& elf, const DwarfLimits& limits) {
 
 }  // namespace
 
-Dwarf::Dwarf(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
-Dwarf::~Dwarf() = default;
+DwarfLines::DwarfLines(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
+DwarfLines::~DwarfLines() = default;
 
-Result<std::unique_ptr<Dwarf>> Dwarf::open(const ElfFile& elf, const DwarfLimits& limits) {
+Result<std::unique_ptr<DwarfLines>> DwarfLines::open(const ElfFile& elf,
+                                                     const DwarfLimits& limits) {
   if (auto checked = check_sections(elf, limits); !checked) {
     return tl::unexpected(checked.error());
   }
@@ -459,14 +460,14 @@ Result<std::unique_ptr<Dwarf>> Dwarf::open(const ElfFile& elf, const DwarfLimits
   if (auto begun = reader->begin(); !begun) {
     return tl::unexpected(begun.error());
   }
-  return std::unique_ptr<Dwarf>(new Dwarf(std::move(reader)));
+  return std::unique_ptr<DwarfLines>(new DwarfLines(std::move(reader)));
 }
 
-std::vector<Frame> Dwarf::frames(std::uint64_t address) {
+std::vector<Frame> DwarfLines::frames(std::uint64_t address) {
   return reader_->frames(address);
 }
 
-std::size_t Dwarf::bytes() const {
+std::size_t DwarfLines::bytes() const {
   return reader_->bytes();
 }
 

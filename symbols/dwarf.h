@@ -24,14 +24,14 @@ struct DwarfLimits {
 };
 
 /// Threads: not safe.
-class Dwarf {
+class DwarfLines {
  public:
   /// Errors: not_found where the file has no lines or libdw is not installed, limit, invalid.
-  [[nodiscard]] static base::Result<std::unique_ptr<Dwarf>> open(const ElfFile& elf,
-                                                                 const DwarfLimits& limits);
-  Dwarf(const Dwarf&) = delete;
-  Dwarf& operator=(const Dwarf&) = delete;
-  ~Dwarf();
+  [[nodiscard]] static base::Result<std::unique_ptr<DwarfLines>> open(const ElfFile& elf,
+                                                                      const DwarfLimits& limits);
+  DwarfLines(const DwarfLines&) = delete;
+  DwarfLines& operator=(const DwarfLines&) = delete;
+  ~DwarfLines();
 
   /// The frames at an address as the file counts, innermost first; names are the linker's, or the
   /// source's where those are not told, or none where only the line is. Empty: not known.
@@ -41,7 +41,7 @@ class Dwarf {
 
  private:
   class Reader;
-  explicit Dwarf(std::unique_ptr<Reader> reader);
+  explicit DwarfLines(std::unique_ptr<Reader> reader);
   std::unique_ptr<Reader> reader_;
 };
 

@@ -19,9 +19,9 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr std::size_t table_bytes_max = std::size_t{512} << 20U;
+constexpr std::size_t go_table_bytes_max = std::size_t{512} << 20U;
 constexpr std::size_t relocations_bytes_max = std::size_t{64} << 20U;
-constexpr std::size_t name_bytes_max = 64 * 1024;
+constexpr std::size_t go_name_bytes_max = std::size_t{64} * 1024;
 constexpr std::size_t pairs_max = 10'000'000;  // of a table of values
 constexpr std::uint32_t magic_of_16 = 0xfffffffa;
 constexpr std::uint32_t magic_of_18 = 0xfffffff0;
@@ -53,7 +53,7 @@ std::uint64_t relocated(const ElfFile& elf, std::uint64_t address) {
 Result<std::unique_ptr<GoLines>> GoLines::open(const ElfFile& elf) {
   std::unique_ptr<GoLines> lines(new GoLines);
   if (const Section* const section = elf.find(".gopclntab"); section != nullptr) {
-    auto bytes = elf.read(*section, table_bytes_max);
+    auto bytes = elf.read(*section, go_table_bytes_max);
     if (!bytes) {
       return tl::unexpected(bytes.error());
     }
@@ -68,7 +68,7 @@ Result<std::unique_ptr<GoLines>> GoLines::open(const ElfFile& elf) {
   if (section == nullptr || elf.find(".note.go.buildid") == nullptr) {
     return fail(ErrorKind::not_found, "no .gopclntab");
   }
-  const auto bytes = elf.read(*section, table_bytes_max);
+  const auto bytes = elf.read(*section, go_table_bytes_max);
   if (!bytes) {
     return tl::unexpected(bytes.error());
   }
@@ -138,7 +138,7 @@ std::string GoLines::text(std::uint64_t at) const {
     return {};
   }
   return std::string(table_.data() + at,
-                     strnlen(table_.data() + at, std::min(name_bytes_max, table_.size() - at)));
+                     strnlen(table_.data() + at, std::min(go_name_bytes_max, table_.size() - at)));
 }
 
 std::uint64_t GoLines::start_of(std::uint64_t index) const {

@@ -101,11 +101,11 @@ class Symbolizer::File {
       return;
     }
     has_opened_lines_ = true;
-    auto opened = Dwarf::open(elf_, options_.dwarf);
+    auto opened = DwarfLines::open(elf_, options_.dwarf);
     if (!opened && elf_.find(".debug_info") == nullptr) {
       find_debug_file();
       for (const ElfFile& file : debug_) {
-        opened = Dwarf::open(file, options_.dwarf);
+        opened = DwarfLines::open(file, options_.dwarf);
       }
     }
     if (opened) {
@@ -171,7 +171,7 @@ class Symbolizer::File {
   ElfFile elf_;
   const SymbolizerOptions& options_;
   std::vector<ElfFile> debug_;
-  std::unique_ptr<Dwarf> dwarf_;
+  std::unique_ptr<DwarfLines> dwarf_;
   std::unique_ptr<GoLines> go_;
   SymbolTable table_;
   std::string missing_lines_;

@@ -5,10 +5,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/commands/memory_profile.h"
 #include "agent/wiring/configured.h"
+#include "base/error.h"
 
 namespace heapwatch::agent::commands {
 
@@ -77,6 +79,24 @@ struct MemoryOptions {
 };
 /// Prints where the resident memory of processes is.
 [[nodiscard]] int show_memory(const MemoryOptions& options);
+
+struct LeakOptions {
+  std::vector<std::string> targets;  // pids, names, parts of command lines, URLs
+  double length_s = 300;
+  double every_s = 0;    // between looks; 0: as their cost allows
+  bool collect = false;  // have Go collect its garbage
+  bool json = false;
+  std::string save;     // a folder; empty: none
+  std::string from;     // one that --save has written: judged again
+  std::string fail_on;  // "leak", or empty
+  std::string ignore;   // a regular expression of sites, types and sizes that are no leak
+};
+/// Watches processes and says whether they leak. Exits with 3 for a leak and 4 when it cannot tell,
+/// where that is asked for.
+[[nodiscard]] int tell_leaks(const LeakOptions& options);
+
+/// "90s", "5m", "1h", or a number of seconds; a week at most. Errors: invalid.
+[[nodiscard]] base::Result<double> parse_duration(std::string_view text);
 
 struct DashboardOptions {
   std::string folder;

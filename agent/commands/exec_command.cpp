@@ -39,13 +39,15 @@ namespace heapwatch::agent::commands {
 namespace {
 
 constexpr const char* library_name = "libheapwatch_preload.so";
+/// For programs whose allocator has an operator new of its own.
+constexpr const char* operators_name = "libheapwatch_preload_operators.so";
 constexpr std::string_view unix_prefix = "unix:";
 
 /// Beside the program as it is installed, or as it is built.
-base::Result<std::string> preload_library() {
+base::Result<std::string> preload_library(const std::string& name) {
   const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::array places{here / ".." / "lib" / "heapwatch" / library_name, here / library_name,
-                          here / ".." / "preload" / library_name};
+  const std::array places{here / ".." / "lib" / "heapwatch" / name, here / name,
+                          here / ".." / "preload" / name};
   for (const std::filesystem::path& place : places) {
     std::error_code error;
     const std::filesystem::path found = std::filesystem::canonical(place, error);
@@ -54,8 +56,8 @@ base::Result<std::string> preload_library() {
     }
   }
   return base::fail(base::ErrorKind::not_found,
-                    std::string(library_name) + " is in none of " + places[0].string() + ", " +
-                        places[1].string() + ", " + places[2].string() +
+                    name + " is in none of " + places[0].string() + ", " + places[1].string() +
+                        ", " + places[2].string() +
                         " (and its path may hold no blank and no colon)");
 }
 
@@ -90,27 +92,31 @@ std::vector<std::string> program_environment(const ExecOptions& options, const s
   return environment;
 }
 
-/// Of the program as it will be found, and of what the user has loaded into it.
-preload::ProgramKind kind_of(const std::string& program) {
+/// What is to be known of the program and of what the user has loaded into it before it starts.
+struct Target {
+  preload::ProgramKind kind = preload::ProgramKind::watchable;
+  bool brings_allocator = false;
+};
+
+Target examine(const std::string& program) {
+  Target target;
   std::array<char, PATH_MAX> path{};
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   if (preload::find_program(program.c_str(), std::getenv("PATH"), path.data(), path.size())) {
-    if (const auto kind = preload::program_kind(path.data());
-        kind != preload::ProgramKind::watchable) {
-      return kind;
-    }
+    target = {preload::program_kind(path.data()), preload::brings_allocator(path.data())};
   }
   const char* const loaded = std::getenv("LD_PRELOAD");  // NOLINT(concurrency-mt-unsafe): likewise
   std::string_view rest = loaded == nullptr ? "" : loaded;
   while (!rest.empty()) {
     const std::size_t length = std::min(rest.find_first_of(" :"), rest.size());
-    if (const auto kind = preload::library_kind(std::string(rest.substr(0, length)).c_str());
-        kind != preload::ProgramKind::watchable) {
-      return kind;
+    const std::string library(rest.substr(0, length));
+    if (target.kind == preload::ProgramKind::watchable) {
+      target.kind = preload::library_kind(library.c_str());
     }
+    target.brings_allocator = target.brings_allocator || preload::is_allocator(library.c_str());
     rest.remove_prefix(std::min(length + 1, rest.size()));
   }
-  return preload::ProgramKind::watchable;
+  return target;
 }
 
 /// Completes "its memory is not seen: it ..."; empty when it can be watched.
@@ -379,9 +385,17 @@ bool Watch::report(const std::string& how) {
 }  // namespace
 
 int exec_program(const ExecOptions& options) {
-  const auto library = preload_library();
+  auto library = preload_library(library_name);
   if (!library) {
     return fail_with(library.error().message);
+  }
+  const Target target = examine(options.program[0]);
+  if (target.brings_allocator) {
+    const auto operators = preload_library(operators_name);
+    if (!operators) {
+      return fail_with(operators.error().message);
+    }
+    *library += ":" + *operators;
   }
   if (const auto writable =
           options.report.empty() ? base::Result<void>{} : can_be_written(options.report);
@@ -396,20 +410,19 @@ int exec_program(const ExecOptions& options) {
   if (!processes) {
     return fail_with(processes.error().message);
   }
-  const preload::ProgramKind kind = kind_of(options.program[0]);
-  Watch watch(options, **processes, why_not_watched(kind));
+  Watch watch(options, **processes, why_not_watched(target.kind));
   if (const auto listening = watch.listen(); !listening) {
     return fail_with(listening.error().message);
   }
   const auto started = (*program)->start(
       options.program, program_environment(options, *library, (*processes)->socket_path(),
-                                           preload::may_be_preloaded(kind)));
+                                           preload::may_be_preloaded(target.kind)));
   if (!started) {
     fail_with(started.error().message);
     return started.error().status;
   }
   watch.set_program(*started);
-  if (const std::string_view why_not = why_not_watched(kind); !why_not.empty()) {
+  if (const std::string_view why_not = why_not_watched(target.kind); !why_not.empty()) {
     std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it " << why_not
               << '\n';
   }

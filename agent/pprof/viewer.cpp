@@ -11,6 +11,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/descriptor.h"
+#include "base/descriptor_output.h"
+
 extern char** environ;  // NOLINT: the system's name for it
 
 namespace heapwatch::agent {
@@ -113,23 +116,13 @@ Result<std::string> write_temporary(std::string_view bytes, const std::string& e
   std::error_code error;
   std::string path = std::filesystem::temp_directory_path(error).string();
   path += "/pprofXXXXXX" + extension;
-  const int file = mkostemps(path.data(), static_cast<int>(extension.size()), O_CLOEXEC);
-  if (file < 0) {
+  const base::Descriptor file(
+      mkostemps(path.data(), static_cast<int>(extension.size()), O_CLOEXEC));
+  if (!file) {
     return fail(ErrorKind::io, path + ": " + std::strerror(errno));
   }
-  while (!bytes.empty()) {
-    const ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      break;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  const int why = errno;
-  close(file);
-  if (!bytes.empty()) {
+  if (!base::write_all(file.get(), bytes)) {
+    const int why = errno;
     (void)unlink(path.c_str());
     return fail(ErrorKind::io, path + ": " + std::strerror(why));
   }

@@ -11,9 +11,9 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/log_queue.h"
-#include "base/owned_descriptors.h"
 
 namespace heapwatch::agent::process {
 
@@ -59,9 +59,9 @@ void end_process() {
 
 SignalWatch::SignalWatch(const sigset_t& signals, std::chrono::milliseconds patience)
     : patience_(patience),
-      signals_(base::own_descriptor(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC))),
-      ended_(base::own_descriptor(eventfd(0, EFD_CLOEXEC))) {
-  if (signals_ < 0 || ended_ < 0) {
+      signals_(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)),
+      ended_(eventfd(0, EFD_CLOEXEC)) {
+  if (!signals_ || !ended_) {
     return;
   }
   thread_ = std::thread([this]() noexcept { run(); });
@@ -73,13 +73,8 @@ SignalWatch::SignalWatch(const sigset_t& signals, std::chrono::milliseconds pati
 SignalWatch::~SignalWatch() {
   if (thread_.joinable()) {
     const std::uint64_t one = 1;
-    (void)!write(ended_, &one, sizeof one);
+    (void)!write(ended_.get(), &one, sizeof one);
     thread_.join();
-  }
-  for (const int descriptor : {signals_, ended_}) {
-    if (descriptor >= 0) {
-      close(base::disown_descriptor(descriptor));
-    }
   }
 }
 
@@ -114,7 +109,7 @@ int SignalWatch::wait_ms() const {
 
 void SignalWatch::run() noexcept {
   while (true) {
-    std::array<pollfd, 2> wanted{{{signals_, POLLIN, 0}, {ended_, POLLIN, 0}}};
+    std::array<pollfd, 2> wanted{{{signals_.get(), POLLIN, 0}, {ended_.get(), POLLIN, 0}}};
     (void)poll(wanted.data(), wanted.size(), wait_ms());
     if (wanted[1].revents != 0) {
       return;
@@ -130,7 +125,7 @@ void SignalWatch::run() noexcept {
 
 void SignalWatch::take_signals() {
   signalfd_siginfo signal{};
-  while (read(signals_, &signal, sizeof signal) == sizeof signal) {
+  while (read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
     const std::lock_guard lock(mutex_);
     if (signal.ssi_signo == SIGHUP) {
       if (answers_.reload) {

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/descriptor.h"
+
 namespace heapwatch::agent::process {
 
 /// Takes the signals that are held back, whatever the other threads do: while the agent starts, and
@@ -45,8 +47,8 @@ class SignalWatch {
   [[nodiscard]] int wait_ms() const;
 
   std::chrono::milliseconds patience_;
-  int signals_ = -1;
-  int ended_ = -1;
+  base::OwnDescriptor signals_;
+  base::OwnDescriptor ended_;
   bool is_ready_ = false;
   std::mutex mutex_;
   Answers answers_;            // under mutex_

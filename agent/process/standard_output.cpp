@@ -11,16 +11,15 @@ namespace heapwatch::agent::process {
 StandardOutputAside::StandardOutputAside() : kept_(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)) {
   std::cout.flush();
   (void)std::fflush(stdout);
-  if (kept_ >= 0) {
+  if (kept_) {
     (void)dup2(STDERR_FILENO, STDOUT_FILENO);
   }
 }
 
 StandardOutputAside::~StandardOutputAside() {
   (void)std::fflush(stdout);
-  if (kept_ >= 0) {
-    (void)dup2(kept_, STDOUT_FILENO);
-    (void)close(kept_);
+  if (kept_) {
+    (void)dup2(kept_.get(), STDOUT_FILENO);
   }
 }
 

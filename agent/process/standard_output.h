@@ -1,6 +1,8 @@
 // Standard output for what a command prints, and for nothing else.
 #pragma once
 
+#include "base/descriptor.h"
+
 namespace heapwatch::agent::process {
 
 /// While it lives, what anything in the process or a child of it prints to standard output goes to
@@ -13,7 +15,7 @@ class StandardOutputAside {
   ~StandardOutputAside();
 
  private:
-  int kept_;
+  base::Descriptor kept_;
 };
 
 }  // namespace heapwatch::agent::process

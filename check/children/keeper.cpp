@@ -33,10 +33,11 @@
 #include <initializer_list>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/log.h"
-#include "base/owned_descriptors.h"
 
 namespace heapwatch::check::children {
 
@@ -111,23 +112,22 @@ pid_t start_keeper() {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return 0;
   }
+  base::Descriptor ours(ends[0]);
+  base::Descriptor theirs(ends[1]);
   pid_t starter = 0;
   pid_t keeper = 0;
-  if (spawn_keeper(ends[1], starter)) {
-    close(ends[1]);
-    keeper = hear_from(ends[0]);
+  const bool is_spawned = spawn_keeper(theirs.get(), starter);
+  theirs.reset();
+  if (is_spawned) {
+    keeper = hear_from(ours.get());
     while (waitpid(starter, nullptr, 0) < 0 && errno == EINTR) {
     }
-  } else {
-    close(ends[1]);
   }
   if (!leads_its_group(keeper)) {
-    close(ends[0]);
     return 0;
   }
-  if (const int before = link().socket.exchange(base::own_descriptor(ends[0])); before >= 0) {
-    close(base::disown_descriptor(before));
-  }
+  // A number that keep() reads without a lock.
+  const base::OwnDescriptor before(link().socket.exchange(base::own_descriptor(ours.release())));
   return keeper;
 }
 
@@ -139,7 +139,7 @@ void ignore_signals() {
 
 struct Kept {
   pid_t leader;
-  int pidfd;
+  base::Descriptor pidfd;
 };
 
 bool has_ended(int pidfd) {
@@ -148,22 +148,16 @@ bool has_ended(int pidfd) {
 }
 
 void take_over(std::vector<Kept>& kept, pid_t leader) {
-  std::erase_if(kept, [](const Kept& one) {
-    const bool ended = has_ended(one.pidfd);
-    if (ended) {
-      close(one.pidfd);
-    }
-    return ended;
-  });
-  const int pidfd = kept.size() < kept_max ? open_pidfd(leader) : -1;
-  if (pidfd >= 0) {
-    kept.push_back({.leader = leader, .pidfd = pidfd});
+  std::erase_if(kept, [](const Kept& one) { return has_ended(one.pidfd.get()); });
+  base::Descriptor pidfd(kept.size() < kept_max ? open_pidfd(leader) : -1);
+  if (pidfd) {
+    kept.push_back({.leader = leader, .pidfd = std::move(pidfd)});
   }
 }
 
 void signal_all(const std::vector<Kept>& kept, int number) {
   for (const Kept& one : kept) {
-    if (!has_ended(one.pidfd)) {
+    if (!has_ended(one.pidfd.get())) {
       (void)kill(-one.leader, number);
       (void)kill(one.leader, number);
     }

@@ -17,7 +17,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/owned_descriptors.h"
 
 namespace heapwatch::check::isolation {
 
@@ -45,12 +44,6 @@ class Ending {
 Ending& ending() {
   static auto* const instance = new Ending;
   return *instance;
-}
-
-void close_owned(int& descriptor) {
-  if (descriptor >= 0) {
-    close(base::disown_descriptor(std::exchange(descriptor, -1)));
-  }
 }
 
 int spawn(const std::string& program, const std::vector<std::string>& arguments, int socket,
@@ -101,6 +94,10 @@ std::optional<std::pair<base::LogLevel, std::string_view>> read_log_line(std::st
   return level ? std::optional(std::pair(*level, line.substr(bar + between.size()))) : std::nullopt;
 }
 
+tl::unexpected<base::Error> cannot_start(const std::string& why) {
+  return fail(ErrorKind::io, "cannot start a process for the check: " + why);
+}
+
 int milliseconds_until(Process::Deadline deadline) {
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -113,42 +110,35 @@ base::Result<std::unique_ptr<Process>> Process::start(const std::string& program
                                                       const std::vector<std::string>& arguments,
                                                       std::string name) {
   std::array<int, 2> ends{-1, -1};
-  std::array<int, 2> output{-1, -1};
-  int failure = 0;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return cannot_start(std::strerror(errno));
+  }
+  base::OwnDescriptor socket(ends[0]);
+  const base::Descriptor their_socket(ends[1]);
+  auto output = base::make_pipe();
+  if (!output) {
+    return cannot_start(output.error().message);
+  }
   pid_t pid = -1;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0 ||
-      pipe2(output.data(), O_CLOEXEC) != 0) {
-    failure = errno;
-  } else {
-    failure = spawn(program, arguments, ends[1], output[1], pid);
+  if (const int failure = spawn(program, arguments, their_socket.get(), output->writer.get(), pid);
+      failure != 0) {
+    return cannot_start(std::strerror(failure));
   }
-  for (const int theirs : {ends[1], output[1]}) {
-    if (theirs >= 0) {
-      close(theirs);
-    }
-  }
-  if (failure != 0) {
-    for (const int ours : {ends[0], output[0]}) {
-      if (ours >= 0) {
-        close(ours);
-      }
-    }
-    return fail(ErrorKind::io,
-                "cannot start a process for the check: " + std::string(std::strerror(failure)));
-  }
-  for (const int ours : {ends[0], output[0]}) {
+  base::OwnDescriptor printed(output->reader.release());
+  for (const int ours : {socket.get(), printed.get()}) {
     (void)fcntl(ours, F_SETFL, O_NONBLOCK);
-    base::own_descriptor(ours);
   }
-  return std::unique_ptr<Process>(new Process(pid, ends[0], output[0], std::move(name)));
+  return std::unique_ptr<Process>(
+      new Process(pid, std::move(socket), std::move(printed), std::move(name)));
 }
 
-Process::Process(pid_t pid, int socket, int output, std::string name)
-    : pid_(pid), socket_(socket), output_(output), name_(std::move(name)) {}
+Process::Process(pid_t pid, base::OwnDescriptor socket, base::OwnDescriptor output,
+                 std::string name)
+    : pid_(pid), socket_(std::move(socket)), output_(std::move(output)), name_(std::move(name)) {}
 
 Process::~Process() {
-  close_owned(socket_);
-  close_owned(output_);
+  socket_.reset();
+  output_.reset();
   if (pid_ > 0) {
     ending().add(pid_);
   }
@@ -170,7 +160,7 @@ base::Result<void> Process::send(const Message& message, Deadline deadline) {
   lines_ = 0;
   std::string_view left = *bytes;
   while (!left.empty()) {
-    const ssize_t sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL);
     if (sent > 0) {
       left.remove_prefix(static_cast<std::size_t>(sent));
       continue;
@@ -178,7 +168,7 @@ base::Result<void> Process::send(const Message& message, Deadline deadline) {
     if (errno != EAGAIN && errno != EINTR) {
       return tl::unexpected<base::Error>(how_it_ended());
     }
-    pollfd ready{.fd = socket_, .events = POLLOUT, .revents = 0};
+    pollfd ready{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
     if (poll(&ready, 1, milliseconds_until(deadline)) == 0) {
       return fail(ErrorKind::timeout, "the process of the check does not read");
     }
@@ -195,8 +185,8 @@ base::Result<Message> Process::receive(Deadline deadline) {
     if (*message) {
       return **std::move(message);
     }
-    std::array<pollfd, 2> sources{pollfd{.fd = socket_, .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = output_, .events = POLLIN, .revents = 0}};
+    std::array<pollfd, 2> sources{pollfd{.fd = socket_.get(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = output_.get(), .events = POLLIN, .revents = 0}};
     const int left = milliseconds_until(deadline);
     const int ready = poll(sources.data(), sources.size(), left);
     if (left == 0 || ready == 0) {
@@ -220,7 +210,7 @@ base::Result<Message> Process::receive(Deadline deadline) {
 /// False at the end.
 base::Result<bool> Process::take_bytes() {
   std::array<char, 65536> chunk{};
-  const ssize_t got = ::read(socket_, chunk.data(), chunk.size());
+  const ssize_t got = ::read(socket_.get(), chunk.data(), chunk.size());
   if (got <= 0) {
     return got < 0 && (errno == EAGAIN || errno == EINTR);
   }
@@ -235,10 +225,10 @@ base::Result<bool> Process::take_bytes() {
 
 void Process::take_output() {
   std::array<char, 16384> chunk{};
-  const ssize_t got = ::read(output_, chunk.data(), chunk.size());
+  const ssize_t got = ::read(output_.get(), chunk.data(), chunk.size());
   if (got <= 0) {
     if (got == 0) {
-      close_owned(output_);
+      output_.reset();
     }
     return;
   }
@@ -278,8 +268,8 @@ base::Error Process::how_it_ended() {
     }
     (void)poll(nullptr, 0, 10);
   }
-  while (output_ >= 0) {
-    pollfd ready{.fd = output_, .events = POLLIN, .revents = 0};
+  while (output_) {
+    pollfd ready{.fd = output_.get(), .events = POLLIN, .revents = 0};
     if (poll(&ready, 1, 0) <= 0 || lines_ > log_lines_max) {
       break;
     }

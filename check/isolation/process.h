@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "check/isolation/message.h"
 
@@ -45,15 +46,15 @@ class Process {
   void kill_group();
 
  private:
-  Process(pid_t pid, int socket, int output, std::string name);
+  Process(pid_t pid, base::OwnDescriptor socket, base::OwnDescriptor output, std::string name);
   [[nodiscard]] base::Result<bool> take_bytes();
   void take_output();
   void pass_on(std::string_view line);
   [[nodiscard]] base::Error how_it_ended();
 
   pid_t pid_;
-  int socket_;
-  int output_;
+  base::OwnDescriptor socket_;
+  base::OwnDescriptor output_;
   std::string name_;
   Decoder decoder_;
   std::size_t answered_bytes_ = 0;

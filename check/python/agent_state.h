@@ -11,7 +11,10 @@
 namespace heapwatch::check::python {
 
 struct AgentState {
-  Services services;  // set before the interpreter starts, then only read
+  // Set before the interpreter starts, then only read.
+  Services services;
+  /// Whether this thread runs what is not to know that its memory is profiled.
+  bool (*tracemalloc_is_hidden)() noexcept = nullptr;
 
   std::mutex mutex;  // of `told`; never waited for while Python code could run
   Told told;

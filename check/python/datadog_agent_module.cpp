@@ -14,7 +14,6 @@
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
 #include "check/python/external_tags.h"
-#include "check/python/memory/memory_module.h"
 #include "check/python/modules.h"
 #include "check/python/obfuscation.h"
 #include "check/python/persistent_cache.h"
@@ -183,7 +182,8 @@ PyObject* read_cache(PyObject* /*module*/, PyObject* args) {
 }
 
 PyObject* tracemalloc_enabled(PyObject* /*module*/, PyObject* /*args*/) {
-  return PyBool_FromLong(services().tracemalloc_debug && !memory::tracemalloc_is_hidden() ? 1 : 0);
+  const bool is_hidden = agent_state().tracemalloc_is_hidden();
+  return PyBool_FromLong(services().tracemalloc_debug && !is_hidden ? 1 : 0);
 }
 
 PyObject* get_process_start_time(PyObject* /*module*/, PyObject* /*args*/) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "check/shared_library/runs_unused.h"
 
 namespace heapwatch::check::shared_library {
 
@@ -22,7 +23,6 @@ constexpr std::array metric_types{
 
 constexpr std::size_t tags_max = 4096;
 constexpr std::size_t log_bytes_max = std::size_t{8} * 1024;
-constexpr std::uint64_t runs_unused_max = 16;
 constexpr std::int64_t event_seconds_max = 253'402'300'799;  // the end of the year 9999
 constexpr std::size_t known_max = 1'000'000;
 constexpr std::size_t key_bytes_max = std::size_t{1} * 1024 * 1024;

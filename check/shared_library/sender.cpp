@@ -2,13 +2,13 @@
 
 #include <string_view>
 
+#include "check/shared_library/runs_unused.h"
+
 namespace heapwatch::check::shared_library {
 
 namespace {
 
 using metrics::MetricType;
-
-constexpr std::uint64_t runs_to_forget = 16;
 
 /// The ABI's pointers are to char although nobody may write there.
 char* as_argument(std::string_view text_before_0) {
@@ -52,9 +52,9 @@ metric_type_t type_of(MetricType type) {
 void Sender::begin(char* check_id, const aggregator_t& aggregator) {
   check_id_ = check_id;
   aggregator_ = &aggregator;
-  if (++run_ % runs_to_forget == 0) {
+  if (++run_ % runs_unused_max == 0) {
     std::erase_if(rendered_,
-                  [&](const auto& item) { return item.second.run + runs_to_forget < run_; });
+                  [&](const auto& item) { return item.second.run + runs_unused_max < run_; });
   }
 }
 

@@ -31,6 +31,8 @@ struct Heap {
   std::uint64_t stacks_in_use = 0;  // MemStats.StackInuse without what C's threads have
   /// With the runtime's own, which runtime.NumGoroutine leaves out. Absent: not found.
   std::optional<std::uint64_t> goroutines;
+  /// MemStats.NumGC, near the end of a collection one less. Absent: not found.
+  std::optional<std::uint64_t> collections;
   std::uint64_t span_list = 0;         // the address of the list of spans
   std::vector<std::uint64_t> records;  // the addresses of the spans' own records
 };

@@ -10,10 +10,16 @@
 // where: at the offset at which, in most records in use, the end lies in the span and the size
 // fits.
 //
+// The eight bytes before them begin with the span's sweep generation, which the runtime raises by
+// two with each collection: a span that was swept has that of the heap, one that waits to be swept
+// is one or two behind, and one in a processor's cache up to three ahead. So most spans tell how
+// many collections there were.
+//
 // Source: golang/go:src/runtime/mheap.go (mspan), measured for the versions above.
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 
 #include "memory/golang/build_info.h"
 #include "memory/golang/golang.h"
@@ -133,6 +139,29 @@ std::optional<std::size_t> offset_of_use(const std::vector<Record>& records) {
   return best_fits >= spans_min ? std::optional(best) : std::nullopt;
 }
 
+/// How many collections there were, by the sweep generations of spans in use. Nothing when they lie
+/// further apart than they can.
+class Generations {
+ public:
+  void add(const Record& record, std::size_t use_at) {
+    ++counts_[record.get<std::uint32_t>(use_at - sizeof(std::uint64_t))];
+  }
+
+  [[nodiscard]] std::optional<std::uint64_t> collections() const {
+    constexpr std::uint32_t apart_max = 5;
+    if (counts_.empty() || counts_.rbegin()->first - counts_.begin()->first > apart_max) {
+      return std::nullopt;
+    }
+    const auto most = std::max_element(
+        counts_.begin(), counts_.end(),
+        [](const auto& one, const auto& other) { return one.second < other.second; });
+    return most->first / 2;
+  }
+
+ private:
+  std::map<std::uint32_t, std::uint64_t> counts_;
+};
+
 struct SpanList {
   Slice slice;
   std::size_t use_at = 0;
@@ -153,6 +182,7 @@ base::Result<void> read_spans(Words& words, const SpanList& list, Heap& heap) {
   heap.span_list = list.slice.elements;
   heap.spans_listed = std::min(list.slice.length, spans_max);
   std::uint64_t misfits = 0;
+  Generations generations;
   for (std::uint64_t i = 0; i < heap.spans_listed; ++i) {
     const auto address = words.u64(list.slice.elements + i * 8);
     const auto record = address ? read_record(words, *address) : std::nullopt;
@@ -174,12 +204,16 @@ base::Result<void> read_spans(Words& words, const SpanList& list, Heap& heap) {
       misfits += 1;
       continue;
     }
+    if (is_heap) {
+      generations.add(*record, list.use_at);
+    }
     heap.spans.push_back({.begin = record->begin(),
                           .end = record->end(),
                           .object_bytes = is_heap ? use.object_bytes : 0,
                           .objects = is_heap ? use.objects : 0,
                           .is_heap = is_heap});
   }
+  heap.collections = generations.collections();
   if (misfits > 0) {
     return fail(ErrorKind::invalid, std::to_string(misfits) + " of " +
                                         std::to_string(heap.spans_listed) +

@@ -133,6 +133,12 @@ std::string leak_summary(const Ended& ended) {
       << bytes_in(counters.freed_bytes, counters.frees)
       << "\n  not freed: " << bytes_in(counters.inuse_bytes, counters.allocations - counters.frees)
       << "; untracked frees: " << counters.untracked_frees << '\n';
+  if (const std::string allocator = process.allocator(); !allocator.empty()) {
+    out << "  its allocator: " << allocator << '\n';
+  }
+  for (const std::string& sentence : process.unseen()) {
+    out << "  " << sentence << '\n';
+  }
   if (!places_of(heap, memtrack_space_native).empty()) {
     out << "  held by" << basis(heap) << ":\n";
     append_places(out, heap, memtrack_space_native, "block");

@@ -179,6 +179,22 @@ memtrack_counters WatchedProcess::space_counters(memtrack_space space) const {
   return counters;
 }
 
+std::string WatchedProcess::allocator() const {
+  return text_in(books_->allocator);
+}
+
+std::vector<std::string> WatchedProcess::unseen() const {
+  std::vector<std::string> sentences;
+  const std::uint32_t unseen = __atomic_load_n(&books_->unseen, __ATOMIC_RELAXED);
+  if ((unseen & Books::own_malloc) != 0) {
+    sentences.emplace_back("not seen: what it allocates with the malloc of its own");
+  }
+  if ((unseen & Books::unseen_operator_new) != 0) {
+    sentences.emplace_back("not seen: what it allocates with the operator new of " + allocator());
+  }
+  return sentences;
+}
+
 std::uint64_t WatchedProcess::waiting_threads() const {
   const std::int64_t count = books_->waiting_threads.load(std::memory_order_relaxed);
   return count < 0 ? 0 : static_cast<std::uint64_t>(count);

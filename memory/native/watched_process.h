@@ -45,6 +45,10 @@ class WatchedProcess {
   [[nodiscard]] memtrack_health health() const;
   /// Of the blocks, of what the program mapped by itself, or of the stacks of its threads; exact.
   [[nodiscard]] memtrack_counters space_counters(memtrack_space space) const;
+  /// The library whose allocator it has, when that is not glibc's.
+  [[nodiscard]] std::string allocator() const;
+  /// What of its native memory is not on the books, a sentence each.
+  [[nodiscard]] std::vector<std::string> unseen() const;
   /// Threads that have ended and were neither joined nor detached.
   [[nodiscard]] std::uint64_t waiting_threads() const;
   [[nodiscard]] NativeHeap heap(Plumbing plumbing = Plumbing::hidden) const;

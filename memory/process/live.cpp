@@ -16,6 +16,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "memory/process/live_memory.h"
 
 namespace heapwatch::memory::process {
@@ -27,8 +28,8 @@ constexpr std::size_t smaps_text_max = std::size_t{512} << 20;
 
 /// A file of /proc, of which the size is not known before. Errors: the errno, for who asks why.
 tl::expected<std::string, int> read_text(const std::string& path, std::size_t bytes_max) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
+  const base::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
     return tl::unexpected(errno);
   }
   std::string text;
@@ -36,7 +37,7 @@ tl::expected<std::string, int> read_text(const std::string& path, std::size_t by
   int error = 0;
   while (known < bytes_max) {
     text.resize(known + std::max<std::size_t>(16384, known));
-    const ssize_t got = ::read(descriptor, text.data() + known, text.size() - known);
+    const ssize_t got = ::read(file.get(), text.data() + known, text.size() - known);
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -46,7 +47,6 @@ tl::expected<std::string, int> read_text(const std::string& path, std::size_t by
     }
     known += static_cast<std::size_t>(got);
   }
-  close(descriptor);
   if (error != 0) {
     return tl::unexpected(error);
   }
@@ -191,12 +191,11 @@ base::Result<Snapshot> read_snapshot(const Facts& facts, const LiveOptions& opti
   }
   Snapshot snapshot;
   snapshot.mappings = parse_smaps(*smaps);
-  const int pagemap = open((folder + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC);
-  if (pagemap < 0) {
+  const base::Descriptor pagemap(open((folder + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!pagemap) {
     return has_ended(facts.pid);
   }
-  auto residency = read_pagemap(pagemap, snapshot.mappings, options.pagemap);
-  close(pagemap);
+  auto residency = read_pagemap(pagemap.get(), snapshot.mappings, options.pagemap);
   if (!residency) {
     return tl::unexpected(residency.error());
   }

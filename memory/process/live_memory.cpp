@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "memory/process/parse.h"
 
@@ -19,15 +20,12 @@ constexpr std::size_t files_max = 512;
 
 /// Opened only when it is the file that is mapped: names change, and are those of another mount
 /// namespace.
-int open_same(const std::string& path, const Mapping& mapping) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+base::Descriptor open_same(const std::string& path, const Mapping& mapping) {
+  base::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status {};
-  if (descriptor >= 0 && (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) ||
-                          status.st_ino != mapping.inode)) {
-    close(descriptor);
-    return -1;
-  }
-  return descriptor;
+  const bool is_same = file && fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                       status.st_ino == mapping.inode;
+  return is_same ? std::move(file) : base::Descriptor();
 }
 
 }  // namespace
@@ -40,14 +38,6 @@ LiveMemory::LiveMemory(int pid, std::string proc, Until until)
   iovec remote{nullptr, 1};
   if (process_vm_readv(pid_, &local, 1, &remote, 1, 0) < 0 && errno == EPERM) {
     denied_ = "the system refuses to read its memory";
-  }
-}
-
-LiveMemory::~LiveMemory() {
-  for (const auto& [key, descriptor] : files_) {
-    if (descriptor >= 0) {
-      close(descriptor);
-    }
   }
 }
 
@@ -72,20 +62,19 @@ std::size_t LiveMemory::read(std::uint64_t address, std::span<std::byte> out) co
 int LiveMemory::file_of(const Mapping& mapping) const {
   const std::pair key{mapping.device, mapping.inode};
   if (const auto known = files_.find(key); known != files_.end()) {
-    return known->second;
+    return known->second.get();
   }
   if (files_.size() >= files_max) {
     return -1;
   }
   const std::string folder = proc_ + "/" + std::to_string(pid_);
-  int descriptor = open_same(
+  base::Descriptor file = open_same(
       folder + "/map_files/" + hexadecimal(mapping.begin) + "-" + hexadecimal(mapping.end),
       mapping);
-  if (descriptor < 0 && !mapping.name.empty() && mapping.name.front() == '/') {
-    descriptor = open_same(folder + "/root" + mapping.name, mapping);
+  if (!file && !mapping.name.empty() && mapping.name.front() == '/') {
+    file = open_same(folder + "/root" + mapping.name, mapping);
   }
-  files_[key] = descriptor;
-  return descriptor;
+  return files_.emplace(key, std::move(file)).first->second.get();
 }
 
 std::size_t LiveMemory::read_file(const Mapping& mapping, std::uint64_t offset,

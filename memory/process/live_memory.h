@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "memory/process/view.h"
 
 namespace heapwatch::memory::process {
@@ -22,7 +23,7 @@ class LiveMemory : public Memory {
   LiveMemory(int pid, std::string proc, Until until = std::nullopt);
   LiveMemory(const LiveMemory&) = delete;
   LiveMemory& operator=(const LiveMemory&) = delete;
-  ~LiveMemory() override;
+  ~LiveMemory() override = default;
 
   [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   [[nodiscard]] std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
@@ -38,8 +39,8 @@ class LiveMemory : public Memory {
   std::string proc_;
   Until until_;
   std::string denied_;
-  /// Open files by device and inode; -1: could not be opened.
-  mutable std::map<std::pair<std::string, std::uint64_t>, int> files_;
+  /// Open files by device and inode; none: could not be opened.
+  mutable std::map<std::pair<std::string, std::uint64_t>, base::Descriptor> files_;
 };
 
 }  // namespace heapwatch::memory::process

@@ -18,8 +18,11 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "base/descriptor.h"
+#include "base/descriptor_output.h"
 #include "memory/process/live_memory.h"
 #include "memory/process/tracer.h"
 
@@ -42,20 +45,10 @@ struct ThreadReply {
   user_regs_struct registers{};
 };
 
-bool write_all(int descriptor, const void* data, std::size_t size) {
-  const char* at = static_cast<const char*>(data);
-  while (size > 0) {
-    const ssize_t done = write(descriptor, at, size);
-    if (done < 0 && errno == EINTR) {
-      continue;
-    }
-    if (done <= 0) {
-      return false;
-    }
-    at += done;
-    size -= static_cast<std::size_t>(done);
-  }
-  return true;
+/// The bytes of a value, as it goes through the pipe.
+template <typename T>
+std::string_view bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
 bool read_all(int descriptor, void* data, std::size_t size) {
@@ -79,16 +72,16 @@ void tell(int descriptor, const Reply& reply, const std::string& message,
   Reply out = reply;
   out.message_bytes = static_cast<std::uint32_t>(message.size());
   out.threads = static_cast<std::uint32_t>(threads.size());
-  bool told = write_all(descriptor, &out, sizeof out) &&
-              write_all(descriptor, message.data(), message.size());
+  bool told = base::write_all(descriptor, bytes_of(out)) && base::write_all(descriptor, message);
   for (const auto& [tid, registers] : threads) {
     const ThreadReply thread{tid, registers};
-    told = told && write_all(descriptor, &thread, sizeof thread);
+    told = told && base::write_all(descriptor, bytes_of(thread));
   }
 }
 
 /// The helper's life.
-void help(int pid, std::uint64_t syscall, int reply_to, int end_of) {
+void help(int pid, std::uint64_t syscall, base::Descriptor reply_to,
+          const base::Descriptor& end_of) {
   setsid();
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) {
     signal(number, SIG_IGN);  // NOLINT(bugprone-signal-handler)
@@ -103,14 +96,14 @@ void help(int pid, std::uint64_t syscall, int reply_to, int end_of) {
   reply.stopped_ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   if (!twin) {
     reply.error = twin.error().kind;
-    tell(reply_to, reply, twin.error().message, {});
+    tell(reply_to.get(), reply, twin.error().message, {});
     return;
   }
   reply.twin = *twin;
-  tell(reply_to, reply, "", threads);
-  close(reply_to);
+  tell(reply_to.get(), reply, "", threads);
+  reply_to.reset();
   char nothing = 0;
-  while (read(end_of, &nothing, 1) < 0 && errno == EINTR) {
+  while (read(end_of.get(), &nothing, 1) < 0 && errno == EINTR) {
   }
   kill(*twin, SIGKILL);
   int status = 0;
@@ -125,18 +118,18 @@ void help(int pid, std::uint64_t syscall, int reply_to, int end_of) {
 /// A helper that lives as long as this does.
 class Helper {
  public:
-  Helper(pid_t pid, int end_of) : pid_(pid), end_of_(end_of) {}
+  Helper(pid_t pid, base::Descriptor end_of) : pid_(pid), end_of_(std::move(end_of)) {}
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
   ~Helper() {
-    close(end_of_);
+    end_of_.reset();
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
 
  private:
   pid_t pid_;
-  int end_of_;
+  base::Descriptor end_of_;
 };
 
 struct Started {
@@ -147,42 +140,34 @@ struct Started {
 };
 
 base::Result<Started> start(int pid, std::uint64_t syscall) {
-  int reply[2];
-  int end[2];
-  if (pipe2(reply, O_CLOEXEC) != 0) {
-    return base::fail(base::ErrorKind::io, std::string("no pipe: ") + std::strerror(errno));
-  }
-  if (pipe2(end, O_CLOEXEC) != 0) {
-    close(reply[0]);
-    close(reply[1]);
-    return base::fail(base::ErrorKind::io, std::string("no pipe: ") + std::strerror(errno));
+  auto reply = base::make_pipe();
+  auto end = reply ? base::make_pipe() : tl::unexpected(reply.error());
+  if (!end) {
+    return base::fail(base::ErrorKind::io, "no pipe: " + end.error().message);
   }
   const pid_t child = fork();
   if (child == 0) {
-    close(reply[0]);
-    close(end[1]);
-    help(pid, syscall, reply[1], end[0]);
+    reply->reader.reset();
+    end->writer.reset();
+    help(pid, syscall, std::move(reply->writer), end->reader);
     _exit(0);
   }
-  close(reply[1]);
-  close(end[0]);
+  reply->writer.reset();
+  end->reader.reset();
   if (child < 0) {
-    close(reply[0]);
-    close(end[1]);
     return base::fail(base::ErrorKind::io, std::string("cannot fork: ") + std::strerror(errno));
   }
   Started started;
-  started.helper = std::make_shared<Helper>(child, end[1]);
+  started.helper = std::make_shared<Helper>(child, std::move(end->writer));
   Reply told;
-  bool complete = read_all(reply[0], &told, sizeof told);
+  bool complete = read_all(reply->reader.get(), &told, sizeof told);
   std::string message(complete ? told.message_bytes : 0, '\0');
-  complete = complete && read_all(reply[0], message.data(), message.size());
+  complete = complete && read_all(reply->reader.get(), message.data(), message.size());
   for (std::uint32_t i = 0; complete && i < told.threads; ++i) {
     ThreadReply thread;
-    complete = read_all(reply[0], &thread, sizeof thread);
+    complete = read_all(reply->reader.get(), &thread, sizeof thread);
     started.registers[thread.tid] = thread.registers;
   }
-  close(reply[0]);
   if (!complete || told.twin == 0) {
     return base::fail(told.error, complete ? message : "the helper has ended before its time");
   }

@@ -25,6 +25,14 @@ Head& head_of(void* block) {
   return *head;
 }
 
+void give_back(void* block) {
+  if (block != nullptr) {
+    Head& head = head_of(block);
+    freed += head.size;
+    head.magic = 0;
+  }
+}
+
 }  // namespace
 
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): its own begin with __
@@ -46,11 +54,7 @@ void* malloc(std::size_t size) {
 }
 
 void free(void* block) {
-  if (block != nullptr) {
-    Head& head = head_of(block);
-    freed += head.size;
-    head.magic = 0;
-  }
+  give_back(block);
 }
 
 std::size_t malloc_usable_size(void* block) {
@@ -66,7 +70,7 @@ void* realloc(void* block, std::size_t size) {
   if (block != nullptr) {
     const std::size_t held = head_of(block).size;
     std::memcpy(moved, block, held < size ? held : size);
-    free(block);
+    give_back(block);
   }
   return moved;
 }

@@ -107,6 +107,14 @@ TEST_F(ProgramFile, ThatRunsAsAnotherUserIsTold) {
   }
 }
 
+TEST_F(ProgramFile, ThatBringsAnAllocatorIsKnownByWhatItAsksFor) {
+  EXPECT_TRUE(brings_allocator("/usr/bin/redis-server"));
+  EXPECT_TRUE(brings_allocator(file("#!/usr/bin/redis-server\n").c_str()));
+  EXPECT_FALSE(brings_allocator("/bin/true"));
+  EXPECT_TRUE(is_allocator("/usr/lib/libtcmalloc_minimal.so.4"));
+  EXPECT_FALSE(is_allocator("/usr/lib/libjemalloc/libc.so.6"));
+}
+
 TEST_F(ProgramFile, IsFoundAsExecvpFindsIt) {
   char path[PATH_MAX];
   const std::string here = file("#!/bin/sh\n", "here");

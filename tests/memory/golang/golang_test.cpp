@@ -52,6 +52,7 @@ TEST_P(GoHeap, IsAsTheProgramCountsIt) {
   ASSERT_TRUE((*heap)->goroutines);
   EXPECT_GE(*(*heap)->goroutines, program["goroutines"]);
   EXPECT_LE(*(*heap)->goroutines, program["goroutines"] + 12);
+  EXPECT_EQ((*heap)->collections, program["collections"]);
 }
 
 TEST_P(GoHeap, HasAPlaceInThePictureAndLeavesNextToNothingUnexplained) {

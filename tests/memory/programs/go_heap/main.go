@@ -61,10 +61,10 @@ func main() {
 		}
 	}
 	line := make([]byte, 0, 400)
-	names := []string{"heap_inuse ", "\nheap_alloc ", "\nobjects ", "\nstack_inuse ", "\ngoroutines "}
+	names := []string{"heap_inuse ", "\nheap_alloc ", "\nobjects ", "\nstack_inuse ", "\ngoroutines ", "\ncollections "}
 	runtime.GC()
 	runtime.ReadMemStats(&stats)
-	values := [...]uint64{stats.HeapInuse, stats.HeapAlloc, stats.Mallocs - stats.Frees, stats.StackInuse, uint64(runtime.NumGoroutine())}
+	values := [...]uint64{stats.HeapInuse, stats.HeapAlloc, stats.Mallocs - stats.Frees, stats.StackInuse, uint64(runtime.NumGoroutine()), uint64(stats.NumGC)}
 	for i, value := range values {
 		line = append(line, names[i]...)
 		line = strconv.AppendUint(line, value, 10)

@@ -1,6 +1,4 @@
 // Starts CPython and keeps what every check needs of it.
-#include "check/python/host.h"
-
 #include <chrono>
 #include <future>
 #include <memory>
@@ -9,6 +7,7 @@
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
 #include "check/python/forked_child.h"
+#include "check/python/host.h"
 #include "check/python/loader.h"
 #include "check/python/memory/interpreter_memory.h"
 #include "check/python/memory/memory_module.h"
@@ -17,7 +16,7 @@
 #include "check/python/object.h"
 #include "check/python/python_check.h"
 
-namespace heapwatch::check::python {
+namespace heapwatch::check::python::interpreter {
 
 namespace {
 
@@ -221,6 +220,7 @@ Object prepare(const Services& services) {
 
 base::Result<Host*> start_host(const Services& services) {
   agent_state().services = services;
+  agent_state().tracemalloc_is_hidden = memory::tracemalloc_is_hidden;
   set_crossing_memory(memory::traced(services));
   prepare_forks();
   add_aggregator_module();
@@ -260,4 +260,4 @@ extern "C" __attribute__((visibility("default"))) void heapwatch_start_python(
   started = start_host(services);
 }
 
-}  // namespace heapwatch::check::python
+}  // namespace heapwatch::check::python::interpreter

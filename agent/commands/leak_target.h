@@ -1,0 +1,31 @@
+// The targets of `heapwatch leak`: processes, and the pages that they serve.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "net/http.h"
+
+namespace heapwatch::agent::commands {
+
+/// A process, a page, or both of one program.
+struct LeakTarget {
+  std::optional<int> pid;
+  std::string command;
+  std::string url;                          // for people: without credentials; empty: none
+  std::optional<net::HttpRequest> request;  // of its /debug/vars
+};
+
+/// The request for another page of the same program: "/debug/pprof/heap".
+[[nodiscard]] net::HttpRequest page_of(const net::HttpRequest& vars, const std::string& path);
+
+/// What texts of the command line mean, each program once: a pid, a name or a part of a command
+/// line that means one process or several, or a URL. A URL of this machine is the process that
+/// listens there, too; a URL behind a pid is taken for one that the pid serves. Errors: not_found,
+/// invalid.
+[[nodiscard]] base::Result<std::vector<LeakTarget>> leak_targets(
+    const std::vector<std::string>& texts);
+
+}  // namespace heapwatch::agent::commands

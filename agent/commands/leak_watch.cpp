@@ -1,0 +1,159 @@
+#include "agent/commands/leak_watch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace heapwatch::agent::commands {
+
+namespace {
+
+/// Of one core, that all looks at a target may take.
+constexpr double cost_share = 0.02;
+constexpr double every_s = 2;
+/// Of the whole time: between two counts of objects by type, and between profiles.
+constexpr double types_share = 1.0 / 5;
+constexpr double profiles_share = 1.0 / 4;
+/// More would say no more.
+constexpr std::size_t looks_kept_max = 20'000;
+constexpr std::size_t missing_max = 10;
+
+std::chrono::steady_clock::duration seconds(double count) {
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(count));
+}
+
+}  // namespace
+
+LeakWatch::LeakWatch(LeakTarget target, LeakWatchOptions options)
+    : target_(std::move(target)), options_(options), began_(Clock::now()), due_(began_) {
+  watch_.pid = target_.pid;
+  watch_.command = target_.command;
+  watch_.may_collect = options.collect;
+  if (!target_.url.empty()) {
+    watch_.url = target_.url;
+  }
+}
+
+double LeakWatch::now() const {
+  return std::chrono::duration<double>(Clock::now() - began_).count();
+}
+
+void LeakWatch::act() {
+  if (is_over_) {
+    return;
+  }
+  const double length = options_.length.count();
+  const double at = now();
+  const bool with_types = at >= next_types_;
+  if (with_types) {
+    next_types_ = at + types_share * length;
+  }
+  look(with_types);
+  if (is_over_) {
+    return;
+  }
+  if (target_.request && at >= next_profiles_) {
+    next_profiles_ = at + profiles_share * length;
+    take_profiles();
+  }
+  if (now() >= length) {
+    finish(false);
+  }
+}
+
+void LeakWatch::look(bool with_types) {
+  auto taken = take_look(target_, {.types = with_types, .collect = options_.collect});
+  if (!taken) {
+    const bool is_gone =
+        taken.error().kind == base::ErrorKind::not_found && target_.pid && !watch_.looks.empty();
+    end(is_gone ? "process " + std::to_string(*target_.pid) + " has ended" : taken.error().message);
+    return;
+  }
+  if (start_ticks_ != 0 && taken->start_ticks != 0 && taken->start_ticks != start_ticks_) {
+    end("process " + std::to_string(*target_.pid) + " was started anew");
+    return;
+  }
+  start_ticks_ = taken->start_ticks;
+  const leak::GoState* before = watch_.looks.empty() ? nullptr : &watch_.looks.back().go;
+  const leak::GoState& go = taken->look.go;
+  if (!target_.pid && before != nullptr && before->collections && go.collections &&
+      *go.collections < *before->collections) {
+    end(target_.url + " was started anew");
+    return;
+  }
+  // So long a pause that the looks are not more than their share of a core.
+  const double pause = taken->cpu_seconds / cost_share;
+  const double every = options_.every ? options_.every->count() : std::max(every_s, pause);
+  take(*std::move(taken));
+  const Clock::time_point last = began_ + seconds(options_.length.count());
+  due_ = Clock::now() + seconds(every);
+  if (due_ > last) {
+    due_ = std::max(last, Clock::now());
+  }
+}
+
+void LeakWatch::take(TakenLook taken) {
+  for (std::string& one : taken.missing) {
+    const bool is_known =
+        std::find(watch_.missing.begin(), watch_.missing.end(), one) != watch_.missing.end();
+    if (!is_known && watch_.missing.size() < missing_max) {
+      watch_.missing.push_back(std::move(one));
+    }
+  }
+  leak::Look& look = taken.look;
+  look.at = now();
+  if (!watch_.looks.empty()) {
+    look.at = std::max(look.at, watch_.looks.back().at + 1e-3);
+  }
+  watch_.looks.push_back(std::move(look));
+  if (watch_.looks.size() > looks_kept_max) {
+    // Every other one of the older half.
+    std::vector<leak::Look> kept;
+    for (std::size_t i = 0; i < watch_.looks.size(); ++i) {
+      if (i % 2 == 0 || i > watch_.looks.size() / 2) {
+        kept.push_back(std::move(watch_.looks[i]));
+      }
+    }
+    watch_.looks = std::move(kept);
+  }
+}
+
+void LeakWatch::take_profiles() {
+  GoProfiles profiles =
+      fetch_go_profiles(*target_.request, options_.collect, watch_.looks.back().go);
+  profiles.at = now();
+  // The heap is told as it was before the last collections: the first profile that counts comes
+  // when one has ended since the watch began.
+  const bool is_early = first_.collections >= 0 && last_.heap.empty() &&
+                        profiles.collections > first_.collections &&
+                        profiles.at < 0.4 * options_.length.count();
+  if (first_.heap.empty() && first_.goroutine.empty()) {
+    first_ = std::move(profiles);
+  } else if (is_early) {
+    first_ = std::move(profiles);
+  } else {
+    last_ = std::move(profiles);
+  }
+}
+
+void LeakWatch::finish(bool is_interrupted) {
+  if (is_over_) {
+    return;
+  }
+  look(true);
+  if (!is_over_ && target_.request) {
+    take_profiles();
+  }
+  watch_.is_interrupted = is_interrupted;
+  is_over_ = true;
+  watch_.sites = sites_that_grew(first_, last_);
+}
+
+void LeakWatch::end(std::string why) {
+  watch_.ended = std::move(why);
+  is_over_ = true;
+  watch_.sites = sites_that_grew(first_, last_);
+}
+
+}  // namespace heapwatch::agent::commands

@@ -1,0 +1,279 @@
+#include "leak/candidates.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "leak/finding.h"
+#include "leak/sentence.h"
+
+namespace heapwatch::leak {
+
+namespace {
+
+constexpr double kib = 1024;
+constexpr double mib = 1024 * kib;
+/// Stacks of threads are small where resident.
+constexpr SeriesOptions stack_bytes{.least = 192 * kib, .least_share = 0.02};
+constexpr SeriesOptions threads_count{.least = 8, .least_share = 0.05};
+constexpr SeriesOptions descriptors_count{.least = 20, .least_share = 0.1};
+/// Memory that nobody owns by name moves by itself a little.
+constexpr SeriesOptions mapped_bytes{.least = mib, .least_share = 0.01};
+/// Free memory that is told although nothing grows.
+constexpr double standing_least = 16 * mib;
+constexpr double standing_share = 0.25;
+
+bool is_live(const Amount& row, std::string_view space) {
+  return row.space == space && row.state == "live";
+}
+
+/// Of no allocator.
+bool is_mapping(const Amount& row) {
+  return row.space == "unexplained" || (row.space == "other" && row.owner.starts_with("[anon"));
+}
+
+/// Of an allocator or runtime that is known by name only.
+bool is_unsplit(const Amount& row) {
+  const bool is_other = row.space == "other" && row.owner != "kernel" && !is_mapping(row);
+  return row.state == "mapped" && (row.space == "native" || is_other);
+}
+
+bool is_free(const Amount& row) {
+  return row.state == "held" || row.state == "dead";
+}
+
+std::string count_text(double count) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.0f", count);
+  return text.data();
+}
+
+/// "+1200 blocks of 3024 bytes".
+std::string group_text(const std::vector<GroupGrowth>& groups, const JudgeOptions& options,
+                       bool& is_ignored) {
+  for (const GroupGrowth& growth : groups) {
+    if (options.ignores && options.ignores(growth.group.name)) {
+      is_ignored = true;
+      continue;
+    }
+    return "+" + count_text(growth.group.count) + " " + growth.group.name;
+  }
+  return "";
+}
+
+class Spaces {
+ public:
+  Spaces(const Watch& watch, const JudgeOptions& options) : watch_(watch), options_(options) {}
+
+  void native_and_python() {
+    Signal native = signal_of(
+        "native", sum_of_rows(watch_, [](const Amount& row) { return is_live(row, "native"); }));
+    Signal python = signal_of(
+        "python", sum_of_rows(watch_, [](const Amount& row) { return is_live(row, "python"); }));
+    const bool has_python = python.result.level > 0;
+    constexpr double mostly = 0.5;
+    if (has_python && python_share_of_native(watch_) >= mostly) {
+      // The large objects of Python are blocks of the C allocator.
+      python = signal_of("python", sum_of_rows(watch_, [](const Amount& row) {
+                           return is_live(row, "python") || is_live(row, "native");
+                         }));
+      native = Signal{.space = "native", .points = {}, .result = {}};
+    }
+    if (has_python) {
+      const auto types = groups_that_grew(watch_, &Look::types, "python");
+      add(python, types.empty() ? groups_that_grew(watch_, &Look::sizes, "python") : types);
+    }
+    const auto classes = groups_that_grew(watch_, &Look::types, "native");
+    add(native, classes.empty() ? groups_that_grew(watch_, &Look::sizes, "native") : classes);
+  }
+
+  /// A mapping that was there before and is touched is no leak: new ones make the process larger.
+  void mappings() {
+    const Signal signal = signal_of("mmap", sum_of_rows(watch_, is_mapping), mapped_bytes);
+    const double mapped =
+        growth_of(numbers_of(watch_, [](const Look& look) { return look.virtual_bytes; }));
+    constexpr double new_share = 0.7;
+    if (mapped >= new_share * signal.result.growth) {
+      add(signal, {});
+    } else {
+      add_doubt(signal, "memory that was mapped before is touched for the first time");
+    }
+  }
+
+  /// What is used of it and what is free cannot be told apart.
+  void unsplit() {
+    std::string owner;
+    for (const Look& look : watch_.looks) {
+      for (const Amount& row : look.rows) {
+        owner = is_unsplit(row) ? row.owner : owner;
+      }
+    }
+    add_doubt(signal_of("native", sum_of_rows(watch_, is_unsplit)),
+              "what " + owner + " uses and what it keeps free are not told apart");
+    add_doubt(
+        signal_of("mmap",
+                  sum_of_rows(watch_, [](const Amount& row) { return row.space == "shared"; }),
+                  mapped_bytes),
+        "it is shared memory, which may be touched for the first time");
+  }
+
+  /// By the number of threads, or by the stacks that threads left behind.
+  void stacks() {
+    Signal threads =
+        signal_of("threads", numbers_of(watch_, [](const Look& look) { return look.threads; }),
+                  threads_count);
+    Signal stacks = signal_of(
+        "stack", sum_of_rows(watch_, [](const Amount& row) { return row.space == "stacks"; }),
+        stack_bytes);
+    const bool by_threads = threads.result.course == Course::grows;
+    Signal judged = by_threads ? threads : stacks;
+    judged.space = "stack";
+    Finding finding = finding_of(judged, watch_);
+    if (by_threads) {
+      in_bytes(finding, threads.result, growth_of(stacks.points));
+      finding.what = "+" + count_text(threads.result.growth) + " threads";
+    }
+    result_.signals.push_back(std::move(threads));
+    result_.signals.push_back(std::move(stacks));
+    take(std::move(finding));
+  }
+
+  void descriptors() {
+    Signal signal = signal_of("descriptors",
+                              numbers_of(watch_, [](const Look& look) { return look.descriptors; }),
+                              descriptors_count);
+    Signal judged = signal;
+    judged.space = "files";
+    Finding finding = finding_of(judged, watch_);
+    in_bytes(finding, signal.result, 0);
+    finding.rate.reset();
+    std::array<char, 96> what{};
+    std::snprintf(what.data(), what.size(), "+%.0f open descriptors, %.1f a minute",
+                  signal.result.growth, signal.result.rate.value * 60);
+    finding.what = what.data();
+    result_.signals.push_back(std::move(signal));
+    take(std::move(finding));
+  }
+
+  void go() {
+    for (Finding& finding : go_findings(watch_, options_, result_)) {
+      take(std::move(finding));
+    }
+  }
+
+  /// Pages of files that are read in: the system takes them back when it needs them.
+  void file_pages() {
+    Signal files = signal_of(
+        "file pages", sum_of_rows(watch_, [](const Amount& row) { return row.space == "files"; }),
+        {.least = mib, .least_share = 0.02});
+    Finding finding = finding_of(files, watch_);
+    if (finding.verdict == Verdict::leak || finding.verdict == Verdict::cannot_tell) {
+      finding.verdict = Verdict::filling;
+      finding.what = "pages of files are read in, and the system can take them back";
+    }
+    finding.space.clear();
+    take(std::move(finding));
+  }
+
+  void retention() {
+    std::vector<Point> held = sum_of_rows(watch_, is_free);
+    if (held.empty()) {
+      return;
+    }
+    const Look& last = *std::find_if(watch_.looks.rbegin(), watch_.looks.rend(),
+                                     [](const Look& look) { return !look.rows.empty(); });
+    const double growth = growth_of(held);
+    const double level = held.back().value;
+    const bool grows = growth >= std::max(mib, 0.005 * last.rss);
+    const bool stands = level >= std::max(standing_least, standing_share * last.rss);
+    if (!grows && !stands) {
+      return;
+    }
+    Finding finding{.verdict = Verdict::retention,
+                    .growth = std::max(0.0, growth),
+                    .confidence = Confidence::medium};
+    if (grows) {
+      finding.rate = signal_of("", std::move(held)).result.rate;
+    }
+    finding.what = holder_text(last);
+    result_.findings.push_back(std::move(finding));
+  }
+
+  [[nodiscard]] Candidates take_result() { return std::move(result_); }
+
+ private:
+  static std::string holder_text(const Look& look) {
+    const Amount* most = nullptr;
+    double sum = 0;
+    for (const Amount& row : look.rows) {
+      if (is_free(row)) {
+        sum += row.bytes;
+        most = most == nullptr || row.bytes > most->bytes ? &row : most;
+      }
+    }
+    std::string text = (most == nullptr ? "allocators" : most->owner) + " holds " +
+                       bytes_text(most == nullptr ? sum : most->bytes) + " that is free";
+    if (most != nullptr && most->owner == "glibc") {
+      text += " in " + count_text(look.arenas) + (look.arenas == 1 ? " arena" : " arenas");
+      if (look.trim_bytes > 0) {
+        text += ", malloc_trim would give back " + bytes_text(look.trim_bytes);
+      }
+    }
+    return text;
+  }
+
+  void add(const Signal& signal, const std::vector<GroupGrowth>& groups) {
+    Finding finding = finding_of(signal, watch_);
+    bool is_ignored = false;
+    finding.what = group_text(groups, options_, is_ignored);
+    if (is_ignored && finding.verdict == Verdict::leak) {
+      result_.ignored.push_back(space_text(signal.space) + ": growth is ignored, as asked: +" +
+                                count_text(groups.front().group.count) + " " +
+                                groups.front().group.name);
+      finding.verdict = Verdict::steady;
+    }
+    result_.signals.push_back(signal);
+    take(std::move(finding));
+  }
+
+  /// Whatever the signal does, it is not enough to call it a leak.
+  void add_doubt(const Signal& signal, const std::string& reason) {
+    Finding finding = finding_of(signal, watch_);
+    if (finding.verdict == Verdict::leak) {
+      finding = doubt(signal, window_of(signal), reason);
+    }
+    if (signal.result.level > 0) {
+      result_.signals.push_back(signal);
+    }
+    take(std::move(finding));
+  }
+
+  void take(Finding finding) {
+    if (finding.verdict != Verdict::steady) {
+      result_.findings.push_back(std::move(finding));
+    }
+  }
+
+  const Watch& watch_;
+  const JudgeOptions& options_;
+  Candidates result_;
+};
+
+}  // namespace
+
+Candidates candidates_of(const Watch& watch, const JudgeOptions& options) {
+  Spaces spaces(watch, options);
+  spaces.go();
+  spaces.native_and_python();
+  spaces.mappings();
+  spaces.unsplit();
+  spaces.stacks();
+  spaces.descriptors();
+  spaces.file_pages();
+  spaces.retention();
+  return spaces.take_result();
+}
+
+}  // namespace heapwatch::leak

@@ -1,0 +1,64 @@
+"""The quick form: every leak of the corpus is found in its space, and nothing else is called a leak."""
+import contextlib
+import sys
+import unittest
+
+import corpus
+
+HEAPWATCH, *PROGRAMS = sys.argv[1:5]
+LENGTH = "27s"
+EVERY = "700ms"
+# Looks of a build with sanitizers take long at C++ and at Python, whose programs are in the long form.
+QUICK = [{"c_malloc", "c_mmap", "c_threads", "c_descriptors", "c_cache", "c_ring", "c_bursts", "c_steady"},
+         {"go_heap", "go_goroutines", "go_garbage", "go_cache"}]
+
+
+def start(names, commands, stack):
+    cases = [case for case in [*corpus.LEAKS, *corpus.OTHERS] if case[0] in names]
+    programs = {case[0]: stack.enter_context(corpus.Program(commands[case[1]], case[2], seed, case[3]))
+                for seed, case in enumerate(cases, 1)}
+    return programs, corpus.start_watch(HEAPWATCH, programs.values(), LENGTH, EVERY)
+
+
+def run_all(commands):
+    """All at the same time. Gives name to judgement."""
+    with contextlib.ExitStack() as stack:
+        started = [start(names, commands, stack) for names in QUICK]
+        found = {}
+        for programs, watch in started:
+            judgements = corpus.judgements(watch)
+            found.update({name: judgements[program.pid] for name, program in programs.items()})
+        return found
+
+
+class CorpusTest(unittest.TestCase):
+    def test_each_leak_is_found_and_nothing_else_is_called_one(self):
+        found = run_all(corpus.commands(*PROGRAMS))
+        spaces = {case[0]: case[4] for case in corpus.LEAKS}
+        self.assertEqual(len(found), sum(map(len, QUICK)))
+        for name, judgement in found.items():
+            with self.subTest(program=name):
+                self.assertTrue(corpus.is_right(judgement, spaces.get(name, "")), judgement)
+        self.check_sites(found)
+        self.check_shape(found["c_malloc"])
+
+    def check_sites(self, found):
+        site = found["go_heap"]["site"]
+        self.assertEqual((site["function"], site["file"].rsplit("/", 1)[-1]), ("main.keep", "main.go"))
+        self.assertGreater(site["line"], 0)
+        self.assertEqual(found["go_goroutines"]["site"]["function"], "main.wait")
+        self.assertIn("blocks of 3", found["c_malloc"]["sentence"])
+
+    def check_shape(self, judgement):
+        self.assertEqual(judgement["schema"], "heapwatch.leak/1")
+        self.assertEqual(list(judgement), ["schema", "target", "window_s", "verdict", "space", "rate_bytes_per_s",
+                                           "share_of_growth", "confidence", "site", "sentence", "findings", "growth",
+                                           "why", "next"])
+        rate = judgement["rate_bytes_per_s"]
+        self.assertLessEqual(rate["low"], rate["value"])
+        self.assertLessEqual(rate["value"], rate["high"])
+        self.assertTrue(judgement["next"])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

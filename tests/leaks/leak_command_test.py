@@ -1,0 +1,90 @@
+"""`heapwatch leak` as a command: its options, its statuses, its ends."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import corpus
+
+HEAPWATCH, *PROGRAMS = sys.argv[1:5]
+COMMANDS = corpus.commands(*PROGRAMS)
+KIB = 1024
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def run(*arguments):
+    return subprocess.run([HEAPWATCH, "leak", *arguments], capture_output=True, text=True)
+
+
+class LeakCommandTest(unittest.TestCase):
+    def test_a_saved_watch_is_judged_again_and_the_status_says_what_was_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with corpus.Program(COMMANDS["c"], "leak_malloc", 1, 400 * KIB) as leak, \
+                    corpus.Program(COMMANDS["c"], "steady", 1, 1) as steady:
+                first = run(str(leak.pid), str(steady.pid), "--for", "18s", "--every", "500ms", "--json", "--save", folder,
+                            "--fail-on", "leak")
+            self.assertEqual(first.returncode, 3, first.stderr)
+            leaking = os.path.join(folder, str(leak.pid))
+            again = run("--from", leaking, "--json", "--fail-on", "leak")
+            self.assertEqual(again.returncode, 3, again.stderr)
+            self.assertEqual(json.loads(again.stdout), json.loads(first.stdout)[0])
+            text = run("--from", leaking)
+            self.assertTrue(text.stdout.startswith("leak in native memory: +"), text.stdout)
+            ignored = run("--from", leaking, "--ignore", r"blocks of 30\d\d", "--fail-on", "leak")
+            self.assertNotEqual(ignored.returncode, 3, ignored.stdout)
+            none = run("--from", os.path.join(folder, str(steady.pid)), "--fail-on", "leak")
+            self.assertEqual((none.returncode, none.stdout.splitlines()[0]), (0, "no leak: steady"))
+            kept = os.path.join(leaking, "looks.json")
+            self.assertEqual(os.stat(kept).st_mode & 0o077, 0)
+            with open(kept) as file:
+                looks = file.read()
+            with open(kept, "w") as file:
+                file.write(looks[:100])
+            broken = run("--from", leaking)
+            self.assertEqual(broken.returncode, 1)
+            self.assertIn("it is no JSON", broken.stderr)
+
+    def test_an_interrupt_gives_the_verdict_so_far_and_an_ended_target_is_told(self):
+        with corpus.Program(COMMANDS["c"], "steady", 1, 1) as program:
+            watch = corpus.start_watch(HEAPWATCH, [program], "1h", "100ms")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                watch.wait(3)
+            watch.send_signal(signal.SIGINT)
+            judgement = corpus.judgements(watch)[program.pid]
+            self.assertEqual(judgement["verdict"], "cannot_tell")
+            self.assertIn("looks in", judgement["sentence"])
+            watch = corpus.start_watch(HEAPWATCH, [program], "1h", "100ms")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                watch.wait(2)
+            program.process.kill()
+            program.process.wait()
+            judgement = corpus.judgements(watch)[program.pid]
+            self.assertEqual(judgement["verdict"], "cannot_tell")
+            self.assertIn("has ended", judgement["sentence"])
+
+    def test_what_cannot_be_told_has_a_status(self):
+        with corpus.Program(COMMANDS["c"], "steady", 1, 1) as program:
+            self.assertEqual(run(str(program.pid), "--for", "1s", "--fail-on", "leak").returncode, 4)
+            self.assertEqual(run(str(program.pid), "--for", "1s").returncode, 0)
+
+    def test_wrong_words_are_refused(self):
+        self.assertIn("leak wants a pid", run().stderr)
+        self.assertIn('"soon" is no time such as 90s, 5m or 1h', run("1", "--for", "soon").stderr)
+        self.assertIn('--ignore "("', run("1", "--ignore", "(").stderr)
+        self.assertNotEqual(run("no-such-program-anywhere").returncode, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIn("holds no looks.json", run("--from", folder).stderr)
+
+    def test_the_page_has_every_option(self):
+        page = (ROOT / "docs" / "leaks.md").read_text()
+        for word in run("--help").stdout.replace(",", " ").split():
+            if word.startswith("--") and word not in ("--help", "--config", "--confd", "--log-level"):
+                self.assertIn(f"`{word}", page)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -207,7 +207,8 @@ void append_counts(std::string& out, const Record& record) {
 std::string_view space_name(memtrack_space space) {
   constexpr std::array<std::string_view, memtrack_spaces> names{"native", "python", "mmap",
                                                                 "stack"};
-  return space < names.size() ? names[space] : "unknown";
+  const auto index = static_cast<std::size_t>(space);
+  return index < names.size() ? names[index] : "unknown";
 }
 
 std::string hex_digits(const std::uint8_t* bytes, std::size_t count) {

@@ -11,9 +11,4 @@ base::Result<Table> Session::table(const ReportRequest& request, const ReportSea
   return make_table(profile_, request, seams);
 }
 
-base::Result<PreparedProfile> Session::prepare(const ReportOptions& options,
-                                               const Warn& warn) const {
-  return prepare_profile(profile_, options, warn);
-}
-
 }  // namespace heapwatch::pprof

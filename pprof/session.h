@@ -26,8 +26,6 @@ class Session {
                                                  const ReportSeams& seams) const;
   [[nodiscard]] base::Result<Table> table(const ReportRequest& request,
                                           const ReportSeams& seams) const;
-  [[nodiscard]] base::Result<PreparedProfile> prepare(const ReportOptions& options,
-                                                      const Warn& warn) const;
 
  private:
   Profile profile_;

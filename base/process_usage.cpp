@@ -1,9 +1,11 @@
 #include "base/process_usage.h"
 
 #include <dirent.h>
+#include <linux/magic.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,8 +77,10 @@ std::uint64_t boot_time(const std::string& proc) {
 /// Linux tells the number as the size of the folder since 6.2; before, each of thousands is looked
 /// up.
 std::uint64_t open_descriptors(const std::string& folder) {
+  struct statfs system {};
+  const bool is_proc = statfs(folder.c_str(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
   struct stat status {};
-  if (stat(folder.c_str(), &status) == 0 && status.st_size > 0) {
+  if (is_proc && stat(folder.c_str(), &status) == 0 && status.st_size > 0) {
     return static_cast<std::uint64_t>(status.st_size);
   }
   const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder.c_str()), &closedir);
@@ -84,7 +88,7 @@ std::uint64_t open_descriptors(const std::string& folder) {
   while (open && readdir(open.get()) != nullptr) {
     ++count;
   }
-  constexpr std::uint64_t others = 3;  // ".", ".." and what reads the folder
+  const std::uint64_t others = is_proc ? 3 : 2;  // ".", ".." and what reads the folder
   return count - std::min(count, others);
 }
 

@@ -13,8 +13,6 @@ namespace heapwatch::leak {
 
 namespace {
 
-constexpr double kib = 1024;
-constexpr double mib = 1024 * kib;
 /// Stacks of threads are small where resident.
 constexpr SeriesOptions stack_bytes{.least = 192 * kib, .least_share = 0.02};
 constexpr SeriesOptions threads_count{.least = 8, .least_share = 0.05};

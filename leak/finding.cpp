@@ -8,12 +8,10 @@ namespace heapwatch::leak {
 
 namespace {
 
-constexpr double mib = 1024.0 * 1024;
 /// Growth of that many bytes is a leak's when its steps are very even, only.
 constexpr double small_growth = mib;
 constexpr double even_steps = 6;
 constexpr double even_steps_of_short = 4.5;
-constexpr double ask_least_s = 600;
 /// A window that is shorter takes larger growth: programs start, and requests come in bursts.
 constexpr double short_window_s = 60;
 Confidence confidence_of(const Signal& signal, double window) {

@@ -11,8 +11,6 @@ namespace heapwatch::leak {
 
 namespace {
 
-constexpr double kib = 1024;
-constexpr double mib = 1024 * kib;
 constexpr SeriesOptions goroutines_count{.least = 20, .least_share = 0.05};
 /// What a goroutine holds of the heap, at most, to be taken for what makes the heap grow.
 constexpr double goroutine_holds_max = 64 * kib;

@@ -14,15 +14,14 @@ namespace heapwatch::leak {
 
 namespace {
 
-constexpr double rss_floor = 1024.0 * 1024;
+constexpr double rss_floor = mib;
 constexpr double rss_share = 0.01;
 /// Of the growth of RSS: a doubt about less of it does not outweigh what is certain.
 constexpr double doubt_share = 0.3;
 constexpr double unexplained_share = 0.5;
-constexpr double trickle_bytes = 2.0 * 1024 * 1024;
+constexpr double trickle_bytes = 2 * mib;
 constexpr double trickle_share = 0.05;
 constexpr double ask_factor = 2;
-constexpr double ask_least_s = 600;
 
 std::vector<Point> rss_points(const Watch& watch) {
   return numbers_of(watch, [](const Look& look) { return std::optional(look.rss); });

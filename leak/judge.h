@@ -78,6 +78,8 @@ struct JudgeOptions {
 inline constexpr double window_min_s = 15;
 /// A leak that is plain after that long need not be watched any longer.
 inline constexpr double sure_after_s = 165;
+/// Who cannot be told anything is to ask for that long at least.
+inline constexpr double ask_least_s = 600;
 
 [[nodiscard]] Judgement judge(const Watch& given, const JudgeOptions& options = {});
 

@@ -93,7 +93,7 @@ std::string duration_text(double seconds) {
     const std::string minutes = print("%lld min", whole / 60);
     return whole % 60 == 0 || whole >= 1200 ? minutes : minutes + print(" %lld s", whole % 60);
   }
-  if (whole < 2 * 86400) {
+  if (whole < 2 * 86400LL) {
     return print("%lld h %lld min", whole / 3600, whole % 3600 / 60);
   }
   return print("%lld days", whole / 86400);

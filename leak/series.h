@@ -29,6 +29,9 @@
 
 namespace heapwatch::leak {
 
+inline constexpr double kib = 1024;
+inline constexpr double mib = 1024 * kib;
+
 /// `at` in seconds.
 using Point = base::Point;
 /// Of a second.

@@ -30,7 +30,7 @@ std::optional<DebugLink> debug_link(const ElfFile& elf) {
   if (!bytes || bytes->size() < sizeof link.checksum + 2) {
     return std::nullopt;
   }
-  link.name = bytes->c_str();
+  link.name = bytes->substr(0, bytes->find('\0'));
   std::memcpy(&link.checksum, bytes->data() + bytes->size() - sizeof link.checksum,
               sizeof link.checksum);
   // A name alone: what others wrote does not lead elsewhere.

@@ -59,7 +59,7 @@ Numbers numbers_of_profile(const std::string& text) {
   const std::size_t begin = text.find("# runtime.MemStats");
   for (std::size_t at = begin; at != std::string::npos && at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
+    const std::string_view line = std::string_view{text}.substr(at, end - at);
     const std::size_t equals = line.find(" = ");
     if (line.starts_with("# ") && equals != std::string_view::npos) {
       if (const auto number = base::parse_number(line.substr(equals + 3))) {
@@ -214,7 +214,7 @@ std::optional<double> goroutine_count(const net::HttpRequest& vars) {
   if (!text || !text->starts_with(begin)) {
     return std::nullopt;
   }
-  const std::string_view rest = std::string_view(*text).substr(begin.size());
+  const std::string_view rest = std::string_view{*text}.substr(begin.size());
   const auto number = base::parse_number(rest.substr(0, rest.find('\n')));
   return number ? std::optional(number->to_double()) : std::nullopt;
 }

@@ -128,9 +128,8 @@ void LeakWatch::take_profiles() {
   const bool is_early = first_.collections >= 0 && last_.heap.empty() &&
                         profiles.collections > first_.collections &&
                         profiles.at < 0.4 * options_.length.count();
-  if (first_.heap.empty() && first_.goroutine.empty()) {
-    first_ = std::move(profiles);
-  } else if (is_early) {
+  const bool is_first = first_.heap.empty() && first_.goroutine.empty();
+  if (is_first || is_early) {
     first_ = std::move(profiles);
   } else {
     last_ = std::move(profiles);

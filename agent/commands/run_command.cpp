@@ -181,19 +181,24 @@ void Agent::measure_python_memory() {
   }
 }
 
+/// The agent's own pages come last: who finds them finds all others.
 base::Result<void> Agent::start_pages() {
-  const config::AgentConfig& agent = configured_.agent;
-  if (agent.expvar_port != 0) {
-    auto server = serve(
-        agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-        pages::own_pages(
-            {.report = [this] { return report(); }, .heap = heap_pages_, .memory = memory_page_}));
-    if (!server) {
-      return tl::unexpected(server.error());
-    }
-    servers_.push_back(std::move(*server));
+  if (auto started = start_exporter_pages(); !started) {
+    return started;
   }
-  return start_exporter_pages();
+  const config::AgentConfig& agent = configured_.agent;
+  if (agent.expvar_port == 0) {
+    return {};
+  }
+  auto server = serve(
+      agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+      pages::own_pages(
+          {.report = [this] { return report(); }, .heap = heap_pages_, .memory = memory_page_}));
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  servers_.push_back(std::move(*server));
+  return {};
 }
 
 base::Result<void> Agent::start_exporter_pages() {

@@ -1,7 +1,5 @@
 #include "memtrack/sampler.h"
 
-#include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #include <atomic>
@@ -9,9 +7,9 @@
 #include "memtrack/books.h"
 #include "memtrack/interpreter.h"
 #include "memtrack/lock.h"
-#include "memtrack/mappings.h"
 #include "memtrack/pages.h"
 #include "memtrack/poisson.h"
+#include "memtrack/records.h"
 #include "memtrack/run.h"
 #include "memtrack/thread_block.h"
 #include "memtrack/unwind.h"
@@ -31,7 +29,6 @@ namespace heapwatch::memtrack::sampler {
 
 namespace {
 
-constexpr unsigned hash_bits = 16;
 /// While sampling is off threads look again after so many bytes.
 constexpr std::int64_t look_again_bytes = 64 << 20;
 
@@ -43,129 +40,11 @@ struct Live {
 };
 
 constinit Lock lock;
-constinit Stack* stacks[1U << hash_bits]{};
-constinit Record* records[1U << hash_bits]{};
 constinit Live* lives[1U << hash_bits]{};
 constinit Live* spare_lives = nullptr;
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
-  return hash ^ (hash >> 29);
-}
-
-std::size_t slot_of(std::uint64_t hash) {
-  return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15U) >> (64 - hash_bits));
-}
-
 std::size_t slot_of(const void* block) {
-  return slot_of(std::uint64_t{reinterpret_cast<std::uintptr_t>(block) >> 4});
-}
-
-/// A stack as it was found: `depth` return addresses, then `frames` of an interpreter.
-struct Found {
-  const std::uint64_t* words;
-  std::size_t depth;
-  std::size_t frames;
-};
-
-const Stack* intern(const Found& found) {
-  const std::size_t count = found.depth + found.frames;
-  std::uint64_t hash = mix(found.depth, found.frames);
-  for (std::size_t i = 0; i < count; ++i) {
-    hash = mix(hash, found.words[i]);
-  }
-  Stack*& head = stacks[slot_of(hash)];
-  const std::size_t bytes = count * sizeof found.words[0];
-  for (const Stack* stack = head; stack != nullptr; stack = stack->next) {
-    if (stack->hash == hash && stack->depth == found.depth && stack->frames == found.frames &&
-        memcmp(stack->words, found.words, bytes) == 0) {
-      return stack;
-    }
-  }
-  auto* const stack = static_cast<Stack*>(take_pool(sizeof(Stack) + bytes));
-  if (stack != nullptr) {
-    stack->hash = hash;
-    stack->depth = static_cast<std::uint32_t>(found.depth);
-    stack->frames = static_cast<std::uint32_t>(found.frames);
-    memcpy(stack->words, found.words, bytes);
-    stack->next = head;
-    head = stack;
-    learn_mappings(stack->words, found.depth);
-  }
-  return stack;
-}
-
-/// The number of the calling thread's name in the books.
-std::uint32_t thread_number() {
-  ThreadName name{};
-  prctl(PR_GET_NAME, name);
-  const std::uint64_t count = books.thread_count.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (memcmp(books.thread_names[i], name, sizeof name) == 0) {
-      return i;
-    }
-  }
-  constexpr std::uint32_t last = Books::threads_max - 1;
-  if (count >= last) {
-    constexpr ThreadName other = "(other)";
-    memcpy(books.thread_names[last], other, sizeof other);
-    books.thread_count.store(last + 1, std::memory_order_release);
-    return last;
-  }
-  memcpy(books.thread_names[count], name, sizeof name);
-  books.thread_count.store(count + 1, std::memory_order_release);
-  return static_cast<std::uint32_t>(count);
-}
-
-/// What a record is of.
-struct Key {
-  const Stack* stack;
-  std::uint64_t size;
-  std::uint64_t interval;
-  memtrack_component component;
-  memtrack_space space;
-  std::uint32_t thread;
-
-  [[nodiscard]] bool is_of(const Record& record) const {
-    return record.stack == stack && record.size == size && record.interval == interval &&
-           record.component == component && record.space == space && record.thread == thread;
-  }
-};
-
-/// Not counted yet.
-Record* new_record() {
-  const std::size_t count = books.record_count.load(std::memory_order_relaxed);
-  const std::size_t chunk = count / records_per_chunk;
-  if (chunk == Books::chunks_max) {
-    return nullptr;
-  }
-  if (books.chunks[chunk] == nullptr) {
-    books.chunks[chunk] = static_cast<Chunk*>(take_pool(sizeof(Chunk)));
-    if (books.chunks[chunk] == nullptr) {
-      return nullptr;
-    }
-  }
-  return &books.chunks[chunk]->records[count % records_per_chunk];
-}
-
-Record* find_record(const Key& key) {
-  const std::uint64_t hash =
-      mix(mix(mix(mix(reinterpret_cast<std::uintptr_t>(key.stack), key.size), key.interval),
-              key.component * memtrack_spaces + key.space),
-          key.thread);
-  Record*& head = records[slot_of(hash)];
-  for (Record* record = head; record != nullptr; record = record->next) {
-    if (key.is_of(*record)) {
-      return record;
-    }
-  }
-  Record* const record = new_record();
-  if (record != nullptr) {
-    *record = {head, key.stack, key.size, key.interval, key.component, key.space, key.thread, 0, 0};
-    head = record;
-    books.record_count.fetch_add(1, std::memory_order_release);
-  }
-  return record;
+  return memtrack::slot_of(std::uint64_t{reinterpret_cast<std::uintptr_t>(block) >> 4});
 }
 
 bool add_live(const void* block, Record* record) {
@@ -285,7 +164,7 @@ template <typename Use>
   const std::size_t depth = unwind(caller, words, mixed_depth_max);
   static_assert(sizeof(Frame) == sizeof words[0]);
   const std::size_t count = source(reinterpret_cast<Frame*>(words + depth), frames_max);
-  return use(Found{words, depth, count});
+  return use(FoundStack{words, depth, count});
 }
 
 /// What `use` makes of the stack of the calling thread.
@@ -296,18 +175,18 @@ auto at_stack(const void* caller, const Use& use) {
   }
   std::uint64_t words[memtrack_stack_depth_max];
   const std::size_t depth = unwind(caller, words, memtrack_stack_depth_max);
-  return use(Found{words, depth, 0});
+  return use(FoundStack{words, depth, 0});
 }
 
 }  // namespace
 
 bool keep(const void* block, std::size_t size, std::uint64_t interval, const void* caller,
           memtrack_space space) noexcept {
-  Key key{nullptr, size, interval, component_of(thread_state.owner), space, 0};
+  RecordKey key{nullptr, size, interval, component_of(thread_state.owner), space, 0};
   if (space == memtrack_space_native && interpreter::owns(key.component)) {
     key.space = memtrack_space_python;
   }
-  return at_stack(caller, [&key, block](const Found& found) {
+  return at_stack(caller, [&key, block](const FoundStack& found) {
     const Locked locked(lock);
     key.stack = intern(found);
     key.thread = thread_number();
@@ -368,8 +247,8 @@ bool recharge(const void* block, memtrack_component to) noexcept {
 }
 
 Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
-  Key key{nullptr, size, 1, component_of(thread_state.owner), space, 0};
-  return at_stack(caller, [&key](const Found& found) -> Record* {
+  RecordKey key{nullptr, size, 1, component_of(thread_state.owner), space, 0};
+  return at_stack(caller, [&key](const FoundStack& found) -> Record* {
     const Locked locked(lock);
     key.stack = intern(found);
     key.thread = thread_number();

@@ -1,16 +1,15 @@
 #include "leak/looks.h"
 
-#include <rapidjson/document.h>
-
 #include <cmath>
 
 #include "base/json.h"
+#include "base/json_document.h"
 
 namespace heapwatch::leak {
 
 namespace {
 
-using Json = rapidjson::Value;
+using Json = base::JsonValue;
 using Writer = base::JsonWriter;
 
 void write_rows(Writer& json, const Look& look) {
@@ -62,31 +61,20 @@ void write_frames(Writer& json, const std::vector<Frame>& stack) {
   });
 }
 
-const Json* member(const Json& object, const char* key) {
-  const auto found = object.FindMember(key);
-  return found == object.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
-}
-
 std::optional<double> number(const Json& object, const char* key) {
-  const Json* value = member(object, key);
+  const Json* value = base::json_member(object, key);
   const bool is_number = value != nullptr && value->IsNumber() && std::isfinite(value->GetDouble());
   return is_number ? std::optional(value->GetDouble()) : std::nullopt;
 }
 
-std::string text(const Json& object, const char* key) {
-  const Json* value = member(object, key);
-  return value != nullptr && value->IsString()
-             ? std::string(value->GetString(), value->GetStringLength())
-             : "";
-}
-
 std::optional<std::string> text_if_any(const Json& object, const char* key) {
-  const Json* value = member(object, key);
-  return value != nullptr && value->IsString() ? std::optional(text(object, key)) : std::nullopt;
+  const Json* value = base::json_member(object, key);
+  return value != nullptr && value->IsString() ? std::optional(base::json_text(object, key))
+                                               : std::nullopt;
 }
 
 bool truth(const Json& object, const char* key) {
-  const Json* value = member(object, key);
+  const Json* value = base::json_member(object, key);
   return value != nullptr && value->IsBool() && value->GetBool();
 }
 
@@ -94,20 +82,15 @@ bool truth(const Json& object, const char* key) {
 template <typename Item, typename Read>
 std::vector<Item> list(const Json& object, const char* key, const Read& read) {
   std::vector<Item> items;
-  const Json* value = member(object, key);
-  if (value != nullptr && value->IsArray()) {
-    for (const Json& one : value->GetArray()) {
-      if (one.IsObject()) {
-        items.push_back(read(one));
-      }
-    }
+  for (const Json* one : base::json_objects(object, key)) {
+    items.push_back(read(*one));
   }
   return items;
 }
 
 std::vector<std::string> texts(const Json& object, const char* key) {
   std::vector<std::string> items;
-  const Json* value = member(object, key);
+  const Json* value = base::json_member(object, key);
   if (value != nullptr && value->IsArray()) {
     for (const Json& one : value->GetArray()) {
       if (one.IsString()) {
@@ -119,8 +102,8 @@ std::vector<std::string> texts(const Json& object, const char* key) {
 }
 
 Group read_group(const Json& json) {
-  return {.space = text(json, "space"),
-          .name = text(json, "name"),
+  return {.space = base::json_text(json, "space"),
+          .name = base::json_text(json, "name"),
           .count = number(json, "count").value_or(0),
           .bytes = number(json, "bytes").value_or(0)};
 }
@@ -136,7 +119,7 @@ Look read_look(const Json& json) {
   look.trim_bytes = number(json, "trim_bytes").value_or(0);
   look.arenas = number(json, "arenas").value_or(0);
   look.room = number(json, "room");
-  if (const Json* go = member(json, "go"); go != nullptr && go->IsObject()) {
+  if (const Json* go = base::json_member(json, "go"); go != nullptr && go->IsObject()) {
     look.go = {.collections = number(*go, "collections"),
                .next_gc = number(*go, "next_gc"),
                .heap_live = number(*go, "heap_live"),
@@ -145,9 +128,9 @@ Look read_look(const Json& json) {
                .goroutines = number(*go, "goroutines")};
   }
   look.rows = list<Amount>(json, "rows", [](const Json& row) {
-    return Amount{.space = text(row, "space"),
-                  .owner = text(row, "owner"),
-                  .state = text(row, "state"),
+    return Amount{.space = base::json_text(row, "space"),
+                  .owner = base::json_text(row, "owner"),
+                  .state = base::json_text(row, "state"),
                   .bytes = number(row, "bytes").value_or(0)};
   });
   look.torn = texts(json, "torn");
@@ -157,18 +140,18 @@ Look read_look(const Json& json) {
 }
 
 std::int64_t line_of(const Json& frame) {
-  const Json* value = member(frame, "line");
+  const Json* value = base::json_member(frame, "line");
   return value != nullptr && value->IsInt64() ? value->GetInt64() : 0;
 }
 
 SiteGrowth read_site(const Json& json) {
-  return {.space = text(json, "space"),
+  return {.space = base::json_text(json, "space"),
           .stack = list<Frame>(json, "stack",
                                [](const Json& frame) {
-                                 return Frame{.function = text(frame, "function"),
-                                              .file = text(frame, "file"),
+                                 return Frame{.function = base::json_text(frame, "function"),
+                                              .file = base::json_text(frame, "file"),
                                               .line = line_of(frame),
-                                              .space = text(frame, "space")};
+                                              .space = base::json_text(frame, "space")};
                                }),
           .count = number(json, "count").value_or(0),
           .bytes = number(json, "bytes").value_or(0),
@@ -207,27 +190,20 @@ base::Result<Watch> parse_watch(std::string_view json) {
     return base::fail(base::ErrorKind::limit,
                       "more than " + std::to_string(watch_bytes_max) + " bytes of looks");
   }
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(json.data(),
-                                                                                      json.size());
-  if (document.HasParseError()) {
-    return base::fail(base::ErrorKind::invalid,
-                      "it is no JSON: wrong at byte " + std::to_string(document.GetErrorOffset()));
+  const auto parsed = base::parse_json(json, "heapwatch.looks/1", "heapwatch leak --save");
+  if (!parsed) {
+    return tl::unexpected(parsed.error());
   }
-  if (!document.IsObject() || text(document, "schema") != "heapwatch.looks/1") {
-    return base::fail(base::ErrorKind::invalid,
-                      "it is not what \"heapwatch leak --save\" writes: one object with "
-                      "\"schema\": \"heapwatch.looks/1\"");
-  }
+  const Json& document = *parsed;
   Watch watch;
   if (const auto pid = number(document, "pid"); pid && *pid > 0 && *pid < 1e9) {
     watch.pid = static_cast<int>(*pid);
   }
   watch.url = text_if_any(document, "url");
   watch.check = text_if_any(document, "check");
-  watch.command = text(document, "command");
+  watch.command = base::json_text(document, "command");
   watch.missing = texts(document, "missing");
-  watch.ended = text(document, "ended");
+  watch.ended = base::json_text(document, "ended");
   watch.may_collect = truth(document, "may_collect");
   watch.is_interrupted = truth(document, "is_interrupted");
   watch.sites = list<SiteGrowth>(document, "sites", read_site);

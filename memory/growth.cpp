@@ -1,7 +1,5 @@
 #include "memory/growth.h"
 
-#include <rapidjson/document.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,40 +7,18 @@
 #include <ctime>
 #include <map>
 
+#include "base/json_document.h"
 #include "memory/text.h"
 
 namespace heapwatch::memory {
 
 namespace {
 
-using Json = rapidjson::Value;
-
 constexpr std::array states{State::live, State::dead, State::held, State::overhead, State::mapped};
 
-std::string text_of(const Json& object, const char* key) {
-  const auto found = object.FindMember(key);
-  return found != object.MemberEnd() && found->value.IsString()
-             ? std::string(found->value.GetString(), found->value.GetStringLength())
-             : "";
-}
-
-std::uint64_t number_of(const Json& object, const char* key) {
-  const auto found = object.FindMember(key);
-  return found != object.MemberEnd() && found->value.IsUint64() ? found->value.GetUint64() : 0;
-}
-
-/// The objects of a list; none when it is not there.
-std::vector<const Json*> objects_of(const Json& object, const char* key) {
-  std::vector<const Json*> objects;
-  const auto found = object.FindMember(key);
-  if (found != object.MemberEnd() && found->value.IsArray()) {
-    for (const Json& one : found->value.GetArray()) {
-      if (one.IsObject()) {
-        objects.push_back(&one);
-      }
-    }
-  }
-  return objects;
+std::uint64_t number_of(const base::JsonValue& object, const char* key) {
+  const base::JsonValue* const value = base::json_member(object, key);
+  return value != nullptr && value->IsUint64() ? value->GetUint64() : 0;
 }
 
 template <typename Enum, std::size_t count>
@@ -152,44 +128,38 @@ Reference reference_of(const Survey& survey) {
 }
 
 base::Result<Reference> parse_reference(std::string_view json) {
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  if (document.HasParseError()) {
-    return base::fail(base::ErrorKind::invalid,
-                      "it is no JSON: wrong at byte " + std::to_string(document.GetErrorOffset()));
+  const auto document = base::parse_json(json, "heapwatch.memory/1", "heapwatch memory PID --json");
+  if (!document) {
+    return tl::unexpected(document.error());
   }
-  if (!document.IsObject() || text_of(document, "schema") != "heapwatch.memory/1") {
-    return base::fail(base::ErrorKind::invalid,
-                      "it is not what \"heapwatch memory PID --json\" writes: one object with "
-                      "\"schema\": \"heapwatch.memory/1\"");
-  }
-  Reference reference{.pid = static_cast<int>(number_of(document, "pid")),
-                      .command = text_of(document, "command"),
-                      .time = time_of(text_of(document, "time")),
-                      .rss = number_of(document, "rss_bytes")};
-  for (const Json* row : objects_of(document, "rows")) {
-    std::string note = text_of(*row, "note");
-    const Space space = named(spaces, text_of(*row, "space"), Space::other);
+  Reference reference{.pid = static_cast<int>(number_of(*document, "pid")),
+                      .command = base::json_text(*document, "command"),
+                      .time = time_of(base::json_text(*document, "time")),
+                      .rss = number_of(*document, "rss_bytes")};
+  for (const base::JsonValue* row : base::json_objects(*document, "rows")) {
+    std::string note = base::json_text(*row, "note");
+    const Space space = named(spaces, base::json_text(*row, "space"), Space::other);
     reference.rows.push_back(
         {.space = space,
-         .owner = text_of(*row, "owner"),
-         .state = named(states, text_of(*row, "state"), State::mapped),
+         .owner = base::json_text(*row, "owner"),
+         .state = named(states, base::json_text(*row, "state"), State::mapped),
          // What follows the semicolon explains, and names nothing.
          .detail = space == Space::unexplained ? "" : note.substr(0, note.find(';')),
          .bytes = number_of(*row, "bytes"),
          .blocks = number_of(*row, "blocks")});
   }
-  for (const Json* allocator : objects_of(document, "allocators")) {
-    for (const Json* size : objects_of(*allocator, "sizes")) {
-      reference.sizes.push_back({.owner = text_of(*allocator, "name"),
+  for (const base::JsonValue* allocator : base::json_objects(*document, "allocators")) {
+    for (const base::JsonValue* size : base::json_objects(*allocator, "sizes")) {
+      reference.sizes.push_back({.owner = base::json_text(*allocator, "name"),
                                  .count = {number_of(*size, "size"), number_of(*size, "blocks")}});
     }
   }
-  for (const Json* type : objects_of(document, "types")) {
-    reference.types.push_back({.space = named(spaces, text_of(*type, "space"), Space::native),
-                               .name = text_of(*type, "name"),
-                               .objects = number_of(*type, "objects"),
-                               .bytes = number_of(*type, "bytes")});
+  for (const base::JsonValue* type : base::json_objects(*document, "types")) {
+    reference.types.push_back(
+        {.space = named(spaces, base::json_text(*type, "space"), Space::native),
+         .name = base::json_text(*type, "name"),
+         .objects = number_of(*type, "objects"),
+         .bytes = number_of(*type, "bytes")});
   }
   return reference;
 }

@@ -22,20 +22,6 @@ double median_of_sorted(const std::vector<double>& sorted) {
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return median_of_sorted(values);
-}
-
-std::vector<double> values_of(std::span<const Point> points) {
-  std::vector<double> values;
-  values.reserve(points.size());
-  for (const Point& point : points) {
-    values.push_back(point.value);
-  }
-  return values;
-}
-
 /// The variance of Kendall's count for values of which `ties` are equal, each by its number.
 double kendall_variance(std::size_t count, const std::map<double, std::size_t>& ties) {
   const auto term = [](double n) { return n * (n - 1) * (2 * n + 5); };
@@ -44,16 +30,6 @@ double kendall_variance(std::size_t count, const std::map<double, std::size_t>& 
     sum -= term(static_cast<double>(equal));
   }
   return sum / 18;
-}
-
-/// The halves of a series; of an odd number of values the middle one is in both.
-template <typename Value>
-std::span<const Value> first_half(std::span<const Value> values) {
-  return values.first((values.size() + 1) / 2);
-}
-template <typename Value>
-std::span<const Value> second_half(std::span<const Value> values) {
-  return values.last((values.size() + 1) / 2);
 }
 
 bool is_spread(const std::vector<double>& minima) {
@@ -149,6 +125,20 @@ std::string_view to_text(Trend trend) {
       return "varies";
   }
   return "";
+}
+
+std::vector<double> values_of(std::span<const Point> points) {
+  std::vector<double> values;
+  values.reserve(points.size());
+  for (const Point& point : points) {
+    values.push_back(point.value);
+  }
+  return values;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0 : median_of_sorted(values);
 }
 
 Kendall kendall(std::span<const double> values) {

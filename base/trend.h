@@ -29,6 +29,20 @@ struct Point {
   bool operator==(const Point&) const = default;
 };
 
+[[nodiscard]] std::vector<double> values_of(std::span<const Point> points);
+/// 0 of no values.
+[[nodiscard]] double median(std::vector<double> values);
+
+/// The halves of a series; of an odd number of values the middle one is in both.
+template <typename Value>
+[[nodiscard]] std::span<const Value> first_half(std::span<const Value> values) {
+  return values.first((values.size() + 1) / 2);
+}
+template <typename Value>
+[[nodiscard]] std::span<const Value> second_half(std::span<const Value> values) {
+  return values.last((values.size() + 1) / 2);
+}
+
 /// Theil and Sen's: the median of the slopes of all pairs, with the interval of Sen (1968), which
 /// is made of order statistics of the same slopes. `z`: of the interval, 1.96 for 95 %. Nothing but
 /// 0 for fewer than two points. Time and room: the square of their number. No two at the same time.

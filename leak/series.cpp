@@ -46,24 +46,6 @@ double variance(std::span<const double> values) {
   return values.size() < 2 ? 0 : sum / static_cast<double>(values.size() - 1);
 }
 
-double median(std::vector<double> values) {
-  if (values.empty()) {
-    return 0;
-  }
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-std::vector<double> values_of(std::span<const Point> points) {
-  std::vector<double> values;
-  values.reserve(points.size());
-  for (const Point& point : points) {
-    values.push_back(point.value);
-  }
-  return values;
-}
-
 /// The minima as they would be at equal distances of time: moved along the line to where they
 /// belong. Looks come late on a busy machine, and steps are to be of growth and not of delays.
 std::vector<double> evened(std::span<const Point> minima, double rate) {
@@ -102,17 +84,6 @@ double t_between(std::span<const double> early, std::span<const double> late) {
                                  variance(late) / static_cast<double>(late.size()));
   const double apart = mean(early) - mean(late);
   return error <= std::abs(apart) * 1e-6 ? (apart > 0 ? 1e6 : 0) : apart / error;
-}
-
-struct Halves {
-  std::span<const Point> early;
-  std::span<const Point> late;
-};
-
-/// Of an odd number the middle one is in both.
-Halves halves_of(std::span<const Point> points) {
-  const std::size_t half = (points.size() + 1) / 2;
-  return {points.first(half), points.last(half)};
 }
 
 bool is_spread(std::span<const double> steps) {
@@ -166,21 +137,20 @@ bool is_slower(std::span<const double> all, double ratio) {
 
 /// Grew in its first part, and since then stays near the level it has come to.
 bool has_stopped(std::span<const Point> minima, double least, double late_growth) {
-  const Halves halves = halves_of(minima);
-  const double level = median(values_of(halves.late));
+  const std::span<const Point> late = base::second_half(minima);
+  const double level = base::median(base::values_of(late));
   const double growth = level - minima.front().value;
-  const auto [low, high] =
-      std::minmax_element(halves.late.begin(), halves.late.end(),
-                          [](const Point& a, const Point& b) { return a.value < b.value; });
+  const auto [low, high] = std::minmax_element(
+      late.begin(), late.end(), [](const Point& a, const Point& b) { return a.value < b.value; });
   return growth > least && std::abs(late_growth) <= std::max(0.1 * growth, least / 4) &&
          high->value - low->value < growth / 2;
 }
 
 Course course_of(std::span<const Point> minima, std::span<const double> steps,
                  const SeriesResult& result, double least, const Rate& late) {
-  const Halves halves = halves_of(minima);
-  const double late_growth = late.value * (halves.late.back().at - halves.late.front().at);
-  const std::vector<double> levels = values_of(minima);
+  const std::span<const Point> late_half = base::second_half(minima);
+  const double late_growth = late.value * (late_half.back().at - late_half.front().at);
+  const std::vector<double> levels = base::values_of(minima);
   const auto [low, high] = std::minmax_element(levels.begin(), levels.end());
   const bool rises =
       base::kendall(levels).z > kendall_min && result.growth > least && result.rate.low > 0;
@@ -279,18 +249,19 @@ SeriesResult find_course(std::span<const Point> points, const SeriesOptions& opt
   // Two values a stretch, so that a minimum is one.
   const std::size_t stretches = std::clamp(points.size() / 2, series_values_min,
                                            std::max(options.stretches, series_values_min));
-  const std::vector<Point> minima = minima_of(points, stretches);
-  if (minima.size() < series_values_min) {
+  const std::vector<Point> all_minima = minima_of(points, stretches);
+  if (all_minima.size() < series_values_min) {
     return result;
   }
-  const Halves halves = halves_of(minima);
+  const std::span<const Point> minima(all_minima);
+  const std::span<const Point> late_half = base::second_half(minima);
   result.rate = base::theil_sen(minima);
   result.growth = result.rate.value * (points.back().at - points.front().at);
-  result.level = median(values_of(halves.late));
+  result.level = base::median(base::values_of(late_half));
   const std::vector<double> steps = steps_of(evened(minima, result.rate.value));
   result.steadiness = t_of(steps);
-  const Rate early = base::theil_sen(halves.early);
-  const Rate late = base::theil_sen(halves.late);
+  const Rate early = base::theil_sen(base::first_half(minima));
+  const Rate late = base::theil_sen(late_half);
   if (early.value > 0) {
     result.late_ratio = late.value / early.value;
   } else if (late.value > 0) {

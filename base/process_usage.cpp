@@ -26,24 +26,22 @@ namespace {
 
 constexpr std::size_t proc_file_bytes_max = std::size_t{64} * 1024;
 
-/// The numbers of /proc/self/stat from its third field on; the second, the program's name, may hold
+/// The numbers of /proc/PID/stat from its third field on; the second, the program's name, may hold
 /// anything.
-std::vector<std::uint64_t> stat_fields(const std::string& proc) {
-  const auto text = read_file(proc + "/self/stat", proc_file_bytes_max);
-  const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
-  if (name_end == std::string::npos) {
+std::vector<std::uint64_t> stat_fields(std::string_view text) {
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string_view::npos) {
     return {};
   }
   std::vector<std::uint64_t> fields;
-  std::string_view rest = *text;
-  rest.remove_prefix(name_end + 1);
-  while (!rest.empty()) {
-    rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
-    const std::string_view word = rest.substr(0, rest.find_first_of(" \n"));
+  text.remove_prefix(name_end + 1);
+  while (!text.empty()) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \n"), text.size()));
+    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
     std::uint64_t value = 0;
     std::from_chars(word.data(), word.data() + word.size(), value);
     fields.push_back(value);
-    rest.remove_prefix(word.size());
+    text.remove_prefix(word.size());
   }
   return fields;
 }
@@ -94,7 +92,7 @@ std::uint64_t open_descriptors(const std::string& folder) {
 
 }  // namespace
 
-ProcessUsage process_usage(const std::string& proc) {
+std::optional<ProcessStat> parse_process_stat(std::string_view text) {
   // Positions counted from the third field of proc(5)'s list.
   constexpr std::size_t utime = 11;
   constexpr std::size_t stime = 12;
@@ -103,17 +101,37 @@ ProcessUsage process_usage(const std::string& proc) {
   constexpr std::size_t vsize = 20;
   constexpr std::size_t rss = 21;
 
+  const auto fields = stat_fields(text);
+  if (fields.size() <= rss) {
+    return std::nullopt;
+  }
+  const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
+  return ProcessStat{
+      .cpu =
+          std::chrono::duration<double>(static_cast<double>(fields[utime] + fields[stime]) / ticks),
+      .threads = fields[num_threads],
+      .start_ticks = fields[starttime],
+      .virtual_bytes = fields[vsize],
+      .resident_bytes = fields[rss] * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))};
+}
+
+std::chrono::duration<double> cpu_time() {
+  timespec now{};
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+ProcessUsage process_usage(const std::string& proc) {
   ProcessUsage usage;
-  const auto fields = stat_fields(proc);
-  if (fields.size() > rss) {
-    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-    usage.cpu =
-        std::chrono::duration<double>(static_cast<double>(fields[utime] + fields[stime]) / ticks);
-    usage.threads = fields[num_threads];
-    usage.virtual_bytes = fields[vsize];
-    usage.resident_bytes = fields[rss] * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const auto text = read_file(proc + "/self/stat", proc_file_bytes_max);
+  if (const auto stat = text ? parse_process_stat(*text) : std::nullopt) {
+    usage.cpu = stat->cpu;
+    usage.threads = stat->threads;
+    usage.virtual_bytes = stat->virtual_bytes;
+    usage.resident_bytes = stat->resident_bytes;
     const std::chrono::duration<double> since_epoch(static_cast<double>(boot_time(proc)) +
-                                                    static_cast<double>(fields[starttime]) / ticks);
+                                                    static_cast<double>(stat->start_ticks) /
+                                                        static_cast<double>(sysconf(_SC_CLK_TCK)));
     usage.started = std::chrono::system_clock::time_point(
         std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
   }

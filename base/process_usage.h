@@ -3,9 +3,25 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace heapwatch::base {
+
+/// What /proc/PID/stat tells of a process.
+struct ProcessStat {
+  std::chrono::duration<double> cpu{0};  // user and system time
+  std::uint64_t threads = 0;
+  std::uint64_t start_ticks = 0;  // since the machine started, by sysconf(_SC_CLK_TCK)
+  std::uint64_t virtual_bytes = 0;
+  std::uint64_t resident_bytes = 0;
+};
+/// Nothing when the text is cut.
+[[nodiscard]] std::optional<ProcessStat> parse_process_stat(std::string_view text);
+
+/// CPU time of this process, from a clock of nanoseconds.
+[[nodiscard]] std::chrono::duration<double> cpu_time();
 
 /// Fields that /proc does not give stay 0.
 struct ProcessUsage {

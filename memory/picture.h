@@ -152,8 +152,9 @@ struct AllocatorReport {
   std::uint64_t arenas = 0;
   bool walked = false;
   std::vector<SizeCount> sizes;  // live blocks, most bytes first
-  /// Of Go: how many there are, with the runtime's own.
+  /// Of Go: how many there are, with the runtime's own; how many collections there were.
   std::optional<std::uint64_t> goroutines = std::nullopt;
+  std::optional<std::uint64_t> collections = std::nullopt;
 };
 
 /// Live objects of one type.

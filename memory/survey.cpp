@@ -1,9 +1,9 @@
 #include "memory/survey.h"
 
 #include <algorithm>
-#include <ctime>
 #include <numeric>
 
+#include "base/process_usage.h"
 #include "memory/process/twin.h"
 #include "memory/readers.h"
 
@@ -12,12 +12,6 @@ namespace heapwatch::memory {
 namespace {
 
 constexpr int looks_max = 3;
-
-double cpu_ms_now() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
 
 std::uint64_t distance(std::uint64_t a, std::uint64_t b) {
   return a > b ? a - b : b - a;
@@ -160,7 +154,7 @@ base::Result<Taken> take(int pid, const Options& options, const process::LiveOpt
 }  // namespace
 
 base::Result<Survey> survey(int pid, const Options& options, const process::LiveOptions& live) {
-  const double cpu_before = cpu_ms_now();
+  const auto cpu_before = base::cpu_time();
   for (int look = 1;; ++look) {
     auto taken = take(pid, options, live);
     if (!taken) {
@@ -196,7 +190,7 @@ base::Result<Survey> survey(int pid, const Options& options, const process::Live
       }
     }
     survey.cgroup = read_cgroup(sighting->view->facts().cgroup);
-    survey.cpu_ms = cpu_ms_now() - cpu_before;
+    survey.cpu_ms = (base::cpu_time() - cpu_before).count() * 1e3;
     return survey;
   }
 }

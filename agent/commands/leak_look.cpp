@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdlib>
-#include <ctime>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -16,8 +14,7 @@
 
 #include "agent/commands/leak_go.h"
 #include "base/file.h"
-#include "memory/golang/golang.h"
-#include "memory/process/live.h"
+#include "base/process_usage.h"
 #include "memory/survey.h"
 
 namespace heapwatch::agent::commands {
@@ -30,12 +27,6 @@ constexpr std::size_t stat_bytes_max = 16'384;
 /// Of each allocator: what grew may be small at first.
 constexpr std::size_t sizes_max = 200;
 constexpr std::size_t types_max = 200;
-
-double cpu_now() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
 
 /// Inodes of the connections that stand, from a table of the kernel.
 void add_established(const std::string& path, std::set<std::string>& inodes) {
@@ -61,30 +52,15 @@ void add_established(const std::string& path, std::set<std::string>& inodes) {
   }
 }
 
-struct Folder {
-  explicit Folder(const std::string& path) : stream(opendir(path.c_str())) {}
-  ~Folder() {
-    if (stream != nullptr) {
-      closedir(stream);
-    }
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  Folder(Folder&&) = delete;
-  Folder& operator=(Folder&&) = delete;
-
-  DIR* stream;
-};
-
 /// Counts what the process has open. Absent when we may not look.
 void count_descriptors(const std::string& proc, leak::Look& look) {
-  const Folder folder(proc + "/fd");
-  if (folder.stream == nullptr) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir((proc + "/fd").c_str()), &closedir);
+  if (!folder) {
     return;
   }
   double open = 0;
   std::vector<std::string> sockets;
-  while (const dirent* entry = readdir(folder.stream)) {
+  while (const dirent* entry = readdir(folder.get())) {
     if (entry->d_name[0] == '.') {
       continue;
     }
@@ -114,33 +90,14 @@ void count_descriptors(const std::string& proc, leak::Look& look) {
   look.connections = connections;
 }
 
-/// The fields of /proc/PID/stat behind the name, which may hold anything.
 void read_stat(const std::string& proc, TakenLook& taken) {
   const auto text = base::read_file(proc + "/stat", stat_bytes_max);
-  if (!text || text->rfind(')') == std::string::npos) {
-    return;
+  if (const auto stat = text ? base::parse_process_stat(*text) : std::nullopt) {
+    taken.look.cpu_seconds = stat->cpu.count();
+    taken.look.threads = static_cast<double>(stat->threads);
+    taken.look.virtual_bytes = static_cast<double>(stat->virtual_bytes);
+    taken.start_ticks = stat->start_ticks;
   }
-  std::istringstream fields(text->substr(text->rfind(')') + 1));
-  constexpr int user_field = 12;  // counted from the first one behind the name
-  constexpr int system_field = 13;
-  constexpr int threads_field = 18;
-  constexpr int start_field = 20;
-  constexpr int virtual_field = 21;
-  std::string field;
-  double ticks = 0;
-  for (int i = 1; i <= virtual_field && fields >> field; ++i) {
-    const double value = std::strtod(field.c_str(), nullptr);
-    if (i == user_field || i == system_field) {
-      ticks += value;
-    } else if (i == threads_field) {
-      taken.look.threads = value;
-    } else if (i == virtual_field) {
-      taken.look.virtual_bytes = value;
-    } else if (i == start_field) {
-      taken.start_ticks = std::strtoull(field.c_str(), nullptr, 10);
-    }
-  }
-  taken.look.cpu_seconds = ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::string space_of(const std::string& allocator) {
@@ -185,9 +142,8 @@ void take_allocators(const memory::Survey& survey, leak::Look& look) {
     }
     if (report.name == "go") {
       look.go.heap_live = static_cast<double>(report.in_use_bytes);
-      if (report.goroutines) {
-        look.go.goroutines = static_cast<double>(*report.goroutines);
-      }
+      look.go.goroutines = report.goroutines;
+      look.go.collections = report.collections;
     }
   }
   const std::size_t types = look.torn.empty() ? std::min(survey.types.size(), types_max) : 0;
@@ -198,18 +154,6 @@ void take_allocators(const memory::Survey& survey, leak::Look& look) {
                           .count = static_cast<double>(type.objects),
                           .bytes = static_cast<double>(type.bytes)});
   }
-}
-
-/// How many collections there were, of a Go program that does not tell it itself.
-std::optional<double> collections_of(int pid) {
-  const auto sighting = memory::process::look_at(pid);
-  if (!sighting) {
-    return std::nullopt;
-  }
-  const auto heap = memory::golang::read_heap(*sighting->view);
-  return heap && *heap && (*heap)->collections
-             ? std::optional(static_cast<double>(*(*heap)->collections))
-             : std::nullopt;
 }
 
 base::Result<void> look_at_process(int pid, const LookOptions& options, TakenLook& taken) {
@@ -245,7 +189,7 @@ base::Result<void> look_at_process(int pid, const LookOptions& options, TakenLoo
 }  // namespace
 
 base::Result<TakenLook> take_look(const LeakTarget& target, const LookOptions& options) {
-  const double before = cpu_now();
+  const auto before = base::cpu_time();
   TakenLook taken;
   leak::GoState told;
   if (target.request) {
@@ -262,9 +206,6 @@ base::Result<TakenLook> take_look(const LeakTarget& target, const LookOptions& o
     if (auto looked = look_at_process(*target.pid, options, taken); !looked) {
       return tl::unexpected(looked.error());
     }
-    if (taken.look.go.heap_live && !told.collections) {
-      taken.look.go.collections = collections_of(*target.pid);
-    }
   } else if (told.sys) {
     taken.look.rss = *told.sys;
   }
@@ -278,7 +219,7 @@ base::Result<TakenLook> take_look(const LeakTarget& target, const LookOptions& o
     go = told;
     go.goroutines = told.goroutines ? told.goroutines : goroutines;
   }
-  taken.cpu_seconds = cpu_now() - before;
+  taken.cpu_seconds = (base::cpu_time() - before).count();
   return taken;
 }
 

@@ -209,6 +209,7 @@ AllocatorReport report_of(const Heap& heap) {
   }
   report.sizes = most_bytes_first(by_size);
   report.goroutines = heap.goroutines;
+  report.collections = heap.collections;
   return report;
 }
 

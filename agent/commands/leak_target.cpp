@@ -1,10 +1,10 @@
 #include "agent/commands/leak_target.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
+#include "agent/commands/memory_targets.h"
 #include "check/target_url.h"
 #include "memory/process/find.h"
 
@@ -41,24 +41,6 @@ std::string without_page(std::string text) {
   return text;
 }
 
-/// The port of a URL of this machine; 0: of another one, or a socket.
-unsigned local_port(const std::string& url) {
-  const std::size_t begin = url.find("://");
-  if (!url.starts_with("http") || begin == std::string::npos) {
-    return 0;
-  }
-  const std::string authority = url.substr(begin + 3, url.find('/', begin + 3) - begin - 3);
-  const std::size_t colon = authority.rfind(':');
-  const std::string host = authority.substr(0, colon);
-  if (colon == std::string::npos ||
-      (host != "localhost" && host != "[::1]" && !host.starts_with("127."))) {
-    return 0;
-  }
-  unsigned port = 0;
-  std::from_chars(authority.data() + colon + 1, authority.data() + authority.size(), port);
-  return port <= 65535 ? port : 0;
-}
-
 base::Result<LeakTarget> target_of_url(const std::string& text) {
   const std::string base = without_page(text);
   const auto parsed = check::parse_target_url(base + std::string(vars_path));
@@ -72,12 +54,9 @@ base::Result<LeakTarget> target_of_url(const std::string& text) {
   if (target.url.ends_with(vars_path)) {
     target.url.erase(target.url.size() - vars_path.size());
   }
-  if (const unsigned port = local_port(parsed->url); port != 0) {
-    const auto listeners = memory::process::find_listeners(port);
-    if (listeners && listeners->size() == 1) {
-      target.pid = listeners->front().pid;
-      target.command = listeners->front().command;
-    }
+  if (const auto listener = process_at(*parsed)) {
+    target.pid = listener->pid;
+    target.command = listener->command;
   }
   return target;
 }

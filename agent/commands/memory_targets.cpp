@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "check/target_url.h"
+#include "base/loopback.h"
 #include "memory/go_counters.h"
-#include "memory/process/find.h"
 
 namespace heapwatch::agent::commands {
 
@@ -21,7 +20,7 @@ constexpr std::size_t listed_max = 20;
 constexpr std::chrono::milliseconds page_timeout{5000};
 
 bool is_of_this_machine(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.") || host == "0.0.0.0";
+  return base::is_loopback(host) || host == "0.0.0.0";
 }
 
 std::string listed(const std::vector<Entry>& entries) {
@@ -30,32 +29,6 @@ std::string listed(const std::vector<Entry>& entries) {
     pids += (pids.empty() ? "" : ", ") + std::to_string(entry.pid);
   }
   return pids;
-}
-
-/// The process that listens where a URL leads to.
-base::Result<int> process_at(const check::TargetUrl& target) {
-  const check::UrlAddress address = check::address_of(target.url);
-  const auto refused = [&](const std::string& why) {
-    return base::fail(ErrorKind::invalid, target.shown + ": " + why);
-  };
-  if (!target.unix_socket.empty() || address.port == 0) {
-    return refused("a process is found by the TCP port of its URL, and this has none; name it too");
-  }
-  if (!is_of_this_machine(address.host)) {
-    return refused("a process is found by a URL of localhost, not of " + address.host +
-                   "; name it too");
-  }
-  const auto found = memory::process::find_listeners(address.port);
-  if (!found) {
-    return base::fail(found.error().kind, target.shown + ": " + found.error().message);
-  }
-  if (found->size() > 1) {
-    return refused(std::to_string(found->size()) +
-                   " processes listen there, and which of them answers is not known; name one of "
-                   "them too: " +
-                   listed(*found));
-  }
-  return found->front().pid;
 }
 
 /// `pid` is whose page it is; 0: that is to be found.
@@ -70,7 +43,7 @@ base::Result<GoPage> page_of(const std::string& text, int pid) {
     if (!found) {
       return tl::unexpected(found.error());
     }
-    pid = *found;
+    pid = found->pid;
   }
   GoPage page{.request = {}, .pid = pid};
   check::aim(page.request, *target);
@@ -94,6 +67,31 @@ base::Result<memory::GoCounters> counters_at(const net::HttpRequest& request) {
 }
 
 }  // namespace
+
+base::Result<Entry> process_at(const check::TargetUrl& target) {
+  const check::UrlAddress address = check::address_of(target.url);
+  const auto refused = [&](const std::string& why) {
+    return base::fail(ErrorKind::invalid, target.shown + ": " + why);
+  };
+  if (!target.unix_socket.empty() || address.port == 0) {
+    return refused("a process is found by the TCP port of its URL, and this has none; name it too");
+  }
+  if (!is_of_this_machine(address.host)) {
+    return refused("a process is found by a URL of localhost, not of " + address.host +
+                   "; name it too");
+  }
+  const auto found = memory::process::find_listeners(address.port);
+  if (!found) {
+    return base::fail(found.error().kind, target.shown + ": " + found.error().message);
+  }
+  if (found->size() > 1) {
+    return refused(std::to_string(found->size()) +
+                   " processes listen there, and which of them answers is not known; name one of "
+                   "them too: " +
+                   listed(*found));
+  }
+  return found->front();
+}
 
 base::Result<MemoryTargets> memory_targets(const MemoryOptions& options) {
   MemoryTargets targets;

@@ -6,6 +6,8 @@
 
 #include "agent/commands/commands.h"
 #include "base/error.h"
+#include "check/target_url.h"
+#include "memory/process/find.h"
 #include "memory/survey.h"
 #include "net/http.h"
 
@@ -22,6 +24,10 @@ struct MemoryTargets {
   std::optional<GoPage> page;
   bool is_listing = false;  // nothing was named: the largest processes are meant
 };
+
+/// The process that listens where a URL of this machine leads to. Errors: not_found; invalid for
+/// another machine, a socket, and a port at which several listen.
+[[nodiscard]] base::Result<memory::process::Entry> process_at(const check::TargetUrl& target);
 
 /// Errors: not_found, invalid.
 [[nodiscard]] base::Result<MemoryTargets> memory_targets(const MemoryOptions& options);

@@ -260,8 +260,23 @@ void describe_exec(CommandLine& line) {
       ->check(CLI::Range(0, 32 * 1024 * 1024));
   command->add_flag("--interpreter-frames", options.interpreter_frames,
                     "Keep the native frames of Python itself beside the lines that it runs");
-  command->add_option("program", options.program, "The program and its arguments, after --")
-      ->required();
+  command->add_option("--flame", options.flame, "Write a flame graph of it, a page, to this file")
+      ->check(not_empty);
+  command
+      ->add_option("--children", options.children,
+                   "Child processes: each (the largest by themselves), sum, or none (not watched)")
+      ->check(CLI::IsMember({"each", "sum", "none"}));
+  command->add_flag("--dormant", options.dormant,
+                    "Begin with accounting switched off, which costs next to nothing");
+  CLI::Option* const on_option =
+      command->add_option("--on", options.on, "Switch the accounting of this process on")
+          ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--off", options.off,
+                   "Switch it off; says what was held where nobody else does, as at an end")
+      ->check(CLI::PositiveNumber)
+      ->excludes(on_option);
+  command->add_option("program", options.program, "The program and its arguments, after --");
   command->fallthrough(false);
   on(*command, line, [&line] { return commands::exec_program(line.exec); });
 }

@@ -115,8 +115,8 @@ void forget_slowly(const void* block, unsigned word) noexcept;
 /// A block on its way through the allocator's realloc.
 struct Moving {
   const void* block;
-  unsigned word;   // 0: not one of these
-  Record* sample;  // of a sampled block
+  unsigned word;        // 0: not one of these
+  live::Former sample;  // of a sampled block
 };
 [[nodiscard]] Moving begin_move(const void* block) noexcept;
 /// The allocator failed: everything is as before.

@@ -47,9 +47,15 @@ struct ExecOptions {
   std::string report;  // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
   bool interpreter_frames = false;   // beside those of the code that it runs
+  std::string flame;                 // a file; empty: none
+  std::string children = "each";     // how they are told of: each, sum or none
+  bool dormant = false;              // accounting is off until it is switched on
+  int on = 0;                        // a process whose accounting to switch on; 0: none
+  int off = 0;                       // or off
   std::vector<std::string> program;  // and its arguments
 };
-/// Runs a program and watches its native memory; exits as it did.
+/// Runs a program and watches its native memory, and exits as it did; or switches the accounting of
+/// a process on or off.
 [[nodiscard]] int exec_program(const ExecOptions& options);
 
 struct VarsOptions {

@@ -7,30 +7,23 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <string_view>
 
 #include "agent/commands/commands.h"
+#include "agent/commands/exec_switch.h"
+#include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
-#include "agent/pages/native_pages.h"
 #include "agent/process/foreground_program.h"
-#include "base/counted.h"
 #include "base/descriptor.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "base/query.h"
-#include "memory/native/leak_summary.h"
 #include "memory/native/watched_processes.h"
-#include "net/routes.h"
+#include "memory/native/why_not_watched.h"
 #include "preload/attach.h"
 #include "preload/program_file.h"
 
@@ -38,10 +31,8 @@ namespace heapwatch::agent::commands {
 
 namespace {
 
-constexpr const char* library_name = "libheapwatch_preload.so";
 /// For programs whose allocator has an operator new of its own.
 constexpr const char* operators_name = "libheapwatch_preload_operators.so";
-constexpr std::string_view unix_prefix = "unix:";
 
 /// Beside the program as it is installed, or as it is built.
 base::Result<std::string> preload_library(const std::string& name) {
@@ -79,7 +70,9 @@ std::vector<std::string> program_environment(const ExecOptions& options, const s
     if (const auto value = value_of(entry, "LD_PRELOAD"); value && is_watched) {
       others = *value;
     } else if (!value_of(entry, preload::socket_variable) &&
-               !value_of(entry, preload::interval_variable)) {
+               !value_of(entry, preload::interval_variable) &&
+               !value_of(entry, preload::dormant_variable) &&
+               !value_of(entry, preload::only_variable)) {
       environment.emplace_back(entry);
     }
   }
@@ -88,6 +81,12 @@ std::vector<std::string> program_environment(const ExecOptions& options, const s
     environment.push_back(std::string(preload::socket_variable) + "=" + socket);
     environment.push_back(std::string(preload::interval_variable) + "=" +
                           std::to_string(options.sample_interval));
+    if (options.dormant) {
+      environment.push_back(std::string(preload::dormant_variable) + "=1");
+    }
+    if (options.children == "none") {
+      environment.push_back(std::string(preload::only_variable) + "=" + std::to_string(getpid()));
+    }
   }
   return environment;
 }
@@ -117,37 +116,6 @@ Target examine(const std::string& program) {
     rest.remove_prefix(std::min(length + 1, rest.size()));
   }
   return target;
-}
-
-/// Completes "its memory is not seen: it ..."; empty when it can be watched.
-std::string_view why_not_watched(preload::ProgramKind kind) {
-  using preload::ProgramKind;
-  switch (kind) {
-    case ProgramKind::watchable:
-      return {};
-    case ProgramKind::linked_statically:
-      return "is linked statically, so nothing can be loaded into it";
-    case ProgramKind::other_user:
-      return "runs with the rights of another user (setuid, setgid or capabilities), which nothing "
-             "may be loaded into";
-    case ProgramKind::other_class:
-      return "is a program of 32 bits, and heapwatch is one of 64";
-    case ProgramKind::other_machine:
-      return "is a program for another architecture";
-    case ProgramKind::musl:
-      return "is linked with musl, and only programs of glibc can be watched";
-    case ProgramKind::other_library:
-      return "is linked with another C library than glibc, whose programs alone can be watched";
-    case ProgramKind::address_sanitizer:
-      return "is built with the address sanitizer, which keeps its memory itself";
-    case ProgramKind::thread_sanitizer:
-      return "is built with the thread sanitizer, which keeps its memory itself";
-    case ProgramKind::memory_sanitizer:
-      return "is built with the memory sanitizer, which keeps its memory itself";
-    case ProgramKind::leak_sanitizer:
-      return "is built with the leak sanitizer, which keeps its memory itself";
-  }
-  return {};
 }
 
 /// Asked before the program starts, which may run for hours.
@@ -385,7 +353,13 @@ bool Watch::report(const std::string& how) {
 }  // namespace
 
 int exec_program(const ExecOptions& options) {
-  auto library = preload_library(library_name);
+  if (options.on != 0 || options.off != 0) {
+    return switch_accounting(options);
+  }
+  if (options.program.empty()) {
+    return fail_with("exec needs a program after --, or --on or --off with a process");
+  }
+  auto library = preload_library(preload_library_name);
   if (!library) {
     return fail_with(library.error().message);
   }
@@ -397,10 +371,11 @@ int exec_program(const ExecOptions& options) {
     }
     *library += ":" + *operators;
   }
-  if (const auto writable =
-          options.report.empty() ? base::Result<void>{} : can_be_written(options.report);
-      !writable) {
-    return fail_with(writable.error().message);
+  for (const std::string& file : {options.report, options.flame}) {
+    if (const auto writable = file.empty() ? base::Result<void>{} : can_be_written(file);
+        !writable) {
+      return fail_with(writable.error().message);
+    }
   }
   auto program = process::ForegroundProgram::prepare();
   if (!program) {
@@ -410,7 +385,7 @@ int exec_program(const ExecOptions& options) {
   if (!processes) {
     return fail_with(processes.error().message);
   }
-  Watch watch(options, **processes, why_not_watched(target.kind));
+  Watch watch(options, **processes, memory::native::why_not_watched(target.kind));
   if (const auto listening = watch.listen(); !listening) {
     return fail_with(listening.error().message);
   }
@@ -422,7 +397,8 @@ int exec_program(const ExecOptions& options) {
     return started.error().status;
   }
   watch.set_program(*started);
-  if (const std::string_view why_not = why_not_watched(target.kind); !why_not.empty()) {
+  if (const std::string_view why_not = memory::native::why_not_watched(target.kind);
+      !why_not.empty()) {
     std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it " << why_not
               << '\n';
   }

@@ -182,8 +182,8 @@ void append_temporary(std::ostringstream& out, const NativeHeap& heap) {
   if (places.empty()) {
     return;
   }
-  out << "  freed within " << moment.count() << " ms: " << bytes_text(all.bytes) << " in "
-      << base::counted(static_cast<std::uint64_t>(std::llround(all.blocks)), "block")
+  out << "  freed within " << temporary_age_max.count() << " ms: " << bytes_text(all.bytes)
+      << " in " << base::counted(static_cast<std::uint64_t>(std::llround(all.blocks)), "block")
       << ", most of it from:\n";
   for (std::size_t i = 0; i < places.size() && i < further_places_max; ++i) {
     append_place(out, heap, places[i], "block");

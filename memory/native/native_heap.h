@@ -34,7 +34,7 @@ struct NativeHeap {
       std::int64_t blocks = 0;
     };
     std::vector<Birth> births;
-    std::int64_t temporary = 0;  // of those that were freed: within moment
+    std::int64_t temporary = 0;  // of those that were freed: within temporary_age_max
     std::int64_t at_peak = 0;    // in use then
     std::int64_t at_mark = 0;    // in use then
   };
@@ -66,7 +66,7 @@ struct NativeHeap {
 };
 
 /// A block that is freed so soon is a temporary one.
-inline constexpr std::chrono::milliseconds moment{20};
+inline constexpr std::chrono::milliseconds temporary_age_max{20};
 
 /// Of this process, now.
 [[nodiscard]] NativeHeap own_native_heap();

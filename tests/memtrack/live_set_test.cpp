@@ -30,7 +30,7 @@ class LiveSet : public testing::Test {
  protected:
   void SetUp() override {
     books.peak = {};
-    tick();
+    (void)tick();
   }
   void TearDown() override {
     for (std::uintptr_t number = 1; number < 100; ++number) {

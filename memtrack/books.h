@@ -239,7 +239,7 @@ struct alignas(page_bytes) Books {
   Interpreter interpreter;
 };
 
-extern Books books;
+[[gnu::visibility("hidden")]] extern Books books;
 
 /// Zeroed memory of the pool, which is never given back; null when it is used up or the kernel
 /// refuses it. Rounded up to 64 bytes.

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <cstddef>
+
 #include "memtrack/books.h"
 #include "memtrack/fallback.h"
 #include "memtrack/sampler.h"
@@ -14,8 +16,8 @@ namespace heapwatch::memtrack {
 namespace {
 
 /// The kernel gives zeroed pages when they are touched again.
-template <typename Region>
-void clear(Region* const (&regions)[shadow::region_count]) {
+template <typename Region, std::size_t count>
+void clear(Region* const (&regions)[count]) {
   for (Region* const& place : regions) {
     if (Region* const region = __atomic_load_n(&place, __ATOMIC_ACQUIRE); region != nullptr) {
       madvise(region, sizeof(Region), MADV_DONTNEED);

@@ -18,8 +18,12 @@ namespace {
 constexpr std::size_t places_max = 10;
 constexpr std::size_t further_places_max = 5;  // of the peak, and of temporary blocks
 constexpr std::size_t frames_max = 6;
-/// What ended as high as it ever was needs no list of its peak.
+// What ended about as high as it ever was needs no list of its peak, and a few temporary blocks,
+// which every program has, none of theirs.
 constexpr double peak_ratio_min = 1.1;
+constexpr double peak_more_min = 64.0 * 1024;
+constexpr double temporary_bytes_min = 256.0 * 1024;
+constexpr double further_share_min = 0.01;  // of the bytes of such a list
 
 struct Place {
   double bytes = 0;
@@ -160,16 +164,23 @@ std::vector<Place> places_of_blocks(const NativeHeap& heap, Which which) {
   return places;
 }
 
+/// The greatest of those that are worth a word.
+void append_further(std::ostringstream& out, const NativeHeap& heap,
+                    const std::vector<Place>& places, double all_bytes) {
+  for (std::size_t i = 0; i < places.size() && i < further_places_max; ++i) {
+    if (places[i].bytes >= all_bytes * further_share_min) {
+      append_place(out, heap, places[i], "block");
+    }
+  }
+}
+
 void append_peak(std::ostringstream& out, const NativeHeap& heap, double held) {
-  if (heap.peak.bytes < held * peak_ratio_min || heap.peak.bytes <= 0) {
+  if (heap.peak.bytes < held * peak_ratio_min || heap.peak.bytes < held + peak_more_min) {
     return;
   }
   out << "  at most " << bytes_text(heap.peak.bytes) << " at once, " << time_text(heap.peak.at)
       << " after its start; held then by:\n";
-  const std::vector<Place> places = places_of_blocks(heap, &NativeHeap::Record::at_peak);
-  for (std::size_t i = 0; i < places.size() && i < further_places_max; ++i) {
-    append_place(out, heap, places[i], "block");
-  }
+  append_further(out, heap, places_of_blocks(heap, &NativeHeap::Record::at_peak), heap.peak.bytes);
 }
 
 void append_temporary(std::ostringstream& out, const NativeHeap& heap) {
@@ -179,15 +190,13 @@ void append_temporary(std::ostringstream& out, const NativeHeap& heap) {
     all.blocks += place.blocks;
     all.bytes += place.bytes;
   }
-  if (places.empty()) {
+  if (all.bytes < temporary_bytes_min) {
     return;
   }
   out << "  freed within " << temporary_age_max.count() << " ms: " << bytes_text(all.bytes)
       << " in " << base::counted(static_cast<std::uint64_t>(std::llround(all.blocks)), "block")
       << ", most of it from:\n";
-  for (std::size_t i = 0; i < places.size() && i < further_places_max; ++i) {
-    append_place(out, heap, places[i], "block");
-  }
+  append_further(out, heap, places, all.bytes);
 }
 
 void append_unwatched(std::ostringstream& out, const WatchedProcess& process) {

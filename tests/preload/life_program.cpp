@@ -101,11 +101,12 @@ void begin(char** arguments) {
     std::printf("%s %d\n", name.c_str(), wait_for(child));
     std::fflush(stdout);
   }
-  for (const auto& [name, spawn] :
-       {std::pair{"posix_spawn", posix_spawn}, std::pair{"posix_spawnp", posix_spawnp}}) {
+  for (const bool by_name : {false, true}) {
     pid_t child = -1;
-    const int error = spawn(&child, path, nullptr, nullptr, arguments, environ);
-    std::printf("%s %d\n", name, error != 0 ? error : wait_for(child));
+    const int error =
+        (by_name ? posix_spawnp : posix_spawn)(&child, path, nullptr, nullptr, arguments, environ);
+    std::printf("%s %d\n", by_name ? "posix_spawnp" : "posix_spawn",
+                error != 0 ? error : wait_for(child));
     std::fflush(stdout);
   }
   const pid_t child = vfork();

@@ -300,7 +300,7 @@ void share_books() {
     share_books();
   } else if (is_left_out()) {
     memtrack::go_dormant();
-  } else {
+  } else if (path != nullptr) {
     watcher.sun_family = AF_UNIX;
     memcpy(watcher.sun_path, path, strlen(path) + 1);
     find_place(place);

@@ -188,6 +188,7 @@ class Beginning {
   }
   Beginning(const Beginning&) = delete;
   Beginning& operator=(const Beginning&) = delete;
+  ~Beginning() = default;
 
   [[nodiscard]] bool may_be_preloaded() const { return preload::may_be_preloaded(kind_); }
   /// Hands its result on.
@@ -316,6 +317,7 @@ HEAPWATCH_EXPORT int fexecve(int file, char* const* arguments, char* const* envi
       program, environment, [&] { return with(environment); }, with));
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): they are names
 /// The arguments as an array, and what follows them.
 #define HEAPWATCH_COLLECT(arguments, rest, first)                                              \
   va_list rest;                                                                                \
@@ -329,6 +331,7 @@ HEAPWATCH_EXPORT int fexecve(int file, char* const* arguments, char* const* envi
   for (std::size_t i = 1; i <= count; ++i) {                                                   \
     arguments[i] = va_arg(rest, char*);                                                        \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 HEAPWATCH_EXPORT int execl(const char* path, const char* first, ...) noexcept {
   HEAPWATCH_COLLECT(arguments, rest, first)
@@ -352,7 +355,7 @@ HEAPWATCH_EXPORT int execle(const char* path, const char* first, ...) noexcept {
 HEAPWATCH_EXPORT int posix_spawn(pid_t* process, const char* path,
                                  const posix_spawn_file_actions_t* actions,
                                  const posix_spawnattr_t* attributes, char* const* arguments,
-                                 char* const* environment) noexcept {
+                                 char* const* environment) {
   return preload::spawn(path, environment, [&](char* const* allowed) {
     return preload::next_spawn.get()(process, path, actions, attributes, arguments, allowed);
   });
@@ -361,7 +364,7 @@ HEAPWATCH_EXPORT int posix_spawn(pid_t* process, const char* path,
 HEAPWATCH_EXPORT int posix_spawnp(pid_t* process, const char* name,
                                   const posix_spawn_file_actions_t* actions,
                                   const posix_spawnattr_t* attributes, char* const* arguments,
-                                  char* const* environment) noexcept {
+                                  char* const* environment) {
   const preload::Found found(name);
   return preload::spawn(found.path(), environment, [&](char* const* allowed) {
     return preload::next_spawnp.get()(process, name, actions, attributes, arguments, allowed);

@@ -123,7 +123,8 @@ class RealProgramsTest(unittest.TestCase):
 
     def test_redis_serves(self):
         port = free_port()
-        process = self.server("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "")
+        process = self.server("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
+                              "--enable-debug-command", "local")
         def command(*words):
             return self.run_in("redis-cli", "-p", port, *words).stdout
         wait_until(lambda: command("ping") == "PONG\n", "redis")

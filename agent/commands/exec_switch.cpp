@@ -142,7 +142,7 @@ base::Result<bool> switch_process(const ExecOptions& options, pid_t pid, bool on
     return tl::unexpected(watcher.error());
   }
   if (watcher->has_value()) {
-    const auto switched = ask_watcher(**watcher, pid, on);
+    auto switched = ask_watcher(**watcher, pid, on);
     if (!switched || *switched) {
       return switched;
     }

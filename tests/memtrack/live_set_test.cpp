@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "memtrack/books.h"
 
 namespace heapwatch::memtrack::live {
@@ -19,13 +21,6 @@ std::uint64_t at_peak(const Record& record) {
                                                                     : record.inuse_at_peak;
 }
 
-Record record_of(std::uint64_t bytes, memtrack_space space = memtrack_space_native) {
-  Record record{};
-  record.space = static_cast<std::uint32_t>(space);
-  record.stands_for = bytes;
-  return record;
-}
-
 class LiveSet : public testing::Test {
  protected:
   void SetUp() override {
@@ -39,12 +34,22 @@ class LiveSet : public testing::Test {
       }
     }
   }
+
+  Record& record_of(std::uint64_t bytes, memtrack_space space = memtrack_space_native) {
+    Record& record = records_.emplace_back();
+    record.space = static_cast<std::uint32_t>(space);
+    record.stands_for = bytes;
+    return record;
+  }
+
+ private:
+  std::deque<Record> records_;  // there until all blocks are gone
 };
 
 TEST_F(LiveSet, TellsWhatEachRecordHadAtThePeak) {
-  Record table = record_of(100);
-  Record other = record_of(10);
-  Record quiet = record_of(1);
+  Record& table = record_of(100);
+  Record& other = record_of(10);
+  Record& quiet = record_of(1);
   add(block(9), &quiet, 0);
   for (std::uintptr_t number = 1; number <= 4; ++number) {
     add(block(number), &table, 0);
@@ -70,7 +75,7 @@ TEST_F(LiveSet, TellsWhatEachRecordHadAtThePeak) {
 }
 
 TEST_F(LiveSet, MappingsHaveNoPartInThePeak) {
-  Record mapping = record_of(1 << 20, memtrack_space_mmap);
+  Record& mapping = record_of(1 << 20, memtrack_space_mmap);
   Live* const mapped = add(nullptr, &mapping, 0);
   EXPECT_EQ(mapping.inuse, 1U);
   EXPECT_EQ(books.peak.bytes, 0U);
@@ -79,7 +84,7 @@ TEST_F(LiveSet, MappingsHaveNoPartInThePeak) {
 }
 
 TEST_F(LiveSet, ABlockThatIsFreedAtOnceIsATemporaryOneUnlessItWasMoved) {
-  Record record = record_of(100);
+  Record& record = record_of(100);
   remove(add(block(1), &record, tick()), End::freed);
   EXPECT_EQ(record.temporary, 1U);
   remove(add(block(1), &record, tick()), End::moved);
@@ -91,8 +96,8 @@ TEST_F(LiveSet, ABlockThatIsFreedAtOnceIsATemporaryOneUnlessItWasMoved) {
 }
 
 TEST_F(LiveSet, GivesUpAllBlocksAndKeepsMappings) {
-  Record record = record_of(100);
-  Record mapping = record_of(100, memtrack_space_mmap);
+  Record& record = record_of(100);
+  Record& mapping = record_of(100, memtrack_space_mmap);
   Live* const mapped = add(nullptr, &mapping, 0);
   add(block(1), &record, 0);
   add(block(2), &record, 0);

@@ -138,8 +138,7 @@ void remove_blocks() noexcept {
 void move(Live* block, Record* to) noexcept {
   Record& from = *block->record;
   note_change(from, false);
-  --from.inuse;
-  --from.allocated;
+  --from.inuse;  // a free there, as in the counters
   note_change(*to, true);
   ++to->inuse;
   ++to->allocated;

@@ -38,7 +38,7 @@ enum class End {
 Former remove(Live* former, End how) noexcept;
 /// All that have an address.
 void remove_blocks() noexcept;
-/// Counts the block for another record, with what was counted when it was allocated.
+/// Counts the block for another record: as a free here and an allocation there, with its birth.
 void move(Live* block, Record* to) noexcept;
 
 }  // namespace live

@@ -75,7 +75,9 @@ class CodeOfReport {
       const Node& node = graph.nodes[at];
       Nodes& of_file = nodes_[node.info.object_file];
       of_file.all.push_back(&node);
-      of_file.is_wanted = of_file.is_wanted || wanted->matches(report_.name(node));
+      const std::string_view name = report_.profile.text(node.info.name);
+      of_file.is_wanted = of_file.is_wanted || name.empty() || wanted->matches(name) ||
+                          wanted->matches(report_.name(node));
     }
     bool has_function = false;
     std::vector<WeighedCode> found;

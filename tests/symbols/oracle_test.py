@@ -139,7 +139,7 @@ class OracleTest(unittest.TestCase):
         source = (PROGRAMS / "go" / "main.go").read_text().splitlines()
         calls = {number for number, line in enumerate(source, 1) if "i.size()" in line}
         found = {frames[1] for frames in self.ours(program, self.addresses(program)).values()
-                 if len(frames) > 1 and frames[0][0] == "main.item.size"}
+                 if len(frames) > 1 and frames[0][0] == "main.item.size" and frames[1][0] == "main.main"}
         self.assertEqual({(name, int(line)) for name, _, line in found}, {("main.main", number) for number in calls})
 
     def test_go_without_symbols_is_named_by_the_table_it_carries(self):
@@ -201,7 +201,8 @@ class OracleTest(unittest.TestCase):
                 [unit] = (folder / "objects").glob("*.dwo")
                 addresses = self.addresses(program)
                 full = self.ours(program + ".full", addresses)
-                self.assertGreater(sum(len(frames) > 1 for frames in full.values()), 5)
+                if "-O0" not in flags:
+                    self.assertGreater(sum(len(frames) > 1 for frames in full.values()), 5)
                 self.assertEqual(self.ours(program, addresses), full)
                 # What is no file is not opened: a pipe would keep us waiting.
                 unit.rename(folder / "moved")

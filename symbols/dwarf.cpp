@@ -497,6 +497,22 @@ Result<void> check_sections(const ElfFile& elf, const DwarfLimits& limits) {
   return {};
 }
 
+/// What the file shares with others lies in a file that libdw opens by itself: what is no regular
+/// file could keep it waiting.
+Result<void> check_shared_file(const ElfFile& elf) {
+  constexpr std::size_t link_bytes_max = 8192;
+  const Section* const section = elf.find(".gnu_debugaltlink");
+  const auto link =
+      section == nullptr ? std::string() : elf.read(*section, link_bytes_max).value_or("");
+  const std::filesystem::path name = link.substr(0, link.find('\0'));
+  struct stat status {};
+  const auto path = std::filesystem::path(elf.path()).parent_path() / name;
+  if (!name.empty() && stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::invalid, path.string() + ": not a regular file");
+  }
+  return {};
+}
+
 }  // namespace
 
 DwarfLines::DwarfLines(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
@@ -505,6 +521,9 @@ DwarfLines::~DwarfLines() = default;
 Result<std::unique_ptr<DwarfLines>> DwarfLines::open(const ElfFile& elf,
                                                      const DwarfLimits& limits) {
   if (auto checked = check_sections(elf, limits); !checked) {
+    return tl::unexpected(checked.error());
+  }
+  if (auto checked = check_shared_file(elf); !checked) {
     return tl::unexpected(checked.error());
   }
   const auto lib = Libdw::open();

@@ -419,9 +419,9 @@ int main(int argc, char** argv) {
   const int code = run_command_line(argc, argv);
   heapwatch::agent::wiring::python_loader().remove_temporary_files();
   std::cout.flush();
-  if (code == 0 && !std::cout) {
+  if (!std::cout) {
     std::cerr << "heapwatch: the standard output could not be written\n";
-    return 1;
+    return code == 0 ? 1 : code;
   }
   return code;
 }

@@ -1,12 +1,14 @@
 // glibc walked from outside against what it says of itself.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <numeric>
 #include <ostream>
 
 #include "../programs/heap_program.h"
 #include "memory/glibc/heaps.h"
 #include "memory/process/live.h"
+#include "memory/process/reading.h"
 #include "memory/process/twin.h"
 #include "memory/readers.h"
 
@@ -161,8 +163,91 @@ TEST_P(GlibcLoad, ACopyMadeUnderIsWalkedToTheByte) {
                static_cast<int>(program["child"]));
 }
 
+/// What the threads of a program hold, by their own count.
+struct Held {
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+};
+
+Held held_by(const process::ProcessView& view, const HeapProgram& program, std::size_t threads) {
+  Held held;
+  process::Words words(view);
+  for (std::size_t i = 0; i <= threads; ++i) {
+    const std::uint64_t at = program["counted"] + i * 16;
+    held.blocks += words.u64(at).value_or(0);
+    held.bytes += words.u64(at + 8).value_or(0);
+  }
+  return held;
+}
+
+Held walked(const process::ProcessView& view, const Heaps& heaps) {
+  Held held;
+  for_each_block(view, heaps, [&](const Chunk& chunk) {
+    ++held.blocks;
+    held.bytes += chunk.size - 8;
+  });
+  return held;
+}
+
+bool is_ok(const Picture& picture) {
+  return std::all_of(picture.checks().begin(), picture.checks().end(),
+                     [](const Check& check) { return check.ok; });
+}
+
+/// What a thread has beside its blocks: the array of them, its cache, its thread-local variables;
+/// and the block that it is about to count, or not to count any more.
+constexpr std::uint64_t more_blocks = 5;
+constexpr std::uint64_t more_bytes = 24'016 + 4096;
+constexpr std::uint64_t block_bytes_max = 450'000;
+
+TEST_P(GlibcLoad, TheTwinHoldsWhatTheProgramCountsButForTheOperationOfEachThread) {
+  const HeapProgram program({"churn", GetParam()});
+  const std::size_t threads = std::stoull(GetParam());
+  std::size_t whole = 0;
+  for (std::size_t look = 0; look < 12 && whole < 2; ++look) {
+    const auto twin = process::look_at_twin(program.pid());
+    ASSERT_TRUE(twin) << twin.error().message;
+    const process::ProcessView& view = *twin->sighting.view;
+    const Picture picture = picture_of(twin->sighting.view);
+    if (!is_ok(picture)) {
+      continue;  // a thread was inside of an operation, and its arena says so
+    }
+    ++whole;
+    ASSERT_NE(picture.glibc(), nullptr);
+    const Held held = held_by(view, program, threads);
+    const Held seen = walked(view, *picture.glibc());
+    EXPECT_GT(held.blocks, 1500 * threads);
+    EXPECT_GE(seen.blocks + threads, held.blocks);
+    EXPECT_LE(seen.blocks, held.blocks + more_blocks * (threads + 1));
+    EXPECT_GE(seen.bytes + threads * block_bytes_max, held.bytes);
+    EXPECT_LE(seen.bytes, held.bytes + (threads + 1) * (more_bytes + block_bytes_max));
+  }
+  EXPECT_GT(whole, 0U) << "no twin was walked whole";
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, GlibcLoad, ::testing::Values("1", "4", "16"),
                          [](const auto& one) { return "Of" + one.param; });
+
+TEST(GlibcLive, WhatIsLiveUnderLoadIsWithinAPercentOrSaidToBeTorn) {
+  const HeapProgram program({"churn", "2"});
+  for (int look = 0; look < 10; ++look) {
+    const auto sighting = process::look_at(program.pid());
+    ASSERT_TRUE(sighting) << sighting.error().message;
+    const process::ProcessView& view = *sighting->view;
+    const std::uint64_t before = held_by(view, program, 2).bytes;
+    const Picture picture = picture_of(sighting->view);
+    const std::uint64_t after = held_by(view, program, 2).bytes;
+    if (!is_ok(picture)) {
+      continue;
+    }
+    ASSERT_EQ(picture.allocators().size(), 1U);
+    const double seen = static_cast<double>(picture.allocators()[0].in_use_bytes);
+    const double least = static_cast<double>(std::min(before, after));
+    const double most = static_cast<double>(std::max(before, after) + 3 * more_bytes);
+    EXPECT_GE(seen, least * 0.99) << look;
+    EXPECT_LE(seen, most * 1.01) << look;
+  }
+}
 
 TEST(GlibcLive, AHeapUnderLoadAddsUpAndIsExactOrSaysThatItIsNot) {
   const HeapProgram program({"churn", "2"});

@@ -228,27 +228,6 @@ TEST_P(GlibcLoad, TheTwinHoldsWhatTheProgramCountsButForTheOperationOfEachThread
 INSTANTIATE_TEST_SUITE_P(Threads, GlibcLoad, ::testing::Values("1", "4", "16"),
                          [](const auto& one) { return "Of" + one.param; });
 
-TEST(GlibcLive, WhatIsLiveUnderLoadIsWithinAPercentOrSaidToBeTorn) {
-  const HeapProgram program({"churn", "2"});
-  for (int look = 0; look < 10; ++look) {
-    const auto sighting = process::look_at(program.pid());
-    ASSERT_TRUE(sighting) << sighting.error().message;
-    const process::ProcessView& view = *sighting->view;
-    const std::uint64_t before = held_by(view, program, 2).bytes;
-    const Picture picture = picture_of(sighting->view);
-    const std::uint64_t after = held_by(view, program, 2).bytes;
-    if (!is_ok(picture)) {
-      continue;
-    }
-    ASSERT_EQ(picture.allocators().size(), 1U);
-    const double seen = static_cast<double>(picture.allocators()[0].in_use_bytes);
-    const double least = static_cast<double>(std::min(before, after));
-    const double most = static_cast<double>(std::max(before, after) + 3 * more_bytes);
-    EXPECT_GE(seen, least * 0.99) << look;
-    EXPECT_LE(seen, most * 1.01) << look;
-  }
-}
-
 TEST(GlibcLive, AHeapUnderLoadAddsUpAndIsExactOrSaysThatItIsNot) {
   const HeapProgram program({"churn", "2"});
   for (int look = 0; look < 10; ++look) {

@@ -44,7 +44,7 @@ struct Frame {
   [[nodiscard]] constexpr bool is_entry() const { return (word >> line_bits & 1U) != 0; }
 };
 
-/// Of a sample; what is deeper loses its outermost frames.
+/// Where there are frames of an interpreter, a stack may be deeper than memtrack_stack_depth_max.
 constexpr std::size_t mixed_depth_max = 256;
 constexpr std::size_t frames_max = 256;
 

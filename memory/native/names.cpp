@@ -119,45 +119,35 @@ void append_described(std::vector<std::string>& lines, std::uintptr_t address,
   }
 }
 
-namespace {
-
-/// One for each line that append_described() adds.
-void append_roles(std::vector<pprof::FrameRole>& roles, std::uintptr_t address,
-                  const std::vector<NativeHeap::Mapping>& maps, Names& names) {
-  const NativeHeap::Mapping* const mapping =
-      is_interpreted(address) ? nullptr : mapping_of(maps, address - 1);
-  if (mapping == nullptr) {
-    roles.push_back(pprof::FrameRole::code);
-    return;
-  }
-  const bool is_library = pprof::is_plumbing_library(mapping->path);
-  const std::vector<Frame>& frames = names.at(*mapping, address - 1);
-  for (const Frame& frame : frames) {
-    roles.push_back(is_library ? pprof::FrameRole::plumbing
-                               : pprof::role_of(frame.function, frame.file));
-  }
-  if (frames.empty()) {
-    roles.push_back(is_library ? pprof::FrameRole::plumbing : pprof::FrameRole::code);
-  }
-}
-
-}  // namespace
-
 std::vector<std::string> described_from_site(const std::vector<std::uintptr_t>& stack,
                                              const std::vector<NativeHeap::Mapping>& maps,
                                              const std::vector<InterpretedFrame>& interpreted) {
   Names names;
   std::vector<std::string> all;
-  std::vector<pprof::FrameRole> roles;
+  std::size_t site = 0;
+  bool is_before_site = true;
   for (const std::uintptr_t address : stack) {
+    const NativeHeap::Mapping* const mapping =
+        is_interpreted(address) ? nullptr : mapping_of(maps, address - 1);
+    const std::size_t first = all.size();
     append_described(all, address, maps, interpreted, names);
-    append_roles(roles, address, maps, names);
+    if (!is_before_site || mapping == nullptr) {
+      is_before_site = false;
+      continue;
+    }
+    const std::vector<Frame>& frames = names.at(*mapping, address - 1);
+    const auto found = std::find_if(frames.begin(), frames.end(), [](const Frame& frame) {
+      return !pprof::is_plumbing(frame.function, frame.file);
+    });
+    const bool is_plumbing =
+        pprof::is_plumbing_library(mapping->path) || (found == frames.end() && !frames.empty());
+    is_before_site = is_plumbing;
+    site = is_plumbing ? all.size() : first + static_cast<std::size_t>(found - frames.begin());
   }
-  std::vector<std::string> shown;
-  for (const std::size_t at : pprof::shown_frames(roles)) {
-    shown.push_back(std::move(all[at]));
+  if (site < all.size()) {
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(site));
   }
-  return shown;
+  return all;
 }
 
 }  // namespace heapwatch::memory::native

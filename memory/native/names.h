@@ -44,8 +44,7 @@ void append_described(std::vector<std::string>& lines, std::uintptr_t address,
                       const std::vector<NativeHeap::Mapping>& maps,
                       const std::vector<InterpretedFrame>& interpreted, Names& names);
 /// A stack of return addresses, innermost first, from the first frame that is neither allocator nor
-/// standard library, without what carries calls between Go and C; all of it where there is no such
-/// frame.
+/// standard library; all of it where there is no such frame.
 [[nodiscard]] std::vector<std::string> described_from_site(
     const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
     const std::vector<InterpretedFrame>& interpreted);

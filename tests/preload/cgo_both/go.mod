@@ -1,3 +1,0 @@
-module both
-
-go 1.19

@@ -1,3 +1,0 @@
-module library
-
-go 1.19

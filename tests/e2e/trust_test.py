@@ -196,7 +196,10 @@ class SecretsTest(unittest.TestCase):
             "        self.gauge('mine', 1, tags=[f\"url:{instance['url']}\"])\n"
             "        self.service_check('mine.up', 2, message='with ' + instance['password'])\n"
             "        self.set_metadata('path', instance['url'])\n"
-            "        self.http.get(instance['url'], timeout=1)\n")
+            "        try:\n"
+            "            self.http.get(instance['url'], timeout=1)\n"
+            "        except Exception as error:\n"
+            "            self.log.error('failed: %s', error)\n")
         (checks / "broken.py").write_text(
             "from datadog_checks.base import AgentCheck\n\n\nclass Broken(AgentCheck):\n"
             "    def __init__(self, name, init_config, instances):\n"
@@ -217,7 +220,7 @@ printf '%s' '{"u":{"value":"http://127.0.0.1:1/s3cret-path/vars?key=s3cret-key"}
             for text in said:
                 self.assertNotIn("s3cret", text)
             self.assertIn("asks ENC[u]", said[0])
-            self.assertIn("GET ENC[u]: ", said[0])
+            self.assertIn("failed: GET ENC[u]: ", said[0])
             self.assertIn("no ENC[u]", said[0])
             self.assertIn("warns of ENC[p]", said[4])
 

@@ -118,7 +118,8 @@ void describe_memory(CommandLine& line) {
       "memory", "Tell where the resident memory of a running process is: memory PID");
   commands::MemoryOptions& options = line.memory;
   command->add_option("target", options.targets,
-                      "Pids, names or parts of command lines; without any: the largest processes");
+                      "Pids, names, parts of command lines or a URL of this machine; without any: "
+                      "the largest processes");
   command->add_option("--port", options.port, "The process that listens on this TCP port")
       ->check(CLI::Range(1, 65535));
   command->add_option("--url", options.url,
@@ -147,7 +148,7 @@ void describe_memory(CommandLine& line) {
       ->check(CLI::Range(100, 3'600'000))
       ->needs(watch);
   command->add_option("-n,--count", options.count, "How many looks --watch takes (0: no end)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1'000'000'000))
       ->needs(watch);
   on(*command, line, [&line] { return commands::show_memory(line.memory); });
 }
@@ -434,9 +435,9 @@ int main(int argc, char** argv) {
   const int code = run_command_line(argc, argv);
   heapwatch::agent::wiring::python_loader().remove_temporary_files();
   std::cout.flush();
-  if (code == 0 && !std::cout) {
+  if (!std::cout) {
     std::cerr << "heapwatch: the standard output could not be written\n";
-    return 1;
+    return code == 0 ? 1 : code;
   }
   return code;
 }

@@ -28,7 +28,7 @@ std::vector<std::string> take_warnings(PyObject* check) {
       list && PyList_Check(list.get()) != 0 ? PyList_GET_SIZE(list.get()) : Py_ssize_t{0};
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (auto text = crossed(PyList_GET_ITEM(list.get(), i))) {
-      warnings.push_back(*std::move(text));
+      warnings.push_back(masked(*std::move(text)));
     }
   }
   PyErr_Clear();
@@ -95,12 +95,13 @@ PythonCheck::~PythonCheck() {
   const Gil gil;
   if (!Object(PyObject_CallMethod(check_.get(), "cancel", nullptr))) {
     agent_state().services.log(
-        base::LogLevel::warn, "check " + id_ + ": error invoking 'cancel' method: " + take_error());
+        base::LogLevel::warn,
+        "check " + id_ + ": error invoking 'cancel' method: " + masked(take_error()));
   }
   check_.reset();
   submissions_.reset();
-  const std::lock_guard lock(agent_state().mutex);
-  agent_state().told.metadata.erase(id_);
+  forget_masks(id_);
+  forget_metadata(id_);
 }
 
 base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
@@ -117,7 +118,7 @@ base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
       .warnings = take_warnings(check_.get()), .body_bytes = 0, .dropped = submissions_->end_run()};
   if (!result) {
     return base::fail(base::ErrorKind::refused,
-                      "error invoking 'run' method: " + std::move(raised));
+                      "error invoking 'run' method: " + masked(std::move(raised)));
   }
   const std::optional<std::string> error = crossed(result.get());
   if (!error) {
@@ -125,7 +126,7 @@ base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
                       "An error occurred while running python check " + name_);
   }
   if (!error->empty()) {
-    return base::fail(base::ErrorKind::refused, readable(*error));
+    return base::fail(base::ErrorKind::refused, masked(readable(*error)));
   }
   return report;
 }

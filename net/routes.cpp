@@ -6,9 +6,18 @@
 namespace heapwatch::net {
 
 const Route* Routes::find(const std::string& path) const {
-  const auto found = std::find_if(routes_.begin(), routes_.end(),
-                                  [&](const Route& route) { return route.path == path; });
-  return found == routes_.end() ? nullptr : &*found;
+  const Route* nearest = nullptr;
+  for (const Route& route : routes_) {
+    if (route.path == path) {
+      return &route;
+    }
+    const bool is_above = route.path.size() > 1 && route.path.back() == '/';
+    if (is_above && path.size() > route.path.size() && path.starts_with(route.path) &&
+        (nearest == nullptr || route.path.size() > nearest->path.size())) {
+      nearest = &route;
+    }
+  }
+  return nearest;
 }
 
 std::string Routes::index() const {

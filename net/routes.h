@@ -16,7 +16,9 @@ struct Route {
   /// What the page depends on, where requests that come at once may share one.
   enum class Shared : std::uint8_t { no, by_query, by_accept };
 
-  std::string path;  // "/debug/vars"
+  /// "/debug/vars". One that ends with a slash is also that of all below it: "/api/memory/" of
+  /// "/api/memory/7", unless that has a page of its own.
+  std::string path;
   std::string help;  // what it is, on one line
   ServerHandler handler;
   Shared shared = Shared::no;
@@ -26,7 +28,8 @@ struct Route {
 };
 
 /// Answers a request with the page of its path. A path that has none gets a 404 that names those
-/// that there are, a method that a page does not take a 405, and "/" the list of the pages.
+/// that there are, a method that a page does not take a 405, and "/" the list of the pages where it
+/// has no page of its own.
 ///
 /// Threads: all functions may be called from any, as the handlers may.
 class Routes {

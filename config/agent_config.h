@@ -88,6 +88,7 @@ struct SharedLibrariesConfig {
 struct HistoryConfig {
   bool enabled = true;
   std::filesystem::path path;                                     // empty: history.db in run_path
+  std::chrono::milliseconds interval{10'000};                     // between two frames of a process
   std::uint64_t max_size = std::uint64_t{256} << 20U;             // bytes of the file
   std::uint64_t max_size_per_process = std::uint64_t{32} << 20U;  // bytes of a life
 

@@ -27,13 +27,20 @@ std::string Routes::index() const {
   }
   std::string text;
   for (const Route& route : routes_) {
+    if (route.is_for_browsers) {
+      continue;
+    }
     text += route.path + std::string(width - route.path.size() + 2, ' ') + route.help + '\n';
   }
   return text;
 }
 
 ServerReply Routes::answer(const ServerRequest& request) const {
-  const Route* const route = find(request.path);
+  const Route* route = find(request.path);
+  if (route != nullptr && route->is_for_browsers &&
+      request.header("accept").find("text/html") == std::string_view::npos) {
+    route = nullptr;
+  }
   if (route == nullptr && request.path == "/") {
     return {.body = index()};
   }

@@ -25,6 +25,7 @@ struct Route {
   /// For the threads that may take long (ServerOptions::takes_long).
   bool takes_long = false;
   std::size_t post_bytes_max = 0;  // of the body of a POST; 0: GET and HEAD alone
+  bool is_for_browsers = false;    // others get what there is without this route
 };
 
 /// Answers a request with the page of its path. A path that has none gets a 404 that names those

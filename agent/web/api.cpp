@@ -8,6 +8,7 @@
 #include "agent/web/api_json.h"
 #include "agent/web/history_names.h"
 #include "agent/web/request.h"
+#include "agent/web/site.h"
 #include "agent/web/sites.h"
 #include "base/query.h"
 
@@ -162,6 +163,13 @@ net::ServerReply Api::answer(const net::ServerRequest& request, Handler handler)
     return net::text_reply(status_of(reply.error().kind), reply.error().message);
   }
   lent.keep();
+  for (auto& header : safe_headers()) {
+    // A page that is saved as one file has its script inside.
+    const bool is_saved = reply->content_type.starts_with("text/html");
+    if (!is_saved || header.first != "Content-Security-Policy") {
+      reply->headers.push_back(std::move(header));
+    }
+  }
   return std::move(*reply);
 }
 
@@ -394,7 +402,12 @@ base::Result<net::ServerReply> Api::profile(history::Archive& archive,
     return error_of(drawn);
   }
   if (format == "html") {
-    return net::ServerReply{.content_type = "text/html; charset=utf-8", .body = std::move(*drawn)};
+    return net::ServerReply{
+        .content_type = "text/html; charset=utf-8",
+        .body = std::move(*drawn),
+        .headers = {{"Content-Security-Policy",
+                     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+                     "frame-ancestors 'none'; base-uri 'none'"}}};
   }
   return json_reply(std::move(*drawn));
 }

@@ -48,17 +48,14 @@ net::Headers safe_headers() {
       {"Referrer-Policy", "no-referrer"}};
 }
 
-bool wants_page(const net::ServerRequest& request) {
-  return request.header("accept").find("text/html") != std::string_view::npos;
-}
-
-net::ServerReply page_reply() {
-  return reply("text/html; charset=utf-8", page());
-}
-
 std::vector<net::Route> site_routes() {
-  return {{.path = "/web/",
-           .help = "What the page for browsers at / is made of",
+  return {{.path = "/",
+           .help = "The page for browsers; for others this list",
+           .handler =
+               [](const net::ServerRequest&) { return reply("text/html; charset=utf-8", page()); },
+           .is_for_browsers = true},
+          {.path = "/web/",
+           .help = "What the page for browsers is made of",
            .handler = [](const net::ServerRequest& request) {
              for (const Asset& asset : assets) {
                if (asset.path == request.path) {

@@ -7,13 +7,8 @@
 
 namespace heapwatch::agent::web {
 
-/// What the page loads, below /web/.
+/// The page at `/`, which browsers get (others get the list of pages), and what it loads.
 [[nodiscard]] std::vector<net::Route> site_routes();
-
-/// Whether a request is that of a browser that shows pages.
-[[nodiscard]] bool wants_page(const net::ServerRequest& request);
-/// The page itself.
-[[nodiscard]] net::ServerReply page_reply();
 
 /// Headers of every page and answer here: nothing is loaded from elsewhere, shown in frames of
 /// others, or taken for another type.

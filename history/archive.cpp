@@ -192,8 +192,7 @@ base::Result<Course> Archive::course(LifeId life, Span span, std::size_t frames_
   const std::int64_t to = std::min(span.to, *last);
   // Finer ones behind the last: its minute or hour is not over yet.
   for (std::size_t tier = chosen; all && tier-- > 0;) {
-    const std::int64_t behind =
-        all->times.empty() ? span.from : all->times.back() + span_of(tiers[tier + 1]);
+    const std::int64_t behind = all->times.empty() ? span.from : all->times.back() + 1;
     const std::int64_t from = std::max(behind, to - 2 * step_ms[tier + 1]);
     const base::Result<Frames> later = three_lanes(life, tiers[tier], {from, to});
     if (!later) {

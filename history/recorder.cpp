@@ -187,7 +187,7 @@ base::Result<void> Recorder::write_all(const Waiting& waiting) {
     }
   }
   for (const WaitingProfile& profile : waiting.profiles) {
-    const base::Result<Written*> life = written(profile.life, profile.time);
+    const base::Result<Written*> life = written(profile.life, profile.time, false);
     if (!life) {
       return tl::unexpected<base::Error>(life.error());
     }
@@ -209,7 +209,7 @@ base::Result<void> Recorder::write_all(const Waiting& waiting) {
 }
 
 base::Result<void> Recorder::write(const Reading& reading) {
-  const base::Result<Written*> found = written(reading.life, reading.time);
+  const base::Result<Written*> found = written(reading.life, reading.time, true);
   if (!found) {
     return tl::unexpected<base::Error>(found.error());
   }
@@ -245,7 +245,7 @@ base::Result<void> Recorder::write(const Reading& reading) {
 base::Result<void> Recorder::write(const WaitingEvent& event) {
   Event written_event{.time = event.time, .kind = event.kind, .text = event.text};
   if (event.life) {
-    const base::Result<Written*> life = written(*event.life, event.time);
+    const base::Result<Written*> life = written(*event.life, event.time, false);
     if (!life) {
       return tl::unexpected<base::Error>(life.error());
     }
@@ -269,9 +269,13 @@ base::Result<void> Recorder::write(const WaitingEvent& event) {
   return store_->add(written_event);
 }
 
-base::Result<Recorder::Written*> Recorder::written(const LifeInfo& info, std::int64_t time) {
-  if (const auto known = lives_.find(info.identity);
-      known != lives_.end() && time > known->second.last - set_back_ms) {
+base::Result<Recorder::Written*> Recorder::written(const LifeInfo& info, std::int64_t time,
+                                                   bool is_reading) {
+  // What is told of a life may be older than its last frame; a frame that is far older is not.
+  const auto fits = [time, is_reading](const Written& life) {
+    return !is_reading || time > life.last - set_back_ms;
+  };
+  if (const auto known = lives_.find(info.identity); known != lives_.end() && fits(known->second)) {
     return &known->second;
   }
   LifeInfo wanted = info;
@@ -286,7 +290,7 @@ base::Result<Recorder::Written*> Recorder::written(const LifeInfo& info, std::in
     if (base::Result<void> resumed = resume(life, time); !resumed) {
       return tl::unexpected<base::Error>(resumed.error());
     }
-    if (time > life.last - set_back_ms) {
+    if (fits(life)) {
       break;
     }
     wanted.identity = info.identity + "~" + std::to_string(time);

@@ -121,7 +121,8 @@ class Recorder {
   [[nodiscard]] base::Result<void> write_all(const Waiting& waiting);
   [[nodiscard]] base::Result<void> write(const Reading& reading);
   [[nodiscard]] base::Result<void> write(const WaitingEvent& event);
-  [[nodiscard]] base::Result<Written*> written(const LifeInfo& info, std::int64_t time);
+  [[nodiscard]] base::Result<Written*> written(const LifeInfo& info, std::int64_t time,
+                                               bool is_reading);
   [[nodiscard]] base::Result<void> resume(Written& life, std::int64_t time);
   void forget_the_idle(std::int64_t now);
   void failed(const base::Error& error, std::size_t lost);

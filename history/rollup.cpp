@@ -46,7 +46,7 @@ std::optional<Frames> Rollup::rest() const {
   if (values_.empty()) {
     return std::nullopt;
   }
-  Frames frames{.times = {begin_}, .columns = {}};
+  Frames frames{.times = {begin_ + span_ - 1}, .columns = {}};
   for (const auto& [series, bounds] : values_) {
     frames.columns.push_back({.series = series,
                               .last = {bounds.last},

@@ -16,7 +16,8 @@ class Rollup {
   explicit Rollup(std::int64_t span) : span_(span) {}
 
   /// Frames of one lane or three, in the order of their times. What is returned is the span that
-  /// the first frame of another span has ended; its time is that of its begin.
+  /// the first frame of another span has ended; its time is the last moment of the span, near which
+  /// its last value was.
   [[nodiscard]] std::optional<Frames> add(const Frames& frame);
 
   /// The span that is not over.

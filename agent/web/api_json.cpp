@@ -11,6 +11,9 @@ namespace heapwatch::agent::web {
 
 namespace {
 
+/// What grew in less time says nothing of an hour.
+constexpr std::int64_t growth_time_least_ms = 300'000;
+
 void write_life(base::JsonWriter& json, const history::Life& life) {
   json.member("life", life.id);
   json.member("kind", life.info.kind);
@@ -79,7 +82,7 @@ std::optional<std::int64_t> growth_per_hour(const history::Course& course) {
   };
   const auto first = lowest(0, third);
   const auto last = lowest(least.size() - third, least.size());
-  if (!first || !last || course.times[*last] <= course.times[*first]) {
+  if (!first || !last || course.times[*last] - course.times[*first] < growth_time_least_ms) {
     return std::nullopt;
   }
   const double hours =

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -52,12 +53,26 @@ TEST_F(RecorderOfHistory, ShowsALongSpanByMinutesWithTheLeastAndTheGreatest) {
   }
   const Course read = course({start, start + 3 * hour}, 200);
   ASSERT_GE(read.times.size(), 3U);
-  EXPECT_EQ(read.times[0], start);
-  EXPECT_EQ(read.times[1], start + minute);
+  EXPECT_EQ(read.times[0], start + minute - 1);
+  EXPECT_EQ(read.times[1], start + 2 * minute - 1);
   const Column& rss = read.columns.at("rss");
   EXPECT_EQ(rss.last[0], 35 % 18);
   EXPECT_EQ(rss.least[0], 0);
   EXPECT_EQ(rss.greatest[0], 17);
+}
+
+TEST_F(RecorderOfHistory, ShowsNoValueBeforeItWasThere) {
+  now_ = start + 25 * second;
+  for (int i = 1; i <= 30; ++i) {  // five minutes of growth, which begin within a minute
+    record({{"rss", i}});
+    now_ += 10 * second;
+  }
+  for (const std::size_t frames : {5U, 100U, 5000U}) {
+    const Course read = course({start, now_}, frames);
+    EXPECT_TRUE(std::is_sorted(read.times.begin(), read.times.end()));
+    const auto& rss = read.columns.at("rss").last;
+    EXPECT_TRUE(std::is_sorted(rss.begin(), rss.end())) << frames;
+  }
 }
 
 TEST_F(RecorderOfHistory, GoesOnWithALifeAfterARestartAsIfThereHadBeenNone) {

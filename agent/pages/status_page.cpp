@@ -11,8 +11,8 @@
 #include "base/printable.h"
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
-#include "memory/text.h"
 #include "memory/native/untracked_frees.h"
+#include "memory/text.h"
 
 namespace heapwatch::agent::pages {
 

@@ -68,7 +68,8 @@ class MemoryCheck final : public Check {
   void tell_sightings();
   [[nodiscard]] Sighting sighting_of(const Watched& watched) const;
   void take_scheduled_profiles(Watched& watched);
-  void keep_in_history(const Facts& facts, const std::string& cause, std::vector<TakenProfile> taken);
+  void keep_in_history(const Facts& facts, const std::string& cause,
+                       std::vector<TakenProfile> taken);
   void submit_walks(const Destination& to, RunReport& report);
   void submit_can_read(metrics::SampleSink& sink, const std::string& failure) const;
 

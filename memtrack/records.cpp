@@ -25,7 +25,9 @@ bool is_of(const Record& record, const RecordKey& key) {
 
 /// What a sample stands for in bytes.
 std::uint64_t bytes_for(std::uint64_t size, std::uint64_t interval) {
-  return static_cast<std::uint64_t>(weight_of(size, interval) * static_cast<double>(size) + 0.5);
+  const double bytes = weight_of(size, interval) * static_cast<double>(size);
+  const auto whole = static_cast<std::uint64_t>(bytes);
+  return whole + (bytes - static_cast<double>(whole) < 0.5 ? 0 : 1);  // rounded without libm
 }
 
 /// Not counted yet.

@@ -76,7 +76,9 @@ class AgentTest(unittest.TestCase):
                 self.assertEqual((stats["errors"], stats["warnings"]), (0, 0))
 
     def test_its_servers_list_the_pages_that_the_docs_list(self):
-        with Confd() as folder, Agent(PROGRAM, folder, "  probe: true\n") as agent:
+        with Confd() as folder, Agent(
+                PROGRAM, folder, "  probe: true\n",
+                env={"DD_HISTORY_ENABLED": "true", "DD_HISTORY_PATH": str(folder.root / "history.db")}) as agent:
             self.assertEqual(listed_pages(f"http://127.0.0.1:{agent.port}/"), documented_pages("operations.md", "At `expvar_port`:"))
             self.assertEqual(listed_pages(f"http://127.0.0.1:{agent.prometheus_port}/"),
                              documented_pages("operations.md", "At `prometheus.listen`:"))

@@ -56,6 +56,7 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "tracemalloc_whitelist",
       "tracemalloc_blacklist",
       "additional_checksd",
+      "history.path",
       "check_isolation_include",
       "check_isolation_exclude",
       "cluster_name",

@@ -26,7 +26,7 @@ constexpr std::size_t in_a_row = 3;
 /// From one point a second to about one a minute.
 constexpr int doublings_max = 6;
 /// Growth that counts: what is kept of series and looks grows a little, too.
-constexpr leak::SeriesOptions native_growth{.least = 32 * leak::kib, .least_share = 0.05};
+constexpr leak::SeriesOptions native_growth{.least = 256 * leak::kib, .least_share = 0.05};
 /// Python takes its memory from the system a mebibyte at a time.
 constexpr leak::SeriesOptions python_growth{.least = 256 * leak::kib, .least_share = 0.01};
 

@@ -39,7 +39,7 @@ void add_parts_of_address(std::vector<Mask>& masks, std::string_view address,
   const std::string without = std::string(address.substr(0, scheme + 3)) +
                               std::string(authority.substr(at + 1)) + std::string(target);
   add(masks, without, shown);
-  add(masks, std::string_view(without).substr(0, without.find_first_of("?#")), shown);
+  add(masks, std::string_view{without}.substr(0, without.find_first_of("?#")), shown);
   add(masks, authority.substr(0, at), shown);
   const std::size_t colon = authority.find(':');
   if (colon < at) {

@@ -8,7 +8,7 @@ namespace heapwatch::config {
 
 namespace {
 
-constexpr std::string_view mask = "********";
+constexpr std::string_view stars = "********";
 
 /// A key with one of these words in its name holds a secret, and so does everything below it.
 constexpr std::array<std::string_view, 8> secret_words{
@@ -34,7 +34,7 @@ void mask_userinfo(std::string& text) {
   const std::size_t at = text.rfind('@', end == std::string::npos ? text.size() : end);
   const std::size_t colon = text.find(':', begin);
   if (at != std::string::npos && at > begin && colon < at) {
-    text.replace(colon + 1, at - colon - 1, mask);
+    text.replace(colon + 1, at - colon - 1, stars);
   }
 }
 
@@ -48,7 +48,7 @@ void mask_query(std::string& text) {
     const std::size_t end = std::min(text.find_first_of("&#", name), text.size());
     const std::size_t equals = text.find('=', name);
     if (equals < end && names_a_secret(std::string_view{text}.substr(name, equals - name))) {
-      text.replace(equals + 1, end - equals - 1, mask);
+      text.replace(equals + 1, end - equals - 1, stars);
     }
   }
 }
@@ -56,7 +56,7 @@ void mask_query(std::string& text) {
 void scrub(Value& value, bool secret) {
   if (value.kind == Value::Kind::scalar && value.secret_handle.empty()) {
     if (secret) {
-      value.text = mask;
+      value.text = stars;
       value.quoted = true;
     } else {
       mask_userinfo(value.text);

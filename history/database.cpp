@@ -200,7 +200,7 @@ Transaction::~Transaction() {
 }
 
 base::Result<void> Transaction::commit() {
-  const base::Result<void> done = database_->execute("COMMIT");
+  base::Result<void> done = database_->execute("COMMIT");
   if (done) {
     database_ = nullptr;
   }

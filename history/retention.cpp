@@ -16,10 +16,9 @@ namespace heapwatch::history {
 
 namespace {
 
-constexpr std::int64_t minute_ms = 60'000;
-constexpr std::int64_t hour_ms = 60 * minute_ms;
+constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::int64_t day_ms = 24 * hour_ms;
-constexpr std::int64_t idle_ms = 15 * minute_ms;
+constexpr std::int64_t sealed_after_ms = hour_ms / 4;
 constexpr std::int64_t lives_max = 20'000;
 constexpr std::int64_t events_max = 100'000;
 constexpr int rows_at_once = 32;
@@ -91,7 +90,7 @@ base::Result<void> Store::seal_idle(std::int64_t now) {
     return tl::unexpected<base::Error>(ask.error());
   }
   std::vector<LifeId> idle;
-  ask->bind(now - idle_ms);
+  ask->bind(now - sealed_after_ms);
   base::Result<bool> row = ask->step();
   for (; row && *row; row = ask->step()) {
     idle.push_back(ask->integer(0));
@@ -227,7 +226,7 @@ base::Result<void> Store::drop_ticks_until_it_fits(std::uint64_t target) {
     }
     if (base::Result<void> done =
             database_->execute("DELETE FROM ticks WHERE time <= (SELECT min(time) FROM ticks) + " +
-                               std::to_string(5 * minute_ms));
+                               std::to_string(hour_ms / 12));
         !done) {
       return done;
     }

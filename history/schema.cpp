@@ -12,7 +12,7 @@ constexpr std::int64_t application_id = 0x68777431;  // "hwt1": what `file` show
 
 /// A step takes a file from the version that is its place here to the next one. A step that was
 /// shipped never changes.
-constexpr std::array steps{
+constexpr std::array versions{
     // Numbers and events.
     R"(
 CREATE TABLE lives (
@@ -72,11 +72,11 @@ CREATE INDEX profiles_by_age ON profiles (time);
 };
 
 base::Result<std::int64_t> version_of(Database& database) {
-  const base::Result<std::int64_t> id = database.integer("PRAGMA application_id");
+  base::Result<std::int64_t> id = database.integer("PRAGMA application_id");
   if (!id) {
     return id;
   }
-  const base::Result<std::int64_t> tables = database.integer("SELECT count(*) FROM sqlite_schema");
+  base::Result<std::int64_t> tables = database.integer("SELECT count(*) FROM sqlite_schema");
   if (!tables) {
     return tables;
   }
@@ -100,7 +100,7 @@ base::Result<void> refuse_newer(std::int64_t version) {
 }  // namespace
 
 int schema_version() {
-  return static_cast<int>(steps.size());
+  return static_cast<int>(versions.size());
 }
 
 base::Result<void> migrate(Database& database) {
@@ -118,8 +118,8 @@ base::Result<void> migrate(Database& database) {
   if (!transaction) {
     return tl::unexpected<base::Error>(transaction.error());
   }
-  for (auto step = static_cast<std::size_t>(*version); step < steps.size(); ++step) {
-    if (base::Result<void> done = database.execute(steps[step]); !done) {
+  for (auto step = static_cast<std::size_t>(*version); step < versions.size(); ++step) {
+    if (base::Result<void> done = database.execute(versions[step]); !done) {
       return done;
     }
   }

@@ -15,7 +15,6 @@ namespace heapwatch::history {
 namespace {
 
 constexpr mode_t file_mode = 0640;
-constexpr std::int64_t minute_ms = 60'000;
 constexpr std::int64_t page_bytes = 4096;
 
 /// Frames of a block, by tier: an hour, four hours, a week.
@@ -52,7 +51,7 @@ base::Result<void> make_file(const std::filesystem::path& path) {
 }  // namespace
 
 std::int64_t span_of(Tier tier) {
-  return tier == Tier::hour ? 60 * minute_ms : minute_ms;
+  return tier == Tier::hour ? 3'600'000 : 60'000;
 }
 
 base::Result<Store> Store::open(const std::filesystem::path& path, Limits limits) {

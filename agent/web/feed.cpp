@@ -16,7 +16,7 @@ namespace {
 
 using check::memory::Sighting;
 
-constexpr std::size_t file_max = std::size_t{1} << 20U;
+constexpr std::size_t proc_text_max = std::size_t{1} << 20U;
 
 /// Clock ticks of the kernel to milliseconds.
 std::int64_t in_ms(std::uint64_t ticks) {
@@ -26,7 +26,7 @@ std::int64_t in_ms(std::uint64_t ticks) {
 
 /// Whether the process that has the pid is the one that began then.
 bool is_there(int pid, std::uint64_t start_ticks) {
-  const auto text = base::read_file("/proc/" + std::to_string(pid) + "/stat", file_max);
+  const auto text = base::read_file("/proc/" + std::to_string(pid) + "/stat", proc_text_max);
   if (!text) {
     return false;
   }
@@ -42,9 +42,9 @@ void add(history::Reading& reading, std::string_view series, std::uint64_t value
 
 Boot this_boot() {
   Boot boot;
-  const auto id = base::read_file("/proc/sys/kernel/random/boot_id", file_max);
+  const auto id = base::read_file("/proc/sys/kernel/random/boot_id", proc_text_max);
   boot.id = id ? id->substr(0, id->find('\n')) : "unknown";
-  if (const auto stat = base::read_file("/proc/stat", file_max); stat) {
+  if (const auto stat = base::read_file("/proc/stat", proc_text_max); stat) {
     constexpr std::string_view key = "\nbtime ";
     if (const auto place = stat->find(key); place != std::string::npos) {
       const std::string_view rest = std::string_view{*stat}.substr(place + key.size());

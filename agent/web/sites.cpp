@@ -22,7 +22,7 @@ constexpr std::size_t profile_max = std::size_t{128} << 20U;
 constexpr std::size_t frames_max = 64;
 
 template <typename T>
-tl::unexpected<base::Error> error_of(const base::Result<T>& failed) {
+tl::unexpected<base::Error> error_in(const base::Result<T>& failed) {
   return tl::unexpected<base::Error>(failed.error());
 }
 
@@ -31,7 +31,7 @@ void warn_nobody(const std::string& /*sentence*/) {}
 base::Result<pprof::Profile> load(history::Archive& archive, std::int64_t id) {
   base::Result<std::string> bytes = archive.profile(id);
   if (!bytes) {
-    return error_of(bytes);
+    return error_in(bytes);
   }
   return pprof::parse_profile(std::move(*bytes), {.bytes_max = profile_max});
 }
@@ -54,7 +54,7 @@ base::Result<pprof::flame::Source> drawn(history::Archive& archive, std::int64_t
                                          std::optional<std::int64_t> base) {
   base::Result<pprof::Profile> loaded = load(archive, profile, base);
   if (!loaded) {
-    return error_of(loaded);
+    return error_in(loaded);
   }
   return pprof::flame::prepare(std::move(*loaded), {}, warn_nobody);
 }
@@ -180,7 +180,7 @@ base::Result<Sites> sites_of(history::Archive& archive, std::int64_t profile,
                              std::optional<std::int64_t> base, std::size_t most) {
   base::Result<pprof::Profile> loaded = load(archive, profile, base);
   if (!loaded) {
-    return error_of(loaded);
+    return error_in(loaded);
   }
   pprof::name_sites(*loaded);
   const std::optional<std::size_t> bytes = type_named(*loaded, "bytes");
@@ -201,7 +201,7 @@ base::Result<std::string> profile_bytes(history::Archive& archive, std::int64_t 
   }
   const base::Result<pprof::Profile> loaded = load(archive, profile, base);
   if (!loaded) {
-    return error_of(loaded);
+    return error_in(loaded);
   }
   return pprof::gzip(pprof::encode_proto(*loaded));
 }
@@ -210,7 +210,7 @@ base::Result<std::string> flame_data(history::Archive& archive, std::int64_t pro
                                      std::optional<std::int64_t> base) {
   const base::Result<pprof::flame::Source> source = drawn(archive, profile, base);
   if (!source) {
-    return error_of(source);
+    return error_in(source);
   }
   return pprof::flame::make_data(*source, true);
 }
@@ -219,7 +219,7 @@ base::Result<std::string> flame_page(history::Archive& archive, std::int64_t pro
                                      std::optional<std::int64_t> base) {
   const base::Result<pprof::flame::Source> source = drawn(archive, profile, base);
   if (!source) {
-    return error_of(source);
+    return error_in(source);
   }
   return pprof::flame::make_page(*source);
 }

@@ -33,7 +33,7 @@ std::int64_t figure(const std::uint64_t& theirs) {
   return static_cast<std::int64_t>(__atomic_load_n(&theirs, __ATOMIC_RELAXED));
 }
 
-std::chrono::milliseconds in_ms(std::uint32_t ticks) {
+std::chrono::milliseconds time_of(std::uint32_t ticks) {
   return std::chrono::milliseconds(std::uint64_t{ticks} * (1000 / memtrack::ticks_per_second));
 }
 
@@ -382,7 +382,7 @@ NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
   const std::uint64_t interval = books_->interval_and_one.load(std::memory_order_relaxed);
   heap.interval = interval == 0 ? std::uint64_t{memtrack_sample_interval_default} : interval - 1;
   heap.peak = {static_cast<double>(__atomic_load_n(&books_->peak.bytes, __ATOMIC_RELAXED)),
-               in_ms(__atomic_load_n(&books_->peak.tick, __ATOMIC_RELAXED))};
+               time_of(__atomic_load_n(&books_->peak.tick, __ATOMIC_RELAXED))};
   const std::uint64_t count = record_count();
   const std::size_t threads = std::min<std::size_t>(
       books_->thread_count.load(std::memory_order_acquire), Books::threads_max);

@@ -14,7 +14,7 @@ constexpr std::size_t duration_characters = 4;
 constexpr std::string_view indent_of_labels = "                ";
 constexpr std::string_view indent_of_lines = "             ";
 
-std::string hex(std::uint64_t number) {
+std::string hexadecimal_of(std::uint64_t number) {
   std::array<char, 16> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
   return "0x" + std::string(digits.data(), end);
@@ -127,8 +127,8 @@ class RawWriter {
   }
 
   void write_location(const Location& location) {
-    std::string start =
-        right_aligned(std::to_string(location.id), 6) + ": " + hex(location.address) + " ";
+    std::string start = right_aligned(std::to_string(location.id), 6) + ": " +
+                        hexadecimal_of(location.address) + " ";
     if (location.mapping != no_index) {
       start += "M=" + std::to_string(profile_.mappings[location.mapping].id) + " ";
     }
@@ -152,9 +152,9 @@ class RawWriter {
   }
 
   void write_mapping(const Mapping& mapping) {
-    out_ += std::to_string(mapping.id) + ": " + hex(mapping.start) + "/" + hex(mapping.limit) +
-            "/" + hex(mapping.offset) + " " + text(mapping.file) + " " + text(mapping.build_id) +
-            " ";
+    out_ += std::to_string(mapping.id) + ": " + hexadecimal_of(mapping.start) + "/" +
+            hexadecimal_of(mapping.limit) + "/" + hexadecimal_of(mapping.offset) + " " +
+            text(mapping.file) + " " + text(mapping.build_id) + " ";
     if (mapping.has_functions) {
       out_ += "[FN]";
     }

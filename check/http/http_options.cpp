@@ -43,7 +43,7 @@ std::string read_proxy_url(Section& proxy, std::string_view key, std::string& sh
   }
   static constexpr std::array<std::string_view, 4> schemes{"http://", "https://", "socks5://",
                                                            "socks5h://"};
-  const std::string whole = net::with_scheme(*url);
+  std::string whole = net::with_scheme(*url);
   if (std::none_of(schemes.begin(), schemes.end(),
                    [&](std::string_view scheme) { return whole.starts_with(scheme); })) {
     proxy.error(key, proxy.name_of(key) +

@@ -47,8 +47,12 @@ class WebTest(unittest.TestCase):
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment())
         cls.addClassCleanup(cls.program.communicate)
         cls.program.stdout.readline()
+        # Other tests run programs of this name.
+        children = pathlib.Path(f"/proc/{cls.program.pid}/task/{cls.program.pid}/children").read_text().split()
+        cls.assertEqual(cls(), len(children), 1)
+        (cls.folder.root / "pid").write_text(children[0])
         cls.folder.write("memory.d/conf.yaml", "init_config: {walk_interval: 1, cpu_budget: 100}\ninstances:\n"
-                         f"  - process_name: {pathlib.Path(LEAKS).name}\n    name: leaks\n  - self: true\n    name: heapwatch\n")
+                         f"  - pid_file: {cls.folder.root}/pid\n    name: leaks\n  - self: true\n    name: heapwatch\n")
         cls.config = (f"min_collection_interval: 0.5\nhistory:\n  enabled: true\n  interval: 1\n"
                       f"  path: {cls.folder.root}/history.db\n")
         cls.agent = cls.started()

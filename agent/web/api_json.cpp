@@ -220,8 +220,8 @@ Growth growth_between(const history::Course& course) {
   growth.rss_after = values[after];
   for (const auto& [name, column] : course.columns) {
     if (std::optional<RowName> row = row_of(name)) {
-      const auto bytes = [&column](std::size_t place) {
-        return column.last[place] == history::absent ? 0 : column.last[place];
+      const auto bytes = [&lane = column.last](std::size_t place) {
+        return lane[place] == history::absent ? 0 : lane[place];
       };
       growth.rows.push_back({.space = std::move(row->space),
                              .owner = std::move(row->owner),

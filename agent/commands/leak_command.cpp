@@ -46,9 +46,9 @@ leak::JudgeOptions judge_options(const LeakOptions& options) {
 }
 
 /// One line on a terminal: what is known so far.
-class Progress {
+class WatchProgress {
  public:
-  explicit Progress(const LeakOptions& options)
+  explicit WatchProgress(const LeakOptions& options)
       : options_(options), is_terminal_(isatty(2) == 1 && !options.json) {}
 
   void show(const Watches& watches, double at) {
@@ -116,7 +116,7 @@ void end_when_sure(LeakWatch& watch, const LeakOptions& options) {
 }
 
 void watch_all(const Watches& watches, const LeakOptions& options) {
-  Progress progress(options);
+  WatchProgress progress(options);
   const auto began = LeakWatch::Clock::now();
   bool is_interrupted = false;
   while (!are_over(watches) && !is_interrupted) {

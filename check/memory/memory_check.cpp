@@ -68,6 +68,7 @@ MemoryCheck::~MemoryCheck() {
 
 base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
   RunReport report;
+  groups_.clear();
   const Destination to(sink, config_.tags, config_.host, config_.allows);
   const auto pids = chosen();
   if (pids) {
@@ -240,17 +241,20 @@ void MemoryCheck::ask_the_program(Survey& survey, std::string& trouble) const {
              counters.error().message;
 }
 
+const std::optional<Cgroup>& MemoryCheck::group_of(const Watched& watched) {
+  const std::string& text = watched.facts.cgroup;
+  auto group = groups_.find(text);
+  if (group == groups_.end()) {
+    group = groups_.emplace(text, machine_->cgroup(text, config_.cgroup_root)).first;
+  }
+  return group->second;
+}
+
 void MemoryCheck::submit(const Destination& to, RunReport& report) {
   Sums sums;
-  std::map<std::string, std::optional<Cgroup>> groups;  // by the text that names them
   for (const auto& [pid, watched] : watched_) {
-    const std::string& text = watched.facts.cgroup;
-    auto group = groups.find(text);
-    if (group == groups.end()) {
-      group = groups.emplace(text, machine_->cgroup(text, config_.cgroup_root)).first;
-    }
     sums.add(tags_of(watched), watched.facts, watched.looked ? &*watched.looked : nullptr,
-             group->second);
+             group_of(watched));
     if (!watched.trouble.empty()) {
       warn(report, named(watched.facts) + ": " + watched.trouble);
     }

@@ -59,6 +59,8 @@ class MemoryCheck final : public Check {
   [[nodiscard]] bool look_at(Watched& watched, Moment until);
   void ask_the_program(Survey& survey, std::string& trouble) const;
   void submit(const Destination& to, RunReport& report);
+  /// Read once in a run, however many of its processes are watched.
+  [[nodiscard]] const std::optional<Cgroup>& group_of(const Watched& watched);
   void judge(Watched& watched, const Survey& survey);
   [[nodiscard]] ProcessVerdict verdict_on(const Watched& watched) const;
   [[nodiscard]] metrics::Tags tags_of(const Watched& watched) const;
@@ -66,7 +68,7 @@ class MemoryCheck final : public Check {
   [[nodiscard]] bool comes_near_limit(Watched& watched);
   void keep_profiles(const Facts& facts, const std::string& reason, RunReport& report);
   void tell_sightings();
-  [[nodiscard]] Sighting sighting_of(const Watched& watched) const;
+  [[nodiscard]] Sighting sighting_of(const Watched& watched);
   void take_scheduled_profiles(Watched& watched);
   void keep_in_history(const Facts& facts, const std::string& cause,
                        std::vector<TakenProfile> taken);
@@ -76,9 +78,10 @@ class MemoryCheck final : public Check {
   MemoryConfig config_;
   std::shared_ptr<Machine> machine_;
   ProfileFolder profiles_;
-  std::map<int, Watched> watched_;  // by pid
-  bool held_back_ = false;          // looks wait for the budget
-  bool over_budget_ = false;        // and that was said
+  std::map<int, Watched> watched_;                       // by pid
+  std::map<std::string, std::optional<Cgroup>> groups_;  // of a run, by the text that names them
+  bool held_back_ = false;                               // looks wait for the budget
+  bool over_budget_ = false;                             // and that was said
   /// Of a port: finding who listens costs a look at every descriptor of every process.
   std::vector<int> listeners_;
   Moment listeners_at_;

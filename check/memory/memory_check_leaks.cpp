@@ -35,8 +35,7 @@ void MemoryCheck::judge(Watched& watched, const Survey& survey) {
   }
   leak::Look look = leak::process::look_of(survey, judged_groups);
   machine_->count(pid, look);
-  if (const auto group = machine_->cgroup(watched.facts.cgroup, config_.cgroup_root);
-      group && group->limit_bytes) {
+  if (const auto& group = group_of(watched); group && group->limit_bytes) {
     look.room = static_cast<double>(*group->limit_bytes) -
                 static_cast<double>(std::min(*group->limit_bytes, group->current_bytes));
   }
@@ -122,7 +121,7 @@ bool MemoryCheck::comes_near_limit(Watched& watched) {
   if (!profiles_.is_wanted() && !machine_->sightings().wants_profiles()) {
     return false;
   }
-  const auto group = machine_->cgroup(watched.facts.cgroup, config_.cgroup_root);
+  const std::optional<Cgroup>& group = group_of(watched);
   if (!group || !group->limit_bytes || *group->limit_bytes == 0) {
     return false;
   }

@@ -11,7 +11,7 @@ constexpr std::chrono::minutes profile_interval{10};
 
 }  // namespace
 
-Sighting MemoryCheck::sighting_of(const Watched& watched) const {
+Sighting MemoryCheck::sighting_of(const Watched& watched) {
   Sighting seen{.pid = watched.facts.pid,
                 .start_ticks = watched.facts.start_ticks,
                 .name = config_.name.empty() ? watched.facts.command : config_.name,
@@ -22,8 +22,7 @@ Sighting MemoryCheck::sighting_of(const Watched& watched) const {
   for (const std::string& tag : tags_of(watched)) {
     seen.service += (seen.service.empty() ? "" : ",") + tag;
   }
-  if (const auto group = machine_->cgroup(watched.facts.cgroup, config_.cgroup_root);
-      group && group->limit_bytes) {
+  if (const auto& group = group_of(watched); group && group->limit_bytes) {
     seen.limit = group->limit_bytes;
     seen.working_set = group->working_set_bytes;
   }

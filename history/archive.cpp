@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::array<std::int64_t, tiers.size()> step_ms{10'000, 60'000, 3'600'000};
 
-template <typename T>
-tl::unexpected<base::Error> error_of(const base::Result<T>& failed) {
-  return tl::unexpected<base::Error>(failed.error());
-}
-
 base::Result<void> append_rows(Statement& rows, Frames& frames, Span span) {
   base::Result<bool> row = rows.step();
   for (; row && *row; row = rows.step()) {
@@ -27,7 +22,7 @@ base::Result<void> append_rows(Statement& rows, Frames& frames, Span span) {
     }
   }
   if (!row) {
-    return error_of(row);
+    return tl::unexpected(row.error());
   }
   return {};
 }
@@ -60,22 +55,22 @@ base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier, Spa
       "SELECT data FROM blocks WHERE life = ? AND tier = ? AND last >= ? AND first <= ? "
       "ORDER BY first");
   if (!blocks) {
-    return error_of(blocks);
+    return tl::unexpected(blocks.error());
   }
   Frames frames;
   const auto number = static_cast<std::int64_t>(tier);
   if (const auto done = append_rows(blocks->bind(life, number, span.from, span.to), frames, span);
       !done) {
-    return error_of(done);
+    return tl::unexpected(done.error());
   }
   base::Result<Statement> ticks = database.prepare(
       "SELECT data FROM ticks WHERE life = ? AND tier = ? AND time BETWEEN ? AND ? ORDER BY time");
   if (!ticks) {
-    return error_of(ticks);
+    return tl::unexpected(ticks.error());
   }
   if (const auto done = append_rows(ticks->bind(life, number, span.from, span.to), frames, span);
       !done) {
-    return error_of(done);
+    return tl::unexpected(done.error());
   }
   return frames;
 }
@@ -83,7 +78,7 @@ base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier, Spa
 base::Result<Archive> Archive::open(const std::filesystem::path& path) {
   base::Result<Database> database = Database::open(path, Database::Mode::read);
   if (!database) {
-    return error_of(database);
+    return tl::unexpected(database.error());
   }
   if (const base::Result<void> known = check_version(*database); !known) {
     return base::fail(known.error().kind, path.string() + ": " + known.error().message);
@@ -97,7 +92,7 @@ base::Result<std::vector<Life>> Archive::lives_where(const std::string& conditio
       "WHERE first > 0 AND " +
       condition + " ORDER BY last DESC, id DESC LIMIT " + std::to_string(lives_max));
   if (!ask) {
-    return error_of(ask);
+    return tl::unexpected(ask.error());
   }
   std::vector<Life> lives;
   base::Result<bool> row = ask->step();
@@ -118,7 +113,7 @@ base::Result<std::vector<Life>> Archive::lives_where(const std::string& conditio
     lives.push_back(std::move(life));
   }
   if (!row) {
-    return error_of(row);
+    return tl::unexpected(row.error());
   }
   return lives;
 }
@@ -131,7 +126,7 @@ base::Result<std::vector<Life>> Archive::lives(Span span) {
 base::Result<std::optional<Life>> Archive::life(LifeId id) {
   base::Result<std::vector<Life>> found = lives_where("id = " + std::to_string(id));
   if (!found) {
-    return error_of(found);
+    return tl::unexpected(found.error());
   }
   return found->empty() ? std::nullopt : std::optional(std::move(found->front()));
 }
@@ -140,7 +135,7 @@ base::Result<std::optional<Life>> Archive::life_of_process(std::int64_t pid) {
   base::Result<std::vector<Life>> found =
       lives_where("kind = 'process' AND pid = " + std::to_string(pid));
   if (!found) {
-    return error_of(found);
+    return tl::unexpected(found.error());
   }
   return found->empty() ? std::nullopt : std::optional(std::move(found->front()));
 }
@@ -151,11 +146,11 @@ base::Result<std::string> Archive::name_of(SeriesId series) {
   }
   base::Result<Statement> ask = database_->prepare("SELECT name FROM series WHERE id = ?");
   if (!ask) {
-    return error_of(ask);
+    return tl::unexpected(ask.error());
   }
   const base::Result<bool> row = ask->bind(static_cast<std::int64_t>(series)).step();
   if (!row) {
-    return error_of(row);
+    return tl::unexpected(row.error());
   }
   std::string name = *row ? ask->text(0) : std::string();
   if (names_.size() < series_max) {
@@ -187,7 +182,7 @@ base::Result<Course> Archive::course(LifeId life, Span span, std::size_t frames_
   const base::Result<std::int64_t> last =
       database_->integer("SELECT last FROM lives WHERE id = " + std::to_string(life));
   if (!last) {
-    return error_of(last);
+    return tl::unexpected(last.error());
   }
   const std::int64_t to = std::min(span.to, *last);
   // Finer ones behind the last: its minute or hour is not over yet.
@@ -196,18 +191,18 @@ base::Result<Course> Archive::course(LifeId life, Span span, std::size_t frames_
     const std::int64_t from = std::max(behind, to - 2 * step_ms[tier + 1]);
     const base::Result<Frames> later = three_lanes(life, tiers[tier], {from, to});
     if (!later) {
-      return error_of(later);
+      return tl::unexpected(later.error());
     }
     append(*all, *later);
   }
   if (!all) {
-    return error_of(all);
+    return tl::unexpected(all.error());
   }
   Course course{.times = std::move(all->times), .columns = {}};
   for (Column& column : all->columns) {
     base::Result<std::string> name = name_of(column.series);
     if (!name) {
-      return error_of(name);
+      return tl::unexpected(name.error());
     }
     if (!name->empty()) {
       course.columns.emplace(std::move(*name), std::move(column));
@@ -222,7 +217,7 @@ base::Result<std::vector<Event>> Archive::events(std::optional<LifeId> life, Spa
       "AND (?3 IS NULL OR life IS NULL OR life = ?3) ORDER BY time DESC LIMIT " +
       std::to_string(events_max) + ") ORDER BY time, id");
   if (!ask) {
-    return error_of(ask);
+    return tl::unexpected(ask.error());
   }
   std::vector<Event> events;
   ask->bind(span.from, span.to, life);
@@ -235,7 +230,7 @@ base::Result<std::vector<Event>> Archive::events(std::optional<LifeId> life, Spa
     events.push_back(std::move(event));
   }
   if (!row) {
-    return error_of(row);
+    return tl::unexpected(row.error());
   }
   return events;
 }
@@ -247,7 +242,7 @@ base::Result<std::vector<ProfileInfo>> Archive::profiles(LifeId life, Span span)
       "ORDER BY time DESC LIMIT " +
       std::to_string(profiles_max) + ") ORDER BY time, id");
   if (!ask) {
-    return error_of(ask);
+    return tl::unexpected(ask.error());
   }
   std::vector<ProfileInfo> profiles;
   ask->bind(life, span.from, span.to);
@@ -261,7 +256,7 @@ base::Result<std::vector<ProfileInfo>> Archive::profiles(LifeId life, Span span)
                         .bytes = static_cast<std::uint64_t>(ask->integer(5))});
   }
   if (!row) {
-    return error_of(row);
+    return tl::unexpected(row.error());
   }
   return profiles;
 }
@@ -269,11 +264,11 @@ base::Result<std::vector<ProfileInfo>> Archive::profiles(LifeId life, Span span)
 base::Result<std::string> Archive::profile(std::int64_t id) {
   base::Result<Statement> ask = database_->prepare("SELECT data FROM profiles WHERE id = ?");
   if (!ask) {
-    return error_of(ask);
+    return tl::unexpected(ask.error());
   }
   const base::Result<bool> row = ask->bind(id).step();
   if (!row) {
-    return error_of(row);
+    return tl::unexpected(row.error());
   }
   if (!*row) {
     return base::fail(base::ErrorKind::not_found, "history has no profile " + std::to_string(id) +

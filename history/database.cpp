@@ -81,7 +81,7 @@ base::Result<bool> Statement::step() {
 base::Result<std::optional<std::int64_t>> Statement::first() {
   const base::Result<bool> row = step();
   if (!row) {
-    return tl::unexpected<base::Error>(row.error());
+    return tl::unexpected(row.error());
   }
   const std::optional<std::int64_t> value = *row ? std::optional(integer(0)) : std::nullopt;
   (void)sqlite3_reset(statement_.get());
@@ -94,7 +94,7 @@ base::Result<void> Statement::run() {
     row = step();
   }
   if (!row) {
-    return tl::unexpected<base::Error>(row.error());
+    return tl::unexpected(row.error());
   }
   return {};
 }
@@ -166,11 +166,11 @@ base::Result<void> Database::execute(const std::string& sql) {
 base::Result<std::int64_t> Database::integer(std::string_view sql) {
   base::Result<Statement> statement = prepare(sql);
   if (!statement) {
-    return tl::unexpected<base::Error>(statement.error());
+    return tl::unexpected(statement.error());
   }
   const base::Result<std::optional<std::int64_t>> value = statement->first();
   if (!value) {
-    return tl::unexpected<base::Error>(value.error());
+    return tl::unexpected(value.error());
   }
   return value->value_or(0);
 }
@@ -185,7 +185,7 @@ std::int64_t Database::changes() const {
 
 base::Result<Transaction> Transaction::begin(Database& database) {
   if (const base::Result<void> begun = database.execute("BEGIN IMMEDIATE"); !begun) {
-    return tl::unexpected<base::Error>(begun.error());
+    return tl::unexpected(begun.error());
   }
   return Transaction(database);
 }

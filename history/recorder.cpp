@@ -149,7 +149,7 @@ base::Result<void> Recorder::write(const Waiting& waiting) {
   if (!store_) {
     base::Result<Store> opened = Store::open(options_.path, options_.limits);
     if (!opened) {
-      return tl::unexpected<base::Error>(opened.error());
+      return tl::unexpected(opened.error());
     }
     store_.emplace(std::move(*opened));
   }
@@ -179,7 +179,7 @@ base::Result<void> Recorder::write(const Waiting& waiting) {
 base::Result<void> Recorder::write_all(const Waiting& waiting) {
   base::Result<Transaction> transaction = store_->begin();
   if (!transaction) {
-    return tl::unexpected<base::Error>(transaction.error());
+    return tl::unexpected(transaction.error());
   }
   for (const auto& [identity, reading] : waiting.readings) {
     if (base::Result<void> done = write(reading); !done) {
@@ -189,7 +189,7 @@ base::Result<void> Recorder::write_all(const Waiting& waiting) {
   for (const WaitingProfile& profile : waiting.profiles) {
     const base::Result<Written*> life = written(profile.life, profile.time, false);
     if (!life) {
-      return tl::unexpected<base::Error>(life.error());
+      return tl::unexpected(life.error());
     }
     if (base::Result<void> done = store_->add({.life = (*life)->id,
                                                .time = profile.time,
@@ -211,7 +211,7 @@ base::Result<void> Recorder::write_all(const Waiting& waiting) {
 base::Result<void> Recorder::write(const Reading& reading) {
   const base::Result<Written*> found = written(reading.life, reading.time, true);
   if (!found) {
-    return tl::unexpected<base::Error>(found.error());
+    return tl::unexpected(found.error());
   }
   Written& life = **found;
   Frames frame{.times = {std::max(reading.time, life.last + 1)}, .columns = {}};
@@ -222,7 +222,7 @@ base::Result<void> Recorder::write(const Reading& reading) {
       if (series.error().kind == base::ErrorKind::limit && name.size() > series_name_max) {
         continue;
       }
-      return tl::unexpected<base::Error>(series.error());
+      return tl::unexpected(series.error());
     }
     if (value != absent) {
       frame.columns.push_back({.series = *series, .last = {value}, .least = {}, .greatest = {}});
@@ -247,7 +247,7 @@ base::Result<void> Recorder::write(const WaitingEvent& event) {
   if (event.life) {
     const base::Result<Written*> life = written(*event.life, event.time, false);
     if (!life) {
-      return tl::unexpected<base::Error>(life.error());
+      return tl::unexpected(life.error());
     }
     written_event.life = (*life)->id;
     if (event.is_end) {
@@ -284,11 +284,11 @@ base::Result<Recorder::Written*> Recorder::written(const LifeInfo& info, std::in
   for (int attempt = 0; attempt < 2; ++attempt) {
     const base::Result<LifeId> id = store_->life(wanted);
     if (!id) {
-      return tl::unexpected<base::Error>(id.error());
+      return tl::unexpected(id.error());
     }
     life = Written{.id = *id};
     if (base::Result<void> resumed = resume(life, time); !resumed) {
-      return tl::unexpected<base::Error>(resumed.error());
+      return tl::unexpected(resumed.error());
     }
     if (fits(life)) {
       break;
@@ -302,7 +302,7 @@ base::Result<void> Recorder::resume(Written& life, std::int64_t time) {
   const base::Result<std::int64_t> last =
       store_->database().integer("SELECT last FROM lives WHERE id = " + std::to_string(life.id));
   if (!last) {
-    return tl::unexpected<base::Error>(last.error());
+    return tl::unexpected(last.error());
   }
   life.last = *last;
   if (*last == 0) {
@@ -313,7 +313,7 @@ base::Result<void> Recorder::resume(Written& life, std::int64_t time) {
   const base::Result<Frames> frames = read_frames(store_->database(), life.id, Tier::measured,
                                                   {*last - *last % hour, std::max(*last, time)});
   if (!frames) {
-    return tl::unexpected<base::Error>(frames.error());
+    return tl::unexpected(frames.error());
   }
   (void)life.hour.add(*frames);
   (void)life.minute.add(*frames);

@@ -60,7 +60,7 @@ std::string drop_oldest(const Step& step, std::int64_t before) {
 base::Result<void> Store::trim(std::int64_t now) {
   base::Result<Transaction> transaction = begin();
   if (!transaction) {
-    return tl::unexpected<base::Error>(transaction.error());
+    return tl::unexpected(transaction.error());
   }
   for (const auto& step : {&Store::seal_idle, &Store::drop_old}) {
     if (base::Result<void> done = (this->*step)(now); !done) {
@@ -87,7 +87,7 @@ base::Result<void> Store::seal_idle(std::int64_t now) {
       "SELECT id FROM lives WHERE last < ? AND EXISTS (SELECT 1 FROM ticks WHERE life = lives.id) "
       "LIMIT 1000");
   if (!ask) {
-    return tl::unexpected<base::Error>(ask.error());
+    return tl::unexpected(ask.error());
   }
   std::vector<LifeId> idle;
   ask->bind(now - sealed_after_ms);
@@ -96,7 +96,7 @@ base::Result<void> Store::seal_idle(std::int64_t now) {
     idle.push_back(ask->integer(0));
   }
   if (!row) {
-    return tl::unexpected<base::Error>(row.error());
+    return tl::unexpected(row.error());
   }
   for (const LifeId life : idle) {
     for (const Tier tier : tiers) {
@@ -144,7 +144,7 @@ base::Result<void> Store::drop_of_large_lives() {
       "SELECT life, length(data) AS bytes FROM blocks UNION ALL "
       "SELECT life, length(data) FROM profiles) GROUP BY life HAVING sum(bytes) > ?");
   if (!ask) {
-    return tl::unexpected<base::Error>(ask.error());
+    return tl::unexpected(ask.error());
   }
   std::vector<std::pair<LifeId, std::uint64_t>> large;
   ask->bind(static_cast<std::int64_t>(limits_.life_max));
@@ -153,7 +153,7 @@ base::Result<void> Store::drop_of_large_lives() {
     large.emplace_back(ask->integer(0), static_cast<std::uint64_t>(ask->integer(1)));
   }
   if (!row) {
-    return tl::unexpected<base::Error>(row.error());
+    return tl::unexpected(row.error());
   }
   for (auto [life, bytes] : large) {
     // Half of what is too much from each of the two kinds, the oldest first.
@@ -181,11 +181,11 @@ base::Result<void> Store::drop_of_large_lives() {
 base::Result<std::uint64_t> Store::used() {
   const base::Result<std::int64_t> pages = database_->integer("PRAGMA page_count");
   if (!pages) {
-    return tl::unexpected<base::Error>(pages.error());
+    return tl::unexpected(pages.error());
   }
   const base::Result<std::int64_t> free = database_->integer("PRAGMA freelist_count");
   if (!free) {
-    return tl::unexpected<base::Error>(free.error());
+    return tl::unexpected(free.error());
   }
   constexpr std::uint64_t page_bytes = 4096;
   return static_cast<std::uint64_t>(*pages - *free) * page_bytes;
@@ -198,7 +198,7 @@ base::Result<void> Store::drop_until_it_fits(std::int64_t now) {
     while (true) {
       const base::Result<std::uint64_t> bytes = used();
       if (!bytes) {
-        return tl::unexpected<base::Error>(bytes.error());
+        return tl::unexpected(bytes.error());
       }
       if (*bytes <= target) {
         return {};
@@ -219,7 +219,7 @@ base::Result<void> Store::drop_ticks_until_it_fits(std::uint64_t target) {
   while (true) {
     const base::Result<std::uint64_t> bytes = used();
     if (!bytes) {
-      return tl::unexpected<base::Error>(bytes.error());
+      return tl::unexpected(bytes.error());
     }
     if (*bytes <= target) {
       return {};

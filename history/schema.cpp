@@ -106,7 +106,7 @@ int schema_version() {
 base::Result<void> migrate(Database& database) {
   const base::Result<std::int64_t> version = version_of(database);
   if (!version) {
-    return tl::unexpected<base::Error>(version.error());
+    return tl::unexpected(version.error());
   }
   if (base::Result<void> known = refuse_newer(*version); !known) {
     return known;
@@ -116,7 +116,7 @@ base::Result<void> migrate(Database& database) {
   }
   base::Result<Transaction> transaction = Transaction::begin(database);
   if (!transaction) {
-    return tl::unexpected<base::Error>(transaction.error());
+    return tl::unexpected(transaction.error());
   }
   for (auto step = static_cast<std::size_t>(*version); step < versions.size(); ++step) {
     if (base::Result<void> done = database.execute(versions[step]); !done) {
@@ -135,7 +135,7 @@ base::Result<void> migrate(Database& database) {
 base::Result<void> check_version(Database& database) {
   const base::Result<std::int64_t> version = version_of(database);
   if (!version) {
-    return tl::unexpected<base::Error>(version.error());
+    return tl::unexpected(version.error());
   }
   if (base::Result<void> known = refuse_newer(*version); !known) {
     return known;

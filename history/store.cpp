@@ -62,18 +62,18 @@ base::Result<Store> Store::open(const std::filesystem::path& path, Limits limits
   }
   base::Result<base::Descriptor> locked = lock(path);
   if (!locked) {
-    return tl::unexpected<base::Error>(locked.error());
+    return tl::unexpected(locked.error());
   }
   if (const base::Result<void> made = make_file(path); !made) {
-    return tl::unexpected<base::Error>(made.error());
+    return tl::unexpected(made.error());
   }
   base::Result<Database> database = Database::open(path, Database::Mode::write);
   if (!database) {
-    return tl::unexpected<base::Error>(database.error());
+    return tl::unexpected(database.error());
   }
   Store store(std::move(*locked), path, limits, std::make_unique<Database>(std::move(*database)));
   if (const base::Result<void> prepared = store.prepare(); !prepared) {
-    return tl::unexpected<base::Error>(prepared.error());
+    return tl::unexpected(prepared.error());
   }
   return store;
 }
@@ -118,7 +118,7 @@ base::Result<void> Store::prepare() {
   for (const auto& [statement, sql] : statements) {
     base::Result<Statement> made = database_->prepare(sql);
     if (!made) {
-      return tl::unexpected<base::Error>(made.error());
+      return tl::unexpected(made.error());
     }
     *statement = std::move(*made);
   }
@@ -128,7 +128,7 @@ base::Result<void> Store::prepare() {
 base::Result<LifeId> Store::life(const LifeInfo& info) {
   const auto known = find_life_.bind(std::string_view{info.identity}).first();
   if (!known) {
-    return tl::unexpected<base::Error>(known.error());
+    return tl::unexpected(known.error());
   }
   if (*known) {
     return **known;
@@ -140,7 +140,7 @@ base::Result<LifeId> Store::life(const LifeInfo& info) {
                     info.started)
               .run();
       !added) {
-    return tl::unexpected<base::Error>(added.error());
+    return tl::unexpected(added.error());
   }
   return database_->last_id();
 }
@@ -149,7 +149,7 @@ base::Result<void> Store::end(LifeId life, std::int64_t time, std::string_view h
   base::Result<Statement> update =
       database_->prepare("UPDATE lives SET ended = ?, how = ? WHERE id = ? AND ended IS NULL");
   if (!update) {
-    return tl::unexpected<base::Error>(update.error());
+    return tl::unexpected(update.error());
   }
   if (base::Result<void> done = update->bind(time, how, life).run(); !done) {
     return done;
@@ -172,11 +172,11 @@ base::Result<SeriesId> Store::series(std::string_view name) {
   }
   const auto there = find_series_.bind(name).first();
   if (!there) {
-    return tl::unexpected<base::Error>(there.error());
+    return tl::unexpected(there.error());
   }
   if (!*there) {
     if (base::Result<void> added = add_series_.bind(name).run(); !added) {
-      return tl::unexpected<base::Error>(added.error());
+      return tl::unexpected(added.error());
     }
   }
   const auto id = static_cast<SeriesId>(there->value_or(database_->last_id()));
@@ -193,11 +193,11 @@ base::Result<Store::Open*> Store::open_of(LifeId life, Tier tier) {
       "(SELECT coalesce(max(last), 0) FROM blocks WHERE life = ?1 AND tier = ?2) "
       "FROM ticks WHERE life = ?1 AND tier = ?2");
   if (!ask) {
-    return tl::unexpected<base::Error>(ask.error());
+    return tl::unexpected(ask.error());
   }
   const base::Result<bool> row = ask->bind(life, static_cast<std::int64_t>(tier)).step();
   if (!row) {
-    return tl::unexpected<base::Error>(row.error());
+    return tl::unexpected(row.error());
   }
   const Open open{.ticks = static_cast<std::uint64_t>(ask->integer(0)),
                   .last = std::max(ask->integer(1), ask->integer(2))};
@@ -207,7 +207,7 @@ base::Result<Store::Open*> Store::open_of(LifeId life, Tier tier) {
 base::Result<void> Store::add(LifeId life, Tier tier, const Frames& frame) {
   const base::Result<Open*> open = open_of(life, tier);
   if (!open) {
-    return tl::unexpected<base::Error>(open.error());
+    return tl::unexpected(open.error());
   }
   if (frame.times.size() != 1 || frame.times[0] <= (*open)->last) {
     return {};
@@ -242,7 +242,7 @@ base::Result<void> Store::seal(LifeId life, Tier tier) {
     }
   }
   if (!row) {
-    return tl::unexpected<base::Error>(row.error());
+    return tl::unexpected(row.error());
   }
   if (!all.times.empty()) {
     const std::string bytes = encode(all);
@@ -265,7 +265,7 @@ base::Result<void> Store::add(const Event& event) {
   base::Result<Statement> insert =
       database_->prepare("INSERT INTO events (life, time, kind, text) VALUES (?, ?, ?, ?)");
   if (!insert) {
-    return tl::unexpected<base::Error>(insert.error());
+    return tl::unexpected(insert.error());
   }
   return insert
       ->bind(event.life, event.time, std::string_view{event.kind},
@@ -282,7 +282,7 @@ base::Result<void> Store::add(const ProfileInfo& profile, std::string_view bytes
   base::Result<Statement> insert = database_->prepare(
       "INSERT INTO profiles (life, time, kind, cause, data) VALUES (?, ?, ?, ?, ?)");
   if (!insert) {
-    return tl::unexpected<base::Error>(insert.error());
+    return tl::unexpected(insert.error());
   }
   return insert
       ->bind(profile.life, profile.time, std::string_view{profile.kind},

@@ -31,11 +31,6 @@ constexpr std::string_view growth_route = "/api/v1/growth/";
 constexpr std::string_view suspects_route = "/api/v1/suspects/";
 constexpr std::string_view profile_route = "/api/v1/profile/";
 
-template <typename T>
-tl::unexpected<base::Error> error_of(const base::Result<T>& failed) {
-  return tl::unexpected<base::Error>(failed.error());
-}
-
 net::ServerReply json_reply(std::string body) {
   return {.content_type = "application/json; charset=utf-8", .body = std::move(body)};
 }
@@ -117,7 +112,7 @@ class Api::Lent {
     if (!archive_) {
       base::Result<history::Archive> opened = history::Archive::open(api_.sources_.history);
       if (!opened) {
-        return error_of(opened);
+        return tl::unexpected(opened.error());
       }
       archive_ = std::make_unique<history::Archive>(std::move(*opened));
     }
@@ -177,12 +172,12 @@ base::Result<history::Span> Api::span_of(const net::ServerRequest& request,
                                          std::int64_t wide) const {
   const base::Result<std::int64_t> to = number_of(request, "to", sources_.clock(), 0, time_max);
   if (!to) {
-    return error_of(to);
+    return tl::unexpected(to.error());
   }
   const base::Result<std::int64_t> from =
       number_of(request, "from", std::max<std::int64_t>(*to - wide, 0), 0, time_max);
   if (!from) {
-    return error_of(from);
+    return tl::unexpected(from.error());
   }
   if (*from > *to) {
     return base::fail(base::ErrorKind::invalid, "from must not be after to");
@@ -194,17 +189,17 @@ base::Result<net::ServerReply> Api::processes(history::Archive& archive,
                                               const net::ServerRequest& request) {
   const base::Result<history::Span> span = span_of(request, hour_ms);
   if (!span) {
-    return error_of(span);
+    return tl::unexpected(span.error());
   }
   const base::Result<std::vector<history::Life>> lives = archive.lives(*span);
   if (!lives) {
-    return error_of(lives);
+    return tl::unexpected(lives.error());
   }
   std::vector<ListedLife> listed;
   for (const history::Life& life : *lives) {
     base::Result<history::Course> course = archive.course(life.id, *span, spark_points);
     if (!course) {
-      return error_of(course);
+      return tl::unexpected(course.error());
     }
     listed.push_back({.life = &life, .course = std::move(*course)});
   }
@@ -215,20 +210,20 @@ base::Result<net::ServerReply> Api::memory(history::Archive& archive,
                                            const net::ServerRequest& request) {
   const base::Result<history::Life> life = life_of(archive, request, memory_route);
   if (!life) {
-    return error_of(life);
+    return tl::unexpected(life.error());
   }
   base::Result<history::Span> span = span_of(request, hour_ms);
   if (!span) {
-    return error_of(span);
+    return tl::unexpected(span.error());
   }
   const base::Result<std::int64_t> points =
       number_of(request, "points", points_usual, 2, points_max);
   if (!points) {
-    return error_of(points);
+    return tl::unexpected(points.error());
   }
   const base::Result<std::int64_t> since = number_of(request, "since", -1, 0, time_max);
   if (!since) {
-    return error_of(since);
+    return tl::unexpected(since.error());
   }
   MemoryAnswer answer{.life = &*life, .asked = *span};
   if (*since >= 0) {
@@ -238,22 +233,22 @@ base::Result<net::ServerReply> Api::memory(history::Archive& archive,
       span->from > span->to ? base::Result<history::Course>(history::Course{})
                             : archive.course(life->id, *span, static_cast<std::size_t>(*points));
   if (!course) {
-    return error_of(course);
+    return tl::unexpected(course.error());
   }
   answer.course = std::move(*course);
   base::Result<std::vector<history::Life>> lives = lives_of_service(archive, *life, answer.asked);
   if (!lives) {
-    return error_of(lives);
+    return tl::unexpected(lives.error());
   }
   answer.lives = std::move(*lives);
   base::Result<std::vector<history::Event>> events = archive.events(life->id, *span);
   if (!events) {
-    return error_of(events);
+    return tl::unexpected(events.error());
   }
   answer.events = std::move(*events);
   base::Result<std::vector<history::ProfileInfo>> profiles = archive.profiles(life->id, *span);
   if (!profiles) {
-    return error_of(profiles);
+    return tl::unexpected(profiles.error());
   }
   answer.profiles = std::move(*profiles);
   answer.next = std::max(answer.course.times.empty() ? 0 : answer.course.times.back(), *since);
@@ -264,20 +259,20 @@ base::Result<net::ServerReply> Api::growth(history::Archive& archive,
                                            const net::ServerRequest& request) {
   const base::Result<history::Life> life = life_of(archive, request, growth_route);
   if (!life) {
-    return error_of(life);
+    return tl::unexpected(life.error());
   }
   const base::Result<history::Span> span = span_of(request, hour_ms);
   if (!span) {
-    return error_of(span);
+    return tl::unexpected(span.error());
   }
   const base::Result<history::Course> course = archive.course(life->id, *span, points_max);
   if (!course) {
-    return error_of(course);
+    return tl::unexpected(course.error());
   }
   const base::Result<std::vector<history::ProfileInfo>> profiles =
       archive.profiles(life->id, {.from = 0, .to = std::numeric_limits<std::int64_t>::max()});
   if (!profiles) {
-    return error_of(profiles);
+    return tl::unexpected(profiles.error());
   }
   GrowthAnswer answer{.life = &*life, .growth = growth_between(*course)};
   for (const std::string kind : {"native", "go", "python"}) {
@@ -287,7 +282,7 @@ base::Result<net::ServerReply> Api::growth(history::Archive& archive,
     }
     base::Result<Sites> sites = known_sites(archive, pair.to->id, pair.from->id, sites_usual);
     if (!sites) {
-      return error_of(sites);
+      return tl::unexpected(sites.error());
     }
     answer.sites.push_back(
         {.kind = kind, .from = pair.from->time, .to = pair.to->time, .sites = std::move(*sites)});
@@ -322,16 +317,16 @@ base::Result<net::ServerReply> Api::suspects(history::Archive& archive,
                                              const net::ServerRequest& request) {
   const base::Result<history::Life> life = life_of(archive, request, suspects_route);
   if (!life) {
-    return error_of(life);
+    return tl::unexpected(life.error());
   }
   const base::Result<std::int64_t> most = number_of(request, "sites", sites_usual, 1, sites_max);
   if (!most) {
-    return error_of(most);
+    return tl::unexpected(most.error());
   }
   const base::Result<std::vector<history::ProfileInfo>> profiles =
       archive.profiles(life->id, {.from = 0, .to = std::numeric_limits<std::int64_t>::max()});
   if (!profiles) {
-    return error_of(profiles);
+    return tl::unexpected(profiles.error());
   }
   SuspectsAnswer answer{.life = &*life};
   for (const Verdict& verdict : sources_.verdicts()) {
@@ -347,7 +342,7 @@ base::Result<net::ServerReply> Api::suspects(history::Archive& archive,
     base::Result<Sites> sites =
         known_sites(archive, pair.to->id, std::nullopt, static_cast<std::size_t>(*most));
     if (!sites) {
-      return error_of(sites);
+      return tl::unexpected(sites.error());
     }
     answer.sites.push_back(
         {.kind = kind, .from = pair.to->time, .to = pair.to->time, .sites = std::move(*sites)});
@@ -359,7 +354,7 @@ base::Result<net::ServerReply> Api::profile(history::Archive& archive,
                                             const net::ServerRequest& request) {
   const base::Result<history::Life> life = life_of(archive, request, profile_route);
   if (!life) {
-    return error_of(life);
+    return tl::unexpected(life.error());
   }
   const std::string kind = base::query_value(request.query, "kind").value_or("native");
   const std::string format = base::query_value(request.query, "format").value_or("proto");
@@ -371,12 +366,12 @@ base::Result<net::ServerReply> Api::profile(history::Archive& archive,
   const base::Result<std::int64_t> at = number_of(request, "at", sources_.clock(), 0, time_max);
   const base::Result<std::int64_t> base = number_of(request, "base", -1, 0, time_max);
   if (!at || !base) {
-    return error_of(at ? base : at);
+    return tl::unexpected((at ? base : at).error());
   }
   const base::Result<std::vector<history::ProfileInfo>> profiles =
       archive.profiles(life->id, {.from = 0, .to = std::numeric_limits<std::int64_t>::max()});
   if (!profiles) {
-    return error_of(profiles);
+    return tl::unexpected(profiles.error());
   }
   const Pair pair = nearest(*profiles, kind, {.from = *base, .to = *at});
   if (pair.to == nullptr) {
@@ -388,7 +383,7 @@ base::Result<net::ServerReply> Api::profile(history::Archive& archive,
   if (format == "proto") {
     base::Result<std::string> bytes = profile_bytes(archive, pair.to->id, before);
     if (!bytes) {
-      return error_of(bytes);
+      return tl::unexpected(bytes.error());
     }
     return net::ServerReply{
         .content_type = "application/octet-stream",
@@ -399,7 +394,7 @@ base::Result<net::ServerReply> Api::profile(history::Archive& archive,
   base::Result<std::string> drawn = format == "html" ? flame_page(archive, pair.to->id, before)
                                                      : flame_data(archive, pair.to->id, before);
   if (!drawn) {
-    return error_of(drawn);
+    return tl::unexpected(drawn.error());
   }
   if (format == "html") {
     return net::ServerReply{

@@ -34,7 +34,7 @@ base::Result<history::Life> life_of(history::Archive& archive, const net::Server
   constexpr std::int64_t most = std::int64_t{1} << 53U;  // what JavaScript counts to
   const base::Result<std::int64_t> chosen = number_of(request, "life", 0, 1, most);
   if (!chosen) {
-    return tl::unexpected<base::Error>(chosen.error());
+    return tl::unexpected(chosen.error());
   }
   const std::string_view text = std::string_view{request.path}.substr(
       request.path.starts_with(route) ? route.size() : request.path.size());
@@ -47,7 +47,7 @@ base::Result<history::Life> life_of(history::Archive& archive, const net::Server
   base::Result<std::optional<history::Life>> life =
       *chosen != 0 ? archive.life(*chosen) : archive.life_of_process(*pid);
   if (!life) {
-    return tl::unexpected<base::Error>(life.error());
+    return tl::unexpected(life.error());
   }
   if (!*life) {
     return base::fail(base::ErrorKind::not_found,

@@ -21,17 +21,12 @@ namespace {
 constexpr std::size_t profile_max = std::size_t{128} << 20U;
 constexpr std::size_t frames_max = 64;
 
-template <typename T>
-tl::unexpected<base::Error> error_in(const base::Result<T>& failed) {
-  return tl::unexpected<base::Error>(failed.error());
-}
-
 void warn_nobody(const std::string& /*sentence*/) {}
 
 base::Result<pprof::Profile> load(history::Archive& archive, std::int64_t id) {
   base::Result<std::string> bytes = archive.profile(id);
   if (!bytes) {
-    return error_in(bytes);
+    return tl::unexpected(bytes.error());
   }
   return pprof::parse_profile(std::move(*bytes), {.bytes_max = profile_max});
 }
@@ -54,7 +49,7 @@ base::Result<pprof::flame::Source> drawn(history::Archive& archive, std::int64_t
                                          std::optional<std::int64_t> base) {
   base::Result<pprof::Profile> loaded = load(archive, profile, base);
   if (!loaded) {
-    return error_in(loaded);
+    return tl::unexpected(loaded.error());
   }
   return pprof::flame::prepare(std::move(*loaded), {}, warn_nobody);
 }
@@ -180,7 +175,7 @@ base::Result<Sites> sites_of(history::Archive& archive, std::int64_t profile,
                              std::optional<std::int64_t> base, std::size_t most) {
   base::Result<pprof::Profile> loaded = load(archive, profile, base);
   if (!loaded) {
-    return error_in(loaded);
+    return tl::unexpected(loaded.error());
   }
   pprof::name_sites(*loaded);
   const std::optional<std::size_t> bytes = type_named(*loaded, "bytes");
@@ -201,7 +196,7 @@ base::Result<std::string> profile_bytes(history::Archive& archive, std::int64_t 
   }
   const base::Result<pprof::Profile> loaded = load(archive, profile, base);
   if (!loaded) {
-    return error_in(loaded);
+    return tl::unexpected(loaded.error());
   }
   return pprof::gzip(pprof::encode_proto(*loaded));
 }
@@ -210,7 +205,7 @@ base::Result<std::string> flame_data(history::Archive& archive, std::int64_t pro
                                      std::optional<std::int64_t> base) {
   const base::Result<pprof::flame::Source> source = drawn(archive, profile, base);
   if (!source) {
-    return error_in(source);
+    return tl::unexpected(source.error());
   }
   return pprof::flame::make_data(*source, true);
 }
@@ -219,7 +214,7 @@ base::Result<std::string> flame_page(history::Archive& archive, std::int64_t pro
                                      std::optional<std::int64_t> base) {
   const base::Result<pprof::flame::Source> source = drawn(archive, profile, base);
   if (!source) {
-    return error_in(source);
+    return tl::unexpected(source.error());
   }
   return pprof::flame::make_page(*source);
 }

@@ -37,11 +37,15 @@ class ProcessView {
     this.chart.selected = this.moments();
     this.chart.show(this.memory);
     this.showEvents();
+    // Verdict, growth and profiles change with a frame or with the choice, not with each poll.
+    const shown = [this.memory.next, range.span, range.to, this.query].join();
+    if (this.shown === shown) return;
     const suspects = await ask(this.address('suspects', {}));
     this.showHead(suspects);
     this.showSuspects(suspects);
     await this.showGrowth();
     await this.showFlame();
+    this.shown = shown;
   }
 
   /// What came since, behind what is there; what has left the span goes.
@@ -156,15 +160,16 @@ class ProcessView {
     }
     const moments = this.moments();
     const at = moments ? moments[1] : this.memory.to;
-    const chosen = [kind, ...(moments || ['now'])].join();
+    const newest = this.memory.profiles.reduce((time, profile) => profile.kind === kind ? profile.time : time, 0);
+    const chosen = [kind, newest, ...(moments || [])].join();
     if (this.flameOf === chosen) return;
-    this.flameOf = chosen;
     const data = await ask(this.address('profile', { kind, at, format: 'flame', ...(moments ? { base: moments[0] } : {}) }));
     const area = element('div');
     this.parts.flame.replaceChildren(element('h2', {}, moments ? `Flame graph of the difference, ${kind}` : `Flame graph, ${kind}`),
       element('p', {}, element('button', { type: 'button', onclick: () => this.go({ flame: null }) }, 'Close'), ' ',
         element('a', { href: 'api/v1/' + this.address('profile', { kind, at, format: 'html', ...(moments ? { base: moments[0] } : {}) }), download: 'flame.html' }, 'Save as one HTML file')), area);
     showFlame(area, data);
+    this.flameOf = chosen;
   }
 
   showEvents() {

@@ -46,7 +46,7 @@ struct Frame {
   [[nodiscard]] constexpr bool is_entry() const { return (word >> line_bits & 1U) != 0; }
 };
 
-/// Where there are frames of an interpreter, a stack may be deeper than memtrack_stack_depth_max.
+/// Of a sample; what is deeper loses its outermost frames.
 constexpr std::size_t mixed_depth_max = 256;
 constexpr std::size_t frames_max = 256;
 

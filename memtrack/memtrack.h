@@ -122,7 +122,7 @@ enum {
   memtrack_components_max =
       1024, /* the last one stands for all that came too late; it is named "(other)" */
   memtrack_component_name_max = 127, /* longer names are cut */
-  memtrack_stack_depth_max = 64      /* deeper stacks lose their outermost frames */
+  memtrack_stack_depth_max = 64      /* of untracked frees; samples have up to 256 frames */
 };
 
 /* The id of the name; registers it at first sight. The same name is the same id for the life of the

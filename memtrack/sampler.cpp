@@ -119,6 +119,13 @@ namespace {
 
 /// Apart, for the room that deep stacks take.
 template <typename Use>
+[[gnu::noinline]] auto at_deep_stack(const void* caller, const Use& use) {
+  std::uint64_t words[mixed_depth_max];
+  const std::size_t depth = unwind(caller, words, mixed_depth_max);
+  return use(FoundStack{words, depth, 0});
+}
+
+template <typename Use>
 [[gnu::noinline]] auto at_mixed_stack(const void* caller, interpreter::FrameSource source,
                                       const Use& use) {
   std::uint64_t words[mixed_depth_max + frames_max];
@@ -134,9 +141,12 @@ auto at_stack(const void* caller, const Use& use) {
   if (const interpreter::FrameSource source = interpreter::frame_source(); source != nullptr) {
     return at_mixed_stack(caller, source, use);
   }
+  // Few stacks are deeper than that. Of those it is the outermost frames that tell who wanted what:
+  // the callers in Go of deep C code.
   std::uint64_t words[memtrack_stack_depth_max];
   const std::size_t depth = unwind(caller, words, memtrack_stack_depth_max);
-  return use(FoundStack{words, depth, 0});
+  return depth == memtrack_stack_depth_max ? at_deep_stack(caller, use)
+                                           : use(FoundStack{words, depth, 0});
 }
 
 }  // namespace

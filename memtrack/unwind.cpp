@@ -183,9 +183,9 @@ bool step_by_rule(const FrameRule& rule, StackReader& stack, Registers& register
 }
 
 /// Frame pointers lead upwards, except where a thread changes stacks, as Go does around a call of
-/// C.
+/// C: once for each call of C that a call back into Go stands in.
 bool step_by_frame_pointer(StackReader& stack, Registers& registers, unsigned& stack_changes) {
-  constexpr unsigned stack_changes_max = 4;
+  constexpr unsigned stack_changes_max = 16;
   if (registers.fp < registers.sp && ++stack_changes > stack_changes_max) {
     return false;
   }

@@ -36,6 +36,14 @@ constexpr std::array<std::string_view, 66> functions = {
     "alloc::fmt::*",  "hashbrown::*",     "<alloc::*",
     "<core::*",       "<std::*",          "<hashbrown::*"};
 
+/// What carries calls between Go and C, besides the code that cgo makes.
+constexpr std::array<std::string_view, 5> bridges = {"runtime.asmcgocall",
+                                                     "runtime.asmcgocall.abi0", "runtime.cgocall",
+                                                     "runtime.cgocallback*", "crosscall2"};
+
+/// What cgo calls by names of its own.
+constexpr std::array<std::string_view, 3> go_allocators = {"_CMalloc", "CString", "CBytes"};
+
 /// Names of files that are mapped, up to `.so` or `-`.
 constexpr std::array<std::string_view, 13> libraries = {"libc",
                                                         "libstdc++",
@@ -84,35 +92,100 @@ bool is_of_other_language(std::string_view name, std::string_view file) {
          (name.find('.') != std::string_view::npos && name.find("::") == std::string_view::npos);
 }
 
+bool is_any_of(std::string_view name, const auto& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](std::string_view pattern) { return matches(name, pattern); });
+}
+
+/// What the Go function calls that stands for one in C; empty: it does not stand for one.
+std::string_view behind_stub(std::string_view function) {
+  for (const std::string_view mark : {"._Cfunc_", "._C2func_"}) {
+    if (const std::size_t at = function.find(mark); at != std::string_view::npos) {
+      return function.substr(at + mark.size());
+    }
+  }
+  return {};
+}
+
+/// Names of cgo's C code have a number of digits in them: `_cgo_5a751f28077d_Cfunc_add`.
+bool is_made_by_cgo(std::string_view function) {
+  for (const std::string_view start : {"_cgo_", "_cgoexp_"}) {
+    if (function.starts_with(start)) {
+      const std::string_view rest = function.substr(start.size());
+      const std::size_t digits = std::min(rest.find('_'), rest.size());
+      return digits >= 8 &&
+             rest.substr(0, digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    }
+  }
+  return false;
+}
+
 /// Asks once about each function and each mapping of a profile.
-class Plumbing {
+class Roles {
  public:
-  explicit Plumbing(const Profile& profile)
-      : profile_(profile), known_(profile.functions.size(), Known::no_answer) {
+  explicit Roles(const Profile& profile)
+      : profile_(profile), known_(profile.functions.size(), not_known) {
     for (const Mapping& mapping : profile.mappings) {
       libraries_.push_back(is_plumbing_library(profile.text(mapping.file)));
     }
   }
 
-  bool is_function(std::uint32_t at) {
-    if (known_[at] == Known::no_answer) {
-      const Function& function = profile_.functions[at];
-      known_[at] = is_plumbing(profile_.text(function.name), profile_.text(function.file))
-                       ? Known::plumbing
-                       : Known::other;
+  FrameRole of(const Line& line) {
+    std::uint8_t& known = known_[line.function];
+    if (known == not_known) {
+      const Function& function = profile_.functions[line.function];
+      known = static_cast<std::uint8_t>(
+          role_of(profile_.text(function.name), profile_.text(function.file)));
     }
-    return known_[at] == Known::plumbing;
+    return static_cast<FrameRole>(known);
   }
   [[nodiscard]] bool is_library(std::uint32_t mapping) const {
     return mapping != no_index && libraries_[mapping];
   }
 
  private:
-  enum class Known : std::uint8_t { no_answer, plumbing, other };
+  static constexpr std::uint8_t not_known = 0xff;
   const Profile& profile_;
-  std::vector<Known> known_;
+  std::vector<std::uint8_t> known_;
   std::vector<bool> libraries_;
 };
+
+/// A location of a profile: its role, and how many of its lines are plumbing at the inner end, or a
+/// bridge at the outer.
+struct Place {
+  FrameRole role = FrameRole::code;
+  std::uint32_t inner = 0;
+  std::uint32_t outer = 0;
+};
+
+Place place_of(const Profile& profile, const Location& location, Roles& roles) {
+  const auto lines = profile.lines_of(location);
+  std::vector<FrameRole> found;
+  found.reserve(lines.size());
+  for (const Line& line : lines) {
+    found.push_back(roles.of(line));
+  }
+  const auto is = [](FrameRole wanted) { return [=](FrameRole role) { return role == wanted; }; };
+  Place place;
+  if (roles.is_library(location.mapping)) {
+    place.role = FrameRole::plumbing;
+  } else if (found.empty()) {
+    place.role = FrameRole::code;
+  } else if (std::all_of(found.begin(), found.end(), is(FrameRole::bridge))) {
+    place.role = FrameRole::bridge;
+  } else if (std::all_of(found.begin(), found.end(), is(FrameRole::stub))) {
+    place.role = FrameRole::stub;
+  } else {
+    const auto first = std::find_if(found.begin(), found.end(), [](FrameRole role) {
+      return role == FrameRole::code || role == FrameRole::stub;
+    });
+    place.role = first == found.end() ? FrameRole::plumbing : FrameRole::code;
+    place.inner = static_cast<std::uint32_t>(first - found.begin());
+    const auto last = std::find_if_not(found.rbegin(), found.rend(), is(FrameRole::bridge));
+    place.outer = first == found.end() ? 0 : static_cast<std::uint32_t>(last - found.rbegin());
+  }
+  return place;
+}
 
 bool has_sites(const Profile& profile) {
   return std::any_of(profile.comments.begin(), profile.comments.end(),
@@ -126,11 +199,9 @@ bool is_plumbing(std::string_view function, std::string_view file) {
     return false;
   }
   const std::string_view name = without_return_type(simplified_name(function));
-  return std::any_of(functions.begin(), functions.end(),
-                     [&](std::string_view pattern) { return matches(name, pattern); }) ||
-         std::any_of(folders.begin(), folders.end(), [&](std::string_view folder) {
-           return folder.front() == '/' && file.starts_with(folder);
-         });
+  return is_any_of(name, functions) ||
+         std::any_of(folders.begin(), folders.end(),
+                     [&](std::string_view folder) { return file.starts_with(folder); });
 }
 
 bool is_plumbing_library(std::string_view path) {
@@ -141,38 +212,68 @@ bool is_plumbing_library(std::string_view path) {
   });
 }
 
+FrameRole role_of(std::string_view function, std::string_view file) {
+  if (file.ends_with(".py")) {
+    return FrameRole::code;
+  }
+  if (is_any_of(function, bridges) || is_made_by_cgo(function) ||
+      function.ends_with("._cgo_cmalloc") || file.ends_with("_cgo_export.c")) {
+    return FrameRole::bridge;
+  }
+  if (const std::string_view called = behind_stub(function); !called.empty()) {
+    return is_any_of(called, functions) || is_any_of(called, go_allocators) ? FrameRole::bridge
+                                                                            : FrameRole::stub;
+  }
+  return is_plumbing(function, file) ? FrameRole::plumbing : FrameRole::code;
+}
+
+std::vector<std::size_t> shown_frames(const std::vector<FrameRole>& roles) {
+  const auto site = std::find_if(roles.begin(), roles.end(), [](FrameRole role) {
+    return role == FrameRole::code || role == FrameRole::stub;
+  });
+  std::vector<std::size_t> shown;
+  for (auto at = site == roles.end() ? roles.begin() : site; at != roles.end(); ++at) {
+    if (at == site || site == roles.end() || (*at != FrameRole::bridge && *at != FrameRole::stub)) {
+      shown.push_back(static_cast<std::size_t>(at - roles.begin()));
+    }
+  }
+  return shown;
+}
+
 void name_sites(Profile& profile) {
   if (!has_sites(profile)) {
     return;
   }
-  Plumbing plumbing(profile);
-  // How many of the innermost lines of a location are plumbing.
-  std::vector<std::uint32_t> skipped(profile.locations.size());
-  std::vector<bool> is_whole(profile.locations.size());
-  for (std::size_t i = 0; i < profile.locations.size(); ++i) {
-    const Location& location = profile.locations[i];
-    const auto lines = profile.lines_of(location);
-    const auto first = std::find_if(lines.begin(), lines.end(), [&](const Line& line) {
-      return !plumbing.is_function(line.function);
-    });
-    is_whole[i] = plumbing.is_library(location.mapping) || (first == lines.end() && !lines.empty());
-    skipped[i] = static_cast<std::uint32_t>(first - lines.begin());
+  Roles roles(profile);
+  std::vector<Place> places;
+  places.reserve(profile.locations.size());
+  for (const Location& location : profile.locations) {
+    places.push_back(place_of(profile, location, roles));
   }
   std::vector<bool> is_site(profile.locations.size());
+  std::vector<FrameRole> stack;
   profile.samples.filter([&](Samples::Editable& sample) {
-    const auto site = std::find_if(sample.frames.begin(), sample.frames.end(),
-                                   [&](std::uint32_t at) { return !is_whole[at]; });
-    if (site != sample.frames.end()) {
-      sample.frames = {site, sample.frames.end()};
-      is_site[*site] = true;
+    stack.clear();
+    for (const std::uint32_t at : sample.frames) {
+      stack.push_back(places[at].role);
+    }
+    std::size_t count = 0;
+    for (const std::size_t at : shown_frames(stack)) {
+      sample.frames[count++] = sample.frames[at];
+    }
+    sample.frames = sample.frames.first(count);
+    if (count != 0 && places[sample.frames[0]].role == FrameRole::code) {
+      is_site[sample.frames[0]] = true;
     }
     return true;
   });
   // Inlined plumbing of a place goes wherever the place stands, as with what a profile drops.
   for (std::size_t i = 0; i < profile.locations.size(); ++i) {
+    Location& location = profile.locations[i];
+    location.line_count -= places[i].outer;
     if (is_site[i]) {
-      profile.locations[i].first_line += skipped[i];
-      profile.locations[i].line_count -= skipped[i];
+      location.first_line += places[i].inner;
+      location.line_count -= places[i].inner;
     }
   }
 }

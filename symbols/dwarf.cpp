@@ -6,6 +6,10 @@
 // chain of inlined calls. The line of the innermost call comes from the unit's table of lines, the
 // line of each other one from where the next was inlined.
 //
+// A unit may be split: what is in the program then names a file (`.dwo`) that has its tree, beside
+// the program or where it was compiled, and has the ranges and the lines itself. Without that file
+// functions have the names of symbol tables.
+//
 // The files come from others. Counts of entries bound the time; what libdw keeps is bounded by
 // forgetting all of it from time to time. A table of lines can take some fifty times its bytes.
 #include "symbols/dwarf.h"
@@ -13,9 +17,11 @@
 #include <dwarf.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -77,6 +83,8 @@ struct Unit {
   std::uint64_t entry = 0;
   bool is_read = false;
   bool is_read_deep = false;
+  enum class Split : std::uint8_t { not_asked, none, there };
+  Split split = Split::not_asked;  // into a file that can be opened
   std::vector<FunctionEntry> functions;
   std::vector<Range> ranges;
 };
@@ -94,8 +102,11 @@ bool is_container(int tag) {
 
 class DwarfLines::Reader {
  public:
-  Reader(const Libdw& lib, base::Descriptor file, const DwarfLimits& limits)
-      : lib_(lib), file_(std::move(file)), limits_(limits) {}
+  Reader(const Libdw& lib, const ElfFile& elf, const DwarfLimits& limits)
+      : lib_(lib),
+        file_(fcntl(elf.descriptor(), F_DUPFD_CLOEXEC, 0)),
+        folder_(std::filesystem::path(elf.path()).parent_path()),
+        limits_(limits) {}
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader() { close(); }
@@ -118,14 +129,15 @@ class DwarfLines::Reader {
     if (dwarf_ == nullptr || lib_.offdie(dwarf_, unit.entry, &unit_die) == nullptr) {
       return {};
     }
-    read_functions(unit, unit_die, false);
+    Dwarf_Die tree = tree_of(unit, unit_die);
+    read_functions(unit, tree, false);
     const Range* function = find(unit.ranges, address);
     if (function == nullptr) {
-      read_functions(unit, unit_die, true);
+      read_functions(unit, tree, true);
       function = find(unit.ranges, address);
     }
     if (function != nullptr) {
-      return frames_in(unit_die, unit.functions[function->index], address);
+      return frames_in(unit_die, tree, unit.functions[function->index], address);
     }
     // Code that an assembler made has lines, but no functions.
     Frame place = place_of(unit_die, address);
@@ -144,6 +156,43 @@ class DwarfLines::Reader {
       lib_.elf_end(elf_);
       elf_ = nullptr;
     }
+  }
+
+  /// The entry of a unit that has its functions: in the file that it names where it is split.
+  Dwarf_Die tree_of(Unit& unit, Dwarf_Die& die) {
+    Dwarf_Die split{};
+    if (unit.split == Unit::Split::not_asked) {
+      unit.split = may_open_split(die) ? Unit::Split::there : Unit::Split::none;
+    }
+    const bool has_split =
+        unit.split == Unit::Split::there &&
+        lib_.cu_info(die.cu, nullptr, nullptr, nullptr, &split, nullptr, nullptr, nullptr) == 0 &&
+        split.addr != nullptr;
+    return has_split ? split : die;
+  }
+
+  /// libdw opens what the file names: what is no regular file could keep it waiting.
+  bool may_open_split(Dwarf_Die& die) {
+    Dwarf_Attribute found;
+    if (lib_.attr(&die, DW_AT_dwo_name, &found) == nullptr &&
+        lib_.attr(&die, DW_AT_GNU_dwo_name, &found) == nullptr) {
+      return false;
+    }
+    const std::filesystem::path name = limited(lib_.formstring(&found));
+    const std::filesystem::path compiled_in =
+        lib_.attr(&die, DW_AT_comp_dir, &found) == nullptr ? "" : limited(lib_.formstring(&found));
+    for (const auto& path : {folder_ / name, folder_ / compiled_in / name}) {
+      struct stat status {};
+      if (stat(path.c_str(), &status) != 0) {
+        continue;
+      }
+      const auto bytes = static_cast<std::uint64_t>(status.st_size);
+      if (!S_ISREG(status.st_mode) || bytes > limits_.sections_bytes_max - split_bytes_) {
+        return false;
+      }
+      split_bytes_ += bytes;
+    }
+    return true;
   }
 
   bool reopen() {
@@ -185,11 +234,12 @@ class DwarfLines::Reader {
     Dwarf_Die die;
     while (dwarf_ != nullptr && count() &&
            lib_.get_units(dwarf_, unit, &unit, nullptr, nullptr, &die, nullptr) == 0) {
-      if (lib_.tag(&die) != DW_TAG_compile_unit) {
+      if (const int tag = lib_.tag(&die);
+          tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit) {
         continue;
       }
       const std::size_t index = units_.size();
-      units_.push_back({.entry = lib_.dieoffset(&die)});
+      units_.emplace_back().entry = lib_.dieoffset(&die);
       each_range(die, [&](std::uint64_t start, std::uint64_t limit) {
         unit_ranges_.push_back({start, limit, units_.back().entry, index});
       });
@@ -268,9 +318,11 @@ class DwarfLines::Reader {
     } while (lib_.siblingof(&die, &die) == 0);
   }
 
-  std::vector<Frame> frames_in(Dwarf_Die& unit, FunctionEntry& function, std::uint64_t address) {
+  std::vector<Frame> frames_in(Dwarf_Die& unit, Dwarf_Die& tree, FunctionEntry& function,
+                               std::uint64_t address) {
     Dwarf_Die die;
-    if (lib_.offdie(dwarf_, function.entry, &die) == nullptr) {
+    ::Dwarf* const dwarf = lib_.cu_getdwarf(tree.cu);
+    if (lib_.offdie(dwarf, function.entry, &die) == nullptr) {
       return {};
     }
     if (!function.inlined) {
@@ -293,7 +345,7 @@ class DwarfLines::Reader {
     std::vector<Frame> frames;
     Frame place = place_of(unit, address);
     for (std::size_t i = chain.size(); i-- > 0;) {
-      if (lib_.offdie(dwarf_, chain[i], &die) == nullptr) {
+      if (lib_.offdie(dwarf, chain[i], &die) == nullptr) {
         return {};
       }
       Frame frame = std::exchange(place, Frame{});
@@ -302,7 +354,7 @@ class DwarfLines::Reader {
       if (i == 0) {
         frame.offset = address >= function.start ? address - function.start : 0;
       } else {
-        place = call_of(unit, die);
+        place = call_of(unit, tree, die);
       }
       frames.push_back(std::move(frame));
     }
@@ -349,14 +401,16 @@ class DwarfLines::Reader {
   }
 
   /// File and line of the call that was replaced by an inlined function.
-  Frame call_of(Dwarf_Die& unit, Dwarf_Die& inlined) {
+  Frame call_of(Dwarf_Die& unit, Dwarf_Die& tree, Dwarf_Die& inlined) {
     Frame place;
     place.line = number(inlined, DW_AT_call_line);
     place.column = number(inlined, DW_AT_call_column);
     const auto file = static_cast<std::size_t>(number(inlined, DW_AT_call_file));
     Dwarf_Files* files = nullptr;
     std::size_t count = 0;
-    if (lib_.getsrcfiles(&unit, &files, &count) == 0 && file < count) {
+    if ((lib_.getsrcfiles(&tree, &files, &count) == 0 ||
+         lib_.getsrcfiles(&unit, &files, &count) == 0) &&
+        file < count) {
       place.file = path_of(unit, limited(lib_.filesrc(files, file, nullptr, nullptr)));
     }
     return place;
@@ -391,7 +445,9 @@ class DwarfLines::Reader {
 
   const Libdw& lib_;
   base::Descriptor file_;
+  std::filesystem::path folder_;
   DwarfLimits limits_;
+  std::uint64_t split_bytes_ = 0;
   Elf* elf_ = nullptr;
   ::Dwarf* dwarf_ = nullptr;
   std::vector<Unit> units_;
@@ -441,6 +497,22 @@ Result<void> check_sections(const ElfFile& elf, const DwarfLimits& limits) {
   return {};
 }
 
+/// What the file shares with others lies in a file that libdw opens by itself: what is no regular
+/// file could keep it waiting.
+Result<void> check_shared_file(const ElfFile& elf) {
+  constexpr std::size_t link_bytes_max = 8192;
+  const Section* const section = elf.find(".gnu_debugaltlink");
+  const auto link =
+      section == nullptr ? std::string() : elf.read(*section, link_bytes_max).value_or("");
+  const std::filesystem::path name = link.substr(0, link.find('\0'));
+  struct stat status {};
+  const auto path = std::filesystem::path(elf.path()).parent_path() / name;
+  if (!name.empty() && stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::invalid, path.string() + ": not a regular file");
+  }
+  return {};
+}
+
 }  // namespace
 
 DwarfLines::DwarfLines(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
@@ -451,12 +523,14 @@ Result<std::unique_ptr<DwarfLines>> DwarfLines::open(const ElfFile& elf,
   if (auto checked = check_sections(elf, limits); !checked) {
     return tl::unexpected(checked.error());
   }
+  if (auto checked = check_shared_file(elf); !checked) {
+    return tl::unexpected(checked.error());
+  }
   const auto lib = Libdw::open();
   if (!lib) {
     return tl::unexpected(lib.error());
   }
-  auto reader = std::make_unique<Reader>(
-      **lib, base::Descriptor(fcntl(elf.descriptor(), F_DUPFD_CLOEXEC, 0)), limits);
+  auto reader = std::make_unique<Reader>(**lib, elf, limits);
   if (auto begun = reader->begin(); !begun) {
     return tl::unexpected(begun.error());
   }

@@ -89,6 +89,7 @@ Result<void> ElfFile::parse() {
     return fail(ErrorKind::invalid, "not an ELF file of 64 bits in little-endian order");
   }
   is_fixed_ = header.e_type == ET_EXEC;
+  machine_ = header.e_machine;
   read_segments(header.e_phoff, header.e_phnum);
   if (auto read = read_sections(header.e_shoff, header.e_shnum, header.e_shstrndx); !read) {
     return read;
@@ -190,6 +191,21 @@ Result<std::string> ElfFile::read(const Section& section, std::size_t bytes_max)
     return fail(ErrorKind::io, "a section cannot be read");
   }
   return bytes;
+}
+
+Result<std::string> ElfFile::read_at_address(std::uint64_t address, std::size_t bytes) const {
+  for (const Segment& segment : segments_) {
+    if (address < segment.address || address - segment.address >= segment.bytes ||
+        segment.bytes - (address - segment.address) < bytes) {
+      continue;
+    }
+    std::string found(bytes, '\0');
+    if (!read_at(segment.offset + (address - segment.address), found.data(), bytes)) {
+      return fail(ErrorKind::io, "a segment cannot be read");
+    }
+    return found;
+  }
+  return fail(ErrorKind::not_found, "nothing is loaded there");
 }
 
 std::optional<std::uint64_t> ElfFile::address_of(std::uint64_t offset) const {

@@ -42,8 +42,14 @@ class ElfFile {
   /// Its bytes as they lie in the file. Errors: limit when there are more than `bytes_max`, invalid
   /// when the file ends before.
   [[nodiscard]] base::Result<std::string> read(const Section& section, std::size_t bytes_max) const;
+  /// The bytes that are loaded at an address, as the file counts. Errors: not_found where the file
+  /// has none there, io.
+  [[nodiscard]] base::Result<std::string> read_at_address(std::uint64_t address,
+                                                          std::size_t bytes) const;
   /// In hexadecimal digits; empty: none.
   [[nodiscard]] const std::string& build_id() const { return build_id_; }
+  /// As ELF numbers them: 62 is x86-64.
+  [[nodiscard]] std::uint16_t machine() const { return machine_; }
   /// True for a program that runs at the addresses of its file.
   [[nodiscard]] bool is_fixed() const { return is_fixed_; }
   /// The address, as the file counts, of what lies at an offset; none where nothing is loaded.
@@ -73,6 +79,7 @@ class ElfFile {
   std::vector<Section> sections_;
   std::vector<Segment> segments_;
   std::string build_id_;
+  std::uint16_t machine_ = 0;
   bool is_fixed_ = false;
 };
 

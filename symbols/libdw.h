@@ -18,6 +18,8 @@ struct Libdw {
   decltype(&::dwarf_begin_elf) begin_elf = nullptr;
   decltype(&::dwarf_end) end = nullptr;
   decltype(&::dwarf_get_units) get_units = nullptr;
+  decltype(&::dwarf_cu_info) cu_info = nullptr;
+  decltype(&::dwarf_cu_getdwarf) cu_getdwarf = nullptr;
   decltype(&::dwarf_offdie) offdie = nullptr;
   decltype(&::dwarf_dieoffset) dieoffset = nullptr;
   decltype(&::dwarf_child) child = nullptr;

@@ -107,6 +107,24 @@ SymbolTable::Symbol SymbolTable::find(std::uint64_t address) const {
   return {};
 }
 
+std::vector<SymbolTable::Function> SymbolTable::functions() const {
+  std::vector<Function> all;
+  all.reserve(entries_.size());
+  std::uint64_t next = 0;  // where the next one begins
+  for (std::size_t i = entries_.size(); i-- > 0;) {
+    const Entry& entry = entries_[i];
+    if (i + 1 < entries_.size() && entries_[i + 1].start != entry.start) {
+      next = entries_[i + 1].start;
+    }
+    const char* const name = names_.c_str() + entry.name;
+    const std::uint64_t limit =
+        entry.size == 0 ? std::max(next, entry.start) : entry.start + entry.size;
+    all.push_back({{name, std::strlen(name)}, entry.start, limit});
+  }
+  std::reverse(all.begin(), all.end());
+  return all;
+}
+
 std::size_t SymbolTable::bytes() const {
   return entries_.capacity() * sizeof(Entry) + names_.capacity();
 }

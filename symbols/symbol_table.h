@@ -27,6 +27,14 @@ class SymbolTable {
 
   /// The function at an address as the file counts; its name is empty where there is none.
   [[nodiscard]] Symbol find(std::uint64_t address) const;
+  /// All functions, by address; of several names of one place those that mean least come first.
+  /// Without a size it ends where the next begins.
+  struct Function {
+    std::string_view name;
+    std::uint64_t start = 0;
+    std::uint64_t limit = 0;
+  };
+  [[nodiscard]] std::vector<Function> functions() const;
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// The memory that it takes.
   [[nodiscard]] std::size_t bytes() const;

@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -21,6 +24,7 @@ using base::fail;
 using base::Result;
 
 constexpr std::size_t failed_max = 10'000;
+constexpr std::size_t code_bytes_max = std::size_t{16} << 20U;
 
 bool is_known(const Module& module) {
   return module.start != 0 || module.offset != 0 ||
@@ -66,8 +70,8 @@ class Symbolizer::File {
     if (options_.lines) {
       open_lines();
       frames = dwarf_ ? dwarf_->frames(*place) : frames;
-      if (frames.empty() && go_) {
-        frames = go_->frames(*place);
+      if (go_) {
+        name_by_go(frames, *place);
       }
     }
     const bool has_name = !frames.empty() && !frames.back().system_name.empty();
@@ -84,7 +88,6 @@ class Symbolizer::File {
     return frames;
   }
 
- private:
   [[nodiscard]] std::optional<std::uint64_t> address_in_file(const Module& module,
                                                              std::uint64_t address) const {
     if (!is_known(module)) {
@@ -94,6 +97,77 @@ class Symbolizer::File {
       return address;
     }
     return elf_.address_of(address - module.start + module.offset);
+  }
+
+  [[nodiscard]] std::vector<FunctionCode> functions(
+      const std::function<bool(const std::string& name)>& is_wanted) {
+    open_lines();
+    open_table();
+    std::map<std::uint64_t, FunctionCode> found;
+    const auto add = [&](const std::string& name, std::uint64_t start, std::uint64_t limit) {
+      std::string text = demangled(name, options_.demangle);
+      if (name.empty() || limit <= start || !(is_wanted(name) || is_wanted(text))) {
+        return;
+      }
+      FunctionCode& function = found[start];
+      function.start = start;
+      function.limit = std::max(function.limit, limit);
+      // The name that means most comes last.
+      if (std::find(function.names.begin(), function.names.end(), text) == function.names.end()) {
+        function.names.insert(function.names.begin(), std::move(text));
+      }
+    };
+    for (const SymbolTable::Function& function : table_.functions()) {
+      add(std::string(function.name), function.start, function.limit);
+    }
+    for (const GoLines::Named& function : go_ ? go_->functions() : std::vector<GoLines::Named>()) {
+      if (!found.contains(function.start)) {
+        add(function.name, function.start, function.limit);
+      }
+    }
+    std::vector<FunctionCode> all;
+    all.reserve(found.size());
+    for (auto& [start, function] : found) {
+      all.push_back(std::move(function));
+    }
+    return all;
+  }
+
+  [[nodiscard]] Result<std::vector<Instruction>> instructions(std::uint64_t start,
+                                                              std::uint64_t limit,
+                                                              bool intel_syntax) {
+    if (limit < start || limit - start > code_bytes_max) {
+      return fail(ErrorKind::limit, "more than " + std::to_string(code_bytes_max) +
+                                        " bytes of instructions in one function");
+    }
+    const auto bytes = elf_.read_at_address(start, limit - start);
+    if (!bytes) {
+      return tl::unexpected(bytes.error());
+    }
+    open_table();
+    return disassembled({*bytes, start, elf_.machine(), intel_syntax},
+                        [&](std::uint64_t address) { return name_and_offset(address); });
+  }
+
+ private:
+  /// `malloc+0x10`
+  [[nodiscard]] std::string name_and_offset(std::uint64_t address) const {
+    const SymbolTable::Symbol symbol = table_.find(address);
+    std::string name(symbol.name);
+    std::uint64_t offset = address - symbol.start;
+    if (name.empty() && go_) {
+      const std::vector<Frame> frames = go_->frames(address);
+      name = frames.empty() ? name : frames.back().system_name;
+      offset = frames.empty() ? 0 : frames.back().offset;
+    }
+    name = name.empty() ? name : demangled(name, options_.demangle);
+    if (!name.empty() && offset != 0) {
+      std::array<char, 16> digits{};
+      name += "+0x";
+      name.append(digits.data(),
+                  std::to_chars(digits.data(), digits.data() + digits.size(), offset, 16).ptr);
+    }
+    return name;
   }
 
   void open_lines() {
@@ -138,6 +212,27 @@ class Symbolizer::File {
       }
     }
     table_.finish();
+  }
+
+  /// Go's own table has the line of each instruction and of each inlined call; DWARF only of those
+  /// where statements begin, and of calls in files with C as cgo has rewritten them. The names of
+  /// DWARF tell what a generic function was made for.
+  void name_by_go(std::vector<Frame>& frames, std::uint64_t address) {
+    std::vector<Frame> own = go_->frames(address);
+    const bool has_names =
+        !frames.empty() && !(frames.back().system_name.empty() && frames.back().function.empty());
+    if (!has_names || own.size() > frames.size()) {
+      frames = own.empty() ? std::move(frames) : std::move(own);
+    } else if (own.size() == frames.size()) {
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        if (own[i].line == 0) {
+          continue;
+        }
+        frames[i].file = std::move(own[i].file);
+        frames[i].column = frames[i].line == own[i].line ? frames[i].column : 0;
+        frames[i].line = own[i].line;
+      }
+    }
   }
 
   /// The linker's name of the outermost function, where DWARF has none or knows nothing.
@@ -199,6 +294,33 @@ Result<void> Symbolizer::open(const Module& module) {
     return tl::unexpected(file.error());
   }
   return {};
+}
+
+Result<std::optional<std::uint64_t>> Symbolizer::address_in_file(const Module& module,
+                                                                 std::uint64_t address) {
+  const auto file = file_of(module);
+  if (!file) {
+    return tl::unexpected(file.error());
+  }
+  return (*file)->address_in_file(module, address);
+}
+
+Result<std::vector<FunctionCode>> Symbolizer::functions(
+    const Module& module, const std::function<bool(const std::string& name)>& is_wanted) {
+  const auto file = file_of(module);
+  if (!file) {
+    return tl::unexpected(file.error());
+  }
+  return (*file)->functions(is_wanted);
+}
+
+Result<std::vector<Instruction>> Symbolizer::instructions(const Module& module, std::uint64_t start,
+                                                          std::uint64_t limit, bool intel_syntax) {
+  const auto file = file_of(module);
+  if (!file) {
+    return tl::unexpected(file.error());
+  }
+  return (*file)->instructions(start, limit, intel_syntax);
 }
 
 std::string Symbolizer::missing_lines(const Module& module) {

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "base/error.h"
 #include "symbols/debug_files.h"
 #include "symbols/demangle.h"
+#include "symbols/disassembler.h"
 #include "symbols/dwarf.h"
 #include "symbols/frame.h"
 
@@ -25,6 +28,13 @@ struct Module {
   std::uint64_t start = 0;
   std::uint64_t limit = 0;
   std::uint64_t offset = 0;  // of the file's byte at `start`
+};
+
+/// A function in a file. Addresses are those of the file.
+struct FunctionCode {
+  std::vector<std::string> names{};  // one, or more for one place
+  std::uint64_t start = 0;
+  std::uint64_t limit = 0;
 };
 
 struct SymbolizerOptions {
@@ -55,6 +65,20 @@ class Symbolizer {
                                                         std::uint64_t address);
   /// Reads the head of a module's file. Errors: as of frames().
   [[nodiscard]] base::Result<void> open(const Module& module);
+  /// Where an address of a process is in the file; nothing: it is not of the file.
+  /// Errors: as of frames().
+  [[nodiscard]] base::Result<std::optional<std::uint64_t>> address_in_file(const Module& module,
+                                                                           std::uint64_t address);
+  /// The functions that are wanted by a name of theirs, as the linker knows it or as people read
+  /// it, by address. Errors: as of frames().
+  [[nodiscard]] base::Result<std::vector<FunctionCode>> functions(
+      const Module& module, const std::function<bool(const std::string& name)>& is_wanted);
+  /// The instructions between two addresses of the file.
+  /// Errors: those of frames() and of disassembled(), limit for more than 16 MiB.
+  [[nodiscard]] base::Result<std::vector<Instruction>> instructions(const Module& module,
+                                                                    std::uint64_t start,
+                                                                    std::uint64_t limit,
+                                                                    bool intel_syntax);
   /// Why the names of a module that is open come without files and lines; empty: they do not, or
   /// its file has none. For people.
   [[nodiscard]] std::string missing_lines(const Module& module);

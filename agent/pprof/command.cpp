@@ -11,11 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "agent/pprof/debuginfod.h"
 #include "agent/pprof/fetch.h"
+#include "agent/pprof/local_symbols.h"
 #include "agent/pprof/pictures.h"
 #include "agent/pprof/save.h"
 #include "agent/pprof/serve.h"
 #include "agent/process/terminal.h"
+#include "base/printable.h"
 #include "pprof/shell/line_editor.h"
 #include "pprof/shell/shell.h"
 
@@ -94,6 +97,11 @@ class Command {
     seams_.symbols.post = [this](const std::string& url, const std::string& body) {
       return ask_symbols(url, body);
     };
+    DebugFiles files = debug_files(seams_.environment("HEAPWATCH_DEBUG_PATH"));
+    DebuginfodOptions servers = debuginfod_options(seams_.environment);
+    servers.warn = [this](const std::string& text) { err_ << base::printable(text) << "\n"; };
+    files.find = find_by_debuginfod(std::move(servers));
+    use_local_symbols(seams_.symbols, files);
     seams_.collects = [this](const std::string& url) {
       const auto source = parse_source({.url = url}, transport_);
       return source && source->collects;

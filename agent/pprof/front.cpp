@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -39,6 +40,10 @@ using Initializer = void (*)(int, char**, char**);
 
 /// True for what needs neither the network nor a conversation.
 bool is_report_on_files(const std::vector<std::string>& args) {
+  const char* const servers = std::getenv("DEBUGINFOD_URLS");
+  if (servers != nullptr && *servers != '\0') {
+    return false;
+  }
   agent::TransportFlags transport;
   const auto flags = agent::transport_flags(transport);
   const auto line = pprof::parse_command_line(

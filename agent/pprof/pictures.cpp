@@ -47,11 +47,13 @@ class Pictures {
                     "kcachegrind");
       case Format::web:
         return web(line, std::move(session));
+      case Format::disasm:
+        return disassembly(line, std::move(session), false);
+      case Format::weblist:
+        return weblist(line, std::move(session));
       default:
         return fail(ErrorKind::invalid,
-                    "-" + std::string(pprof::info_of(*line.format).name) +
-                        " needs the instructions of the program, which are not read here; "
-                        "-list shows source lines");
+                    "-" + std::string(pprof::info_of(*line.format).name) + " is no picture");
     }
   }
 
@@ -95,6 +97,21 @@ class Pictures {
     return std::string();
   }
 
+  Result<std::string> disassembly(const pprof::CommandLine& line, pprof::Session session,
+                                  bool is_page) {
+    return pprof::make_disassembly(
+        std::move(session).take(),
+        {.pattern = line.pattern, .options = line.options, .is_page = is_page},
+        pprof::report_seams(err_, seams_),
+        local_code(debug_files(seams_.environment("HEAPWATCH_DEBUG_PATH"))));
+  }
+
+  /// A page in a browser, or where the report is to go.
+  Result<std::string> weblist(const pprof::CommandLine& line, pprof::Session session) {
+    auto page = disassembly(line, std::move(session), true);
+    return line.options.output.empty() ? view(page, ".html", "") : page;
+  }
+
   /// The picture of the graph in a browser, or the flame graph where no picture can be drawn.
   Result<std::string> web(const pprof::CommandLine& line, pprof::Session session) {
     const auto picture = draw(line, pprof::Session(session.profile()), "svg");
@@ -124,7 +141,7 @@ pprof::Seams system_seams() {
   };
   std::error_code error;
   seams.working_folder = std::filesystem::current_path(error).string();
-  use_local_symbols(seams.symbols);
+  use_local_symbols(seams.symbols, debug_files(seams.environment("HEAPWATCH_DEBUG_PATH")));
   seams.output_is_terminal = isatty(STDOUT_FILENO) == 1;
   return seams;
 }

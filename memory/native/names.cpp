@@ -118,34 +118,46 @@ void append_described(std::vector<std::string>& lines, std::uintptr_t address,
   }
 }
 
+namespace {
+
+/// One for each line that append_described() adds.
+void append_roles(std::vector<pprof::FrameRole>& roles, std::uintptr_t address,
+                  const std::vector<NativeHeap::Mapping>& maps, Names& names) {
+  const NativeHeap::Mapping* const mapping =
+      is_interpreted(address) ? nullptr : mapping_of(maps, address - 1);
+  if (mapping == nullptr) {
+    roles.push_back(pprof::FrameRole::code);
+    return;
+  }
+  const bool is_library = pprof::is_plumbing_library(mapping->path);
+  const std::vector<Frame>& frames = names.at(*mapping, address - 1);
+  for (const Frame& frame : frames) {
+    // What starts a program names no place either.
+    roles.push_back(is_library || frame.function == "_start"
+                        ? pprof::FrameRole::plumbing
+                        : pprof::role_of(frame.function, frame.file));
+  }
+  if (frames.empty()) {
+    roles.push_back(is_library ? pprof::FrameRole::plumbing : pprof::FrameRole::code);
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> described_frames_that_matter(
     const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
     const std::vector<InterpretedFrame>& interpreted) {
   Names names;
   std::vector<std::string> all;
-  std::vector<std::string> that_matter;
+  std::vector<pprof::FrameRole> roles;
   for (const std::uintptr_t address : stack) {
-    const NativeHeap::Mapping* const mapping =
-        is_interpreted(address) ? nullptr : mapping_of(maps, address - 1);
-    const std::size_t first = all.size();
     append_described(all, address, maps, interpreted, names);
-    if (mapping == nullptr) {
-      that_matter.insert(that_matter.end(), all.begin() + static_cast<std::ptrdiff_t>(first),
-                         all.end());
-      continue;
-    }
-    if (pprof::is_plumbing_library(mapping->path)) {
-      continue;
-    }
-    const std::vector<Frame>& frames = names.at(*mapping, address - 1);
-    if (frames.empty()) {
-      that_matter.push_back(all.back());
-    }
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-      if (!pprof::is_plumbing(frames[i].function, frames[i].file) &&
-          frames[i].function != "_start") {
-        that_matter.push_back(all[first + i]);
-      }
+    append_roles(roles, address, maps, names);
+  }
+  std::vector<std::string> that_matter;
+  for (const std::size_t at : pprof::shown_frames(roles)) {
+    if (roles[at] == pprof::FrameRole::code || roles[at] == pprof::FrameRole::stub) {
+      that_matter.push_back(all[at]);
     }
   }
   return that_matter.empty() ? all : that_matter;

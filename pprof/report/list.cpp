@@ -1,11 +1,11 @@
 // Source lines with what they weigh.
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "base/printable.h"
 #include "pprof/report/report.h"
+#include "pprof/report/source.h"
 #include "pprof/units.h"
 
 namespace heapwatch::pprof {
@@ -15,69 +15,12 @@ constexpr std::int64_t lines_around = 5;
 
 using NodeList = std::vector<const Node*>;
 
-std::string below(const std::string& folder, const std::string& path) {
-  return folder + "/" + path;
-}
-
-/// Finds and reads source files by the names in profiles.
-class SourceReader {
- public:
-  explicit SourceReader(const Report& report)
-      : report_(report),
-        folders_(report.options.source_path.empty() ? report.seams.working_folder
-                                                    : report.options.source_path) {}
-
-  [[nodiscard]] base::Result<std::string> read(std::string_view file) const {
-    const std::string path(trim_path(file, report_.options.trim_path, folders_));
-    if (path.starts_with('/')) {
-      auto content = report_.seams.read_source(path);
-      if (!content && content.error().kind == base::ErrorKind::not_found) {
-        return base::fail(base::ErrorKind::not_found,
-                          "open " + path + ": no such file or directory");
-      }
-      return content;
-    }
-    for (std::size_t at = 0; at < folders_.size();) {
-      const std::size_t end = std::min(folders_.find(':', at), folders_.size());
-      if (auto content = read_below(folders_.substr(at, end - at), path)) {
-        return *content;
-      }
-      at = end + 1;
-    }
-    return base::fail(base::ErrorKind::not_found,
-                      "could not find file " + path + " on path " + folders_);
-  }
-
- private:
-  /// Tries a folder and all above it.
-  [[nodiscard]] std::optional<std::string> read_below(std::string folder,
-                                                      const std::string& path) const {
-    while (true) {
-      if (auto content = report_.seams.read_source(clean_path(below(folder, path)))) {
-        return std::move(*content);
-      }
-      const std::size_t slash = folder.rfind('/');
-      if (slash == std::string::npos || folder == "/") {
-        return std::nullopt;
-      }
-      folder.resize(std::max<std::size_t>(slash, 1));
-    }
-  }
-
-  const Report& report_;
-  std::string folders_;
-};
-
 Weight sum_of(const NodeList& nodes, Weight Node::*side) {
   Weight sum;
   for (const Node* node : nodes) {
     sum.add(node->*side);
   }
   return sum;
-}
-
-std::string value_or_dot(const Report& report, std::int64_t value) {
-  return value == 0 ? "." : report.format(value);
 }
 
 struct LineRange {

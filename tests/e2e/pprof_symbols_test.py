@@ -163,6 +163,86 @@ class SymbolsTest(unittest.TestCase):
             self.assertEqual(len(Answers.asked), 1)
             server.shutdown()
 
+    def stripped(self, name):
+        """A program without names: its profile, its build id, and the file that has what was taken away."""
+        program = self.path(name)
+        subprocess.run(["gcc", "-g", "-O0", "-Wl,--build-id", f"-DNAME={name}", "-o", program, str(SOURCES / "inlined.c")], check=True)
+        subprocess.run(["objcopy", "--only-keep-debug", program, program + ".apart"], check=True)
+        profile = self.profile(program, 0x560000000000)
+        subprocess.run(["strip", program], check=True)
+        notes = subprocess.run(["readelf", "-n", program], capture_output=True, text=True, check=True).stdout
+        return profile, re.search(r"Build ID: (\w+)", notes)[1], program + ".apart"
+
+    def test_debugging_information_in_folders_of_the_user(self):
+        profile, build_id, apart = self.stripped("kept_apart")
+        self.assertNotIn("add_row", self.ours("-top", profile).stdout)
+        folder = pathlib.Path(self.folder, "debug", ".build-id", build_id[:2])
+        folder.mkdir(parents=True)
+        os.rename(apart, folder / f"{build_id[2:]}.debug")
+        text = self.ours("-top", "-lines", profile, HEAPWATCH_DEBUG_PATH=f"/none::{self.folder}/debug").stdout
+        self.assertRegex(text, r"add_row \S+/inlined\.c:\d+\n")
+
+    def serve(self, files, status=404):
+        """A debuginfod server: its URL, and the paths that were asked."""
+        asked = []
+
+        class Server(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append((self.path, self.headers.get("Authorization")))
+                body = files.get(self.path)
+                self.send_response(status if body is None else 200)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}", asked
+
+    def test_debugging_information_from_a_server(self):
+        profile, build_id, apart = self.stripped("served")
+        page = f"/buildid/{build_id}/debuginfo"
+        content = pathlib.Path(apart).read_bytes()
+        without, asked_without = self.serve({})
+        url, asked = self.serve({page: content})
+        cache = self.path("cache")
+        # None is asked that was not named.
+        self.assertNotIn("add_row", self.ours("-top", profile, DEBUGINFOD_CACHE_PATH=cache).stdout)
+        self.assertFalse(os.path.exists(cache))
+        done = self.ours("-top", "-lines", "-token=secret", profile, DEBUGINFOD_URLS=f"{without} {url}/", DEBUGINFOD_CACHE_PATH=cache)
+        self.assertRegex(done.stdout, r"add_row \S+/inlined\.c:\d+\n")
+        self.assertEqual(done.stderr, "")
+        # The credentials are for the program that served the profile.
+        self.assertEqual((asked_without, asked), ([(page, None)], [(page, None)]))
+        self.assertEqual(pathlib.Path(cache, build_id, "debuginfo").read_bytes(), content)
+        # What is there is not asked for again.
+        self.assertIn("add_row", self.ours("-top", profile, DEBUGINFOD_URLS=url, DEBUGINFOD_CACHE_PATH=cache).stdout)
+        self.assertEqual(len(asked), 1)
+
+    def test_what_a_server_must_not_do(self):
+        profile, build_id, apart = self.stripped("refused")
+        page = f"/buildid/{build_id}/debuginfo"
+        content = pathlib.Path(apart).read_bytes()
+        url, asked = self.serve({page: content})
+        done = self.ours("-top", profile, DEBUGINFOD_URLS=url, DEBUGINFOD_CACHE_PATH=self.path("small"), DEBUGINFOD_MAXSIZE="100")
+        self.assertNotIn("add_row", done.stdout)
+        self.assertIn(f"debuginfod: {url}: more than 100 bytes", done.stderr)
+        # The file of another program is not taken.
+        other = content.replace(bytes.fromhex(build_id), bytes(len(build_id) // 2))
+        url, _ = self.serve({page: other})
+        done = self.ours("-top", profile, DEBUGINFOD_URLS=url, DEBUGINFOD_CACHE_PATH=self.path("other"))
+        self.assertNotIn("add_row", done.stdout)
+        # One that fails is told of, once, and costs the names alone.
+        url, _ = self.serve({}, status=500)
+        done = self.ours("-top", profile, DEBUGINFOD_URLS=url, DEBUGINFOD_CACHE_PATH=self.path("failed"))
+        self.assertNotIn("add_row", done.stdout)
+        self.assertEqual(done.stderr.count("debuginfod: "), 1, done.stderr)
+
     def test_a_profile_with_names_opens_no_files(self):
         """libdw is not so much as looked for."""
         profile = self.profile(self.program)

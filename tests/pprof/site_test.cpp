@@ -89,6 +89,67 @@ TEST(Site, IsTheFirstFrameThatIsNeitherAllocatorNorLibrary) {
   EXPECT_EQ(frames_of(profile, 1), (std::vector<std::uint32_t>{0, 3}));
 }
 
+TEST(Site, TellsWhatCarriesCallsBetweenGoAndC) {
+  for (const char* const name :
+       {"runtime.asmcgocall", "runtime.asmcgocall.abi0", "runtime.cgocall", "runtime.cgocallbackg1",
+        "_cgo_5a751f28077d_Cfunc_add", "_cgoexp_5a751f28077d_goAdd", "crosscall2",
+        "main._Cfunc__CMalloc", "main._Cfunc_CString", "main._C2func_strdup",
+        "example.com/a/b._cgo_cmalloc"}) {
+    EXPECT_EQ(role_of(name, ""), FrameRole::bridge) << name;
+  }
+  EXPECT_EQ(role_of("goAdd", "/tmp/go-build/_cgo_export.c"), FrameRole::bridge);
+  for (const char* const name : {"main._Cfunc_add", "example.com/a/b._C2func_add"}) {
+    EXPECT_EQ(role_of(name, "_cgo_gotypes.go"), FrameRole::stub) << name;
+  }
+  for (const char* const name :
+       {"main.goAdd", "goAdd", "_cgo_of_mine", "_cgo_sys_thread_start", "runtime.cgoUse"}) {
+    EXPECT_EQ(role_of(name, ""), FrameRole::code) << name;
+  }
+}
+
+TEST(Site, LeavesOutWhatCarriesCallsBetweenGoAndC) {
+  using enum FrameRole;
+  using Shown = std::vector<std::size_t>;
+  // C that has a name: Go's stub adds nothing.
+  EXPECT_EQ(shown_frames({plumbing, code, bridge, bridge, stub, code}), (Shown{1, 5}));
+  // C that has none, or was inlined into what cgo makes: the stub tells what was called.
+  EXPECT_EQ(shown_frames({plumbing, bridge, bridge, stub, code}), (Shown{3, 4}));
+  // Go back into C and Go again; an allocator further out stays.
+  EXPECT_EQ(shown_frames({code, bridge, stub, code, bridge, plumbing, code, bridge, stub, code}),
+            (Shown{0, 3, 5, 6, 9}));
+  EXPECT_EQ(shown_frames({plumbing, bridge}), (Shown{0, 1}));
+  EXPECT_EQ(shown_frames({}), Shown{});
+}
+
+/// A location of C that was inlined into what cgo made, Go's side of the call, and Go code.
+TEST(Site, LeavesAnInlinedFunctionWithoutWhatCgoMade) {
+  Profile profile;
+  const auto text = [&](std::string_view value) { return profile.strings.add(value); };
+  profile.sample_types = {{text("inuse_space"), text("bytes")}};
+  profile.samples.set_type_count(1);
+  profile.comments = {text(native_comment)};
+  profile.mappings = {{.id = 1, .file = text("/bin/program")}};
+  for (const char* const name : {"add", "_cgo_5a751f28077d_Cfunc_add", "runtime.asmcgocall",
+                                 "main._Cfunc_add", "main.main"}) {
+    profile.lines.push_back({.function = static_cast<std::uint32_t>(profile.functions.size())});
+    profile.functions.push_back(
+        {.id = profile.functions.size() + 1, .name = text(name), .system_name = text(name)});
+  }
+  profile.locations = {{.id = 1, .mapping = 0, .first_line = 0, .line_count = 2},
+                       {.id = 2, .mapping = 0, .first_line = 2, .line_count = 1},
+                       {.id = 3, .mapping = 0, .first_line = 3, .line_count = 1},
+                       {.id = 4, .mapping = 0, .first_line = 4, .line_count = 1}};
+  for (std::uint32_t frame = 0; frame < 4; ++frame) {
+    profile.samples.add_frame(frame);
+  }
+  profile.samples.add_value(1);
+  profile.samples.finish_sample();
+  name_sites(profile);
+  EXPECT_EQ(frames_of(profile, 0), (std::vector<std::uint32_t>{0, 3}));
+  ASSERT_EQ(profile.locations[0].line_count, 1U);
+  EXPECT_EQ(profile.lines_of(profile.locations[0])[0].function, 0U);
+}
+
 TEST(Site, IsNotLookedForInProfilesOfOthers) {
   Profile profile = profile_with("by hand");
   name_sites(profile);

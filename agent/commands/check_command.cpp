@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "agent/commands/check_rounds.h"
 #include "agent/commands/commands.h"
 #include "agent/process/standard_output.h"
 #include "agent/process/terminal.h"
@@ -258,7 +259,7 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
   }
-  if (options.memory.profile || options.memory.objects) {
+  if (options.memory.profile || options.memory.objects || options.rounds_socket >= 0) {
     check::isolation::stay_in_this_process();  // to see its memory
   }
   wiring::Configured configured = wiring::load(global, wiring::WhenWrong::stop, options.name);
@@ -271,6 +272,9 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
   if (checks.empty()) {
     std::cerr << "heapwatch: no valid check found: " << why_none(configured, options) << '\n';
     return 1;
+  }
+  if (options.rounds_socket >= 0) {
+    return run_rounds(std::move(checks), configured.agent, options.rounds_socket);
   }
   const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent, profiles);
   aside.reset();

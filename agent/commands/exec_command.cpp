@@ -10,8 +10,6 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -21,6 +19,7 @@
 
 #include "agent/commands/commands.h"
 #include "agent/commands/failure.h"
+#include "agent/commands/watching.h"
 #include "agent/pages/native_pages.h"
 #include "agent/process/foreground_program.h"
 #include "base/counted.h"
@@ -31,124 +30,12 @@
 #include "memory/native/leak_summary.h"
 #include "memory/native/watched_processes.h"
 #include "net/routes.h"
-#include "preload/attach.h"
-#include "preload/program_file.h"
 
 namespace heapwatch::agent::commands {
 
 namespace {
 
-constexpr const char* library_name = "libheapwatch_preload.so";
-/// For programs whose allocator has an operator new of its own.
-constexpr const char* operators_name = "libheapwatch_preload_operators.so";
 constexpr std::string_view unix_prefix = "unix:";
-
-/// Beside the program as it is installed, or as it is built.
-base::Result<std::string> preload_library(const std::string& name) {
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::array places{here / ".." / "lib" / "heapwatch" / name, here / name,
-                          here / ".." / "preload" / name};
-  for (const std::filesystem::path& place : places) {
-    std::error_code error;
-    const std::filesystem::path found = std::filesystem::canonical(place, error);
-    if (!error && found.string().find_first_of(" :") == std::string::npos) {
-      return found.string();
-    }
-  }
-  return base::fail(base::ErrorKind::not_found,
-                    name + " is in none of " + places[0].string() + ", " + places[1].string() +
-                        ", " + places[2].string() +
-                        " (and its path may hold no blank and no colon)");
-}
-
-/// The value of an entry of the environment, when it is the one of that name.
-std::optional<std::string_view> value_of(std::string_view entry, std::string_view name) {
-  return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '='
-             ? std::optional(entry.substr(name.size() + 1))
-             : std::nullopt;
-}
-
-/// What the program finds in its environment: ours, and what has it watched, unless it would not
-/// run with that.
-std::vector<std::string> program_environment(const ExecOptions& options, const std::string& library,
-                                             const std::string& socket, bool is_watched) {
-  std::vector<std::string> environment;
-  std::string others;
-  for (char** at = environ; *at != nullptr; ++at) {
-    const std::string_view entry(*at);
-    if (const auto value = value_of(entry, "LD_PRELOAD"); value && is_watched) {
-      others = *value;
-    } else if (!value_of(entry, preload::socket_variable) &&
-               !value_of(entry, preload::interval_variable)) {
-      environment.emplace_back(entry);
-    }
-  }
-  if (is_watched) {
-    environment.push_back("LD_PRELOAD=" + library + (others.empty() ? "" : ":" + others));
-    environment.push_back(std::string(preload::socket_variable) + "=" + socket);
-    environment.push_back(std::string(preload::interval_variable) + "=" +
-                          std::to_string(options.sample_interval));
-  }
-  return environment;
-}
-
-/// What is to be known of the program and of what the user has loaded into it before it starts.
-struct Target {
-  preload::ProgramKind kind = preload::ProgramKind::watchable;
-  bool brings_allocator = false;
-};
-
-Target examine(const std::string& program) {
-  Target target;
-  std::array<char, PATH_MAX> path{};
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
-  if (preload::find_program(program.c_str(), std::getenv("PATH"), path.data(), path.size())) {
-    target = {preload::program_kind(path.data()), preload::brings_allocator(path.data())};
-  }
-  const char* const loaded = std::getenv("LD_PRELOAD");  // NOLINT(concurrency-mt-unsafe): likewise
-  std::string_view rest = loaded == nullptr ? "" : loaded;
-  while (!rest.empty()) {
-    const std::size_t length = std::min(rest.find_first_of(" :"), rest.size());
-    const std::string library(rest.substr(0, length));
-    if (target.kind == preload::ProgramKind::watchable) {
-      target.kind = preload::library_kind(library.c_str());
-    }
-    target.brings_allocator = target.brings_allocator || preload::is_allocator(library.c_str());
-    rest.remove_prefix(std::min(length + 1, rest.size()));
-  }
-  return target;
-}
-
-/// Completes "its memory is not seen: it ..."; empty when it can be watched.
-std::string_view why_not_watched(preload::ProgramKind kind) {
-  using preload::ProgramKind;
-  switch (kind) {
-    case ProgramKind::watchable:
-      return {};
-    case ProgramKind::linked_statically:
-      return "is linked statically, so nothing can be loaded into it";
-    case ProgramKind::other_user:
-      return "runs with the rights of another user (setuid, setgid or capabilities), which nothing "
-             "may be loaded into";
-    case ProgramKind::other_class:
-      return "is a program of 32 bits, and heapwatch is one of 64";
-    case ProgramKind::other_machine:
-      return "is a program for another architecture";
-    case ProgramKind::musl:
-      return "is linked with musl, and only programs of glibc can be watched";
-    case ProgramKind::other_library:
-      return "is linked with another C library than glibc, whose programs alone can be watched";
-    case ProgramKind::address_sanitizer:
-      return "is built with the address sanitizer, which keeps its memory itself";
-    case ProgramKind::thread_sanitizer:
-      return "is built with the thread sanitizer, which keeps its memory itself";
-    case ProgramKind::memory_sanitizer:
-      return "is built with the memory sanitizer, which keeps its memory itself";
-    case ProgramKind::leak_sanitizer:
-      return "is built with the leak sanitizer, which keeps its memory itself";
-  }
-  return {};
-}
 
 /// Asked before the program starts, which may run for hours.
 base::Result<void> can_be_written(const std::string& report) {
@@ -259,7 +146,7 @@ base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
                       "the program is not watched: it " + std::string(why_not_));
   }
   return base::fail(base::ErrorKind::unreachable,
-                    "the program has not loaded " + std::string(library_name) +
+                    "the program has not loaded " + std::string(watching_library) +
                         ": it is just starting, or it began another program");
 }
 
@@ -345,7 +232,7 @@ bool Watch::report(const std::string& how) {
     std::cerr << "heapwatch: " << options_.program[0] << " ended with " << how
               << " and was not watched: it "
               << (why_not_.empty() ? "has not handed in its books, as it does when it has loaded " +
-                                         std::string(library_name)
+                                         std::string(watching_library)
                                    : std::string(why_not_))
               << '\n';
   } else {
@@ -385,17 +272,9 @@ bool Watch::report(const std::string& how) {
 }  // namespace
 
 int exec_program(const ExecOptions& options) {
-  auto library = preload_library(library_name);
-  if (!library) {
-    return fail_with(library.error().message);
-  }
-  const Target target = examine(options.program[0]);
-  if (target.brings_allocator) {
-    const auto operators = preload_library(operators_name);
-    if (!operators) {
-      return fail_with(operators.error().message);
-    }
-    *library += ":" + *operators;
+  const auto watching = prepare_watching(options.program[0]);
+  if (!watching) {
+    return fail_with(watching.error().message);
   }
   if (const auto writable =
           options.report.empty() ? base::Result<void>{} : can_be_written(options.report);
@@ -410,21 +289,21 @@ int exec_program(const ExecOptions& options) {
   if (!processes) {
     return fail_with(processes.error().message);
   }
-  Watch watch(options, **processes, why_not_watched(target.kind));
+  Watch watch(options, **processes, watching->why_not);
   if (const auto listening = watch.listen(); !listening) {
     return fail_with(listening.error().message);
   }
   const auto started = (*program)->start(
-      options.program, program_environment(options, *library, (*processes)->socket_path(),
-                                           preload::may_be_preloaded(target.kind)));
+      options.program,
+      watched_environment(*watching, (*processes)->socket_path(), options.sample_interval));
   if (!started) {
     fail_with(started.error().message);
     return started.error().status;
   }
   watch.set_program(*started);
-  if (const std::string_view why_not = why_not_watched(target.kind); !why_not.empty()) {
-    std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it " << why_not
-              << '\n';
+  if (!watching->why_not.empty()) {
+    std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it "
+              << watching->why_not << '\n';
   }
   const int status = (*program)->wait();
   watch.stop_serving();

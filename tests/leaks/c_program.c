@@ -1,6 +1,7 @@
 // Programs of the corpus in C: c_program MODE SEED BYTES_PER_SECOND. Prints "ready" and ends with its standard input.
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -139,6 +141,226 @@ static void leak_descriptors(double began) {
   }
 }
 
+// A vector that grows by doubling, and whose elements are never removed.
+static void leak_vector(double began) {
+  void** items = NULL;
+  size_t room = 0;
+  size_t count = 0;
+  double done = 0;
+  for (;;) {
+    for (; done < due(began); done += 608) {
+      if (count == room) {
+        room = room == 0 ? 64 : 2 * room;
+        items = realloc(items, room * sizeof *items);
+        kept = items;
+      }
+      items[count++] = fresh(600);
+    }
+    serve();
+    tick();
+  }
+}
+
+// Work comes in bursts, and each keeps a part of what it makes.
+static void leak_bursty(double began) {
+  double done = 0;
+  for (;;) {
+    const double until = now() + 0.5 + (double)next(1500) / 1000;
+    while (now() < until) {
+      tick();
+    }
+    for (int i = 0; i < 40; ++i) {
+      serve();
+    }
+    for (; done < due(began); done += 2064) {
+      kept = fresh(2050);
+    }
+  }
+}
+
+// What is alive goes up and down by much more than the leak adds in a while.
+static void leak_noisy(double began) {
+  enum { blocks = 400 };
+  static void* table[blocks];
+  double done = 0;
+  for (;;) {
+    for (int i = 0; i < 30; ++i) {
+      const uint64_t at = next(blocks);
+      free(table[at]);
+      table[at] = next(2) != 0 ? fresh(1000 + next(8000)) : NULL;
+    }
+    for (; done < due(began); done += 1520) {
+      kept = fresh(1500);
+    }
+    tick();
+  }
+}
+
+// Both ends of a connection, each time.
+static void leak_sockets(double began) {
+  double done = 0;
+  for (;;) {
+    for (; done < due(began); done += 40 * 1024) {
+      int ends[2];
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+        break;
+      }
+    }
+    serve();
+    tick();
+  }
+}
+
+static void* touch_stack(void* unused) {
+  char stack[60 * 1024];
+  memset(stack, 1, sizeof stack);
+  kept = stack;
+  return unused;
+}
+
+// Threads that end and are never joined: their stacks stay.
+static void leak_unjoined(double began) {
+  double done = 0;
+  for (;;) {
+    for (; done < due(began); done += 64 * 1024) {
+      pthread_t thread;
+      pthread_create(&thread, NULL, touch_stack, NULL);
+    }
+    serve();
+    tick();
+  }
+}
+
+// Threads that end and are joined.
+static void thread_pool(double began) {
+  (void)began;
+  for (;;) {
+    pthread_t threads[8];
+    const int count = 1 + (int)next(8);
+    for (int i = 0; i < count; ++i) {
+      pthread_create(&threads[i], NULL, touch_stack, NULL);
+    }
+    for (int i = 0; i < count; ++i) {
+      pthread_join(threads[i], NULL);
+    }
+    tick();
+  }
+}
+
+static void* churn(void* unused) {
+  for (;;) {
+    void* blocks[64];
+    for (int i = 0; i < 64; ++i) {
+      blocks[i] = fresh(200 + (size_t)i * 60);
+    }
+    usleep(30000);
+    for (int i = 0; i < 64; ++i) {
+      free(blocks[i]);
+    }
+  }
+  return unused;
+}
+
+// Many threads, each with an arena of its own.
+static void arenas(double began) {
+  (void)began;
+  for (int i = 0; i < 12; ++i) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, churn, NULL);
+  }
+  for (;;) {
+    tick();
+  }
+}
+
+// Mappings that are given back after a while.
+static void mappings(double began) {
+  enum { count = 24, bytes = 256 * 1024 };
+  static void* table[count];
+  (void)began;
+  for (;;) {
+    const uint64_t at = next(count);
+    if (table[at] != NULL) {
+      munmap(table[at], bytes);
+      table[at] = NULL;
+    } else {
+      table[at] = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      memset(table[at], 1, bytes);
+    }
+    tick();
+  }
+}
+
+// Files that are opened and closed again, some dozens at a time.
+static void files(double began) {
+  enum { count = 60 };
+  static int table[count];
+  (void)began;
+  for (;;) {
+    const uint64_t at = next(count);
+    if (table[at] > 0) {
+      close(table[at]);
+      table[at] = 0;
+    } else {
+      table[at] = open("/dev/null", O_RDONLY);
+    }
+    serve();
+    tick();
+  }
+}
+
+// Tables that are read in at the start; then nothing more.
+static void startup(double began) {
+  double done = 0;
+  for (;;) {
+    const double wanted = 30e6 * (1 - exp(-(now() - began) / 5));
+    for (; done < wanted; done += 10016) {
+      kept = fresh(10000);
+    }
+    serve();
+    tick();
+  }
+}
+
+// The load goes up and down, and what is alive with it.
+static void load_cycle(double began) {
+  enum { blocks = 3000 };
+  static void* table[blocks];
+  int used = 0;
+  const double period = 20 + (double)next(10);
+  for (;;) {
+    const double part = 0.5 - 0.5 * cos(2 * M_PI * (now() - began) / period);
+    const int wanted = (int)(part * blocks);
+    for (; used < wanted; ++used) {
+      table[used] = fresh(3000);
+    }
+    while (used > wanted) {
+      free(table[--used]);
+    }
+    serve();
+    tick();
+  }
+}
+
+// Two steps: something is loaded when it is first asked for.
+static void steps(double began) {
+  int done = 0;
+  const double first = 6 + (double)next(8);
+  for (;;) {
+    const double at = now() - began;
+    if (done < 1 && at > first) {
+      kept = fresh(8 << 20);
+      done = 1;
+    }
+    if (done < 2 && at > 2 * first) {
+      kept = fresh(6 << 20);
+      done = 2;
+    }
+    serve();
+    tick();
+  }
+}
+
 // Fills within a third of the time that was named as a rate, and then replaces.
 static void cache(double began) {
   enum { entries = 4000 };
@@ -258,6 +480,12 @@ static const struct {
 } modes[] = {{"leak_malloc", leak_malloc},   {"leak_list", leak_list},
              {"leak_mmap", leak_mmap},       {"leak_threads", leak_threads},
              {"leak_descriptors", leak_descriptors}, {"cache", cache},
+             {"leak_vector", leak_vector},   {"leak_bursty", leak_bursty},
+             {"leak_noisy", leak_noisy},     {"leak_sockets", leak_sockets},
+             {"leak_unjoined", leak_unjoined}, {"thread_pool", thread_pool},
+             {"arenas", arenas},             {"mappings", mappings},
+             {"files", files},               {"startup", startup},
+             {"load_cycle", load_cycle},     {"steps", steps},
              {"ring", ring},                 {"fragmentation", fragmentation},
              {"bursts", bursts},             {"ramp", ramp},
              {"steady", steady}};

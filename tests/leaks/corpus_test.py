@@ -5,17 +5,20 @@ import unittest
 
 import corpus
 
-HEAPWATCH, *PROGRAMS = sys.argv[1:5]
+HEAPWATCH, *PROGRAMS = sys.argv[1:7]
 LENGTH = "27s"
 EVERY = "700ms"
 # Looks of a build with sanitizers take long at C++ and at Python, whose programs are in the long form.
-QUICK = [{"c_malloc", "c_mmap", "c_threads", "c_descriptors", "c_cache", "c_ring", "c_bursts", "c_steady"},
+QUICK = [{"c_malloc", "c_vector", "c_mmap", "c_threads", "c_descriptors", "c_cache", "c_ring", "c_bursts", "c_steady",
+          "c_thread_pool", "c_files", "c_startup"},
          {"go_heap", "go_goroutines", "go_garbage", "go_cache"}]
+# Started under the watch.
+STARTED = ["cxx_map", "python_extension", "python_bounded"]
 
 
 def start(names, commands, stack):
-    cases = [case for case in [*corpus.LEAKS, *corpus.OTHERS] if case[0] in names]
-    programs = {case[0]: stack.enter_context(corpus.Program(commands[case[1]], case[2], seed, case[3]))
+    cases = [case for case in corpus.ALL if case.name in names]
+    programs = {case.name: stack.enter_context(corpus.Program(commands[case.program], case, seed))
                 for seed, case in enumerate(cases, 1)}
     return programs, corpus.start_watch(HEAPWATCH, programs.values(), LENGTH, EVERY)
 
@@ -24,18 +27,22 @@ def run_all(commands):
     """All at the same time. Gives name to judgement."""
     with contextlib.ExitStack() as stack:
         started = [start(names, commands, stack) for names in QUICK]
+        watch = [HEAPWATCH, "leak", "--for", LENGTH, "--every", EVERY, "--json", "--stop", "--"]
+        under_watch = [stack.enter_context(corpus.Program(commands[case.program], case, 1, watched_by=watch))
+                       for case in corpus.ALL if case.name in STARTED]
         found = {}
         for programs, watch in started:
             judgements = corpus.judgements(watch)
             found.update({name: judgements[program.pid] for name, program in programs.items()})
+        found.update({program.case.name: program.answer() for program in under_watch})
         return found
 
 
 class CorpusTest(unittest.TestCase):
     def test_each_leak_is_found_and_nothing_else_is_called_one(self):
         found = run_all(corpus.commands(*PROGRAMS))
-        spaces = {case[0]: case[4] for case in corpus.LEAKS}
-        self.assertEqual(len(found), sum(map(len, QUICK)))
+        spaces = {case.name: case.space for case in corpus.LEAKS}
+        self.assertEqual(len(found), sum(map(len, QUICK)) + len(STARTED))
         for name, judgement in found.items():
             with self.subTest(program=name):
                 self.assertTrue(corpus.is_right(judgement, spaces.get(name, "")), judgement)
@@ -48,6 +55,13 @@ class CorpusTest(unittest.TestCase):
         self.assertGreater(site["line"], 0)
         self.assertEqual(found["go_goroutines"]["site"]["function"], "main.wait")
         self.assertIn("blocks of 3", found["c_malloc"]["sentence"])
+
+        for case in corpus.LEAKS:
+            if case.name in STARTED:
+                self.assertTrue(corpus.names_site(found[case.name], case), found[case.name])
+        stack = found["python_extension"]["site"]["stack"]
+        self.assertEqual(found["python_extension"]["site"]["function"], "forget_block", stack)
+        self.assertIn("leak_extension", [frame["function"] for frame in stack if frame["space"] == "python"])
 
     def check_shape(self, judgement):
         self.assertEqual(judgement["schema"], "heapwatch.leak/1")

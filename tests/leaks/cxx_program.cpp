@@ -70,6 +70,62 @@ void leak_map(double rate, std::mt19937& random) {
   });
 }
 
+/// Pairs that hold each other.
+void leak_cycles(double rate, std::mt19937& random) {
+  struct Person {
+    std::shared_ptr<Person> friend_of;
+    std::string name;
+  };
+  run(rate, [&random] {
+    const auto one = std::make_shared<Person>();
+    const auto other = std::make_shared<Person>();
+    one->name = std::string(300 + random() % 300, 'x');
+    other->name = one->name;
+    one->friend_of = other;
+    other->friend_of = one;
+    return 1060.0;
+  });
+}
+
+/// A log in memory that nobody cuts.
+void leak_lines(double rate, std::mt19937& random) {
+  static std::vector<std::string> lines;
+  run(rate, [&random] {
+    lines.emplace_back(60 + random() % 200, 'x');
+    return 208.0;
+  });
+}
+
+/// A pool that has grown to its bound at once, and lends from then on.
+void pool(double rate, std::mt19937& random) {
+  static std::vector<std::unique_ptr<Order>> free_orders;
+  for (int i = 0; i < 20'000; ++i) {
+    free_orders.push_back(std::make_unique<Order>(i));
+  }
+  run(rate, [&random] {
+    std::swap(free_orders[random() % free_orders.size()], free_orders[random() % free_orders.size()]);
+    const std::string noise(random() % 9000, 'x');
+    return 700.0 + (noise.empty() ? 1 : 0);
+  });
+}
+
+/// A queue between two parts, now long and now empty.
+void queue(double rate, std::mt19937& random) {
+  static std::list<std::string> waiting;
+  run(rate, [&random] {
+    waiting.emplace_back(500 + random() % 1500, 'x');
+    if (waiting.size() > 500 && random() % 4000 == 0) {
+      waiting.clear();
+    } else if (random() % 100 < 90) {
+      waiting.pop_front();
+    }
+    if (waiting.size() > 4000) {
+      waiting.clear();
+    }
+    return 1250.0;
+  });
+}
+
 /// The least recently used goes.
 void lru(double rate, std::mt19937& random) {
   static std::list<std::string> list;
@@ -111,6 +167,14 @@ int main(int count, char** arguments) {
     leak_objects(rate, random);
   } else if (mode == "leak_map") {
     leak_map(rate, random);
+  } else if (mode == "leak_cycles") {
+    leak_cycles(rate, random);
+  } else if (mode == "leak_lines") {
+    leak_lines(rate, random);
+  } else if (mode == "pool") {
+    pool(rate, random);
+  } else if (mode == "queue") {
+    queue(rate, random);
   } else if (mode == "lru") {
     lru(rate, random);
   } else if (mode == "sessions") {

@@ -10,9 +10,9 @@ import unittest
 
 import corpus
 
-HEAPWATCH, *PROGRAMS = sys.argv[1:5]
+HEAPWATCH, *PROGRAMS = sys.argv[1:7]
 COMMANDS = corpus.commands(*PROGRAMS)
-KIB = 1024
+CASES = {case.name: case for case in corpus.ALL}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -23,8 +23,8 @@ def run(*arguments):
 class LeakCommandTest(unittest.TestCase):
     def test_a_saved_watch_is_judged_again_and_the_status_says_what_was_found(self):
         with tempfile.TemporaryDirectory() as folder:
-            with corpus.Program(COMMANDS["c"], "leak_malloc", 1, 400 * KIB) as leak, \
-                    corpus.Program(COMMANDS["c"], "steady", 1, 1) as steady:
+            with corpus.Program(COMMANDS["c"], CASES["c_malloc"], 1) as leak, \
+                    corpus.Program(COMMANDS["c"], CASES["c_steady"], 1) as steady:
                 first = run(str(leak.pid), str(steady.pid), "--for", "18s", "--every", "500ms", "--json", "--save", folder,
                             "--fail-on", "leak")
             self.assertEqual(first.returncode, 3, first.stderr)
@@ -49,7 +49,7 @@ class LeakCommandTest(unittest.TestCase):
             self.assertIn("it is no JSON", broken.stderr)
 
     def test_an_interrupt_gives_the_verdict_so_far_and_an_ended_target_is_told(self):
-        with corpus.Program(COMMANDS["c"], "steady", 1, 1) as program:
+        with corpus.Program(COMMANDS["c"], CASES["c_steady"], 1) as program:
             watch = corpus.start_watch(HEAPWATCH, [program], "1h", "100ms")
             with self.assertRaises(subprocess.TimeoutExpired):
                 watch.wait(3)
@@ -67,9 +67,32 @@ class LeakCommandTest(unittest.TestCase):
             self.assertIn("has ended", judgement["sentence"])
 
     def test_what_cannot_be_told_has_a_status(self):
-        with corpus.Program(COMMANDS["c"], "steady", 1, 1) as program:
+        with corpus.Program(COMMANDS["c"], CASES["c_steady"], 1) as program:
             self.assertEqual(run(str(program.pid), "--for", "1s", "--fail-on", "leak").returncode, 4)
             self.assertEqual(run(str(program.pid), "--for", "1s").returncode, 0)
+
+    def test_a_program_is_started_and_watched_until_it_ends_or_the_time_is_over(self):
+        prints = ["/bin/sh", "-c", "echo of the program; exec sleep 2"]
+        ended = run("--for", "1h", "--every", "200ms", "--fail-on", "leak", "--", *prints)
+        self.assertEqual(ended.returncode, 4, ended.stderr)
+        self.assertIn("the program has ended", ended.stdout.splitlines()[0])
+        self.assertEqual(ended.stderr, "of the program\n")
+        stopped = run("--for", "1s", "--stop", "--json", "--", "/bin/sh", "-c", "trap 'echo told >&2; exit 0' TERM; "
+                      "while :; do sleep 0.1; done")
+        self.assertEqual(stopped.returncode, 0, stopped.stderr)
+        self.assertEqual(stopped.stderr, "told\n")
+        self.assertEqual(json.loads(stopped.stdout)["target"]["command"], "sh")
+        with tempfile.TemporaryFile("w+") as errors:
+            left = subprocess.run([HEAPWATCH, "leak", "--for", "1s", "--", "/bin/sleep", "60"], stdout=subprocess.PIPE,
+                                  stderr=errors, text=True)
+            errors.seek(0)
+            told = errors.read()
+        self.assertTrue(left.stdout.startswith("cannot tell yet"), left.stdout)
+        self.assertRegex(told, r"heapwatch: sleep goes on as process \d+")
+        pid = int(told.split()[-1])
+        self.assertEqual(pathlib.Path(f"/proc/{pid}/comm").read_text(), "sleep\n")
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(run("--", "/no/such/program").returncode, 127)
 
     def test_wrong_words_are_refused(self):
         self.assertIn("leak wants a pid", run().stderr)

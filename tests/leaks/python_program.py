@@ -1,5 +1,7 @@
 """Programs of the corpus in plain CPython: python_program.py MODE SEED BYTES_PER_SECOND."""
 import collections
+import functools
+import gc
 import random
 import select
 import sys
@@ -50,6 +52,68 @@ def leak_dict(rate):
 def leak_buffers(rate):
     for _ in turns(rate, 20_000):
         kept.append(bytearray(20_000))
+
+
+def leak_cycles(rate):
+    """Cycles, and nobody who collects them."""
+    gc.disable()
+    for _ in turns(rate, 500):
+        Node()
+
+
+def leak_callbacks(rate):
+    """Each request leaves a callback behind, with what it has seen."""
+    for number in turns(rate, 900):
+        body = [number] * 80
+        kept.append(lambda body=body: len(body))
+
+
+def leak_memo(rate):
+    @functools.lru_cache(maxsize=None)
+    def answer(number):
+        return "x" * (200 + number % 400)
+    for number in turns(rate, 560):
+        answer(number)
+
+
+def leak_extension(rate):
+    """Memory of a C extension that it never gives back."""
+    import leaks_extension
+    for _ in turns(rate, 3000):
+        leaks_extension.keep(3000)
+
+
+def sessions(rate):
+    """Each lasts some seconds."""
+    table = {}
+    for number in turns(rate, 500):
+        table[number] = Session(number)
+        table.pop(number - random.randrange(2000, 6000), None)
+        if len(table) > 8000:
+            for old in sorted(table)[:4000]:
+                del table[old]
+
+
+def memo(rate):
+    @functools.lru_cache(maxsize=2000)
+    def answer(number):
+        return "x" * (200 + number % 400)
+    for _ in turns(rate, 560):
+        answer(random.randrange(100_000))
+
+
+def extension(rate):
+    """A C extension that gives back what it takes."""
+    import leaks_extension
+    for _ in turns(rate, 3000):
+        leaks_extension.lend(3000)
+
+
+def reports(rate):
+    """A large report now and then, which is dropped when it is sent."""
+    for number in turns(rate, 40_000):
+        report = [str(n) for n in range(20_000)] if number % 20 == 0 else None
+        del report
 
 
 def bounded(rate):

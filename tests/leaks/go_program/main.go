@@ -6,12 +6,16 @@ import (
 	_ "expvar"
 	"fmt"
 	"io"
+	"math"
 	"math/rand"
 	"net"
 	"net/http"
 	_ "net/http/pprof"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -24,11 +28,21 @@ var (
 	orders []*order
 	table  = map[int]*order{}
 	sink   []byte
+
+	headers [][]byte
 )
 
 // keep is where the leak is.
 func keep(id int) {
 	orders = append(orders, &order{id, make([]byte, 2000)})
+}
+
+func remember(id int) {
+	table[id] = &order{id, make([]byte, 1000)}
+}
+
+func parse(body []byte) []byte {
+	return body[:16]
 }
 
 func wait(courier chan int) {
@@ -83,6 +97,68 @@ func main() {
 			garbage(20)
 			return 3500
 		})
+	case "leak_map":
+		turns(rate, func(number int) float64 {
+			remember(number)
+			garbage(20)
+			return 1200
+		})
+	case "leak_headers":
+		// A small part of each request is kept, and with it the whole.
+		turns(rate, func(number int) float64 {
+			headers = append(headers, parse(make([]byte, 4000)))
+			garbage(20)
+			return 4100
+		})
+	case "workers":
+		// Each goroutine works for a while and ends.
+		turns(rate, func(number int) float64 {
+			go func() {
+				work := make([]byte, 3000)
+				time.Sleep(time.Duration(200+rand.Intn(2000)) * time.Millisecond)
+				sink = work
+			}()
+			return 5000
+		})
+	case "few_collections":
+		debug.SetGCPercent(400)
+		ballast := make([]byte, 20<<20)
+		for i := range ballast {
+			ballast[i] = 1
+		}
+		turns(rate, func(number int) float64 {
+			garbage(20)
+			return 2000
+		})
+		runtime.KeepAlive(ballast)
+	case "pool":
+		pool := sync.Pool{New: func() any { return make([]byte, 8000) }}
+		turns(rate, func(number int) float64 {
+			var lent [20]any
+			for i := range lent {
+				lent[i] = pool.Get()
+			}
+			for _, one := range lent {
+				pool.Put(one)
+			}
+			return 2000
+		})
+	case "load_cycle":
+		began := time.Now()
+		period := 20 + 10*rand.Float64()
+		for {
+			part := 0.5 - 0.5*math.Cos(2*math.Pi*time.Since(began).Seconds()/period)
+			wanted := int(part * 4000)
+			for len(orders) < wanted {
+				orders = append(orders, &order{len(orders), make([]byte, 2000)})
+			}
+			for i := wanted; i < len(orders); i++ {
+				orders[i] = nil
+			}
+			orders = orders[:wanted]
+			garbage(100)
+			time.Sleep(20 * time.Millisecond)
+		}
 	case "garbage":
 		turns(rate, func(number int) float64 {
 			garbage(20)

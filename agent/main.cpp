@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/commands/commands.h"
+#include "agent/commands/leak_options.h"
 #include "agent/manual.h"
 #include "agent/pprof/command.h"
 #include "agent/process/held_signals.h"
@@ -41,7 +41,7 @@ struct CommandLine {
   GlobalOptions global;
   commands::CheckOptions check;
   commands::ExecOptions exec;
-  commands::LeakOptions leak;
+  commands::LeakCommand leak;
   commands::MemoryOptions memory;
   commands::VarsOptions vars;
   std::string leak_length;  // as written; read into `leak`
@@ -96,7 +96,6 @@ void describe_check(CommandLine& line) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--instance-filter", options.instance_filter,
                       "Only instances whose option has this value: namespace=my.app");
-  command->add_option("--rounds-socket", options.rounds_socket)->group("");
   describe_memory_profile(*command, options.memory);
   auto* const json = command->add_flag("--json", options.json, "Print JSON");
   auto* const table = command->add_flag("--table", options.table, "Print a table");
@@ -171,7 +170,7 @@ void describe_leak(CommandLine& line) {
       "leak",
       "Say whether a process leaks, in which memory, where and how fast: leak PID, or leak -- "
       "PROGRAM ARGS");
-  commands::LeakOptions& options = line.leak;
+  commands::LeakCommand& options = line.leak;
   command->add_option("target", options.targets,
                       "Pids, names or parts of command lines; addresses of Go's /debug pages");
   command->add_option("--check", options.check, "Run this check again and again, and watch it");

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -41,6 +43,18 @@ bool is_next_asked(int socket) {
 }
 
 }  // namespace
+
+std::optional<int> rounds_asked() {
+  const char* const told = std::getenv(rounds_variable);  // NOLINT(concurrency-mt-unsafe): at start
+  if (told == nullptr) {
+    return std::nullopt;
+  }
+  const std::string_view text(told);
+  int socket = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), socket);
+  unsetenv(rounds_variable);  // NOLINT(concurrency-mt-unsafe): not for what checks start
+  return error == std::errc{} && socket > STDERR_FILENO ? std::optional(socket) : std::nullopt;
+}
 
 int run_rounds(std::vector<std::unique_ptr<check::ConfiguredCheck>> checks,
                const config::AgentConfig& agent, int socket) {

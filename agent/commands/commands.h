@@ -32,7 +32,6 @@ struct CheckOptions {
   bool dogstatsd = false;
   bool prometheus = false;
   MemoryProfileOptions memory;
-  int rounds_socket = -1;  // see check_rounds.h; negative: none
 };
 /// Runs the instances of one check here and now, and prints what they measured.
 [[nodiscard]] int run_check(const wiring::GlobalOptions& global, CheckOptions options);
@@ -83,13 +82,7 @@ struct MemoryOptions {
 
 struct LeakOptions {
   std::vector<std::string> targets;  // pids, names, parts of command lines, URLs
-  std::string check;                 // the name of a check to run; empty: none
-  std::string instance_filter;       // of its instances: key=value
-  int times = 0;                     // runs of the check; 0: as there is time for
-  std::vector<std::string> program;  // to start, and its arguments; empty: none
-  bool stop = false;                 // end it with SIGTERM when the time is over
   double length_s = 300;
-  bool is_length_given = false;
   double every_s = 0;    // between looks; 0: as their cost allows
   bool collect = false;  // have Go collect its garbage
   bool json = false;
@@ -98,9 +91,9 @@ struct LeakOptions {
   std::string fail_on;  // "leak", or empty
   std::string ignore;   // a regular expression of sites, types and sizes that are no leak
 };
-/// Watches processes, a program that it starts, or a check that it runs, and says whether they
-/// leak. Exits with 3 for a leak and 4 when it cannot tell, where that is asked for.
-[[nodiscard]] int tell_leaks(const LeakOptions& options, const wiring::GlobalOptions& global);
+/// Watches processes and says whether they leak. Exits with 3 for a leak and 4 when it cannot tell,
+/// where that is asked for.
+[[nodiscard]] int tell_leaks(const LeakOptions& options);
 
 /// "90s", "5m", "1h", or a number of seconds; a week at most. Errors: invalid.
 [[nodiscard]] base::Result<double> parse_duration(std::string_view text);

@@ -50,7 +50,7 @@ base::Result<void> save(const fs::path& folder,
 
 }  // namespace
 
-leak::JudgeOptions judge_options(const LeakOptions& options) {
+leak::JudgeOptions judge_options(const LeakCommand& options) {
   leak::JudgeOptions judge;
   if (!options.ignore.empty()) {
     const auto pattern = std::make_shared<const re2::RE2>(options.ignore, re2::RE2::Quiet);
@@ -61,7 +61,7 @@ leak::JudgeOptions judge_options(const LeakOptions& options) {
   return judge;
 }
 
-bool is_sure(const LeakWatch& watch, const LeakOptions& options) {
+bool is_sure(const LeakWatch& watch, const LeakCommand& options) {
   const std::vector<leak::Look>& looks = watch.watch().looks;
   constexpr std::size_t looks_between = 5;
   if (watch.is_over() || looks.back().at < leak::sure_after_s ||
@@ -71,7 +71,7 @@ bool is_sure(const LeakWatch& watch, const LeakOptions& options) {
   return leak::judge(watch.watch(), judge_options(options)).is_sure;
 }
 
-Progress::Progress(const LeakOptions& options)
+Progress::Progress(const LeakCommand& options)
     : options_(options), is_terminal_(isatty(STDERR_FILENO) == 1 && !options.json) {}
 
 void Progress::show(const leak::Watch& watch, double at) {
@@ -116,7 +116,7 @@ void save_or_say(const fs::path& folder, const leak::Watch& watch, const leak::J
 }
 
 int tell(const std::vector<leak::Watch>& watches, const std::vector<leak::Judgement>& judgements,
-         const LeakOptions& options) {
+         const LeakCommand& options) {
   bool leaks = false;
   bool is_open = false;
   if (options.json && watches.size() > 1) {

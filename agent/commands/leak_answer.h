@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/commands/commands.h"
+#include "agent/commands/leak_options.h"
 #include "agent/commands/leak_watch.h"
 #include "leak/judge.h"
 
@@ -16,22 +16,22 @@ namespace heapwatch::agent::commands {
 /// In the folder that --save names.
 inline constexpr const char* looks_file = "looks.json";
 
-[[nodiscard]] leak::JudgeOptions judge_options(const LeakOptions& options);
+[[nodiscard]] leak::JudgeOptions judge_options(const LeakCommand& options);
 
 /// Whether the watch has its answer. Asked at some looks only.
-[[nodiscard]] bool is_sure(const LeakWatch& watch, const LeakOptions& options);
+[[nodiscard]] bool is_sure(const LeakWatch& watch, const LeakCommand& options);
 
 /// One line on a terminal: what is known so far.
 class Progress {
  public:
-  explicit Progress(const LeakOptions& options);
+  explicit Progress(const LeakCommand& options);
 
   /// `at`: seconds since the watch began.
   void show(const leak::Watch& watch, double at);
   void clear() const;
 
  private:
-  const LeakOptions& options_;
+  const LeakCommand& options_;
   bool is_terminal_;
   bool is_shown_ = false;
   double next_ = 0;
@@ -45,11 +45,11 @@ void save_or_say(const std::filesystem::path& folder, const leak::Watch& watch,
 
 /// Prints, and says how to exit.
 [[nodiscard]] int tell(const std::vector<leak::Watch>& watches,
-                       const std::vector<leak::Judgement>& judgements, const LeakOptions& options);
+                       const std::vector<leak::Judgement>& judgements, const LeakCommand& options);
 
 /// Starts a program, watches it, and ends with it, or as `options` say. Exits as tell() says.
-[[nodiscard]] int watch_program(const LeakOptions& options);
+[[nodiscard]] int watch_program(const LeakCommand& options);
 /// Runs a check in a process of its own, again and again, and watches what each run keeps.
-[[nodiscard]] int watch_check(const LeakOptions& options, const wiring::GlobalOptions& global);
+[[nodiscard]] int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global);
 
 }  // namespace heapwatch::agent::commands

@@ -107,7 +107,7 @@ std::optional<double> open_descriptors(pid_t pid) {
 
 class CheckWatch {
  public:
-  CheckWatch(const LeakOptions& options, memory::native::WatchedProcesses& processes, pid_t pid)
+  CheckWatch(const LeakCommand& options, memory::native::WatchedProcesses& processes, pid_t pid)
       : options_(options), processes_(processes), pid_(pid), began_(Clock::now()) {
     watch_.pid = pid;
     watch_.check = options.check;
@@ -194,8 +194,7 @@ class CheckWatch {
       look.threads = static_cast<double>(stat->threads);
       look.cpu_seconds = stat->cpu.count();
       look.virtual_bytes = static_cast<double>(stat->virtual_bytes);
-      look.rss =
-          static_cast<double>(stat->resident_bytes);
+      look.rss = static_cast<double>(stat->resident_bytes);
     }
     look.descriptors = open_descriptors(pid_);
     if (const auto process = processes_.find(pid_)) {
@@ -214,7 +213,7 @@ class CheckWatch {
     next_sites_ = runs_ + std::max(1, runs_ / 16);
   }
 
-  const LeakOptions& options_;
+  const LeakCommand& options_;
   memory::native::WatchedProcesses& processes_;
   pid_t pid_;
   Clock::time_point began_;
@@ -225,7 +224,7 @@ class CheckWatch {
   int next_sites_ = 0;
 };
 
-std::vector<std::string> check_command(const LeakOptions& options,
+std::vector<std::string> check_command(const LeakCommand& options,
                                        const wiring::GlobalOptions& global, const std::string& self,
                                        int socket) {
   std::vector<std::string> command{self};
@@ -236,8 +235,7 @@ std::vector<std::string> check_command(const LeakOptions& options,
       command.insert(command.end(), {flag, *value});
     }
   }
-  command.insert(command.end(),
-                 {"check", options.check, "--rounds-socket", std::to_string(socket)});
+  command.insert(command.end(), {"check", options.check});
   if (!options.instance_filter.empty()) {
     command.insert(command.end(), {"--instance-filter", options.instance_filter});
   }
@@ -246,7 +244,7 @@ std::vector<std::string> check_command(const LeakOptions& options,
 
 }  // namespace
 
-int watch_check(const LeakOptions& options, const wiring::GlobalOptions& global) {
+int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
   const auto watching = prepare_watching(self);
   if (!watching) {
@@ -271,10 +269,12 @@ int watch_check(const LeakOptions& options, const wiring::GlobalOptions& global)
   const base::Descriptor ours(sockets[0]);
   base::Descriptor theirs(sockets[1]);
   fcntl(ours.get(), F_SETFD, FD_CLOEXEC);
+  std::vector<std::string> environment =
+      watched_environment(*watching, (*processes)->socket_path(), sample_interval);
+  environment.push_back(std::string(rounds_variable) + "=" + std::to_string(theirs.get()));
   std::optional<process::StandardOutputAside> aside(std::in_place);
-  const auto started = (*program)->start(
-      check_command(options, global, self, theirs.get()),
-      watched_environment(*watching, (*processes)->socket_path(), sample_interval));
+  const auto started =
+      (*program)->start(check_command(options, global, self), std::move(environment));
   aside.reset();
   theirs.reset();
   if (!started) {

@@ -10,9 +10,9 @@
 #include <memory>
 #include <vector>
 
-#include "agent/commands/commands.h"
 #include "agent/commands/failure.h"
 #include "agent/commands/leak_answer.h"
+#include "agent/commands/leak_options.h"
 #include "agent/commands/leak_target.h"
 #include "agent/commands/leak_watch.h"
 #include "agent/process/held_signals.h"
@@ -49,7 +49,7 @@ bool are_over(const Watches& watches) {
                      [](const auto& watch) { return watch->is_over(); });
 }
 
-void watch_all(const Watches& watches, const LeakOptions& options) {
+void watch_all(const Watches& watches, const LeakCommand& options) {
   Progress progress(options);
   const auto began = LeakWatch::Clock::now();
   bool is_interrupted = false;
@@ -80,7 +80,7 @@ std::string folder_of(const leak::Watch& watch, std::size_t index) {
   return watch.pid ? std::to_string(*watch.pid) : "url-" + std::to_string(index + 1);
 }
 
-int judge_saved(const LeakOptions& options) {
+int judge_saved(const LeakCommand& options) {
   const fs::path folder(options.from);
   std::vector<fs::path> files;
   if (fs::exists(folder / looks_file)) {
@@ -114,7 +114,7 @@ int judge_saved(const LeakOptions& options) {
   return tell(watches, judgements, options);
 }
 
-int watch_and_judge(const LeakOptions& options) {
+int watch_and_judge(const LeakCommand& options) {
   auto targets = leak_targets(options.targets);
   if (!targets) {
     return fail_with(targets.error().message);
@@ -173,7 +173,7 @@ base::Result<double> parse_duration(std::string_view text) {
   return value * scale;
 }
 
-int tell_leaks(const LeakOptions& options, const wiring::GlobalOptions& global) {
+int tell_leaks(const LeakCommand& options, const wiring::GlobalOptions& global) {
   if (const re2::RE2 pattern(options.ignore, re2::RE2::Quiet); !pattern.ok()) {
     return fail_with("--ignore \"" + options.ignore + "\": " + pattern.error());
   }

@@ -25,7 +25,7 @@ constexpr std::size_t sample_interval = std::size_t{64} * 1024;
 constexpr std::chrono::seconds end_max{10};
 
 /// The request for the pages that the program is going to serve, where a URL is given for it.
-base::Result<LeakTarget> target_before_start(const LeakOptions& options) {
+base::Result<LeakTarget> target_before_start(const LeakCommand& options) {
   if (options.targets.empty()) {
     return LeakTarget{};
   }
@@ -42,7 +42,7 @@ base::Result<LeakTarget> target_before_start(const LeakOptions& options) {
 
 /// Until the program ends, the time is over, or the answer is sure. False: the program has ended.
 bool watch_until_end(LeakWatch& watch, process::ForegroundProgram& program,
-                     const LeakOptions& options) {
+                     const LeakCommand& options) {
   Progress progress(options);
   const auto began = Clock::now();
   bool is_running = true;
@@ -64,7 +64,7 @@ bool watch_until_end(LeakWatch& watch, process::ForegroundProgram& program,
 
 }  // namespace
 
-int watch_program(const LeakOptions& options) {
+int watch_program(const LeakCommand& options) {
   auto target = target_before_start(options);
   if (!target) {
     return fail_with(target.error().message);

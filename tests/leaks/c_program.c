@@ -215,6 +215,7 @@ static void* touch_stack(void* unused) {
   char stack[60 * 1024];
   memset(stack, 1, sizeof stack);
   kept = stack;
+  kept = NULL;
   return unused;
 }
 
@@ -474,6 +475,25 @@ static void steady(double began) {
   }
 }
 
+// As many requests as one core serves; at the end it says how many.
+static void busy(double began) {
+  uint64_t served = 0;
+  (void)began;
+  kept = fresh(50 << 20);
+  for (;;) {
+    for (int i = 0; i < 1000; ++i) {
+      serve();
+    }
+    served += 1000;
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    char byte;
+    if (poll(&input, 1, 0) > 0 && read(0, &byte, 1) <= 0) {
+      printf("served %llu\n", (unsigned long long)served);
+      exit(0);
+    }
+  }
+}
+
 static const struct {
   const char* name;
   void (*run)(double);
@@ -486,6 +506,7 @@ static const struct {
              {"arenas", arenas},             {"mappings", mappings},
              {"files", files},               {"startup", startup},
              {"load_cycle", load_cycle},     {"steps", steps},
+             {"busy", busy},
              {"ring", ring},                 {"fragmentation", fragmentation},
              {"bursts", bursts},             {"ramp", ramp},
              {"steady", steady}};

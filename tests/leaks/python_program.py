@@ -143,6 +143,17 @@ def batches(rate):
             batch = []
 
 
+def busy(_):
+    """As many requests as one core serves; at the end it says how many."""
+    table = {number: Session(number) for number in range(100_000)}
+    served = 0
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        for number in range(1000):
+            table[(served + number) % 100_000] = Session(number)
+        served += 1000
+    print("served", served, flush=True)
+
+
 def main():
     mode, seed, rate = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     random.seed(seed)

@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,7 @@ var (
 	sink   []byte
 
 	headers [][]byte
+	served  atomic.Int64
 )
 
 // keep is where the leak is.
@@ -81,6 +83,9 @@ func main() {
 	go http.Serve(listener, nil)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
+		if n := served.Load(); n != 0 {
+			fmt.Println("served", n)
+		}
 		os.Exit(0)
 	}()
 	fmt.Println("ready", listener.Addr())
@@ -143,6 +148,16 @@ func main() {
 			}
 			return 2000
 		})
+	case "busy":
+		// As many requests as one core serves; at the end it says how many.
+		runtime.GOMAXPROCS(1)
+		for i := 0; i < 100_000; i++ {
+			remember(i)
+		}
+		for number := 0; ; number++ {
+			table[number%100_000].lines = make([]byte, 1000)
+			served.Add(1)
+		}
 	case "load_cycle":
 		began := time.Now()
 		period := 20 + 10*rand.Float64()

@@ -205,11 +205,6 @@ std::string Segment::capture(std::string_view key,
   return rest;
 }
 
-bool Path::is_literal() const {
-  return std::all_of(segments.begin(), segments.end(),
-                     [](const Segment& segment) { return segment.is_literal(); });
-}
-
 std::string Path::text() const {
   std::string out;
   for (const Segment& segment : segments) {

@@ -57,7 +57,6 @@ class Segment {
 struct Path {
   std::vector<Segment> segments;
 
-  [[nodiscard]] bool is_literal() const;
   /// As it is written in a configuration: `rtloader/AllocatedBytes`, `shard:\/var`.
   [[nodiscard]] std::string text() const;
 };

@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "base/counted.h"
-#include "base/log.h"
 #include "base/memory_reserve.h"
 
 namespace heapwatch::net {
@@ -29,8 +28,6 @@ using Clock = ServerLoop::Clock;
 constexpr std::uint64_t wake_tag = 0;
 
 constexpr int events_in_a_turn = 256;
-constexpr std::chrono::milliseconds linger_timeout{1'000};
-constexpr std::chrono::seconds between_logs{60};
 constexpr std::chrono::milliseconds deadlines_late_max{500};
 
 std::size_t within_descriptors(std::size_t connections) {
@@ -378,69 +375,6 @@ void ServerLoop::want(ServerConnection& connection, std::uint32_t events) {
     event.events = events;
     event.data.u64 = connection.id();
     (void)epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.descriptor(), &event);
-  }
-}
-
-void ServerLoop::close(ServerConnection& connection) {
-  if (connection.phase() == ServerPhase::sending) {
-    connection.drop_unsent();
-  }
-  connections_.remove(connection);
-}
-
-void ServerLoop::keep_within_budget(ServerConnection& connection) {
-  connections_.charge(connection);
-  while (connections_.held_bytes() > options_.held_bytes_max) {
-    ServerConnection* const slow = connections_.slowest(connection, now_);
-    if (slow == nullptr) {
-      return;  // what is left is this one, or with the workers
-    }
-    close_for_room(*slow, "requests and replies under way take more memory than they may");
-  }
-}
-
-void ServerLoop::close_for_room(ServerConnection& connection, const char* what) {
-  close(connection);
-  ++closed_for_room_;
-  if (logged_ == Clock::time_point{} || now_ - logged_ >= between_logs) {
-    base::log(base::LogLevel::warn,
-              "http server at " + options_.listen + ": " +
-                  base::counted(std::exchange(closed_for_room_, 0), "connection") +
-                  " closed to make room, the last since " + what);
-    logged_ = now_;
-  }
-}
-
-Clock::time_point ServerLoop::deadline_of(const ServerConnection& connection) const {
-  const Clock::time_point whole =
-      connection.exchange_began + connection.answered_in + options_.exchange_timeout;
-  switch (connection.phase()) {
-    case ServerPhase::idle:
-      return connection.since() + options_.idle_timeout;
-    case ServerPhase::head:
-    case ServerPhase::body:
-      return std::min(connection.since() + options_.request_timeout, whole);
-    case ServerPhase::sending:
-      return std::min(connection.progress() + options_.request_timeout, whole);
-    case ServerPhase::lingering:
-      return connection.since() + linger_timeout;
-    default:
-      return never;
-  }
-}
-
-void ServerLoop::close_the_late() {
-  while (ServerConnection* const connection = connections_.due(now_)) {
-    const Clock::time_point deadline = deadline_of(*connection);
-    if (deadline <= now_) {
-      close(*connection);
-    } else {
-      connections_.set_deadline(*connection, deadline);  // bytes have moved since it was set
-    }
-  }
-  if (accepts_again_ <= now_) {
-    accepts_again_ = never;
-    watch_listener(EPOLLIN);
   }
 }
 

@@ -28,6 +28,13 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
 
 }  // namespace
 
+std::string with_scheme(std::string text) {
+  if (text.find("://") == std::string::npos) {
+    text.insert(0, "http://");
+  }
+  return text;
+}
+
 base::Result<Authority> parse_authority(const std::string& url) {
   const UrlHandle parsed(curl_url(), &curl_url_cleanup);
   const CURLUcode code =

@@ -9,6 +9,9 @@
 
 namespace heapwatch::net {
 
+/// `text`, which begins with http:// when it names no scheme.
+[[nodiscard]] std::string with_scheme(std::string text);
+
 /// The part of a URL that decides who sees a credential.
 struct Authority {
   bool tls = false;

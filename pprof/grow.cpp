@@ -349,10 +349,6 @@ std::string_view trend_name(Trend trend) {
   return "";
 }
 
-double theil_sen_slope(std::span<const double> times, std::span<const std::int64_t> values) {
-  return slope_of_pairs(times, values, true);
-}
-
 Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptions& options,
                               const Warn& warn) {
   if (snapshots.size() < 2) {

@@ -89,8 +89,4 @@ struct Growth {
 /// collect its garbage before each. Empty when there are none.
 [[nodiscard]] std::string repeats_sentence(const Growth& growth, bool collects);
 
-/// The Theil-Sen slope of values at these times.
-[[nodiscard]] double theil_sen_slope(std::span<const double> times,
-                                     std::span<const std::int64_t> values);
-
 }  // namespace heapwatch::pprof

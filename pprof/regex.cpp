@@ -61,10 +61,6 @@ bool Regex::matches(std::string_view text) const {
   return RE2::PartialMatch({text.data(), text.size()}, *compiled_);
 }
 
-const std::string& Regex::pattern() const {
-  return compiled_->pattern();
-}
-
 bool TableMatcher::operator()(StringId id) {
   if (id >= known_.size()) {
     known_.resize(strings_->size());

@@ -23,7 +23,6 @@ class Regex {
 
   /// True when it matches anywhere in the text.
   [[nodiscard]] bool matches(std::string_view text) const;
-  [[nodiscard]] const std::string& pattern() const;
 
  private:
   explicit Regex(std::shared_ptr<const re2::RE2> compiled) : compiled_(std::move(compiled)) {}

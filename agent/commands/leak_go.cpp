@@ -8,6 +8,7 @@
 #include "agent/commands/leak_target.h"
 #include "base/number.h"
 #include "expvar/query.h"
+#include "net/page.h"
 #include "pprof/parse.h"
 #include "pprof/profile.h"
 
@@ -26,14 +27,7 @@ constexpr double goroutines_max = 100'000;
 base::Result<std::string> fetched(net::HttpRequest request) {
   request.total_timeout = page_timeout;
   request.body_bytes_max = page_bytes_max;
-  net::HttpResult response = net::fetch(request);
-  if (!response) {
-    return tl::unexpected(response.error());
-  }
-  if (response->status != 200) {
-    return base::fail(base::ErrorKind::refused, net::status_text(response->status));
-  }
-  return std::move(response->body);
+  return net::fetch_page(request);
 }
 
 /// The numbers of memstats by name.

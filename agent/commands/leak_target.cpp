@@ -7,6 +7,7 @@
 #include "agent/commands/memory_targets.h"
 #include "check/target_url.h"
 #include "memory/process/find.h"
+#include "net/target.h"
 
 namespace heapwatch::agent::commands {
 
@@ -28,9 +29,7 @@ bool is_url(const std::string& text) {
 
 /// Without the path, which is any page of the program: of Go's pages all are looked at.
 std::string without_page(std::string text) {
-  if (text.find("://") == std::string::npos) {
-    text = "http://" + text;
-  }
+  text = net::with_scheme(std::move(text));
   const std::size_t page = text.find("/debug/");
   if (page != std::string::npos) {
     text.erase(page);

@@ -5,6 +5,8 @@
 
 #include "base/loopback.h"
 #include "memory/go_counters.h"
+#include "net/page.h"
+#include "net/target.h"
 
 namespace heapwatch::agent::commands {
 
@@ -33,8 +35,7 @@ std::string listed(const std::vector<Entry>& entries) {
 
 /// `pid` is whose page it is; 0: that is to be found.
 base::Result<GoPage> page_of(const std::string& text, int pid) {
-  const bool has_scheme = text.find("://") != std::string::npos;
-  const auto target = check::parse_target_url(has_scheme ? text : "http://" + text);
+  const auto target = check::parse_target_url(net::with_scheme(text));
   if (!target) {
     return base::fail(target.error().kind, "--url " + target.error().message);
   }
@@ -56,14 +57,11 @@ base::Result<GoPage> page_of(const std::string& text, int pid) {
 }
 
 base::Result<memory::GoCounters> counters_at(const net::HttpRequest& request) {
-  const auto response = net::fetch(request);
-  if (!response) {
-    return tl::unexpected(response.error());
+  const auto page = net::fetch_page(request);
+  if (!page) {
+    return tl::unexpected(page.error());
   }
-  if (response->status != 200) {
-    return base::fail(ErrorKind::refused, "it answers " + net::status_text(response->status));
-  }
-  return memory::parse_go_counters(response->body);
+  return memory::parse_go_counters(*page);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@
 #include "base/printable.h"
 #include "check/target_url.h"
 #include "expvar/query.h"
-#include "net/http.h"
+#include "net/page.h"
+#include "net/target.h"
 
 namespace heapwatch::agent::commands {
 
@@ -21,8 +22,7 @@ using expvar::QueryMatch;
 using Matches = std::vector<QueryMatch>;
 
 base::Result<net::HttpRequest> request_for(const std::string& url) {
-  const bool has_scheme = url.find("://") != std::string::npos;
-  const auto target = check::parse_target_url(has_scheme ? url : "http://" + url);
+  const auto target = check::parse_target_url(net::with_scheme(url));
   if (!target) {
     return tl::unexpected(target.error());
   }
@@ -32,15 +32,11 @@ base::Result<net::HttpRequest> request_for(const std::string& url) {
 }
 
 base::Result<Matches> read_page(const net::HttpRequest& request, const Path& path) {
-  const net::HttpResult response = net::fetch(request);
-  if (!response) {
-    return tl::unexpected(response.error());
+  const auto page = net::fetch_page(request);
+  if (!page) {
+    return tl::unexpected(page.error());
   }
-  if (response->status != 200) {
-    return base::fail(base::ErrorKind::refused,
-                      request.url + ": " + net::status_text(response->status));
-  }
-  return expvar::query(response->body, path);
+  return expvar::query(*page, path);
 }
 
 /// One value alone prints bare, like jq; several print with their paths.

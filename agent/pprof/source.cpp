@@ -221,13 +221,10 @@ bool collects_garbage(const Page& page) {
 
 Result<Source> parse_source(const pprof::FetchRequest& asked, const TransportFlags& flags) {
   std::string text = asked.url;
-  const bool has_scheme = text.find("://") != std::string::npos;
   if (!is_url(text) && flags.kind.empty()) {
     return fail(ErrorKind::not_found, "open " + text + ": no such file or directory");
   }
-  if (!has_scheme) {
-    text.insert(0, "http://");
-  }
+  text = net::with_scheme(std::move(text));
   constexpr std::string_view insecure = "https+insecure://";
   const bool is_insecure = text.starts_with(insecure);
   if (is_insecure) {

@@ -10,6 +10,7 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "check/go_expvar/name.h"
+#include "check/go_expvar/page_warnings.h"
 #include "expvar/missing_paths.h"
 #include "expvar/page_root.h"
 #include "expvar/page_walker.h"
@@ -110,20 +111,7 @@ class PageCollector::Run {
 
   RunReport collect() {
     report_.body_bytes = page_.size();
-    if (const auto invalid = w_.matches.invalid_members; invalid > 0) {
-      report_.dropped["invalid_json"] = invalid;
-      warn(base::counted(invalid, "member of the page has a value",
-                         "members of the page have values") +
-           " that JSON does not know and " + (invalid == 1 ? "is" : "are") +
-           " left out, the first at " + expvar::place_in_page(page_, w_.matches.first_invalid_at));
-    }
-    if (const auto left_out = w_.matches.long_keys; left_out > 0) {
-      report_.dropped["long_key"] = left_out;
-      warn(base::counted(left_out, "member of the page is", "members of the page are") +
-           " left out: a key has at most " + std::to_string(expvar::key_bytes_max) +
-           " bytes, a path " + std::to_string(expvar::path_bytes_max) + "; the first is \"" +
-           w_.matches.first_long_key + '"');
-    }
+    warn_of_members(w_.matches, page_, report_);
     if (c_.plan_->memstats) {
       pauses();
     }
@@ -143,7 +131,9 @@ class PageCollector::Run {
                                sink_);
     }
     if (c_.plan_->memstats) {
-      memstats();
+      if (auto what = missing_defaults(*c_.plan_, w_.matches); !what.empty()) {
+        warn(std::move(what));
+      }
     }
     missing();
     if (limited_ > 0) {
@@ -283,17 +273,8 @@ class PageCollector::Run {
     if (++collisions_ > collision_warnings_max) {
       return;
     }
-    const std::string first = base::beginning(taken.before->path().text());
-    const std::string second = base::beginning(path.text());
-    const std::string name = base::beginning(taken.variable.metric_name()->name());
-    if (first == second) {
-      warn("path " + first + " is taken as " + name + " by two entries, \"" +
-           c_.plan_->entries[taken.before->entry()].path.text() + "\" and \"" +
-           c_.plan_->entries[index].path.text() + "\"; the first counts, give the other an alias");
-    } else {
-      warn("paths " + first + " and " + second + " both become " + name +
-           "; the first counts, give the other an alias");
-    }
+    warn(collision_text(*c_.plan_, *taken.before, {index, path},
+                        taken.variable.metric_name()->name()));
   }
 
   void unreportable(std::size_t index, const expvar::Match& match) {
@@ -305,49 +286,9 @@ class PageCollector::Run {
     if (!c_.logged_->is_new(w_.logged_key)) {
       return;
     }
-    const bool container =
-        match.kind == expvar::JsonKind::object || match.kind == expvar::JsonKind::array;
-    const bool repaired = match.kind == expvar::JsonKind::null && w_.matches.invalid_members > 0;
     const std::string text = base::beginning(path.text());
     base::log(text == "memstats" ? base::LogLevel::debug : base::LogLevel::warn,
-              c_.target_ + ": path " + text + " is " +
-                  std::string(expvar::with_article(match.kind)) +
-                  (repaired ? " or a value that JSON does not know" : ", which is no number") +
-                  (container ? "; name a path in it" : ""));
-  }
-
-  /// What the defaults miss, in one sentence.
-  void memstats() {
-    const expvar::Match* found = w_.matches.first(c_.plan_->runtime.memstats);
-    if (found == nullptr || found->kind != expvar::JsonKind::object) {
-      warn(found == nullptr ? "the page has no memstats: the default metrics are absent"
-                            : "memstats is " + std::string(expvar::with_article(found->kind)) +
-                                  ", not an object: the default metrics are absent");
-      return;
-    }
-    std::string absent;
-    for (std::size_t i = 0; i < c_.plan_->default_count; ++i) {
-      const auto& path = c_.plan_->entries[i].path;
-      const auto& seen = w_.matches.of(static_cast<expvar::WantedIndex>(i));
-      if (seen.numbers + seen.others == 0 && !taken_by_user(path)) {
-        absent += (absent.empty() ? "" : ", ") + path.segments.back().text();
-      }
-    }
-    if (!absent.empty()) {
-      warn("memstats has no " + absent + ": these default metrics are absent");
-    }
-  }
-
-  /// A default yields to an entry of the user whose pattern takes the same variable.
-  [[nodiscard]] bool taken_by_user(const expvar::Path& path) const {
-    for (std::size_t i = c_.plan_->default_count; i < c_.plan_->entries.size(); ++i) {
-      const auto& own = c_.plan_->entries[i].path.segments;
-      if (own.size() == path.segments.size() && own[0].matches(path.segments[0].text()) &&
-          own[1].matches(path.segments[1].text())) {
-        return true;
-      }
-    }
-    return false;
+              c_.target_ + ": " + no_number_text(text, match.kind, w_.matches.invalid_members > 0));
   }
 
   void missing() {

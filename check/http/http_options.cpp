@@ -7,6 +7,7 @@
 
 #include "check/http/http_auth_options.h"
 #include "check/http/option_forms.h"
+#include "net/target.h"
 
 namespace heapwatch::check::http {
 
@@ -42,16 +43,14 @@ std::string read_proxy_url(Section& proxy, std::string_view key, std::string& sh
   }
   static constexpr std::array<std::string_view, 4> schemes{"http://", "https://", "socks5://",
                                                            "socks5h://"};
-  if (url->find("://") == std::string::npos) {
-    return "http://" + *url;
-  }
+  const std::string whole = net::with_scheme(*url);
   if (std::none_of(schemes.begin(), schemes.end(),
-                   [&](std::string_view scheme) { return url->starts_with(scheme); })) {
+                   [&](std::string_view scheme) { return whole.starts_with(scheme); })) {
     proxy.error(key, proxy.name_of(key) +
                          " must begin with http://, https://, socks5:// or socks5h://, not be " +
                          (shown_as.empty() ? '"' + without_userinfo(*url) + '"' : shown_as));
   }
-  return *url;
+  return whole;
 }
 
 std::vector<std::string> read_no_proxy(Section& proxy) {

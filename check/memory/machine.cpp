@@ -1,10 +1,10 @@
 #include "check/memory/machine.h"
 
 #include <ctime>
-#include <utility>
 
 #include "base/file.h"
 #include "memory/process/parse.h"
+#include "net/page.h"
 #include "preload/attach.h"
 
 namespace heapwatch::check::memory {
@@ -73,16 +73,7 @@ base::Result<Survey> LiveMachine::look(int pid, bool types, Moment until) const 
 }
 
 base::Result<std::string> LiveMachine::page(const net::HttpRequest& request) const {
-  auto response = net::fetch(request);
-  if (!response) {
-    return tl::unexpected(response.error());
-  }
-  if (response->status != 200) {
-    return base::fail(base::ErrorKind::refused,
-                      (request.shown_as.empty() ? request.url : request.shown_as) + ": " +
-                          net::status_text(response->status));
-  }
-  return std::move(response->body);
+  return net::fetch_page(request);
 }
 
 }  // namespace heapwatch::check::memory

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/nearest.h"
+#include "pprof/driver/flag.h"
 #include "pprof/go_number.h"
 
 namespace heapwatch::pprof {
@@ -15,59 +16,6 @@ namespace {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
-
-constexpr std::array<std::string_view, 6> true_words = {"1", "t", "T", "true", "TRUE", "True"};
-constexpr std::array<std::string_view, 6> false_words = {"0", "f", "F", "false", "FALSE", "False"};
-
-/// A flag whose value is read into a place of its own.
-struct Flag {
-  bool is_switch = false;
-  std::string help;
-  std::function<Result<void>(const std::string&)> set;
-};
-
-Result<void> parse_error() {
-  return fail(ErrorKind::invalid, "parse error");
-}
-
-Result<void> read_switch(bool& to, const std::string& value) {
-  const auto is_in = [&](const auto& words) {
-    return std::find(words.begin(), words.end(), value) != words.end();
-  };
-  if (!is_in(true_words) && !is_in(false_words)) {
-    return parse_error();
-  }
-  to = is_in(true_words);
-  return {};
-}
-
-Flag switch_flag(bool& to, std::string_view help) {
-  return {true, std::string(help),
-          [&to](const std::string& value) { return read_switch(to, value); }};
-}
-
-Flag text_flag(std::string& to, std::string_view help) {
-  return {false, std::string(help), [&to](const std::string& value) -> Result<void> {
-            to = value;
-            return {};
-          }};
-}
-
-/// Calls `set` with an integer of at least `min`.
-template <typename Set>
-Flag integer_flag(std::int64_t min, std::int64_t max, std::string_view help, Set set) {
-  return {false, std::string(help), [=](const std::string& value) -> Result<void> {
-            const auto number = parse_go_integer(value, 0);
-            if (!number) {
-              return parse_error();
-            }
-            if (*number < min || *number > max) {
-              return fail(ErrorKind::invalid, "value out of range");
-            }
-            set(*number);
-            return {};
-          }};
-}
 
 /// A flag that stands for a sample index; the earlier in this list, the stronger.
 struct IndexFlag {

@@ -6,30 +6,31 @@ import unittest
 import corpus
 
 HEAPWATCH, *PROGRAMS = sys.argv[1:7]
-LENGTH = "27s"
+# Started under the watch, so that the line of a native leak is told, too.
+STARTED = ["cxx_map", "python_extension", "python_bounded"]
+# A machine that is busy gives few looks in the first of these; who cannot be told anything then is watched for the next.
+LENGTHS = ["27s", "60s", "150s"]
 EVERY = "700ms"
 # Looks of a build with sanitizers take long at C++ and at Python, whose programs are in the long form.
-QUICK = [{"c_malloc", "c_vector", "c_mmap", "c_threads", "c_descriptors", "c_cache", "c_ring", "c_bursts", "c_steady",
-          "c_thread_pool", "c_files", "c_startup"},
+QUICK = [{"c_malloc", "c_mmap", "c_threads", "c_descriptors", "c_cache", "c_ring", "c_bursts", "c_steady",
+          "c_thread_pool", "c_files"},
          {"go_heap", "go_goroutines", "go_garbage", "go_cache"}]
-# Started under the watch.
-STARTED = ["cxx_map", "python_extension", "python_bounded"]
 
 
-def start(names, commands, stack):
+def start(names, commands, stack, length):
     cases = [case for case in corpus.ALL if case.name in names]
     programs = {case.name: stack.enter_context(corpus.Program(commands[case.program], case, seed))
                 for seed, case in enumerate(cases, 1)}
-    return programs, corpus.start_watch(HEAPWATCH, programs.values(), LENGTH, EVERY)
+    return programs, corpus.start_watch(HEAPWATCH, programs.values(), length, EVERY)
 
 
-def run_all(commands):
+def run_all(commands, groups, names_started, length):
     """All at the same time. Gives name to judgement."""
     with contextlib.ExitStack() as stack:
-        started = [start(names, commands, stack) for names in QUICK]
-        watch = [HEAPWATCH, "leak", "--for", LENGTH, "--every", EVERY, "--json", "--stop", "--"]
+        started = [start(names, commands, stack, length) for names in groups if names]
+        watch = [HEAPWATCH, "leak", "--for", length, "--every", EVERY, "--json", "--stop", "--"]
         under_watch = [stack.enter_context(corpus.Program(commands[case.program], case, 1, watched_by=watch))
-                       for case in corpus.ALL if case.name in STARTED]
+                       for case in corpus.ALL if case.name in names_started]
         found = {}
         for programs, watch in started:
             judgements = corpus.judgements(watch)
@@ -40,7 +41,14 @@ def run_all(commands):
 
 class CorpusTest(unittest.TestCase):
     def test_each_leak_is_found_and_nothing_else_is_called_one(self):
-        found = run_all(corpus.commands(*PROGRAMS))
+        found, left, started = {}, QUICK, STARTED
+        leaks = {case.name for case in corpus.LEAKS}
+        for length in LENGTHS:
+            found.update(run_all(corpus.commands(*PROGRAMS), left, started, length))
+            open_ones = {name for name in leaks & set(found) if found[name]["verdict"] == "cannot_tell"}
+            left, started = [group & open_ones for group in QUICK], [name for name in STARTED if name in open_ones]
+            if not open_ones:
+                break
         spaces = {case.name: case.space for case in corpus.LEAKS}
         self.assertEqual(len(found), sum(map(len, QUICK)) + len(STARTED))
         for name, judgement in found.items():
@@ -48,6 +56,13 @@ class CorpusTest(unittest.TestCase):
                 self.assertTrue(corpus.is_right(judgement, spaces.get(name, "")), judgement)
         self.check_sites(found)
         self.check_shape(found["c_malloc"])
+
+    def test_the_corpus_has_as_many_of_each_kind_as_are_promised(self):
+        self.assertGreaterEqual(len(corpus.LEAKS), 24)
+        self.assertGreaterEqual(len(corpus.OTHERS), 24)
+        self.assertEqual({case.space for case in corpus.LEAKS},
+                         {"go", "goroutine", "native", "python", "mmap", "stack", "files"})
+        self.assertEqual(len({case.name for case in corpus.ALL}), len(corpus.ALL))
 
     def check_sites(self, found):
         site = found["go_heap"]["site"]
@@ -59,9 +74,9 @@ class CorpusTest(unittest.TestCase):
         for case in corpus.LEAKS:
             if case.name in STARTED:
                 self.assertTrue(corpus.names_site(found[case.name], case), found[case.name])
-        stack = found["python_extension"]["site"]["stack"]
-        self.assertEqual(found["python_extension"]["site"]["function"], "forget_block", stack)
-        self.assertIn("leak_extension", [frame["function"] for frame in stack if frame["space"] == "python"])
+        site = found["python_extension"]["site"]
+        self.assertEqual(site["function"], "forget_block")
+        self.assertIn("leak_extension", [frame["function"] for frame in site["stack"] if frame["space"] == "python"])
 
     def check_shape(self, judgement):
         self.assertEqual(judgement["schema"], "heapwatch.leak/1")

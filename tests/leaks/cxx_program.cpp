@@ -103,7 +103,8 @@ void pool(double rate, std::mt19937& random) {
     free_orders.push_back(std::make_unique<Order>(i));
   }
   run(rate, [&random] {
-    std::swap(free_orders[random() % free_orders.size()], free_orders[random() % free_orders.size()]);
+    std::swap(free_orders[random() % free_orders.size()],
+              free_orders[random() % free_orders.size()]);
     const std::string noise(random() % 9000, 'x');
     return 700.0 + (noise.empty() ? 1 : 0);
   });

@@ -2,22 +2,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <filesystem>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "base/log.h"
-#include "net/http_server.h"
-#include "raw_client.h"
+#include "http_server_limits_fixture.h"
 
 namespace heapwatch::net {
 namespace {
@@ -25,94 +17,6 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::StartsWith;
-using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr std::size_t large_bytes = 20'000'000;
-/// Enough for a machine that is busy, and little beside what a client could wait for.
-constexpr seconds soon{8};
-
-/// Handlers that wait until they are let go.
-class Gate {
- public:
-  void pass() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-  }
-  void wait_for(int waiting) {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, soon, [&] { return waiting_ >= waiting; }));
-  }
-  void open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
-
-class HttpServerLimits : public ::testing::Test {
- protected:
-  ServerReply page(const ServerRequest& request) {
-    ServerReply reply;
-    if (request.path == "/large") {
-      reply.body.assign(large_bytes, 'x');
-    } else if (request.path == "/long") {
-      gate_.pass();
-      reply.body = "long";
-    } else {
-      reply.body = request.method + request.path + "[" + request.body + "]";
-    }
-    return reply;
-  }
-  std::unique_ptr<HttpServer> start(ServerOptions options) {
-    options.takes_long = [](const ServerRequest& request) { return request.path == "/long"; };
-    auto server =
-        HttpServer::start(options, [this](const ServerRequest& request) { return page(request); });
-    EXPECT_TRUE(server) << server.error().message;
-    return std::move(*server);
-  }
-  void TearDown() override { gate_.open(); }
-
-  static std::string get(const std::string& path, const std::string& more = "") {
-    return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
-  }
-  static std::string post(const std::string& body, std::size_t length) {
-    return "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(length) +
-           "\r\n\r\n" + body;
-  }
-  static void expect_page(const RawClient& client, const std::string& path = "/a") {
-    const auto began = Clock::now();
-    client.say(get(path));
-    EXPECT_THAT(client.hear("GET" + path + "[]"), StartsWith("HTTP/1.1 200 OK\r\n"));
-    EXPECT_LT(Clock::now() - began, soon);
-  }
-  static std::size_t read_large(const RawClient& client) {
-    client.say(get("/large", "Connection: close\r\n"));
-    const std::string heard = client.hear();
-    return heard.size() - std::min(heard.find("\r\n\r\n"), heard.size()) - 4;
-  }
-  /// Until the server closes, doing `something` again and again; how long that took.
-  template <typename Something>
-  static Clock::duration time_until_closed(const Something& something) {
-    const auto began = Clock::now();
-    while (something() && Clock::now() - began < 2 * soon) {
-      std::this_thread::sleep_for(milliseconds(10));  // the client's own slowness
-    }
-    return Clock::now() - began;
-  }
-
-  Gate gate_;
-};
 
 TEST_F(HttpServerLimits, ClientsThatAreIdleOrSlowDelayNobody) {
   const auto server = start({.threads = 1, .body_bytes_max = 100});
@@ -351,137 +255,6 @@ TEST_F(HttpServerLimits, APageForSomebodyWhoHasGoneIsDropped) {
 
 /// With no descriptor left in the process but those it has. What is found is compared when there
 /// are some again: the sanitizer needs one to look at an object with virtual functions.
-class Exhausted : public HttpServerLimits {
- protected:
-  void exhaust() {
-    base::log(base::LogLevel::warn, "all descriptors are taken");  // it has been used then
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &before_);
-    limit = before_;
-    limit.rlim_cur = 256;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    for (int taken = dup(0); taken >= 0; taken = dup(0)) {
-      taken_.push_back(taken);
-    }
-  }
-  void relax() {
-    for (const int number : taken_) {
-      close(number);
-    }
-    taken_.clear();
-    if (before_.rlim_cur != 0) {
-      setrlimit(RLIMIT_NOFILE, &before_);
-    }
-  }
-  void TearDown() override {
-    relax();
-    HttpServerLimits::TearDown();
-  }
-  /// A client whose descriptor was there before.
-  static int unconnected() { return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }
-  static RawClient connected(int number, std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(number, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return RawClient(RawClient::Duplicate{number});
-  }
-  static double cpu_seconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto of = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    return of(usage.ru_utime) + of(usage.ru_stime);
-  }
-
-  rlimit before_{};
-  std::vector<int> taken_;
-};
-
-TEST_F(Exhausted, AnIdleConnectionGivesItsDescriptorToANewOne) {
-  const auto server = start({});
-  const int number = unconnected();
-  const RawClient idle(server->port());
-  expect_page(idle);
-  exhaust();
-  const RawClient next = connected(number, server->port());
-  next.say(get("/a", "Connection: close\r\n"));
-  const std::string heard = next.hear();
-  relax();
-  EXPECT_THAT(heard, EndsWith("GET/a[]"));
-  EXPECT_EQ(idle.hear(), "");
-}
-
-TEST_F(Exhausted, WithoutOneClientsAreTurnedAwayAndTheLoopDoesNotSpin) {
-  const auto server = start({});
-  const int number = unconnected();
-  const int later = unconnected();
-  exhaust();
-  const double cpu = cpu_seconds();
-  const std::string heard = connected(number, server->port()).hear();
-  std::this_thread::sleep_for(milliseconds(500));  // in which a loop that spins is seen
-  const double used = cpu_seconds() - cpu;
-  relax();
-  EXPECT_EQ(heard, "");  // not left hanging
-  EXPECT_LT(used, 0.3);
-  expect_page(connected(later, server->port()));
-}
-
-class UnixServer : public HttpServerLimits {
- protected:
-  UnixServer() {
-    char pattern[] = "/tmp/heapwatch-server-XXXXXX";
-    folder_ = mkdtemp(pattern);
-    path_ = folder_ + "/pages";
-  }
-  ~UnixServer() override { std::filesystem::remove_all(folder_); }
-
-  std::string folder_;
-  std::string path_;
-};
-
-TEST_F(UnixServer, AnswersTheUserAloneAndOneRequestAConnection) {
-  auto server = start({.listen = "unix:" + path_, .body_bytes_max = 100});
-  struct stat status {};
-  ASSERT_EQ(stat(path_.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777U, 0600U);
-  EXPECT_EQ(server->port(), 0);
-  const RawClient client(path_);
-  client.say("GET /a HTTP/1.1\r\nHost: any\r\n\r\n");
-  EXPECT_THAT(client.hear(), EndsWith("GET/a[]"));
-  server.reset();
-  EXPECT_FALSE(std::filesystem::exists(path_));
-}
-
-TEST_F(UnixServer, ReplacesASocketThatNobodyListensOn) {
-  {
-    const int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path_.c_str(), path_.size());
-    ASSERT_EQ(bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    close(dead);
-  }
-  const auto server = start({.listen = "unix:" + path_});
-  const RawClient client(path_);
-  client.say(get("/a"));
-  EXPECT_THAT(client.hear(), EndsWith("GET/a[]"));
-  const auto second = HttpServer::start({.listen = "unix:" + path_}, ServerHandler());
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error(), (base::Error{base::ErrorKind::io, "cannot listen on unix:" + path_ +
-                                                                  ": Address already in use"}));
-}
-
-TEST_F(UnixServer, TellsAPathThatIsTooLong) {
-  const std::string path(200, 'x');
-  const auto server = HttpServer::start({.listen = "unix:" + path}, ServerHandler());
-  ASSERT_FALSE(server);
-  EXPECT_EQ(server.error(),
-            (base::Error{base::ErrorKind::invalid,
-                         "unix:" + path + ": the path of a unix socket has 1 to 107 bytes"}));
-}
 
 }  // namespace
 }  // namespace heapwatch::net

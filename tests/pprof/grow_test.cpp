@@ -270,13 +270,17 @@ TEST(Grow, NoticesAProgramThatWasStartedAnew) {
             "the difference is not growth of one program\n");
 }
 
-TEST(TheilSen, IsNotMovedByAnOutlier) {
-  const double times[] = {0, 1, 2, 3, 4, 5, 6};
-  const std::int64_t values[] = {0, 2, 4, 1000, 8, 10, 12};
-  EXPECT_EQ(theil_sen_slope(times, values), 2);
-  const double uneven[] = {0, 1, 3};
-  const std::int64_t two[] = {0, 1, 5};
-  EXPECT_DOUBLE_EQ(theil_sen_slope(uneven, two), 5.0 / 3);
+TEST(Grow, HasASlopeThatIsNotMovedByAnOutlier) {
+  // Sixty bytes by the minute of their snapshot: a slope a second.
+  const auto slope = [](const std::map<std::int64_t, std::int64_t>& series) {
+    std::vector<Snapshot> snapshots;
+    for (const auto& [minute, bytes] : series) {
+      snapshots.push_back(snapshot(minute, {{"a", 60 * bytes}}));
+    }
+    return measure(std::move(snapshots)).stacks.at(0).slope;
+  };
+  EXPECT_EQ(slope({{0, 0}, {1, 2}, {2, 4}, {3, 1000}, {4, 8}, {5, 10}, {6, 12}}), 2);
+  EXPECT_DOUBLE_EQ(slope({{0, 0}, {1, 1}, {3, 5}}), 5.0 / 3);
 }
 
 }  // namespace

@@ -45,13 +45,6 @@ bool BlockTable::take(std::uintptr_t address, Block& taken) noexcept {
   return true;
 }
 
-void BlockTable::clear() noexcept {
-  blocks_.reset();
-  mask_ = 0;
-  shift_ = 0;
-  used_ = 0;
-}
-
 /// Moves later blocks of the same chain into the gap, so that every chain stays without one.
 void BlockTable::remove(std::size_t slot) noexcept {
   std::size_t gap = slot;

@@ -35,7 +35,6 @@ class BlockTable {
   [[nodiscard]] Block* find(std::uintptr_t address) noexcept;
   /// Whether there was a block at the address, which is then `taken` and gone.
   bool take(std::uintptr_t address, Block& taken) noexcept;
-  void clear() noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return used_; }
 
   /// Calls `visit(const Block&)` for each, in no order.

@@ -1,0 +1,49 @@
+// A client beside a target that does everything.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "net/http.h"
+#include "tests/testing/http_target.h"
+#include "tests/testing/target_server.h"
+
+namespace heapwatch::net {
+
+using base::Error;
+using base::ErrorKind;
+
+class HttpClient : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server = new heapwatch::testing::TargetServer; }
+  static void TearDownTestSuite() {
+    delete server;
+    server = nullptr;
+  }
+
+  static HttpRequest request(const std::string& path) {
+    HttpRequest made;
+    made.url = server->url(path);
+    return made;
+  }
+  static std::string body_of(const HttpRequest& request) {
+    const HttpResult result = fetch(request);
+    EXPECT_TRUE(result) << result.error().message;
+    return result ? result->body : "";
+  }
+  static Error error_of(const HttpRequest& request) {
+    const HttpResult result = fetch(request);
+    EXPECT_FALSE(result);
+    return result ? Error{} : result.error();
+  }
+  static Error error(ErrorKind kind, const std::string& path, const std::string& what) {
+    return {kind, server->url(path) + ": " + what};
+  }
+
+  static heapwatch::testing::TargetServer* server;
+};
+inline heapwatch::testing::TargetServer* HttpClient::server = nullptr;
+
+}  // namespace heapwatch::net

@@ -94,7 +94,7 @@ Confidence confidence_of(const RunCourse& course, double runs) {
   return runs >= 20 && is_even ? Confidence::medium : Confidence::low;
 }
 
-std::string number_text(double value) {
+std::string whole_text(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.0f", value);
   return text.data();
@@ -142,10 +142,10 @@ class Runs {
     const RunCourse course = course_by_runs(points, least, least_a_run);
     Finding finding = finding_of(space, course);
     const double growth = points.back().value - points.front().value;
-    tell(what, course, number_text(growth));
+    tell(what, course, whole_text(growth));
     if (finding.verdict == Verdict::leak) {
       finding.growth = 0;
-      finding.what = "+" + number_text(growth) + " " + what + " in " + number_text(runs_) + " runs";
+      finding.what = "+" + whole_text(growth) + " " + what + " in " + whole_text(runs_) + " runs";
       set_site(finding, best_site(watch_, space, options_));
       judgement_.findings.push_back(std::move(finding));
     }
@@ -270,9 +270,9 @@ Judgement judge_runs(const Watch& watch, const JudgeOptions& options) {
   std::vector<Finding>& findings = judgement.findings;
   if (runs < runs_min) {
     findings.push_back({.verdict = Verdict::cannot_tell,
-                        .reason = number_text(runs) + (runs == 1 ? " run" : " runs") +
+                        .reason = whole_text(runs) + (runs == 1 ? " run" : " runs") +
                                   (watch.ended.empty() ? "" : ", for " + watch.ended) +
-                                  "; at least " + number_text(runs_min) + " are wanted"});
+                                  "; at least " + whole_text(runs_min) + " are wanted"});
   } else {
     judgement.rss_growth = watch.looks.back().rss - watch.looks.front().rss;
     Runs judge(watch, options, judgement);

@@ -20,7 +20,7 @@ namespace heapwatch::agent::commands {
 
 namespace {
 
-bool send(int socket, std::string_view text) {
+bool send_all(int socket, std::string_view text) {
   while (!text.empty()) {
     const ssize_t sent = write(socket, text.data(), text.size());
     if (sent < 0 && errno == EINTR) {
@@ -67,14 +67,14 @@ int run_rounds(std::vector<std::unique_ptr<check::ConfiguredCheck>> checks,
     interval = std::min(interval, runners.back()->interval());
   }
   const double seconds = std::chrono::duration<double>(interval).count();
-  bool goes_on = send(socket, "begin " + std::to_string(seconds) + "\n");
+  bool goes_on = send_all(socket, "begin " + std::to_string(seconds) + "\n");
   while (goes_on && is_next_asked(socket)) {
     bool failed = false;
     for (const auto& runner : runners) {
       failed = runner->run().error.has_value() || failed;
     }
     check::python::collect_garbage();
-    goes_on = send(socket, failed ? "run 1\n" : "run 0\n");
+    goes_on = send_all(socket, failed ? "run 1\n" : "run 0\n");
   }
   return 0;
 }

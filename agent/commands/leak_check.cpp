@@ -34,7 +34,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::duration;
 
 /// Nearly all blocks are sampled: of a few KiB a run, each is to be seen.
-constexpr std::size_t sample_interval = 128;
+constexpr std::size_t check_sample_interval = 128;
 /// Without --times: as many runs as there is time for, within these.
 constexpr int runs_least = 40;
 constexpr int runs_most = 1000;
@@ -50,7 +50,7 @@ class Line {
  public:
   explicit Line(int socket) : socket_(socket) {}
 
-  void ask_for_next() const { (void)!send(socket_, &round_next, 1, MSG_NOSIGNAL); }
+  void ask_for_next() const { (void)!::send(socket_, &round_next, 1, MSG_NOSIGNAL); }
 
   /// What the other said; none when it has ended. Signals are passed on meanwhile.
   std::optional<std::string> next(process::ForegroundProgram& program) {
@@ -270,7 +270,7 @@ int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global)
   base::Descriptor theirs(sockets[1]);
   fcntl(ours.get(), F_SETFD, FD_CLOEXEC);
   std::vector<std::string> environment =
-      watched_environment(*watching, (*processes)->socket_path(), sample_interval);
+      watched_environment(*watching, (*processes)->socket_path(), check_sample_interval);
   environment.push_back(std::string(rounds_variable) + "=" + std::to_string(theirs.get()));
   std::optional<process::StandardOutputAside> aside(std::in_place);
   const auto started =

@@ -12,8 +12,8 @@ namespace {
 
 using memory::native::NativeHeap;
 
-constexpr std::size_t sites_max = 12;  // of each space
-constexpr std::size_t frames_max = 64;
+constexpr std::size_t native_sites_max = 12;  // of each space
+constexpr std::size_t native_frames_max = 64;
 
 /// The records of one stack, and what it held at each moment.
 struct Stack {
@@ -26,7 +26,7 @@ std::vector<leak::Frame> frames_of(const NativeHeap& heap, const NativeHeap::Rec
                                    memory::native::Names& names) {
   std::vector<leak::Frame> frames;
   for (const std::uintptr_t frame : record.stack) {
-    if (frames.size() >= frames_max) {
+    if (frames.size() >= native_frames_max) {
       break;
     }
     if (memory::native::is_interpreted(frame)) {
@@ -136,7 +136,7 @@ std::vector<leak::SiteGrowth> NativeSites::sites(double begin) const {
   memory::native::Names names;
   for (const Stack* stack : grown) {
     const NativeHeap::Record& record = last_.records[stack->record];
-    if (++counts[record.space] > sites_max) {
+    if (++counts[record.space] > native_sites_max) {
       continue;
     }
     leak::SiteGrowth site{.space = std::string(memory::native::space_name(record.space)),

@@ -20,7 +20,7 @@ namespace {
 using Clock = LeakWatch::Clock;
 
 /// Denser than that of `exec`: a leak is to be seen within minutes.
-constexpr std::size_t sample_interval = std::size_t{64} * 1024;
+constexpr std::size_t program_sample_interval = std::size_t{64} * 1024;
 /// How long a program may take to end after SIGTERM.
 constexpr std::chrono::seconds end_max{10};
 
@@ -85,7 +85,7 @@ int watch_program(const LeakCommand& options) {
   std::optional<process::StandardOutputAside> aside(std::in_place);
   const auto started = (*program)->start(
       options.program,
-      watched_environment(*watching, (*processes)->socket_path(), sample_interval));
+      watched_environment(*watching, (*processes)->socket_path(), program_sample_interval));
   aside.reset();
   if (!started) {
     fail_with(started.error().message);

@@ -109,9 +109,7 @@ class CheckWatch {
  public:
   CheckWatch(const LeakCommand& options, memory::native::WatchedProcesses& processes, pid_t pid)
       : options_(options), processes_(processes), pid_(pid), began_(Clock::now()) {
-    watch_.pid = pid;
     watch_.check = options.check;
-    watch_.command = "heapwatch";
     watch_.is_started = true;
   }
 

@@ -141,7 +141,7 @@ int watch_and_judge(const LeakCommand& options) {
       const fs::path folder = running.size() == 1
                                   ? fs::path(options.save)
                                   : fs::path(options.save) / folder_of(watches.back(), i);
-      save_or_say(folder, *running[i], judgements.back());
+      save_or_say(folder, watches.back(), judgements.back(), profiles_of(*running[i]));
     }
   }
   if (watches.size() == 1 && watches.front().looks.empty()) {

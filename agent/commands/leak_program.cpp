@@ -105,7 +105,8 @@ int watch_program(const LeakCommand& options) {
     watch_options.every = std::chrono::duration<double>(options.every_s);
   }
   LeakWatch watch(*std::move(target), watch_options);
-  bool is_running = watch_until_end(watch, **program, options);
+  bool is_running =
+      watch_until_end(watch, **program, options) && !(*program)->wait_until(Clock::now());
   if (is_running && options.stop) {
     kill(pid, SIGTERM);
     is_running = !(*program)->wait_until(Clock::now() + end_max);

@@ -69,10 +69,14 @@ void LeakWatch::act() {
 
 void LeakWatch::look(bool with_types) {
   auto taken = take_look(target_, {.types = with_types, .collect = options_.collect});
-  if (!taken) {
-    const bool is_gone =
-        taken.error().kind == base::ErrorKind::not_found && target_.pid && !watch_.looks.empty();
-    end(is_gone ? "process " + std::to_string(*target_.pid) + " has ended" : taken.error().message);
+  // A process that has ended may be there still, without memory.
+  const bool is_empty = taken && target_.pid && taken->look.rss <= 0;
+  if (!taken || is_empty) {
+    const bool is_gone = is_empty || (taken.error().kind == base::ErrorKind::not_found &&
+                                      target_.pid && !watch_.looks.empty());
+    const std::string who =
+        target_.books ? "the program" : "process " + std::to_string(target_.pid.value_or(0));
+    end(is_gone ? who + " has ended" : taken.error().message);
     return;
   }
   if (start_ticks_ != 0 && taken->start_ticks != 0 && taken->start_ticks != start_ticks_) {

@@ -14,18 +14,18 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr int series_count = 200;
+constexpr int checks_count = 200;
 
 /// What is alive after a run: by the run, from a base that scatters a little.
 using Kept = std::function<double(int)>;
 
-struct Model {
+struct CheckModel {
   Kept python = [](int) { return 0.0; };
   Kept native = [](int) { return 0.0; };
   Kept descriptors = [](int) { return 20.0; };
 };
 
-Watch watch_of(const Model& model, int runs, unsigned seed = 1, double scatter = 200) {
+Watch watch_runs(const CheckModel& model, int runs, unsigned seed = 1, double scatter = 200) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> noise(0, scatter);
   Watch watch{.pid = 7, .check = "orders"};
@@ -44,22 +44,22 @@ Watch watch_of(const Model& model, int runs, unsigned seed = 1, double scatter =
   return watch;
 }
 
-Judgement judged(const Model& model, int runs, unsigned seed = 1, double scatter = 200) {
-  return judge(watch_of(model, runs, seed, scatter));
+Judgement judged(const CheckModel& model, int runs, unsigned seed = 1, double scatter = 200) {
+  return judge(watch_runs(model, runs, seed, scatter));
 }
 
 /// Of so many seeds, how many end in that verdict.
-int verdicts(Verdict wanted, int runs, const std::function<Model(std::mt19937&)>& make) {
+int verdicts(Verdict wanted, int runs, const std::function<CheckModel(std::mt19937&)>& make) {
   int count = 0;
-  for (unsigned seed = 1; seed <= series_count; ++seed) {
+  for (unsigned seed = 1; seed <= checks_count; ++seed) {
     std::mt19937 random(seed);
     count += judged(make(random), runs, seed).verdict().verdict == wanted ? 1 : 0;
   }
   return count;
 }
 
-Model python_of(Kept kept) {
-  Model model;
+CheckModel python_of(Kept kept) {
+  CheckModel model;
   model.python = std::move(kept);
   return model;
 }
@@ -149,7 +149,7 @@ TEST(Runs, ALeakOfSomeRunsAloneIsFound) {
 }
 
 TEST(Runs, NativeMemoryAndDescriptorsAreToldApart) {
-  Model model;
+  CheckModel model;
   model.native = [](int run) { return 5000.0 * run; };
   model.descriptors = [](int run) { return 20.0 + run; };
   const Judgement judgement = judged(model, 40);
@@ -167,7 +167,7 @@ TEST(Runs, NothingKeptIsSteadyAndFewRunsCannotTell) {
 }
 
 TEST(Runs, TheSiteIsTheOneThatGrowsToTheEnd) {
-  Watch watch = watch_of(python_of([](int run) { return 1e6 + 2048.0 * run; }), 40);
+  Watch watch = watch_runs(python_of([](int run) { return 1e6 + 2048.0 * run; }), 40);
   const auto site = [](const char* function, const std::function<double(int)>& held) {
     SiteGrowth growth{
         .space = "python",

@@ -237,8 +237,7 @@ bool recharge(const void* block, memtrack_component to) noexcept {
       interpreter::owns(to) ? memtrack_space_python : memtrack_space_native;
   Record* const record = find_record({old.stack, old.size, old.interval, to, space, old.thread});
   if (record != nullptr) {
-    --old.inuse;
-    --old.allocated;
+    --old.inuse;  // a free there, as in the counters
     ++record->inuse;
     ++record->allocated;
     live->record = record;

@@ -7,13 +7,45 @@
 
 namespace heapwatch::memtrack::small {
 
-Region* regions[shadow::region_count];
+Region* regions[region_count];
 constinit thread_local ThreadState small_state{};
 
 namespace {
 
 /// While sampling is off threads look again after so many bytes.
 constexpr std::int64_t look_again_bytes = 64 << 20;
+
+Region*& region_of(const void* block) {
+  return regions[reinterpret_cast<std::uintptr_t>(block) >> region_bits];
+}
+
+constexpr std::uintptr_t start_of_region(std::uintptr_t address) {
+  return address & ~((std::uintptr_t{1} << region_bits) - 1);
+}
+
+/// Has the thread meet its next blocks there.
+void stay(std::uintptr_t start, Region* region) {
+  ThreadBlock* const block = thread_state.block;
+  if (block != nullptr) {
+    small_state.region_start = start;
+    small_state.words = region->words;
+    small_state.cells = block->cells + component_of_kind(0);
+  }
+}
+
+/// Null when no block near the address was ever recorded.
+Word* find(const void* block) {
+  if (!shadow::is_fit(block)) {
+    return nullptr;
+  }
+  Region* const region = __atomic_load_n(&region_of(block), __ATOMIC_ACQUIRE);
+  if (region == nullptr) {
+    return nullptr;
+  }
+  const std::uintptr_t start = start_of_region(reinterpret_cast<std::uintptr_t>(block));
+  stay(start, region);
+  return region->words + index_in(start, block);
+}
 
 /// As find(), but maps the region when it has none yet; null when the kernel refuses.
 Word* find_or_map(const void* block) {
@@ -24,9 +56,8 @@ Word* find_or_map(const void* block) {
   if (fresh == nullptr) {
     return nullptr;
   }
-  Region*& place = regions[reinterpret_cast<std::uintptr_t>(block) >> shadow::region_bits];
   Region* seen = nullptr;
-  if (!__atomic_compare_exchange_n(&place, &seen, fresh, false, __ATOMIC_ACQ_REL,
+  if (!__atomic_compare_exchange_n(&region_of(block), &seen, fresh, false, __ATOMIC_ACQ_REL,
                                    __ATOMIC_ACQUIRE)) {
     unmap_pages(fresh, sizeof(Region));  // another thread was faster
   }
@@ -41,9 +72,9 @@ void seed(Draws& draws) {
                  1U;
 }
 
-/// Draws the next interval, after an allocation that makes the count `bytes`. When that allocation
-/// is a sample, returns the interval it was drawn with, else 0.
-std::uint64_t draw(unsigned kind, std::uint64_t bytes, std::size_t size) {
+/// Draws the next interval. When the allocation is a sample, returns the interval it was drawn
+/// with, else 0.
+std::uint64_t draw(unsigned kind, std::size_t size) {
   ThreadState& thread = small_state;
   const std::uint64_t drawn_for = thread.interval[kind];
   const std::uint64_t wanted = sampler::interval();
@@ -58,7 +89,7 @@ std::uint64_t draw(unsigned kind, std::uint64_t bytes, std::size_t size) {
     left = left > taken ? left - taken : draw_interval(wanted, thread.draws);
   }
   thread.interval[kind] = wanted;
-  thread.sample_at[kind] = bytes + static_cast<std::uint64_t>(left);
+  thread.left[kind] = left;
   return sampled_with;
 }
 
@@ -75,23 +106,21 @@ void count(unsigned word, bool allocation) {
 
 /// Whether the block is a sample, which is kept then.
 bool is_kept(const void* block, std::size_t size, unsigned kind, const void* caller) {
-  const ThreadBlock* const mine = thread_state.block;
-  if (mine == nullptr || thread_state.busy) {
+  if (thread_state.block == nullptr) {
     return false;
   }
-  const memtrack_component component = component_of_kind(kind);
-  const std::uint64_t bytes =
-      mine->cells[component].allocated_bytes.load(std::memory_order_relaxed) + size;
-  if (bytes < small_state.sample_at[kind]) {
+  const auto bytes = static_cast<std::int64_t>(size);
+  if (thread_state.busy || small_state.left[kind] > bytes) {
+    small_state.left[kind] -= bytes;
     return false;
   }
   const Busy busy;
-  const std::uint64_t interval = draw(kind, bytes, size);
+  const std::uint64_t interval = draw(kind, size);
   if (interval == 0) {
     return false;
   }
   const std::uint32_t owner = thread_state.owner;
-  thread_state.owner = component;
+  thread_state.owner = component_of_kind(kind);
   const bool kept = sampler::keep(block, size, interval, caller);
   thread_state.owner = owner;
   return kept;
@@ -99,8 +128,11 @@ bool is_kept(const void* block, std::size_t size, unsigned kind, const void* cal
 
 }  // namespace
 
-void record_slowly(const void* block, std::size_t size, unsigned kind,
-                   const void* caller) noexcept {
+void leave_cells() noexcept {
+  small_state.region_start = ThreadState::nowhere;
+}
+
+void* record_slowly(void* block, std::size_t size, unsigned kind, const void* caller) noexcept {
   if (thread_state.block == nullptr) {
     const Busy busy;
     (void)join_thread();
@@ -108,7 +140,7 @@ void record_slowly(const void* block, std::size_t size, unsigned kind,
   Word* const at = find_or_map(block);
   if (at == nullptr) {
     books.unrecorded.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return block;
   }
   std::uint16_t word = word_of(size, kind);
   if (is_kept(block, size, kind, caller)) {
@@ -116,13 +148,26 @@ void record_slowly(const void* block, std::size_t size, unsigned kind,
   }
   at->store(word, std::memory_order_relaxed);
   count(word, true);
+  return block;
 }
 
-void forget_slowly(const void* block, unsigned word) noexcept {
+void* sample_slowly(void* block, std::size_t size, unsigned kind, const void* caller) noexcept {
+  small_state.left[kind] += static_cast<std::int64_t>(size);
+  return record_slowly(block, size, kind, caller);
+}
+
+bool forget_slowly(const void* block) noexcept {
+  Word* const at = find(block);
+  const unsigned word = at == nullptr ? 0 : at->load(std::memory_order_relaxed);
+  if (word == 0) {
+    return false;
+  }
+  at->store(0, std::memory_order_relaxed);
   if ((word & sampled) != 0) {
     sampler::drop(block);
   }
   count(word, false);
+  return true;
 }
 
 Moving begin_move(const void* block) noexcept {

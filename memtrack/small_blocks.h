@@ -3,11 +3,19 @@
 //
 // These blocks never reach malloc or free, so they do not stand in the shadow of shadow.h, and may
 // be as small as its alignment. They have a shadow of their own: a word of 16 bits for each 16
-// bytes of a region of 64 MiB, mapped when the first block in it is recorded.
+// bytes of a region of 256 MiB, mapped when the first block in it is recorded.
 //
 // A word is 0 where no block begins. Else it has the size and one, the kind (which of the
 // allocator's domains it came from, and so which component it counts for), and whether the block is
 // in the heap profile.
+//
+// Cost. An interpreter allocates and frees a block every hundred instructions or so, so each
+// instruction here is a hundredth of its time. A thread therefore has at hand, in `small_state`,
+// the region it last met a block in, and its cells. One comparison says that the address lies in
+// that region, that it is aligned, and that the thread has cells: without cells it has no region.
+// At a free, one subtraction and one comparison say that a block begins there, that it is of the
+// kind the caller expects, and that it is not in the profile; what is left is its size. All other
+// cases are for the functions that end in _slowly.
 //
 // Threads: the allocator hands a block to one thread at a time, and so does the word that belongs
 // to it. A block that is freed twice breaks the allocator, and here the figures.
@@ -34,32 +42,40 @@ constexpr std::size_t kinds_max = 4;
 constexpr unsigned kind_mask = kinds_max - 1;
 constexpr std::uint16_t sampled = 0x8000;
 
-struct Region {
-  Word words[std::size_t{1} << (shadow::region_bits - shadow::alignment_bits)];
-};
-[[gnu::visibility("hidden")]] extern Region* regions[shadow::region_count];
+constexpr unsigned region_bits = 28;
+constexpr std::size_t region_words = std::size_t{1} << (region_bits - shadow::alignment_bits);
+constexpr std::size_t region_count = std::size_t{1} << (shadow::address_bits - region_bits);
 
-/// When the calling thread's next sample of a kind is due, in bytes that its block has counted for
-/// the component.
+struct Region {
+  Word words[region_words];
+};
+[[gnu::visibility("hidden")]] extern Region* regions[region_count];
+
+/// What a thread has at hand.
 struct ThreadState {
-  std::uint64_t sample_at[kinds_max];
-  std::uint64_t interval[kinds_max];  // that it was drawn for; 0: it was not drawn
-  Draws draws;
+  static constexpr std::uintptr_t nowhere = ~std::uintptr_t{0} << (shadow::address_bits + 1);
+
+  std::uintptr_t region_start = nowhere;  // of the region the thread last met a block in
+  Word* words = nullptr;                  // its shadow
+  Cell* cells = nullptr;                  // that the kinds are counted in
+  // Until the next sample of a kind; at a sample it is drawn anew.
+  std::int64_t left[kinds_max] = {};
+  std::uint64_t interval[kinds_max] = {};  // that it was drawn for; 0: it was not drawn
+  Draws draws{};
 };
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 extern constinit thread_local ThreadState small_state [[gnu::tls_model("initial-exec")]];
 
-/// Null when no block near the address was ever recorded.
-[[gnu::always_inline]] inline Word* find(const void* block) {
-  if (!shadow::is_fit(block)) {
-    return nullptr;
-  }
-  const auto address = reinterpret_cast<std::uintptr_t>(block);
-  Region* const region =
-      __atomic_load_n(&regions[address >> shadow::region_bits], __ATOMIC_ACQUIRE);
-  constexpr std::uintptr_t region_mask = (std::uintptr_t{1} << shadow::region_bits) - 1;
-  return region == nullptr ? nullptr
-                           : region->words + ((address & region_mask) >> shadow::alignment_bits);
+/// The calling thread has another block of counters from now on, or none.
+void leave_cells() noexcept;
+
+/// The number of the block's word in the region; region_words or more when it lies elsewhere, or
+/// where no word is.
+[[gnu::always_inline]] inline std::uintptr_t index_in(std::uintptr_t region_start,
+                                                      const void* block) {
+  const std::uintptr_t distance = reinterpret_cast<std::uintptr_t>(block) - region_start;
+  // Rotated, so that an address that is not aligned is far away.
+  return distance >> shadow::alignment_bits | distance << (64 - shadow::alignment_bits);
 }
 
 constexpr std::uint16_t word_of(std::size_t size, unsigned kind) {
@@ -76,43 +92,74 @@ inline memtrack_component component_of_kind(unsigned kind) {
   return books.interpreter.first_component + kind;
 }
 
-void record_slowly(const void* block, std::size_t size, unsigned kind, const void* caller) noexcept;
-void forget_slowly(const void* block, unsigned word) noexcept;
+void* record_slowly(void* block, std::size_t size, unsigned kind, const void* caller) noexcept;
+/// The same, when the size was taken off what is left until the next sample.
+void* sample_slowly(void* block, std::size_t size, unsigned kind, const void* caller) noexcept;
+bool forget_slowly(const void* block) noexcept;
 
-/// Puts a new block of up to `size_max` bytes on the books.
-[[gnu::always_inline]] inline void record(const void* block, std::size_t size, unsigned kind,
-                                          const void* caller) {
-  if (ThreadBlock* const mine = thread_state.block; mine != nullptr) [[likely]] {
-    Cell& cell = mine->cells[component_of_kind(kind)];
-    const std::uint64_t bytes = cell.allocated_bytes.load(std::memory_order_relaxed) + size;
-    Word* const at = find(block);
-    if (at != nullptr && bytes < small_state.sample_at[kind]) [[likely]] {
-      at->store(word_of(size, kind), std::memory_order_relaxed);
-      cell.count_allocation_to(bytes);
-      return;
-    }
+/// Puts a new block of up to `size_max` bytes on the books and returns it, so that the slow path is
+/// a tail call. `CallerType`: Caller, or an address that is known already.
+template <typename CallerType>
+[[gnu::always_inline]] inline void* record(void* block, std::size_t size, unsigned kind,
+                                           CallerType caller) {
+  ThreadState& mine = small_state;
+  const std::uintptr_t index = index_in(mine.region_start, block);
+  if (index >= region_words) [[unlikely]] {
+    return record_slowly(block, size, kind, caller);
   }
-  record_slowly(block, size, kind, caller);
+  mine.left[kind] -= static_cast<std::int64_t>(size);
+  if (mine.left[kind] <= 0) [[unlikely]] {
+    return sample_slowly(block, size, kind, caller);
+  }
+  mine.words[index].store(word_of(size, kind), std::memory_order_relaxed);
+  mine.cells[kind].count_allocation(size);
+  return block;
 }
 
-/// Takes a block off the books before it is freed; false when it is not one of these.
-[[gnu::always_inline]] inline bool forget(const void* block) {
-  Word* const at = find(block);
-  const unsigned word = at == nullptr ? 0 : at->load(std::memory_order_relaxed);
-  if (word == 0) [[unlikely]] {
+/// Where a block of the kind lies that is not in the profile.
+struct Place {
+  std::uintptr_t index;
+  std::size_t size;  // more than size_max: there is none
+};
+[[gnu::always_inline]] inline Place place_of(const void* block, unsigned kind) {
+  const ThreadState& mine = small_state;
+  const std::uintptr_t index = index_in(mine.region_start, block);
+  if (index >= region_words) [[unlikely]] {
+    return {0, size_max + 1};
+  }
+  return {index, std::size_t{mine.words[index].load(std::memory_order_relaxed)} -
+                     std::size_t{word_of(0, kind)}};
+}
+
+/// Takes a block of the kind off the books before it is freed; false when that is not the common
+/// case, which forget_slowly() is for.
+[[gnu::always_inline]] inline bool forget(const void* block, unsigned kind) {
+  const Place place = place_of(block, kind);
+  if (place.size > size_max) [[unlikely]] {
     return false;
   }
-  at->store(0, std::memory_order_relaxed);
-  ThreadBlock* const mine = thread_state.block;
-  if (mine == nullptr || (word & sampled) != 0) [[unlikely]] {
-    forget_slowly(block, word);
-  } else {
-    mine->cells[component_of_kind(kind_of(word))].count_free(size_of(word));
-  }
+  small_state.words[place.index].store(0, std::memory_order_relaxed);
+  small_state.cells[kind].count_free(place.size);
   return true;
 }
 
-/// A block on its way through the allocator's realloc.
+/// Has the allocator make `size` bytes of a block at `place`, by `resize`, which returns where it
+/// is then; null when it failed. The new block is the caller's to record.
+template <typename Resize>
+[[gnu::always_inline]] inline void* move(Place place, unsigned kind, const Resize& resize) {
+  // Off the books at once: another thread may be given the old address as soon as it is free.
+  Word& at = small_state.words[place.index];
+  at.store(0, std::memory_order_relaxed);
+  void* const moved = resize();
+  if (moved == nullptr) [[unlikely]] {
+    at.store(word_of(place.size, kind), std::memory_order_relaxed);
+    return nullptr;
+  }
+  small_state.cells[kind].count_free(place.size);
+  return moved;
+}
+
+/// A block on its way through realloc in whatever case.
 struct Moving {
   const void* block;
   unsigned word;   // 0: not one of these

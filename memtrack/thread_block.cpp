@@ -4,6 +4,7 @@
 
 #include "memtrack/books.h"
 #include "memtrack/lock.h"
+#include "memtrack/small_blocks.h"
 
 namespace heapwatch::memtrack {
 
@@ -21,6 +22,7 @@ void leave_thread(void* value) {
   auto* const block = static_cast<ThreadBlock*>(value);
   if (thread_state.block == block) {
     thread_state.block = nullptr;
+    small::leave_cells();
   }
   block->freeing.store(nullptr, std::memory_order_release);
   block->taken.store(false, std::memory_order_release);
@@ -74,6 +76,7 @@ bool join_thread() noexcept {
   }
   thread_state.block = block;
   thread_state.start_over();
+  small::leave_cells();
   if (has_exit_key) {
     pthread_setspecific(exit_key, block);  // may allocate, which finds the block in place
   }

@@ -16,7 +16,7 @@ enum class Mode : unsigned {
   dormant_unused,  // off, and there are no blocks at all
 };
 
-extern std::atomic<Mode> current_mode;
+[[gnu::visibility("hidden")]] extern std::atomic<Mode> current_mode;
 
 [[gnu::always_inline]] inline Mode mode() {
   return current_mode.load(std::memory_order_relaxed);

@@ -13,6 +13,7 @@ using process::page_bytes;
 
 constexpr const char* owner = "mapped files";
 constexpr std::uint64_t loader_bytes_max = std::uint64_t{1024} * 1024;
+constexpr std::uint64_t search_bytes_max = std::uint64_t{256} * 1024 * 1024;
 
 std::uint64_t page_end(std::uint64_t address) {
   return (address + page_bytes - 1) & ~(page_bytes - 1);
@@ -22,15 +23,23 @@ bool is_of_kernel(const Mapping& mapping) {
   return mapping.name.compare(0, 2, "[v") == 0;
 }
 
-/// Whether the memory begins with a thread's control block somewhere: its own address, twice.
-bool holds_control_block(process::Window& window, const Mapping& mapping) {
+/// Whether a thread's control block lies in the memory: it begins with its own address, twice.
+/// Looks at resident pages, and at no more of them than are left.
+bool holds_control_block(const process::ProcessView& view, const process::Range& part,
+                         std::uint64_t& bytes_left) {
   constexpr std::uint64_t alignment = 64;
-  for (std::uint64_t at = mapping.begin; at + alignment <= mapping.end; at += alignment) {
-    const auto first = window.get<std::uint64_t>(at);
-    const auto second = window.get<std::uint64_t>(at + 16);
-    if (first && second && *first == at && *second == at) {
-      return true;
+  process::Window window(view);
+  for (const process::Run& run : view.residency().runs_in(part.begin, part.end)) {
+    const std::uint64_t begin = std::max(run.begin, part.begin);
+    const std::uint64_t end = std::min({run.end, part.end, begin + bytes_left});
+    for (std::uint64_t at = begin; at + alignment <= end; at += alignment) {
+      const auto first = window.get<std::uint64_t>(at);
+      const auto second = window.get<std::uint64_t>(at + 16);
+      if (first && second && *first == at && *second == at) {
+        return true;
+      }
     }
+    bytes_left -= end - begin;
   }
   return false;
 }
@@ -95,13 +104,11 @@ Found find(const Look& look) {
 
 Found find_loader(const Look& look) {
   Found found;
-  process::Window window(look.view);
+  std::uint64_t bytes_left = search_bytes_max;
   const auto mappings = look.view.mappings();
   for (std::size_t i = 0; i < mappings.size(); ++i) {
     const Mapping& mapping = mappings[i];
-    const bool is_small = mapping.is_anonymous() && mapping.name.empty() && mapping.writable &&
-                          mapping.end - mapping.begin <= loader_bytes_max;
-    if (!is_small) {
+    if (!mapping.is_anonymous() || !mapping.name.empty() || !mapping.writable) {
       continue;
     }
     const bool after_file =
@@ -109,14 +116,20 @@ Found find_loader(const Look& look) {
     // Before the loader's own file, or before what the kernel put there ahead of it.
     const bool before_file = i + 1 < mappings.size() && mappings[i + 1].begin == mapping.end &&
                              (mappings[i + 1].is_file() || is_of_kernel(mappings[i + 1]));
-    if (after_file || before_file || holds_control_block(window, mapping)) {
-      found.claims.push_back({.begin = mapping.begin,
-                              .end = mapping.end,
-                              .space = Space::native,
-                              .owner = "loader",
-                              .state = State::mapped,
-                              .source = Source::inferred,
-                              .detail = "the loader's own, thread-local variables"});
+    // The kernel makes one mapping of neighbours: what others know to be theirs is left out.
+    for (const process::Range& part : look.so_far.unclaimed(mapping.begin, mapping.end)) {
+      const bool touches_file =
+          (after_file && part.begin == mapping.begin) || (before_file && part.end == mapping.end);
+      if (part.end - part.begin <= loader_bytes_max &&
+          (touches_file || holds_control_block(look.view, part, bytes_left))) {
+        found.claims.push_back({.begin = part.begin,
+                                .end = part.end,
+                                .space = Space::native,
+                                .owner = "loader",
+                                .state = State::mapped,
+                                .source = Source::inferred,
+                                .detail = "the loader's own, thread-local variables"});
+      }
     }
   }
   return found;

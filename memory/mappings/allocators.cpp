@@ -10,6 +10,8 @@ namespace heapwatch::memory::mappings {
 
 namespace {
 
+constexpr std::string_view musl = "musl malloc";
+
 struct Known {
   std::string_view owner;
   Space space;
@@ -17,19 +19,40 @@ struct Known {
   std::array<std::string_view, 2> exported;  // or the program exports one of these
 };
 
-constexpr std::array<Known, 8> known{{
-    {"jemalloc", Space::native, "libjemalloc.", {"mallctl", "je_mallctl"}},
-    {"tcmalloc",
-     Space::native,
-     "libtcmalloc",
-     {"MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"}},
-    {"mimalloc", Space::native, "libmimalloc", {"mi_malloc", "mi_heap_malloc"}},
-    {"musl malloc", Space::native, "ld-musl-", {"", ""}},
-    {"V8", Space::other, "libv8", {"_ZN2v87Isolate10GetCurrentEv", "_ZN2v82V810GetVersionEv"}},
-    {"Java", Space::other, "libjvm.", {"JNI_CreateJavaVM", ""}},
-    {".NET", Space::other, "libcoreclr.", {"coreclr_initialize", ""}},
-    {"Ruby", Space::other, "libruby", {"rb_gc_start", ""}},
-}};
+// clang-format off: a row a line
+constexpr std::array known{
+    Known{"jemalloc", Space::native, "libjemalloc.", {"mallctl", "je_mallctl"}},
+    Known{"tcmalloc",
+          Space::native,
+          "libtcmalloc",
+          {"MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"}},
+    Known{"mimalloc", Space::native, "libmimalloc", {"mi_malloc", "mi_heap_malloc"}},
+    Known{musl, Space::native, "ld-musl-", {}},
+    Known{"AddressSanitizer", Space::native, "libasan.", {"__asan_init", ""}},
+    Known{"ThreadSanitizer", Space::native, "libtsan.", {"__tsan_init", ""}},
+    Known{"gcc's collector", Space::native, "", {"_Z14ggc_mark_rootsv", "ggc_mark_roots"}},
+    Known{"InnoDB", Space::native, "mariadbd", {}},
+    Known{"V8", Space::other, "libv8", {"_ZN2v87Isolate10GetCurrentEv", "_ZN2v82V810GetVersionEv"}},
+    Known{"Java", Space::other, "libjvm.", {"JNI_CreateJavaVM", ""}},
+    Known{".NET", Space::other, "libcoreclr.", {"coreclr_initialize", ""}},
+    Known{"Ruby", Space::other, "libruby", {"rb_gc_start", ""}},
+    Known{"PHP", Space::other, "libphp", {"_emalloc", "zend_mm_heap"}},
+    Known{"LuaJIT", Space::other, "libluajit", {"luaJIT_setmode", ""}},
+    Known{"Erlang", Space::other, "", {"enif_alloc", ""}},
+};
+// clang-format on
+
+/// musl's library is libc.so, by whatever name it is loaded; glibc's has its number behind that.
+/// A program that is linked with it statically has no library; its allocator begins the memory that
+/// brk gives with a page without access rights, as no other does.
+bool is_musl(const process::ProcessView& view, const std::vector<process::Module>& modules) {
+  const auto mappings = view.mappings();
+  return std::any_of(modules.begin(), modules.end(),
+                     [](const process::Module& one) { return one.base_name() == "libc.so"; }) ||
+         std::any_of(mappings.begin(), mappings.end(), [](const process::Mapping& one) {
+           return one.name == "[heap]" && !one.readable && !one.writable && !one.executable;
+         });
+}
 
 bool is_it(process::Words& words, const process::Module& module, const Known& one) {
   const std::string_view name = module.base_name();
@@ -40,8 +63,9 @@ bool is_it(process::Words& words, const process::Module& module, const Known& on
     return false;
   }
   process::Symbols symbols(words, module);
-  return std::any_of(one.exported.begin(), one.exported.end(),
-                     [&](std::string_view symbol) { return symbols.find(symbol).has_value(); });
+  return std::any_of(one.exported.begin(), one.exported.end(), [&](std::string_view symbol) {
+    return !symbol.empty() && symbols.find(symbol).has_value();
+  });
 }
 
 }  // namespace
@@ -56,8 +80,11 @@ Found find_allocators(const Look& look) {
   std::string owners;
   Space space = Space::other;
   for (const Known& one : known) {
-    if (std::any_of(modules.begin(), modules.end(),
-                    [&](const process::Module& module) { return is_it(words, module, one); })) {
+    const bool is_loaded =
+        std::any_of(modules.begin(), modules.end(),
+                    [&](const process::Module& module) { return is_it(words, module, one); }) ||
+        (one.owner == musl && is_musl(look.view, modules));
+    if (is_loaded) {
       owners += (owners.empty() ? "" : " or ") + std::string(one.owner);
       space = owners == one.owner ? one.space : Space::other;
     }

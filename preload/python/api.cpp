@@ -45,14 +45,15 @@ int parse_version(const char* text, char* name, std::size_t size) {
 }
 
 bool find_functions(void* handle, Api& found) {
+  // The first two are what any CPython is known by.
   return look_up(handle, "PyMem_SetAllocator", found.set_allocator) &&
+         look_up(handle, "Py_GetVersion", found.get_version) &&
          look_up(handle, "PyMem_GetAllocator", found.get_allocator) &&
          look_up(handle, "PyObject_SetArenaAllocator", found.set_arena_allocator) &&
          look_up(handle, "PyObject_GetArenaAllocator", found.get_arena_allocator) &&
          look_up(handle, "Py_IsInitialized", found.is_initialized) &&
          (look_up(handle, "_Py_IsFinalizing", found.is_finalizing) ||
           look_up(handle, "Py_IsFinalizing", found.is_finalizing)) &&
-         look_up(handle, "Py_GetVersion", found.get_version) &&
          look_up(handle, "PyGILState_GetThisThreadState", found.this_thread) &&
          look_up(handle, "PyCode_Addr2Line", found.line_at) &&
          look_up(handle, "PyCode_Type", found.code_type) &&

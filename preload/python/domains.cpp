@@ -116,14 +116,9 @@ struct Hook {
 
   static void* malloc(void* context, std::size_t size) noexcept {
     if (domain == raw || !is_small(size)) [[unlikely]] {
-      return allocate(size, __builtin_return_address(0),
-                      [&] { return below().malloc(context, size); });
+      return malloc_other(context, size, __builtin_return_address(0));
     }
-    void* const block = below().malloc(context, size);
-    if (block != nullptr && is_tracking()) {
-      small::record(block, size, domain, __builtin_return_address(0));
-    }
-    return block;
+    return noted(below().malloc(context, size), size, {});
   }
 
   static void* calloc(void* context, std::size_t count, std::size_t size) noexcept {
@@ -132,49 +127,35 @@ struct Hook {
       bytes = 0;  // what is below refuses it
     }
     if (domain == raw || !is_small(bytes)) [[unlikely]] {
-      return allocate(bytes, __builtin_return_address(0),
-                      [&] { return below().calloc(context, count, size); });
+      return calloc_other(context, count, size, __builtin_return_address(0));
     }
-    void* const block = below().calloc(context, count, size);
-    if (block != nullptr && is_tracking()) {
-      small::record(block, bytes, domain, __builtin_return_address(0));
-    }
-    return block;
+    return noted(below().calloc(context, count, size), bytes, {});
   }
 
   static void free(void* context, void* block) noexcept {
-    if (domain != raw) {
-      small::forget(block);  // in a layer that is not active, there is nothing any more
+    // In a layer that is not active, there is nothing any more.
+    if (domain != raw && !small::forget(block, domain)) [[unlikely]] {
+      free_other(context, block);
+      return;
     }
     below().free(context, block);
   }
 
   static void* realloc(void* context, void* block, std::size_t size) noexcept {
-    const auto reallocate = [&] { return below().realloc(context, block, size); };
-    if (domain == raw || !is_active()) {
-      return allocate(size, __builtin_return_address(0), reallocate);
+    if (domain == raw || !is_small(size)) [[unlikely]] {
+      return realloc_other(context, block, size, __builtin_return_address(0));
     }
-    const small::Moving moving = small::begin_move(block);
-    if (moving.word != 0 && is_small(size)) {
-      // From pymalloc to pymalloc.
-      void* const moved = below().realloc(context, block, size);
-      if (moved == nullptr) {
-        small::cancel_move(moving);
-        return nullptr;
-      }
-      small::finish_move(moving);
-      if (is_tracking()) {
-        small::record(moved, size, domain, __builtin_return_address(0));
-      }
-      return moved;
+    if (block == nullptr) {
+      return noted(below().realloc(context, block, size), size, {});
     }
-    void* const moved = allocate(size, __builtin_return_address(0), reallocate);
-    if (moved == nullptr) {
-      small::cancel_move(moving);
-    } else {
-      small::finish_move(moving);
+    // From pymalloc to pymalloc, as a rule to the same place.
+    const small::Place place = small::place_of(block, domain);
+    if (place.size > small::size_max) [[unlikely]] {
+      return realloc_other(context, block, size, __builtin_return_address(0));
     }
-    return moved;
+    void* const moved =
+        small::move(place, domain, [&] { return below().realloc(context, block, size); });
+    return noted(moved, size, {});
   }
 
   static void install() {
@@ -195,9 +176,51 @@ struct Hook {
   }
 
  private:
+  [[gnu::always_inline]] static void* noted(void* block, std::size_t size,
+                                            memtrack::Caller caller) {
+    return block != nullptr && is_tracking() ? small::record(block, size, domain, caller) : block;
+  }
+
+  // The less common cases are apart, and called at the end, so that the others need no room.
+
+  [[gnu::noinline]] static void* malloc_other(void* context, std::size_t size, const void* caller) {
+    return allocate(size, caller, [&] { return below().malloc(context, size); });
+  }
+
+  [[gnu::noinline]] static void* calloc_other(void* context, std::size_t count, std::size_t size,
+                                              const void* caller) {
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+      bytes = 0;
+    }
+    return allocate(bytes, caller, [&] { return below().calloc(context, count, size); });
+  }
+
+  [[gnu::noinline]] static void free_other(void* context, void* block) {
+    (void)small::forget_slowly(block);
+    below().free(context, block);
+  }
+
+  [[gnu::noinline]] static void* realloc_other(void* context, void* block, std::size_t size,
+                                               const void* caller) {
+    const auto reallocate = [&] { return below().realloc(context, block, size); };
+    if (domain == raw || block == nullptr || !is_active()) {
+      return allocate(size, caller, reallocate);
+    }
+    const small::Moving moving = small::begin_move(block);
+    void* const moved = allocate(size, caller, reallocate);
+    if (moved == nullptr) {
+      small::cancel_move(moving);
+    } else {
+      small::finish_move(moving);
+    }
+    return moved;
+  }
+
   /// Calls what is below with the domain charged, and notes the block when it is not malloc's.
   template <typename Call>
-  [[gnu::noinline]] static void* allocate(std::size_t size, const void* caller, Call call) {
+  [[gnu::always_inline]] static void* allocate(std::size_t size, const void* caller,
+                                               const Call& call) {
     if (!is_active()) {
       return call();
     }
@@ -208,7 +231,7 @@ struct Hook {
     const MallocWatch watch(domain);
     void* const block = call();
     if (block != nullptr && !watch.has_seen() && is_tracking()) {
-      small::record(block, size, domain, caller);
+      (void)small::record(block, size, domain, caller);
       if (!is_small(size)) {
         states[domain].small_max[layer].store(size, std::memory_order_relaxed);
       }

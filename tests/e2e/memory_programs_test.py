@@ -4,6 +4,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,30 @@ keep = (0...100000).map { |i| {"name" => "object #{i}"} }
 puts "ready"
 STDOUT.flush
 STDIN.read
+"""
+PHP = """
+$keep = [];
+for ($i = 0; $i < 50000; $i++) $keep[] = ["name" => "object $i"];
+echo "ready\\n";
+fgets(STDIN);
+"""
+C = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static char* keep[20000];
+int main(void) {
+  for (int i = 0; i < 20000; ++i) {
+    const size_t size = 16 + rand() % 900;
+    keep[i] = malloc(size);
+    memset(keep[i], 1, size);
+  }
+  free(keep[1]);
+  puts("ready");
+  fflush(stdout);
+  getchar();
+  return keep[0] == keep[1];
+}
 """
 
 
@@ -296,6 +321,48 @@ class ProgramsTest(unittest.TestCase):
             program.process.stdin.write("int a;\n" * 200000)
             program.process.stdin.flush()
             self.explained(program.pid, 0.002)
+
+    def test_gcc(self):
+        with Folder() as folder:
+            compiler = subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True, check=True).stdout.strip()
+            # It stands where it waits for the rest of what it compiles.
+            os.mkfifo(folder / "rest.h")
+            functions = "".join(f"int f{i}(int a) {{ while (a > {i}) {{ a -= 3; }} return a; }}\n" for i in range(20000))
+            (folder / "a.c").write_text(functions + '#include "rest.h"\n')
+            with Program(compiler, "-quiet", "-o", "/dev/null", folder / "a.c", ready=None) as program:
+                # Opens once it has come there.
+                with open(folder / "rest.h", "w", encoding="utf-8"):
+                    page = self.explained(program.pid, 0.002)
+                self.assertGreater(sum_of(page, space="native", owner="gcc's collector"), 10 << 20)
+
+    def test_php(self):
+        with Program("php", "-r", PHP) as program:
+            page = self.explained(program.pid, 0.002)
+            self.assertGreater(sum_of(page, owner="PHP"), 50000 * 56)
+
+    def test_memcached(self):
+        with Folder() as folder:
+            user = ["-u", "nobody"] if os.geteuid() == 0 else []
+            os.chmod(folder, 0o777)
+            path = folder / "socket"
+            with Program("memcached", *user, "-s", path, ready=None) as program:
+                wait_until(path.exists, "memcached to listen")
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(str(path))
+                    client.sendall(b"".join(b"set k%d 0 0 300 noreply\r\n%s\r\n" % (i, b"x" * 300) for i in range(20000)))
+                    client.sendall(b"version\r\n")
+                    self.assertTrue(client.recv(100).startswith(b"VERSION"))
+                page = self.explained(program.pid, 0.002)
+                self.assertGreater(sum_of(page, owner="glibc", state="live"), 20000 * 300)
+
+    def test_programs_of_musl(self):
+        with Folder() as folder:
+            (folder / "a.c").write_text(C)
+            for how in ([], ["-static"]):
+                subprocess.run(["musl-gcc", "-O1", *how, "-o", folder / "a", folder / "a.c"], check=True, timeout=60)
+                with Program(folder / "a") as program:
+                    page = self.explained(program.pid, 0.002)
+                    self.assertGreater(sum_of(page, owner="musl malloc"), 20000 * 400)
 
     def test_postgres(self):
         user = "postgres" if os.geteuid() == 0 else None

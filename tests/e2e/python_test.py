@@ -2,6 +2,8 @@
 import json
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -231,6 +233,58 @@ class PythonTest(unittest.TestCase):
             with Agent(PROGRAM, folder) as agent:
                 wait_until(lambda: "children_status -15" in agent.metrics(), "the child's end by SIGTERM")
 
+    def test_jobs_of_databases_submit_between_runs_and_end_with_their_check(self):
+        """As checks with database monitoring have them: a thread that works while its check does not run."""
+        with Folder() as folder, tempfile.TemporaryDirectory() as state:
+            ended, hang = pathlib.Path(state, "ended"), pathlib.Path(state, "hang")
+            source = f"""
+                import pathlib
+                import time
+
+                from datadog_checks.base import AgentCheck
+                from datadog_checks.base.utils.db.utils import DBMAsyncJob, obfuscate_sql_with_metadata
+
+
+                class Job(DBMAsyncJob):
+                    turns = 0
+
+                    def run_job(self):
+                        self.turns += 1
+                        statement = obfuscate_sql_with_metadata("SELECT a FROM t WHERE b = 7", '{{"return_json_metadata": true}}')
+                        self._check.gauge("ourdb.turns", self.turns, tags=[*self._tags, f"statement:{{statement['query']}}"])
+                        if pathlib.Path({str(hang)!r}).exists():
+                            self._check.log.error("it hangs")
+                            time.sleep(3600)
+
+
+                class OurDb(AgentCheck):
+                    def __init__(self, name, init_config, instances):
+                        super().__init__(name, init_config, instances)
+                        self.job = Job(self, rate_limit=20, dbms="ourdb", job_name="samples",
+                                       shutdown_callback=lambda: pathlib.Path({str(ended)!r}).touch())
+
+                    def cancel(self):
+                        self.job.cancel()
+
+                    def check(self, _):
+                        self.job.run_job_loop(["kind:job"])
+            """
+            folder.check("ourdb", source)
+            with Agent(PROGRAM, folder) as agent:
+                wait_until(lambda: 'ourdb_turns{' in agent.metrics() and 'statement="SELECT a FROM t WHERE b = ?"' in agent.metrics(),
+                           "the job's series")
+                self.assertFalse(ended.exists())
+                shutil.rmtree(folder.confd / "ourdb.d")
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(ended.exists, "the end of the job of a check that is gone")
+                hang.touch()
+                folder.check("ourdb", source)
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: "it hangs" in agent.log(), "a job that hangs")
+                status, seconds = agent.stop()
+                self.assertEqual(status, 0)
+                self.assertLess(seconds, SOON_S)
+
     def test_prints_do_not_get_into_the_output_of_a_command(self):
         with Folder() as folder:
             folder.check("prints", check_source("""\
@@ -268,30 +322,33 @@ class DatadogBaseTest(unittest.TestCase):
     """A package laid out like Datadog's, and the real one where the machine has it."""
 
     def test_models_are_left_out_without_pydantic_2(self):
+        """The package of models is there, with what needs none; without it the check would not load."""
         with Folder() as folder, tempfile.TemporaryDirectory() as site:
             models = pathlib.Path(site, "datadog_checks", "modelled", "config_models")
             models.mkdir(parents=True)
             (models.parent.parent / "__init__.py").write_text(
                 "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n")
-            (models / "__init__.py").write_text("from pydantic import BaseModel, field_validator\n")
+            (models / "__init__.py").write_text(
+                "from pydantic import BaseModel, field_validator\n\n\nclass ConfigMixin:\n    models = True\n")
+            (models / "defaults.py").write_text(
+                "def instance_port():\n    return 9000\n\n\ndef instance_host(field, value):\n    return 'old'\n")
             (models.parent / "__init__.py").write_text(textwrap.dedent("""\
-                import importlib
-
                 from datadog_checks.base import AgentCheck
+                from .config_models import ConfigMixin, defaults
 
 
-                class Modelled(AgentCheck):
+                class Modelled(AgentCheck, ConfigMixin):
                     def check(self, _):
-                        try:
-                            importlib.import_module("datadog_checks.modelled.config_models")
+                        if hasattr(ConfigMixin, "models"):
                             self.warning("validated")
-                        except ModuleNotFoundError as error:
-                            self.warning("%s", error)
+                        else:
+                            self.warning("%s", [defaults.instance_port(), self.config.port, self.config.host,
+                                                self.config.options.deep.list, self.config.nothing])
             """))
-            folder.write("modelled.yaml", "init_config:\ninstances: [{}]\n")
+            folder.write("modelled.yaml", "init_config:\ninstances: [{options: {deep: {list: [1, 2]}}}]\n")
             done = run(PROGRAM, "--confd", folder.confd, "check", "modelled", "--json", env={"PYTHONPATH": site})
             self.assertIn(json.loads(done.stdout)[0]["runner"]["LastWarnings"],
-                          (["No module named 'datadog_checks.modelled.config_models'"], ["validated"]))
+                          (["[9000, 9000, 'old', (1, 2), None]"], ["validated"]))
 
     def test_a_folder_without_the_real_base_package_is_named(self):
         with Folder() as folder:

@@ -32,6 +32,12 @@ class SmallBlocks : public testing::Test {
   [[nodiscard]] std::uint64_t held(unsigned kind) const {
     return stats(kind).inuse_bytes - before_.at(kind).inuse_bytes;
   }
+  static void record(void* block, std::size_t size, unsigned kind) {
+    EXPECT_EQ(small::record(block, size, kind, static_cast<const void*>(nullptr)), block);
+  }
+  static bool forget(const void* block, unsigned kind) {
+    return small::forget(block, kind) || small::forget_slowly(block);
+  }
   void* block(std::size_t number) { return pages_.data() + 16 * number; }
 
   /// What the profile says is held by blocks of the size.
@@ -53,45 +59,120 @@ class SmallBlocks : public testing::Test {
 
 TEST_F(SmallBlocks, NeighboursOfSixteenBytesAreToldApart) {
   for (std::size_t i = 0; i < 100; ++i) {
-    small::record(block(i), i % 16 + 1, i % 2, nullptr);
+    record(block(i), i % 16 + 1, i % 2);
   }
   EXPECT_EQ(held(0) + held(1), 826U);
   for (std::size_t i = 0; i < 100; i += 2) {
-    EXPECT_TRUE(small::forget(block(i)));
+    EXPECT_TRUE(forget(block(i), i % 2));
   }
   EXPECT_EQ(held(0), 0U);
   EXPECT_EQ(held(1), 438U);
   for (std::size_t i = 1; i < 100; i += 2) {
-    EXPECT_TRUE(small::forget(block(i)));
+    EXPECT_TRUE(forget(block(i), i % 2));
   }
   EXPECT_EQ(held(1), 0U);
 }
 
 TEST_F(SmallBlocks, ABlockFromBeforeIsPassedOn) {
-  EXPECT_FALSE(small::forget(block(0)));
-  EXPECT_FALSE(small::forget(nullptr));
+  EXPECT_FALSE(forget(block(0), 0));
+  EXPECT_FALSE(forget(nullptr, 0));
 }
 
 TEST_F(SmallBlocks, EachIsASampleAtIntervalOneUntilItIsFreedByWhateverThread) {
-  small::record(block(0), 333, 0, nullptr);
-  small::record(block(40), 333, 1, nullptr);
+  record(block(0), 333, 0);
+  record(block(40), 333, 1);
   EXPECT_EQ(sampled(333), 2U);
-  std::thread([this] { small::forget(block(0)); }).join();
+  std::thread([this] { forget(block(0), 0); }).join();
   EXPECT_EQ(sampled(333), 1U);
   EXPECT_EQ(held(0), 0U);
-  small::forget(block(40));
+  forget(block(40), 1);
   EXPECT_EQ(sampled(333), 0U);
 }
 
 TEST_F(SmallBlocks, AFailedMoveLeavesTheBlockAndItsSample) {
-  small::record(block(0), 222, 0, nullptr);
+  record(block(0), 222, 0);
   small::cancel_move(small::begin_move(block(0)));
   EXPECT_EQ(sampled(222), 1U);
   EXPECT_EQ(held(0), 222U);
   small::finish_move(small::begin_move(block(0)));
   EXPECT_EQ(sampled(222), 0U);
   EXPECT_EQ(held(0), 0U);
-  EXPECT_FALSE(small::forget(block(0)));
+  EXPECT_FALSE(forget(block(0), 0));
+}
+
+TEST_F(SmallBlocks, ThatAreNoSamplesGoTheShortWayAndAreCountedAlike) {
+  memtrack_set_sample_interval(memtrack_sample_interval_max);
+  record(block(0), 1, 1);  // a sample yet; the next is far away
+  record(block(1), 1, 1);
+  ASSERT_TRUE(forget(block(0), 1));
+  ASSERT_TRUE(forget(block(1), 1));
+  for (std::size_t size = 0; size <= 512; ++size) {
+    record(block(size % 200), size, 1);
+    EXPECT_EQ(held(1), size);
+    EXPECT_EQ(small::place_of(block(size % 200), 1).size, size);
+    EXPECT_GT(small::place_of(block(size % 200), 0).size, small::size_max);
+    EXPECT_TRUE(small::forget(block(size % 200), 1));
+  }
+  EXPECT_EQ(held(1), 0U);
+}
+
+TEST_F(SmallBlocks, AreTakenOffByWhoeverFreesThemForTheDomainTheyCameFrom) {
+  record(block(3), 77, 1);
+  EXPECT_FALSE(small::forget(block(3), 0));
+  EXPECT_TRUE(forget(block(3), 0));
+  EXPECT_EQ(held(1), 0U);
+  EXPECT_EQ(held(0), 0U);
+}
+
+TEST_F(SmallBlocks, AddressesThatNoBlockCanHaveAreNobodys) {
+  record(block(5), 40, 0);
+  EXPECT_FALSE(forget(static_cast<char*>(block(5)) + 1, 0));
+  EXPECT_FALSE(forget(static_cast<char*>(block(5)) + 8, 0));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): none of the program's
+  EXPECT_FALSE(forget(reinterpret_cast<void*>(~std::uintptr_t{15}), 0));
+  EXPECT_EQ(held(0), 40U);
+  EXPECT_TRUE(forget(block(5), 0));
+}
+
+TEST_F(SmallBlocks, InRegionsFarApartAreFoundInTurn) {
+  int on_the_stack = 0;
+  auto* const far = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&on_the_stack) &
+                                            ~std::uintptr_t{15});
+  for (int i = 0; i < 3; ++i) {
+    record(block(9), 33, 0);
+    record(far, 44, 0);
+    EXPECT_EQ(held(0), 77U);
+    EXPECT_TRUE(forget(block(9), 0));
+    EXPECT_TRUE(forget(far, 0));
+    EXPECT_EQ(held(0), 0U);
+  }
+}
+
+TEST_F(SmallBlocks, AMoveCountsAsAFreeAndAFailedOneAsNothing) {
+  memtrack_set_sample_interval(memtrack_sample_interval_max);
+  record(block(0), 1, 1);
+  ASSERT_TRUE(forget(block(0), 1));
+  record(block(0), 100, 1);
+  EXPECT_EQ(small::move(small::place_of(block(0), 1), 1, [] { return nullptr; }), nullptr);
+  EXPECT_EQ(held(1), 100U);
+  void* const moved = small::move(small::place_of(block(0), 1), 1, [this] { return block(20); });
+  EXPECT_EQ(moved, block(20));
+  EXPECT_EQ(held(1), 0U);
+  record(moved, 200, 1);
+  EXPECT_FALSE(forget(block(0), 1));
+  EXPECT_TRUE(forget(block(20), 1));
+  EXPECT_EQ(held(1), 0U);
+}
+
+TEST_F(SmallBlocks, OfAThreadThatEndedCountForTheNextWithItsCounters) {
+  std::thread([this] { record(block(11), 55, 0); }).join();
+  std::thread([this] {
+    record(block(12), 66, 0);
+    EXPECT_TRUE(forget(block(11), 0));
+  }).join();
+  EXPECT_EQ(held(0), 66U);
+  EXPECT_TRUE(forget(block(12), 0));
+  EXPECT_EQ(held(0), 0U);
 }
 
 TEST_F(SmallBlocks, BlocksOfMallocCanBeOfTheInterpreterToo) {

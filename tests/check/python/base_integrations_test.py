@@ -254,6 +254,8 @@ class Integrations(unittest.TestCase):
         instance = {"host": "127.0.0.2", "custom_queries": [{"query": "SELECT mine", "columns": [{"name": "mine", "type": "count"}], "tags": ["q:1"]}]}
         self.assertEqual(self.run_of(Rows, instance), "")
         tag = "server:127.0.0.2"
+        self.assertEqual({entry[0] for entry in SUBMITTED if entry[1] == "dd.c.operation.time"}, {"histogram"})  # of tracked_method
+        SUBMITTED[:] = [entry for entry in SUBMITTED if not entry[1].startswith("dd.")]
         self.assertEqual(SUBMITTED, [("gauge", "rows.threads", 3.0, [tag, "state:idle"]), ("gauge", "rows.threads", 1.0, [tag, "state:busy"]),
                                      ("count", "rows.mine", 7.0, [tag, "q:1"]), ("service", "rows.can_connect", 0, [tag])])
         self.assertEqual(METADATA, {"version": "8.0.1+log"})

@@ -3,6 +3,7 @@ import http.server
 import pathlib
 import ssl
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -152,6 +153,55 @@ class Common(unittest.TestCase):
         self.assertIs(check.get_tls_context(), check.get_tls_context())
         self.assertEqual(check.get_tls_context(overrides={"tls_verify": True}).verify_mode, ssl.CERT_REQUIRED)
 
+    def test_tls_options_by_other_names(self):
+        class Renamed(AgentCheck):
+            TLS_CONFIG_REMAPPER = {"validate_cert": {"name": "tls_verify"}, "insecure_name": {"name": "tls_validate_hostname", "invert": True}}
+
+        def context(instance):
+            return Renamed("c", {}, [instance]).get_tls_context()
+
+        self.assertEqual(context({"validate_cert": False}).verify_mode, ssl.CERT_NONE)
+        found = context({"insecure_name": True, "tls_ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]})
+        self.assertEqual((found.verify_mode, found.check_hostname), (ssl.CERT_REQUIRED, False))
+        self.assertIn("ECDHE-RSA-AES128-GCM-SHA256", [cipher["name"] for cipher in found.get_ciphers()])
+        self.assertNotIn("ECDHE-RSA-AES256-GCM-SHA384", [cipher["name"] for cipher in found.get_ciphers()])
+        # The first is meant for sockets alone, the second for self.http as well.
+        self.assertEqual(context({"_tls_context_tls_verify": False, "tls_verify": True}).verify_mode, ssl.CERT_NONE)
+        with tempfile.TemporaryDirectory() as folder:  # a folder of certificates
+            self.assertEqual(context({"tls_ca_cert": folder}).get_ca_certs(), [])
+        with self.assertRaises(FileNotFoundError):
+            context({"tls_ca_cert": "~/no/such/file"})
+
+    def test_a_notice_is_given_once(self):
+        check = AgentCheck("c", {}, [{}])
+        check._deprecations["own"] = (False, "own: %s")
+        for _ in range(2):
+            check._log_deprecation("_config_renamed", "old", "new")
+            check._log_deprecation("own", 1)
+        self.assertEqual(check.get_warnings(), ["DEPRECATION NOTICE: The `old` config option has been renamed to `new` and will be "
+                                                "removed in a future release.", "own: 1"])
+
+    def test_an_error_of_tls_is_one_of_its_own(self):
+        from datadog_checks.base.utils.http import ConnectionError, Http, SSLError
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with self.assertRaises(SSLError) as caught:
+            Http({}).get(f"https://127.0.0.1:{server.server_port}/")
+        self.assertIsInstance(caught.exception, ConnectionError)
+
+    def test_dates_as_services_write_them(self):
+        from datadog_checks.base.utils.date import UTC, format_rfc3339, parse_rfc3339
+
+        for given, formatted in (("2024-05-06T07:08:09Z", "2024-05-06T07:08:09Z"), ("2024-05-06 07:08:09.25", "2024-05-06T07:08:09Z"),
+                                 ("2024-05-06t07:08:09+02:30", "2024-05-06T04:38:09Z"), ("2024-05-06T07:08:09-1", "2024-05-06T08:08:09Z")):
+            self.assertEqual(format_rfc3339(given), formatted)
+        moment = parse_rfc3339("2024-05-06T07:08:09.123456789Z")
+        self.assertEqual((moment.microsecond, moment.tzinfo), (123456, UTC))
+        self.assertEqual(parse_rfc3339(moment), moment)
+        self.assertRaisesRegex(ValueError, "'no' is no date", parse_rfc3339, "no")
+
     def test_imports_of_common_integrations(self):
         for line in ("from datadog_checks.base import AgentCheck, CheckException, ConfigurationError, ensure_unicode, is_affirmative",
                      "from datadog_checks.base.constants import ServiceCheck; assert ServiceCheck.CRITICAL == 2",
@@ -165,6 +215,28 @@ class Common(unittest.TestCase):
                      "from datadog_checks.base.utils.subprocess_output import get_subprocess_output",
                      "from datadog_checks.base.utils.tagging import tagger",
                      "from datadog_checks.base.utils.tracking import tracked_method",
+                     "from datadog_checks.base.checks.db import DatabaseCheck",
+                     "from datadog_checks.base.log import get_check_logger",
+                     "from datadog_checks.base.types import Event, InitConfigType, InstanceType, ServiceCheckStatus, ServiceCheck",
+                     "from datadog_checks.base.utils.aws import rds_parse_tags_from_endpoint",
+                     "from datadog_checks.base.utils.db import QueryExecutor, QueryManager, Query",
+                     "from datadog_checks.base.utils.db.core import QueryExecutor, QueryManager",
+                     "from datadog_checks.base.utils.db.health import Health, HealthEvent, HealthStatus",
+                     "from datadog_checks.base.utils.db.sql import compute_exec_plan_signature, compute_sql_signature, normalize_query_tag",
+                     "from datadog_checks.base.utils.db.statement_metrics import StatementMetrics, apply_row_limits",
+                     "from datadog_checks.base.utils.db.timed_cache import TimedCache",
+                     "from datadog_checks.base.utils.db.types import QueriesExecutor, QueriesSubmitter, Transformer",
+                     "from datadog_checks.base.utils.db.utils import ConstantRateLimiter, DBMAsyncJob, DbRow, RateLimitingTTLCache, "
+                     "TagManager, default_json_event_encoding, get_agent_host_tags, obfuscate_sql_with_metadata, resolve_db_host, "
+                     "tracked_query, now_ms",
+                     "from datadog_checks.base.utils.diagnose import Diagnosis",
+                     "from datadog_checks.base.utils.discovery import Discovery",
+                     "from datadog_checks.base.utils.format import json; assert json.encode({'b': 1, 'a': 'é'}, sort_keys=True) == "
+                     "'{\"a\":1,\"b\":1}'.replace('1', '\"é\"', 1); assert json.decode(json.encode_bytes([1])) == [1]",
+                     "from datadog_checks.base.utils.http import AuthTokenOAuthReader",
+                     "from datadog_checks.base.utils.http_exceptions import HTTPError, SSLError",
+                     "from datadog_checks.base.utils.models.fields import get_default_field_value",
+                     "from datadog_checks.base.utils.serialization import json, sort_keys_kwargs",
                      "from datadog_checks.checks import AgentCheck", "from datadog_checks.config import is_affirmative"):
             with self.subTest(line):
                 exec(line, {})

@@ -55,5 +55,31 @@ TEST(Allocators, TwoOfThemShareARow) {
               ::testing::ElementsAre("files mapped files 8192", "other tcmalloc or Java 8192"));
 }
 
+TEST(Allocators, MuslIsKnownByItsLibraryWhateverLoadsIt) {
+  for (const char* const name :
+       {"/lib/ld-musl-x86_64.so.1", "/usr/lib/x86_64-linux-musl/libc.so"}) {
+    MadeProcess process;
+    add_module(process, 0x10000, name);
+    process.map(0x50000, 0x60000, "rw-p").touch(0x50000, 0x52000);
+    EXPECT_THAT(rows_of(process),
+                ::testing::ElementsAre("native musl malloc 8192", "files mapped files 4096"));
+  }
+}
+
+TEST(Allocators, MuslIsKnownByThePageWithoutRightsBeforeItsHeap) {
+  MadeProcess process;
+  process.map(0x10000, 0x11000, "---p", "[heap]").map(0x11000, 0x20000, "rw-p", "[heap]");
+  process.map(0x50000, 0x60000, "rw-p").touch(0x50000, 0x52000).touch(0x11000, 0x12000);
+  EXPECT_THAT(rows_of(process), ::testing::ElementsAre("native musl malloc 12288"));
+}
+
+TEST(Allocators, MemoryWithoutAnyOfThemIsNotTheirs) {
+  MadeProcess process;
+  add_module(process, 0x10000, "/usr/lib/x86_64-linux-gnu/libc.so.6");
+  process.map(0x50000, 0x60000, "rw-p").touch(0x50000, 0x52000);
+  EXPECT_THAT(rows_of(process),
+              ::testing::ElementsAre("files mapped files 4096", "unexplained  8192"));
+}
+
 }  // namespace
 }  // namespace heapwatch::memory::mappings

@@ -13,6 +13,7 @@ import datadog_agent
 
 from datadog_checks.base import run_hook
 from datadog_checks.base.config import is_affirmative
+from datadog_checks.base.deprecations import all_notices
 from datadog_checks.base.errors import ConfigurationError
 from datadog_checks.base.limiter import MetricLimiter
 from datadog_checks.base.log import CheckLogger, init_logging
@@ -37,6 +38,8 @@ class AgentCheck:
     OK, WARNING, CRITICAL, UNKNOWN = range(4)
 
     HTTP_CONFIG_REMAPPER = None  # other names of HTTP options, see utils.http
+    TLS_CONFIG_REMAPPER = None  # and of TLS options, see utils.tls
+    METADATA_TRANSFORMERS = None
 
     __NAMESPACE__ = ""  # put before the name of every metric and service check
     DEFAULT_METRIC_LIMIT = 0  # different metrics that a run may submit; 0: any number
@@ -56,6 +59,7 @@ class AgentCheck:
         self.check_initializations = deque()
         self.warnings = []
         self.log = CheckLogger(logging.getLogger(f"{__name__}.{self.name}"), self)
+        self._deprecations = all_notices()
         self._secrets = set()
         self._tls_context = None
         options = self.instance if isinstance(self.instance, dict) else {}
@@ -64,8 +68,9 @@ class AgentCheck:
         patterns = options.get("metric_patterns") or {}
         if not isinstance(patterns, dict):
             raise ConfigurationError("Setting `metric_patterns` must be a mapping")
-        self._include = _patterns(patterns.get("include"), "include")
-        self._exclude = _patterns(patterns.get("exclude"), "exclude")
+        self.include_metrics_pattern = _patterns(patterns.get("include"), "include")
+        self.exclude_metrics_pattern = _patterns(patterns.get("exclude"), "exclude")
+        self.debug_metrics = {**(self.init_config.get("debug_metrics") or {}), **(options.get("debug_metrics") or {})}
 
     def _metric_limit(self, options):
         given = options.get("max_returned_metrics", self.init_config.get("max_returned_metrics", self.DEFAULT_METRIC_LIMIT))
@@ -111,6 +116,13 @@ class AgentCheck:
         self.log.warning("%s", message, stacklevel=2)
         self.warnings.append(message)
 
+    def _log_deprecation(self, deprecation_key, *args):
+        """A warning that is given once; see deprecations.py."""
+        said, text = self._deprecations[deprecation_key]
+        if not said:
+            self._deprecations[deprecation_key] = (True, text)
+            self.warning(text, *args)
+
     def get_warnings(self):
         warnings, self.warnings = self.warnings, []
         return warnings
@@ -154,7 +166,8 @@ class AgentCheck:
         return f"{self.name}_{tag}" if key in GENERIC_TAGS else tag
 
     def _passes(self, name, context):
-        if (self._exclude and self._exclude.search(name)) or (self._include and not self._include.search(name)):
+        exclude, include = self.exclude_metrics_pattern, self.include_metrics_pattern
+        if (exclude and exclude.search(name)) or (include and not include.search(name)):
             return False
         return self.metric_limiter.allows(context)
 
@@ -247,6 +260,9 @@ class AgentCheck:
     def database_monitoring_metadata(self, raw_event):
         self.event_platform_event(raw_event, "dbm-metadata")
 
+    def database_monitoring_health(self, raw_event):
+        self.event_platform_event(raw_event, "dbm-health")
+
     def send_log(self, data, cursor=None, stream="default"):
         datadog_agent.send_log(json.dumps(data, separators=(",", ":")), self.check_id)
         if cursor is not None:
@@ -259,6 +275,9 @@ class AgentCheck:
     def set_metadata(self, name, value, **_options):
         """`scheme`, `pattern`, `part_map` and so on, by which others take versions apart, are taken and change nothing."""
         datadog_agent.set_check_metadata(self.check_id, to_string(name), str(to_string(value)))
+
+    def service_metadata(self, _meta_name, _value):
+        """As old checks call set_metadata(): of no effect."""
 
     def set_external_tags(self, external_tags):
         datadog_agent.set_external_tags([
@@ -276,6 +295,30 @@ class AgentCheck:
         for secret in client.secrets:
             self.register_secret(secret)
         return client
+
+    @functools.cached_property
+    def diagnosis(self):
+        """What the check finds out about its set-up."""
+        from datadog_checks.base.utils.diagnose import Diagnosis
+
+        return Diagnosis(sanitize=self.sanitize)
+
+    def get_diagnoses(self):
+        return json.dumps([found._asdict() for found in [*self.diagnosis.diagnoses, *self.diagnosis.run_explicit()]])
+
+    @functools.cached_property
+    def config(self):
+        """The options of the instance as attributes, with the check's own defaults; see utils.options."""
+        from datadog_checks.base.utils.options import options_of
+
+        return options_of(self, "instance", self.instance)
+
+    @functools.cached_property
+    def shared_config(self):
+        """The same of init_config."""
+        from datadog_checks.base.utils.options import options_of
+
+        return options_of(self, "shared", self.init_config)
 
     @functools.cached_property
     def safe_os(self):
@@ -339,10 +382,11 @@ class AgentCheck:
 
     def get_tls_context(self, refresh=False, overrides=None):
         """A TLS context with the tls_ options of the instance; the same one every time without overrides."""
-        from datadog_checks.base.utils.tls import create_ssl_context
+        from datadog_checks.base.utils.tls import create_ssl_context, tls_options
 
         if refresh or overrides or self._tls_context is None:
-            context = create_ssl_context({**self.init_config, **(self.instance or {})}, overrides)
+            options = tls_options({**self.init_config, **(self.instance or {})}, self.TLS_CONFIG_REMAPPER, overrides)
+            context = create_ssl_context(options)
             if overrides:
                 return context
             self._tls_context = context

@@ -1,5 +1,6 @@
 """The log of checks: through the agent's own."""
 import logging
+import sys
 
 import datadog_agent
 
@@ -53,6 +54,17 @@ class CheckLogger(logging.LoggerAdapter):
 
     def warn(self, message, *args, **keywords):
         self.warning(message, *args, **keywords)
+
+
+def get_check_logger(default_logger=None):
+    """The log of the check whose method called this, however far up; else the given one, or that of all checks."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        log = getattr(frame.f_locals.get("self"), "__dict__", {}).get("log")
+        if isinstance(log, CheckLogger):
+            return log
+        frame = frame.f_back
+    return default_logger if default_logger is not None else logging.getLogger("datadog_checks")
 
 
 def init_logging():

@@ -23,6 +23,8 @@ import datadog_agent
 
 from datadog_checks.base.config import is_affirmative
 from datadog_checks.base.errors import ConfigurationError
+from datadog_checks.base.utils.oauth import AuthTokenOAuthReader  # noqa: F401 (checks import it from here)
+from datadog_checks.base.utils.remapped import remapped
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 TIMEOUT_S = 10.0
@@ -36,6 +38,10 @@ class RequestException(OSError):
 
 class ConnectionError(RequestException):
     """The other side did not take the connection, or broke it."""
+
+
+class SSLError(ConnectionError):
+    """The other side is not who it should be, or speaks no TLS that both know."""
 
 
 class Timeout(RequestException):
@@ -161,26 +167,13 @@ class _Session:
         pass
 
 
-def _remapped(instance, remapper):
-    """The instance with its HTTP options under their own names. A remapper has, by another name, `name`, and as wanted
-    `invert` and `default`."""
-    found = dict(instance)
-    for defaults in (False, True):
-        for other, entry in (remapper or {}).items():
-            value = entry.get("default") if defaults else instance.get(other)
-            name = entry.get("name")
-            if value is not None and name is not None and found.get(name) is None:
-                found[name] = not is_affirmative(value) if entry.get("invert") else value
-    return found
-
-
 class Http:
     """Options: username, password, auth_type (basic, digest), auth_token, headers, extra_headers, timeout, connect_timeout,
     read_timeout, tls_verify, tls_ca_cert, tls_cert, tls_private_key, proxy, skip_proxy, allow_redirects; an instance's
     before its init_config's."""
 
     def __init__(self, instance, init_config=None, log=None, remapper=None):
-        instance = _remapped(instance, remapper)
+        instance = remapped(instance, remapper)
 
         def option(name, default=None):
             return _option(instance, init_config or {}, name, default)
@@ -265,7 +258,8 @@ class Http:
         except urllib.error.URLError as error:
             if isinstance(error.reason, (socket.timeout, TimeoutError)):
                 raise _error(Timeout, f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
-            raise _error(ConnectionError, f"{method} {_shown(url)}: {error.reason}") from error
+            kind = SSLError if isinstance(error.reason, ssl.SSLError) else ConnectionError
+            raise _error(kind, f"{method} {_shown(url)}: {error.reason}") from error
         except (http.client.HTTPException, OSError) as error:
             if isinstance(error, RequestException):
                 raise

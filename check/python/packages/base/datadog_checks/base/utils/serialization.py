@@ -1,4 +1,6 @@
 """JSON as checks import it."""
 import json
 
-__all__ = ["json"]
+sort_keys_kwargs = {"sort_keys": True}  # for dumps()
+
+__all__ = ["json", "sort_keys_kwargs"]

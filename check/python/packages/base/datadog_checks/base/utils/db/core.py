@@ -1,4 +1,5 @@
 """Asks queries and submits what they give."""
+import contextlib
 import itertools
 import logging
 import time
@@ -7,13 +8,14 @@ from datadog_checks.base.config import is_affirmative
 from datadog_checks.base.utils.containers import iter_unique
 from datadog_checks.base.utils.db.query import Query
 from datadog_checks.base.utils.db.transform import COLUMN_TRANSFORMERS, EXTRA_TRANSFORMERS
-from datadog_checks.base.utils.db.utils import SUBMISSION_METHODS, create_submission_transformer
+from datadog_checks.base.utils.db.utils import SUBMISSION_METHODS, create_submission_transformer, tracked_query
 
 
 class QueryExecutor:
     """`executor` takes the text of a query and gives its rows; `submitter` has the methods of a check."""
 
-    def __init__(self, executor, submitter, queries=None, tags=None, error_handler=None, hostname=None, logger=None):
+    def __init__(self, executor, submitter, queries=None, tags=None, error_handler=None, hostname=None, logger=None,
+                 track_operation_time=False):
         missing = [method for method in SUBMISSION_METHODS if not hasattr(submitter, method)]
         if missing:
             raise ValueError(f"the submitter of a QueryExecutor has no method `{missing[0]}`")
@@ -23,6 +25,7 @@ class QueryExecutor:
         self.error_handler = error_handler  # what an error's text becomes in the log
         self.hostname = hostname
         self.logger = logger or logging.getLogger(__name__)
+        self.track_operation_time = track_operation_time
 
     def compile_queries(self):
         types = dict(COLUMN_TRANSFORMERS)
@@ -40,7 +43,8 @@ class QueryExecutor:
             if not query.should_execute(time.monotonic()):
                 continue
             try:
-                rows = self.execute_query(query.query)
+                with tracked_query(self.submitter, query.name) if self.track_operation_time else contextlib.nullcontext():
+                    rows = self.execute_query(query.query)
             except Exception as error:
                 said = str(error)
                 self.logger.error("Error querying %s: %s", query.name, self.error_handler(said) if self.error_handler else said)

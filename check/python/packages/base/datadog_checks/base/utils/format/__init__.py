@@ -1,0 +1,1 @@
+"""Formats of what checks read and send."""

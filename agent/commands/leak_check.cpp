@@ -223,8 +223,8 @@ class CheckWatch {
 };
 
 std::vector<std::string> check_command(const LeakCommand& options,
-                                       const wiring::GlobalOptions& global, const std::string& self,
-                                       int socket) {
+                                       const wiring::GlobalOptions& global,
+                                       const std::string& self) {
   std::vector<std::string> command{self};
   for (const auto& [flag, value] : {std::pair{"--config", global.config_file},
                                     {"--confd", global.confd},

@@ -102,7 +102,8 @@ TEST(Runs, ABoundedQueueIsNoLeakOnceItIsFull) {
   for (const int runs : {30, 100, 500}) {
     EXPECT_EQ(verdicts(Verdict::leak, runs,
                        [runs](std::mt19937& random) {
-                         const double bound = runs * (0.1 + 0.5 * (random() % 100) / 100.0);
+                         const double bound =
+                             runs * (0.1 + 0.5 * static_cast<double>(random() % 100) / 100.0);
                          return python_of(
                              [bound](int run) { return 3000 * std::min<double>(run, bound); });
                        }),
@@ -114,7 +115,7 @@ TEST(Runs, ABoundedQueueIsNoLeakOnceItIsFull) {
 TEST(Runs, AFillingCacheOfRandomKeysIsNoLeak) {
   EXPECT_LE(verdicts(Verdict::leak, 300,
                      [](std::mt19937& random) {
-                       const double keys = 20 + random() % 80;
+                       const double keys = 20 + static_cast<double>(random() % 80);
                        return python_of(
                            [keys](int run) { return 4000 * keys * (1 - std::exp(-run / keys)); });
                      }),

@@ -118,7 +118,8 @@ void describe_memory(CommandLine& line) {
       "memory", "Tell where the resident memory of a running process is: memory PID");
   commands::MemoryOptions& options = line.memory;
   command->add_option("target", options.targets,
-                      "Pids, names or parts of command lines; without any: the largest processes");
+                      "Pids, names, parts of command lines or a URL of this machine; without any: "
+                      "the largest processes");
   command->add_option("--port", options.port, "The process that listens on this TCP port")
       ->check(CLI::Range(1, 65535));
   command->add_option("--url", options.url,
@@ -147,7 +148,7 @@ void describe_memory(CommandLine& line) {
       ->check(CLI::Range(100, 3'600'000))
       ->needs(watch);
   command->add_option("-n,--count", options.count, "How many looks --watch takes (0: no end)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1'000'000'000))
       ->needs(watch);
   on(*command, line, [&line] { return commands::show_memory(line.memory); });
 }
@@ -272,8 +273,23 @@ void describe_exec(CommandLine& line) {
       ->check(CLI::Range(0, 32 * 1024 * 1024));
   command->add_flag("--interpreter-frames", options.interpreter_frames,
                     "Keep the native frames of Python itself beside the lines that it runs");
-  command->add_option("program", options.program, "The program and its arguments, after --")
-      ->required();
+  command->add_option("--flame", options.flame, "Write a flame graph of it, a page, to this file")
+      ->check(not_empty);
+  command
+      ->add_option("--children", options.children,
+                   "Child processes: each (the largest by themselves), sum, or none (not watched)")
+      ->check(CLI::IsMember({"each", "sum", "none"}));
+  command->add_flag("--dormant", options.dormant,
+                    "Begin with accounting switched off, which costs next to nothing");
+  CLI::Option* const on_option =
+      command->add_option("--on", options.on, "Switch the accounting of this process on")
+          ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--off", options.off,
+                   "Switch it off; says what was held where nobody else does, as at an end")
+      ->check(CLI::PositiveNumber)
+      ->excludes(on_option);
+  command->add_option("program", options.program, "The program and its arguments, after --");
   command->fallthrough(false);
   on(*command, line, [&line] { return commands::exec_program(line.exec); });
 }
@@ -447,9 +463,9 @@ int main(int argc, char** argv) {
   const int code = run_command_line(argc, argv);
   heapwatch::agent::wiring::python_loader().remove_temporary_files();
   std::cout.flush();
-  if (code == 0 && !std::cout) {
+  if (!std::cout) {
     std::cerr << "heapwatch: the standard output could not be written\n";
-    return 1;
+    return code == 0 ? 1 : code;
   }
   return code;
 }

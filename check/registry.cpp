@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "check/go_expvar/go_expvar_check.h"
 #include "check/memory/memory_check.h"
+#include "check/memory_verdicts.h"
 #include "config/section.h"
 
 namespace heapwatch::check {
@@ -183,6 +184,10 @@ std::unique_ptr<ConfiguredCheck> make_check(const InstanceSource& source,
 
 void spread_no_cost() {
   machine()->budget().lift();
+}
+
+std::vector<memory::ProcessVerdict> memory_verdicts() {
+  return machine()->board().all();
 }
 
 std::vector<std::string_view> check_names() {

@@ -18,35 +18,10 @@ bool is_space(char c) {
 }
 
 bool is_number(std::string_view text) {
-  std::size_t i = text.starts_with('-') ? 1 : 0;
-  const auto digits = [&] {
-    const std::size_t begin = i;
-    while (i < text.size() && text[i] >= '0' && text[i] <= '9') {
-      ++i;
-    }
-    return i - begin;
-  };
-  const std::size_t first = i;
-  const std::size_t whole = digits();
-  if (whole == 0 || (whole > 1 && text[first] == '0')) {
-    return false;
-  }
-  if (i < text.size() && text[i] == '.') {
-    ++i;
-    if (digits() == 0) {
-      return false;
-    }
-  }
-  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-    ++i;
-    if (i < text.size() && (text[i] == '+' || text[i] == '-')) {
-      ++i;
-    }
-    if (digits() == 0) {
-      return false;
-    }
-  }
-  return i == text.size();
+  text.remove_prefix(text.starts_with('-') ? 1 : 0);
+  const auto decimal = read_decimal(text);
+  return decimal && decimal->whole > 0 && (decimal->whole == 1 || text[0] != '0') &&
+         (decimal->has_point == (decimal->fraction > 0));
 }
 
 bool is_word(std::string_view text) {

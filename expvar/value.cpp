@@ -59,8 +59,14 @@ std::optional<double> not_finite(std::string_view unsigned_text) {
   return std::nullopt;
 }
 
-/// digits? ("." digits?)? (e sign? digits)? with at least one digit before the exponent.
 bool is_decimal(std::string_view text) {
+  const auto decimal = read_decimal(text);
+  return decimal && decimal->whole + decimal->fraction > 0;
+}
+
+}  // namespace
+
+std::optional<Decimal> read_decimal(std::string_view text) {
   std::size_t i = 0;
   const auto digits = [&] {
     const std::size_t begin = i;
@@ -69,13 +75,11 @@ bool is_decimal(std::string_view text) {
     }
     return i - begin;
   };
-  std::size_t count = digits();
+  Decimal decimal{.whole = digits()};
   if (i < text.size() && text[i] == '.') {
     ++i;
-    count += digits();
-  }
-  if (count == 0) {
-    return false;
+    decimal.has_point = true;
+    decimal.fraction = digits();
   }
   if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
     ++i;
@@ -83,13 +87,11 @@ bool is_decimal(std::string_view text) {
       ++i;
     }
     if (digits() == 0) {
-      return false;
+      return std::nullopt;
     }
   }
-  return i == text.size();
+  return i == text.size() ? std::optional(decimal) : std::nullopt;
 }
-
-}  // namespace
 
 base::Number read_json_number(std::string_view text) {
   const bool negative = text.starts_with('-');

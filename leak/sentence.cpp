@@ -1,5 +1,6 @@
 #include "leak/sentence.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -132,7 +133,7 @@ std::string space_text(const std::string& space) {
   return space == "files" ? "files and descriptors" : space;
 }
 
-std::string sentence_of(const Finding& finding, const Watch& watch) {
+std::string sentence_of(const Finding& finding, const Watch& watch, Advice advice) {
   std::string text;
   const std::string evidence = evidence_text(finding);
   switch (finding.verdict) {
@@ -145,7 +146,7 @@ std::string sentence_of(const Finding& finding, const Watch& watch) {
     case Verdict::cannot_tell:
       text = "cannot tell yet" + in_space(finding) + ": " + finding.reason;
       append(text, evidence);
-      if (finding.ask_seconds > 0) {
+      if (finding.ask_seconds > 0 && advice == Advice::given) {
         text += "; ask for " + duration_text(finding.ask_seconds);
       }
       break;
@@ -157,7 +158,9 @@ std::string sentence_of(const Finding& finding, const Watch& watch) {
       text =
           "no leak so far: still filling" + in_space(finding) + ": growth slows down or has ended";
       append(text, evidence);
-      text += "; ask again in " + duration_text(std::max(600.0, finding.ask_seconds));
+      if (advice == Advice::given) {
+        text += "; ask again in " + duration_text(std::max(600.0, finding.ask_seconds));
+      }
       break;
     case Verdict::retention:
       text = "no leak: retention: ";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -23,9 +24,16 @@ struct GoCounters {
 
 inline constexpr std::size_t counters_page_bytes_max = std::size_t{16} << 20;
 
-/// From the page of expvars at /debug/vars.
+/// From the page of expvars at /debug/vars, or a heap profile as text (/debug/pprof/heap?debug=1).
 /// Errors: invalid when it has no memstats, or impossible ones.
 [[nodiscard]] base::Result<GoCounters> parse_go_counters(std::string_view page);
+
+/// Whether a page of expvars says to be of a program that was started so, its arguments with blanks
+/// between them.
+[[nodiscard]] bool is_page_of(std::string_view page, const std::string& command_line);
+
+/// Whether it is a Go program, walked or not.
+[[nodiscard]] bool has_go(const Survey& survey);
 
 /// Whether the heap of a Go program was found and walked from outside.
 [[nodiscard]] bool is_go_walked(const Survey& survey);

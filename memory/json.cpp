@@ -157,6 +157,9 @@ void write_survey(Writer& json, const Survey& survey, const JsonOptions& options
     milliseconds(json, "cpu_ms", survey.cpu_ms);
     milliseconds(json, "stopped_ms", survey.stopped_ms);
   });
+  if (options.more) {
+    options.more(json);
+  }
   json.end_object();
 }
 

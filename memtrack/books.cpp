@@ -47,6 +47,22 @@ bool write_all(int file, const void* from, std::size_t bytes, std::size_t at) {
   return true;
 }
 
+/// Only pages that hold something: the others of a new file are zeros anyway.
+bool write_pages(int file, const void* from, std::size_t bytes, std::size_t at) {
+  static constexpr char zeros[page_bytes] = {};
+  const char* next = static_cast<const char*>(from);
+  while (bytes > 0) {
+    const std::size_t piece = bytes < page_bytes ? bytes : page_bytes;
+    if (memcmp(next, zeros, piece) != 0 && !write_all(file, next, piece, at)) {
+      return false;
+    }
+    next += piece;
+    at += piece;
+    bytes -= piece;
+  }
+  return true;
+}
+
 /// Replaces what is mapped there by the file (or with -1 by private pages).
 bool map_over(void* from, std::size_t bytes, int file, std::size_t at) {
   const int kind = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
@@ -82,8 +98,8 @@ bool copy_books(int file, BooksCopy& copy) noexcept {
   copy = {file, nullptr, sizeof books + used};
   if (file >= 0) {
     return ftruncate(file, static_cast<off_t>(sizeof books + pool_bytes)) == 0 &&
-           write_all(file, &books, sizeof books, 0) &&
-           write_all(file, books.pool, used, sizeof books);
+           write_pages(file, &books, sizeof books, 0) &&
+           write_pages(file, books.pool, used, sizeof books);
   }
   copy.pages = static_cast<char*>(map_pages(copy.bytes));
   if (copy.pages == nullptr) {

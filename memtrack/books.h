@@ -7,6 +7,8 @@
 // are stored with release after what they count, and nothing that was counted moves or changes, but
 // for the figures of a record.
 //   Record     samples of one size, from one stack, of one space, component and thread
+//   Live       a block that a record counts as in use, with its birth; without a record: none
+//   Peak       when the blocks of the heap had most bytes, and how a record tells what it had then
 //   Stack      return addresses, innermost first; then frames of an interpreter, innermost first:
 //              function, line, and whether its loop began with this frame (see Frame)
 //   Function   code that an interpreter runs: the file, the name and the first line, as text
@@ -101,6 +103,41 @@ struct Record {
   std::uint32_t thread;  // an index into thread_names
   std::uint64_t allocated;
   std::uint64_t inuse;
+  std::uint64_t temporary;      // of those that were freed: within moment_ticks
+  std::uint64_t stands_for;     // bytes, with its weight, that a sample of it stands for
+  std::uint64_t inuse_at_peak;  // at the peak of that number
+  std::uint32_t peak;
+};
+
+/// Time in the books: since they were begun, in steps of 10 ms, which is as fine as the kernel's
+/// coarse clock may be.
+constexpr std::uint32_t ticks_per_second = 100;
+/// A block that is freed so soon was a temporary one.
+constexpr std::uint32_t moment_ticks = 1;
+
+/// A block that a record counts as in use.
+struct Live {
+  Live* next;
+  const void* block;    // null: not one of malloc's
+  Record* record;       // null: not in use
+  std::uint32_t birth;  // in ticks
+};
+
+constexpr std::size_t lives_per_chunk = 4096;
+struct LiveChunk {
+  Live lives[lives_per_chunk];
+};
+
+/// The most bytes that blocks (of the spaces native and python) had at once, by the samples. While
+/// `is_now` is set, what a record has now is what it had at the peak. Else it is that only for a
+/// record of another `peak` number, which was not changed since; another keeps it in
+/// `inuse_at_peak`.
+struct Peak {
+  std::uint64_t bytes;
+  std::uint64_t bytes_now;
+  std::uint32_t number;
+  std::uint32_t is_now;
+  std::uint32_t tick;
 };
 
 constexpr std::size_t records_per_chunk = 4096;
@@ -118,14 +155,31 @@ struct Mapping {
   char path[512];  // longer ones are cut
 };
 
+/// A program that a process of this one became or began, and that cannot be watched.
+struct UnwatchedProgram {
+  std::uint32_t kind;                // why, as whoever writes it says
+  std::atomic<std::uint32_t> count;  // 0: not written yet
+  char path[248];                    // longer ones are cut
+};
+
+enum class Mode : unsigned {
+  starting,        // on, before the first block
+  tracking,        // on
+  observed,        // on, and a callback is set
+  paused,          // off; earlier blocks are still on the books, new ones are noted as older
+  dormant,         // off; blocks have been allocated since
+  dormant_unused,  // off, and no block was allocated or freed since
+};
+
 using ComponentName = char[memtrack_component_name_max + 1];
 using ThreadName = char[16];  // as the kernel knows it
 
 /// Pointers in it are those of the process it belongs to, into its pool.
 struct alignas(page_bytes) Books {
   static constexpr std::uint64_t magic_value = 0x6865617077617463U;
-  static constexpr std::uint32_t current_version = 2;
+  static constexpr std::uint32_t current_version = 3;
   static constexpr std::size_t chunks_max = 256;
+  static constexpr std::size_t live_chunks_max = 2048;
   static constexpr std::size_t mappings_max = 512;
   static constexpr std::size_t threads_max = 256;  // the last one stands for all that came too late
 
@@ -134,6 +188,8 @@ struct alignas(page_bytes) Books {
   std::uint32_t version;
   char* pool;
   std::atomic<std::uint64_t> pool_used;
+  // A reader may change it, too: to `starting`, and to `dormant_unused`.
+  std::atomic<Mode> mode;
 
   std::atomic<bool> disabled;
   std::atomic<ThreadBlock*> blocks;
@@ -149,6 +205,11 @@ struct alignas(page_bytes) Books {
   static constexpr std::uint32_t unseen_operator_new = 2;  // of the library
   std::uint32_t unseen;
   char allocator[256];  // the path of the library whose allocator it has; empty: glibc's
+
+  static constexpr std::size_t unwatched_max = 32;
+  std::atomic<std::uint32_t> unwatched_count;  // may be greater than there is room for
+  UnwatchedProgram unwatched[unwatched_max];
+  UnwatchedProgram became;  // the process itself
 
   std::atomic<std::int64_t> waiting_threads;  // have ended and were not joined
 
@@ -166,6 +227,10 @@ struct alignas(page_bytes) Books {
   std::atomic<std::uint64_t> lost_samples;
   std::atomic<std::uint64_t> record_count;
   Chunk* chunks[chunks_max];
+  std::uint64_t started_ns;  // by CLOCK_MONOTONIC_COARSE, when the first block was counted as live
+  std::atomic<std::uint64_t> live_count;  // with those that are not in use
+  LiveChunk* live_chunks[live_chunks_max];
+  Peak peak;
   std::atomic<std::uint64_t> mapping_count;
   Mapping mappings[mappings_max];
 
@@ -174,7 +239,7 @@ struct alignas(page_bytes) Books {
   Interpreter interpreter;
 };
 
-extern Books books;
+[[gnu::visibility("hidden")]] extern Books books;
 
 /// Zeroed memory of the pool, which is never given back; null when it is used up or the kernel
 /// refuses it. Rounded up to 64 bytes.

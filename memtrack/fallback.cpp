@@ -142,6 +142,17 @@ bool take(const void* block, Entry& entry) noexcept {
   return true;
 }
 
+void clear() noexcept {
+  for (Shard& shard : shards) {
+    const Locked locked(shard.lock);
+    for (std::size_t i = 0; i < shard.capacity; ++i) {
+      shard.slots[i].block = nullptr;
+    }
+    blocks.fetch_sub(shard.count, std::memory_order_relaxed);
+    shard.count = 0;
+  }
+}
+
 void before_fork() noexcept {
   for (Shard& shard : shards) {
     shard.lock.acquire();

@@ -11,6 +11,8 @@ bool insert(const void* block, const Entry& entry) noexcept;
 [[nodiscard]] bool has(const void* block) noexcept;
 /// Takes the block out; false when it is not in.
 bool take(const void* block, Entry& entry) noexcept;
+/// Takes all out.
+void clear() noexcept;
 
 void before_fork() noexcept;
 void after_fork() noexcept;

@@ -8,6 +8,7 @@
 #include "memtrack/books.h"
 #include "memtrack/mappings.h"
 #include "memtrack/pages.h"
+#include "memtrack/poisson.h"
 
 namespace heapwatch::memtrack {
 
@@ -20,6 +21,11 @@ bool is_of(const Record& record, const RecordKey& key) {
   return record.stack == key.stack && record.size == key.size && record.interval == key.interval &&
          record.component == key.component && record.space == key.space &&
          record.thread == key.thread;
+}
+
+/// What a sample stands for in bytes.
+std::uint64_t bytes_for(std::uint64_t size, std::uint64_t interval) {
+  return static_cast<std::uint64_t>(weight_of(size, interval) * static_cast<double>(size) + 0.5);
 }
 
 /// Not counted yet.
@@ -101,7 +107,14 @@ Record* find_record(const RecordKey& key) noexcept {
   }
   Record* const record = new_record();
   if (record != nullptr) {
-    *record = {head, key.stack, key.size, key.interval, key.component, key.space, key.thread, 0, 0};
+    *record = {.next = head,
+               .stack = key.stack,
+               .size = key.size,
+               .interval = key.interval,
+               .component = key.component,
+               .space = static_cast<std::uint32_t>(key.space),
+               .thread = key.thread,
+               .stands_for = bytes_for(key.size, key.interval)};
     head = record;
     books.record_count.fetch_add(1, std::memory_order_release);
   }

@@ -32,46 +32,7 @@ namespace {
 /// While sampling is off threads look again after so many bytes.
 constexpr std::int64_t look_again_bytes = 64 << 20;
 
-/// A sampled block in use.
-struct Live {
-  Live* next;
-  const void* block;
-  Record* record;
-};
-
 constinit Lock lock;
-constinit Live* lives[1U << hash_bits]{};
-constinit Live* spare_lives = nullptr;
-
-std::size_t slot_of(const void* block) {
-  return memtrack::slot_of(std::uint64_t{reinterpret_cast<std::uintptr_t>(block) >> 4});
-}
-
-bool add_live(const void* block, Record* record) {
-  Live* live = spare_lives;
-  if (live != nullptr) {
-    spare_lives = live->next;
-  } else {
-    live = static_cast<Live*>(take_pool(sizeof(Live)));
-    if (live == nullptr) {
-      return false;
-    }
-  }
-  Live*& head = lives[slot_of(block)];
-  *live = {head, block, record};
-  head = live;
-  ++record->inuse;
-  return true;
-}
-
-/// Where the block hangs; where null is when it is not in.
-Live** find_live(const void* block) {
-  Live** at = &lives[slot_of(block)];
-  while (*at != nullptr && (*at)->block != block) {
-    at = &(*at)->next;
-  }
-  return at;
-}
 
 memtrack_sample sample_of(const Record& record, std::uint64_t allocated, std::uint64_t inuse) {
   memtrack_sample sample{};
@@ -191,7 +152,7 @@ bool keep(const void* block, std::size_t size, std::uint64_t interval, const voi
     key.stack = intern(found);
     key.thread = thread_number();
     Record* const record = find_record(key);
-    if (record == nullptr || !add_live(block, record)) {
+    if (record == nullptr || live::add(block, record, live::tick()) == nullptr) {
       books.lost_samples.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
@@ -203,83 +164,81 @@ bool keep(const void* block, std::size_t size, std::uint64_t interval, const voi
 
 const Record* find(const void* block) noexcept {
   const Locked locked(lock);
-  const Live* const live = *find_live(block);
-  return live == nullptr ? nullptr : live->record;
+  const Live* const found = live::find(block);
+  return found == nullptr ? nullptr : found->record;
 }
 
-Record* drop(const void* block) noexcept {
+live::Former drop(const void* block, live::End how) noexcept {
   const Locked locked(lock);
-  Live** const at = find_live(block);
-  Live* const live = *at;
-  if (live == nullptr) {
-    return nullptr;
-  }
-  *at = live->next;
-  live->next = spare_lives;
-  spare_lives = live;
-  --live->record->inuse;
-  return live->record;
+  Live* const found = live::find(block);
+  return found == nullptr ? live::Former{} : live::remove(found, how);
 }
 
-bool restore(const void* block, Record* record) noexcept {
+bool restore(const void* block, const live::Former& former) noexcept {
   const Locked locked(lock);
-  return record != nullptr && add_live(block, record);
+  return former.record != nullptr && live::add(block, former.record, former.birth) != nullptr;
 }
 
 bool recharge(const void* block, memtrack_component to) noexcept {
   const Locked locked(lock);
-  Live* const live = *find_live(block);
-  if (live == nullptr) {
+  Live* const found = live::find(block);
+  if (found == nullptr) {
     return false;
   }
-  Record& old = *live->record;
+  const Record& old = *found->record;
   const memtrack_space space =
       interpreter::owns(to) ? memtrack_space_python : memtrack_space_native;
   Record* const record = find_record({old.stack, old.size, old.interval, to, space, old.thread});
   if (record != nullptr) {
-    --old.inuse;  // a free there, as in the counters
-    ++record->inuse;
-    ++record->allocated;
-    live->record = record;
+    live::move(found, record);
   }
   return true;
 }
 
-Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
+void clear() noexcept {
+  const Locked locked(lock);
+  live::remove_blocks();
+}
+
+Live* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
   RecordKey key{nullptr, size, 1, component_of(thread_state.owner), space, 0};
-  return at_stack(caller, [&key](const FoundStack& found) -> Record* {
+  return at_stack(caller, [&key](const FoundStack& found) -> Live* {
     const Locked locked(lock);
     key.stack = intern(found);
     key.thread = thread_number();
     Record* const record = find_record(key);
-    if (record == nullptr) {
+    Live* const entered = record == nullptr ? nullptr : live::add(nullptr, record, live::tick());
+    if (entered == nullptr) {
       books.lost_samples.fetch_add(1, std::memory_order_relaxed);
-      return nullptr;
+    } else {
+      ++record->allocated;
     }
-    ++record->allocated;
-    ++record->inuse;
-    return record;
+    return entered;
   });
 }
 
-Record* enter_rest(const Record* of, std::size_t size) noexcept {
-  if (of == nullptr) {
+namespace {
+
+Live* enter_rest(const Record& of, std::uint32_t birth, std::size_t size) {
+  if (size == 0) {
     return nullptr;
   }
-  const Locked locked(lock);
-  Record* const record = find_record({of->stack, size, of->interval, of->component,
-                                      static_cast<memtrack_space>(of->space), of->thread});
-  if (record != nullptr) {
-    ++record->inuse;
-  }
-  return record;
+  Record* const record = find_record({of.stack, size, of.interval, of.component,
+                                      static_cast<memtrack_space>(of.space), of.thread});
+  return record == nullptr ? nullptr : live::add(nullptr, record, birth);
 }
 
-void leave(Record* record) noexcept {
-  if (record != nullptr) {
-    const Locked locked(lock);
-    --record->inuse;
+}  // namespace
+
+Rests leave(Live* block, std::size_t first_bytes, std::size_t second_bytes) noexcept {
+  if (block == nullptr) {
+    return {};
   }
+  const Locked locked(lock);
+  const bool stays = first_bytes + second_bytes > 0;
+  const live::Former was = live::remove(block, stays ? live::End::moved : live::End::freed);
+  return {enter_rest(*was.record, was.birth, first_bytes),
+          enter_rest(*was.record, was.birth, second_bytes)};
 }
 
 void count_in_space(memtrack_space space, std::size_t bytes, bool allocation) noexcept {

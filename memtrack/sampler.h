@@ -4,11 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "memtrack/live_set.h"
 #include "memtrack/memtrack.h"
-
-namespace heapwatch::memtrack {
-struct Record;
-}
 
 namespace heapwatch::memtrack::sampler {
 
@@ -28,19 +25,25 @@ void set_owner(std::uint32_t owner) noexcept;
 
 /// Of a sampled block.
 [[nodiscard]] const Record* find(const void* block) noexcept;
-/// A sampled block leaves the profile's live set. Null when it is not in.
-Record* drop(const void* block) noexcept;
+/// A sampled block leaves the profile's live set. Without a record when it was not in.
+live::Former drop(const void* block, live::End how) noexcept;
 /// Puts a sampled block down to another component; false when it is not in the live set.
 [[nodiscard]] bool recharge(const void* block, memtrack_component to) noexcept;
 /// Undoes drop().
-[[nodiscard]] bool restore(const void* block, Record* record) noexcept;
+[[nodiscard]] bool restore(const void* block, const live::Former& former) noexcept;
 
-/// A block of a space whose blocks are each kept by who allocates them, outside the live set.
-/// Null when it could not be kept, which all that take a record here bear.
-[[nodiscard]] Record* enter(std::size_t size, const void* caller, memtrack_space space) noexcept;
-/// What is left of such a block, `size` bytes, after leave().
-[[nodiscard]] Record* enter_rest(const Record* of, std::size_t size) noexcept;
-void leave(Record* record) noexcept;
+/// All sampled blocks leave the live set.
+void clear() noexcept;
+
+/// A block of a space whose blocks are each kept by who allocates them, and not looked up by
+/// address. Null when it could not be kept, which all that take one here bear.
+[[nodiscard]] Live* enter(std::size_t size, const void* caller, memtrack_space space) noexcept;
+/// What is left of such a block, which leaves, in so many bytes; null for 0.
+struct Rests {
+  Live* first;
+  Live* second;
+};
+Rests leave(Live* block, std::size_t first_bytes = 0, std::size_t second_bytes = 0) noexcept;
 /// The exact totals of such a space.
 void count_in_space(memtrack_space space, std::size_t bytes, bool allocation) noexcept;
 /// So many bytes went out of a block, which left so many pieces: 0 to 2.

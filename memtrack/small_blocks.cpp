@@ -164,19 +164,19 @@ bool forget_slowly(const void* block) noexcept {
   }
   at->store(0, std::memory_order_relaxed);
   if ((word & sampled) != 0) {
-    sampler::drop(block);
+    sampler::drop(block, live::End::freed);
   }
   count(word, false);
   return true;
 }
 
 Moving begin_move(const void* block) noexcept {
-  Moving moving{block, 0, nullptr};
+  Moving moving{block, 0, {}};
   if (Word* const at = find(block); at != nullptr) {
     moving.word = at->load(std::memory_order_relaxed);
     at->store(0, std::memory_order_relaxed);
     if ((moving.word & sampled) != 0) {
-      moving.sample = sampler::drop(block);
+      moving.sample = sampler::drop(block, live::End::moved);
     }
   }
   return moving;
@@ -187,7 +187,7 @@ void cancel_move(const Moving& moving) noexcept {
     return;
   }
   unsigned word = moving.word & ~unsigned{sampled};
-  if (moving.sample != nullptr && sampler::restore(moving.block, moving.sample)) {
+  if (moving.sample.record != nullptr && sampler::restore(moving.block, moving.sample)) {
     word |= sampled;
   }
   find(moving.block)->store(static_cast<std::uint16_t>(word), std::memory_order_relaxed);

@@ -162,8 +162,8 @@ template <typename Resize>
 /// A block on its way through realloc in whatever case.
 struct Moving {
   const void* block;
-  unsigned word;   // 0: not one of these
-  Record* sample;  // of a sampled block
+  unsigned word;        // 0: not one of these
+  live::Former sample;  // of a sampled block
 };
 [[nodiscard]] Moving begin_move(const void* block) noexcept;
 /// The allocator failed: everything is as before.

@@ -5,6 +5,7 @@
 #include "memtrack/books.h"
 #include "memtrack/component.h"
 #include "memtrack/fallback.h"
+#include "memtrack/give_up.h"
 #include "memtrack/interpreter.h"
 #include "memtrack/lock.h"
 #include "memtrack/mappings.h"
@@ -14,8 +15,6 @@
 
 namespace heapwatch::memtrack {
 
-constinit std::atomic<Mode> current_mode{Mode::starting};
-
 namespace {
 
 constinit Lock mode_lock;
@@ -24,6 +23,7 @@ constinit std::atomic<bool> prepared{false};
 constinit std::atomic<bool> dormant_blocks{false};  // allocated in dormant mode, known to nobody
 constinit std::atomic<std::uint64_t> unrecorded_freed{0};
 constinit std::atomic<bool> has_other_sources{false};
+constinit bool has_started = false;
 
 void before_fork() {
   mode_lock.acquire();
@@ -71,6 +71,19 @@ Mode mode_when_on() {
                                                                      : Mode::tracking;
 }
 
+/// The first block comes. When there were others before a time in which nothing was noted, nobody
+/// knows which of them are left, and all are given up.
+void start() {
+  const Locked locked(mode_lock);
+  if (Mode seen = mode(); seen == Mode::starting) {
+    if (has_started) {
+      give_up_all();
+    }
+    has_started = true;
+    books.mode.compare_exchange_strong(seen, mode_when_on(), std::memory_order_acq_rel);
+  }
+}
+
 void count(const Entry& entry, bool allocation) {
   if (ThreadBlock* const mine = thread_state.block; mine == nullptr) {
     count_without_block(entry.component, entry.size, allocation);
@@ -99,7 +112,8 @@ Entry read_entry(const void* block, const shadow::Word* at, unsigned word) {
   }
   if (word == shadow::sampled) {
     const Record* const record = sampler::find(block);
-    return {record->size, record->component, true, 0};
+    // It has none when all blocks are being given up.
+    return record == nullptr ? Entry{} : Entry{record->size, record->component, true, 0};
   }
   if (word == shadow::spread) {
     const shadow::Spread spread = shadow::read_spread(at);
@@ -163,7 +177,7 @@ bool take_older(void* block) {
 
 void remove(void* block, const Entry& entry) {
   if (entry.sampled) {
-    sampler::drop(block);
+    sampler::drop(block, live::End::freed);
   }
   count(entry, false);
 }
@@ -234,11 +248,11 @@ Fate dismiss(void* block, const void* caller, Reuse reuse) {
 
 Mode begin_mode(Mode seen) noexcept {
   if (seen == Mode::starting) {
-    current_mode.compare_exchange_strong(seen, mode_when_on(), std::memory_order_acq_rel);
+    start();
     prepare();
   } else if (seen == Mode::dormant_unused) {
     dormant_blocks.store(true, std::memory_order_relaxed);
-    current_mode.compare_exchange_strong(seen, Mode::dormant, std::memory_order_acq_rel);
+    books.mode.compare_exchange_strong(seen, Mode::dormant, std::memory_order_acq_rel);
   }
   return mode();
 }
@@ -261,15 +275,22 @@ void set_enabled(bool on) noexcept {
              : seen == Mode::starting                         ? Mode::dormant_unused
                                                               : seen;
     }
-  } while (!current_mode.compare_exchange_weak(seen, next, std::memory_order_acq_rel));
+  } while (!books.mode.compare_exchange_weak(seen, next, std::memory_order_acq_rel));
   books.disabled.store(!on, std::memory_order_relaxed);
+}
+
+void go_dormant() noexcept {
+  const Locked locked(mode_lock);
+  dormant_blocks.store(true, std::memory_order_relaxed);
+  books.mode.store(Mode::dormant, std::memory_order_release);
+  books.disabled.store(true, std::memory_order_relaxed);
 }
 
 void set_callback(memtrack_callback callback) noexcept {
   const Locked locked(mode_lock);
   current_callback.store(callback, std::memory_order_release);
   for (Mode seen = mode(); seen == Mode::tracking || seen == Mode::observed;) {
-    if (current_mode.compare_exchange_weak(seen, mode_when_on(), std::memory_order_acq_rel)) {
+    if (books.mode.compare_exchange_weak(seen, mode_when_on(), std::memory_order_acq_rel)) {
       break;
     }
   }
@@ -300,7 +321,7 @@ void* record_slowly(void* block, std::size_t size, const void* caller) noexcept 
   }
   if (!write(block, entry)) {
     if (entry.sampled) {
-      sampler::drop(block);
+      sampler::drop(block, live::End::freed);
     }
     books.unrecorded.fetch_add(1, std::memory_order_relaxed);
     return block;
@@ -327,11 +348,11 @@ Fate forget_slowly(void* block, const void* caller, Reuse reuse) noexcept {
 
 Moving begin_move(void* block, const void* caller, Reuse reuse) noexcept {
   ensure_block();
-  Moving moving{Moving::Was::foreign, block, {}, nullptr};
+  Moving moving{Moving::Was::foreign, block, {}, {}};
   if (take(block, moving.entry)) {
     moving.was = Moving::Was::tracked;
     if (moving.entry.sampled) {
-      moving.sample = sampler::drop(block);
+      moving.sample = sampler::drop(block, live::End::moved);
     }
     return moving;
   }

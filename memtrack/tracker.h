@@ -1,31 +1,23 @@
 // Puts blocks on the books and takes them off: the fast paths here, everything rare in tracker.cpp.
 #pragma once
 
+#include "memtrack/books.h"
 #include "memtrack/sampler.h"
 #include "memtrack/shadow.h"
 #include "memtrack/thread_block.h"
 
 namespace heapwatch::memtrack {
 
-enum class Mode : unsigned {
-  starting,        // on, before the first block
-  tracking,        // on
-  observed,        // on, and a callback is set
-  paused,          // off; earlier blocks are still on the books, new ones are noted as older
-  dormant,         // off since before the first block; blocks have been allocated since
-  dormant_unused,  // off, and there are no blocks at all
-};
-
-[[gnu::visibility("hidden")]] extern std::atomic<Mode> current_mode;
-
 [[gnu::always_inline]] inline Mode mode() {
-  return current_mode.load(std::memory_order_relaxed);
+  return books.mode.load(std::memory_order_relaxed);
 }
 
 /// `starting` and `dormant_unused` end with the first block; returns the mode that follows. Any
 /// other mode is returned.
 Mode begin_mode(Mode seen) noexcept;
 void set_enabled(bool on) noexcept;
+/// Off until it is switched on: nothing is noted, and what was is given up then.
+void go_dormant() noexcept;
 void set_callback(memtrack_callback callback) noexcept;
 [[nodiscard]] memtrack_callback callback() noexcept;
 void notify(void* block, std::size_t size, memtrack_op op) noexcept;
@@ -117,7 +109,7 @@ struct Moving {
   enum class Was { tracked, older, foreign, freed } was;
   void* block;  // as an address only, once it has moved
   Entry entry;
-  Record* sample;  // of a sampled block
+  live::Former sample;  // of a sampled block
 };
 
 [[nodiscard]] Moving begin_move(void* block, const void* caller,

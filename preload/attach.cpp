@@ -1,6 +1,7 @@
 #include "preload/attach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +13,9 @@
 
 #include "memtrack/books.h"
 #include "memtrack/sampler.h"
+#include "memtrack/tracker.h"
 #include "preload/other_allocator.h"
+#include "preload/owner.h"
 #include "preload/python/attach.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the sanitizers' names
@@ -28,6 +31,9 @@ namespace {
 constinit sockaddr_un watcher{};
 constinit struct stat place {};  // the folder that the watcher made its own in
 constinit bool books_are_shared = false;
+constinit bool nobody_is_there = false;  // the library was loaded without `heapwatch exec`
+constinit bool only_itself = false;      // no child of this process is to be watched
+constinit pid_t owner = 0;               // of the books
 
 struct Connection {
   int socket = -1;
@@ -114,11 +120,44 @@ void send_to_watcher(int file) {
   }
 }
 
-/// Goes on in the copy. Of a file no descriptor stays open in the program.
+/// The file that stays open while nobody watches, for who switches the accounting on. The program
+/// may have closed it, and its number may be another file's by now.
+class KeptFile {
+ public:
+  void keep(int file) {
+    // Not where a program expects its own.
+    constexpr int numbers[] = {1000, 200, 20};
+    for (const int number : numbers) {
+      file_ = fcntl(file, F_DUPFD_CLOEXEC, number);
+      struct stat status {};
+      if (file_ >= 0 && fstat(file_, &status) == 0) {
+        inode_ = status.st_ino;
+        return;
+      }
+    }
+  }
+  void drop() {
+    struct stat status {};
+    if (file_ >= 0 && fstat(file_, &status) == 0 && status.st_ino == inode_) {
+      close(file_);
+    }
+    file_ = -1;
+  }
+
+ private:
+  int file_ = -1;
+  ino_t inode_ = 0;
+};
+constinit KeptFile kept_file{};
+
+/// Goes on in the copy. Of a file no descriptor stays open in the program that is watched.
 bool take_over(memtrack::BooksCopy& copy) {
   const bool moved = memtrack::move_to_copy(copy);
   books_are_shared = moved && copy.file >= 0;
-  if (books_are_shared) {
+  if (books_are_shared && nobody_is_there) {
+    kept_file.drop();  // of the parent's books
+    kept_file.keep(copy.file);
+  } else if (books_are_shared) {
     send_to_watcher(copy.file);
   }
   return moved;
@@ -133,7 +172,7 @@ void let_go(memtrack::BooksCopy& copy) {
 }
 
 bool copy_into_file(memtrack::BooksCopy& copy) {
-  const int file = memfd_create("heapwatch books", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  const int file = memfd_create(books_name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (file >= 0 && memtrack::copy_books(file, copy)) {
     return true;
   }
@@ -156,7 +195,9 @@ bool stop_sharing() {
 
 void before_fork() {
   const int before = errno;
-  if (books_are_shared && (somebody_watches() || !stop_sharing()) && !copy_into_file(for_child)) {
+  const bool goes_on =
+      books_are_shared && (nobody_is_there || somebody_watches() || !stop_sharing());
+  if (goes_on && (only_itself || !copy_into_file(for_child))) {
     memtrack::copy_books(-1, for_child);
   }
   errno = before;
@@ -170,7 +211,23 @@ void after_fork(bool child) {
     }
     let_go(for_child);
   }
+  if (child) {
+    owner = getpid();
+    memtrack::books.unwatched_count.store(0, std::memory_order_relaxed);  // those were its parent's
+    if (only_itself) {
+      memtrack::books.mode.store(memtrack::Mode::dormant_unused, std::memory_order_release);
+    }
+  }
   errno = before;
+}
+
+/// Comes before any constructor, of libc too: without strtoull, which needs a locale.
+std::size_t number_in(const char* text) {
+  std::size_t number = 0;
+  for (const char* digit = text; *digit >= '0' && *digit <= '9'; ++digit) {
+    number = number * 10 + static_cast<std::size_t>(*digit - '0');
+  }
+  return number;
 }
 
 void tell(const char* message) {
@@ -179,45 +236,82 @@ void tell(const char* message) {
 
 /// Says what is not seen, here and in the books.
 void note_allocator(const OtherAllocator& other) {
+  const auto say = [](const char* message) {
+    if (!nobody_is_there) {
+      tell(message);
+    }
+  };
   if (program_has_own_malloc()) {
     memtrack::books.unseen |= memtrack::Books::own_malloc;
-    tell("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
+    say("heapwatch: this program has a malloc of its own; what it allocates is not seen\n");
   }
   if (other.path != nullptr) {
     strncpy(memtrack::books.allocator, other.path, sizeof memtrack::books.allocator - 1);
   }
   if (other.has_operator_new) {
     memtrack::books.unseen |= memtrack::Books::unseen_operator_new;
-    tell(
-        "heapwatch: the allocator of this program has an operator new that goes past malloc; what "
+    say("heapwatch: the allocator of this program has an operator new that goes past malloc; what "
         "that allocates is not seen\n");
+  }
+}
+
+bool has_sanitizer() {
+  return &__asan_init != nullptr || &__tsan_init != nullptr || &__msan_init != nullptr;
+}
+
+/// Whether the process is none of those that are to be watched.
+bool is_left_out() {
+  const char* const parent = getenv(only_variable);
+  only_itself = parent != nullptr;
+  return only_itself && static_cast<std::size_t>(getppid()) != number_in(parent);
+}
+
+/// Goes on in books that others can read.
+void share_books() {
+  if (memtrack::BooksCopy copy; copy_into_file(copy)) {
+    take_over(copy);
+    let_go(copy);
+    memtrack::set_fork_hooks({before_fork, after_fork});
   }
 }
 
 [[gnu::constructor(101)]] void attach() {
   const OtherAllocator other = find_other_allocator();
   const char* const path = getenv(socket_variable);
-  if (path == nullptr || strlen(path) >= sizeof watcher.sun_path) {
+  nobody_is_there = path == nullptr || strlen(path) >= sizeof watcher.sun_path;
+  if (has_sanitizer()) {
+    if (!nobody_is_there) {
+      tell("heapwatch: a sanitizer keeps this program's memory; it is not watched\n");
+    }
+    memtrack::go_dormant();
     return;
   }
-  if (&__asan_init != nullptr || &__tsan_init != nullptr || &__msan_init != nullptr) {
-    tell("heapwatch: a sanitizer keeps this program's memory; it is not watched\n");
-    return;
+  const int before = errno;
+  owner = getpid();
+  if (nobody_is_there || getenv(dormant_variable) != nullptr) {
+    memtrack::go_dormant();
   }
   note_allocator(other);
-  const int before = errno;
   // From here on nobody reads the environment, which a thread of the program may be changing.
   memtrack::sampler::choose_interval();
   memtrack_set_sample_interval(memtrack_sample_interval());
-  watcher.sun_family = AF_UNIX;
-  memcpy(watcher.sun_path, path, strlen(path) + 1);
-  find_place(place);
-  if (memtrack::BooksCopy copy; !somebody_watches()) {
-    memtrack_enable(0);
-  } else if (copy_into_file(copy)) {
-    take_over(copy);
-    let_go(copy);
-    memtrack::set_fork_hooks({before_fork, after_fork});
+  const bool is_dormant = memtrack::mode() == memtrack::Mode::dormant;
+  if (nobody_is_there) {
+    share_books();
+  } else if (is_left_out()) {
+    memtrack::go_dormant();
+  } else if (path != nullptr) {
+    watcher.sun_family = AF_UNIX;
+    memcpy(watcher.sun_path, path, strlen(path) + 1);
+    find_place(place);
+    if (somebody_watches()) {
+      share_books();
+    } else {
+      memtrack::go_dormant();
+    }
+  }
+  // Python's hooks cost something also when nothing is noted.
+  if (books_are_shared && !is_dormant) {
     python::attach();
   }
   errno = before;
@@ -225,18 +319,14 @@ void note_allocator(const OtherAllocator& other) {
 
 }  // namespace
 
+bool owns_books() noexcept {
+  return getpid() == owner;
+}
+
 }  // namespace heapwatch::preload
 
-/// Comes before any constructor, of libc too: reads the number without strtoull, which needs a
-/// locale.
 void heapwatch::memtrack::sampler::choose_interval() noexcept {
-  const char* const text = getenv(preload::interval_variable);
-  if (text == nullptr) {
-    return;
+  if (const char* const text = getenv(preload::interval_variable); text != nullptr) {
+    set_interval(preload::number_in(text));
   }
-  std::size_t bytes = 0;
-  for (const char* digit = text; *digit >= '0' && *digit <= '9'; ++digit) {
-    bytes = bytes * 10 + static_cast<std::size_t>(*digit - '0');
-  }
-  set_interval(bytes);
 }

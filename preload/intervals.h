@@ -1,11 +1,11 @@
-// What is mapped by the program, as ranges of addresses that do not overlap, each with its record.
+// What is mapped by the program, as ranges of addresses that do not overlap, each as it is kept.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace heapwatch::memtrack {
-struct Record;
+struct Live;
 }
 
 namespace heapwatch::preload {
@@ -13,7 +13,7 @@ namespace heapwatch::preload {
 struct Piece {
   std::uintptr_t start;
   std::uintptr_t limit;
-  memtrack::Record* record;  // null: could not be kept
+  memtrack::Live* kept;  // null: could not be kept
 
   [[nodiscard]] std::size_t bytes() const { return limit - start; }
 };

@@ -65,7 +65,7 @@ bool is_watching() {
 void add(std::uintptr_t start, std::uintptr_t limit, const void* caller) {
   Piece piece{start, limit, sampler::enter(limit - start, caller, space)};
   if (!mapped.insert(piece)) {
-    sampler::leave(piece.record);
+    sampler::leave(piece.kept);
     return;
   }
   sampler::count_in_space(space, piece.bytes(), true);
@@ -78,18 +78,20 @@ bool cut(std::uintptr_t low, std::uintptr_t high) {
     found = true;
     const Piece whole = *at;
     mapped.remove(at);
-    sampler::leave(whole.record);
-    Piece rests[] = {{whole.start, low, nullptr}, {high, whole.limit, nullptr}};
+    const std::size_t below = whole.start < low ? low - whole.start : 0;
+    const std::size_t above = high < whole.limit ? whole.limit - high : 0;
+    const sampler::Rests kept = sampler::leave(whole.kept, below, above);
+    const Piece rests[] = {{whole.start, whole.start + below, kept.first},
+                           {whole.limit - above, whole.limit, kept.second}};
     std::size_t left = 0;
     int pieces = 0;
-    for (Piece& rest : rests) {
+    for (const Piece& rest : rests) {
       if (rest.start < rest.limit) {
-        rest.record = sampler::enter_rest(whole.record, rest.bytes());
         if (mapped.insert(rest)) {
           left += rest.bytes();
           ++pieces;
         } else {
-          sampler::leave(rest.record);
+          sampler::leave(rest.kept);
         }
       }
     }

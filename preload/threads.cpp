@@ -8,6 +8,7 @@
 // is the one that was joined.
 #include <dlfcn.h>
 #include <pthread.h>
+#include <threads.h>
 #include <time.h>
 
 #include <atomic>
@@ -29,14 +30,16 @@ namespace sampler = memtrack::sampler;
 
 constexpr memtrack_space space = memtrack_space_stack;
 using Routine = void* (*)(void*);
+using C11Routine = int (*)(void*);
 
 /// Of a thread whose stack is on the books.
 struct Thread {
   Thread* next;
   pthread_t number;
-  memtrack::Record* record;
+  memtrack::Live* kept;
   std::size_t bytes;
   Routine routine;
+  C11Routine c11_routine;  // of thrd_create
   void* argument;
   bool is_detached;
   bool has_ended;
@@ -65,7 +68,7 @@ Thread* new_thread() {
 }
 
 void drop(Thread* thread) {
-  sampler::leave(thread->record);
+  sampler::leave(thread->kept);
   sampler::count_in_space(space, thread->bytes, false);
   thread->next = spare;
   spare = thread;
@@ -125,6 +128,15 @@ void note_detached(pthread_t number) {
 void* begin(void* value) {
   const auto* const thread = static_cast<Thread*>(value);
   const Routine routine = thread->routine;
+  void* const argument = thread->argument;
+  pthread_setspecific(at_end, thread);
+  return routine(argument);
+}
+
+/// As begin(), of a thread of C11.
+int begin_c11(void* value) {
+  const auto* const thread = static_cast<Thread*>(value);
+  const C11Routine routine = thread->c11_routine;
   void* const argument = thread->argument;
   pthread_setspecific(at_end, thread);
   return routine(argument);
@@ -198,6 +210,9 @@ constinit Libc<int(pthread_t, void**, const timespec*)> libc_timedjoin{"pthread_
 constinit Libc<int(pthread_t, void**, clockid_t, const timespec*)> libc_clockjoin{
     "pthread_clockjoin_np"};
 constinit Libc<int(pthread_t)> libc_detach{"pthread_detach"};
+constinit Libc<int(thrd_t*, C11Routine, void*)> libc_thrd_create{"thrd_create"};
+constinit Libc<int(thrd_t, int*)> libc_thrd_join{"thrd_join"};
+constinit Libc<int(thrd_t)> libc_thrd_detach{"thrd_detach"};
 
 struct Wanted {
   std::size_t stack_bytes;  // 0: the program's own stack
@@ -228,30 +243,29 @@ Wanted wanted_by(const pthread_attr_t* attributes) {
   return wanted;
 }
 
-int create(pthread_t* number, const pthread_attr_t* attributes, Routine routine, void* argument,
-           const void* caller) {
-  const Wanted wanted = wanted_by(attributes);
+/// Creates a thread by `call`, which is told what it begins with: this object, or null when it is
+/// not watched. `call` gives 0 for success.
+template <typename Call>
+int create(pthread_t* number, const Wanted& wanted, const Thread& begins_with, const void* caller,
+           const Call& call) {
   if (!is_watching() || wanted.stack_bytes == 0) {
-    return libc_create.get()(number, attributes, routine, argument);
+    return call(nullptr);
   }
-  auto* const create = libc_create.get();
   // The thread may end before its number is known here; its end waits for the lock.
   const Locked locked(lock);
   Thread* const thread = new_thread();
   if (thread == nullptr) {
-    return create(number, attributes, routine, argument);
+    return call(nullptr);
   }
-  *thread = {};
+  *thread = begins_with;
   thread->bytes = wanted.stack_bytes;
-  thread->routine = routine;
-  thread->argument = argument;
   thread->is_detached = wanted.is_detached;
   {
     const memtrack::Busy busy;
-    thread->record = sampler::enter(wanted.stack_bytes, caller, space);
+    thread->kept = sampler::enter(wanted.stack_bytes, caller, space);
   }
   sampler::count_in_space(space, wanted.stack_bytes, true);
-  const int error = create(number, attributes, begin, thread);
+  const int error = call(thread);
   if (error != 0) {
     drop(thread);
     return error;
@@ -261,6 +275,26 @@ int create(pthread_t* number, const pthread_attr_t* attributes, Routine routine,
   thread->next = list;
   list = thread;
   return 0;
+}
+
+int create(pthread_t* number, const pthread_attr_t* attributes, Routine routine, void* argument,
+           const void* caller) {
+  auto* const libc = libc_create.get();
+  return create(number, wanted_by(attributes), {.routine = routine, .argument = argument}, caller,
+                [&](Thread* thread) {
+                  return thread == nullptr ? libc(number, attributes, routine, argument)
+                                           : libc(number, attributes, begin, thread);
+                });
+}
+
+int create(thrd_t* number, C11Routine routine, void* argument, const void* caller) {
+  auto* const libc = libc_thrd_create.get();
+  static_assert(thrd_success == 0);
+  return create(number, wanted_by(nullptr), {.c11_routine = routine, .argument = argument}, caller,
+                [&](Thread* thread) {
+                  return thread == nullptr ? libc(number, routine, argument)
+                                           : libc(number, begin_c11, thread);
+                });
 }
 
 int joined(pthread_t number, int error) {
@@ -306,5 +340,20 @@ HEAPWATCH_EXPORT int pthread_detach(pthread_t number) noexcept {
     preload::note_detached(number);
   }
   return preload::libc_detach.get()(number);
+}
+
+HEAPWATCH_EXPORT int thrd_create(thrd_t* number, thrd_start_t routine, void* argument) {
+  return preload::create(number, routine, argument, __builtin_return_address(0));
+}
+
+HEAPWATCH_EXPORT int thrd_join(thrd_t number, int* result) {
+  return preload::joined(number, preload::libc_thrd_join.get()(number, result));
+}
+
+HEAPWATCH_EXPORT int thrd_detach(thrd_t number) {
+  if (preload::is_ready.load(std::memory_order_acquire)) {
+    preload::note_detached(number);
+  }
+  return preload::libc_thrd_detach.get()(number);
 }
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -47,9 +47,15 @@ struct ExecOptions {
   std::string report;  // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
   bool interpreter_frames = false;   // beside those of the code that it runs
+  std::string flame;                 // a file; empty: none
+  std::string children = "each";     // how they are told of: each, sum or none
+  bool dormant = false;              // accounting is off until it is switched on
+  int on = 0;                        // a process whose accounting to switch on; 0: none
+  int off = 0;                       // or off
   std::vector<std::string> program;  // and its arguments
 };
-/// Runs a program and watches its native memory; exits as it did.
+/// Runs a program and watches its native memory, and exits as it did; or switches the accounting of
+/// a process on or off.
 [[nodiscard]] int exec_program(const ExecOptions& options);
 
 struct VarsOptions {
@@ -91,10 +97,6 @@ struct LeakOptions {
   std::string fail_on;  // "leak", or empty
   std::string ignore;   // a regular expression of sites, types and sizes that are no leak
 };
-/// Watches processes and says whether they leak. Exits with 3 for a leak and 4 when it cannot tell,
-/// where that is asked for.
-[[nodiscard]] int tell_leaks(const LeakOptions& options);
-
 /// "90s", "5m", "1h", or a number of seconds; a week at most. Errors: invalid.
 [[nodiscard]] base::Result<double> parse_duration(std::string_view text);
 

@@ -71,10 +71,10 @@ bool is_sure(const LeakWatch& watch, const LeakCommand& options) {
   return leak::judge(watch.watch(), judge_options(options)).is_sure;
 }
 
-Progress::Progress(const LeakCommand& options)
+LeakProgress::LeakProgress(const LeakCommand& options)
     : options_(options), is_terminal_(isatty(STDERR_FILENO) == 1 && !options.json) {}
 
-void Progress::show(const leak::Watch& watch, double at) {
+void LeakProgress::show(const leak::Watch& watch, double at) {
   if (!is_terminal_ || at < next_) {
     return;
   }
@@ -89,7 +89,7 @@ void Progress::show(const leak::Watch& watch, double at) {
   is_shown_ = true;
 }
 
-void Progress::clear() const {
+void LeakProgress::clear() const {
   if (is_shown_) {
     std::cerr << "\r\033[K";
     std::cerr << std::flush;

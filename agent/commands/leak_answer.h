@@ -22,9 +22,9 @@ inline constexpr const char* looks_file = "looks.json";
 [[nodiscard]] bool is_sure(const LeakWatch& watch, const LeakCommand& options);
 
 /// One line on a terminal: what is known so far.
-class Progress {
+class LeakProgress {
  public:
-  explicit Progress(const LeakCommand& options);
+  explicit LeakProgress(const LeakCommand& options);
 
   /// `at`: seconds since the watch began.
   void show(const leak::Watch& watch, double at);

@@ -123,7 +123,7 @@ class CheckWatch {
     watch_.run_interval = *interval;
     began_ = Clock::now();
     look();
-    Progress progress(options_);
+    LeakProgress progress(options_);
     while (goes_on()) {
       pace(program);
       line.ask_for_next();
@@ -267,8 +267,8 @@ int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global)
   const base::Descriptor ours(sockets[0]);
   base::Descriptor theirs(sockets[1]);
   fcntl(ours.get(), F_SETFD, FD_CLOEXEC);
-  std::vector<std::string> environment =
-      watched_environment(*watching, (*processes)->socket_path(), check_sample_interval);
+  std::vector<std::string> environment = watched_environment(
+      *watching, (*processes)->socket_path(), {.sample_interval = check_sample_interval});
   environment.push_back(std::string(rounds_variable) + "=" + std::to_string(theirs.get()));
   std::optional<process::StandardOutputAside> aside(std::in_place);
   const auto started =

@@ -50,7 +50,7 @@ bool are_over(const Watches& watches) {
 }
 
 void watch_all(const Watches& watches, const LeakCommand& options) {
-  Progress progress(options);
+  LeakProgress progress(options);
   const auto began = LeakWatch::Clock::now();
   bool is_interrupted = false;
   while (!are_over(watches) && !is_interrupted) {

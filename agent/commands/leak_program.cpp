@@ -43,7 +43,7 @@ base::Result<LeakTarget> target_before_start(const LeakCommand& options) {
 /// Until the program ends, the time is over, or the answer is sure. False: the program has ended.
 bool watch_until_end(LeakWatch& watch, process::ForegroundProgram& program,
                      const LeakCommand& options) {
-  Progress progress(options);
+  LeakProgress progress(options);
   const auto began = Clock::now();
   bool is_running = true;
   while (!watch.is_over()) {
@@ -84,8 +84,8 @@ int watch_program(const LeakCommand& options) {
   // The first line of ours is the answer, whatever the program prints.
   std::optional<process::StandardOutputAside> aside(std::in_place);
   const auto started = (*program)->start(
-      options.program,
-      watched_environment(*watching, (*processes)->socket_path(), program_sample_interval));
+      options.program, watched_environment(*watching, (*processes)->socket_path(),
+                                           {.sample_interval = program_sample_interval}));
   aside.reset();
   if (!started) {
     fail_with(started.error().message);

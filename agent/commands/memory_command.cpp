@@ -39,6 +39,8 @@ base::Result<memory::Survey> look_at(int pid, const MemoryTargets& targets,
                                      .files = options.files});
   if (survey && targets.page && targets.page->pid == pid) {
     ask_go(*targets.page, *survey);
+  } else if (survey && !targets.page && targets.pids.size() == 1 && !targets.is_listing) {
+    ask_go_by_itself(*survey);
   }
   return survey;
 }
@@ -190,6 +192,9 @@ int show_once(const MemoryOptions& options, const MemoryTargets& targets, bool o
 }  // namespace
 
 int show_memory(const MemoryOptions& options) {
+  if (options.json && !options.against.empty()) {
+    return fail_with("--against tells what grew as text: without --json");
+  }
   auto targets = memory_targets(options);
   if (!targets) {
     return fail_with(targets.error().message);

@@ -20,6 +20,11 @@ constexpr std::size_t listed_max = 20;
 
 /// A person waits.
 constexpr std::chrono::milliseconds page_timeout{5000};
+/// For an answer that nobody asked for.
+constexpr std::chrono::milliseconds own_page_timeout{500};
+
+constexpr std::string_view expvars = "/debug/vars";
+constexpr std::string_view heap_profile = "/debug/pprof/heap?debug=1";
 
 bool is_of_this_machine(const std::string& host) {
   return base::is_loopback(host) || host == "0.0.0.0";
@@ -31,6 +36,12 @@ std::string listed(const std::vector<Entry>& entries) {
     pids += (pids.empty() ? "" : ", ") + std::to_string(entry.pid);
   }
   return pids;
+}
+
+void set_timeout(net::HttpRequest& request, std::chrono::milliseconds timeout) {
+  request.connect_timeout = timeout;
+  request.read_timeout = timeout;
+  request.total_timeout = timeout;
 }
 
 /// `pid` is whose page it is; 0: that is to be found.
@@ -48,20 +59,31 @@ base::Result<GoPage> page_of(const std::string& text, int pid) {
   }
   GoPage page{.request = {}, .pid = pid};
   check::aim(page.request, *target);
-  page.request.connect_timeout = page_timeout;
-  page.request.read_timeout = page_timeout;
-  page.request.total_timeout = page_timeout;
+  set_timeout(page.request, page_timeout);
   page.request.follow_redirects = false;  // to who knows whom
   page.request.body_bytes_max = memory::counters_page_bytes_max;
   return page;
 }
 
+/// A program that serves no expvars may serve profiles: the text of its heap's ends with the same
+/// counters.
 base::Result<memory::GoCounters> counters_at(const net::HttpRequest& request) {
   const auto page = net::fetch_page(request);
-  if (!page) {
-    return tl::unexpected(page.error());
+  if (page) {
+    return memory::parse_go_counters(*page);
   }
-  return memory::parse_go_counters(*page);
+  if (page.error().kind == ErrorKind::refused && request.url.ends_with(expvars)) {
+    net::HttpRequest other = request;
+    other.url.replace(other.url.size() - expvars.size(), expvars.size(), heap_profile);
+    if (const auto profile = net::fetch_page(other)) {
+      return memory::parse_go_counters(*profile);
+    }
+  }
+  return tl::unexpected(page.error());
+}
+
+bool is_url(std::string_view target) {
+  return target.starts_with("http://") || target.starts_with("https://");
 }
 
 }  // namespace
@@ -93,6 +115,7 @@ base::Result<Entry> process_at(const check::TargetUrl& target) {
 
 base::Result<MemoryTargets> memory_targets(const MemoryOptions& options) {
   MemoryTargets targets;
+  std::string url = options.url;
   const auto add = [&targets](int pid) {
     if (std::find(targets.pids.begin(), targets.pids.end(), pid) == targets.pids.end()) {
       targets.pids.push_back(pid);
@@ -105,6 +128,15 @@ base::Result<MemoryTargets> memory_targets(const MemoryOptions& options) {
     return found.map([](const auto&) {});
   };
   for (const std::string& target : options.targets) {
+    if (is_url(target)) {
+      if (!url.empty()) {
+        return base::fail(
+            ErrorKind::invalid,
+            "one URL is asked for its counters, and these are two: " + url + " and " + target);
+      }
+      url = target;
+      continue;
+    }
     if (auto found = add_all(memory::process::find_processes(target)); !found) {
       return tl::unexpected(found.error());
     }
@@ -114,8 +146,9 @@ base::Result<MemoryTargets> memory_targets(const MemoryOptions& options) {
       return tl::unexpected(found.error());
     }
   }
-  if (!options.url.empty()) {
-    auto page = page_of(options.url, targets.pids.size() == 1 ? targets.pids.front() : 0);
+  if (!url.empty()) {
+    const bool is_beside = !options.url.empty() && targets.pids.size() == 1;
+    auto page = page_of(url, is_beside ? targets.pids.front() : 0);
     if (!page) {
       return tl::unexpected(page.error());
     }
@@ -137,6 +170,27 @@ void ask_go(const GoPage& page, memory::Survey& survey) {
     memory::add_go_counters(survey, *counters);
   } else {
     survey.missing.push_back({"its expvars", counters.error().message, ""});
+  }
+}
+
+void ask_go_by_itself(memory::Survey& survey) {
+  if (!memory::has_go(survey)) {
+    return;
+  }
+  for (const std::string& address : memory::process::loopback_listeners(survey.pid)) {
+    auto page = page_of(address, survey.pid);
+    if (!page) {
+      continue;
+    }
+    set_timeout(page->request, own_page_timeout);
+    const auto body = net::fetch_page(page->request);
+    if (!body || !memory::is_page_of(*body, survey.command_line)) {
+      continue;
+    }
+    if (const auto counters = memory::parse_go_counters(*body)) {
+      memory::add_go_counters(survey, *counters);
+      return;
+    }
   }
 }
 

@@ -35,4 +35,9 @@ struct MemoryTargets {
 /// Asks for the page, and splits or checks Go's memory by it. What cannot be had is `missing`.
 void ask_go(const GoPage& page, memory::Survey& survey);
 
+/// Asks a Go program that nobody named a page of whether it serves expvars: on the ports of the
+/// loopback at which it listens, for that page alone. Nothing is said of what is none, or of
+/// another program.
+void ask_go_by_itself(memory::Survey& survey);
+
 }  // namespace heapwatch::agent::commands

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <utility>
 
 #include "agent/commands/commands.h"
+#include "agent/pages/check_verdicts.h"
 #include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
 #include "agent/pages/own_metrics.h"
@@ -29,6 +31,8 @@
 #include "base/remembered.h"
 #include "base/resident_memory.h"
 #include "check/children/fork.h"
+#include "check/memory_verdicts.h"
+#include "check/registry.h"
 #include "check/schedule/scheduler.h"
 #include "config/secrets.h"
 #include "net/event_loop.h"
@@ -110,6 +114,7 @@ class Agent {
  private:
   base::Result<void> start_pages();
   void measure_python_memory();
+  void watch_checks();
   void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
@@ -125,8 +130,10 @@ class Agent {
   bool python_memory_measured_ = false;
   pages::HeapPages heap_pages_{
       [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
-  pages::MemoryPage memory_page_{pages::look_at_own_memory};
+  pages::MemoryPage memory_page_{pages::look_at_own_memory, std::chrono::steady_clock::now,
+                                 check::memory_verdicts};
   std::unique_ptr<wiring::Reloader> reloader_;
+  pages::CheckVerdicts check_verdicts_;
   std::unique_ptr<pages::Pulse> pulse_;
   std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
   std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
@@ -165,6 +172,7 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
         if (service_.watchdog()) {
           service_.alive();
         }
+        watch_checks();
         tidy();
       });
   measure_python_memory();
@@ -246,6 +254,22 @@ bool Agent::run() {
   return ended;
 }
 
+/// What their runs leave behind.
+void Agent::watch_checks() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!check_verdicts_.is_due(now)) {
+    return;
+  }
+  std::map<std::string, std::uint64_t> runs;
+  for (const auto& [check, totals] : scheduler_->by_check()) {
+    runs.emplace(check, totals.runs);
+  }
+  runs.erase(pages::python_memory_check_name);
+  check_verdicts_.take(
+      now, pages::memory_of_checks(runs, check::check_names(),
+                                   wiring::python_loader().report().host.memory.inuse_bytes));
+}
+
 /// In slices, as long as there is something to do.
 void Agent::tidy() {
   if (exporters_.tidy(tidy_slice)) {
@@ -262,7 +286,8 @@ pages::OwnFigures Agent::own_figures() const {
           .lag_max = pulse_->lag_max(),
           .log_lines_lost = base::log_lines_lost(),
           .reload = reloader_->state(),
-          .exporters = exporters_.states()};
+          .exporters = exporters_.states(),
+          .check_verdicts = check_verdicts_.all()};
 }
 
 pages::SelfReport Agent::report() const {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "memory/native/why_not_watched.h"
 #include "preload/attach.h"
 #include "preload/program_file.h"
 
@@ -71,41 +72,10 @@ Target examine(const std::string& program) {
   return target;
 }
 
-/// Completes "its memory is not seen: it ..."; empty when it can be watched.
-std::string_view why_not_watched(preload::ProgramKind kind) {
-  using preload::ProgramKind;
-  switch (kind) {
-    case ProgramKind::watchable:
-      return {};
-    case ProgramKind::linked_statically:
-      return "is linked statically, so nothing can be loaded into it";
-    case ProgramKind::other_user:
-      return "runs with the rights of another user (setuid, setgid or capabilities), which nothing "
-             "may be loaded into";
-    case ProgramKind::other_class:
-      return "is a program of 32 bits, and heapwatch is one of 64";
-    case ProgramKind::other_machine:
-      return "is a program for another architecture";
-    case ProgramKind::musl:
-      return "is linked with musl, and only programs of glibc can be watched";
-    case ProgramKind::other_library:
-      return "is linked with another C library than glibc, whose programs alone can be watched";
-    case ProgramKind::address_sanitizer:
-      return "is built with the address sanitizer, which keeps its memory itself";
-    case ProgramKind::thread_sanitizer:
-      return "is built with the thread sanitizer, which keeps its memory itself";
-    case ProgramKind::memory_sanitizer:
-      return "is built with the memory sanitizer, which keeps its memory itself";
-    case ProgramKind::leak_sanitizer:
-      return "is built with the leak sanitizer, which keeps its memory itself";
-  }
-  return {};
-}
-
 }  // namespace
 
 base::Result<Watching> prepare_watching(const std::string& program) {
-  auto library = preload_library(watching_library);
+  auto library = preload_library(preload_library_name);
   if (!library) {
     return tl::unexpected(library.error());
   }
@@ -120,11 +90,12 @@ base::Result<Watching> prepare_watching(const std::string& program) {
   if (!preload::may_be_preloaded(target.kind)) {
     library->clear();
   }
-  return Watching{.library = *std::move(library), .why_not = why_not_watched(target.kind)};
+  return Watching{.library = *std::move(library),
+                  .why_not = memory::native::why_not_watched(target.kind)};
 }
 
 std::vector<std::string> watched_environment(const Watching& watching, const std::string& socket,
-                                             std::uint64_t sample_interval) {
+                                             const WatchingOptions& options) {
   const bool is_watched = !watching.library.empty();
   std::vector<std::string> environment;
   std::string others;
@@ -133,7 +104,9 @@ std::vector<std::string> watched_environment(const Watching& watching, const std
     if (const auto value = value_of(entry, "LD_PRELOAD"); value && is_watched) {
       others = *value;
     } else if (!value_of(entry, preload::socket_variable) &&
-               !value_of(entry, preload::interval_variable)) {
+               !value_of(entry, preload::interval_variable) &&
+               !value_of(entry, preload::dormant_variable) &&
+               !value_of(entry, preload::only_variable)) {
       environment.emplace_back(entry);
     }
   }
@@ -141,7 +114,13 @@ std::vector<std::string> watched_environment(const Watching& watching, const std
     environment.push_back("LD_PRELOAD=" + watching.library + (others.empty() ? "" : ":" + others));
     environment.push_back(std::string(preload::socket_variable) + "=" + socket);
     environment.push_back(std::string(preload::interval_variable) + "=" +
-                          std::to_string(sample_interval));
+                          std::to_string(options.sample_interval));
+    if (options.dormant) {
+      environment.push_back(std::string(preload::dormant_variable) + "=1");
+    }
+    if (!options.with_children) {
+      environment.push_back(std::string(preload::only_variable) + "=" + std::to_string(getpid()));
+    }
   }
   return environment;
 }

@@ -10,7 +10,8 @@
 
 namespace heapwatch::agent::commands {
 
-inline constexpr const char* watching_library = "libheapwatch_preload.so";
+/// The library that is loaded into programs.
+inline constexpr const char* preload_library_name = "libheapwatch_preload.so";
 
 struct Watching {
   std::string library;  // what is loaded into the program; empty: nothing may be
@@ -20,10 +21,16 @@ struct Watching {
 /// For a program as execvp() finds it. Errors: not_found.
 [[nodiscard]] base::Result<Watching> prepare_watching(const std::string& program);
 
+struct WatchingOptions {
+  std::uint64_t sample_interval = 0;
+  bool dormant = false;       // accounting is off until it is switched on
+  bool with_children = true;  // else the program alone is watched
+};
 /// What the program finds in its environment: ours, and what has it watched, unless it would not
-/// run with that. `socket`: of memory::native::WatchedProcesses.
+/// run with that. Asked in the program's parent.
+/// `socket`: of memory::native::WatchedProcesses.
 [[nodiscard]] std::vector<std::string> watched_environment(const Watching& watching,
                                                            const std::string& socket,
-                                                           std::uint64_t sample_interval);
+                                                           const WatchingOptions& options);
 
 }  // namespace heapwatch::agent::commands

@@ -30,12 +30,14 @@ std::string form_of(const net::ServerRequest& request) {
 }  // namespace
 
 net::Route MemoryPage::route() {
-  return {.path = "/debug/memory",
-          .help =
-              "Where the agent's resident memory is, as heapwatch memory shows it; "
-              "?format=text for people",
-          .handler = [this](const net::ServerRequest& request) { return answer(request); },
-          .takes_long = true};
+  return {
+      .path = "/debug/memory",
+      .help =
+          "Where the agent's resident memory is, as heapwatch memory shows it, and whether watched "
+          "processes leak; "
+          "?format=text for people",
+      .handler = [this](const net::ServerRequest& request) { return answer(request); },
+      .takes_long = true};
 }
 
 net::ServerReply MemoryPage::answer(const net::ServerRequest& request) {
@@ -48,9 +50,16 @@ net::ServerReply MemoryPage::answer(const net::ServerRequest& request) {
     return {.status = 503, .body = survey.error().message + "\n"};
   }
   if (form == "text") {
-    return {.body = memory::to_text(**survey)};
+    const std::string lines = verdict_lines(verdicts());
+    return {.body = memory::to_text(**survey) +
+                    (lines.empty() ? "" : "\nwhether watched processes leak:\n" + lines)};
   }
-  return {.content_type = "application/json; charset=utf-8", .body = memory::to_json(**survey)};
+  const auto more = [this](base::JsonWriter& json) {
+    json.key("verdicts");
+    json.raw(verdicts_json(verdicts()));
+  };
+  return {.content_type = "application/json; charset=utf-8",
+          .body = memory::to_json(**survey, {.more = more})};
 }
 
 base::Result<MemoryPage::SurveyPtr> MemoryPage::seen() {

@@ -1,4 +1,4 @@
-// /debug/memory: where the agent's own resident memory is.
+// /debug/memory: where the agent's own resident memory is, and whether watched processes leak.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/pages/verdicts.h"
 #include "base/error.h"
 #include "memory/survey.h"
 #include "net/routes.h"
@@ -26,8 +27,10 @@ class MemoryPage {
 
   static constexpr std::chrono::seconds shown_for{5};
 
-  explicit MemoryPage(Look look, Clock clock = std::chrono::steady_clock::now)
-      : look_(std::move(look)), clock_(std::move(clock)) {}
+  /// `verdicts`: what the page tells of watched processes besides.
+  explicit MemoryPage(Look look, Clock clock = std::chrono::steady_clock::now,
+                      AskVerdicts verdicts = {})
+      : look_(std::move(look)), clock_(std::move(clock)), verdicts_(std::move(verdicts)) {}
 
   /// This object must outlive whoever serves it.
   [[nodiscard]] net::Route route();
@@ -36,12 +39,15 @@ class MemoryPage {
   /// for another format, 503 when there was nothing to see.
   [[nodiscard]] net::ServerReply answer(const net::ServerRequest& request);
 
+  [[nodiscard]] Verdicts verdicts() const { return verdicts_ ? verdicts_() : Verdicts(); }
+
   /// What was seen last, at most `shown_for` ago: waits for a look. Errors: those of the look.
   [[nodiscard]] base::Result<SurveyPtr> seen();
 
  private:
   Look look_;
   Clock clock_;
+  AskVerdicts verdicts_;
   std::mutex mutex_;  // held while a look goes on
   SurveyPtr last_;
   std::chrono::steady_clock::time_point seen_at_;

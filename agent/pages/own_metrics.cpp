@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/remembered.h"
+#include "check/memory/leak_series.h"
 
 namespace heapwatch::agent::pages {
 
@@ -79,6 +80,20 @@ void add_checks(Families& out, const OwnFigures& figures) {
   }
 }
 
+void add_check_memory(Families& out, const OwnFigures& figures) {
+  OwnFamily& kept =
+      out.family("heapwatch_check_kept_bytes_per_run",
+                 "Bytes that a run of a check leaves behind, over many runs.", Type::gauge);
+  OwnFamily& verdicts = out.family(
+      "heapwatch_check_leak_verdict",
+      "Whether a check leaks: 0 steady, 3 still filling, 4 cannot tell, 5 leak.", Type::gauge);
+  for (const CheckVerdict& verdict : figures.check_verdicts) {
+    add(kept, {{"check", verdict.check}, {"space", verdict.space}}, verdict.kept_per_run);
+    add(verdicts, {{"check", verdict.check}, {"space", verdict.space}},
+        check::memory::number_of(verdict.verdict));
+  }
+}
+
 void add_queues(Families& out, const OwnFigures& figures) {
   out.one("heapwatch_series_held", "Series whose state is kept between runs.", Type::gauge,
           static_cast<double>(figures.scheduler.contexts));
@@ -138,6 +153,7 @@ void add_reloads(Families& out, const OwnFigures& figures) {
 std::vector<OwnFamily> own_metrics(const OwnFigures& figures) {
   Families out;
   add_checks(out, figures);
+  add_check_memory(out, figures);
   add_queues(out, figures);
   add_reloads(out, figures);
   std::vector<OwnFamily> families = out.take();

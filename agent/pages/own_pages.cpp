@@ -14,6 +14,7 @@ constexpr const char* json = "application/json; charset=utf-8";
 
 net::ServerReply status_reply(SelfReport report, MemoryPage& memory, const std::string& query) {
   report.memory = memory.seen().value_or(nullptr);
+  report.verdicts = memory.verdicts();
   report.python_objects =
       wiring::python_loader().objects(false).value_or(std::vector<check::python::ObjectCount>());
   if (query == "format=json") {

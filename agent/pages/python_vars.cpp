@@ -111,7 +111,7 @@ std::unique_ptr<check::ConfiguredCheck> python_memory_check(
     const check::python::PythonLoader& loader, std::chrono::milliseconds interval) {
   auto configured = std::make_unique<check::ConfiguredCheck>();
   configured->instance = std::make_shared<const metrics::Instance>(
-      metrics::Instance{.check_name = "pymem",
+      metrics::Instance{.check_name = python_memory_check_name,
                         .check_version = HEAPWATCH_VERSION,
                         .id = "pymem",
                         .source = "telemetry.python_memory",

@@ -17,6 +17,9 @@ void write_python(base::JsonWriter& json, const check::python::PythonReport& rep
 /// "3.11.2, 20.1 MiB in use", or why there is none.
 [[nodiscard]] std::string python_line(const check::python::PythonReport& report);
 
+/// The name of the check that python_memory_check() makes.
+inline constexpr const char* python_memory_check_name = "pymem";
+
 /// Submits datadog.agent.pymem.inuse and .alloc at every run.
 [[nodiscard]] std::unique_ptr<check::ConfiguredCheck> python_memory_check(
     const check::python::PythonLoader& loader, std::chrono::milliseconds interval);

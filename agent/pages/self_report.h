@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/pages/check_verdicts.h"
+#include "agent/pages/verdicts.h"
 #include "agent/wiring/exporters.h"
 #include "agent/wiring/reload.h"
 #include "base/clock.h"
@@ -36,6 +38,7 @@ struct OwnFigures {
   std::uint64_t log_lines_lost = 0;
   wiring::ReloadState reload;
   std::vector<wiring::ExporterState> exporters;
+  std::vector<CheckVerdict> check_verdicts;
 };
 
 /// A copy of everything the pages show, taken at one moment.
@@ -52,6 +55,8 @@ struct SelfReport {
   std::vector<check::python::ObjectCount> python_objects;
   /// Likewise. Null: it could not be looked at.
   std::shared_ptr<const memory::Survey> memory;
+  /// Likewise: whether watched processes leak.
+  Verdicts verdicts;
 };
 
 /// A page of expvars: `process`, `rtloader`, `memtrack` (with its `components`), `scheduler`,

@@ -115,6 +115,12 @@ std::string status_text(const SelfReport& report, bool colors) {
     out << heading("Memory") << memory_lines(*report.memory)
         << "  /debug/memory has every row, as has `heapwatch memory " << getpid() << "`\n\n";
   }
+  if (!report.verdicts.empty()) {
+    out << heading("Leaks") << verdict_lines(report.verdicts) << '\n';
+  }
+  if (!report.own.check_verdicts.empty()) {
+    out << heading("Memory of Checks") << check_verdict_lines(report.own.check_verdicts) << '\n';
+  }
   write_native_memory(out);
   if (!report.python_objects.empty()) {
     out << heading("Python Objects")
@@ -152,6 +158,10 @@ std::string status_json(const SelfReport& report) {
   if (report.memory) {
     append_memory(json, *report.memory);
   }
+  json.key("verdicts");
+  json.raw(verdicts_json(report.verdicts));
+  json.key("checkVerdicts");
+  json.raw(check_verdicts_json(report.own.check_verdicts));
   json.key("pythonObjects");
   json.begin_array();
   for (const check::python::ObjectCount& objects : report.python_objects) {

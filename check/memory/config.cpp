@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/number.h"
 #include "check/instance_options.h"
 #include "check/target_url.h"
 #include "config/section.h"
+#include "leak/judge.h"
 #include "memory/go_counters.h"
 
 namespace heapwatch::check::memory {
@@ -22,6 +24,12 @@ constexpr Section::Range walk_seconds{1, 24.0 * 3600};
 constexpr Section::Range timeout_seconds{0.1, 60};
 constexpr Section::Range budget_percent{0.01, 100};
 constexpr std::int64_t processes_limit = 1000;
+/// Of a window in which processes are judged: shorter ones say nothing.
+constexpr Section::Range window_seconds{leak::window_min_s, 7.0 * 24 * 3600};
+constexpr std::size_t windows_max = 4;
+constexpr std::int64_t profiles_limit = 10'000;
+constexpr std::int64_t profile_bytes_least = std::int64_t{1} << 16;
+constexpr std::int64_t profile_bytes_limit = std::int64_t{1} << 40;
 
 std::shared_ptr<const re2::RE2> read_pattern(Section& instance, const std::string& text) {
   re2::RE2::Options quiet;
@@ -156,6 +164,61 @@ void read_limits(Section& init_config, Section& instance, MemoryConfig& config) 
   config.types = instance.boolean("types").value_or(types.value_or(config.types));
 }
 
+/// A list of numbers, each larger than the one before it.
+std::optional<std::vector<double>> read_windows(Section& section) {
+  constexpr std::string_view key = "leak_windows";
+  const config::Value* const value = section.raw(key);
+  if (value == nullptr || value->kind == config::Value::Kind::null) {
+    return std::nullopt;
+  }
+  const std::string wanted =
+      "leak_windows must be one to four lengths in seconds, from 15 to 604800, each longer than "
+      "the one "
+      "before it, such as [600, 3600, 86400]";
+  std::vector<double> windows;
+  for (const config::Value& item : value->items) {
+    const auto number =
+        item.kind == config::Value::Kind::scalar ? base::parse_number(item.text) : std::nullopt;
+    const double length = number ? number->to_double() : 0;
+    const bool is_longer = windows.empty() || length > windows.back();
+    if (!is_longer || length < window_seconds.min || length > window_seconds.max) {
+      section.error(key, wanted + ", not " + config::shown(item) + " in place " +
+                             std::to_string(windows.size() + 1));
+      return std::nullopt;
+    }
+    windows.push_back(length);
+  }
+  if (windows.empty() || windows.size() > windows_max) {
+    section.error(key, wanted);
+    return std::nullopt;
+  }
+  return windows;
+}
+
+void read_profiles(Section& init_config, Section& instance, ProfileFolderOptions& profiles) {
+  const auto folder = init_config.text("profile_dir");
+  profiles.path = instance.text("profile_dir").value_or(folder.value_or(""));
+  const auto files = init_config.integer("max_profiles", 1, profiles_limit);
+  profiles.files_max = static_cast<std::size_t>(
+      instance.integer("max_profiles", 1, profiles_limit)
+          .value_or(files.value_or(static_cast<std::int64_t>(profiles.files_max))));
+  const auto bytes =
+      init_config.integer("max_profile_bytes", profile_bytes_least, profile_bytes_limit);
+  profiles.bytes_max = static_cast<std::uint64_t>(
+      instance.integer("max_profile_bytes", profile_bytes_least, profile_bytes_limit)
+          .value_or(bytes.value_or(static_cast<std::int64_t>(profiles.bytes_max))));
+}
+
+void read_leak(Section& init_config, Section& instance, MemoryConfig& config) {
+  const auto inherited = read_windows(init_config);
+  config.leak_windows = read_windows(instance).value_or(inherited.value_or(config.leak_windows));
+  read_profiles(init_config, instance, config.profiles);
+  const auto judges = init_config.boolean("leak");
+  if (!instance.boolean("leak").value_or(judges.value_or(true))) {
+    config.leak_windows.clear();
+  }
+}
+
 }  // namespace
 
 std::optional<MemoryConfig> read_config(const InstanceSource& source,
@@ -167,6 +230,7 @@ std::optional<MemoryConfig> read_config(const InstanceSource& source,
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
   auto choice = read_choice(instance, config);
   read_limits(init_config, instance, config);
+  read_leak(init_config, instance, config);
   const bool well = sections.finish(diagnostics);
   if (!well || !choice || !options) {
     return std::nullopt;

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "check/loader.h"
 #include "check/memory/choice.h"
+#include "check/memory/profile_folder.h"
 #include "config/value.h"
 #include "metrics/context.h"
 #include "net/http.h"
@@ -29,6 +31,9 @@ struct MemoryConfig {
   std::size_t processes_max = 100;
   std::string cgroup_root = "/sys/fs/cgroup";
   bool types = false;
+  /// Seconds: of the windows in which processes are judged, the shortest first. None: they are not.
+  std::vector<double> leak_windows{600, 3600, 86'400};
+  ProfileFolderOptions profiles;
   /// Of a Go program: where it tells its own counters. Asked when its heap cannot be walked.
   std::optional<net::HttpRequest> page;
 };

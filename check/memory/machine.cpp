@@ -72,6 +72,15 @@ base::Result<Survey> LiveMachine::look(int pid, bool types, Moment until) const 
   return heapwatch::memory::survey(pid, {.types = types}, {.proc = proc_, .until = until});
 }
 
+void LiveMachine::count(int pid, leak::Look& look) const {
+  (void)leak::process::add_counters(pid, look, proc_);
+}
+
+std::vector<TakenProfile> LiveMachine::profiles(int pid,
+                                                const std::optional<net::HttpRequest>& page) const {
+  return take_profiles(pid, page, proc_);
+}
+
 base::Result<std::string> LiveMachine::page(const net::HttpRequest& request) const {
   return net::fetch_page(request);
 }

@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "check/memory/board.h"
 #include "check/memory/budget.h"
+#include "check/memory/profile_sources.h"
+#include "leak/process/look.h"
 #include "memory/cgroup.h"
 #include "memory/process/facts.h"
 #include "memory/process/find.h"
@@ -55,14 +58,24 @@ class Machine {
   /// Looks at the memory of a process; past `until` no more of it is read.
   [[nodiscard]] virtual base::Result<Survey> look(int pid, bool types, Moment until) const = 0;
 
+  /// What the kernel counts of a process, into a look; see leak::process::add_counters().
+  virtual void count(int pid, leak::Look& look) const = 0;
+
+  /// Profiles of a process; see memory::take_profiles().
+  [[nodiscard]] virtual std::vector<TakenProfile> profiles(
+      int pid, const std::optional<net::HttpRequest>& page) const = 0;
+
   /// A page of expvars. Errors: those of net::fetch; refused for a status other than 200.
   [[nodiscard]] virtual base::Result<std::string> page(const net::HttpRequest& request) const = 0;
 
   /// Of the looks of all instances.
   [[nodiscard]] Budget& budget() { return budget_; }
+  /// What all instances tell.
+  [[nodiscard]] Board& board() { return board_; }
 
  private:
   Budget budget_;
+  Board board_;
 };
 
 class LiveMachine : public Machine {
@@ -79,6 +92,9 @@ class LiveMachine : public Machine {
   [[nodiscard]] std::optional<Cgroup> cgroup(const std::string& text,
                                              const std::string& root) const override;
   [[nodiscard]] base::Result<Survey> look(int pid, bool types, Moment until) const override;
+  void count(int pid, leak::Look& look) const override;
+  [[nodiscard]] std::vector<TakenProfile> profiles(
+      int pid, const std::optional<net::HttpRequest>& page) const override;
   [[nodiscard]] base::Result<std::string> page(const net::HttpRequest& request) const override;
 
  private:

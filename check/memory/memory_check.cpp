@@ -58,10 +58,11 @@ std::string trouble_of(const Survey& survey) {
 }  // namespace
 
 MemoryCheck::MemoryCheck(MemoryConfig config, std::shared_ptr<Machine> machine)
-    : config_(std::move(config)), machine_(std::move(machine)) {}
+    : config_(std::move(config)), machine_(std::move(machine)), profiles_(config_.profiles) {}
 
 MemoryCheck::~MemoryCheck() {
   machine_->budget().withdraw(this);
+  machine_->board().withdraw(this);
 }
 
 base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
@@ -73,6 +74,7 @@ base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
     look_at_those_due(report);
   } else {
     watched_.clear();
+    machine_->board().withdraw(this);
   }
   const bool may_be_none = config_.choice.kind == ChoiceKind::exec;
   if (watched_.empty()) {
@@ -85,6 +87,7 @@ base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
     return base::fail(pids ? base::ErrorKind::not_found : pids.error().kind, failure);
   }
   submit(to, report);
+  submit_leaks(to, sink, report);
   submit_walks(to, report);
   submit_can_read(sink, "");
   return report;
@@ -180,6 +183,7 @@ void MemoryCheck::look_at_those_due(RunReport& report) {
     held_back_ = watched != nullptr && !may_look(*watched);
     if (watched == nullptr) {
       machine_->budget().withdraw(this);
+      machine_->board().withdraw(this);
     }
     if (watched == nullptr || held_back_ || machine_->now() >= until) {
       return;
@@ -213,6 +217,7 @@ bool MemoryCheck::look_at(Watched& watched, Moment until) {
   watched.trouble = trouble_of(*survey);
   ask_the_program(*survey, watched.trouble);
   watched.looked = kept_of(*survey);
+  judge(watched, *survey);
   return true;
 }
 
@@ -240,9 +245,8 @@ void MemoryCheck::submit(const Destination& to, RunReport& report) {
     if (group == groups.end()) {
       group = groups.emplace(text, machine_->cgroup(text, config_.cgroup_root)).first;
     }
-    metrics::Tags tags = service_tags(text);
-    tags.push_back("process_name:" + (config_.name.empty() ? watched.facts.command : config_.name));
-    sums.add(tags, watched.facts, watched.looked ? &*watched.looked : nullptr, group->second);
+    sums.add(tags_of(watched), watched.facts, watched.looked ? &*watched.looked : nullptr,
+             group->second);
     if (!watched.trouble.empty()) {
       warn(report, named(watched.facts) + ": " + watched.trouble);
     }

@@ -10,7 +10,9 @@
 
 #include "check/check.h"
 #include "check/memory/config.h"
+#include "check/memory/leak_series.h"
 #include "check/memory/machine.h"
+#include "check/memory/process_judge.h"
 #include "check/memory/sums.h"
 
 namespace heapwatch::check::memory {
@@ -39,9 +41,11 @@ class MemoryCheck final : public Check {
     Moment since;          // when it was seen first
     std::optional<Looked> looked;
     Moment looked_at;
-    std::chrono::nanoseconds gap{0};   // between the last two looks
-    std::chrono::nanoseconds cost{0};  // of the last one
-    std::string trouble;               // why not all of it could be read, the last time
+    std::chrono::nanoseconds gap{0};      // between the last two looks
+    std::chrono::nanoseconds cost{0};     // of the last one
+    std::string trouble;                  // why not all of it could be read, the last time
+    std::unique_ptr<ProcessJudge> judge;  // null: it is not judged
+    bool is_near_limit = false;           // of its control group
   };
 
   [[nodiscard]] base::Result<std::vector<int>> chosen();
@@ -53,11 +57,18 @@ class MemoryCheck final : public Check {
   [[nodiscard]] bool look_at(Watched& watched, Moment until);
   void ask_the_program(Survey& survey, std::string& trouble) const;
   void submit(const Destination& to, RunReport& report);
+  void judge(Watched& watched, const Survey& survey);
+  [[nodiscard]] ProcessVerdict verdict_on(const Watched& watched) const;
+  [[nodiscard]] metrics::Tags tags_of(const Watched& watched) const;
+  void submit_leaks(const Destination& to, metrics::SampleSink& sink, RunReport& report);
+  [[nodiscard]] bool comes_near_limit(Watched& watched);
+  void keep_profiles(const Facts& facts, const std::string& reason, RunReport& report);
   void submit_walks(const Destination& to, RunReport& report);
   void submit_can_read(metrics::SampleSink& sink, const std::string& failure) const;
 
   MemoryConfig config_;
   std::shared_ptr<Machine> machine_;
+  ProfileFolder profiles_;
   std::map<int, Watched> watched_;  // by pid
   bool held_back_ = false;          // looks wait for the budget
   bool over_budget_ = false;        // and that was said

@@ -33,6 +33,10 @@ constexpr std::array described{
     Described{"process.memory.cgroup.usage", "Memory charged to the control group"},
     Described{"process.memory.cgroup.working_set", "That without file pages not used lately"},
     Described{"process.memory.cgroup.limit", "The memory limit of the control group"},
+    Described{"process.memory.leak.verdict",
+              "Whether it leaks: 0 steady, 1 retention, 2 follows the load, 3 still filling, 4 "
+              "cannot tell, 5 leak"},
+    Described{"process.memory.leak.rate", "Bytes a second by which it leaks, by space"},
     Described{"process.memory.walk.cpu", "CPU seconds of the last look at each process, in all"},
     Described{"process.memory.walk.interval", "The longest time between two looks at a process"},
 };

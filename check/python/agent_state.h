@@ -5,8 +5,10 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "check/python/host.h"
+#include "config/masks.h"
 
 namespace heapwatch::check::python {
 
@@ -16,11 +18,39 @@ struct AgentState {
   /// Whether this thread runs what is not to know that its memory is profiled.
   bool (*tracemalloc_is_hidden)() noexcept = nullptr;
 
-  std::mutex mutex;  // of `told`; never waited for while Python code could run
+  std::mutex mutex;  // of what follows; never waited for while Python code could run
   Told told;
+  std::size_t told_bytes = 0;  // of what is in it, about
+  bool said_that_told_is_full = false;
+
+  /// Of the checks that are there, by id: what is not to be shown, and how many have the id, since
+  /// at a reload the new one is there before the old one is gone.
+  struct Masks {
+    std::vector<config::Mask> masks;
+    int checks = 0;
+  };
+  std::map<std::string, Masks> masks;
 };
 
 /// Never destroyed: threads of checks may outlive static destructors.
 [[nodiscard]] AgentState& agent_state();
+
+/// From now on what came for ENC[] in the configuration of this check is shown nowhere.
+void keep_masks(const CheckSource& source);
+/// The check is gone.
+void forget_masks(const std::string& check_id);
+/// A text of a check without the secrets of any.
+[[nodiscard]] std::string masked(std::string text);
+
+/// All that checks tell in this process may have so many bytes.
+inline constexpr std::size_t told_here_bytes_max = std::size_t{16} * 1024 * 1024;
+
+/// Keeps what the check with this id tells; what there is no room for is left out, with one
+/// warning.
+void keep_told(const std::string& check_id, const Telling& telling);
+/// An issue by its check, or by an id in its report; false: there is none.
+[[nodiscard]] bool forget_issue(const std::string& id);
+/// The check is gone, and what is known of it.
+void forget_metadata(const std::string& check_id);
 
 }  // namespace heapwatch::check::python

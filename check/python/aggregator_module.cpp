@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "check/python/agent_state.h"
 #include "check/python/modules.h"
 #include "check/python/object.h"
 #include "check/python/submissions.h"
@@ -80,14 +81,14 @@ PyObject* submit_service_check(PyObject* /*module*/, PyObject* args) {
                               .status = known ? static_cast<Status>(status) : Status::unknown,
                               .tags = array->tags(),
                               .host = hostname,
-                              .message = message});
+                              .message = masked(message)});
   }
   Py_RETURN_NONE;
 }
 
 std::string event_text(PyObject* event, const char* key) {
   PyObject* const value = PyDict_GetItemString(event, key);
-  return value == nullptr ? std::string() : text_of(value).value_or("");
+  return value == nullptr ? std::string() : masked(text_of(value).value_or(""));
 }
 
 std::optional<std::chrono::sys_seconds> event_time(PyObject* event) {

@@ -1,5 +1,4 @@
 // The Python module `datadog_agent`: what checks ask the agent for and tell it.
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
@@ -9,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/beginning.h"
 #include "base/process_usage.h"
 #include "check/python/agent_state.h"
 #include "check/python/crossing.h"
@@ -104,7 +102,7 @@ PyObject* log(PyObject* /*module*/, PyObject* args) {
   if (!crossing) {
     return PyErr_NoMemory();
   }
-  services().log(level_of(level), crossing.get());
+  services().log(level_of(level), masked(crossing.get()));
   Py_RETURN_NONE;
 }
 
@@ -133,12 +131,11 @@ PyObject* set_check_metadata(PyObject* /*module*/, PyObject* args) {
   if (!crossing) {
     return PyErr_NoMemory();
   }
-  const std::lock_guard lock(agent_state().mutex);
-  auto* const of_check = place_in(agent_state().told.metadata, check_id);
-  auto* const place = of_check == nullptr ? nullptr : place_in(*of_check, name, told_of_one_max);
-  if (place != nullptr) {
-    *place = base::beginning(crossing.get(), told_bytes_max);
-  }
+  keep_told(check_id, {.of = Telling::Of::metadata,
+                       .key = name,
+                       .text = masked(crossing.get()),
+                       .number = 0,
+                       .tags = {}});
   Py_RETURN_NONE;
 }
 
@@ -219,11 +216,12 @@ PyObject* emit_agent_telemetry(PyObject* /*module*/, PyObject* args, PyObject* k
     Py_RETURN_NONE;
   }
   const std::string name = std::string(check) + "." + metric;
-  const std::lock_guard lock(agent_state().mutex);
   const auto add = [&](const char* suffix, bool is_total, double added) {
-    if (Figure* const place = place_in(agent_state().told.telemetry, name + suffix + *text)) {
-      *place = {.value = is_total ? place->value + added : added, .is_total = is_total};
-    }
+    keep_told(check, {.of = is_total ? Telling::Of::total : Telling::Of::value,
+                      .key = name + suffix + *text,
+                      .text = {},
+                      .number = added,
+                      .tags = {}});
   };
   const std::string_view kind = type;
   if (kind == "gauge") {
@@ -249,14 +247,13 @@ PyObject* report_issue(PyObject* /*module*/, PyObject* args, PyObject* keywords)
   if (!crossing) {
     return PyErr_NoMemory();
   }
-  {
-    const std::lock_guard lock(agent_state().mutex);
-    if (auto* const place = place_in(agent_state().told.issues, check)) {
-      *place = base::beginning(crossing.get(), told_bytes_max);
-    }
-  }
+  keep_told(check, {.of = Telling::Of::issue,
+                    .key = check,
+                    .text = masked(crossing.get()),
+                    .number = 0,
+                    .tags = {}});
   services().log(base::LogLevel::warn,
-                 std::string("check ") + check + " reports an issue: " + crossing.get());
+                 std::string("check ") + check + " reports an issue: " + masked(crossing.get()));
   Py_RETURN_NONE;
 }
 
@@ -267,17 +264,11 @@ PyObject* resolve_issue(PyObject* /*module*/, PyObject* args, PyObject* keywords
       0) {
     return nullptr;
   }
-  const std::lock_guard lock(agent_state().mutex);
-  auto& issues = agent_state().told.issues;
-  const auto found = std::find_if(issues.begin(), issues.end(), [&](const auto& issue) {
-    return issue.first == id || issue.second.find('"' + std::string(id) + '"') != std::string::npos;
-  });
-  if (found == issues.end()) {
+  if (!forget_issue(id)) {
     PyErr_SetString(PyExc_RuntimeError,
                     ("no issue \"" + std::string(id) + "\" has been reported").c_str());
     return nullptr;
   }
-  issues.erase(found);
   Py_RETURN_NONE;
 }
 

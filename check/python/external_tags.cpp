@@ -1,6 +1,5 @@
 #include "check/python/external_tags.h"
 
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -52,13 +51,11 @@ bool take_element(PyObject* element) {
   if (!crossing_host || !crossing_source || !tags) {
     return false;
   }
-  const std::lock_guard lock(agent_state().mutex);
-  auto* const of_host = place_in(agent_state().told.external_tags, crossing_host.get());
-  auto* const place =
-      of_host == nullptr ? nullptr : place_in(*of_host, crossing_source.get(), told_of_one_max);
-  if (place != nullptr) {
-    *place = tags->tags();
-  }
+  keep_told({}, {.of = Telling::Of::external_tags,
+                 .key = crossing_host.get(),
+                 .text = crossing_source.get(),
+                 .number = 0,
+                 .tags = tags->tags()});
   return true;
 }
 

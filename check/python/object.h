@@ -36,11 +36,11 @@ class Gil {
 /// The UTF-8 of a str or the bytes of a bytes; nothing for anything else. Leaves no Python error.
 [[nodiscard]] std::optional<std::string> text_of(PyObject* object);
 
-/// A function of a module whose C++ exceptions become Python's.
-template <PyObject* (*function)(PyObject*, PyObject*)>
-PyObject* guarded(PyObject* module, PyObject* args) noexcept {
+/// What `call` returns; its C++ exceptions become Python's.
+template <typename Call>
+PyObject* guarded_call(const Call& call) noexcept {
   try {
-    return function(module, args);
+    return call();
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   } catch (const std::exception& error) {
@@ -48,16 +48,15 @@ PyObject* guarded(PyObject* module, PyObject* args) noexcept {
     return nullptr;
   }
 }
+
+/// A function of a module, guarded.
+template <PyObject* (*function)(PyObject*, PyObject*)>
+PyObject* guarded(PyObject* module, PyObject* args) noexcept {
+  return guarded_call([&] { return function(module, args); });
+}
 template <PyObject* (*function)(PyObject*, PyObject*, PyObject*)>
 PyObject* guarded_keywords(PyObject* module, PyObject* args, PyObject* keywords) noexcept {
-  try {
-    return function(module, args, keywords);
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-    return nullptr;
-  }
+  return guarded_call([&] { return function(module, args, keywords); });
 }
 /// For the table of a module: a function that takes keywords has another type there.
 template <PyObject* (*function)(PyObject*, PyObject*, PyObject*)>

@@ -21,14 +21,22 @@ std::optional<std::string> crossed(PyObject* said) {
   return crossing ? std::optional<std::string>(crossing.get()) : std::nullopt;
 }
 
+/// By the one object of that name that Python has: its cache of methods keeps each name that it was
+/// asked for, and with a name made anew for each call every run would leave one there.
+Object call_method(PyObject* of, const char* name, PyObject* argument = nullptr) {
+  const Object interned(PyUnicode_InternFromString(name));
+  return Object(interned ? PyObject_CallMethodObjArgs(of, interned.get(), argument, nullptr)
+                         : nullptr);
+}
+
 std::vector<std::string> take_warnings(PyObject* check) {
   std::vector<std::string> warnings;
-  const Object list(PyObject_CallMethod(check, "get_warnings", nullptr));
+  const Object list = call_method(check, "get_warnings");
   const Py_ssize_t count =
       list && PyList_Check(list.get()) != 0 ? PyList_GET_SIZE(list.get()) : Py_ssize_t{0};
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (auto text = crossed(PyList_GET_ITEM(list.get(), i))) {
-      warnings.push_back(*std::move(text));
+      warnings.push_back(masked(*std::move(text)));
     }
   }
   PyErr_Clear();
@@ -63,8 +71,8 @@ class SignalsTaken {
 /// is something else.
 std::string readable(const std::string& result) {
   const Object json(PyImport_ImportModule("json"));
-  const Object list(json ? PyObject_CallMethod(json.get(), "loads", "O", make_text(result).get())
-                         : nullptr);
+  const Object list =
+      json ? call_method(json.get(), "loads", make_text(result).get()) : Object(nullptr);
   std::string text;
   if (list && PyList_Check(list.get()) != 0 && PyList_GET_SIZE(list.get()) == 1) {
     PyObject* const error = PyList_GET_ITEM(list.get(), 0);
@@ -93,21 +101,22 @@ PythonCheck::PythonCheck(Object check, std::string name, std::string id,
 
 PythonCheck::~PythonCheck() {
   const Gil gil;
-  if (!Object(PyObject_CallMethod(check_.get(), "cancel", nullptr))) {
+  if (!call_method(check_.get(), "cancel")) {
     agent_state().services.log(
-        base::LogLevel::warn, "check " + id_ + ": error invoking 'cancel' method: " + take_error());
+        base::LogLevel::warn,
+        "check " + id_ + ": error invoking 'cancel' method: " + masked(take_error()));
   }
   check_.reset();
   submissions_.reset();
-  const std::lock_guard lock(agent_state().mutex);
-  agent_state().told.metadata.erase(id_);
+  forget_masks(id_);
+  forget_metadata(id_);
 }
 
 base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
   const SignalsTaken signals;
   const Gil gil;
   submissions_->begin_run(sink);
-  const Object result(PyObject_CallMethod(check_.get(), "run", nullptr));
+  const Object result = call_method(check_.get(), "run");
   if (is_forked_child()) {
     end_forked_child(result.get());
   }
@@ -117,7 +126,7 @@ base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
       .warnings = take_warnings(check_.get()), .body_bytes = 0, .dropped = submissions_->end_run()};
   if (!result) {
     return base::fail(base::ErrorKind::refused,
-                      "error invoking 'run' method: " + std::move(raised));
+                      "error invoking 'run' method: " + masked(std::move(raised)));
   }
   const std::optional<std::string> error = crossed(result.get());
   if (!error) {
@@ -125,7 +134,7 @@ base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
                       "An error occurred while running python check " + name_);
   }
   if (!error->empty()) {
-    return base::fail(base::ErrorKind::refused, readable(*error));
+    return base::fail(base::ErrorKind::refused, masked(readable(*error)));
   }
   return report;
 }

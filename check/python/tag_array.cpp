@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "check/python/agent_state.h"
 #include "check/python/crossing.h"
 
 namespace heapwatch::check::python {
@@ -59,7 +60,7 @@ TagArray::~TagArray() {
 metrics::Tags TagArray::tags() const {
   metrics::Tags tags;
   for (char** tag = array_; *tag != nullptr; ++tag) {
-    tags.emplace_back(*tag);
+    tags.push_back(masked(*tag));
   }
   return tags;
 }

@@ -44,10 +44,6 @@ std::string& current_check() {
   return id;
 }
 
-std::string text_or_empty(const char* text) {
-  return text == nullptr ? std::string() : std::string(text);
-}
-
 base::LogLevel level_of(int level) {
   using base::LogLevel;
   constexpr std::array<std::pair<int, LogLevel>, 5> levels{{{50, LogLevel::critical},
@@ -117,8 +113,15 @@ struct Callbacks {
     }
     try {
       const std::string& check = current_check();
-      base::log(level_of(level), (check.empty() ? "shared library: " : "check " + check + ": ") +
-                                     std::string(message, strnlen(message, log_bytes_max)));
+      std::string text(message, strnlen(message, log_bytes_max));
+      {
+        const std::shared_lock lock(running().mutex);
+        for (const auto& [id, receiver] : running().receivers) {
+          text = config::masked(std::move(text), receiver->masks_);
+        }
+      }
+      base::log(level_of(level),
+                (check.empty() ? "shared library: " : "check " + check + ": ") + text);
     } catch (const std::exception&) {
       return;  // no memory for a line of the log
     }
@@ -137,8 +140,12 @@ const aggregator_t& callbacks() {
   return table;
 }
 
-Receiver::Receiver(std::string check_id, const InstanceOptions& options)
-    : check_id_(std::move(check_id)), tags_(options.tags), patterns_(options.metric_patterns) {
+Receiver::Receiver(std::string check_id, const InstanceOptions& options,
+                   std::vector<config::Mask> masks)
+    : check_id_(std::move(check_id)),
+      masks_(std::move(masks)),
+      tags_(options.tags),
+      patterns_(options.metric_patterns) {
   if (options.empty_default_hostname) {
     usual_host_ = std::string();
   }
@@ -179,10 +186,14 @@ void Receiver::drop(const char* reason) {
   ++dropped_[reason];
 }
 
+std::string Receiver::masked(const char* text) const {
+  return text == nullptr ? std::string() : config::masked(text, masks_);
+}
+
 metrics::Tags Receiver::with_own(char** tags) const {
   metrics::Tags all;
   for (std::size_t i = 0; tags != nullptr && tags[i] != nullptr && i < tags_max; ++i) {
-    all.emplace_back(tags[i]);
+    all.push_back(masked(tags[i]));
   }
   all.insert(all.end(), tags_.begin(), tags_.end());
   return all;
@@ -256,8 +267,8 @@ void Receiver::service_check(const char* name, int status, char** tags, const ch
       metrics::ServiceCheck{.name = name,
                             .status = is_status ? static_cast<Status>(status) : Status::unknown,
                             .tags = with_own(tags),
-                            .host = text_or_empty(host),
-                            .message = text_or_empty(message)});
+                            .host = masked(host),
+                            .message = masked(message)});
 }
 
 void Receiver::event(const event_t& event) {
@@ -265,14 +276,14 @@ void Receiver::event(const event_t& event) {
   if (event.ts > 0 && event.ts <= event_seconds_max) {  // others mean now
     time = std::chrono::sys_seconds(std::chrono::seconds(event.ts));
   }
-  sink_->submit(metrics::Event{.title = text_or_empty(event.title),
-                               .text = text_or_empty(event.text),
+  sink_->submit(metrics::Event{.title = masked(event.title),
+                               .text = masked(event.text),
                                .time = time,
-                               .host = text_or_empty(event.host),
-                               .priority = text_or_empty(event.priority),
-                               .alert_type = text_or_empty(event.alert_type),
-                               .aggregation_key = text_or_empty(event.aggregation_key),
-                               .source_type_name = text_or_empty(event.source_type_name),
+                               .host = masked(event.host),
+                               .priority = masked(event.priority),
+                               .alert_type = masked(event.alert_type),
+                               .aggregation_key = masked(event.aggregation_key),
+                               .source_type_name = masked(event.source_type_name),
                                .tags = with_own(event.tags)});
 }
 

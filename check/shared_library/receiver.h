@@ -8,9 +8,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "check/instance_options.h"
 #include "check/shared_library/abi.h"
+#include "config/masks.h"
 #include "metrics/sample_sink.h"
 
 namespace heapwatch::check::shared_library {
@@ -25,8 +27,10 @@ namespace heapwatch::check::shared_library {
 /// Threads: safe between begin() and end(), which belong to the thread of the run.
 class Receiver {
  public:
-  /// Of `options` those count that every check has: tags, patterns and the host.
-  Receiver(std::string check_id, const InstanceOptions& options);
+  /// Of `options` those count that every check has: tags, patterns and the host. In what the
+  /// library says `masks` stand for its secrets.
+  Receiver(std::string check_id, const InstanceOptions& options,
+           std::vector<config::Mask> masks = {});
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
   ~Receiver() = default;
@@ -59,8 +63,10 @@ class Receiver {
   /// Null when name and tags are too long to be told apart by.
   Known* known(const char* name, char** tags, const char* host);
   [[nodiscard]] metrics::Tags with_own(char** tags) const;
+  [[nodiscard]] std::string masked(const char* text) const;  // null is empty
 
   std::string check_id_;
+  std::vector<config::Mask> masks_;
   metrics::Tags tags_;
   MetricPatterns patterns_;
   std::optional<std::string> usual_host_;  // of metrics that name none

@@ -7,7 +7,9 @@
 namespace heapwatch::check::shared_library {
 
 SharedLibraryCheck::SharedLibraryCheck(Library library, Texts texts, const InstanceOptions& options)
-    : library_(std::move(library)), texts_(std::move(texts)), receiver_(texts_.check_id, options) {}
+    : library_(std::move(library)),
+      texts_(std::move(texts)),
+      receiver_(texts_.check_id, options, texts_.masks) {}
 
 base::Result<RunReport> SharedLibraryCheck::run(metrics::SampleSink& sink) {
   receiver_.begin(sink);
@@ -15,7 +17,7 @@ base::Result<RunReport> SharedLibraryCheck::run(metrics::SampleSink& sink) {
       library_.run(texts_.check_id, texts_.init_config, texts_.instance, callbacks());
   RunReport report{.warnings = {}, .body_bytes = 0, .dropped = receiver_.end()};
   if (!outcome) {
-    return tl::unexpected(outcome.error());
+    return base::fail(outcome.error().kind, config::masked(outcome.error().message, texts_.masks));
   }
   return report;
 }
@@ -51,7 +53,8 @@ base::Result<LoadedCheck> SharedLibraryLoader::load(const InstanceSource& source
           SharedLibraryCheck::Texts{
               .check_id = id,
               .init_config = config::to_yaml(config::without_handles(source.file.init_config)),
-              .instance = config::to_yaml(config::without_handles(source.instance))},
+              .instance = config::to_yaml(config::without_handles(source.instance)),
+              .masks = config::masks_of({&source.file.init_config, &source.instance})},
           *options),
       .version = std::move(version)};
 }

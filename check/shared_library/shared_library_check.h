@@ -4,12 +4,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "check/check.h"
 #include "check/instance_options.h"
 #include "check/loader.h"
 #include "check/shared_library/library.h"
 #include "check/shared_library/receiver.h"
+#include "config/masks.h"
 
 namespace heapwatch::check::shared_library {
 
@@ -20,6 +22,7 @@ class SharedLibraryCheck final : public Check {
     std::string check_id;
     std::string init_config;
     std::string instance;
+    std::vector<config::Mask> masks;  // of the secrets in them
   };
   SharedLibraryCheck(Library library, Texts texts, const InstanceOptions& options);
 

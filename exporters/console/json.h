@@ -26,6 +26,8 @@ class Json {
   void key(std::string_view name) { writer_.key(name); }
   /// What is not UTF-8 is replaced by `_`, as DogStatsD is sent it.
   void text(std::string_view value);
+  /// A value that is JSON already.
+  void raw(std::string_view json) { writer_.raw(json); }
   /// Integers in full, doubles in their shortest form; null for what JSON has no number for.
   void number(const base::Number& value);
 

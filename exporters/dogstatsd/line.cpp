@@ -39,9 +39,10 @@ void append_tag(std::string& out, std::string_view key, std::string_view value) 
   }
 }
 
-void append_seconds(std::string& out, std::string_view key,
-                    std::chrono::system_clock::time_point time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+/// Seconds, and nothing finer: an event of a check may be of the year 9999, for which a clock of
+/// nanoseconds has no number.
+void append_seconds(std::string& out, std::string_view key, std::chrono::sys_seconds time) {
+  const auto seconds = time.time_since_epoch().count();
   if (seconds > 0) {
     out += key;
     base::append_number(out, base::Number::of(seconds));
@@ -261,7 +262,7 @@ Written LineWriter::append_line(std::string& out, const Line& line,
   out += wire_types[static_cast<std::size_t>(line.type)];
   out += line.fields;
   if (options_.timestamps) {
-    append_seconds(out, "|T", line.time);
+    append_seconds(out, "|T", std::chrono::floor<std::chrono::seconds>(line.time));
   }
   out += '\n';
   if (out.size() - before > options_.line_bytes_max) {

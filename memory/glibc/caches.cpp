@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace heapwatch::memory::glibc {
 
@@ -131,6 +132,15 @@ std::vector<FreeChunk> read_cache(Words& words, std::uint64_t address, std::uint
   }
   const std::uint64_t user = address + header_bytes;
   std::vector<FreeChunk> all;
+  // A thread may stand between the change of a list and that of its count: of one, by one.
+  bool is_torn = false;
+  const auto agree = [&](std::uint64_t listed, std::uint64_t count) {
+    if (!shape->counts_entries || listed == count) {
+      return true;
+    }
+    const bool by_one = listed + 1 == count || listed == count + 1;
+    return by_one && !std::exchange(is_torn, true);
+  };
   for (std::size_t bin = 0; bin < shape->bins; ++bin) {
     const auto first = words.u64(user + shape->entries + bin * 8);
     if (!first) {
@@ -138,7 +148,7 @@ std::vector<FreeChunk> read_cache(Words& words, std::uint64_t address, std::uint
     }
     const std::uint64_t count = count_at(words, user, *shape, bin);
     if (*first == 0) {
-      if (shape->counts_entries && count != 0) {
+      if (!agree(0, count)) {
         return {};
       }
       continue;
@@ -147,7 +157,7 @@ std::vector<FreeChunk> read_cache(Words& words, std::uint64_t address, std::uint
     const auto list = is_large ? read_large_list(words, *first)
                                : read_either(words, *first, header_bytes,
                                              chunk_bytes_min + bin * 16, cache_list_max);
-    if (!list || (shape->counts_entries && list->size() != count)) {
+    if (!list || !agree(list->size(), count)) {
       return {};
     }
     all.insert(all.end(), list->begin(), list->end());

@@ -143,14 +143,21 @@ Found find(const Look& look) {
   if (!look.view.denied().empty()) {
     return found;
   }
-  auto heaps = find_heaps(look);
-  if (!heaps) {
-    const bool is_odd = has_libc(look.view) && !find_layout(look.view);
+  auto layout = find_layout(look.view);
+  const bool is_odd = !layout && has_libc(look.view);
+  for (int i = 1; i < tries && !layout && is_odd; ++i) {  // it changes while it is looked for
+    layout = find_layout(look.view);
+  }
+  if (!layout) {
     if (const std::string other = is_odd ? other_malloc(look.view) : ""; !other.empty()) {
       found.checks.push_back({owner, true, "not in use: malloc is that of " + other});
     } else if (is_odd) {
       found.checks.push_back({owner, false, "libc is there, and its arenas were not made out"});
     }
+    return found;
+  }
+  auto heaps = find_heaps(look, *std::move(layout));
+  if (!heaps) {
     return found;
   }
   for (const Arena& arena : heaps->arenas) {

@@ -128,13 +128,9 @@ Mallinfo Heaps::mallinfo() const {
   return info;
 }
 
-std::shared_ptr<const Heaps> find_heaps(const Look& look) {
-  auto layout = find_layout(look.view);
-  if (!layout) {
-    return nullptr;
-  }
+std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout) {
   auto heaps = std::make_shared<Heaps>();
-  heaps->layout = *std::move(layout);
+  heaps->layout = std::move(layout);
   Budget budget = budget_for(look.view);
   // The main arena comes last: what it has elsewhere is looked for in what the others leave.
   std::vector<Arena> threads;

@@ -83,8 +83,8 @@ struct Heaps {
   [[nodiscard]] Mallinfo mallinfo() const;
 };
 
-/// Absent when the process has no glibc whose allocator is in use.
-[[nodiscard]] std::shared_ptr<const Heaps> find_heaps(const Look& look);
+/// Absent when nothing was allocated by glibc.
+[[nodiscard]] std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout);
 
 /// Visits every live block: those of arenas that were walked, then those with a mapping of their
 /// own; not what lies in caches and fast bins.

@@ -33,6 +33,9 @@ constexpr std::uint64_t data_bytes_max = std::uint64_t{64} << 20;
 constexpr std::size_t records_max = 8'000'000;
 constexpr std::size_t leaves_max = 4096;
 constexpr std::size_t samples_max = 32;
+/// Words of leaves that are read to find out which are some: hundreds of times what a heap of 100
+/// GiB needs.
+constexpr std::uint64_t tries_max = 20'000'000;
 
 struct Words {
   std::uint64_t bits;
@@ -136,13 +139,19 @@ using Group = std::pair<std::vector<Extent>::const_iterator, std::vector<Extent>
 
 /// The leaf of one GiB of addresses: the one that leads to the most of some extents there.
 std::optional<std::uint64_t> leaf_of(process::Words& words, const Group& group,
-                                     const std::vector<std::uint64_t>& pointers) {
+                                     const std::vector<std::uint64_t>& pointers,
+                                     std::uint64_t& tries_left) {
   const auto count = static_cast<std::size_t>(group.second - group.first);
   const std::size_t samples = std::min(count, samples_max);
   std::optional<std::uint64_t> best;
   std::size_t best_hits = 0;
   for (const std::uint64_t pointer : pointers) {
     std::size_t hits = 0;
+    if (tries_left < samples) {
+      tries_left = 0;
+      return std::nullopt;
+    }
+    tries_left -= samples;
     for (std::size_t i = 0; i < samples; ++i) {
       const auto at = static_cast<std::ptrdiff_t>(i * count / samples);
       hits += leads_to(words, pointer, *(group.first + at)) ? 1 : 0;
@@ -191,19 +200,21 @@ Extents find_extents(const Look& look, const process::Module& module) {
   const std::vector<Extent> candidates = candidates_of(look);
   const std::vector<std::uint64_t> pointers = pointers_of(look.view, module);
   process::Words words(look.view);
+  std::uint64_t tries_left = tries_max;
   for (auto first = candidates.cbegin();
        first != candidates.cend() && found.leaves.size() < leaves_max;) {
     const std::uint64_t part = first->begin >> leaf_shift;
     const auto last = std::find_if(first, candidates.cend(), [part](const Extent& extent) {
       return extent.begin >> leaf_shift != part;
     });
-    if (const auto leaf = leaf_of(words, {first, last}, pointers)) {
+    if (const auto leaf = leaf_of(words, {first, last}, pointers, tries_left)) {
       found.leaves.push_back(*leaf);
       std::copy_if(first, last, std::back_inserter(found.extents),
                    [&](const Extent& extent) { return leads_to(words, *leaf, extent); });
     }
     first = last;
   }
+  found.too_much = tries_left == 0 || found.leaves.size() == leaves_max;
   std::uint64_t end = 0;
   for (const Extent& extent : found.extents) {
     found.overlap = found.overlap || extent.begin < end;

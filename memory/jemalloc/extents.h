@@ -28,6 +28,7 @@ struct Extents {
   std::vector<Extent> extents;        // by address
   std::vector<std::uint64_t> leaves;  // the parts of the tree that lead to them
   bool overlap = false;
+  bool too_much = false;  // some may be missing: there was too much that looked like them
 };
 
 /// The library or program that is jemalloc; nothing when there is none.

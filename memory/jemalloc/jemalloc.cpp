@@ -80,9 +80,11 @@ Found find(const Look& look) {
     return found;
   }
   const Extents extents = find_extents(look, *module);
-  if (extents.extents.empty() || extents.overlap) {
-    found.checks.push_back(
-        {owner, false, extents.overlap ? "its extents overlap" : "no extent of it was found"});
+  if (extents.extents.empty() || extents.overlap || extents.too_much) {
+    found.checks.push_back({owner, false,
+                            extents.too_much  ? "too much looks like records of extents"
+                            : extents.overlap ? "its extents overlap"
+                                              : "no extent of it was found"});
     return found;
   }
   process::AscendingResidency residency(look.view.residency());

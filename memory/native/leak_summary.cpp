@@ -7,19 +7,32 @@
 #include <sstream>
 
 #include "base/counted.h"
+#include "memory/native/ages.h"
 #include "memory/native/names.h"
+#include "memory/native/why_not_watched.h"
 
 namespace heapwatch::memory::native {
 
 namespace {
 
 constexpr std::size_t places_max = 10;
+constexpr std::size_t further_places_max = 5;  // of the peak, and of temporary blocks
 constexpr std::size_t frames_max = 6;
+// What ended about as high as it ever was needs no list of its peak, and a few temporary blocks,
+// which every program has, none of theirs.
+constexpr double peak_ratio_min = 1.1;
+constexpr double peak_more_min = 64.0 * 1024;
+constexpr double temporary_bytes_min = 256.0 * 1024;
+constexpr double further_share_min = 0.01;  // of the bytes of such a list
 
 struct Place {
   double bytes = 0;
   double blocks = 0;
   const NativeHeap::Record* example = nullptr;
+  std::chrono::milliseconds oldest{0};
+  std::chrono::milliseconds newest{std::chrono::milliseconds::max()};
+  double bytes_then = 0;  // at the mark
+  double bytes_still = 0;
 };
 
 std::string bytes_text(double bytes) {
@@ -34,18 +47,34 @@ std::string bytes_text(double bytes) {
   return text;
 }
 
-/// Those that hold memory of a space, the greatest first.
-std::vector<Place> places_of(const NativeHeap& heap, memtrack_space space) {
+/// Which blocks of a record count.
+using Which = std::int64_t NativeHeap::Record::*;
+
+void add_ages(Place& place, const NativeHeap::Record& record, const NativeHeap& heap) {
+  for (const NativeHeap::Record::Birth& birth : record.births) {
+    place.oldest = std::max(place.oldest, heap.now - birth.at);
+    place.newest = std::min(place.newest, heap.now - birth.at);
+  }
+  const double bytes = record.weight * static_cast<double>(record.size);
+  place.bytes_then += static_cast<double>(record.at_mark) * bytes;
+  place.bytes_still +=
+      static_cast<double>(std::min(blocks_older(record, heap.mark), record.at_mark)) * bytes;
+}
+
+/// Those with memory of a space, the greatest first.
+std::vector<Place> places_of(const NativeHeap& heap, memtrack_space space,
+                             Which which = &NativeHeap::Record::inuse) {
   std::map<std::vector<std::uintptr_t>, Place> by_stack;
   for (const NativeHeap::Record& record : heap.records) {
-    if (record.inuse <= 0 || record.space != space) {
+    if (record.*which <= 0 || record.space != space) {
       continue;
     }
     Place& place = by_stack[record.stack];
-    const double blocks = static_cast<double>(record.inuse) * record.weight;
+    const double blocks = static_cast<double>(record.*which) * record.weight;
     place.blocks += blocks;
     place.bytes += blocks * static_cast<double>(record.size);
     place.example = &record;
+    add_ages(place, record, heap);
   }
   std::vector<Place> places;
   places.reserve(by_stack.size());
@@ -55,6 +84,32 @@ std::vector<Place> places_of(const NativeHeap& heap, memtrack_space space) {
   std::sort(places.begin(), places.end(),
             [](const Place& a, const Place& b) { return a.bytes > b.bytes; });
   return places;
+}
+
+std::string time_text(std::chrono::milliseconds time) {
+  constexpr std::int64_t long_ms = 600'000;
+  char text[32];
+  if (time.count() < long_ms) {
+    std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(time.count()) / 1000);
+  } else {
+    std::snprintf(text, sizeof text, "%.0f min", static_cast<double>(time.count()) / 60'000);
+  }
+  return text;
+}
+
+/// How old its blocks are and how many live on, once that says something.
+std::string age_text(const Place& place, const NativeHeap& heap) {
+  if (place.oldest < std::chrono::seconds(1)) {
+    return {};
+  }
+  std::string text = "made " + time_text(place.oldest) + " to " + time_text(place.newest) + " ago";
+  if (place.bytes_then > 0) {
+    char share[16];
+    std::snprintf(share, sizeof share, "%.0f %%", 100 * place.bytes_still / place.bytes_then);
+    text += "; " + std::string(share) + " of what it held " + time_text(heap.now - heap.mark) +
+            " ago is still held";
+  }
+  return text;
 }
 
 /// How much the figures of the places are worth.
@@ -76,19 +131,85 @@ std::string bytes_in(std::uint64_t bytes, std::uint64_t blocks, const char* what
   return base::counted(bytes, "byte") + " in " + base::counted(blocks, what);
 }
 
+void append_place(std::ostringstream& out, const NativeHeap& heap, const Place& place,
+                  const char* what) {
+  const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
+  out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
+  std::vector<std::string> frames =
+      described_frames_that_matter(place.example->stack, heap.mappings, heap.frames);
+  frames.resize(std::min(frames.size(), frames_max));
+  for (const std::string& frame : frames) {
+    out << "      " << frame << '\n';
+  }
+}
+
 void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_space space,
                    const char* what) {
   const std::vector<Place> places = places_of(heap, space);
   for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
-    const Place& place = places[i];
-    const auto blocks = static_cast<std::uint64_t>(std::llround(place.blocks));
-    out << "    " << bytes_text(place.bytes) << " in " << base::counted(blocks, what) << '\n';
-    std::vector<std::string> frames =
-        described_from_site(place.example->stack, heap.mappings, heap.frames);
-    frames.resize(std::min(frames.size(), frames_max));
-    for (const std::string& frame : frames) {
-      out << "      " << frame << '\n';
+    append_place(out, heap, places[i], what);
+    if (const std::string ages = age_text(places[i], heap); !ages.empty()) {
+      out << "      " << ages << '\n';
     }
+  }
+}
+
+/// Blocks of both spaces that have some, by one of their counts.
+std::vector<Place> places_of_blocks(const NativeHeap& heap, Which which) {
+  std::vector<Place> places = places_of(heap, memtrack_space_native, which);
+  const std::vector<Place> python = places_of(heap, memtrack_space_python, which);
+  places.insert(places.end(), python.begin(), python.end());
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.bytes > b.bytes; });
+  return places;
+}
+
+/// The greatest of those that are worth a word.
+void append_further(std::ostringstream& out, const NativeHeap& heap,
+                    const std::vector<Place>& places, double all_bytes) {
+  for (std::size_t i = 0; i < places.size() && i < further_places_max; ++i) {
+    if (places[i].bytes >= all_bytes * further_share_min) {
+      append_place(out, heap, places[i], "block");
+    }
+  }
+}
+
+void append_peak(std::ostringstream& out, const NativeHeap& heap, double held) {
+  if (heap.peak.bytes < held * peak_ratio_min || heap.peak.bytes < held + peak_more_min) {
+    return;
+  }
+  out << "  at most " << bytes_text(heap.peak.bytes) << " at once, " << time_text(heap.peak.at)
+      << " after its start; held then by:\n";
+  append_further(out, heap, places_of_blocks(heap, &NativeHeap::Record::at_peak), heap.peak.bytes);
+}
+
+void append_temporary(std::ostringstream& out, const NativeHeap& heap) {
+  const std::vector<Place> places = places_of_blocks(heap, &NativeHeap::Record::temporary);
+  Place all;
+  for (const Place& place : places) {
+    all.blocks += place.blocks;
+    all.bytes += place.bytes;
+  }
+  if (all.bytes < temporary_bytes_min) {
+    return;
+  }
+  out << "  freed within " << temporary_age_max.count() << " ms: " << bytes_text(all.bytes)
+      << " in " << base::counted(static_cast<std::uint64_t>(std::llround(all.blocks)), "block")
+      << ", most of it from:\n";
+  append_further(out, heap, places, all.bytes);
+}
+
+void append_unwatched(std::ostringstream& out, const WatchedProcess& process) {
+  for (const WatchedProcess::Unwatched& program : process.unwatched()) {
+    out << "  not seen: " << program.path;
+    if (program.count > 1) {
+      out << " (" << program.count << " times)";
+    }
+    out << ", a child that " << why_not_watched(program.kind) << '\n';
+  }
+  if (const auto program = process.became()) {
+    out << "  it became " << program->path << ", which is not seen: it "
+        << why_not_watched(program->kind) << '\n';
   }
 }
 
@@ -120,6 +241,15 @@ void append_spaces(std::ostringstream& out, const WatchedProcess& process, const
   }
 }
 
+/// As the peak counts it.
+double held_by_samples(const NativeHeap& heap) {
+  double bytes = 0;
+  for (const Place& place : places_of_blocks(heap, &NativeHeap::Record::inuse)) {
+    bytes += place.bytes;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string leak_summary(const Ended& ended) {
@@ -127,12 +257,15 @@ std::string leak_summary(const Ended& ended) {
   const memtrack_counters counters = process.counters();
   const NativeHeap heap = process.heap();
   std::ostringstream out;
-  out << process.name() << " (pid " << process.pid() << ')'
+  out << (ended.is_child ? "child " : "") << process.name() << " (pid " << process.pid() << ')'
       << (ended.how.empty() ? "" : " ended with " + ended.how) << '\n'
       << "  allocated " << bytes_in(counters.allocated_bytes, counters.allocations) << ", freed "
       << bytes_in(counters.freed_bytes, counters.frees)
       << "\n  not freed: " << bytes_in(counters.inuse_bytes, counters.allocations - counters.frees)
       << "; untracked frees: " << counters.untracked_frees << '\n';
+  if (!process.is_accounting()) {
+    out << "  its accounting is switched off\n";
+  }
   if (const std::string allocator = process.allocator(); !allocator.empty()) {
     out << "  its allocator: " << allocator << '\n';
   }
@@ -144,6 +277,9 @@ std::string leak_summary(const Ended& ended) {
     append_places(out, heap, memtrack_space_native, "block");
   }
   append_spaces(out, process, heap);
+  append_peak(out, heap, held_by_samples(heap));
+  append_temporary(out, heap);
+  append_unwatched(out, process);
   std::string frees;
   append_untracked_frees(frees, process.untracked_frees());
   if (!frees.empty()) {

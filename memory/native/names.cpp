@@ -1,6 +1,5 @@
 #include "memory/native/names.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -119,35 +118,37 @@ void append_described(std::vector<std::string>& lines, std::uintptr_t address,
   }
 }
 
-std::vector<std::string> described_from_site(const std::vector<std::uintptr_t>& stack,
-                                             const std::vector<NativeHeap::Mapping>& maps,
-                                             const std::vector<InterpretedFrame>& interpreted) {
+std::vector<std::string> described_frames_that_matter(
+    const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
+    const std::vector<InterpretedFrame>& interpreted) {
   Names names;
   std::vector<std::string> all;
-  std::size_t site = 0;
-  bool is_before_site = true;
+  std::vector<std::string> that_matter;
   for (const std::uintptr_t address : stack) {
     const NativeHeap::Mapping* const mapping =
         is_interpreted(address) ? nullptr : mapping_of(maps, address - 1);
     const std::size_t first = all.size();
     append_described(all, address, maps, interpreted, names);
-    if (!is_before_site || mapping == nullptr) {
-      is_before_site = false;
+    if (mapping == nullptr) {
+      that_matter.insert(that_matter.end(), all.begin() + static_cast<std::ptrdiff_t>(first),
+                         all.end());
+      continue;
+    }
+    if (pprof::is_plumbing_library(mapping->path)) {
       continue;
     }
     const std::vector<Frame>& frames = names.at(*mapping, address - 1);
-    const auto found = std::find_if(frames.begin(), frames.end(), [](const Frame& frame) {
-      return !pprof::is_plumbing(frame.function, frame.file);
-    });
-    const bool is_plumbing =
-        pprof::is_plumbing_library(mapping->path) || (found == frames.end() && !frames.empty());
-    is_before_site = is_plumbing;
-    site = is_plumbing ? all.size() : first + static_cast<std::size_t>(found - frames.begin());
+    if (frames.empty()) {
+      that_matter.push_back(all.back());
+    }
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      if (!pprof::is_plumbing(frames[i].function, frames[i].file) &&
+          frames[i].function != "_start") {
+        that_matter.push_back(all[first + i]);
+      }
+    }
   }
-  if (site < all.size()) {
-    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(site));
-  }
-  return all;
+  return that_matter.empty() ? all : that_matter;
 }
 
 }  // namespace heapwatch::memory::native

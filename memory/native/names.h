@@ -43,9 +43,9 @@ class Names {
 void append_described(std::vector<std::string>& lines, std::uintptr_t address,
                       const std::vector<NativeHeap::Mapping>& maps,
                       const std::vector<InterpretedFrame>& interpreted, Names& names);
-/// A stack of return addresses, innermost first, from the first frame that is neither allocator nor
-/// standard library; all of it where there is no such frame.
-[[nodiscard]] std::vector<std::string> described_from_site(
+/// A stack of return addresses, innermost first: the frames that are neither allocator nor standard
+/// library nor what starts a program; all of them where there is no such frame.
+[[nodiscard]] std::vector<std::string> described_frames_that_matter(
     const std::vector<std::uintptr_t>& stack, const std::vector<NativeHeap::Mapping>& maps,
     const std::vector<InterpretedFrame>& interpreted);
 

@@ -1,6 +1,7 @@
 #define MEMTRACK_ALLOW_RAW  // the arrays of pprof::Profile grow through realloc, which moves pages
 #include "memory/native/native_heap.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "memory/native/ages.h"
 #include "memory/native/names.h"
 #include "pprof/encode.h"
 #include "pprof/gunzip.h"
@@ -43,43 +45,84 @@ class Builder {
     add_head();
     add_mappings();
     profile_.samples.set_type_count(4);
-    const pprof::StringId process = text("process");
-    const pprof::StringId component = text("component");
-    const pprof::StringId space = text("space");
-    const pprof::StringId thread = text("thread");
-    const pprof::StringId bytes = text("bytes");
+    find_survival();
     for (const Record& record : heap_.records) {
-      if (record.allocated == 0 && record.inuse == 0) {
-        continue;
+      if (record.allocated != 0 || record.inuse != 0) {
+        add_samples(record);
       }
-      for (const std::uintptr_t frame : record.stack) {
-        profile_.samples.add_frame(is_interpreted(frame) ? location_of_frame(frame)
-                                                         : location_of(frame - 1, record.process));
-      }
-      const double block_bytes = record.weight * static_cast<double>(record.size);
-      profile_.samples.add_value(scaled(record.allocated, record.weight));
-      profile_.samples.add_value(scaled(record.allocated, block_bytes));
-      profile_.samples.add_value(scaled(record.inuse, record.weight));
-      profile_.samples.add_value(scaled(record.inuse, block_bytes));
-      if (!record.component.empty()) {
-        profile_.samples.add_label({.key = component, .text = text(record.component)});
-      }
-      if (!record.process.empty()) {
-        profile_.samples.add_label({.key = process, .text = text(record.process)});
-      }
-      profile_.samples.add_label({.key = space, .text = text(space_name(record.space))});
-      if (!record.thread.empty()) {
-        profile_.samples.add_label({.key = thread, .text = text(record.thread)});
-      }
-      profile_.samples.add_label(
-          {.key = bytes, .is_number = true, .number = static_cast<std::int64_t>(record.size)});
-      profile_.samples.finish_sample();
     }
     return std::move(profile_);
   }
 
  private:
   pprof::StringId text(std::string_view value) { return profile_.strings.add(value); }
+
+  /// What of a site lives still of what it held at the mark, in percent, for each of its samples.
+  void find_survival() {
+    for (const SiteLife& site : site_lives(heap_)) {
+      if (site.bytes_then > 0) {
+        survival_[{site.space, site.stack}] =
+            static_cast<std::int64_t>(std::llround(100 * site.survival()));
+      }
+    }
+  }
+
+  /// One for the blocks of each age that are in use, and one for all others.
+  void add_samples(const Record& record) {
+    const BlocksByAge in_use = blocks_by_age(record, heap_.now);
+    std::int64_t allocated = record.allocated;
+    std::int64_t left = record.inuse;
+    for (std::size_t age = 0; age < in_use.size(); ++age) {
+      if (in_use[age] > 0) {
+        const std::int64_t made_here = std::min(in_use[age], allocated);
+        add_sample(record, made_here, in_use[age], &age_classes[age]);
+        allocated -= made_here;
+        left -= in_use[age];
+      }
+    }
+    if (allocated != 0 || left != 0) {
+      add_sample(record, allocated, left, nullptr);
+    }
+  }
+
+  void add_sample(const Record& record, std::int64_t allocated, std::int64_t in_use,
+                  const std::chrono::seconds* age) {
+    for (const std::uintptr_t frame : record.stack) {
+      profile_.samples.add_frame(is_interpreted(frame) ? location_of_frame(frame)
+                                                       : location_of(frame - 1, record.process));
+    }
+    const double block_bytes = record.weight * static_cast<double>(record.size);
+    profile_.samples.add_value(scaled(allocated, record.weight));
+    profile_.samples.add_value(scaled(allocated, block_bytes));
+    profile_.samples.add_value(scaled(in_use, record.weight));
+    profile_.samples.add_value(scaled(in_use, block_bytes));
+    // Texts come before numbers, each in the order of their keys.
+    for (const auto& [key, value] :
+         {std::pair<const char*, std::string_view>{"component", record.component},
+          {"process", record.process},
+          {"space", space_name(record.space)},
+          {"thread", record.thread}}) {
+      if (!value.empty()) {
+        profile_.samples.add_label({.key = text(key), .text = text(value)});
+      }
+    }
+    if (age != nullptr) {
+      add_number("age", age->count(), "seconds");
+    }
+    add_number("bytes", static_cast<std::int64_t>(record.size), "");
+    if (const auto found = survival_.find({record.space, record.stack});
+        age != nullptr && record.process.empty() && found != survival_.end()) {
+      add_number("survival", found->second, "percent");
+    }
+    profile_.samples.finish_sample();
+  }
+
+  void add_number(std::string_view key, std::int64_t number, std::string_view unit) {
+    profile_.samples.add_label({.key = text(key),
+                                .is_number = true,
+                                .text = unit.empty() ? pprof::StringId{0} : text(unit),
+                                .number = number});
+  }
 
   void add_head() {
     const pprof::StringId count = text("count");
@@ -191,6 +234,7 @@ class Builder {
   const NativeProfileOptions& options_;
   pprof::Profile profile_;
   Names names_;
+  std::map<std::pair<memtrack_space, std::vector<std::uintptr_t>>, std::int64_t> survival_;
   std::map<std::pair<std::string, std::uintptr_t>, std::uint32_t> locations_;
   std::map<std::tuple<pprof::StringId, pprof::StringId, std::int64_t>, std::uint32_t> functions_;
   std::map<std::tuple<std::string, std::string, std::uint32_t>, std::uint32_t> interpreted_;
@@ -278,8 +322,13 @@ NativeHeap own_native_heap() {
 void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
   const std::size_t first = heap.frames.size();
   std::move(other.frames.begin(), other.frames.end(), std::back_inserter(heap.frames));
+  const std::chrono::milliseconds later = heap.now - other.now;
   for (Record& record : other.records) {
     record.process = name;
+    record.at_mark = 0;  // which is another moment
+    for (Record::Birth& birth : record.births) {
+      birth.at += later;
+    }
     for (std::uintptr_t& frame : record.stack) {
       frame += is_interpreted(frame) ? first : 0;
     }
@@ -296,13 +345,22 @@ NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later) {
   for (std::size_t i = 0; i < earlier.records.size() && i < later.records.size(); ++i) {
     later.records[i].allocated -= earlier.records[i].allocated;
     later.records[i].inuse -= earlier.records[i].inuse;
+    later.records[i].temporary -= earlier.records[i].temporary;
   }
+  for (Record& record : later.records) {
+    record.births.clear();
+  }
+  later.mark = {};
   later.duration = later.time - earlier.time;
   return later;
 }
 
+pprof::Profile native_profile(const NativeHeap& heap, const NativeProfileOptions& options) {
+  return Builder(heap, options).run();
+}
+
 std::string native_profile_bytes(const NativeHeap& heap, const NativeProfileOptions& options) {
-  const std::string plain = pprof::encode_proto(Builder(heap, options).run());
+  const std::string plain = pprof::encode_proto(native_profile(heap, options));
   return pprof::gzip(plain);
 }
 

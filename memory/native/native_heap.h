@@ -9,6 +9,7 @@
 
 #include "memory/native/mixed_stack.h"
 #include "memtrack/memtrack.h"
+#include "pprof/profile.h"
 
 namespace heapwatch::memory::native {
 
@@ -26,6 +27,16 @@ struct NativeHeap {
     double weight = 1;
     memtrack_space space = memtrack_space_native;
     std::string thread;  // its name; empty: not known
+    /// Of those in use: when they were made, the oldest first. None where it is not known, and in
+    /// what came between two moments.
+    struct Birth {
+      std::chrono::milliseconds at{0};  // as NativeHeap::now
+      std::int64_t blocks = 0;
+    };
+    std::vector<Birth> births;
+    std::int64_t temporary = 0;  // of those that were freed: within temporary_age_max
+    std::int64_t at_peak = 0;    // in use then
+    std::int64_t at_mark = 0;    // in use then
   };
   struct Mapping {
     std::uintptr_t start = 0;
@@ -43,7 +54,19 @@ struct NativeHeap {
   std::uint64_t interval = 0;
   std::chrono::system_clock::time_point time;
   std::chrono::nanoseconds duration{0};  // between the two moments; 0: from the start
+
+  // Since the books of the process were begun.
+  std::chrono::milliseconds now{0};
+  std::chrono::milliseconds mark{0};  // an earlier moment, that something is known of; 0: none
+  struct Peak {
+    double bytes = 0;  // of blocks, by the samples
+    std::chrono::milliseconds at{0};
+  };
+  Peak peak;
 };
+
+/// A block that is freed so soon is a temporary one.
+inline constexpr std::chrono::milliseconds temporary_age_max{20};
 
 /// Of this process, now.
 [[nodiscard]] NativeHeap own_native_heap();
@@ -57,8 +80,12 @@ struct NativeProfileOptions {
   bool symbolize = true;     // names of functions; without, readers look them up by build id
 };
 
-/// Gzipped profile.proto, with the sample types of Go's heap profile, the size of the blocks in the
-/// label `bytes` and the labels `component`, `space` and `thread`.
+/// A profile with the sample types of Go's heap profile, the size of the blocks in the
+/// label `bytes` and the labels `component`, `space` and `thread`, and those of ages.h: `age` and
+/// `survival`.
+[[nodiscard]] pprof::Profile native_profile(const NativeHeap& heap,
+                                            const NativeProfileOptions& options);
+/// The same as gzipped profile.proto.
 [[nodiscard]] std::string native_profile_bytes(const NativeHeap& heap,
                                                const NativeProfileOptions& options);
 

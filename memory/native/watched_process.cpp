@@ -12,6 +12,7 @@
 #include <iterator>
 #include <map>
 
+#include "memory/native/in_pool.h"
 #include "memtrack/books.h"
 #include "memtrack/poisson.h"
 
@@ -25,6 +26,15 @@ using memtrack::Books;
 template <std::size_t size>
 std::string text_in(const char (&array)[size]) {
   return {array, strnlen(array, size)};
+}
+
+/// What another process may be changing.
+std::int64_t figure(const std::uint64_t& theirs) {
+  return static_cast<std::int64_t>(__atomic_load_n(&theirs, __ATOMIC_RELAXED));
+}
+
+std::chrono::milliseconds in_ms(std::uint32_t ticks) {
+  return std::chrono::milliseconds(std::uint64_t{ticks} * (1000 / memtrack::ticks_per_second));
 }
 
 memtrack_counters joined(memtrack_counters a, const memtrack_counters& b) {
@@ -48,8 +58,8 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
   void* const mapped = sealed && bytes >= sizeof(Books)
                            ? mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0)
                            : MAP_FAILED;
-  close(file);
   if (mapped == MAP_FAILED) {
+    close(file);
     return base::fail(base::ErrorKind::invalid,
                       "process " + std::to_string(pid) + " handed in no readable books");
   }
@@ -59,6 +69,7 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
   process->process_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   process->books_ = static_cast<const Books*>(mapped);
   process->file_bytes_ = bytes;
+  process->file_ = file;
   if (process->books_->magic != Books::magic_value || process->books_->bytes != sizeof(Books) ||
       process->books_->version != Books::current_version) {
     return base::fail(base::ErrorKind::invalid,
@@ -71,27 +82,16 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
 
 WatchedProcess::~WatchedProcess() {
   munmap(const_cast<Books*>(books_), file_bytes_);
-  if (process_ >= 0) {
-    close(process_);
+  for (const int descriptor : {process_, file_}) {
+    if (descriptor >= 0) {
+      close(descriptor);
+    }
   }
 }
 
 bool WatchedProcess::is_alive() const {
   pollfd ended{process_, POLLIN, 0};
   return process_ >= 0 && poll(&ended, 1, 0) == 0;
-}
-
-/// Where a thing in the pool of the process is mapped here; null when it is not in the pool.
-template <typename T>
-const T* WatchedProcess::at(const T* theirs, std::size_t bytes) const {
-  const std::size_t pool_bytes = file_bytes_ - sizeof(Books);
-  const auto offset =
-      reinterpret_cast<std::uintptr_t>(theirs) - reinterpret_cast<std::uintptr_t>(books_->pool);
-  if (theirs == nullptr || offset >= pool_bytes || pool_bytes - offset < bytes ||
-      offset % alignof(T) != 0) {
-    return nullptr;
-  }
-  return reinterpret_cast<const T*>(reinterpret_cast<const char*>(books_ + 1) + offset);
 }
 
 memtrack_counters WatchedProcess::sum(memtrack_component first, memtrack_component limit) const {
@@ -198,6 +198,36 @@ std::vector<std::string> WatchedProcess::unseen() const {
 std::uint64_t WatchedProcess::waiting_threads() const {
   const std::int64_t count = books_->waiting_threads.load(std::memory_order_relaxed);
   return count < 0 ? 0 : static_cast<std::uint64_t>(count);
+}
+
+namespace {
+
+std::optional<WatchedProcess::Unwatched> read_unwatched(const memtrack::UnwatchedProgram& program) {
+  const std::uint32_t count = program.count.load(std::memory_order_acquire);
+  const std::uint32_t kind = __atomic_load_n(&program.kind, __ATOMIC_RELAXED);
+  if (count == 0 || kind > static_cast<std::uint32_t>(preload::ProgramKind::leak_sanitizer)) {
+    return std::nullopt;
+  }
+  return WatchedProcess::Unwatched{text_in(program.path), static_cast<preload::ProgramKind>(kind),
+                                   count};
+}
+
+}  // namespace
+
+std::vector<WatchedProcess::Unwatched> WatchedProcess::unwatched() const {
+  std::vector<Unwatched> all;
+  const std::size_t count = std::min<std::size_t>(
+      books_->unwatched_count.load(std::memory_order_acquire), Books::unwatched_max);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (auto read = read_unwatched(books_->unwatched[i])) {
+      all.push_back(*std::move(read));
+    }
+  }
+  return all;
+}
+
+std::optional<WatchedProcess::Unwatched> WatchedProcess::became() const {
+  return read_unwatched(books_->became);
 }
 
 std::vector<NativeHeap::Mapping> WatchedProcess::mappings() const {
@@ -351,9 +381,9 @@ NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
   heap.counters = counters();
   const std::uint64_t interval = books_->interval_and_one.load(std::memory_order_relaxed);
   heap.interval = interval == 0 ? std::uint64_t{memtrack_sample_interval_default} : interval - 1;
-  const std::size_t count =
-      std::min<std::size_t>(books_->record_count.load(std::memory_order_acquire),
-                            Books::chunks_max * memtrack::records_per_chunk);
+  heap.peak = {static_cast<double>(__atomic_load_n(&books_->peak.bytes, __ATOMIC_RELAXED)),
+               in_ms(__atomic_load_n(&books_->peak.tick, __ATOMIC_RELAXED))};
+  const std::uint64_t count = record_count();
   const std::size_t threads = std::min<std::size_t>(
       books_->thread_count.load(std::memory_order_acquire), Books::threads_max);
   heap.mappings = mappings();
@@ -375,12 +405,15 @@ NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
       read.thread = text_in(books_->thread_names[thread]);
     }
     read.size = record.size;
-    read.inuse = static_cast<std::int64_t>(__atomic_load_n(&record.inuse, __ATOMIC_RELAXED));
-    read.allocated =
-        static_cast<std::int64_t>(__atomic_load_n(&record.allocated, __ATOMIC_RELAXED));
+    read.inuse = figure(record.inuse);
+    read.allocated = figure(record.allocated);
+    read.temporary = figure(record.temporary);
+    read.at_peak = in_use_at_peak(record);
     read.weight = memtrack::weight_of(record.size, record.interval);
     read.stack = stacks.read(record.stack);
   }
+  read_births(heap);
+  read_marks(heap);
   return heap;
 }
 

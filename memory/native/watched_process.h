@@ -4,7 +4,11 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,9 +16,11 @@
 #include "base/error.h"
 #include "memory/native/native_heap.h"
 #include "memory/native/untracked_frees.h"
+#include "preload/program_file.h"
 
 namespace heapwatch::memtrack {
 struct Books;
+struct Record;
 struct Stack;
 }  // namespace heapwatch::memtrack
 
@@ -39,6 +45,18 @@ class WatchedProcess {
   /// As the kernel called it when it handed in its books.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool is_alive() const;
+  /// Becomes readable with the end of the process; -1: there is none.
+  [[nodiscard]] int descriptor() const { return process_; }
+  /// To be called now and then while the process lives, and when it has ended: keeps what each
+  /// record held at moments that are further and further apart, so that a heap can tell what of an
+  /// earlier moment lives still. When it is to be called next; 0: not any more.
+  std::chrono::milliseconds note_moment();
+
+  /// Whether it counts now.
+  [[nodiscard]] bool is_accounting() const;
+  /// False when the kernel refuses. What was counted before a time without accounting is given up
+  /// when it begins again.
+  bool switch_accounting(bool on);
 
   [[nodiscard]] memtrack_counters counters() const;
   [[nodiscard]] std::vector<std::pair<std::string, memtrack_counters>> components() const;
@@ -49,6 +67,15 @@ class WatchedProcess {
   [[nodiscard]] std::string allocator() const;
   /// What of its native memory is not on the books, a sentence each.
   [[nodiscard]] std::vector<std::string> unseen() const;
+  /// A program that the process, or a child that shared its memory, began and that is not seen.
+  struct Unwatched {
+    std::string path;
+    preload::ProgramKind kind;
+    std::uint64_t count;
+  };
+  [[nodiscard]] std::vector<Unwatched> unwatched() const;
+  /// Such a program that the process itself became.
+  [[nodiscard]] std::optional<Unwatched> became() const;
   /// Threads that have ended and were neither joined nor detached.
   [[nodiscard]] std::uint64_t waiting_threads() const;
   [[nodiscard]] NativeHeap heap(Plumbing plumbing = Plumbing::hidden) const;
@@ -74,14 +101,30 @@ class WatchedProcess {
   [[nodiscard]] InterpreterCode interpreter_code(const std::vector<NativeHeap::Mapping>& mappings,
                                                  Plumbing plumbing) const;
   [[nodiscard]] InterpretedFrame frame_of(std::uint32_t function, std::uint32_t line) const;
+  [[nodiscard]] std::chrono::milliseconds now() const;
+  void read_births(NativeHeap& heap) const;
+  void read_marks(NativeHeap& heap) const;
+  [[nodiscard]] std::uint64_t record_count() const;
+  [[nodiscard]] std::int64_t in_use_at_peak(const memtrack::Record& record) const;
   /// Reads stacks, each once.
   class Stacks;
+  /// What records held at a moment.
+  struct Mark {
+    std::chrono::milliseconds at{0};
+    std::vector<std::int64_t> inuse;  // by record
+  };
 
   pid_t pid_ = 0;
   int process_ = -1;  // pidfd
   std::string name_;
   const memtrack::Books* books_ = nullptr;
   std::size_t file_bytes_ = 0;
+  int file_ = -1;
+
+  mutable std::mutex mutex_;
+  std::chrono::milliseconds ended_{-1};  // -1: it lives, or nobody has looked
+  Mark latest_;
+  Mark before_;  // the one that heaps are compared with
 };
 
 }  // namespace heapwatch::memory::native

@@ -18,28 +18,35 @@ namespace heapwatch::memory::native {
 
 namespace {
 
-/// The file that a message brings; -1 without.
-int receive_file(int connection, preload::Hello& hello) {
-  iovec content{&hello, sizeof hello};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (got <= 0 || header == nullptr || header->cmsg_level != SOL_SOCKET ||
-      header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) {
-    return -1;
-  }
+/// A message, and the file that it brings; -1 without.
+struct Message {
+  union {
+    preload::Hello hello;
+    preload::Switch wanted;
+  };
+  std::size_t bytes = 0;
   int file = -1;
-  std::memcpy(&file, CMSG_DATA(header), sizeof file);
-  if (got != sizeof hello || hello.version != preload::Hello::current_version) {
-    close(file);
-    return -1;
+
+  Message() : hello{} {}
+};
+
+Message receive(int connection) {
+  Message message;
+  iovec content{&message.hello, std::max(sizeof message.hello, sizeof message.wanted)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &content;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  const ssize_t got = recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
+  message.bytes = got > 0 ? static_cast<std::size_t>(got) : 0;
+  const cmsghdr* const brought = CMSG_FIRSTHDR(&header);
+  if (got > 0 && brought != nullptr && brought->cmsg_level == SOL_SOCKET &&
+      brought->cmsg_type == SCM_RIGHTS && brought->cmsg_len == CMSG_LEN(sizeof(int))) {
+    std::memcpy(&message.file, CMSG_DATA(brought), sizeof message.file);
   }
-  return file;
+  return message;
 }
 
 }  // namespace
@@ -93,20 +100,42 @@ void WatchedProcesses::stop() {
 
 void WatchedProcesses::serve() {
   for (;;) {
-    pollfd either[] = {{listener_, POLLIN, 0}, {stop_, POLLIN, 0}};
-    if (poll(either, 2, -1) < 0 && errno != EINTR) {
+    const int wait_ms = note_moments();
+    std::vector<pollfd> all{{listener_, POLLIN, 0}, {stop_, POLLIN, 0}};
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& process : processes_) {
+        if (process->descriptor() >= 0 && process->is_alive()) {
+          all.push_back({process->descriptor(), POLLIN, 0});
+        }
+      }
+    }
+    if (poll(all.data(), all.size(), wait_ms) < 0 && errno != EINTR) {
       return;
     }
-    if (either[0].revents != 0) {
+    if (all[0].revents != 0) {
       const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (connection >= 0) {
         take(connection);
         close(connection);
       }
-    } else if (either[1].revents != 0) {
+    } else if (all[1].revents != 0) {
       return;
     }
   }
+}
+
+int WatchedProcesses::note_moments() {
+  const std::lock_guard lock(mutex_);
+  std::chrono::milliseconds next = std::chrono::hours(1);
+  bool any = false;
+  for (const auto& process : processes_) {
+    if (const auto wait = process->note_moment(); wait > std::chrono::milliseconds(0)) {
+      next = std::min(next, wait);
+      any = true;
+    }
+  }
+  return any ? static_cast<int>(next.count()) + 1 : -1;
 }
 
 void WatchedProcesses::take(int connection) {
@@ -117,20 +146,44 @@ void WatchedProcesses::take(int connection) {
   if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return;
   }
-  preload::Hello hello{};
-  const int file = receive_file(connection, hello);
-  if (file < 0) {
+  const Message message = receive(connection);
+  if (message.file >= 0 && message.bytes == sizeof message.hello &&
+      message.hello.version == preload::Hello::current_version) {
+    add(message.file, peer.pid,
+        {message.hello.name, strnlen(message.hello.name, sizeof message.hello.name)});
     return;
   }
-  auto opened =
-      WatchedProcess::open(file, peer.pid, {hello.name, strnlen(hello.name, sizeof hello.name)});
+  if (message.file >= 0) {
+    close(message.file);
+  } else if (message.bytes == sizeof message.wanted &&
+             message.wanted.version == preload::Switch::current_version &&
+             (peer.uid == 0 || peer.uid == geteuid())) {
+    answer(connection, message.wanted);
+  }
+}
+
+void WatchedProcesses::answer(int connection, const preload::Switch& wanted) {
+  preload::Switched switched{0};
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& process : processes_) {
+      if (process->pid() == wanted.process && process->switch_accounting(wanted.on != 0)) {
+        switched.found = 1;
+      }
+    }
+  }
+  (void)send(connection, &switched, sizeof switched, MSG_NOSIGNAL);
+}
+
+void WatchedProcesses::add(int file, pid_t pid, std::string name) {
+  auto opened = WatchedProcess::open(file, pid, std::move(name));
   if (!opened) {
     base::log(base::LogLevel::warn, opened.error().message);
     return;
   }
   const std::lock_guard lock(mutex_);
   // A process that calls exec is a new program under the old number.
-  std::erase_if(processes_, [&](const ProcessPtr& old) { return old->pid() == peer.pid; });
+  std::erase_if(processes_, [&](const auto& old) { return old->pid() == pid; });
   processes_.push_back(*std::move(opened));
   if (processes_.size() > kept_max) {
     const auto ended = std::find_if(processes_.begin(), processes_.end(), [&](const auto& old) {
@@ -150,7 +203,7 @@ void WatchedProcesses::set_root(pid_t pid) {
 
 WatchedProcesses::ProcessPtr WatchedProcesses::find(pid_t pid) const {
   const std::lock_guard lock(mutex_);
-  for (const ProcessPtr& process : processes_) {
+  for (const auto& process : processes_) {
     if (process->pid() == pid) {
       return process;
     }
@@ -160,7 +213,7 @@ WatchedProcesses::ProcessPtr WatchedProcesses::find(pid_t pid) const {
 
 std::vector<WatchedProcesses::ProcessPtr> WatchedProcesses::all() const {
   const std::lock_guard lock(mutex_);
-  return processes_;
+  return {processes_.begin(), processes_.end()};
 }
 
 std::uint64_t WatchedProcesses::given_up() const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "memory/native/watched_process.h"
+#include "preload/attach.h"
 
 namespace heapwatch::memory::native {
 
@@ -44,7 +45,12 @@ class WatchedProcesses {
  private:
   WatchedProcesses() = default;
   void serve();
+  /// A process that hands in its books, or somebody who wants the accounting of one switched.
   void take(int connection);
+  void add(int file, pid_t pid, std::string name);
+  void answer(int connection, const preload::Switch& wanted);
+  /// Looks at those that live; when to look again, in milliseconds for poll().
+  int note_moments();
 
   std::string folder_;
   std::string path_;
@@ -52,7 +58,7 @@ class WatchedProcesses {
   int stop_ = -1;  // an eventfd
   std::thread thread_;
   mutable std::mutex mutex_;
-  std::vector<ProcessPtr> processes_;  // under mutex_, as the rest
+  std::vector<std::shared_ptr<WatchedProcess>> processes_;  // under mutex_, as the rest
   std::uint64_t given_up_ = 0;
   pid_t root_ = 0;
 };

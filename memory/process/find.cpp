@@ -75,12 +75,19 @@ Entry entry_of(int pid, const std::string& proc) {
   return entry;
 }
 
-/// Inodes of sockets that listen on a port, of one table of the kernel.
-void add_listeners(const std::string& table, unsigned port, std::set<std::string>& inodes) {
+/// A socket that listens, as a table of the kernel has it.
+struct ListeningSocket {
+  std::string address;  // hexadecimal, in the order of the machine's words
+  unsigned port = 0;
+  std::string link;  // what a descriptor of it is a link to
+};
+
+template <typename Visit>
+void for_each_listening(const std::string& table, const Visit& visit) {
   std::ifstream in(table);
   std::string line;
   std::getline(in, line);  // its heading
-  while (std::getline(in, line) && inodes.size() < sockets_max) {
+  for (std::size_t i = 0; i < sockets_max && std::getline(in, line); ++i) {
     std::istringstream words(line);
     std::string number;
     std::string local;
@@ -94,25 +101,66 @@ void add_listeners(const std::string& table, unsigned port, std::set<std::string
     if (state != listening || colon == std::string::npos) {
       continue;
     }
-    unsigned found = 0;
-    std::from_chars(local.data() + colon + 1, local.data() + local.size(), found, 16);
-    if (found == port) {
-      inodes.insert("socket:[" + inode + "]");
-    }
+    ListeningSocket socket{.address = local.substr(0, colon), .link = "socket:[" + inode + "]"};
+    std::from_chars(local.data() + colon + 1, local.data() + local.size(), socket.port, 16);
+    visit(socket);
   }
 }
 
-bool holds_one(int pid, const std::string& proc, const std::set<std::string>& inodes) {
+/// Descriptors of sockets that listen on a port, of one table of the kernel.
+void add_listeners(const std::string& table, unsigned port, std::set<std::string>& links) {
+  for_each_listening(table, [&](const ListeningSocket& socket) {
+    if (socket.port == port) {
+      links.insert(socket.link);
+    }
+  });
+}
+
+bool holds_one(int pid, const std::string& proc, const std::set<std::string>& links) {
   const std::string folder = proc + "/" + std::to_string(pid) + "/fd";
   for (const int descriptor : numbers_in(folder)) {
     std::error_code error;
     const auto link =
         std::filesystem::read_symlink(folder + "/" + std::to_string(descriptor), error);
-    if (!error && inodes.count(link.string()) > 0) {
+    if (!error && links.count(link.string()) > 0) {
       return true;
     }
   }
   return false;
+}
+
+/// Whether two processes see the same network, so that a port of the one is the other's, too.
+bool have_one_network(const std::string& proc, const std::string& one, const std::string& other) {
+  std::error_code error;
+  const auto first = std::filesystem::read_symlink(proc + "/" + one + "/ns/net", error);
+  if (error) {
+    return false;
+  }
+  return first == std::filesystem::read_symlink(proc + "/" + other + "/ns/net", error) && !error;
+}
+
+/// Where on the loopback a socket is reached; empty when it listens elsewhere.
+std::string loopback_address(const ListeningSocket& socket) {
+  constexpr std::string_view every = "00000000";
+  constexpr std::string_view every_v6 = "00000000000000000000000000000000";
+  constexpr std::string_view local = "0100007F";
+  constexpr std::string_view local_v6 = "00000000000000000000000001000000";
+  const std::string port = ":" + std::to_string(socket.port);
+  if (socket.address == every || socket.address == every_v6 || socket.address == local) {
+    return "127.0.0.1" + port;
+  }
+  return socket.address == local_v6 ? "[::1]" + port : "";
+}
+
+/// Ourselves and who started us, and so on: sudo and shells have our command line in theirs.
+std::set<int> our_line(const std::string& proc) {
+  std::set<int> pids;
+  for (std::optional<int> pid = getpid(); pid && pids.insert(*pid).second;) {
+    const auto parent =
+        status_field(text_of(proc + "/" + std::to_string(*pid) + "/status", 4096), "PPid");
+    pid = parent && *parent > 0 ? std::optional(static_cast<int>(*parent)) : std::nullopt;
+  }
+  return pids;
 }
 
 template <typename IsMeant>
@@ -233,8 +281,9 @@ base::Result<std::vector<Entry>> find_processes(std::string_view target, const s
     found = *std::move(in_container);
   }
   if (found.empty()) {
+    const std::set<int> ours = our_line(proc);
     found = those(all, [&](const Entry& entry) {
-      return entry.command_line.find(target) != std::string::npos;
+      return entry.command_line.find(target) != std::string::npos && ours.count(entry.pid) == 0;
     });
   }
   if (found.empty() && !is_unit && target.find('.') == std::string_view::npos) {
@@ -266,6 +315,25 @@ base::Result<std::vector<Entry>> find_listeners(unsigned port, const std::string
                           " is another user's or in another container: run heapwatch as root");
   }
   return found;
+}
+
+std::vector<std::string> loopback_listeners(int pid, const std::string& proc) {
+  std::vector<std::string> addresses;
+  const std::string name = std::to_string(pid);
+  if (!have_one_network(proc, "self", name)) {
+    return addresses;
+  }
+  for (const char* const table : {"/net/tcp", "/net/tcp6"}) {
+    for_each_listening(proc + "/" + name + table, [&](const ListeningSocket& socket) {
+      std::string address = loopback_address(socket);
+      const bool is_new = std::find(addresses.begin(), addresses.end(), address) == addresses.end();
+      if (!address.empty() && is_new && addresses.size() < listeners_max &&
+          holds_one(pid, proc, {socket.link})) {
+        addresses.push_back(std::move(address));
+      }
+    });
+  }
+  return addresses;
 }
 
 }  // namespace heapwatch::memory::process

@@ -30,7 +30,11 @@ class FullDiskTest(unittest.TestCase):
                             ["check", "go_expvar", "--json", *ours], ["check", "go_expvar", "--dogstatsd", *ours],
                             ["check", "go_expvar", "--prometheus", *ours], ["status", *ours], ["status", "--json", *ours],
                             ["vars", served.url("/n")], ["vars", "-w", "-n", "2", "-i", "100", served.url("/n"), "n"],
-                            ["dashboards", "-o", str(folder.root / "dashboards"), *ours], ["--help"], ["--version"], ["check", "--help"], []]
+                            ["dashboards", "-o", str(folder.root / "dashboards"), *ours], ["--help"], ["--version"], ["check", "--help"], [],
+                            ["memory", str(agent.process.pid)], ["memory", "--json", str(agent.process.pid)],
+                            ["leak", "--for", "1s", "--every", "500ms", str(agent.process.pid)],
+                            ["configcheck", "-c", str(folder.root / "nothing.yaml")]]
+                (folder.root / "nothing.yaml").write_text(f"confd_path: {folder.root}/not_there\n")
                 for command in commands:
                     with self.subTest(command), open("/dev/full", "w") as full:
                         done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120,

@@ -211,6 +211,42 @@ class HostileNamesTest(unittest.TestCase):
                 self.assertLess(max(map(len, agent.log().splitlines())), 20_000)
                 self.assertLess(len(json.dumps(agent.vars())), 200_000)
 
+    def test_what_checks_tell_beside_what_they_measure_is_bounded_too(self):
+        """Tags of other hosts, what is known of a check, figures of its own, and issues."""
+        with Pages({"/good": good}) as pages, Confd() as folder:
+            checks = folder.root / "checks.d"
+            checks.mkdir()
+            (checks / "tells.py").write_text(textwrap.dedent("""
+                import datadog_agent
+                from datadog_checks.base import AgentCheck
+
+
+                class TellsCheck(AgentCheck):
+                    n = 0
+
+                    def check(self, instance):
+                        for _ in range(10):
+                            self.n += 1
+                            self.set_external_tags([(f"host{self.n}", {"source": ["t:" + "v" * 1_000_000]})])
+                            self.set_metadata(f"name{self.n}", "m" * 1_000_000)
+                            datadog_agent.set_check_metadata(f"made up {self.n}", "name", "m" * 1_000_000)
+                            datadog_agent.emit_agent_telemetry("tells", f"figure{self.n}" + "f" * 3_000, 1, "counter")
+                            datadog_agent.report_issue(f"tells{self.n}", "i" * 1_000_000)
+            """))
+            folder.write("tells.d/conf.yaml", "init_config:\ninstances: [{min_collection_interval: 0.1}]\n")
+            with self.watch(pages, folder, "") as agent:
+                def runs():
+                    return agent.vars()["checks"].get("tells", {}).get("runs", 0)
+
+                wait_until(lambda: runs() >= 5, "five runs")
+                before = len(json.dumps(agent.vars()))
+                wait_until(lambda: runs() >= 15 * SCALE, "more runs")
+                self.assertLess(before, 40 * MIB)
+                self.assertLess(len(json.dumps(agent.vars())), 40 * MIB)
+                self.assertEqual(agent.log().count("what checks tell beside what they measure is left out"), 1)
+                self.assertLess(max(map(len, agent.log().splitlines())), 20_000)
+                self.assertIn("good_n{", agent.metrics())
+
     def test_a_run_for_which_memory_runs_out_fails_alone(self):
         small = b'{"n": 7}'
 

@@ -1,5 +1,6 @@
 """heapwatch memory over real programs: rows that add up to RSS, and no trace left in the program."""
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -180,6 +181,44 @@ class MemoryTest(unittest.TestCase):
             self.assertTrue(check["ok"], check)
             self.assertRegex(check["note"], r"^by the program's own counters .* of heap are in use, .* of them live; walked: ")
 
+    def test_a_go_program_that_serves_expvars_is_asked_by_itself_and_a_url_is_a_target(self):
+        with GoProgram(GO_TARGET) as go:
+            for target in (go.process.pid, go.url("")):
+                page = looked_at(target)
+                self.assertEqual((page["pid"], page["missing"]), (go.process.pid, []))
+                [check] = [check for check in page["checks"] if check["reader"] == "expvar"]
+                self.assertTrue(check["ok"], check)
+            refused = heapwatch(go.url(), "--url", go.url())
+            self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+            self.assertIn("one URL is asked for its counters, and these are two: ", refused.stderr)
+
+    def test_of_a_url_without_expvars_the_heap_profile_is_asked_for(self):
+        asked = []
+        profile = ("heap profile: 0: 0 [0: 0] @ heap/1048576\n\n# runtime.MemStats\n# HeapAlloc = 1048576\n# HeapIdle = 0\n"
+                   "# HeapInuse = 2097152\n# HeapReleased = 0\n# HeapObjects = 7\n# Stack = 1 / 2\n# MSpan = 1 / 2\n"
+                   "# MCache = 1 / 2\n# BuckHashSys = 1\n# GCSys = 1\n# OtherSys = 1\n")
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                self.send_response(200 if "pprof" in self.path else 404)
+                self.end_headers()
+                self.wfile.write(profile.encode() if "pprof" in self.path else b"")
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            page = looked_at("--url", f"localhost:{server.server_port}")
+            plain = looked_at(os.getpid())
+            server.shutdown()
+        self.assertEqual(asked, ["/debug/vars", "/debug/pprof/heap?debug=1"])
+        [check] = [check for check in page["checks"] if check["reader"] == "expvar"]
+        self.assertEqual(check["note"], "by the program's own counters 2.00 M of heap are in use, 1.00 M of them live")
+        # What is no Go program is asked for nothing.
+        self.assertEqual([check for check in plain["checks"] if check["reader"] == "expvar"], [])
+
     @unittest.skipUnless(os.geteuid() == 0, "only root can start a program as another user")
     def test_a_go_program_that_may_not_be_read_is_split_by_its_counters(self):
         with GoProgram(GO_TARGET) as go:
@@ -303,9 +342,17 @@ class MemoryTest(unittest.TestCase):
             (["nothing.service"], 'heapwatch: no process belongs to the unit "nothing.service"\n'),
             (["f" * 12], f'heapwatch: no process is in a container "{"f" * 12}" or has that in its command line\n'),
             (["0"], "heapwatch: there is no process 0\n"),
+            ([str(os.getpid()), "--json", "--against", __file__], "heapwatch: --against tells what grew as text: without --json\n"),
         ):
             done = heapwatch(*arguments)
             self.assertEqual((done.returncode, done.stderr[:len(message)]), (1, message))
+
+    def test_who_started_the_command_is_not_meant_by_a_part_of_its_command_line(self):
+        text = "a text that is in no other command line"
+        done = subprocess.run(["/bin/sh", "-c", '"$0" memory "$1"; exit $?', HEAPWATCH, text], capture_output=True, text=True,
+                              timeout=60, env=clean_environment(), check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(f'no process is named "{text}"', done.stderr)
 
     def test_another_users_process_shows_what_the_kernel_tells_everybody(self):
         if os.geteuid() != 0:

@@ -184,6 +184,46 @@ class SecretsTest(unittest.TestCase):
                         for secret in ("s3cret", f"127.0.0.1:{port}"):
                             self.assertNotIn(secret, text)
 
+    def test_secrets_of_a_python_check_are_shown_nowhere_by_what_it_says(self):
+        """Its log, warnings, errors, tags, messages and events have the handle instead, whole or in parts of an address."""
+        checks = self.folder.root / "checks.d"
+        checks.mkdir()
+        (checks / "mine.py").write_text(
+            "from datadog_checks.base import AgentCheck\n\n\nclass Mine(AgentCheck):\n"
+            "    def check(self, instance):\n"
+            "        self.log.error('asks %s', instance['url'])\n"
+            "        self.warning('warns of %s', instance['password'])\n"
+            "        self.gauge('mine', 1, tags=[f\"url:{instance['url']}\"])\n"
+            "        self.service_check('mine.up', 2, message='with ' + instance['password'])\n"
+            "        self.set_metadata('path', instance['url'])\n"
+            "        try:\n"
+            "            self.http.get(instance['url'], timeout=1)\n"
+            "        except Exception as error:\n"
+            "            self.log.error('failed: %s', error)\n")
+        (checks / "broken.py").write_text(
+            "from datadog_checks.base import AgentCheck\n\n\nclass Broken(AgentCheck):\n"
+            "    def __init__(self, name, init_config, instances):\n"
+            "        raise ValueError(f\"no {instances[0]['url']}\")\n")
+        for name in ("mine", "broken"):
+            self.folder.write(f"{name}.d/conf.yaml", "init_config:\ninstances:\n"
+                              "  - {url: 'ENC[u]', password: 'ENC[p]', min_collection_interval: 0.2}\n")
+        settings = self.program(r"""cat >/dev/null
+printf '%s' '{"u":{"value":"http://127.0.0.1:1/s3cret-path/vars?key=s3cret-key"},"p":{"value":"s3cret-word"}}'""")
+        with Agent(PROGRAM, self.folder, settings) as agent:
+            wait_until(lambda: agent.vars()["checks"].get("mine", {}).get("runs", 0) >= 2, "two runs")
+            metrics = agent.metrics()
+            self.assertIn('mine{url="ENC[u]"} 1', metrics)
+            said = [agent.log(), metrics, json.dumps(agent.vars()), run(PROGRAM, "-c", agent.config_file, "status").stdout]
+            for name in ("mine", "broken"):
+                done = run(PROGRAM, "-c", agent.config_file, "check", name, "--json")
+                said.append(done.stdout + done.stderr)
+            for text in said:
+                self.assertNotIn("s3cret", text)
+            self.assertIn("asks ENC[u]", said[0])
+            self.assertIn("failed: GET ENC[u]: ", said[0])
+            self.assertIn("no ENC[u]", said[0])
+            self.assertIn("warns of ENC[p]", said[4])
+
     def test_a_key_where_a_file_should_be_named_is_shown_nowhere(self):
         key = "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----\n"
         self.backend.write_text(f"#!/usr/bin/python3\nimport json\nprint(json.dumps({{'key': {{'value': {key!r}}}}}))\n")

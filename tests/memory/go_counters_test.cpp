@@ -38,6 +38,42 @@ TEST(GoCounters, AreReadFromAPageOfExpvars) {
                                    .records = 150}));
 }
 
+TEST(GoCounters, AreReadFromAHeapProfileAsText) {
+  const std::string text =
+      "heap profile: 1: 2 [3: 4] @ heap/1048576\n1: 2 [3: 4] @ 0x1 0x2\n#\t0x1\tmain.f\n\n"
+      "# runtime.MemStats\n# Alloc = 1000\n# HeapAlloc = 1000\n# HeapSys = 9000\n"
+      "# HeapIdle = 900\n# HeapInuse = 1500\n# HeapReleased = 400\n# HeapObjects = 7\n"
+      "# Stack = 200 / 4000\n# MSpan = 10 / 5000\n# MCache = 20 / 6000\n# BuckHashSys = 30\n"
+      "# GCSys = 40\n# OtherSys = 50\n";
+  const auto counters = parse_go_counters(text);
+  ASSERT_TRUE(counters) << counters.error().message;
+  EXPECT_EQ(*counters, *parse_go_counters(page));
+  EXPECT_EQ(parse_go_counters("heap profile: 0: 0 [0: 0] @ heap/1048576\n").error().message,
+            "it is a heap profile without the runtime's memstats");
+  EXPECT_EQ(parse_go_counters(text.substr(0, text.find("# GCSys"))).error().message,
+            "its memstats has no number of bytes for GCSys");
+}
+
+TEST(GoCounters, APageSaysWhoseItIs) {
+  const std::string text = R"({"cmdline": ["./agent","-c","a b"], "memstats": {}})";
+  EXPECT_TRUE(is_page_of(text, "./agent -c a b"));
+  EXPECT_FALSE(is_page_of(text, "./agent -c a"));
+  EXPECT_FALSE(is_page_of(text, ""));
+  EXPECT_FALSE(is_page_of(R"({"cmdline": [3]})", "3"));
+  EXPECT_FALSE(is_page_of(R"({"cmdline": ["a")", "a"));
+  EXPECT_FALSE(is_page_of("<html>", "a"));
+}
+
+TEST(GoCounters, AGoProgramIsKnownByItsRowsOrByWhereItsHeapIs) {
+  Survey survey = unread(500);
+  EXPECT_FALSE(has_go(survey));
+  survey.unexplained[0].begin = 0xc000000000;
+  EXPECT_TRUE(has_go(survey));
+  survey.unexplained.clear();
+  survey.rows.push_back({.space = Space::go, .owner = "go", .bytes = 1});
+  EXPECT_TRUE(has_go(survey));
+}
+
 TEST(GoCounters, OtherVariablesNeedNotBeJson) {
   const std::string text = std::string("{\n\"bad\": NaN: <nil>,\n") + (page + 1);
   const auto counters = parse_go_counters(text);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 
+#include "fetched.h"
 #include "net/http.h"
 #include "tests/testing/http_target.h"
 #include "tests/testing/target_server.h"
@@ -27,16 +28,6 @@ class HttpClient : public ::testing::Test {
     HttpRequest made;
     made.url = server->url(path);
     return made;
-  }
-  static std::string body_of(const HttpRequest& request) {
-    const HttpResult result = fetch(request);
-    EXPECT_TRUE(result) << result.error().message;
-    return result ? result->body : "";
-  }
-  static Error error_of(const HttpRequest& request) {
-    const HttpResult result = fetch(request);
-    EXPECT_FALSE(result);
-    return result ? Error{} : result.error();
   }
   static Error error(ErrorKind kind, const std::string& path, const std::string& what) {
     return {kind, server->url(path) + ": " + what};

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "fetched.h"
 #include "net/http.h"
 #include "tests/testing/target_server.h"
 
@@ -75,16 +76,6 @@ class HttpTls : public ::testing::Test {
     made.url = server.url(path);
     made.tls.ca = certificates->file("ca.pem");
     return made;
-  }
-  static std::string body_of(const HttpRequest& request) {
-    const HttpResult result = fetch(request);
-    EXPECT_TRUE(result) << result.error().message;
-    return result ? result->body : "";
-  }
-  static Error error_of(const HttpRequest& request) {
-    const HttpResult result = fetch(request);
-    EXPECT_FALSE(result);
-    return result ? Error{} : result.error();
   }
 
   static Certificates* certificates;

@@ -47,12 +47,18 @@ class CPythonHost final : public Host {
 
   [[nodiscard]] base::Result<LoadedCheck> load(const CheckSource& source) override {
     const Gil gil;
+    keep_masks(source);
     base::Result<Constructed> constructed = construct(source, base_class_.get());
-    if (!constructed) {
-      return tl::unexpected<base::Error>(constructed.error());
+    if (constructed) {
+      if (auto attached = memory::attach_profiler(constructed->check.get()); !attached) {
+        constructed = tl::unexpected<base::Error>(attached.error());
+      }
     }
-    if (const auto attached = memory::attach_profiler(constructed->check.get()); !attached) {
-      return tl::unexpected<base::Error>(attached.error());
+    if (!constructed) {
+      base::Error error = constructed.error();
+      error.message = masked(std::move(error.message));
+      forget_masks(source.id);
+      return tl::unexpected<base::Error>(std::move(error));
     }
     return LoadedCheck{
         .check = std::make_unique<PythonCheck>(std::move(constructed->check), source.name,

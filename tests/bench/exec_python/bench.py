@@ -1,14 +1,18 @@
 """What `heapwatch exec` costs Python programs, beside tracemalloc: prints the table of docs/performance-memtrack.md.
 
     bench.py BUILD [--python PYTHON]... [--rounds N] [--smoke]
+    bench.py BUILD --instructions [--python PYTHON]...
 
 BUILD is the folder of the bench preset. Each program says what CPU time it took, user and system, from its start to its
 end: in turn alone, under `heapwatch exec` at the default interval, and with tracemalloc tracing one frame; the least of the
-rounds counts. The programs are small forms of those that CPython is measured with: objects, calls, text, JSON, regular
+rounds counts. With --instructions it is the instructions that valgrind counts, which do not depend on what else the machine
+does, of the programs in their shortest form. The programs are small forms of those that CPython is measured with: objects, calls, text, JSON, regular
 expressions, pickles.
 """
 import argparse
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -72,6 +76,28 @@ def cpu_time(command):
     return float(done.stdout.split()[-1])
 
 
+def instructions(command, watcher=()):
+    """The sum over all processes that valgrind runs: the program alone, since what watches it is none of them."""
+    environment = dict(os.environ, PYTHONHASHSEED="0")
+    counted = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
+    done = subprocess.run([*watcher, *counted], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          timeout=600, env=environment)
+    return int(re.search(r"Collected : (\d+)", done.stderr)[1])
+
+
+def count(build, python, folder):
+    print(f"| {pathlib.Path(python).resolve()} | instructions alone | `heapwatch exec` |\n|---|---|---|")
+    product = 1.0
+    for name, text in PROGRAMS.items():
+        program = folder / "program.py"
+        program.write_text(f"N = 1\n{text}\n")
+        alone = instructions([python, str(program)])
+        watched = instructions([python, str(program)], [str(build / "agent" / "heapwatch-agent"), "exec", "--"])
+        product *= watched / alone
+        print(f"| {name} | {alone / 1e6:.0f} million | {watched / alone:.3f} |", flush=True)
+    print(f"| **geometric mean** | | **{product ** (1 / len(PROGRAMS)):.3f}** |\n")
+
+
 def measure(build, python, rounds, work, folder):
     print(f"| {pathlib.Path(python).resolve()} | alone | `heapwatch exec` | tracemalloc |\n|---|---|---|---|")
     products = [1.0, 1.0]
@@ -98,9 +124,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--work", type=int, default=4)
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--instructions", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for python in options.python or ["/usr/bin/python3"]:
+            if options.instructions:
+                count(options.build.resolve(), python, pathlib.Path(folder))
+                continue
             measure(options.build.resolve(), python, 1 if options.smoke else options.rounds,
                     1 if options.smoke else options.work, pathlib.Path(folder))
 

@@ -1,9 +1,9 @@
 """What accounting for native memory costs, beside its peers: prints the tables of docs/performance-memtrack.md.
 
-    bench.py BUILD pairs|programs [--rounds N] [--smoke]
+    bench.py BUILD pairs|programs|start [--rounds N] [--smoke]
 
 BUILD is the folder of the bench preset. `pairs` takes the CPU time of allocating and freeing a block, `programs` that
-of whole programs. Rounds go through all variants in turn, and the least of each counts: other work on the machine can
+of whole programs, `start` the time from the start of a program that does nothing to its end. Rounds go through all variants in turn, and the least of each counts: other work on the machine can
 only add.
 """
 import argparse
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
@@ -24,7 +25,9 @@ PAIRS = [
     ("memtrack, switched off", "disabled", {}),
     ("memtrack, counters alone", "counters", {}),
     ("**memtrack, counters and samples**", "memtrack", {}),
-    ("**preloaded library** (`heapwatch exec`)", "glibc", {"exec": True}),
+    ("**preloaded library** (`heapwatch exec`)", "glibc", {"exec": ()}),
+    ("**preloaded library, dormant** (`heapwatch exec --dormant`)", "glibc", {"exec": ("--dormant",)}),
+    ("preloaded library alone, dormant (`LD_PRELOAD`)", "glibc", {"preload": True}),
     ("five shared atomics, no live set (2025's reference)", "five_atomics", {}),
     ("mutex and map", "mutex_map", {}),
     ("callback into Go, `sync.Map`, expvars (the guide's)", None, {"guide": True}),
@@ -70,16 +73,21 @@ class Bench:
         self.build, self.folder, self.rounds, self.smoke = build, folder, rounds, smoke
         self.programs = build / "tests" / "bench" / "memtrack"
 
-    def exec_command(self, command):
-        return [self.build / "agent" / "heapwatch", "exec", "--", *command]
+    def exec_command(self, command, options=()):
+        return [self.build / "agent" / "heapwatch", "exec", *options, "--", *command]
+
+    def library(self):
+        return str(self.build / "preload" / "libheapwatch_preload.so")
 
     def pair_ns(self, name, variant, environment, scenario, threads):
         pairs = (20000 if self.smoke else 1000000 if scenario == "live" else 4000000) // SLOW.get(name, 1)
         if environment.get("guide"):
             return float(run([self.folder / "guide", pairs], {}))
         command = [self.programs / "pairs", variant, scenario, threads, pairs]
-        if environment.get("exec"):
-            return float(run(self.exec_command(command), {}))
+        if "exec" in environment:
+            return float(run(self.exec_command(command, environment["exec"]), {}))
+        if environment.get("preload"):
+            return float(run(command, {"LD_PRELOAD": self.library()}))
         return float(run(command, environment))
 
     def pairs(self):
@@ -150,10 +158,26 @@ class Bench:
         print_table(["program", "alone", "`heapwatch exec`", "heaptrack, raw", "resident with `heapwatch exec`"], lines)
 
 
+    def start(self):
+        ways = {"alone": (["/bin/true"], {}),
+                "`heapwatch exec`": (self.exec_command(["/bin/true"]), {}),
+                "`heapwatch exec --dormant`": (self.exec_command(["/bin/true"], ("--dormant",)), {}),
+                "the library alone (`LD_PRELOAD`)": (["/bin/true"], {"LD_PRELOAD": self.library()})}
+        least = {}
+        for _ in range(2 if self.smoke else 20 * self.rounds):
+            for name, (command, environment) in ways.items():
+                began = time.perf_counter()
+                run(command, environment)
+                took = time.perf_counter() - began
+                least[name] = min(took, least.get(name, took))
+        print_table(["`/bin/true`", "from start to end", "more than alone"],
+                    [[name, f"{1000 * took:.1f} ms", f"{1000 * (took - least['alone']):.1f} ms"] for name, took in least.items()])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("what", choices=["pairs", "programs"])
+    parser.add_argument("what", choices=["pairs", "programs", "start"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--smoke", action="store_true", help="only whether our own variants and the guide's run at all")
     options = parser.parse_args()
@@ -167,7 +191,7 @@ def main():
                  "libgoogle-perftools4 and golang-go have them")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.build.resolve(), pathlib.Path(folder), 1 if options.smoke else options.rounds, options.smoke)
-        bench.pairs() if options.what == "pairs" else bench.compare_programs()
+        {"pairs": bench.pairs, "programs": bench.compare_programs, "start": bench.start}[options.what]()
 
 
 if __name__ == "__main__":

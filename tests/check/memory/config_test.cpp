@@ -84,6 +84,44 @@ TEST(MemoryConfig, TheInstanceWinsOverInitConfig) {
   EXPECT_FALSE(own.config->types);
 }
 
+TEST(MemoryConfig, WindowsOfTheVerdictAreLengthsEachLongerThanTheOneBefore) {
+  using testing::ElementsAre;
+  EXPECT_THAT(read("self: true").config->leak_windows, ElementsAre(600, 3600, 86'400));
+  EXPECT_THAT(read("self: true\nleak: false").config->leak_windows, IsEmpty());
+  EXPECT_THAT(read("self: true\nleak_windows: [15, 20.5]").config->leak_windows,
+              ElementsAre(15, 20.5));
+  EXPECT_THAT(read("self: true", "leak_windows: [60]").config->leak_windows, ElementsAre(60));
+  EXPECT_THAT(read("self: true", "leak: false").config->leak_windows, IsEmpty());
+  EXPECT_THAT(read("self: true\nleak: true", "leak: false").config->leak_windows.size(), 3U);
+  const std::string wanted =
+      "leak_windows must be one to four lengths in seconds, from 15 to 604800, each longer than "
+      "the one before it, such as [600, 3600, 86400]";
+  EXPECT_THAT(read("self: true\nleak_windows: [14]").said,
+              ElementsAre("f.yaml:2:15: " + wanted + ", not 14 in place 1"));
+  EXPECT_THAT(read("self: true\nleak_windows: [60, 60]").said,
+              ElementsAre("f.yaml:2:15: " + wanted + ", not 60 in place 2"));
+  EXPECT_THAT(read("self: true\nleak_windows: [60, x]").said,
+              ElementsAre("f.yaml:2:15: " + wanted + ", not \"x\" in place 2"));
+  EXPECT_THAT(read("self: true\nleak_windows: 60").said, ElementsAre("f.yaml:2:15: " + wanted));
+  EXPECT_THAT(read("self: true\nleak_windows: [20, 30, 40, 50, 60]").said,
+              ElementsAre("f.yaml:2:15: " + wanted));
+}
+
+TEST(MemoryConfig, ProfilesAreKeptWhereAFolderIsNamed) {
+  EXPECT_EQ(read("self: true").config->profiles.path, "");
+  const auto own = read("self: true\nprofile_dir: /a\nmax_profiles: 3\nmax_profile_bytes: 65536");
+  EXPECT_EQ(own.config->profiles.path, "/a");
+  EXPECT_EQ(own.config->profiles.files_max, 3U);
+  EXPECT_EQ(own.config->profiles.bytes_max, 65'536U);
+  const auto inherited = read("self: true", "profile_dir: /b\nmax_profiles: 4");
+  EXPECT_EQ(inherited.config->profiles.path, "/b");
+  EXPECT_EQ(inherited.config->profiles.files_max, 4U);
+  EXPECT_EQ(inherited.config->profiles.bytes_max, std::uint64_t{256} << 20);
+  EXPECT_THAT(read("self: true\nmax_profiles: 0").said,
+              ElementsAre("f.yaml:2:15: instances -> 1 -> max_profiles must be a whole number "
+                          "from 1 to 10000, not 0"));
+}
+
 TEST(MemoryConfig, AnInstanceTakesOneWayToChoose) {
   constexpr std::string_view ways =
       "one of pid_file, process_name, pattern, systemd_unit, cgroup, port, expvar_url, self, exec";

@@ -110,6 +110,18 @@ class MadeMachine final : public Machine {
     return made.survey;
   }
 
+  void count(int pid, leak::Look& look) const override {
+    look.threads = 2;
+    ++counted[pid];
+  }
+  mutable std::map<int, int> counted;
+  [[nodiscard]] std::vector<TakenProfile> profiles(
+      int pid, const std::optional<net::HttpRequest>&) const override {
+    profiled.push_back(pid);
+    return {{"native", "books of " + std::to_string(pid)}};
+  }
+  mutable std::vector<int> profiled;
+
   [[nodiscard]] base::Result<std::string> page(const net::HttpRequest&) const override {
     ++pages_asked;
     return served;

@@ -45,7 +45,7 @@ class Run : public testing::Test {
     }
   }
   const std::vector<std::string>& lines() const { return sink->lines; }
-  const metrics::ServiceCheck& can_read() const { return sink->service_checks.front(); }
+  const metrics::ServiceCheck& can_read() const { return sink->service_checks.back(); }
 
   MemoryConfig config;
   std::shared_ptr<MadeMachine> machine = std::make_shared<MadeMachine>();
@@ -84,7 +84,11 @@ TEST_F(Run, SubmitsTheWholePictureOfAProcess) {
                   "process.memory.cgroup.working_set gauge 400" + all,
                   "process.memory.cgroup.limit gauge 1000" + all,
                   "process.memory.walk.cpu gauge 0.001" + tags,
-                  "process.memory.walk.interval gauge 60" + tags, "process.memory.can_read"));
+                  "process.memory.walk.interval gauge 60" + tags, "process.memory.can_read",
+                  "process.memory.leak.verdict gauge 4" + all,
+                  "process.memory.leak.rate gauge 0 env:test process_name:a space:native "
+                  "systemd_unit:a.service",
+                  "process.memory.leak"));
   EXPECT_EQ(can_read().status, Status::ok);
   EXPECT_THAT(can_read().tags, ElementsAre("env:test"));
   EXPECT_EQ(machine->groups_root, "/sys/fs/cgroup");
@@ -409,7 +413,7 @@ TEST_F(Run, NamesThatAreNotWantedAreLeftOut) {
   machine->add(7, "a");
   run();
   EXPECT_THAT(lines(), ElementsAre("process.memory.rss gauge 100 env:test process_name:a",
-                                   "process.memory.can_read"));
+                                   "process.memory.leak", "process.memory.can_read"));
 }
 
 }  // namespace

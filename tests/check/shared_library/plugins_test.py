@@ -51,8 +51,41 @@ class Checks(Confd):
         return run(HEAPWATCH, "-c", config, "check", name, *arguments)
 
 
+ECHO = r"""
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/shared_library/abi.h"
+
+const char* Version(const char** error) { (void)error; return "1"; }
+/* Says all that it was configured with. */
+void Run(char* id, char* init_config, char* instance, const aggregator_t* to, const char** error) {
+  char* const tags[] = {instance, NULL};
+  (void)init_config;
+  to->submit_metric(id, 0, "echo.one", 1, (char**)tags, "", 0);
+  to->submit_service_check(id, "echo.up", 2, (char**)tags, "", instance);
+  to->log(instance, 40);
+  *error = strdup(instance);
+}
+"""
+
+
 class PluginsTest(unittest.TestCase):
     maxDiff = None
+
+    def test_secrets_of_a_library_are_shown_nowhere_by_what_it_says(self):
+        with Checks() as folder:
+            backend = folder.root / "backend"
+            backend.write_text("#!/bin/sh\ncat >/dev/null\nprintf '%s' "
+                               "'{\"u\":{\"value\":\"http://127.0.0.1:1/s3cret-path?key=s3cret-key\"}}'\n")
+            backend.chmod(0o700)
+            folder.add(compile_c(folder.root, "echo", ECHO), "echo")
+            folder.write("echo.d/conf.yaml", "init_config:\ninstances:\n  - {url: 'ENC[u]', kept: word}\n")
+            for form in ((), ("--json",), ("--dogstatsd",), ("--prometheus",)):
+                done = folder.check("echo", *form, extra=f"secret_backend_command: {backend}\n")
+                self.assertIn("ENC[u]", done.stdout + done.stderr, form)
+                self.assertNotIn("s3cret", done.stdout + done.stderr, form)
+            self.assertIn("word", done.stdout + done.stderr)
 
     def test_a_library_built_by_a_c_compiler_runs(self):
         with Checks() as folder:

@@ -278,6 +278,13 @@ TEST(EventLine, HasAllItsFields) {
             "|s:go_expvar|t:warning|#a:1|card:high\n");
 }
 
+TEST(EventLine, TakesTimesUpToTheYear9999) {
+  metrics::Event event;
+  event.title = "t";
+  event.time = std::chrono::sys_seconds{std::chrono::seconds{253'402'300'799}};
+  EXPECT_EQ(line(event), "_e{1,0}:t||d:253402300799\n");
+}
+
 TEST(EventLine, LeavesOutWhatTheAgentDoesNotKnow) {
   metrics::Event event;
   event.title = "t";

@@ -1,12 +1,14 @@
 // glibc walked from outside against what it says of itself.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <numeric>
 #include <ostream>
 
 #include "../programs/heap_program.h"
 #include "memory/glibc/heaps.h"
 #include "memory/process/live.h"
+#include "memory/process/reading.h"
 #include "memory/process/twin.h"
 #include "memory/readers.h"
 
@@ -40,9 +42,14 @@ std::uint64_t sum_of(const std::vector<Row>& rows) {
                          [](std::uint64_t sum, const Row& row) { return sum + row.bytes; });
 }
 
-/// The program's mallinfo2 and ours, and the rules that hold for every picture.
-void expect_exact(const HeapProgram& program, std::size_t arenas) {
-  const auto sighting = process::look_at(program.pid());
+/// Of arenas: threads share some, when there are more of them than eight to a core.
+constexpr std::size_t any_number = 0;
+
+/// The program's mallinfo2 and ours, and the rules that hold for every picture. With `pid` it is
+/// another process that the program tells of.
+void expect_exact(const HeapProgram& program, std::size_t arenas, int pid = 0) {
+  pid = pid == 0 ? program.pid() : pid;
+  const auto sighting = process::look_at(pid);
   ASSERT_TRUE(sighting) << sighting.error().message;
   const Picture picture = picture_of(sighting->view);
   for (const Check& check : picture.checks()) {
@@ -50,10 +57,12 @@ void expect_exact(const HeapProgram& program, std::size_t arenas) {
   }
   ASSERT_NE(picture.glibc(), nullptr);
   EXPECT_EQ(picture.glibc()->mallinfo(), told_by(program));
-  EXPECT_EQ(picture.glibc()->arenas.size(), arenas);
+  if (arenas != any_number) {
+    EXPECT_EQ(picture.glibc()->arenas.size(), arenas);
+  }
   EXPECT_TRUE(picture.glibc()->mmapped_agree);
   EXPECT_EQ(sum_of(picture.rows()), sighting->view->residency().total());
-  EXPECT_EQ(sum_of(picture.rows()), process::read_rollup(program.pid())->rss);
+  EXPECT_EQ(sum_of(picture.rows()), process::read_rollup(pid)->rss);
   EXPECT_LT(picture.unexplained_bytes(), 32U * 1024) << "of " << sum_of(picture.rows());
 }
 
@@ -144,6 +153,80 @@ TEST(GlibcTwin, AHeapUnderLoadIsWalkedSaveForArenasInTheMidstOfAnOperation) {
   }
   EXPECT_GE(walked, looks * 5 * 3 / 4);
 }
+
+class GlibcLoad : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GlibcLoad, ACopyMadeUnderIsWalkedToTheByte) {
+  const HeapProgram program({"forked", GetParam()});
+  const std::size_t threads = std::stoull(GetParam());
+  expect_exact(program, threads <= 4 ? threads + 1 : any_number,
+               static_cast<int>(program["child"]));
+}
+
+/// What the threads of a program hold, by their own count.
+struct Held {
+  std::uint64_t blocks = 0;
+  std::uint64_t bytes = 0;
+};
+
+Held held_by(const process::ProcessView& view, const HeapProgram& program, std::size_t threads) {
+  Held held;
+  process::Words words(view);
+  for (std::size_t i = 0; i <= threads; ++i) {
+    const std::uint64_t at = program["counted"] + i * 16;
+    held.blocks += words.u64(at).value_or(0);
+    held.bytes += words.u64(at + 8).value_or(0);
+  }
+  return held;
+}
+
+Held walked(const process::ProcessView& view, const Heaps& heaps) {
+  Held held;
+  for_each_block(view, heaps, [&](const Chunk& chunk) {
+    ++held.blocks;
+    held.bytes += chunk.size - 8;
+  });
+  return held;
+}
+
+bool is_ok(const Picture& picture) {
+  return std::all_of(picture.checks().begin(), picture.checks().end(),
+                     [](const Check& check) { return check.ok; });
+}
+
+/// What a thread has beside its blocks: the array of them, its cache, its thread-local variables;
+/// and the block that it is about to count, or not to count any more.
+constexpr std::uint64_t more_blocks = 5;
+constexpr std::uint64_t more_bytes = 24'016 + 4096;
+constexpr std::uint64_t block_bytes_max = 450'000;
+
+TEST_P(GlibcLoad, TheTwinHoldsWhatTheProgramCountsButForTheOperationOfEachThread) {
+  const HeapProgram program({"churn", GetParam()});
+  const std::size_t threads = std::stoull(GetParam());
+  std::size_t whole = 0;
+  for (std::size_t look = 0; look < 12 && whole < 2; ++look) {
+    const auto twin = process::look_at_twin(program.pid());
+    ASSERT_TRUE(twin) << twin.error().message;
+    const process::ProcessView& view = *twin->sighting.view;
+    const Picture picture = picture_of(twin->sighting.view);
+    if (!is_ok(picture)) {
+      continue;  // a thread was inside of an operation, and its arena says so
+    }
+    ++whole;
+    ASSERT_NE(picture.glibc(), nullptr);
+    const Held held = held_by(view, program, threads);
+    const Held seen = walked(view, *picture.glibc());
+    EXPECT_GT(held.blocks, 1500 * threads);
+    EXPECT_GE(seen.blocks + threads, held.blocks);
+    EXPECT_LE(seen.blocks, held.blocks + more_blocks * (threads + 1));
+    EXPECT_GE(seen.bytes + threads * block_bytes_max, held.bytes);
+    EXPECT_LE(seen.bytes, held.bytes + (threads + 1) * (more_bytes + block_bytes_max));
+  }
+  EXPECT_GT(whole, 0U) << "no twin was walked whole";
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, GlibcLoad, ::testing::Values("1", "4", "16"),
+                         [](const auto& one) { return "Of" + one.param; });
 
 TEST(GlibcLive, AHeapUnderLoadAddsUpAndIsExactOrSaysThatItIsNot) {
   const HeapProgram program({"churn", "2"});

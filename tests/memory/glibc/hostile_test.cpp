@@ -79,6 +79,29 @@ TEST(GlibcMade, AFreeChunkAndAFastOneAreNotLive) {
   EXPECT_EQ(picture.allocators()[0].trim_bytes % 4096, 0U);
 }
 
+/// Live blocks of five, of which one is a thread's cache that holds another, by its count
+/// `counted`.
+std::uint64_t live_beside_cache(std::uint64_t counted) {
+  MadeHeap heap(0x20000, {0x20, 0x290, 0x40, 0x40, 0x20});
+  const std::uint64_t cache = MadeHeap::heap + 0x30;
+  const std::uint64_t held = MadeHeap::heap + 0x2c0;  // where its user's memory begins
+  constexpr std::uint64_t bin = 2;                    // of chunks of 0x40 bytes
+  heap.process()
+      .write(cache, counted << (bin * 16))
+      .write(cache + 128 + bin * 8, held)
+      .write(held, held >> 12);  // mangled: the end of the list
+  const Picture picture = picture_of_heap(heap);
+  EXPECT_EQ(failed_checks(picture), "");
+  return picture.glibc() == nullptr ? 0 : picture.glibc()->arenas[0].live_blocks();
+}
+
+TEST(GlibcMade, ACacheIsKnownWhenItsThreadStandsBetweenAListAndItsCount) {
+  EXPECT_EQ(live_beside_cache(1), 4U);
+  EXPECT_EQ(live_beside_cache(0), 4U);
+  EXPECT_EQ(live_beside_cache(2), 4U);
+  EXPECT_EQ(live_beside_cache(3), 5U) << "no cache, then";
+}
+
 TEST(GlibcHostile, AChunkOfGiganticSize) {
   MadeHeap heap(0x20000, {0x20, 0x40});
   heap.process().write(MadeHeap::heap + 0x28, 0x7fffffffffffff01);

@@ -106,5 +106,36 @@ TEST_F(Recorded, WhatIsNotThereIsSaid) {
   EXPECT_EQ(error(""), "a target is empty: it is a pid or a name");
 }
 
+TEST_F(Recorded, WhereItListensOnTheLoopbackIsToldInItsOwnNetworkAlone) {
+  const auto folder = proc / "10";
+  for (const char* const name : {"10/ns", "10/net", "10/fd", "self/ns"}) {
+    std::filesystem::create_directories(proc / name);
+  }
+  std::filesystem::create_symlink("net:[1]", proc / "self/ns/net");
+  std::filesystem::create_symlink("net:[1]", folder / "ns/net");
+  const std::string heading = "  sl  local_address rem_address   st\n";
+  const auto line = [](const char* address, const char* state, int inode) {
+    return std::string("   0: ") + address + " 00000000:0000 " + state +
+           " 00000000:00000000 00:00000000 00000000 0 0 " + std::to_string(inode) + " 1\n";
+  };
+  std::ofstream(folder / "net/tcp") << heading << line("0100007F:17AC", "0A", 1)
+                                    << line("0100007F:17AD", "01", 2)   // a connection
+                                    << line("0100007F:17AE", "0A", 3)   // of another process
+                                    << line("0200A8C0:17AF", "0A", 4)   // not on the loopback
+                                    << line("00000000:17B0", "0A", 5);  // on every address
+  std::ofstream(folder / "net/tcp6")
+      << heading << line("00000000000000000000000001000000:17B1", "0A", 6)
+      << line("00000000000000000000000000000000:17B0", "0A", 5);
+  for (const int inode : {1, 2, 4, 5, 6}) {
+    std::filesystem::create_symlink("socket:[" + std::to_string(inode) + "]",
+                                    folder / "fd" / std::to_string(inode));
+  }
+  EXPECT_THAT(loopback_listeners(10, proc.string()),
+              ElementsAre("127.0.0.1:6060", "127.0.0.1:6064", "[::1]:6065"));
+  std::filesystem::remove(folder / "ns/net");
+  std::filesystem::create_symlink("net:[2]", folder / "ns/net");
+  EXPECT_THAT(loopback_listeners(10, proc.string()), ElementsAre());
+}
+
 }  // namespace
 }  // namespace heapwatch::memory::process

@@ -1,8 +1,14 @@
 #include "memory/process/twin.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -65,6 +71,68 @@ TEST(Twin, IsRefusedForAStoppedProcess) {
   } while (twin);
   EXPECT_EQ(twin.error().message, "process " + std::to_string(program.pid()) +
                                       " cannot be paused: it is stopped by a signal");
+}
+
+/// A child of the test that waits for its end; with a seccomp filter that allows all, on request.
+class Child {
+ public:
+  explicit Child(bool filtered) : pid_(fork()) {
+    if (pid_ != 0) {
+      return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const sock_fprog program{.len = 1, .filter = &allow};
+    if (filtered && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+                     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)) {
+      _exit(1);
+    }
+    for (;;) {
+      pause();
+    }
+  }
+  ~Child() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Until it is in pause().
+  void wait() const {
+    std::string call;
+    while (call != "34") {
+      std::ifstream("/proc/" + std::to_string(pid_) + "/syscall") >> call;
+      usleep(1000);
+    }
+  }
+
+ private:
+  pid_t pid_;
+};
+
+std::string refusal(pid_t pid) {
+  const auto twin = look_at_twin(pid);
+  return twin ? "not refused" : twin.error().message;
+}
+
+TEST(Twin, IsRefusedForAProcessWithASeccompFilter) {
+  const Child child(true);
+  child.wait();
+  EXPECT_EQ(refusal(child.pid()),
+            "process " + std::to_string(child.pid()) +
+                " cannot be paused: it runs under a seccomp filter, which may kill it for a fork");
+  EXPECT_TRUE(look_at(child.pid())) << "it is read as it runs";
+}
+
+TEST(Twin, IsRefusedForAProcessThatIsBeingDebugged) {
+  const Child child(false);
+  child.wait();
+  ASSERT_EQ(ptrace(PTRACE_SEIZE, child.pid(), nullptr, nullptr), 0);
+  EXPECT_EQ(refusal(child.pid()), "process " + std::to_string(child.pid()) +
+                                      " cannot be paused: process " + std::to_string(getpid()) +
+                                      " traces it already");
 }
 
 }  // namespace

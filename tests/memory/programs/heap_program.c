@@ -4,8 +4,9 @@
  *   heap_program reserved            terabytes of which some pages are written
  *   heap_program heap THREADS        so many threads allocate and free, and keep the rest
  *   heap_program fenced THREADS      the same, with something in the way of brk
- *   heap_program churn THREADS       threads that never stop
- *   heap_program lost COUNT          lists of three blocks, pairs in a circle, and blocks that are held
+ *   heap_program churn THREADS       threads that never stop, and count what they hold
+ *   heap_program forked THREADS      the same; it is a child, made meanwhile, that tells and waits
+ *   heap_program lost COUNT [end]    lists of three blocks, pairs in a circle, and blocks that are held; ends at once
  *   heap_program sizes COUNT SIZE    so many live blocks of one size
  *
  * Prints lines of a name and a number, then "ready", and waits to be killed. Nothing is allocated after the
@@ -85,15 +86,37 @@ static void note_stack(uintptr_t thread, void* here) {
   stacks[thread].here = here;
 }
 
+/* What each thread holds, by its own count, which lags by the operation that it is in. The main thread is the first. */
+static struct {
+  volatile uint64_t blocks;
+  volatile uint64_t bytes;
+} counted[threads_max];
+static volatile int warm; /* threads that have held their fill once */
+
+static void count(uintptr_t thread, const void* block, int sign) {
+  if (block != NULL) {
+    counted[thread].blocks += (uint64_t)(int64_t)sign;
+    counted[thread].bytes += (uint64_t)(sign * (int64_t)malloc_usable_size((void*)block));
+  }
+}
+
+static void exchange(uintptr_t thread, void** slot, uint64_t* state) {
+  count(thread, *slot, -1);
+  free(*slot);
+  *slot = next_random(state) % 3 == 0 ? NULL : some_block(state);
+  count(thread, *slot, 1);
+}
+
 static void* churn(void* seed) {
   uint64_t here = 0;
   note_stack((uintptr_t)seed, &here);
   uint64_t state = (uint64_t)(uintptr_t)seed * 977 + 1;
   void** const slots = calloc(slots_of_thread, sizeof *slots);
   for (int i = 0; endless || i < 40000; ++i) {
-    void** const slot = &slots[next_random(&state) % slots_of_thread];
-    free(*slot);
-    *slot = next_random(&state) % 3 == 0 ? NULL : some_block(&state);
+    if (i == 3 * slots_of_thread) {
+      __atomic_fetch_add(&warm, 1, __ATOMIC_RELAXED);
+    }
+    exchange((uintptr_t)seed, &slots[next_random(&state) % slots_of_thread], &state);
   }
   pthread_barrier_wait(&filled);
   for (;;) {
@@ -160,9 +183,7 @@ static void main_heap(void) {
   uint64_t state = 12345;
   static void* slots[slots_of_thread];
   for (int i = 0; i < 40000; ++i) {
-    void** const slot = &slots[next_random(&state) % slots_of_thread];
-    free(*slot);
-    *slot = next_random(&state) % 3 == 0 ? NULL : some_block(&state);
+    exchange(0, &slots[next_random(&state) % slots_of_thread], &state);
   }
 }
 
@@ -208,6 +229,18 @@ static void tell_heap(void) {
   tell("uordblks", info.uordblks);
   tell("fordblks", info.fordblks);
   tell("keepcost", info.keepcost);
+}
+
+/* A copy of the heap at one moment of the load: glibc lets no fork come between the halves of an operation. */
+static void fork_under_load(void) {
+  if (fork() != 0) {
+    for (;;) {
+      pause();
+    }
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  tell_heap();
+  tell("child", (unsigned long long)getpid());
 }
 
 /* Asked for by a signal, when every thread waits. */
@@ -268,6 +301,9 @@ int main(int argc, char** argv) {
     lose(count);
     sweep_stack();
     tell("held", (uintptr_t)held);
+    if (argc > 3) {
+      exit(0); /* what finds leaks at the end tells them now */
+    }
   } else if (strcmp(mode, "sizes") == 0) {
     const size_t size = (size_t)atoi(argv[3]);
     static void* last;
@@ -283,10 +319,19 @@ int main(int argc, char** argv) {
       char* const next = (char*)(((uintptr_t)end + page_bytes - 1) & ~(uintptr_t)(page_bytes - 1));
       mmap(next + 64 * page_bytes, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     }
-    endless = strcmp(mode, "churn") == 0;
+    const int forked = strcmp(mode, "forked") == 0;
+    endless = forked || strcmp(mode, "churn") == 0;
     start_threads(count);
     main_heap();
-    if (!endless) {
+    while (endless && warm < count) {
+      usleep(1000);
+    }
+    if (endless) {
+      tell("counted", (uintptr_t)counted);
+    }
+    if (forked) {
+      fork_under_load();
+    } else if (!endless) {
       pthread_barrier_wait(&filled);
       usleep(50000); /* the last thread is back from the barrier */
       tell_heap();

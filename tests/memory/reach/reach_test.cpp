@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <sstream>
+#include <string>
+
+#include "../../testing/subprocess.h"
 #include "../programs/heap_program.h"
 #include "memory/survey.h"
 
@@ -9,6 +13,7 @@ namespace heapwatch::memory::reach {
 namespace {
 
 using heapwatch::testing::HeapProgram;
+using heapwatch::testing::Subprocess;
 
 TEST(Reach, TellsLostListsAndCirclesAndNothingThatIsHeld) {
   const HeapProgram program({"lost", "4000"});
@@ -27,6 +32,37 @@ TEST(Reach, TellsLostListsAndCirclesAndNothingThatIsHeld) {
   EXPECT_GE(reach.reachable_blocks, 4050U);
   EXPECT_LT(reach.reachable_blocks, 4070U);
   EXPECT_GT(seen->stopped_ms, 0);
+}
+
+/// Blocks and bytes that LeakSanitizer tells at the end of the program.
+std::pair<std::uint64_t, std::uint64_t> told_at_the_end(const std::string& count) {
+  const std::string command = "exec " LEAKS_OF_HEAP_PROGRAM " lost " + count + " end 2>&1";
+  Subprocess program({"/bin/sh", "-c", command});
+  // "SUMMARY: LeakSanitizer: 800000 byte(s) leaked in 20000 allocation(s)."
+  constexpr std::string_view summary = "SUMMARY: LeakSanitizer: ";
+  std::string line;
+  do {
+    line = program.read_line();
+  } while (!line.starts_with(summary));
+  std::istringstream words(line.substr(summary.size()));
+  std::pair<std::uint64_t, std::uint64_t> told;
+  std::string word;
+  words >> told.second >> word >> word >> word >> told.first;
+  return told;
+}
+
+TEST(Reach, TellsWhatLeakSanitizerTells) {
+  const auto [blocks, bytes] = told_at_the_end("3000");
+  EXPECT_EQ(blocks, 5U * 3000);
+  const HeapProgram program({"lost", "3000"});
+  const auto seen = survey(program.pid(), {.reach = true});
+  ASSERT_TRUE(seen) << seen.error().message;
+  ASSERT_TRUE(seen->reach);
+  // A stale word may keep a list.
+  EXPECT_LE(seen->reach->blocks, blocks);
+  EXPECT_GE(seen->reach->blocks, blocks - 5);
+  EXPECT_LE(seen->reach->bytes, bytes);
+  EXPECT_GE(seen->reach->bytes, bytes - 5U * 40);
 }
 
 TEST(Reach, IsNotToldUnlessAskedFor) {

@@ -1,0 +1,239 @@
+#include "agent/commands/exec_watch.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "agent/commands/watching.h"
+#include "base/counted.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/query.h"
+#include "memory/native/leak_summary.h"
+#include "pprof/flame/page.h"
+
+namespace heapwatch::agent::commands {
+
+namespace {
+
+constexpr std::string_view unix_prefix = "unix:";
+
+base::Result<std::string> flame_page(const memory::native::NativeHeap& heap) {
+  const auto source = pprof::flame::prepare(memory::native::native_profile(heap, {}), {},
+                                            [](const std::string&) {});
+  if (!source) {
+    return tl::unexpected(source.error());
+  }
+  return pprof::flame::make_page(*source);
+}
+
+}  // namespace
+
+base::Result<void> Watch::listen() {
+  const std::string& listen = options_.listen;
+  if (listen.empty()) {
+    return {};
+  }
+  std::vector<net::Route> routes{
+      {.path = "/debug/vars",
+       .help = "The counters of the program and its processes, as expvars",
+       .handler = [this](const net::ServerRequest& request) { return vars_page(request); }}};
+  std::vector<net::Route> heap = heap_pages_.routes();
+  std::move(heap.begin(), heap.end(), std::back_inserter(routes));
+  const net::Routes pages(std::move(routes));
+  auto server = net::HttpServer::start(
+      pages.options(listen),
+      [pages](const net::ServerRequest& request) { return pages.answer(request); });
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  server_ = *std::move(server);
+  if (listen.compare(0, unix_prefix.size(), unix_prefix) != 0) {
+    const std::string host = listen.substr(0, listen.rfind(':'));
+    std::cerr << "heapwatch: pages at http://" << (host.empty() ? "localhost" : host) << ':'
+              << server_->port() << "/debug/vars and /debug/pprof/heap\n";
+  }
+  return {};
+}
+
+/// The program, or the process that ?pid= names.
+base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
+    const net::ServerRequest& request) const {
+  pid_t pid = program_;
+  if (const auto wanted = base::query_value(request.query, "pid")) {
+    const auto [end, error] = std::from_chars(wanted->data(), wanted->data() + wanted->size(), pid);
+    if (error != std::errc{} || end != wanted->data() + wanted->size()) {
+      return base::fail(base::ErrorKind::not_found,
+                        "pid must be the number of a process, not \"" + *wanted + "\"");
+    }
+  }
+  auto process = processes_.find(pid);
+  if (process) {
+    return process;
+  }
+  if (pid != program_) {
+    return base::fail(base::ErrorKind::not_found,
+                      "no process " + std::to_string(pid) + "; /debug/vars lists those that are");
+  }
+  if (!why_not_.empty()) {
+    return base::fail(base::ErrorKind::unreachable,
+                      "the program is not watched: it " + std::string(why_not_));
+  }
+  return base::fail(base::ErrorKind::unreachable,
+                    "the program has not loaded " + std::string(preload_library_name) +
+                        ": it is just starting, or it began another program");
+}
+
+std::string Watch::vars(const memory::native::WatchedProcess& process) const {
+  std::string text;
+  base::JsonWriter json(text);
+  json.begin_object();
+  json.key("process");
+  json.begin_object();
+  json.member("pid", process.pid());
+  json.member("name", process.name());
+  json.end_object();
+  json.key("rtloader");
+  json.begin_object();
+  pages::write_counters(json, process.counters());
+  json.end_object();
+  json.key("memtrack");
+  json.begin_object();
+  json.member("accounting", process.is_accounting() ? "on" : "off");
+  const memtrack_health health = process.health();
+  for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
+                                   {"older_frees", health.older_frees},
+                                   {"freed_elsewhere", health.freed_elsewhere},
+                                   {"unrecorded", health.unrecorded},
+                                   {"samples", health.samples},
+                                   {"lost_samples", health.lost_samples}}) {
+    json.member(key, value);
+  }
+  json.object("spaces", [&] {
+    for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
+                                       memtrack_space_mmap, memtrack_space_stack}) {
+      json.object(memory::native::space_name(space),
+                  [&] { pages::write_counters(json, process.space_counters(space)); });
+    }
+  });
+  json.member("waiting_threads", process.waiting_threads());
+  json.key("components");
+  json.begin_object();
+  for (const auto& [name, counters] : process.components()) {
+    json.key(name);
+    json.begin_object();
+    pages::write_counters(json, counters);
+    json.end_object();
+  }
+  json.end_object();
+  json.end_object();
+  if (const std::string interpreter = process.interpreter(); !interpreter.empty()) {
+    const memory::native::WatchedProcess::Arenas arenas = process.arenas();
+    json.key("python");
+    json.begin_object();
+    json.member("version", interpreter);
+    json.member("arenas", arenas.count);
+    json.member("arena_bytes", arenas.bytes);
+    json.end_object();
+  }
+  json.key("processes");
+  json.begin_object();
+  for (const auto& other : processes_.all()) {
+    json.key(std::to_string(other->pid()));
+    json.begin_object();
+    json.member("name", other->name());
+    json.member("alive", other->is_alive());
+    pages::write_counters(json, other->counters());
+    json.end_object();
+  }
+  json.end_object();
+  json.end_object();
+  return text + "\n";
+}
+
+net::ServerReply Watch::vars_page(const net::ServerRequest& request) const {
+  const auto process = chosen(request);
+  if (!process) {
+    return net::text_reply(process.error().kind == base::ErrorKind::not_found ? 404 : 503,
+                           process.error().message);
+  }
+  return {.content_type = "application/json; charset=utf-8", .body = vars(**process)};
+}
+
+bool Watch::report(const std::string& how) {
+  processes_.stop();
+  const auto program = processes_.find(program_);
+  if (!program) {
+    std::cerr << "heapwatch: " << options_.program[0] << " ended with " << how
+              << " and was not watched: it "
+              << (why_not_.empty() ? "has not handed in its books, as it does when it has loaded " +
+                                         std::string(preload_library_name)
+                                   : std::string(why_not_))
+              << '\n';
+  } else {
+    std::cerr << memory::native::leak_summary({*program, how});
+  }
+  memory::native::NativeHeap all =
+      program ? program->heap(plumbing()) : memory::native::NativeHeap{};
+  report_children(program, all);
+  return write_results(options_, all);
+}
+
+void Watch::report_children(const memory::native::WatchedProcesses::ProcessPtr& program,
+                            memory::native::NativeHeap& all) const {
+  if (options_.children == "none") {
+    return;
+  }
+  std::vector<memory::native::WatchedProcesses::ProcessPtr> children = processes_.all();
+  std::erase(children, program);
+  std::uint64_t held = 0;
+  for (const auto& process : children) {
+    held += process->counters().inuse_bytes;
+    memory::native::append(all, process->heap(plumbing()),
+                           process->name() + "[" + std::to_string(process->pid()) + "]");
+  }
+  if (const auto count = children.size() + processes_.given_up(); count > 0) {
+    std::cerr << "heapwatch: and " << base::counted(count, "child process", "child processes")
+              << ", which held " << base::counted(held, "byte")
+              << (count == 1 ? " at its end\n" : " at their ends\n");
+  }
+  if (options_.children != "each") {
+    return;
+  }
+  std::stable_sort(children.begin(), children.end(), [](const auto& a, const auto& b) {
+    return a->counters().inuse_bytes > b->counters().inuse_bytes;
+  });
+  constexpr std::size_t told_max = 5;
+  for (std::size_t i = 0; i < children.size() && i < told_max; ++i) {
+    std::cerr << memory::native::leak_summary({*children[i], {}, true});
+  }
+  if (children.size() > told_max) {
+    std::cerr << "heapwatch: the other children held less; the profile has them all\n";
+  }
+}
+
+bool write_results(const ExecOptions& options, const memory::native::NativeHeap& heap) {
+  bool all_written = true;
+  const auto write = [&](const std::string& file, const base::Result<std::string>& text) {
+    const auto written = text ? base::write_file(file, *text) : tl::unexpected(text.error());
+    if (!written) {
+      std::cerr << "heapwatch: cannot write " << written.error().message << '\n';
+      all_written = false;
+    }
+    return written.has_value();
+  };
+  if (!options.report.empty() &&
+      write(options.report, memory::native::native_profile_bytes(heap, {}))) {
+    std::cerr << "heapwatch: profile in " << options.report << "; read it with heapwatch pprof or "
+              << "go tool pprof\n";
+  }
+  if (!options.flame.empty() && write(options.flame, flame_page(heap))) {
+    std::cerr << "heapwatch: flame graph in " << options.flame << '\n';
+  }
+  return all_written;
+}
+
+}  // namespace heapwatch::agent::commands

@@ -1,0 +1,43 @@
+#include "memtrack/give_up.h"
+
+#include <sys/mman.h>
+
+#include <cstddef>
+
+#include "memtrack/books.h"
+#include "memtrack/fallback.h"
+#include "memtrack/sampler.h"
+#include "memtrack/shadow.h"
+#include "memtrack/small_blocks.h"
+#include "memtrack/thread_block.h"
+
+namespace heapwatch::memtrack {
+
+namespace {
+
+/// The kernel gives zeroed pages when they are touched again.
+template <typename Region, std::size_t count>
+void clear(Region* const (&regions)[count]) {
+  for (Region* const& place : regions) {
+    if (Region* const region = __atomic_load_n(&place, __ATOMIC_ACQUIRE); region != nullptr) {
+      madvise(region, sizeof(Region), MADV_DONTNEED);
+    }
+  }
+}
+
+}  // namespace
+
+void give_up_all() noexcept {
+  clear(shadow::regions);
+  clear(small::regions);
+  fallback::clear();
+  sampler::clear();
+  for (memtrack_component id = 0; id < memtrack_components_max; ++id) {
+    const memtrack_counters left = sum_counters(id, id + 1);
+    Cell& cell = books.cells_without_block[id];
+    cell.frees.fetch_add(left.allocations - left.frees, std::memory_order_release);
+    cell.freed_bytes.fetch_add(left.inuse_bytes, std::memory_order_release);
+  }
+}
+
+}  // namespace heapwatch::memtrack

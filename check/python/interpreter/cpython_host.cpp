@@ -266,11 +266,4 @@ extern "C" __attribute__((visibility("default"))) void heapwatch_start_python(
   started = start_host(services);
 }
 
-extern "C" __attribute__((visibility("default"))) void heapwatch_collect_garbage() {
-  const Gil gil;
-  if (PyGC_IsEnabled() == 1) {
-    PyGC_Collect();
-  }
-}
-
 }  // namespace heapwatch::check::python::interpreter

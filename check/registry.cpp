@@ -190,6 +190,10 @@ std::vector<memory::ProcessVerdict> memory_verdicts() {
   return machine()->board().all();
 }
 
+memory::Sightings& memory_sightings() {
+  return machine()->sightings();
+}
+
 std::vector<std::string_view> check_names() {
   std::vector<std::string_view> names;
   names.reserve(native_checks.size());

@@ -84,6 +84,17 @@ struct SharedLibrariesConfig {
   friend bool operator==(const SharedLibrariesConfig&, const SharedLibrariesConfig&) = default;
 };
 
+/// What was measured, kept over restarts; see history/store.h.
+struct HistoryConfig {
+  bool enabled = true;
+  std::filesystem::path path;                                     // empty: history.db in run_path
+  std::chrono::milliseconds interval{10'000};                     // between two frames of a process
+  std::uint64_t max_size = std::uint64_t{256} << 20U;             // bytes of the file
+  std::uint64_t max_size_per_process = std::uint64_t{32} << 20U;  // bytes of a life
+
+  friend bool operator==(const HistoryConfig&, const HistoryConfig&) = default;
+};
+
 /// On what is remembered of names and series; see metrics::Limits and base::RememberedBytes.
 struct LimitsConfig {
   std::size_t name_bytes_max = 1024;
@@ -126,7 +137,7 @@ struct AgentConfig {
   bool python_memory = true;                 // telemetry.python_memory
   bool allow_untrusted_code = false;         // load code that other users can change
   std::filesystem::path additional_checksd;  // one more folder of Python checks; empty: none
-  std::filesystem::path run_path = "/var/lib/heapwatch";  // what checks keep from run to run
+  std::filesystem::path run_path = "/var/lib/heapwatch";  // what is kept over restarts
   std::string cluster_name;
   std::vector<std::string> histogram_aggregates{"max", "median", "avg", "count"};
   std::vector<int> histogram_percentiles{95};
@@ -143,6 +154,7 @@ struct AgentConfig {
   SharedLibrariesConfig shared_libraries;
   IsolationConfig isolation;
   LimitsConfig limits;
+  HistoryConfig history;
 
   /// Everything that is set, by its key, as checks ask for it: the file with what is not known
   /// here, and over it each option as it counts.

@@ -24,6 +24,11 @@ constexpr std::int64_t text_bytes_max = 65536;
 constexpr std::int64_t budget_bytes_min = std::int64_t{1} * 1024 * 1024;
 constexpr std::int64_t budget_bytes_max = std::int64_t{1} << 40U;
 
+constexpr std::int64_t history_bytes_min = std::int64_t{4} * 1024 * 1024;
+constexpr std::int64_t history_interval_ms_min = 1'000;
+constexpr std::int64_t history_interval_ms_max = 600'000;
+constexpr std::int64_t history_bytes_max = std::int64_t{1} << 40U;
+
 template <typename T, typename U>
 void set(T& option, std::optional<U> value) {
   if (value) {
@@ -190,7 +195,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 70> rows{{
+constexpr std::array<AgentOptionRow, 75> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -282,6 +287,14 @@ constexpr std::array<AgentOptionRow, 70> rows{{
     option<
         Integer<budget_bytes_min, budget_bytes_max, &A::limits, &LimitsConfig::process_bytes_max>>(
         "limits.process_bytes_max"),
+    option<Boolean<&A::history, &HistoryConfig::enabled>>("history.enabled"),
+    option<Text<&A::history, &HistoryConfig::path>>("history.path"),
+    option<Seconds<history_interval_ms_min, history_interval_ms_max, &A::history,
+                   &HistoryConfig::interval>>("history.interval"),
+    option<Integer<history_bytes_min, history_bytes_max, &A::history, &HistoryConfig::max_size>>(
+        "history.max_size"),
+    option<Integer<history_bytes_min / 4, history_bytes_max, &A::history,
+                   &HistoryConfig::max_size_per_process>>("history.max_size_per_process"),
     option<Boolean<&A::shared_libraries, &SharedLibrariesConfig::enabled>>(
         "shared_library_check.enabled", at_reload),
     option<Text<&A::shared_libraries, &SharedLibrariesConfig::folder>>(

@@ -6,9 +6,18 @@
 namespace heapwatch::net {
 
 const Route* Routes::find(const std::string& path) const {
-  const auto found = std::find_if(routes_.begin(), routes_.end(),
-                                  [&](const Route& route) { return route.path == path; });
-  return found == routes_.end() ? nullptr : &*found;
+  const Route* nearest = nullptr;
+  for (const Route& route : routes_) {
+    if (route.path == path) {
+      return &route;
+    }
+    const bool is_above = route.path.size() > 1 && route.path.back() == '/';
+    if (is_above && path.size() > route.path.size() && path.starts_with(route.path) &&
+        (nearest == nullptr || route.path.size() > nearest->path.size())) {
+      nearest = &route;
+    }
+  }
+  return nearest;
 }
 
 std::string Routes::index() const {
@@ -18,13 +27,20 @@ std::string Routes::index() const {
   }
   std::string text;
   for (const Route& route : routes_) {
+    if (route.is_for_browsers) {
+      continue;
+    }
     text += route.path + std::string(width - route.path.size() + 2, ' ') + route.help + '\n';
   }
   return text;
 }
 
 ServerReply Routes::answer(const ServerRequest& request) const {
-  const Route* const route = find(request.path);
+  const Route* route = find(request.path);
+  if (route != nullptr && route->is_for_browsers &&
+      request.header("accept").find("text/html") == std::string_view::npos) {
+    route = nullptr;
+  }
   if (route == nullptr && request.path == "/") {
     return {.body = index()};
   }

@@ -16,17 +16,21 @@ struct Route {
   /// What the page depends on, where requests that come at once may share one.
   enum class Shared : std::uint8_t { no, by_query, by_accept };
 
-  std::string path;  // "/debug/vars"
+  /// "/debug/vars". One that ends with a slash is also that of all below it: "/api/memory/" of
+  /// "/api/memory/7", unless that has a page of its own.
+  std::string path;
   std::string help;  // what it is, on one line
   ServerHandler handler;
   Shared shared = Shared::no;
   /// For the threads that may take long (ServerOptions::takes_long).
   bool takes_long = false;
   std::size_t post_bytes_max = 0;  // of the body of a POST; 0: GET and HEAD alone
+  bool is_for_browsers = false;    // others get what there is without this route
 };
 
 /// Answers a request with the page of its path. A path that has none gets a 404 that names those
-/// that there are, a method that a page does not take a 405, and "/" the list of the pages.
+/// that there are, a method that a page does not take a 405, and "/" the list of the pages where it
+/// has no page of its own.
 ///
 /// Threads: all functions may be called from any, as the handlers may.
 class Routes {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "agent/commands/commands.h"
@@ -19,6 +20,8 @@
 #include "agent/process/held_signals.h"
 #include "agent/process/service_manager.h"
 #include "agent/process/signal_watch.h"
+#include "agent/web/history_of_agent.h"
+#include "agent/web/site.h"
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/exporters.h"
 #include "agent/wiring/reloader.h"
@@ -135,6 +138,7 @@ class Agent {
   std::unique_ptr<wiring::Reloader> reloader_;
   pages::CheckVerdicts check_verdicts_;
   std::unique_ptr<pages::Pulse> pulse_;
+  std::unique_ptr<web::AgentHistory> history_;             // null: switched off
   std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
   std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
 };
@@ -173,8 +177,14 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
           service_.alive();
         }
         watch_checks();
+        if (history_) {
+          history_->take();
+        }
         tidy();
       });
+  if (configured_.agent.history.enabled) {
+    history_ = web::AgentHistory::start(configured_.agent);
+  }
   measure_python_memory();
   return start_pages();
 }
@@ -198,10 +208,12 @@ base::Result<void> Agent::start_pages() {
   if (agent.expvar_port == 0) {
     return {};
   }
-  auto server = serve(
-      agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-      pages::own_pages(
-          {.report = [this] { return report(); }, .heap = heap_pages_, .memory = memory_page_}));
+  auto server =
+      serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+            pages::own_pages({.report = [this] { return report(); },
+                              .heap = heap_pages_,
+                              .memory = memory_page_,
+                              .web = history_ ? history_->routes() : web::site_routes()}));
   if (!server) {
     return tl::unexpected(server.error());
   }
@@ -287,7 +299,8 @@ pages::OwnFigures Agent::own_figures() const {
           .log_lines_lost = base::log_lines_lost(),
           .reload = reloader_->state(),
           .exporters = exporters_.states(),
-          .check_verdicts = check_verdicts_.all()};
+          .check_verdicts = check_verdicts_.all(),
+          .history = history_ ? std::optional(history_->status()) : std::nullopt};
 }
 
 pages::SelfReport Agent::report() const {

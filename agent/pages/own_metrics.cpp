@@ -148,6 +148,17 @@ void add_reloads(Families& out, const OwnFigures& figures) {
   }
 }
 
+void add_history(Families& out, const history::Recorder::Status& history) {
+  out.one("heapwatch_history_bytes", "What the file of the history takes on the disk.", Type::gauge,
+          static_cast<double>(history.bytes));
+  out.one("heapwatch_history_frames_total", "Frames of processes that were written.", Type::counter,
+          static_cast<double>(history.written));
+  out.one("heapwatch_history_lost_total", "Frames, profiles and events that could not be written.",
+          Type::counter, static_cast<double>(history.lost));
+  out.one("heapwatch_history_stopped", "Whether the history stands still; the log says why.",
+          Type::gauge, history.trouble.empty() ? 0 : 1);
+}
+
 }  // namespace
 
 std::vector<OwnFamily> own_metrics(const OwnFigures& figures) {
@@ -156,6 +167,9 @@ std::vector<OwnFamily> own_metrics(const OwnFigures& figures) {
   add_check_memory(out, figures);
   add_queues(out, figures);
   add_reloads(out, figures);
+  if (figures.history) {
+    add_history(out, *figures.history);
+  }
   std::vector<OwnFamily> families = out.take();
   for (const wiring::ExporterState& exporter : figures.exporters) {
     families.insert(families.end(), exporter.figures.families.begin(),

@@ -55,6 +55,7 @@ net::Routes own_pages(const OwnSources& sources) {
   std::vector<net::Route> heap = sources.heap.routes();
   routes.insert(routes.end(), std::make_move_iterator(heap.begin()),
                 std::make_move_iterator(heap.end()));
+  routes.insert(routes.end(), sources.web.begin(), sources.web.end());
   return net::Routes(std::move(routes));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
@@ -15,6 +16,7 @@ struct OwnSources {
   std::function<SelfReport()> report;  // called on the threads of the server
   HeapPages& heap;
   MemoryPage& memory;
+  std::vector<net::Route> web;  // of the live page and its API
 };
 
 [[nodiscard]] net::Routes own_pages(const OwnSources& sources);

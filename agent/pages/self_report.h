@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "check/python/python_loader.h"
 #include "check/schedule/scheduler.h"
 #include "config/value.h"
+#include "history/recorder.h"
 #include "memory/survey.h"
 #include "metrics/run_stats.h"
 
@@ -39,6 +41,7 @@ struct OwnFigures {
   wiring::ReloadState reload;
   std::vector<wiring::ExporterState> exporters;
   std::vector<CheckVerdict> check_verdicts;
+  std::optional<history::Recorder::Status> history;  // absent: it is switched off
 };
 
 /// A copy of everything the pages show, taken at one moment.

@@ -12,10 +12,21 @@
 #include "exporters/console/json.h"
 #include "exporters/console/status.h"
 #include "memory/native/untracked_frees.h"
+#include "memory/text.h"
 
 namespace heapwatch::agent::pages {
 
 namespace {
+
+std::string history_lines(const history::Recorder::Status& history) {
+  std::string lines = "  File: " + memory::size_text(history.bytes) +
+                      "\n  Frames written: " + std::to_string(history.written) +
+                      "\n  Lost: " + std::to_string(history.lost) + "\n";
+  if (!history.trouble.empty()) {
+    lines += "  Stands still: " + history.trouble + "\n";
+  }
+  return base::printable_lines(lines);
+}
 
 constexpr std::size_t object_types_shown = 15;
 
@@ -121,6 +132,9 @@ std::string status_text(const SelfReport& report, bool colors) {
   if (!report.own.check_verdicts.empty()) {
     out << heading("Memory of Checks") << check_verdict_lines(report.own.check_verdicts) << '\n';
   }
+  if (report.own.history) {
+    out << heading("History") << history_lines(*report.own.history) << '\n';
+  }
   write_native_memory(out);
   if (!report.python_objects.empty()) {
     out << heading("Python Objects")
@@ -157,6 +171,15 @@ std::string status_json(const SelfReport& report) {
   json.end_array();
   if (report.memory) {
     append_memory(json, *report.memory);
+  }
+  if (report.own.history) {
+    json.key("history");
+    json.begin_object();
+    json.member("bytes", report.own.history->bytes);
+    json.member("frames", report.own.history->written);
+    json.member("lost", report.own.history->lost);
+    json.member("trouble", report.own.history->trouble);
+    json.end_object();
   }
   json.key("verdicts");
   json.raw(verdicts_json(report.verdicts));

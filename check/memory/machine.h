@@ -13,6 +13,7 @@
 #include "check/memory/board.h"
 #include "check/memory/budget.h"
 #include "check/memory/profile_sources.h"
+#include "check/memory/sightings.h"
 #include "leak/process/look.h"
 #include "memory/cgroup.h"
 #include "memory/process/facts.h"
@@ -72,10 +73,13 @@ class Machine {
   [[nodiscard]] Budget& budget() { return budget_; }
   /// What all instances tell.
   [[nodiscard]] Board& board() { return board_; }
+  /// What all instances see.
+  [[nodiscard]] Sightings& sightings() { return sightings_; }
 
  private:
   Budget budget_;
   Board board_;
+  Sightings sightings_;
 };
 
 class LiveMachine : public Machine {

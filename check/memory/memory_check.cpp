@@ -63,6 +63,7 @@ MemoryCheck::MemoryCheck(MemoryConfig config, std::shared_ptr<Machine> machine)
 MemoryCheck::~MemoryCheck() {
   machine_->budget().withdraw(this);
   machine_->board().withdraw(this);
+  machine_->sightings().withdraw(this);
 }
 
 base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
@@ -75,6 +76,7 @@ base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
   } else {
     watched_.clear();
     machine_->board().withdraw(this);
+    machine_->sightings().withdraw(this);
   }
   const bool may_be_none = config_.choice.kind == ChoiceKind::exec;
   if (watched_.empty()) {
@@ -88,6 +90,7 @@ base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
   }
   submit(to, report);
   submit_leaks(to, sink, report);
+  tell_sightings();
   submit_walks(to, report);
   submit_can_read(sink, "");
   return report;
@@ -217,6 +220,7 @@ bool MemoryCheck::look_at(Watched& watched, Moment until) {
   watched.trouble = trouble_of(*survey);
   ask_the_program(*survey, watched.trouble);
   watched.looked = kept_of(*survey);
+  ++watched.looks;
   judge(watched, *survey);
   return true;
 }

@@ -46,6 +46,8 @@ class MemoryCheck final : public Check {
     std::string trouble;                  // why not all of it could be read, the last time
     std::unique_ptr<ProcessJudge> judge;  // null: it is not judged
     bool is_near_limit = false;           // of its control group
+    std::uint64_t looks = 0;              // that were whole
+    std::optional<Moment> profiled_at;    // on schedule
   };
 
   [[nodiscard]] base::Result<std::vector<int>> chosen();
@@ -63,6 +65,11 @@ class MemoryCheck final : public Check {
   void submit_leaks(const Destination& to, metrics::SampleSink& sink, RunReport& report);
   [[nodiscard]] bool comes_near_limit(Watched& watched);
   void keep_profiles(const Facts& facts, const std::string& reason, RunReport& report);
+  void tell_sightings();
+  [[nodiscard]] Sighting sighting_of(const Watched& watched) const;
+  void take_scheduled_profiles(Watched& watched);
+  void keep_in_history(const Facts& facts, const std::string& cause,
+                       std::vector<TakenProfile> taken);
   void submit_walks(const Destination& to, RunReport& report);
   void submit_can_read(metrics::SampleSink& sink, const std::string& failure) const;
 

@@ -119,7 +119,7 @@ void MemoryCheck::submit_leaks(const Destination& to, metrics::SampleSink& sink,
 
 /// Whether its control group has come near its limit since it was last far from it.
 bool MemoryCheck::comes_near_limit(Watched& watched) {
-  if (!profiles_.is_wanted()) {
+  if (!profiles_.is_wanted() && !machine_->sightings().wants_profiles()) {
     return false;
   }
   const auto group = machine_->cgroup(watched.facts.cgroup, config_.cgroup_root);
@@ -135,12 +135,14 @@ bool MemoryCheck::comes_near_limit(Watched& watched) {
 
 /// When a verdict changes, and before the limit of a container is reached.
 void MemoryCheck::keep_profiles(const Facts& facts, const std::string& reason, RunReport& report) {
-  if (!profiles_.is_wanted()) {
+  if (!profiles_.is_wanted() && !machine_->sightings().wants_profiles()) {
     return;
   }
   const std::chrono::nanoseconds before = machine_->cpu();
   ProfileName name{.process = facts.command, .pid = facts.pid, .reason = reason};
-  for (const TakenProfile& profile : machine_->profiles(facts.pid, config_.page)) {
+  const std::vector<TakenProfile> taken = machine_->profiles(facts.pid, config_.page);
+  keep_in_history(facts, reason, taken);
+  for (const TakenProfile& profile : profiles_.is_wanted() ? taken : std::vector<TakenProfile>()) {
     name.kind = profile.kind;
     const auto kept = profiles_.keep(name, profile.bytes, std::chrono::system_clock::now());
     if (!kept) {

@@ -196,6 +196,9 @@ base::Result<Snapshot> read_snapshot(const Facts& facts, const LiveOptions& opti
     return has_ended(facts.pid);
   }
   auto residency = read_pagemap(pagemap.get(), snapshot.mappings, options.pagemap);
+  if (!residency && residency.error().kind == base::ErrorKind::not_found) {
+    return has_no_memory(facts, options);  // it ended after its mappings were read
+  }
   if (!residency) {
     return tl::unexpected(residency.error());
   }
@@ -225,11 +228,11 @@ base::Result<Sighting> look_at(int pid, const LiveOptions& options) {
     if (!after || !before || after->start_ticks != before->start_ticks) {
       return has_ended(pid);
     }
-    if (!snapshot) {
-      return tl::unexpected(snapshot.error());
-    }
     if (*after != *before) {
       continue;  // it has become another program meanwhile
+    }
+    if (!snapshot) {
+      return tl::unexpected(snapshot.error());
     }
     auto memory = std::make_shared<LiveMemory>(pid, options.proc, options.until);
     if (look.obstacles.empty() && !snapshot->mappings.empty() && !memory->denied().empty()) {

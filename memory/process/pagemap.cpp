@@ -153,9 +153,10 @@ base::Result<Residency> scan(int descriptor, std::span<const Mapping> mappings) 
       continue;
     }
     if (found < 0) {
-      return base::fail(
-          errno == ENOTTY || errno == EINVAL ? base::ErrorKind::invalid : base::ErrorKind::io,
-          std::string("PAGEMAP_SCAN failed: ") + std::strerror(errno));
+      return base::fail(errno == ENOTTY || errno == EINVAL ? base::ErrorKind::invalid
+                        : errno == ESRCH                   ? base::ErrorKind::not_found
+                                                           : base::ErrorKind::io,
+                        std::string("PAGEMAP_SCAN failed: ") + std::strerror(errno));
     }
     const auto count = static_cast<std::size_t>(found);
     for (std::size_t i = 0; i < count; ++i) {

@@ -19,8 +19,8 @@ enum class PagemapWay : std::uint8_t { best, scan, entries };
 /// The resident and the swapped pages within `mappings`, without those outside RSS. Read entry by
 /// entry, the largest mappings are left out where they are reserved terabytes.
 ///
-/// Errors: limit when there are more than runs_max runs, io when the system refuses, invalid when
-/// `way` is scan and the kernel has none.
+/// Errors: limit when there are more than runs_max runs, not_found when the process has ended, io
+/// when the system refuses, invalid when `way` is scan and the kernel has none.
 [[nodiscard]] base::Result<Residency> read_pagemap(int descriptor,
                                                    std::span<const Mapping> mappings,
                                                    PagemapWay way = PagemapWay::best);

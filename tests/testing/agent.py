@@ -56,7 +56,7 @@ def wait_until(condition, what, patience_s=PATIENCE_S):
 def clean_environment(**extra):
     """The environment without what would configure the agent behind the test's back."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("DD_") and "proxy" not in key.lower()}
-    return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **extra}
+    return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "DD_HISTORY_ENABLED": "false", **extra}
 
 
 class Confd:

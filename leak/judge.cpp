@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "leak/candidates.h"
+#include "leak/runs.h"
 #include "leak/sentence.h"
 #include "leak/signals.h"
 
@@ -80,6 +81,16 @@ void doubt_trickles(std::vector<Finding>& findings, double rss_growth, double wi
       finding.ask_seconds = std::max(ask_least_s, ask_factor * window);
     }
   }
+}
+
+void drop_start(Watch& watch) {
+  if (!watch.is_started || watch.looks.empty()) {
+    return;
+  }
+  const double begin = start_of(watch.looks.back().at);
+  const auto settled = std::find_if(watch.looks.begin(), watch.looks.end(),
+                                    [begin](const Look& look) { return look.at >= begin; });
+  watch.looks.erase(watch.looks.begin(), settled);
 }
 
 int order_of(Verdict verdict) {
@@ -261,8 +272,18 @@ std::string_view name_of(Confidence confidence) {
   return "";
 }
 
+double start_of(double seconds) {
+  constexpr double start_s = 10;
+  constexpr double start_share = 0.15;
+  return std::min(start_s, start_share * seconds);
+}
+
 Judgement judge(const Watch& given, const JudgeOptions& options) {
+  if (given.check) {
+    return judge_runs(given, options);
+  }
   Watch watch = given;
+  drop_start(watch);
   mark_torn(watch);
   Judgement judgement;
   judgement.window = watch.looks.empty() ? 0 : watch.looks.back().at - watch.looks.front().at;

@@ -35,6 +35,7 @@ struct Finding {
   /// "go", "goroutine", "native", "python", "mmap", "stack", "files"; empty: of the whole.
   std::string space;
   std::optional<Rate> rate;     // bytes a second
+  std::optional<Rate> per_run;  // bytes a run, of a check
   double growth = 0;            // bytes within the window
   std::optional<double> share;  // of the growth of RSS
   Confidence confidence = Confidence::low;
@@ -80,6 +81,10 @@ inline constexpr double window_min_s = 15;
 inline constexpr double sure_after_s = 165;
 /// Who cannot be told anything is to ask for that long at least.
 inline constexpr double ask_least_s = 600;
+
+/// How long the start of a program lasts, of which so many seconds were watched: it grows to what
+/// it needs, and that does not count.
+[[nodiscard]] double start_of(double seconds);
 
 [[nodiscard]] Judgement judge(const Watch& given, const JudgeOptions& options = {});
 

@@ -34,6 +34,11 @@ std::string rate_text(const Rate& rate) {
          bytes_text(rate.low * 60) + " to " + bytes_text(rate.high * 60) + ")";
 }
 
+std::string per_run_text(const Rate& rate) {
+  return "+" + bytes_text(rate.value) + " a run (" + bytes_text(rate.low) + " to " +
+         bytes_text(rate.high) + ")";
+}
+
 void append(std::string& text, const std::string& part) {
   if (!part.empty()) {
     text += (text.empty() || text.back() == ' ' ? "" : ", ") + part;
@@ -54,11 +59,17 @@ std::string limit_text(const Finding& finding, const Watch& watch) {
 std::string evidence_text(const Finding& finding) {
   std::string text;
   append(text, finding.what);
-  if (finding.rate && finding.rate->value > 0) {
+  if (finding.per_run && finding.per_run->value > 0) {
+    append(text, per_run_text(*finding.per_run));
+    if (finding.rate) {
+      append(text, "+" + bytes_text(finding.rate->value * 60) + "/min at its interval");
+    }
+  } else if (finding.rate && finding.rate->value > 0) {
     append(text, rate_text(*finding.rate));
   }
   if (finding.share) {
-    append(text, "explains " + print("%.0f %%", *finding.share * 100) + " of RSS growth");
+    append(text, "explains " + print("%.0f %%", *finding.share * 100) +
+                     (finding.per_run ? " of what its runs keep" : " of RSS growth"));
   }
   return text;
 }

@@ -16,6 +16,7 @@
 
 #include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
+#include "agent/commands/watching.h"
 #include "base/descriptor.h"
 #include "base/file.h"
 #include "memory/native/leak_summary.h"

@@ -174,10 +174,18 @@ void describe_leak(CommandLine& line) {
   commands::LeakCommand& options = line.leak;
   command->add_option("target", options.targets,
                       "Pids, names or parts of command lines; addresses of Go's /debug pages");
+  command->add_option("--check", options.check, "Run this check again and again, and watch it");
+  command
+      ->add_option("--times", options.times,
+                   "How many times to run the check (default: as often as there is time for)")
+      ->check(CLI::Range(1, 1'000'000));
+  command->add_option("--instance-filter", options.instance_filter,
+                      "Of the check, only instances whose option has this value: key=value");
   command->add_flag("--stop", options.stop,
                     "End the program behind -- with SIGTERM when the time is over");
   command->add_option("--for", line.leak_length, "How long to watch at most (default 5m)")
-      ->check(duration_text(options.length_s));
+      ->check(duration_text(options.length_s))
+      ->each([&options](const std::string&) { options.is_length_given = true; });
   command
       ->add_option(
           "--every", line.leak_every,
@@ -197,7 +205,7 @@ void describe_leak(CommandLine& line) {
       ->check(CLI::IsMember({"leak"}));
   command->add_option("--ignore", options.ignore,
                       "A regular expression of functions, types and sizes whose growth is no leak");
-  on(*command, line, [&line] { return commands::tell_leaks(line.leak); });
+  on(*command, line, [&line] { return commands::tell_leaks(line.leak, line.global); });
 }
 
 void describe_vars(CommandLine& line) {

@@ -49,5 +49,7 @@ void save_or_say(const std::filesystem::path& folder, const leak::Watch& watch,
 
 /// Starts a program, watches it, and ends with it, or as `options` say. Exits as tell() says.
 [[nodiscard]] int watch_program(const LeakCommand& options);
+/// Runs a check in a process of its own, again and again, and watches what each run keeps.
+[[nodiscard]] int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global);
 
 }  // namespace heapwatch::agent::commands

@@ -173,19 +173,22 @@ base::Result<double> parse_duration(std::string_view text) {
   return value * scale;
 }
 
-int tell_leaks(const LeakCommand& options) {
+int tell_leaks(const LeakCommand& options, const wiring::GlobalOptions& global) {
   if (const re2::RE2 pattern(options.ignore, re2::RE2::Quiet); !pattern.ok()) {
     return fail_with("--ignore \"" + options.ignore + "\": " + pattern.error());
   }
   if (!options.from.empty()) {
     return judge_saved(options);
   }
+  if (!options.check.empty()) {
+    return watch_check(options, global);
+  }
   if (!options.program.empty()) {
     return watch_program(options);
   }
   if (options.targets.empty()) {
     return fail_with(
-        "leak wants a pid, a name, a URL, -- with a program, or --from with "
+        "leak wants a pid, a name, a URL, --check with a check, -- with a program, or --from with "
         "a folder");
   }
   return watch_and_judge(options);

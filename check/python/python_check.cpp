@@ -21,14 +21,6 @@ std::optional<std::string> crossed(PyObject* said) {
   return crossing ? std::optional<std::string>(crossing.get()) : std::nullopt;
 }
 
-/// By the one object of that name that Python has: its cache of methods keeps each name that it was
-/// asked for, and with a name made anew for each call every run would leave one there.
-Object call_method(PyObject* of, const char* name, PyObject* argument = nullptr) {
-  const Object interned(PyUnicode_InternFromString(name));
-  return Object(interned ? PyObject_CallMethodObjArgs(of, interned.get(), argument, nullptr)
-                         : nullptr);
-}
-
 std::vector<std::string> take_warnings(PyObject* check) {
   std::vector<std::string> warnings;
   const Object list = call_method(check, "get_warnings");

@@ -235,9 +235,9 @@ class Spaces {
     bool is_ignored = false;
     finding.what = group_text(groups, options_, is_ignored);
     if (is_ignored && finding.verdict == Verdict::leak) {
-      result_.ignored.push_back(space_text(signal.space) + ": growth is ignored, as asked: +" +
-                                count_text(groups.front().group.count) + " " +
-                                groups.front().group.name);
+      result_.notes.push_back(space_text(signal.space) + ": growth is ignored, as asked: +" +
+                              count_text(groups.front().group.count) + " " +
+                              groups.front().group.name);
       finding.verdict = Verdict::steady;
     }
     add_site(finding);
@@ -252,17 +252,54 @@ class Spaces {
       return;
     }
     if (finding.verdict == Verdict::leak && is_ignored_site(*most, options_)) {
-      const std::size_t call = application_call(most->stack, finding.space);
-      result_.ignored.push_back(space_text(finding.space) +
-                                ": growth is ignored, as asked: " + most->stack[call].function);
+      const std::size_t call = application_call(most->stack, finding.space, most->helpers);
+      result_.notes.push_back(space_text(finding.space) +
+                              ": growth is ignored, as asked: " + most->stack[call].function);
       finding.verdict = Verdict::steady;
       return;
     }
     const SiteGrowth* site = best_site(watch_, finding.space, options_);
     set_site(finding, site);
+    if (site != nullptr && site->survival) {
+      add_ages(finding, *site);
+    }
     if (site != nullptr && site->count >= 1) {
       finding.what = "+" + count_text(site->count) + (site->count < 1.5 ? " block" : " blocks");
     }
+  }
+
+  /// Whether most of what a space's stacks grew by is of stacks that give up their old.
+  [[nodiscard]] bool is_mostly_given_up(std::string_view space) const {
+    double given_up = 0;
+    double kept = 0;
+    for (const SiteGrowth& site : watch_.sites) {
+      if (site.space == space) {
+        (gives_up_its_old(site) ? given_up : kept) += site.bytes;
+      }
+    }
+    return given_up > 2 * kept;
+  }
+
+  /// What is told of its ages; growth of what is given up again is not called a leak.
+  void add_ages(Finding& finding, const SiteGrowth& site) {
+    constexpr double all_of_it = 0.95;
+    const double survival = *site.survival;
+    std::string note = space_text(finding.space) + ": of what its stack held earlier, " +
+                       count_text(survival * 100) + " % is held still";
+    if (site.ages) {
+      note += ", and blocks of " + count_text(*site.ages) + " of 12 parts of the time";
+    }
+    if (finding.verdict == Verdict::leak && is_mostly_given_up(finding.space)) {
+      finding.verdict = Verdict::cannot_tell;
+      finding.confidence = Confidence::low;
+      finding.reason = "what it held earlier is given up for new, as by sessions or a full cache";
+      finding.ask_seconds = ask_least_s;
+    } else if (finding.verdict == Verdict::leak && survival >= all_of_it) {
+      note += "; a cache would keep it, too, until its bound is reached";
+    } else if (finding.verdict == Verdict::leak) {
+      finding.confidence = std::min(finding.confidence, Confidence::medium);
+    }
+    result_.notes.push_back(std::move(note));
   }
 
   /// Whatever the signal does, it is not enough to call it a leak.

@@ -297,7 +297,7 @@ Judgement judge(const Watch& given, const JudgeOptions& options) {
     judgement.growth = growth_rows(watch, judgement.rss_growth);
     Candidates candidates = candidates_of(watch, options);
     judgement.why = reasons_of(candidates.signals);
-    judgement.why.insert(judgement.why.end(), candidates.ignored.begin(), candidates.ignored.end());
+    judgement.why.insert(judgement.why.end(), candidates.notes.begin(), candidates.notes.end());
     findings = std::move(candidates.findings);
     doubt_trickles(findings, judgement.rss_growth, judgement.window);
     add_unexplained(watch, findings, judgement.rss_growth, judgement.window);

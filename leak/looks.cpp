@@ -1,5 +1,6 @@
 #include "leak/looks.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/json.h"
@@ -8,6 +9,8 @@
 namespace heapwatch::leak {
 
 namespace {
+
+constexpr double helpers_kept_max = 16;
 
 using Json = base::JsonValue;
 using Writer = base::JsonWriter;
@@ -169,7 +172,10 @@ SiteGrowth read_site(const Json& json) {
           [](const Json& point) {
             return base::Point{number(point, "at").value_or(0), number(point, "value").value_or(0)};
           }),
-      .survival = number(json, "survival")};
+      .survival = number(json, "survival"),
+      .ages = number(json, "ages"),
+      .helpers = static_cast<std::size_t>(
+          std::clamp(number(json, "helpers").value_or(0), 0.0, helpers_kept_max))};
 }
 
 }  // namespace
@@ -195,6 +201,8 @@ std::string to_json(const Watch& watch) {
     json.member("bytes", site.bytes);
     json.member("seconds", site.seconds);
     json.member("survival", site.survival);
+    json.member("ages", site.ages);
+    json.member("helpers", static_cast<std::uint64_t>(site.helpers));
     json.objects("points", site.points, [&](const base::Point& point) {
       json.member("at", point.at);
       json.member("value", point.value);

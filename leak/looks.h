@@ -1,6 +1,7 @@
 // What is known of a process over time: plain data, taken by others and judged here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -84,8 +85,12 @@ struct SiteGrowth {
   double seconds = 0;        // between the two
   /// What it held at the profiles in between, in bytes, by the times of looks; none: not known.
   std::vector<base::Point> points;
-  /// What part of what was alive at the first profile was so at the last one.
+  /// What part of what was alive earlier in that time was so at its end; absent: not known.
   std::optional<double> survival;
+  /// Of twelve equal parts of that time: in how many it made blocks that live; absent: not known.
+  std::optional<double> ages;
+  /// Calls of the application's own, the innermost first, that allocate for others.
+  std::size_t helpers = 0;
   friend bool operator==(const SiteGrowth&, const SiteGrowth&) = default;
 };
 

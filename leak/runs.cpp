@@ -191,7 +191,7 @@ class Runs {
   void add_site(Finding& finding) {
     const SiteGrowth* most = best_site(watch_, finding.space, {});
     if (most != nullptr && finding.verdict == Verdict::leak && is_ignored_site(*most, options_)) {
-      const std::size_t call = application_call(most->stack, finding.space);
+      const std::size_t call = application_call(most->stack, finding.space, most->helpers);
       judgement_.why.push_back(space_text(finding.space) +
                                ": growth is ignored, as asked: " + most->stack[call].function);
       finding.verdict = Verdict::steady;

@@ -1,7 +1,10 @@
 // Where a program that was started to be watched has its memory from, for `heapwatch leak`.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,11 +30,27 @@ class NativeSites {
   /// first, with the names of their functions. Takes a while.
   [[nodiscard]] std::vector<leak::SiteGrowth> sites(double begin = 0) const;
 
+  /// The records of one stack, and what it held at each moment.
+  struct Stack {
+    std::size_t record = 0;  // one of them
+    std::vector<double> bytes;
+    std::vector<double> blocks;
+    double used = 0;  // bytes that were ever allocated
+    /// Of what it held at the first moment and at half time, what it holds still.
+    std::array<double, 2> then{};
+    std::array<double, 2> still{};
+    std::set<std::size_t> ages;  // parts of the time in which it made what lives
+    bool are_ages_known = true;
+  };
+
  private:
   struct Moment {
-    std::vector<double> bytes;  // alive, by record: records are only ever added to
+    std::chrono::milliseconds clock{0};  // of the books
+    std::vector<double> bytes;           // alive, by record: records are only ever added to
     std::vector<double> blocks;
   };
+
+  [[nodiscard]] std::vector<Stack> stacks(std::size_t first) const;
 
   std::vector<double> times_;
   std::vector<Moment> moments_;

@@ -276,6 +276,43 @@ TEST(Judge, PutsTheSiteOfTheApplicationIntoTheSentence) {
   EXPECT_THAT(to_json(judgement, watch), HasSubstr("\"site\":{\"function\":\"example.com/shop."));
 }
 
+Watch watch_of_sites(const std::vector<SiteGrowth>& sites) {
+  Model model;
+  model.native = leaking(20 * mib, 2 * mib);
+  Watch watch = watch_of(model, 180);
+  watch.sites = sites;
+  return watch;
+}
+
+TEST(Judge, DoubtsGrowthWhoseOldIsGivenUpForNew) {
+  const SiteGrowth sessions{.space = "native",
+                            .stack = {{"open_session", "/src/shop.c", 12, "native"}},
+                            .count = 300,
+                            .bytes = 5 * mib,
+                            .survival = 0.1,
+                            .ages = 3};
+  const Finding doubted = judge(watch_of_sites({sessions})).verdict();
+  EXPECT_EQ(doubted.verdict, Verdict::cannot_tell);
+  EXPECT_THAT(doubted.sentence, HasSubstr("what it held earlier is given up for new"));
+  EXPECT_EQ(doubted.survival, 0.1);
+  // Something else keeps the most of it.
+  const SiteGrowth leak{.space = "native",
+                        .stack = {{"remember", "/src/shop.c", 40, "native"}},
+                        .count = 300,
+                        .bytes = 4 * mib,
+                        .survival = 1.0,
+                        .ages = 12};
+  const Judgement judged = judge(watch_of_sites({sessions, leak}));
+  EXPECT_EQ(judged.verdict().verdict, Verdict::leak);
+  EXPECT_THAT(judged.verdict().sentence, HasSubstr("remember (shop.c:40)"));
+  EXPECT_THAT(judged.why,
+              ::testing::Contains("native memory: of what its stack held earlier, 100 % is held "
+                                  "still, and blocks of 12 of 12 parts of the time; a cache would "
+                                  "keep it, too, until its bound is reached"));
+  EXPECT_THAT(to_json(judged, watch_of_sites({})),
+              HasSubstr(R"("line":40,"survival":1,"ages_of_12":12,)"));
+}
+
 TEST(Judge, GivesLargeObjectsOfPythonToPython) {
   Model model;
   model.python = [](double) { return 10 * mib; };

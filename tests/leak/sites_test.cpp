@@ -55,5 +55,102 @@ TEST(ApplicationCall, OfGoIsNeitherTheRuntimesNorTheStandardLibrarys) {
             "example.com/app/orders.Keep");
 }
 
+TEST(ApplicationCall, OfGoIsTheModulesWhateverItsName) {
+  EXPECT_EQ(told({{"runtime.mapassign_faststr", "/go/src/runtime/map.go", 5, "go"},
+                  {"shop/store.(*Store).Put", "/src/shop/store/store.go", 31, "go"},
+                  {"main.main", "/src/shop/main.go", 9, "go"}},
+                 "go"),
+            "shop/store.(*Store).Put");
+  EXPECT_EQ(
+      told({{"go.uber.org/zap.New", "/root/go/pkg/mod/go.uber.org/zap@v1.2.0/zap.go", 5, "go"},
+            {"main.open", "/src/shop/main.go", 9, "go"}},
+           "go"),
+      "main.open");
+  EXPECT_EQ(told({{"strings.(*Builder).grow", "/usr/lib/go/src/strings/builder.go", 5, "go"},
+                  {"main.(*page).render", "/src/shop/main.go", 19, "go"}},
+                 "go"),
+            "main.(*page).render");
+}
+
+TEST(ApplicationCall, OfAWrapperOfMallocIsItsCaller) {
+  EXPECT_EQ(told({{"checked_malloc", "/src/memory.c", 5, "native"},
+                  {"session_open", "/src/session.c", 31, "native"},
+                  {"main", "/src/main.c", 9, "native"}},
+                 "native"),
+            "session_open");
+  EXPECT_EQ(
+      told({{"leak_malloc", "/src/memory.c", 5, "native"}, {"main", "/src/main.c", 9, "native"}},
+           "native"),
+      "leak_malloc");
+}
+
+/// A stack of functions, the innermost first.
+std::vector<Frame> stack_of(const std::vector<std::string>& functions) {
+  std::vector<Frame> stack;
+  for (const std::string& function : functions) {
+    stack.push_back({function, "/src/" + function + ".c", 1, "native"});
+  }
+  return stack;
+}
+
+std::string told_with(const std::vector<std::string>& functions,
+                      const std::vector<StackUse>& uses) {
+  std::vector<SiteGrowth> sites{
+      {.space = "native", .stack = stack_of(functions), .count = 100, .bytes = 1e6}};
+  find_helpers(sites, uses);
+  return functions[application_call(sites.front().stack, "native", sites.front().helpers)];
+}
+
+TEST(Helpers, AreFunctionsWhoseMemoryOtherCallersGiveBack) {
+  const StackUse leak{.space = "native",
+                      .stack = stack_of({"make_buffer", "remember", "main"}),
+                      .used = 2e6,
+                      .held = 2e6};
+  const StackUse scratch{.space = "native",
+                         .stack = stack_of({"make_buffer", "answer", "main"}),
+                         .used = 3e6,
+                         .held = 1e4};
+  EXPECT_EQ(told_with({"make_buffer", "remember", "main"}, {leak, scratch}), "remember");
+  // Others keep theirs, too: it is the function that keeps it.
+  StackUse kept = scratch;
+  kept.held = kept.used;
+  EXPECT_EQ(told_with({"make_buffer", "remember", "main"}, {leak, kept}), "make_buffer");
+  // Nobody else is known to call it.
+  EXPECT_EQ(told_with({"make_buffer", "remember", "main"}, {leak}), "make_buffer");
+  // Others hardly use it.
+  StackUse little = scratch;
+  little.used = 5e4;
+  little.held = 0;
+  EXPECT_EQ(told_with({"make_buffer", "remember", "main"}, {leak, little}), "make_buffer");
+}
+
+TEST(Helpers, MayBeSeveralCallsDeep) {
+  const StackUse leak{.space = "native",
+                      .stack = stack_of({"take", "make_buffer", "remember", "main"}),
+                      .used = 2e6,
+                      .held = 2e6};
+  const StackUse scratch{.space = "native",
+                         .stack = stack_of({"take", "make_buffer", "answer", "main"}),
+                         .used = 3e6,
+                         .held = 0};
+  const StackUse other{
+      .space = "native", .stack = stack_of({"take", "parse", "main"}), .used = 3e6, .held = 0};
+  EXPECT_EQ(told_with({"take", "make_buffer", "remember", "main"}, {leak, scratch, other}),
+            "remember");
+}
+
+TEST(BestSite, IsOfThoseThatKeepTheirOld) {
+  Watch watch;
+  watch.sites.push_back({.space = "native",
+                         .stack = stack_of({"open_session", "main"}),
+                         .bytes = 5e6,
+                         .survival = 0.1});
+  watch.sites.push_back(
+      {.space = "native", .stack = stack_of({"remember", "main"}), .bytes = 1e6, .survival = 0.99});
+  const SiteGrowth* best = best_site(watch, "native", {});
+  ASSERT_NE(best, nullptr);
+  EXPECT_EQ(best->stack.front().function, "remember");
+}
+
 }  // namespace
 }  // namespace heapwatch::leak

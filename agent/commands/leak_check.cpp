@@ -18,12 +18,12 @@
 #include "agent/commands/check_rounds.h"
 #include "agent/commands/failure.h"
 #include "agent/commands/leak_answer.h"
-#include "agent/commands/leak_native.h"
 #include "agent/commands/watching.h"
 #include "agent/process/foreground_program.h"
 #include "agent/process/standard_output.h"
 #include "base/file.h"
 #include "base/process_usage.h"
+#include "leak/stacks/native_stacks.h"
 #include "memory/native/watched_processes.h"
 
 namespace heapwatch::agent::commands {
@@ -148,7 +148,7 @@ class CheckWatch {
   /// With the sites.
   [[nodiscard]] leak::Watch take() {
     if (const auto process = processes_.find(pid_)) {
-      sites_.take(*process, runs_);
+      sites_.take(process->heap(), runs_);
     } else {
       watch_.missing.emplace_back("its allocations: it has not handed in its books");
     }
@@ -196,7 +196,7 @@ class CheckWatch {
     }
     look.descriptors = open_descriptors(pid_);
     if (const auto process = processes_.find(pid_)) {
-      look.counted = counted_by_books(*process);
+      look.counted = leak::stacks::counted_by_books(*process);
       take_sites(*process);
     }
     watch_.looks.push_back(std::move(look));
@@ -207,7 +207,7 @@ class CheckWatch {
     if (runs_ < next_sites_) {
       return;
     }
-    sites_.take(process, runs_);
+    sites_.take(process.heap(), runs_);
     next_sites_ = runs_ + std::max(1, runs_ / 16);
   }
 
@@ -216,7 +216,7 @@ class CheckWatch {
   pid_t pid_;
   Clock::time_point began_;
   leak::Watch watch_;
-  NativeSites sites_;
+  leak::stacks::NativeStacks sites_;
   int runs_ = 0;
   int failed_ = 0;
   int next_sites_ = 0;

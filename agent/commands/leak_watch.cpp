@@ -157,11 +157,11 @@ void LeakWatch::read_books(leak::Look& look) {
     native_ = {};
     next_native_ = 0;
   }
-  look.counted = counted_by_books(*process);
+  look.counted = leak::stacks::counted_by_books(*process);
   if (look.at >= next_native_) {
     constexpr double least_s = 1;
     constexpr double share = 1.0 / 20;
-    native_.take(*process, look.at);
+    native_.take(process->heap(), look.at);
     next_native_ = look.at + std::max(least_s, share * look.at);
   }
 }

@@ -7,9 +7,9 @@
 
 #include "agent/commands/leak_go.h"
 #include "agent/commands/leak_look.h"
-#include "agent/commands/leak_native.h"
 #include "agent/commands/leak_target.h"
 #include "leak/judge.h"
+#include "leak/stacks/native_stacks.h"
 
 namespace heapwatch::agent::commands {
 
@@ -57,7 +57,7 @@ class LeakWatch {
   double next_profiles_ = 0;
   unsigned long long start_ticks_ = 0;
   memory::native::WatchedProcesses::ProcessPtr books_;
-  NativeSites native_;
+  leak::stacks::NativeStacks native_;
   double next_native_ = 0;
   GoProfiles first_;
   GoProfiles last_;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "check/memory/leak_places.h"
 #include "check/memory/machine.h"
 #include "check/memory/published.h"
 #include "check/memory/windows.h"
@@ -34,6 +35,21 @@ class ProcessJudge {
     }
   }
 
+  /// Whether what names the places of its leaks is to be taken now.
+  [[nodiscard]] bool wants_places(Moment now) {
+    std::vector<std::string> spaces;
+    for (const leak::Finding& leak : windows_.opinion().leaks) {
+      spaces.push_back(leak.space);
+    }
+    return places_.is_due(seconds_at(now), spaces);
+  }
+  [[nodiscard]] bool wants_goroutines() const { return places_.wants_goroutines(); }
+  void take_places(Moment now, PlaceSources sources) {
+    if (places_.take(seconds_at(now), std::move(sources))) {
+      windows_.grows_at(places_.places());
+    }
+  }
+
   [[nodiscard]] const Opinion& told() const { return published_.told(); }
   /// How long the verdict has been told.
   [[nodiscard]] std::chrono::nanoseconds told_for(Moment now) const {
@@ -51,6 +67,7 @@ class ProcessJudge {
   Moment began_;
   Windows windows_;
   Published published_;
+  LeakPlaces places_;
   std::optional<Change> change_;
 };
 

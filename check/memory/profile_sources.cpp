@@ -27,13 +27,13 @@ constexpr std::chrono::milliseconds fetch_timeout{5000};
 constexpr std::string_view books = "/memfd:heapwatch books (deleted)";
 
 /// Its debug pages are beside that of its variables.
-std::optional<std::string> go_heap(net::HttpRequest request) {
+std::optional<std::string> go_profile(net::HttpRequest request, const char* name) {
   constexpr std::string_view vars = "/debug/vars";
   const std::size_t at = request.url.find(vars);
   if (at != std::string::npos) {
     request.url.erase(at);
   }
-  request.url += "/debug/pprof/heap";
+  request.url += std::string("/debug/pprof/") + name;
   request.total_timeout = fetch_timeout;
   request.body_bytes_max = profile_bytes_max;
   request.accept_encoding = false;
@@ -47,7 +47,7 @@ std::string bytes_of(const native::NativeHeap& heap) {
 }
 
 /// The books of another process are a file without a name that it has mapped.
-std::optional<std::string> books_of(int pid, const std::string& proc) {
+std::optional<native::NativeHeap> books_of(int pid, const std::string& proc) {
   const std::string folder = proc + "/" + std::to_string(pid);
   const auto maps = base::read_file(folder + "/maps", maps_bytes_max);
   if (!maps) {
@@ -65,9 +65,32 @@ std::optional<std::string> books_of(int pid, const std::string& proc) {
       return std::nullopt;
     }
     const auto process = native::WatchedProcess::open(file, pid, "");
-    return process ? std::optional(bytes_of((*process)->heap())) : std::nullopt;
+    return process ? std::optional((*process)->heap()) : std::nullopt;
   }
   return std::nullopt;
+}
+
+std::optional<native::NativeHeap> native_heap(int pid, const std::string& proc) {
+  if (pid != getpid()) {
+    return books_of(pid, proc);
+  }
+  return memtrack_enabled() != 0 ? std::optional(native::own_native_heap()) : std::nullopt;
+}
+
+/// The records of Python's memory, which leave `heap`; none: there are no such.
+std::optional<native::NativeHeap> take_python(native::NativeHeap& heap) {
+  const auto is_python = [](const native::NativeHeap::Record& record) {
+    return record.space == memtrack_space_python;
+  };
+  if (std::none_of(heap.records.begin(), heap.records.end(), is_python)) {
+    return std::nullopt;
+  }
+  auto records = std::exchange(heap.records, {});
+  native::NativeHeap python = heap;
+  for (native::NativeHeap::Record& record : records) {
+    (is_python(record) ? python : heap).records.push_back(std::move(record));
+  }
+  return python;
 }
 
 }  // namespace
@@ -75,17 +98,29 @@ std::optional<std::string> books_of(int pid, const std::string& proc) {
 std::vector<TakenProfile> take_profiles(int pid, const std::optional<net::HttpRequest>& page,
                                         const std::string& proc) {
   std::vector<TakenProfile> taken;
-  if (auto heap = page ? go_heap(*page) : std::nullopt) {
+  if (auto heap = page ? go_profile(*page, "heap") : std::nullopt) {
     taken.push_back({"go", *std::move(heap)});
   }
-  if (pid == getpid()) {
-    if (memtrack_enabled() != 0) {
-      taken.push_back({"native", bytes_of(native::own_native_heap())});
+  if (auto heap = native_heap(pid, proc)) {
+    const auto python = take_python(*heap);
+    taken.push_back({"native", bytes_of(*heap)});
+    if (python) {
+      taken.push_back({"python", bytes_of(*python)});
     }
-  } else if (auto heap = books_of(pid, proc)) {
-    taken.push_back({"native", *std::move(heap)});
   }
   return taken;
+}
+
+PlaceSources take_places(int pid, const std::optional<net::HttpRequest>& page, bool with_goroutines,
+                         const std::string& proc) {
+  PlaceSources sources{.native = native_heap(pid, proc), .go_heap = {}, .goroutines = {}};
+  if (page) {
+    sources.go_heap = go_profile(*page, "heap").value_or("");
+    if (with_goroutines) {
+      sources.goroutines = go_profile(*page, "goroutine").value_or("");
+    }
+  }
+  return sources;
 }
 
 }  // namespace heapwatch::check::memory

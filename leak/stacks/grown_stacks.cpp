@@ -1,7 +1,6 @@
 #include "leak/stacks/grown_stacks.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -11,7 +10,6 @@
 #include "leak/sites.h"
 #include "pprof/parse.h"
 #include "pprof/profile.h"
-#include "pprof/site.h"
 
 namespace heapwatch::leak::stacks {
 
@@ -21,7 +19,6 @@ constexpr std::size_t frames_max = 64;
 
 /// What a stack holds, or how many goroutines have it.
 struct Held {
-  std::string space;
   double count = 0;
   double bytes = 0;
   double used = 0;  // bytes that were ever allocated
@@ -29,48 +26,23 @@ struct Held {
 };
 using ByStack = std::map<std::string, Held>;
 
-std::string space_of(const pprof::Profile& profile, std::size_t sample, ProfileKind kind) {
-  if (kind != ProfileKind::native) {
-    return kind == ProfileKind::go_heap ? "go" : "goroutine";
-  }
-  for (const pprof::Label& label : profile.samples.labels(sample)) {
-    if (!label.is_number && profile.text(label.key) == "space") {
-      return std::string(profile.text(label.text));
-    }
-  }
-  return "native";
-}
-
-std::string frame_space(const std::string& file, const std::string& space, ProfileKind kind) {
-  if (kind != ProfileKind::native) {
-    return space;
-  }
-  return file.ends_with(".py") || file.starts_with("<") ? "python" : "native";
+std::string space_of(ProfileKind kind) {
+  return kind == ProfileKind::go_heap ? "go" : "goroutine";
 }
 
 std::vector<Frame> stack_of(const pprof::Profile& profile, std::size_t sample,
-                            const std::string& space, ProfileKind kind) {
+                            const std::string& space) {
   std::vector<Frame> stack;
   for (const std::uint32_t place : profile.samples.frames(sample)) {
-    const pprof::Location& location = profile.locations[place];
-    const std::string mapped =
-        location.mapping == pprof::no_index
-            ? ""
-            : std::string(profile.text(profile.mappings[location.mapping].file));
-    for (const pprof::Line& line : profile.lines_of(location)) {
+    for (const pprof::Line& line : profile.lines_of(profile.locations[place])) {
       if (line.function == pprof::no_index || stack.size() >= frames_max) {
         continue;
       }
       const pprof::Function& function = profile.functions[line.function];
-      std::string file(profile.text(function.file));
-      if (file.empty() && kind == ProfileKind::native) {
-        file = mapped;
-      }
-      std::string within = frame_space(file, space, kind);
       stack.push_back({.function = std::string(profile.text(function.name)),
-                       .file = std::move(file),
+                       .file = std::string(profile.text(function.file)),
                        .line = line.line,
-                       .space = std::move(within)});
+                       .space = space});
     }
   }
   return stack;
@@ -117,12 +89,10 @@ base::Result<ByStack> held_by_stack(const std::string& bytes, ProfileKind kind,
   if (!places) {
     return tl::unexpected(places.error());
   }
-  pprof::name_sites(*profile);
   ByStack by_stack;
   for (std::size_t i = 0; i < profile->samples.size(); ++i) {
-    const std::string space = space_of(*profile, i, kind);
-    std::vector<Frame> stack = stack_of(*profile, i, space, kind);
-    std::string key = space + "\n";
+    std::vector<Frame> stack = stack_of(*profile, i, space_of(kind));
+    std::string key;
     for (const Frame& frame : stack) {
       key += frame.function + ":" + std::to_string(frame.line) + "\n";
     }
@@ -131,7 +101,6 @@ base::Result<ByStack> held_by_stack(const std::string& bytes, ProfileKind kind,
     held.count += static_cast<double>(values[places->count]);
     held.bytes += places->bytes ? static_cast<double>(values[*places->bytes]) : 0;
     held.used += places->used ? static_cast<double>(values[*places->used]) : 0;
-    held.space = space;
     held.stack = std::move(stack);
   }
   return by_stack;
@@ -156,8 +125,8 @@ std::vector<SiteGrowth> grown_stacks(const std::string& before, const std::strin
     const Held none;
     const Held& then = known == first->end() ? none : known->second;
     uses.push_back(
-        {.space = held.space, .stack = held.stack, .used = held.used, .held = held.bytes});
-    SiteGrowth site{.space = held.space,
+        {.space = space_of(kind), .stack = held.stack, .used = held.used, .held = held.bytes});
+    SiteGrowth site{.space = space_of(kind),
                     .stack = held.stack,
                     .count = held.count - then.count,
                     .bytes = held.bytes - then.bytes,
@@ -169,9 +138,7 @@ std::vector<SiteGrowth> grown_stacks(const std::string& before, const std::strin
   std::stable_sort(grown.begin(), grown.end(), [](const SiteGrowth& a, const SiteGrowth& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.count > b.count;
   });
-  std::map<std::string, std::size_t> counts;
-  std::erase_if(
-      grown, [&counts](const SiteGrowth& site) { return ++counts[site.space] > grown_stacks_max; });
+  grown.resize(std::min(grown.size(), grown_stacks_max));
   if (kind != ProfileKind::goroutines) {
     find_helpers(grown, uses);
   }

@@ -1,4 +1,4 @@
-// The stacks that hold more in one profile of a process than in an earlier one.
+// The stacks that hold more in one profile of a Go program than in an earlier one.
 #pragma once
 
 #include <cstddef>
@@ -10,18 +10,14 @@
 
 namespace heapwatch::leak::stacks {
 
-enum class ProfileKind : std::uint8_t {
-  go_heap,
-  goroutines,
-  native,  // our own, whose samples tell their space
-};
+enum class ProfileKind : std::uint8_t { go_heap, goroutines };
 
 struct GrownOptions {
   double seconds = 0;                              // between the two
   std::size_t bytes_max = std::size_t{512} << 20;  // of a profile, decompressed
 };
 
-/// Of each space so many.
+/// So many are told.
 inline constexpr std::size_t grown_stacks_max = 20;
 
 /// The largest growth first. Calls that allocate for others are marked, see find_helpers(). Empty

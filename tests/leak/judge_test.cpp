@@ -383,7 +383,13 @@ TEST(Looks, ComeBackFromTheirJsonAsTheyWere) {
   watch.ended = "process 7 has ended";
   watch.looks.back().types = {{"python", "str", 1300, 10.8 * mib}};
   watch.looks.back().room = 12.5 * mib;
-  watch.sites = {{.space = "go", .stack = {{"main.f", "f.go", 3, "go"}}, .count = 1, .bytes = 2}};
+  watch.sites = {{.space = "go",
+                  .stack = {{"main.f", "f.go", 3, "go"}},
+                  .count = 1,
+                  .bytes = 2,
+                  .survival = 0.5,
+                  .ages = 7,
+                  .helpers = 1}};
   const auto again = parse_watch(to_json(watch));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->looks, watch.looks);

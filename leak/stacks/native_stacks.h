@@ -1,4 +1,4 @@
-// Where a program that was started to be watched has its memory from, for `heapwatch leak`.
+// The stacks by which a program that is watched holds more native memory than before.
 #pragma once
 
 #include <array>
@@ -11,24 +11,25 @@
 #include "leak/looks.h"
 #include "memory/native/watched_process.h"
 
-namespace heapwatch::agent::commands {
+namespace heapwatch::leak::stacks {
 
 /// What the books of the program count as alive, by space; exact.
-[[nodiscard]] std::vector<leak::Amount> counted_by_books(
-    const memory::native::WatchedProcess& process);
+[[nodiscard]] std::vector<Amount> counted_by_books(const memory::native::WatchedProcess& process);
 
 /// The samples of a program at several moments, stack by stack.
-class NativeSites {
+class NativeStacks {
  public:
   /// More moments are thinned out: every other one is dropped.
   static constexpr std::size_t moments_max = 48;
 
-  /// `at`: as that of looks, or the number of runs.
-  void take(const memory::native::WatchedProcess& process, double at);
+  /// `at`: as that of looks, or the number of runs. `heap`: of one process, each time.
+  void take(memory::native::NativeHeap heap, double at);
+  /// Gives back most of the memory; growth is told again after the next take().
+  void drop_last() { last_ = {}; }
   [[nodiscard]] std::size_t moments() const { return times_.size(); }
   /// The stacks that hold more than at the first moment from `begin` on, the largest of each space
   /// first, with the names of their functions. Takes a while.
-  [[nodiscard]] std::vector<leak::SiteGrowth> sites(double begin = 0) const;
+  [[nodiscard]] std::vector<SiteGrowth> sites(double begin = 0) const;
 
   /// The records of one stack, and what it held at each moment.
   struct Stack {
@@ -57,4 +58,4 @@ class NativeSites {
   memory::native::NativeHeap last_;
 };
 
-}  // namespace heapwatch::agent::commands
+}  // namespace heapwatch::leak::stacks

@@ -1,4 +1,4 @@
-#include "agent/commands/leak_native.h"
+#include "leak/stacks/native_stacks.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include "memory/native/names.h"
 #include "pprof/site.h"
 
-namespace heapwatch::agent::commands {
+namespace heapwatch::leak::stacks {
 
 namespace {
 
@@ -28,7 +28,7 @@ constexpr double blocks_least = 16;
 
 /// A call, and what it is to one who looks for the place that allocated.
 struct NamedCall {
-  leak::Frame frame;
+  Frame frame;
   pprof::FrameRole role = pprof::FrameRole::code;
 };
 
@@ -38,8 +38,8 @@ class NamedStacks {
   explicit NamedStacks(const NativeHeap& heap) : heap_(heap) {}
 
   /// Without the allocators at its inner end and what carries calls between Go and C.
-  [[nodiscard]] std::vector<leak::Frame> of(const NativeHeap::Record& record) {
-    std::vector<leak::Frame> frames;
+  [[nodiscard]] std::vector<Frame> of(const NativeHeap::Record& record) {
+    std::vector<Frame> frames;
     std::vector<pprof::FrameRole> roles;
     for (const std::uintptr_t address : record.stack) {
       for (const NamedCall& call : calls_at(address)) {
@@ -50,7 +50,7 @@ class NamedStacks {
         break;
       }
     }
-    std::vector<leak::Frame> shown;
+    std::vector<Frame> shown;
     for (const std::size_t at : pprof::shown_frames(roles)) {
       shown.push_back(std::move(frames[at]));
     }
@@ -110,7 +110,7 @@ double value_at(const std::vector<double>& values, std::size_t record) {
 /// at once beside what it keeps weighs less at half time. Nothing where too little was there, and
 /// where blocks grow rather than their number: a vector that is moved to a larger block is no less
 /// kept for that.
-std::optional<double> survival_of(const NativeSites::Stack& stack, std::size_t first) {
+std::optional<double> survival_of(const NativeStacks::Stack& stack, std::size_t first) {
   const double bytes = stack.bytes.back();
   const double blocks = stack.blocks.back();
   const double larger = (bytes - stack.bytes[first]) / std::max(bytes, 1.0);
@@ -128,17 +128,17 @@ std::optional<double> survival_of(const NativeSites::Stack& stack, std::size_t f
 }
 
 /// What was allocated through the stacks by which most was.
-std::vector<leak::StackUse> uses_of(const std::vector<NativeSites::Stack>& all,
-                                    const NativeHeap& heap, NamedStacks& names) {
-  std::vector<const NativeSites::Stack*> most;
-  for (const NativeSites::Stack& stack : all) {
+std::vector<StackUse> uses_of(const std::vector<NativeStacks::Stack>& all, const NativeHeap& heap,
+                              NamedStacks& names) {
+  std::vector<const NativeStacks::Stack*> most;
+  for (const NativeStacks::Stack& stack : all) {
     most.push_back(&stack);
   }
   std::stable_sort(most.begin(), most.end(),
                    [](const auto* a, const auto* b) { return a->used > b->used; });
   most.resize(std::min(most.size(), uses_max));
-  std::vector<leak::StackUse> uses;
-  for (const NativeSites::Stack* stack : most) {
+  std::vector<StackUse> uses;
+  for (const NativeStacks::Stack* stack : most) {
     const NativeHeap::Record& record = heap.records[stack->record];
     uses.push_back({.space = std::string(memory::native::space_name(record.space)),
                     .stack = names.of(record),
@@ -150,8 +150,8 @@ std::vector<leak::StackUse> uses_of(const std::vector<NativeSites::Stack>& all,
 
 }  // namespace
 
-std::vector<leak::Amount> counted_by_books(const memory::native::WatchedProcess& process) {
-  std::vector<leak::Amount> counted;
+std::vector<Amount> counted_by_books(const memory::native::WatchedProcess& process) {
+  std::vector<Amount> counted;
   for (const memtrack_space space :
        {memtrack_space_native, memtrack_space_python, memtrack_space_mmap, memtrack_space_stack}) {
     const memtrack_counters counters = process.space_counters(space);
@@ -163,8 +163,8 @@ std::vector<leak::Amount> counted_by_books(const memory::native::WatchedProcess&
   return counted;
 }
 
-void NativeSites::take(const memory::native::WatchedProcess& process, double at) {
-  last_ = process.heap();
+void NativeStacks::take(memory::native::NativeHeap heap, double at) {
+  last_ = std::move(heap);
   Moment moment{.clock = last_.now, .bytes = {}, .blocks = {}};
   for (const NativeHeap::Record& record : last_.records) {
     const double blocks = static_cast<double>(record.inuse) * record.weight;
@@ -190,9 +190,9 @@ void NativeSites::take(const memory::native::WatchedProcess& process, double at)
 }
 
 /// Adds up the records of each stack, from the moment `first` on.
-std::vector<NativeSites::Stack> NativeSites::stacks(std::size_t first) const {
+std::vector<NativeStacks::Stack> NativeStacks::stacks(std::size_t first) const {
   std::map<std::pair<int, std::vector<std::uintptr_t>>, Stack> by_stack;
-  const std::array<std::size_t, 2> earlier{first, (first + times_.size()) / 2};
+  const std::array<std::size_t, 2> earlier{first, (first + times_.size() - 1) / 2};
   const std::chrono::milliseconds from = moments_[first].clock;
   const double span = std::max(1.0, static_cast<double>((last_.now - from).count()));
   for (std::size_t record = 0; record < last_.records.size(); ++record) {
@@ -232,7 +232,7 @@ std::vector<NativeSites::Stack> NativeSites::stacks(std::size_t first) const {
   return all;
 }
 
-std::vector<leak::SiteGrowth> NativeSites::sites(double begin) const {
+std::vector<SiteGrowth> NativeStacks::sites(double begin) const {
   const auto first = static_cast<std::size_t>(
       std::find_if(times_.begin(), times_.end(), [begin](double at) { return at >= begin; }) -
       times_.begin());
@@ -247,19 +247,19 @@ std::vector<leak::SiteGrowth> NativeSites::sites(double begin) const {
   });
   NamedStacks names(last_);
   std::map<memtrack_space, std::size_t> counts;
-  std::vector<leak::SiteGrowth> sites;
+  std::vector<SiteGrowth> sites;
   for (const Stack& stack : all) {
     const NativeHeap::Record& record = last_.records[stack.record];
     const double growth = stack.bytes.back() - stack.bytes[first];
     if (growth <= 0 || ++counts[record.space] > native_sites_max) {
       continue;
     }
-    leak::SiteGrowth site{.space = std::string(memory::native::space_name(record.space)),
-                          .stack = names.of(record),
-                          .count = stack.blocks.back() - stack.blocks[first],
-                          .bytes = growth,
-                          .seconds = times_.back() - times_[first],
-                          .survival = survival_of(stack, first)};
+    SiteGrowth site{.space = std::string(memory::native::space_name(record.space)),
+                    .stack = names.of(record),
+                    .count = stack.blocks.back() - stack.blocks[first],
+                    .bytes = growth,
+                    .seconds = times_.back() - times_[first],
+                    .survival = survival_of(stack, first)};
     if (stack.are_ages_known) {
       site.ages = static_cast<double>(stack.ages.size());
     }
@@ -268,8 +268,8 @@ std::vector<leak::SiteGrowth> NativeSites::sites(double begin) const {
     }
     sites.push_back(std::move(site));
   }
-  leak::find_helpers(sites, uses_of(all, last_, names));
+  find_helpers(sites, uses_of(all, last_, names));
   return sites;
 }
 
-}  // namespace heapwatch::agent::commands
+}  // namespace heapwatch::leak::stacks

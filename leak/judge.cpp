@@ -216,6 +216,9 @@ std::vector<std::string> next_of(const Finding& finding, const Watch& watch) {
     return {watch.url ? "heapwatch pprof -kind goroutine " + url
                       : "heapwatch leak " + pid + " URL  # with the address of its /debug/pprof"};
   }
+  if (watch.is_started && !finding.stack.empty()) {
+    return {"heapwatch exec --flame held.html -- PROGRAM ARGS  # all that it holds, as a picture"};
+  }
   if (finding.space == "python") {
     return {"heapwatch memory " + pid + " --types --watch"};
   }

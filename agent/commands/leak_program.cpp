@@ -95,6 +95,7 @@ int watch_program(const LeakCommand& options) {
   (*processes)->set_root(pid);
   target->pid = pid;
   target->command = options.program[0].substr(options.program[0].rfind('/') + 1);
+  target->is_started = true;
   target->books = [&processes, pid] { return (*processes)->find(pid); };
   if (!watching->why_not.empty()) {
     target->missing = "the stacks of its allocations: it " + std::string(watching->why_not);

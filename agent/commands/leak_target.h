@@ -18,8 +18,9 @@ struct LeakTarget {
   std::string command;
   std::string url;                          // for people: without credentials; empty: none
   std::optional<net::HttpRequest> request;  // of its /debug/vars
-  /// The books of a program that we have started; null while it has none. Empty: it is another's.
+  /// The books of a program that is watched; null while it has none. Empty: it is not.
   std::function<memory::native::WatchedProcesses::ProcessPtr()> books;
+  bool is_started = false;  // by us
   std::string missing;  // what cannot be seen of it, and why; empty: nothing is known to be
 };
 

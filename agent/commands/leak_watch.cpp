@@ -31,7 +31,7 @@ LeakWatch::LeakWatch(LeakTarget target, LeakWatchOptions options)
   watch_.pid = target_.pid;
   watch_.command = target_.command;
   watch_.may_collect = options.collect;
-  watch_.is_started = target_.books != nullptr;
+  watch_.is_started = target_.is_started;
   if (!target_.missing.empty()) {
     watch_.missing.push_back(target_.missing);
   }
@@ -75,7 +75,7 @@ void LeakWatch::look(bool with_types) {
     const bool is_gone = is_empty || (taken.error().kind == base::ErrorKind::not_found &&
                                       target_.pid && !watch_.looks.empty());
     const std::string who =
-        target_.books ? "the program" : "process " + std::to_string(target_.pid.value_or(0));
+        target_.is_started ? "the program" : "process " + std::to_string(target_.pid.value_or(0));
     end(is_gone ? who + " has ended" : taken.error().message);
     return;
   }
@@ -170,7 +170,8 @@ void LeakWatch::read_books(leak::Look& look) {
 void LeakWatch::set_sites() {
   watch_.sites = sites_that_grew(first_, last_);
   if (native_.moments() > 0 && !watch_.looks.empty()) {
-    std::vector<leak::SiteGrowth> sites = native_.sites(leak::start_of(watch_.looks.back().at));
+    const double begin = target_.is_started ? leak::start_of(watch_.looks.back().at) : 0;
+    std::vector<leak::SiteGrowth> sites = native_.sites(begin);
     std::move(sites.begin(), sites.end(), std::back_inserter(watch_.sites));
   }
 }

@@ -1,17 +1,14 @@
 #include "check/memory/profile_sources.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <sstream>
 #include <string_view>
 #include <utility>
 
-#include "base/file.h"
+#include "memory/native/find_books.h"
 #include "memory/native/native_heap.h"
-#include "memory/native/watched_process.h"
 #include "memtrack/memtrack.h"
 #include "net/page.h"
 
@@ -21,10 +18,8 @@ namespace {
 
 namespace native = heapwatch::memory::native;
 
-constexpr std::size_t maps_bytes_max = std::size_t{16} << 20;
 constexpr std::size_t profile_bytes_max = std::size_t{32} << 20;
 constexpr std::chrono::milliseconds fetch_timeout{5000};
-constexpr std::string_view books = "/memfd:heapwatch books (deleted)";
 
 /// Its debug pages are beside that of its variables.
 std::optional<std::string> go_profile(net::HttpRequest request, const char* name) {
@@ -46,33 +41,10 @@ std::string bytes_of(const native::NativeHeap& heap) {
   return native::native_profile_bytes(heap, {.symbolize = false});
 }
 
-/// The books of another process are a file without a name that it has mapped.
-std::optional<native::NativeHeap> books_of(int pid, const std::string& proc) {
-  const std::string folder = proc + "/" + std::to_string(pid);
-  const auto maps = base::read_file(folder + "/maps", maps_bytes_max);
-  if (!maps) {
-    return std::nullopt;
-  }
-  std::istringstream lines(*maps);
-  std::string line;
-  while (std::getline(lines, line)) {
-    if (!line.ends_with(books)) {
-      continue;
-    }
-    const std::string range = line.substr(0, line.find(' '));
-    const int file = open((folder + "/map_files/" + range).c_str(), O_RDWR | O_CLOEXEC);
-    if (file < 0) {
-      return std::nullopt;
-    }
-    const auto process = native::WatchedProcess::open(file, pid, "");
-    return process ? std::optional((*process)->heap()) : std::nullopt;
-  }
-  return std::nullopt;
-}
-
 std::optional<native::NativeHeap> native_heap(int pid, const std::string& proc) {
   if (pid != getpid()) {
-    return books_of(pid, proc);
+    const auto process = native::find_books(pid, "", proc);
+    return process ? std::optional(process->heap()) : std::nullopt;
   }
   return memtrack_enabled() != 0 ? std::optional(native::own_native_heap()) : std::nullopt;
 }

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import corpus
@@ -93,6 +94,22 @@ class LeakCommandTest(unittest.TestCase):
         self.assertEqual(pathlib.Path(f"/proc/{pid}/comm").read_text(), "sleep\n")
         os.kill(pid, signal.SIGKILL)
         self.assertEqual(run("--", "/no/such/program").returncode, 127)
+
+    def test_of_a_program_under_exec_the_place_is_named(self):
+        under = [HEAPWATCH, "exec", "--sample-interval", "16384", "--"]
+        with corpus.Program(COMMANDS["c"], CASES["c_malloc"], 1, watched_by=under) as program:
+            children = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children")
+            deadline = time.monotonic() + 60
+            while not (pids := [pid for pid in children.read_text().split()
+                                if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("leaks_c")]):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+            done = run(pids[0], "--for", "20s", "--every", "500ms", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            judgement = json.loads(done.stdout)
+            self.assertEqual((judgement["verdict"], judgement["space"]), ("leak", "native"), judgement)
+            self.assertEqual(judgement["site"]["function"], "leak_malloc", judgement)
+            self.assertEqual(judgement["target"]["pid"], int(pids[0]))
 
     def test_wrong_words_are_refused(self):
         self.assertIn("leak wants a pid", run().stderr)

@@ -29,7 +29,7 @@ bool LeakPlaces::is_due(double at, const std::vector<std::string>& spaces) {
   if (!first_at_) {
     return true;
   }
-  return at - last_at_ >= (has_sources_ && places_.empty() ? apart_s : again_s);
+  return at - last_at_ >= (has_sources_ && places_.empty() ? apart_ : again_s);
 }
 
 bool LeakPlaces::take(double at, PlaceSources sources) {

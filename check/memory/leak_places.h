@@ -5,6 +5,7 @@
 // leak, which is told to others only some time later; so the place is known by then.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,10 +25,14 @@ struct PlaceSources {
 /// Threads: not safe. Times in seconds; they do not go back.
 class LeakPlaces {
  public:
-  /// Between the two moments, and between two tries.
+  /// Between the two moments, and between two tries; of a window that is shorter than ten minutes a
+  /// fifth.
   static constexpr double apart_s = 120;
   /// Between two looks at places that are known, and where there was nothing to take.
   static constexpr double again_s = 3600;
+
+  /// `window`: the length of the shortest.
+  explicit LeakPlaces(double window) : apart_(std::min(apart_s, window / 5)) {}
 
   /// Whether sources are to be taken now. `spaces`: those that leak, as judged last.
   [[nodiscard]] bool is_due(double at, const std::vector<std::string>& spaces);
@@ -40,6 +45,7 @@ class LeakPlaces {
  private:
   void forget();
 
+  double apart_;
   leak::stacks::NativeStacks native_;
   std::string go_heap_;  // of the first moment, as goroutines_
   std::string goroutines_;

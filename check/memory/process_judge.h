@@ -22,7 +22,7 @@ class ProcessJudge {
   /// `lengths` of the windows in seconds, as Windows has them.
   ProcessJudge(const std::vector<double>& lengths, Moment began, int pid,
                std::optional<std::string> url)
-      : began_(began), windows_(lengths), published_(lengths) {
+      : began_(began), windows_(lengths), published_(lengths), places_(lengths.front()) {
     windows_.is_of(pid, std::move(url));
   }
 

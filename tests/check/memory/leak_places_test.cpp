@@ -28,7 +28,7 @@ PlaceSources sources_of(NativeHeap heap) {
 }
 
 TEST(LeakPlaces, AreAskedForWhenThereIsALeakAndAgainMinutesLater) {
-  LeakPlaces places;
+  LeakPlaces places(600);
   EXPECT_FALSE(places.is_due(0, {}));
   ASSERT_TRUE(places.is_due(60, {"native"}));
   EXPECT_FALSE(places.wants_goroutines());
@@ -39,7 +39,7 @@ TEST(LeakPlaces, AreAskedForWhenThereIsALeakAndAgainMinutesLater) {
 }
 
 TEST(LeakPlaces, AreSeldomAskedForWhereThereIsNothingToTake) {
-  LeakPlaces places;
+  LeakPlaces places(600);
   ASSERT_TRUE(places.is_due(60, {"native"}));
   EXPECT_FALSE(places.take(60, {}));
   EXPECT_FALSE(places.is_due(60 + LeakPlaces::apart_s, {"native"}));
@@ -47,7 +47,7 @@ TEST(LeakPlaces, AreSeldomAskedForWhereThereIsNothingToTake) {
 }
 
 TEST(LeakPlaces, AreTheStacksThatGrewWithWhatSurvived) {
-  LeakPlaces places;
+  LeakPlaces places(600);
   ASSERT_TRUE(places.is_due(60, {"native"}));
   EXPECT_FALSE(places.take(60, sources_of(heap_of(60'000, 100, 1000))));
   ASSERT_TRUE(places.is_due(180, {"native"}));
@@ -66,7 +66,7 @@ TEST(LeakPlaces, AreTheStacksThatGrewWithWhatSurvived) {
 }
 
 TEST(LeakPlaces, TellOfBlocksThatAreGivenUpForNewOnes) {
-  LeakPlaces places;
+  LeakPlaces places(600);
   ASSERT_TRUE(places.is_due(60, {"native"}));
   EXPECT_FALSE(places.take(60, sources_of(heap_of(60'000, 100, 50'000))));
   EXPECT_TRUE(places.take(180, sources_of(heap_of(180'000, 300, 170'000))));
@@ -74,7 +74,7 @@ TEST(LeakPlaces, TellOfBlocksThatAreGivenUpForNewOnes) {
 }
 
 TEST(LeakPlaces, AreForgottenSomeTimeAfterTheLeak) {
-  LeakPlaces places;
+  LeakPlaces places(600);
   ASSERT_TRUE(places.is_due(60, {"native"}));
   EXPECT_FALSE(places.take(60, sources_of(heap_of(60'000, 100, 1000))));
   EXPECT_TRUE(places.take(180, sources_of(heap_of(180'000, 300, 1000))));

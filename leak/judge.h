@@ -42,6 +42,8 @@ struct Finding {
   /// Where, the innermost call first, and the place in it of the application's own call.
   std::vector<Frame> stack;
   std::size_t application = 0;
+  /// The call of the application from which that was called, unless a thread begins with it.
+  std::optional<std::size_t> caller;
   std::optional<double> survival;  // as SiteGrowth has them
   std::optional<double> ages;
   /// What is known besides: "+1200 blocks of 3024 bytes". Empty: nothing.

@@ -16,17 +16,21 @@ std::string print(const char* format, Values... values) {
   return text.data();
 }
 
-std::string place_text(const Finding& finding) {
-  if (finding.stack.empty()) {
-    return "";
-  }
-  const Frame& frame = finding.stack[finding.application];
+std::string call_text(const Frame& frame) {
   std::string file = frame.file.substr(frame.file.rfind('/') + 1);
   std::string text = frame.function;
   if (!file.empty()) {
     text += " (" + file + (frame.line > 0 ? ":" + std::to_string(frame.line) : "") + ")";
   }
   return text;
+}
+
+std::string place_text(const Finding& finding) {
+  if (finding.stack.empty()) {
+    return "";
+  }
+  const std::string text = call_text(finding.stack[finding.application]);
+  return finding.caller ? text + " called by " + call_text(finding.stack[*finding.caller]) : text;
 }
 
 std::string rate_text(const Rate& rate) {

@@ -73,8 +73,8 @@ Owner owner_of_native(const Frame& frame) {
       "g_realloc",     "g_strdup",    "g_slice_alloc", "xmalloc",
       "xcalloc",       "xrealloc",    "xstrdup",       "asprintf",
       "vasprintf",     "mmap"};
-  static constexpr std::array<std::string_view, 5> objects{"_Py", "Py", "__interceptor_",
-                                                           "pthread_create", "__pthread_create"};
+  static constexpr std::array<std::string_view, 6> objects{
+      "_Py", "Py", "__interceptor_", "pthread_create", "__pthread_create", "_start"};
   const std::string_view name =
       std::string_view{frame.function}.substr(0, frame.function.find('('));
   if (std::find(wrappers.begin(), wrappers.end(), name) != wrappers.end() ||
@@ -249,7 +249,10 @@ void find_helpers(std::vector<SiteGrowth>& sites, const std::vector<StackUse>& u
 void set_site(Finding& finding, const SiteGrowth* site) {
   if (site != nullptr && !site->stack.empty()) {
     finding.stack = site->stack;
-    finding.application = application_call(site->stack, finding.space, site->helpers);
+    const std::vector<std::size_t> calls = calls_of_application(site->stack, finding.space);
+    const std::size_t named = std::min(site->helpers, calls.size() - 1);
+    finding.application = calls[named];
+    finding.caller = named + 2 < calls.size() ? std::optional(calls[named + 1]) : std::nullopt;
     finding.survival = site->survival;
     finding.ages = site->ages;
   }

@@ -274,6 +274,11 @@ TEST(Judge, PutsTheSiteOfTheApplicationIntoTheSentence) {
               StartsWith("leak in Go's heap: example.com/shop.(*Cart).Add (cart.go:41), +2.0 "
                          "MiB/min"));
   EXPECT_THAT(to_json(judgement, watch), HasSubstr("\"site\":{\"function\":\"example.com/shop."));
+  watch.sites.front().stack.insert(watch.sites.front().stack.begin() + 2,
+                                   {"main.(*server).buy", "/src/main.go", 30, "go"});
+  EXPECT_THAT(judge(watch).verdict().sentence,
+              StartsWith("leak in Go's heap: example.com/shop.(*Cart).Add (cart.go:41) called by "
+                         "main.(*server).buy (main.go:30), +2.0 MiB/min"));
 }
 
 Watch watch_of_sites(const std::vector<SiteGrowth>& sites) {

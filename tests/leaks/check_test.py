@@ -50,6 +50,21 @@ if not started:
     "extension": (EXTENSION, "leaks_extension.keep(3000)"),
     "extension_lends": (EXTENSION, "leaks_extension.lend(3000)"),
 }
+# A check in a shared library: of two blocks of a run it keeps one.
+NATIVE = """
+#include <stdlib.h>
+#include <string.h>
+static void *volatile kept;
+__attribute__((noinline)) static void *fresh(size_t bytes) { return memset(malloc(bytes), 1, bytes); }
+__attribute__((noinline)) static void remember(void) { kept = fresh(2000); }
+__attribute__((noinline)) static void lend(void) { free(fresh(5000)); }
+void Run(char *id, char *init, char *instance, const void *aggregator, const char **error) {
+  (void)id; (void)init; (void)instance; (void)aggregator; (void)error;
+  remember();
+  lend();
+}
+const char *Version(const char **error) { (void)error; return "1.0.0"; }
+"""
 # Of each that leaks: in which space, and what the first line names.
 LEAKS = {"keeps_strings": ("python", "check (keeps_strings.py"), "cache_and_leak": ("python", "check (cache_and_leak.py"),
          "fails_at_times": ("python", "check (fails_at_times.py"), "collector_off": ("python", "check (collector_off.py"),
@@ -105,6 +120,24 @@ class CheckTest(unittest.TestCase):
         callers = [frame["function"] for frame in judgement["site"]["stack"] if frame["space"] == "python"]
         self.assertTrue(any("check" in name for name in callers), judgement["site"])
         self.assertAlmostEqual(judgement["rate_bytes_per_s"]["value"] * 15, 3000, delta=150)
+
+    def test_a_check_in_a_shared_library_is_watched_too_and_who_keeps_the_memory_is_named(self):
+        with tempfile.TemporaryDirectory() as text:
+            folder = pathlib.Path(text)
+            (folder / "checks.d").mkdir()
+            (folder / "conf.d" / "lib.d").mkdir(parents=True)
+            (folder / "conf.d" / "lib.d" / "conf.yaml").write_text("init_config:\ninstances: [{}]\n")
+            (folder / "lib.c").write_text(NATIVE)
+            (folder / "heapwatch.yaml").write_text(f"confd_path: {folder}/conf.d\n")
+            subprocess.run(["cc", "-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls", "-shared", "-fPIC",
+                            folder / "lib.c", "-o", folder / "checks.d" / "libdatadog-agent-lib.so"], check=True)
+            done = subprocess.run([HEAPWATCH, "--config", folder / "heapwatch.yaml", "leak", "--check", "lib", "--times", "60",
+                                   "--json"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        judgement = json.loads(done.stdout)
+        self.assertEqual((judgement["verdict"], judgement["space"]), ("leak", "native"), judgement)
+        self.assertEqual(judgement["site"]["function"], "remember", judgement["site"])
+        self.assertAlmostEqual(judgement["rate_bytes_per_s"]["value"] * 15, 2000, delta=150)
 
     def test_it_runs_as_often_as_there_is_time_for(self):
         judgement = self.judge("keeps_strings", "--for", "3s")

@@ -49,38 +49,49 @@ Owner owner_of_go(const Frame& frame) {
 }
 
 Owner owner_of_python(const Frame& frame) {
-  if (has(frame.file, "/site-packages/") || has(frame.file, "/dist-packages/") ||
-      has(frame.file, "datadog_checks/")) {
+  // What all checks are made of; a check that is installed is what is looked at.
+  if (has(frame.file, "datadog_checks/")) {
+    return has(frame.file, "datadog_checks/base/") || has(frame.file, "datadog_checks/checks/")
+               ? Owner::library
+               : Owner::application;
+  }
+  if (has(frame.file, "/site-packages/") || has(frame.file, "/dist-packages/")) {
     return Owner::package;
   }
-  static constexpr std::array<std::string_view, 4> libraries{"/usr/lib/python", "/usr/local/lib/py",
-                                                             "<frozen ", "<string>"};
-  return begins_with_one(frame.file, libraries) ? Owner::library : Owner::application;
+  const bool is_library = has(frame.file, "/lib/python") || frame.file.starts_with("<frozen ") ||
+                          frame.file.starts_with("<string>");
+  return is_library ? Owner::library : Owner::application;
+}
+
+/// The interpreter's own, in a library or in a program that holds it.
+bool is_of_cpython(const Frame& frame) {
+  const std::string_view file = frame.file;
+  const bool is_named = frame.function.starts_with("Py") || frame.function.starts_with("_Py");
+  return has(file, "libpython") ||
+         (is_named && (has(file.substr(file.rfind('/') + 1), "python") || has(file, "Objects/") ||
+                       has(file, "Python/") || has(file, "Modules/")));
 }
 
 /// By its names alone, those among them that wrappers of malloc usually have: where the program has
 /// no debug information, `file` is what is mapped there.
 Owner owner_of_native(const Frame& frame) {
-  static constexpr std::array<std::string_view, 16> wrappers{
-      "alloc",         "allocate",       "xalloc",    "emalloc",    "zmalloc",     "zcalloc",
-      "zrealloc",      "my_alloc",       "my_malloc", "safe_alloc", "safe_malloc", "safe_calloc",
-      "checked_alloc", "checked_malloc", "mem_alloc", "must_malloc"};
-  static constexpr std::array<std::string_view, 26> functions{
-      "std::",         "__gnu_cxx::", "operator new",  "void* operator new",
-      "malloc",        "calloc",      "realloc",       "strdup",
-      "strndup",       "__strdup",    "__libc_",       "posix_memalign",
-      "aligned_alloc", "memalign",    "valloc",        "g_malloc",
-      "g_realloc",     "g_strdup",    "g_slice_alloc", "xmalloc",
-      "xcalloc",       "xrealloc",    "xstrdup",       "asprintf",
-      "vasprintf",     "mmap"};
-  static constexpr std::array<std::string_view, 6> objects{
-      "_Py", "Py", "__interceptor_", "pthread_create", "__pthread_create", "_start"};
+  static constexpr std::array<std::string_view, 36> allocators{
+      "malloc",      "calloc",         "realloc",       "strdup",         "strndup",
+      "__strdup",    "posix_memalign", "aligned_alloc", "memalign",       "valloc",
+      "asprintf",    "vasprintf",      "mmap",          "mmap64",         "void* operator new",
+      "xmalloc",     "xcalloc",        "xrealloc",      "xstrdup",        "xstrndup",
+      "alloc",       "allocate",       "xalloc",        "emalloc",        "zmalloc",
+      "zcalloc",     "zrealloc",       "my_alloc",      "my_malloc",      "safe_alloc",
+      "safe_malloc", "safe_calloc",    "checked_alloc", "checked_malloc", "mem_alloc",
+      "must_malloc"};
+  static constexpr std::array<std::string_view, 7> beginnings{
+      "std::",          "__gnu_cxx::",    "operator new",    "__libc_",
+      "__interceptor_", "pthread_create", "__pthread_create"};
   const std::string_view name =
       std::string_view{frame.function}.substr(0, frame.function.find('('));
-  if (std::find(wrappers.begin(), wrappers.end(), name) != wrappers.end() ||
-      begins_with_one(frame.function, functions) || begins_with_one(frame.function, objects) ||
-      has(frame.file, "/include/c++/") || has(frame.file, "libheapwatch_preload") ||
-      has(frame.file, "libpython")) {
+  if (std::find(allocators.begin(), allocators.end(), name) != allocators.end() ||
+      name == "_start" || begins_with_one(frame.function, beginnings) || is_of_cpython(frame) ||
+      has(frame.file, "/include/c++/") || has(frame.file, "libheapwatch_preload")) {
     return Owner::library;
   }
   if (has(frame.file, "/site-packages/") || has(frame.file, "/dist-packages/")) {

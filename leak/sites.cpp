@@ -101,8 +101,8 @@ Owner owner_of_native(const Frame& frame) {
                                                            "/lib64/"};
   static constexpr std::array<std::string_view, 4> sources{"./", "../sysdeps/", "../nptl/",
                                                            "[vdso]"};
-  const bool is_system =
-      begins_with_one(frame.file, folders) || begins_with_one(frame.file, sources);
+  const bool is_system = (begins_with_one(frame.file, folders) && has(frame.file, ".so")) ||
+                         begins_with_one(frame.file, sources);
   return is_system || frame.function.empty() ? Owner::library : Owner::application;
 }
 

@@ -44,6 +44,11 @@ TEST(ApplicationCall, OfPythonsMemoryIsALineOfPython) {
       {"fetch", "/srv/app.py", 12, "python"}};
   EXPECT_EQ(told(stack, "python"), "fetch");
   EXPECT_EQ(told({stack[1], stack[2]}, "python"), "get");
+  EXPECT_EQ(told({{"loads", "/opt/python/lib/python3.12/json/__init__.py", 346, "python"},
+                  {"run", "/opt/x/datadog_checks/base/check.py", 90, "python"},
+                  {"check", "/opt/x/site-packages/datadog_checks/shop/shop.py", 12, "python"}},
+                 "python"),
+            "check");
 }
 
 TEST(ApplicationCall, OfGoIsNeitherTheRuntimesNorTheStandardLibrarys) {
@@ -78,10 +83,19 @@ TEST(ApplicationCall, OfAWrapperOfMallocIsItsCaller) {
                   {"main", "/src/main.c", 9, "native"}},
                  "native"),
             "session_open");
-  EXPECT_EQ(
-      told({{"leak_malloc", "/src/memory.c", 5, "native"}, {"main", "/src/main.c", 9, "native"}},
-           "native"),
-      "leak_malloc");
+  for (const char* const name : {"leak_malloc", "malloc_for_good", "mmap_region", "PyCart_keep"}) {
+    EXPECT_EQ(told({{name, "/src/memory.c", 5, "native"}, {"main", "/src/main.c", 9, "native"}},
+                   "native"),
+              name);
+  }
+  EXPECT_EQ(told({{"PyList_New", "/usr/bin/python3.11", 0, "native"},
+                  {"keep", "/src/cart.c", 9, "native"}},
+                 "native"),
+            "keep");
+  EXPECT_EQ(told({{"SSL_new", "/usr/lib/x86_64-linux-gnu/libssl.so.3", 0, "native"},
+                  {"accept_one", "/usr/lib/postgresql/15/bin/postgres", 0, "native"}},
+                 "native"),
+            "accept_one");
 }
 
 /// A stack of functions, the innermost first.

@@ -154,7 +154,7 @@ void LeakWatch::read_books(leak::Look& look) {
   if (process != books_) {
     // It became another program, whose samples are counted from the start.
     books_ = process;
-    native_ = {};
+    native_ = leak::stacks::NativeStacks();
     next_native_ = 0;
   }
   look.counted = leak::stacks::counted_by_books(*process);

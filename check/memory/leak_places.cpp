@@ -76,7 +76,7 @@ bool LeakPlaces::take(double at, PlaceSources sources) {
 }
 
 void LeakPlaces::forget() {
-  native_ = {};
+  native_ = leak::stacks::NativeStacks(moments_max);
   go_heap_.clear();
   goroutines_.clear();
   places_.clear();

@@ -43,10 +43,12 @@ class LeakPlaces {
   [[nodiscard]] const std::vector<leak::SiteGrowth>& places() const { return places_; }
 
  private:
+  static constexpr std::size_t moments_max = 4;
+
   void forget();
 
   double apart_;
-  leak::stacks::NativeStacks native_;
+  leak::stacks::NativeStacks native_{moments_max};
   std::string go_heap_;  // of the first moment, as goroutines_
   std::string goroutines_;
   std::vector<leak::SiteGrowth> places_;

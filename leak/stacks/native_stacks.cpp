@@ -177,7 +177,7 @@ void NativeStacks::take(memory::native::NativeHeap heap, double at) {
   }
   times_.push_back(at);
   moments_.push_back(std::move(moment));
-  if (times_.size() <= moments_max) {
+  if (times_.size() <= moments_max_) {
     return;
   }
   std::size_t kept = 0;

@@ -19,8 +19,10 @@ namespace heapwatch::leak::stacks {
 /// The samples of a program at several moments, stack by stack.
 class NativeStacks {
  public:
-  /// More moments are thinned out: every other one is dropped.
-  static constexpr std::size_t moments_max = 48;
+  static constexpr std::size_t moments_usual = 48;
+
+  /// More moments are thinned out: every other one is dropped. An even number.
+  explicit NativeStacks(std::size_t moments_max = moments_usual) : moments_max_(moments_max) {}
 
   /// `at`: as that of looks, or the number of runs. `heap`: of one process, each time.
   void take(memory::native::NativeHeap heap, double at);
@@ -53,6 +55,7 @@ class NativeStacks {
 
   [[nodiscard]] std::vector<Stack> stacks(std::size_t first) const;
 
+  std::size_t moments_max_;
   std::vector<double> times_;
   std::vector<Moment> moments_;
   memory::native::NativeHeap last_;

@@ -237,7 +237,7 @@ class FlameGraph {
   /// Makes a box as wide as the picture; on the other side of a function all is shown.
   zoomTo(box) {
     const whole = { from: 0, span: Math.max(flameWidth(this.tree.root), 1) };
-    const part = { from: box.start, span: Math.max(flameWidth(box), 1) };
+    const part = { from: flameStart(box), span: Math.max(flameWidth(box), 1) };
     this.top = box;
     this.current = box;
     this.down = box.up ? whole : part;
@@ -346,7 +346,8 @@ class FlameGraph {
     if (this.top !== root && box !== this.top) text += `, ${flamePercent(flameWidth(box), flameWidth(this.top))} of ${flameShort(this.name(this.top))}`;
     text += ')';
     if (box.lost > 0) text += `, +${value(box.gained)} \u2212${value(box.lost)}`;
-    if (box.self > 0) text += `, ${value(box.self)} in itself`;
+    const self = flameSelf(box);
+    if (self > 0) text += `, ${value(self)} in itself`;
     if (frame && frame[2]) text += ', inlined';
     this.about.replaceChildren(flameElement('b', { textContent: this.name(box) }), ' ' + text,
       flameElement('div', { className: 'what', textContent: this.file(box) || this.view.type }));

@@ -68,13 +68,15 @@ class FlamePicture {
         const [box, level] = walk.pop();
         if (!this.isWide(box, part, pixels)) continue;
         if (level > deepest) deepest = level;
-        for (const child of box.below) walk.push([child, level + 1]);
+        for (const child of flameBelow(box)) walk.push([child, level + 1]);
         if (box.rest > 0 || box.below.length > 0) deepest = Math.max(deepest, level + 1);
       }
       return deepest;
     };
-    this.above = this.tree.callers.length === 0 ? 0 : depth(this.tree.callers, this.up);
-    this.count = this.above + 1 + Math.max(depth(this.tree.root.below, this.down), this.tree.root.rest > 0 ? 1 : 0);
+    const { root, callers } = this.tree;
+    // Boxes that are too narrow take a row, too.
+    this.above = callers.length === 0 ? 0 : Math.max(depth(callers, this.up), 1);
+    this.count = this.above + 1 + Math.max(depth(flameBelow(root), this.down), root.below.length > 0 || root.rest > 0 ? 1 : 0);
     this.rows.style.height = `${this.count * flameRow}px`;
   }
 
@@ -117,7 +119,7 @@ class FlamePicture {
     const { root } = this.tree;
     this.drawBox(root, 0, pixels);
     this.drawBelow(root, this.tree.callers, this.up, pixels, -1);
-    this.drawBelow(root, root.below, this.down, pixels, 1);
+    this.drawBelow(root, flameBelow(root), this.down, pixels, 1);
     for (const row of this.byRow) if (row) row.sort((a, b) => a.left - b.left);
     this.layer.replaceChildren(parts);
     this.layer.hidden = this.isMoving;
@@ -162,7 +164,7 @@ class FlamePicture {
         }
         if (stop <= part.from) continue;
         this.drawBox(child, left(child.start), right(stop), row);
-        walk.push({ box: child, list: child.below, row });
+        walk.push({ box: child, list: flameBelow(child), row });
       }
       if (at.box.rest > 0 && step > 0) this.drawRest(row, left(at.box.end), right(at.box.end + at.box.rest), false);
     }

@@ -3,10 +3,10 @@
 
 /// A box: `frame` is an index into the data's frames, -1 of the box that holds all. `gained` and `lost` are the positive and the
 /// negative values that come through here, `rest` what is in boxes that the page does not have. `below` are its callees; of a
-/// caller above a function (`up`) its callers.
-function flameBox(parent, frame, up) {
-  return { parent, level: parent ? parent.level + (up ? -1 : 1) : -1, frame, up: Boolean(up), gained: 0, lost: 0, rest: 0, self: 0,
-    start: 0, end: 0, number: 0, below: flameNothing };
+/// caller above a function (`up`) its callers. `start` and `end`, where what is below it ends, are known once somebody asks.
+function flameBox(parent, frame, up, gained, lost, rest) {
+  return { parent, level: parent ? parent.level + (up ? -1 : 1) : -1, frame, up, gained, lost, rest, start: 0, end: 0, number: 0,
+    below: flameNothing, isLaidOut: false, known: null };
 }
 
 const flameNothing = Object.freeze([]);
@@ -15,56 +15,71 @@ function flameWidth(box) {
   return box.gained + box.lost;
 }
 
-/// The boxes of a view: the one that holds all. See write_boxes() for the numbers.
+/// The tree of a view. See write_boxes() for the numbers.
 function flameTree(view) {
-  const root = flameBox(null, -1, false);
-  root.gained = view.gained;
-  root.lost = view.lost;
+  const root = flameBox(null, -1, false, view.gained, view.lost, 0);
+  const boxes = [root];
   const numbers = view.boxes;
   let last = root;
   for (let at = 0; at < numbers.length;) {
     const code = numbers[at];
     let parent = last;
     for (let up = code >> 2; up > 0; up--) parent = parent.parent;
-    const box = flameBox(parent, numbers[at + 1], false);
-    box.gained = numbers[at + 2];
+    const box = flameBox(parent, numbers[at + 1], false, numbers[at + 2], 0, 0);
     at += 3;
     if (code & 2) box.lost = numbers[at++];
     if (code & 1) box.rest = numbers[at++];
     if (parent.below === flameNothing) parent.below = [box];
     else parent.below.push(box);
+    box.number = boxes.length;
+    boxes.push(box);
     last = box;
   }
-  return flameLaidOut({ root, callers: flameNothing });
+  return flameWhole(root, flameNothing, boxes);
 }
 
-/// Gives each box its place: it starts where its parent does, behind its wider siblings. `boxes` has them all, the root first.
-function flameLaidOut(tree) {
-  const boxes = [tree.root];
-  const order = (a, b) => flameWidth(b) - flameWidth(a) || a.frame - b.frame;
-  const place = (list, start) => {
-    if (list.length > 1) list.sort(order);
-    for (const child of list) {
-      child.start = start;
-      start += flameWidth(child);
-      child.number = boxes.length;
-      boxes.push(child);
-    }
-    return start;
-  };
-  tree.root.start = 0;
-  tree.callersEnd = place(tree.callers, 0);
-  for (let i = 0; i < boxes.length; i++) {
-    const box = boxes[i];
-    box.end = place(box.below, box.start);
-    box.self = box.up ? 0 : Math.max(flameWidth(box) - box.rest - (box.end - box.start), 0);
+/// A tree as all else takes it: its root, the callers above that, and all boxes by their numbers.
+function flameWhole(root, callers, boxes) {
+  if (!boxes) {
+    boxes = [root, ...callers];
+    for (let i = 0; i < boxes.length; i++) for (const child of boxes[i].below) boxes.push(child);
+    for (let i = 0; i < boxes.length; i++) boxes[i].number = i;
   }
-  if (tree.root.frame < 0) {
-    tree.root.rest = Math.max(flameWidth(tree.root) - tree.root.end, 0);
-    tree.root.self = 0;
+  if (root.frame < 0) root.rest = Math.max(flameWidth(root) - root.below.reduce((sum, box) => sum + flameWidth(box), 0), 0);
+  return { root, callers, boxes, callersEnd: flamePlace(callers, 0) };
+}
+
+/// Gives boxes their places from `start` on, the widest first; where they end.
+function flamePlace(list, start) {
+  if (list.length > 1) list.sort((a, b) => flameWidth(b) - flameWidth(a) || a.frame - b.frame);
+  for (const box of list) {
+    box.start = start;
+    start += flameWidth(box);
   }
-  tree.boxes = boxes;
-  return tree;
+  return start;
+}
+
+/// The boxes below one, in their places. There are many boxes, and most are never looked at.
+function flameBelow(box) {
+  if (!box.isLaidOut) {
+    box.isLaidOut = true;
+    box.end = flamePlace(box.below, box.start);
+  }
+  return box.below;
+}
+
+/// Where a box starts.
+function flameStart(box) {
+  const way = [];
+  for (let at = box.parent; at && at.up === box.up; at = at.parent) way.push(at);
+  for (let i = way.length; i-- > 0;) flameBelow(way[i]);
+  return box.start;
+}
+
+/// What a box holds that is in none below it.
+function flameSelf(box) {
+  if (box.up || box.frame < 0) return 0;
+  return Math.max(box.below.reduce((left, child) => left - flameWidth(child), flameWidth(box) - box.rest), 0);
 }
 
 /// Adds what `from` holds, and all below it, to `to`.
@@ -84,7 +99,7 @@ function flameChild(box, frame, up) {
   if (!box.known) box.known = new Map();
   let child = box.known.get(frame);
   if (!child) {
-    child = flameBox(box, frame, up);
+    child = flameBox(box, frame, up, 0, 0, 0);
     box.known.set(frame, child);
     if (box.below === flameNothing) box.below = [child];
     else box.below.push(child);
@@ -108,8 +123,8 @@ function flameOutermost(tree, marked) {
 function flameSandwich(tree, marked) {
   const found = flameOutermost(tree, marked);
   if (found.length === 0) return null;
-  const root = flameBox(null, found[0].frame, false);
-  const callers = flameBox(null, -1, true);
+  const root = flameBox(null, found[0].frame, false, 0, 0, 0);
+  const callers = flameBox(null, -1, true, 0, 0, 0);
   for (const box of found) {
     flameAdd(root, box);
     let at = callers;
@@ -120,18 +135,12 @@ function flameSandwich(tree, marked) {
     }
   }
   for (const caller of callers.below) caller.parent = root;
-  return flameLaidOut({ root, callers: callers.below });
+  return flameWhole(root, callers.below, null);
 }
 
 /// The tree without the boxes of frames in `without`, and of frames in `through` only what comes through them; null: not asked for.
 function flameCut(tree, through, without) {
-  const copy = box => {
-    const made = flameBox(null, box.frame, false);
-    made.gained = box.gained;
-    made.lost = box.lost;
-    made.rest = box.rest;
-    return made;
-  };
+  const copy = box => flameBox(null, box.frame, false, box.gained, box.lost, box.rest);
   const root = copy(tree.root);
   // Each box once on the way down, and once on the way up, when what is kept below it is known.
   const walk = [{ from: tree.root, to: root, inside: through === null, next: 0, cutGained: 0, cutLost: 0 }];
@@ -176,7 +185,7 @@ function flameCut(tree, through, without) {
       levels.push(child);
     }
   }
-  return flameLaidOut({ root, callers: flameNothing });
+  return flameWhole(root, flameNothing, null);
 }
 
 /// What each function holds in itself and in all, by the index of its name; a call of itself counts once.
@@ -199,10 +208,11 @@ function flameTotals(tree, frames) {
         total.total += box.gained - box.lost;
         total.width += flameWidth(box);
       }
-      if (box.self > 0) {
+      const self = flameSelf(box);
+      if (self > 0) {
         const below = box.below.reduce((sum, child) => sum + child.gained - child.lost, 0);
         // Of a box with parts that the page does not have only the size of what is its own is known.
-        total.self += box.rest === 0 ? box.gained - box.lost - below : Math.sign(box.gained - box.lost) * box.self;
+        total.self += box.rest === 0 ? box.gained - box.lost - below : Math.sign(box.gained - box.lost) * self;
       }
       open.set(name, depth + 1);
       walk.push([box, true]);

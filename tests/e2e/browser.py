@@ -85,7 +85,7 @@ for (const one of document.querySelectorAll('table')) {
   if (!(one.caption && one.caption.textContent.trim()) && !one.hasAttribute('aria-label')) found.push(`no title: ${told(one)}`);
   for (const head of one.querySelectorAll('th:not([scope])')) found.push(`no scope: ${told(head)}`);
 }
-const ids = [...document.querySelectorAll('[id]')].map(one => one.id);
+const ids = [...document.querySelectorAll('[id]')].filter(one => !one.closest('svg')).map(one => one.id);
 for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) found.push(`twice: ${id}`);
 if (!document.documentElement.lang) found.push('no language');
 if (!document.title) found.push('no title');

@@ -32,6 +32,18 @@ function chartTable(rows, times) {
     : `Rows of the memory from ${text.time(times[0])} to ${text.time(times[times.length - 1])}`, by: 2 });
 }
 
+/// The lines of a chart: `line(i)` are the values at times[i]. Where nobody measured there is one of no numbers, which nothing is
+/// drawn across.
+function withGaps(times, line) {
+  const steps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+  const longest = Math.max((steps[Math.floor(steps.length / 2)] || 0) * gapSteps, gapMs);
+  return times.flatMap((time, i) => {
+    const here = [new Date(time), ...line(i)];
+    const isGap = i > 0 && time - times[i - 1] > longest;
+    return isGap ? [[new Date((time + times[i - 1]) / 2), ...here.slice(1).map(() => NaN)], here] : [here];
+  });
+}
+
 class MemoryChart {
   /// `chosen(from, to)` is told the two moments that were brushed.
   constructor(chosen) {
@@ -98,13 +110,10 @@ class MemoryChart {
     }));
   }
 
-  /// The lines of the chart. Where nobody measured there is a line of no numbers, which nothing is drawn across.
+  /// The lines of the chart.
   data(rows, rss) {
-    const { times } = this.memory;
-    const steps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
-    const longest = Math.max((steps[Math.floor(steps.length / 2)] || 0) * gapSteps, gapMs);
-    return times.flatMap((time, i) => {
-      const line = [new Date(time)];
+    return withGaps(this.memory.times, i => {
+      const line = [];
       let sum = 0;
       const isMeasured = rows.some(row => row.bytes[i] !== null);
       for (const row of rows) {
@@ -112,8 +121,7 @@ class MemoryChart {
         line.push(isMeasured ? sum : null);
       }
       line.push(this.hidden.size === 0 && rss ? rss.last[i] : null);
-      const isGap = i > 0 && time - times[i - 1] > longest;
-      return isGap ? [[new Date((time + times[i - 1]) / 2), ...line.slice(1).map(() => NaN)], line] : [line];
+      return line;
     });
   }
 

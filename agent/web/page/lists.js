@@ -39,7 +39,7 @@ const lists = {
     caption: span => `Programs whose expvars were read in the last ${text.span(span)}`,
     none: 'No program was scraped in this time. The check go_expvar (conf.d/go_expvar.d) chooses them.',
     by: 3,
-    row: (row, target) => { if (target.up === false) row.className = 'leak'; },
+    row: (row, target) => { if (target.up === false) row.className = 'down'; },
     columns: span => [
       nameColumn('Target', span),
       { title: 'Up', of: target => present(target.up, up => up ? 'yes' : 'no'), key: target => String(target.up) },
@@ -59,7 +59,7 @@ const lists = {
     title: 'Checks',
     caption: span => `Checks that ran in the last ${text.span(span)}, with what their runs left behind`,
     none: 'No check ran in this time.',
-    by: 6,
+    by: 7,
     row: (row, check) => { if (check.kept.some(kept => kept.verdict === 'leak')) row.className = 'leak'; },
     columns: span => [
       nameColumn('Check', span),
@@ -68,22 +68,20 @@ const lists = {
       { title: 'Warnings', number: true, of: check => text.count(check.warnings), key: check => check.warnings },
       { title: 'Skipped', number: true, of: check => text.count(check.skipped), key: check => check.skipped },
       { title: 'Per run', number: true, of: check => text.duration(check.run_time_ns_mean), key: check => check.run_time_ns_mean },
-      ...['native', 'python'].flatMap(space => keptColumns(space)),
-      { title: 'Verdict', of: check => keptSentences(check), key: keptSentences },
+      keptColumn('native', 'Kept in native memory'),
+      keptColumn('python', 'Kept in Python'),
       { title: 'Last error', of: check => check.last_error || '–', key: check => check.last_error },
+      { title: 'Verdict', of: check => keptSentences(check), key: keptSentences },
     ],
   },
 };
 
-/// What runs keep in one memory: per run, and all of it over time.
-function keptColumns(space) {
+/// What runs keep in one memory: in all, per run and over time.
+function keptColumn(space, title) {
   const kept = check => check.kept.find(one => one.space === space) || { bytes: null, bytes_per_run: null };
-  const title = space === 'python' ? 'Python' : 'Native';
-  return [
-    { title: `${title} kept per run`, number: true, of: check => present(kept(check).bytes_per_run, text.change), key: check => kept(check).bytes_per_run },
-    { title, of: check => element('span', { className: 'trend' }, text.bytes(kept(check).bytes), ' ', sparkline(check.times, check.columns[space] || [])),
-      key: check => kept(check).bytes },
-  ];
+  return { title, of: check => kept(check).bytes === null ? '–' : element('span', { className: 'trend' }, sparkline(check.times, check.columns[space] || []), ' ',
+    element('span', {}, text.bytes(kept(check).bytes), element('br'), present(kept(check).bytes_per_run, value => text.change(Math.round(value)) + ' per run'))),
+  key: check => kept(check).bytes_per_run };
 }
 
 function keptSentences(check) {

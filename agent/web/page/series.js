@@ -49,12 +49,13 @@ class SeriesView {
     const lanes = series.map(one => runningTotals.has(one.name) ? SeriesView.steps(one.last) : one.last);
     const labels = series.map(one => one.name + (runningTotals.has(one.name) ? ' per interval' : ''));
     this.drawings.push(() => {
-      const data = memory.times.map((time, i) => [new Date(time), ...lanes.map(lane => lane[i])]);
+      const data = withGaps(memory.times, i => lanes.map(lane => lane[i]));
       this.graphs.push(new Dygraph(area, data, { labels: ['time', ...labels], colors: seriesColors, strokeWidth: 1.5, connectSeparatedPoints: true, legend: 'never',
         includeZero: true, axes: { y: { axisLabelFormatter: group.show, axisLabelWidth: 72 } }, axisLineColor: 'transparent', gridLineColor: 'rgba(128, 128, 128, 0.25)',
         dateWindow: [memory.from, memory.to], interactionModel: {},
-        highlightCallback: (_event, _x, _points, row) => {
-          values.textContent = text.time(memory.times[row]) + ': ' + labels.map((label, i) => `${label} ${present(lanes[i][row], group.show)}`).join(' · ');
+        highlightCallback: (_event, x) => {
+          const row = memory.times.indexOf(x);
+          if (row >= 0) values.textContent = text.time(memory.times[row]) + ': ' + labels.map((label, i) => `${label} ${present(lanes[i][row], group.show)}`).join(' · ');
         },
         unhighlightCallback: () => { values.textContent = ''; } }));
     });

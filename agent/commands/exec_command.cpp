@@ -82,8 +82,10 @@ int exec_program(const ExecOptions& options) {
   }
   watch.set_program(*started);
   if (!watching->why_not.empty()) {
-    std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it "
-              << watching->why_not << '\n';
+    // In one piece: the program writes to the same terminal.
+    std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
+                     std::string(watching->why_not) + '
+';
   }
   const int status = (*program)->wait();
   watch.stop_serving();

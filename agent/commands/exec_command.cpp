@@ -84,8 +84,7 @@ int exec_program(const ExecOptions& options) {
   if (!watching->why_not.empty()) {
     // In one piece: the program writes to the same terminal.
     std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
-                     std::string(watching->why_not) + '
-';
+                     std::string(watching->why_not) + '\n';
   }
   const int status = (*program)->wait();
   watch.stop_serving();

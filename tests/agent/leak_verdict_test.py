@@ -73,8 +73,6 @@ class LeakVerdictTest(unittest.TestCase):
             (cls.folder.root / name).write_text(str(process.pid))
             setattr(cls, name, process.pid)
             instances += f"  - pid_file: {cls.folder.root}/{name}\n    name: {name}\n"
-        cls.start_under_exec()
-        instances += f"  - pid_file: {cls.folder.root}/watched\n    name: watched\n    profile_dir: {cls.folder.root}/watched.d\n"
         go = GoProgram(GO_TARGET)
         cls.addClassCleanup(go.stop)
         made_control_group(cls.folder.root / "cgroup", go.process.pid, 1000 << 20, 850 << 20)
@@ -91,16 +89,6 @@ class LeakVerdictTest(unittest.TestCase):
                        "a verdict on both programs", patience_s=100)
         except AssertionError as failure:
             raise AssertionError(json.dumps(cls.verdicts(), indent=1) + cls.agent.log()) from failure
-
-    @classmethod
-    def start_under_exec(cls):
-        """A program whose allocations are seen with their stacks; its pid is in a file, too."""
-        watcher = subprocess.Popen([PROGRAM, "exec", "--sample-interval", "16384", "--", LEAKS, "leak_malloc", "1", str(RATE)],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
-        cls.addClassCleanup(watcher.communicate)
-        watcher.stdout.readline()
-        children = pathlib.Path(f"/proc/{watcher.pid}/task/{watcher.pid}/children").read_text().split()
-        (cls.folder.root / "watched").write_text(children[0])
 
     @classmethod
     def status(cls):
@@ -139,15 +127,6 @@ class LeakVerdictTest(unittest.TestCase):
         self.assertEqual(self.sample("process_memory_leak_verdict", process_name="leaks"), 5)
         self.assertLess(abs(self.sample("process_memory_leak_rate", process_name="leaks", space="native") / RATE - 1), 0.3)
         self.assertIn(self.sample("heapwatch_service_check", service_check="process.memory.leak", process_name="leaks"), (1, 2))
-
-    def test_of_a_program_under_exec_the_line_is_told_and_its_books_are_kept(self):
-        wait_until(lambda: "leak_malloc" in self.verdicts()["watched"]["sentence"], "the place of the leak", patience_s=100)
-        verdict = self.verdicts()["watched"]
-        self.assertRegex(verdict["sentence"], r"^leak in native memory: leak_malloc \(c_program\.c:\d+\), \+")
-        site = verdict["leaks"][0]["site"]
-        self.assertEqual((site["function"], site["file"].rsplit("/", 1)[-1]), ("leak_malloc", "c_program.c"))
-        kept = list((self.folder.root / "watched.d").glob("heapwatch-*-leak.native.pb.gz"))
-        self.assertTrue(kept, list(self.folder.root.glob("watched.d/*")))
 
     def test_the_other_program_is_not_called_a_leak(self):
         self.assertNotEqual(self.verdicts()["steady"]["verdict"], "leak")

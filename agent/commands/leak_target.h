@@ -21,7 +21,7 @@ struct LeakTarget {
   /// The books of a program that is watched; null while it has none. Empty: it is not.
   std::function<memory::native::WatchedProcesses::ProcessPtr()> books;
   bool is_started = false;  // by us
-  std::string missing;  // what cannot be seen of it, and why; empty: nothing is known to be
+  std::string missing;      // what cannot be seen of it, and why; empty: nothing is known to be
 };
 
 /// The request for another page of the same program: "/debug/pprof/heap".

@@ -34,7 +34,8 @@ TEST_P(GlibcUnderLoad, LiveBytesAreWithinOnePercentOrTornAndWithinTheirBound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GlibcUnderLoad,
-                         ::testing::Values("random", "ring", "wave", "stack", "large", "hand"),
+                         ::testing::Values("random", "ring", "wave", "stack", "large", "hand",
+                                           "slow"),
                          [](const auto& one) { return std::string(one.param); });
 
 class GlibcNotTorn : public ::testing::TestWithParam<const char*> {};
@@ -53,7 +54,7 @@ TEST_P(GlibcNotTorn, LiveBytesAreWithinOnePercentAndNotCalledTorn) {
   EXPECT_LE(torn, looks / 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, GlibcNotTorn, ::testing::Values("still", "slow"),
+INSTANTIATE_TEST_SUITE_P(Shapes, GlibcNotTorn, ::testing::Values("still"),
                          [](const auto& one) { return std::string(one.param); });
 
 /// Bytes that change as often as somebody asks whether the process has run.

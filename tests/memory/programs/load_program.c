@@ -5,7 +5,7 @@
  *   load_program random THREADS   any two
  *   load_program ring THREADS     neighbours in the order in which they came, from the first to the last, again and again
  *   load_program wave THREADS     one from each end of the table, towards the middle
- *   load_program stack THREADS    the last hundred go, and a hundred come
+ *   load_program stack THREADS    the last eight go, and eight come
  *   load_program large THREADS    as random, and some blocks have a mapping of their own
  *   load_program hand THREADS     as random, of the blocks of any thread
  *   load_program still THREADS    all wait
@@ -25,7 +25,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { threads_max = 16, slots = 2000, large_every = 250, at_once = 100, least = 24, step_of_sizes = 16 };
+enum { threads_max = 16, slots = 2000, large_every = 250, at_once = 8, least = 24, step_of_sizes = 16 };
 
 /* The size that was asked for stands in front of what the program would keep there. */
 struct block {

@@ -215,8 +215,7 @@ class OracleTest(unittest.TestCase):
 
     def test_debugging_information_in_a_package_of_units(self):
         """`PROGRAM.dwp`, made of the `.dwo` files of two units, which are gone."""
-        for number, (compiler, flags, packer) in enumerate([
-                ("g++", [], "dwp"), ("g++", ["-gdwarf-4"], "dwp"), ("clang++", [], "llvm-dwp"), ("g++", [], "llvm-dwp")]):
+        for number, (compiler, flags, packer) in enumerate([("g++", ["-gdwarf-4"], "dwp"), ("clang++", [], "llvm-dwp")]):
             with self.subTest(compiler=compiler, flags=flags, packer=packer):
                 folder = pathlib.Path(self.folder, f"package{number}")
                 folder.mkdir()

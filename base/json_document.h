@@ -19,6 +19,9 @@ using JsonValue = rapidjson::Value;
 [[nodiscard]] Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,
                                                      std::string_view writer);
 
+/// An object, whatever is in it. Errors: invalid.
+[[nodiscard]] Result<rapidjson::Document> parse_json_object(std::string_view text);
+
 /// Null when it is not there, or is null.
 [[nodiscard]] const JsonValue* json_member(const JsonValue& object, const char* key);
 [[nodiscard]] std::string json_text(const JsonValue& object, const char* key);

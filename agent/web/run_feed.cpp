@@ -15,6 +15,7 @@ constexpr std::string_view scraper = "go_expvar";
 constexpr std::string_view memstats = "memstats.";
 constexpr std::string_view pauses_name = "pause_ns";
 constexpr std::size_t errors_max = 2'000;
+constexpr std::int64_t quiet_ms = 60'000;
 
 struct KnownVariable {
   std::string_view name;  // behind "memstats."
@@ -151,30 +152,40 @@ void RunFeed::take_values(const metrics::Snapshot& snapshot, Target& target) {
   target.allocated = allocated->second;
 }
 
-/// Once for each text: a target that is down for an hour is one event.
+/// Once for each text, and not more often than once a minute: a target that is down for an hour is
+/// one event, and so is one that fails every other time. An error is over when runs have succeeded
+/// for a minute.
 void RunFeed::take_error(const metrics::Snapshot& snapshot, const Target* target) {
   const std::string& id = snapshot.instance->id;
+  const std::int64_t now = parts_.clock();
   const auto told = errors_.find(id);
   const auto tell = [&](const std::string& kind, const std::string& text) {
     const history::LifeInfo check = life_of_check(snapshot.instance->check_name);
-    parts_.recorder.event(&check, parts_.clock(), kind, text);
+    parts_.recorder.event(&check, now, kind, text);
     if (target != nullptr) {
-      parts_.recorder.event(&target->life, parts_.clock(), kind, text);
+      parts_.recorder.event(&target->life, now, kind, text);
     }
   };
   if (!snapshot.error) {
-    if (told != errors_.end()) {
+    if (told != errors_.end() && now - told->second.failed >= quiet_ms) {
       errors_.erase(told);
       tell("recovered", "runs succeed again");
     }
     return;
   }
   const std::string text = base::beginning(snapshot.error->message, error_bytes_max);
-  if (told == errors_.end() ? errors_.size() >= errors_max : told->second == text) {
+  if (told != errors_.end()) {
+    told->second.failed = now;
+    if (told->second.text != text && now - told->second.told >= quiet_ms) {
+      told->second = {.text = text, .told = now, .failed = now};
+      tell("error", text);
+    }
     return;
   }
-  errors_[id] = text;
-  tell("error", text);
+  if (errors_.size() < errors_max) {
+    errors_.emplace(id, Error{.text = text, .told = now, .failed = now});
+    tell("error", text);
+  }
 }
 
 void RunFeed::forget(const metrics::Instance& instance) {

@@ -71,6 +71,13 @@ class RunFeed {
     std::optional<std::int64_t> allocated;   // in all, when it was asked last
   };
 
+  /// Units: ms since 1970.
+  struct Error {
+    std::string text;
+    std::int64_t told = 0;
+    std::int64_t failed = 0;  // last
+  };
+
   [[nodiscard]] history::LifeInfo life_of_check(const std::string& check) const;
   /// Null when the instance is of another check, or one too many.
   [[nodiscard]] Target* target_of(const metrics::Instance& instance);
@@ -78,8 +85,8 @@ class RunFeed {
   void take_values(const metrics::Snapshot& snapshot, Target& target);
 
   Parts parts_;
-  std::map<std::string, Target> targets_;      // by the id of the instance
-  std::map<std::string, std::string> errors_;  // that were told, by the id of the instance
+  std::map<std::string, Target> targets_;  // by the id of the instance
+  std::map<std::string, Error> errors_;    // that are not over, likewise
 };
 
 }  // namespace heapwatch::agent::web

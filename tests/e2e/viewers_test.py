@@ -11,7 +11,7 @@ from agent import Agent, Confd, wait_until  # noqa: E402
 
 HEAPWATCH = ""
 VIEWERS = 100
-SCRAPES = 20
+SCRAPES = 8
 SCRAPE_S_MAX = 5.0  # under sanitizers, with all processors taken by the viewers; what waits for them takes far longer
 
 
@@ -35,6 +35,7 @@ class Viewer(threading.Thread):
                 self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
                 if answer.status != 200:
                     self.refusals.add(body)
+        connection.close()
 
 
 class ViewersTest(unittest.TestCase):
@@ -103,6 +104,7 @@ class ViewersTest(unittest.TestCase):
         connection.request("GET", "/api/v1/processes")
         answer = connection.getresponse()
         body = answer.read()
+        connection.close()
         return answer.status == 200 and b'"pid"' in body
 
 

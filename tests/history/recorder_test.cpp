@@ -201,6 +201,27 @@ TEST_F(RecorderOfHistory, LosesTheValueWhoseNameIsTooLongAndNoOther) {
   EXPECT_THAT(read.columns.at("rss").last, ElementsAre(2));
 }
 
+TEST_F(RecorderOfHistory, KeepsTheLastOfEachValueBetweenTwoWrites) {
+  recorder().record({.life = life(), .time = now_, .values = {{"rss", 1}, {"row:a/b/live", 2}}});
+  recorder().record({.life = life(), .time = now_ + 1, .values = {{"rss", 3}}});
+  recorder().flush();
+  const Course read = course({start, now_ + 1}, 10);
+  EXPECT_THAT(read.columns.at("rss").last, ElementsAre(3));
+  EXPECT_THAT(read.columns.at("row:a/b/live").last, ElementsAre(2));
+}
+
+TEST_F(RecorderOfHistory, KeepsNoRowsOfAnOlderLook) {
+  recorder().record({.life = life(),
+                     .time = now_,
+                     .values = {{"row:a/b/live", 2}, {"row:gone/b/live", 1}, {"rows_rss", 3}}});
+  recorder().record(
+      {.life = life(), .time = now_ + 1, .values = {{"row:a/b/live", 4}, {"rows_rss", 4}}});
+  recorder().flush();
+  const Course read = course({start, now_ + 1}, 10);
+  EXPECT_THAT(read.columns.at("row:a/b/live").last, ElementsAre(4));
+  EXPECT_FALSE(read.columns.contains("row:gone/b/live"));
+}
+
 TEST_F(RecorderOfHistory, GivesTheSeriesThatAreAskedForAlone) {
   for (int i = 0; i < 800; ++i) {
     record({{"rss", i}, {"row:native/glibc/live", i}, {"threads", 3}});

@@ -133,8 +133,10 @@ TEST_F(RunsOfHistory, TellThatATargetIsDownOnceAndThatItIsBack) {
   EXPECT_FALSE(target["up"].GetBool());
   EXPECT_EQ(target["scrapes"]["errors"].GetInt64(), 5);
   EXPECT_STREQ(target["last_error"].GetString(), "connection refused");
-  run({gauge("memstats.heap_alloc", 1000)});
-  record();
+  for (int i = 0; i < 7; ++i) {
+    run({gauge("memstats.heap_alloc", 1000)});
+    record();
+  }
   const auto after = json("/api/v1/targets");
   EXPECT_TRUE(after["targets"][0]["up"].GetBool());
   EXPECT_STREQ(after["targets"][0]["last_error"].GetString(), "");
@@ -144,6 +146,21 @@ TEST_F(RunsOfHistory, TellThatATargetIsDownOnceAndThatItIsBack) {
     kinds.push_back(event.kind);
   }
   EXPECT_THAT(kinds, ElementsAre("error", "recovered"));
+}
+
+TEST_F(RunsOfHistory, TellOfATargetThatFailsNowAndThenOnce) {
+  for (int i = 0; i < 40; ++i) {
+    run({}, i % 2 == 0 ? "one" : "");
+    record();
+  }
+  EXPECT_EQ(archive().events(std::nullopt, {0, now_})->size(), 2U);  // of the check, and of it
+  EXPECT_STREQ(json("/api/v1/targets")["targets"][0]["last_error"].GetString(), "one");
+  for (int i = 0; i < 12; ++i) {
+    run({}, i % 2 == 0 ? "two" : "three");
+    record();
+  }
+  // Not more often than once a minute, whatever it says.
+  EXPECT_LE(archive().events(std::nullopt, {0, now_})->size(), 2U + 2 * 3);
 }
 
 TEST_F(RunsOfHistory, TellThatATargetBeganAnew) {

@@ -220,6 +220,9 @@ base::Result<void> Recorder::write_all(const Waiting& waiting) {
     if (!life) {
       return tl::unexpected(life.error());
     }
+    if (base::Result<void> seen = store_->seen((*life)->id, profile.time); !seen) {
+      return seen;
+    }
     if (base::Result<void> done = store_->add({.life = (*life)->id,
                                                .time = profile.time,
                                                .kind = profile.kind,
@@ -279,6 +282,9 @@ base::Result<void> Recorder::write(const WaitingEvent& event) {
       return tl::unexpected(life.error());
     }
     written_event.life = (*life)->id;
+    if (base::Result<void> seen = store_->seen((*life)->id, event.time); !seen) {
+      return seen;
+    }
     if (event.is_end) {
       const LifeId id = (*life)->id;
       for (const auto& [tier, rollup] :

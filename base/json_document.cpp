@@ -2,9 +2,7 @@
 
 namespace heapwatch::base {
 
-namespace {
-
-Result<rapidjson::Document> parse(std::string_view text) {
+Result<rapidjson::Document> parse_json(std::string_view text) {
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
   rapidjson::Document document;
   document.Parse<flags>(text.data(), text.size());
@@ -12,32 +10,24 @@ Result<rapidjson::Document> parse(std::string_view text) {
     return fail(ErrorKind::invalid,
                 "it is no JSON: wrong at byte " + std::to_string(document.GetErrorOffset()));
   }
-  return document;
-}
-
-}  // namespace
-
-Result<rapidjson::Document> parse_json_object(std::string_view text) {
-  Result<rapidjson::Document> document = parse(text);
-  if (document && !document->IsObject()) {
-    return fail(ErrorKind::invalid, "it is no JSON object");
+  if (!document.IsObject()) {
+    return fail(ErrorKind::invalid, "it is JSON, but no object");
   }
   return document;
 }
 
 Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,
                                        std::string_view writer) {
-  Result<rapidjson::Document> parsed = parse(text);
-  if (!parsed) {
-    return parsed;
+  auto document = parse_json(text);
+  if (!document && document.error().message.starts_with("it is no JSON")) {
+    return document;
   }
-  rapidjson::Document& document = *parsed;
-  if (!document.IsObject() || json_text(document, "schema") != schema) {
+  if (!document || json_text(*document, "schema") != schema) {
     return fail(ErrorKind::invalid, "it is not what \"" + std::string(writer) +
                                         "\" writes: one object with \"schema\": \"" +
                                         std::string(schema) + "\"");
   }
-  return parsed;
+  return document;
 }
 
 const JsonValue* json_member(const JsonValue& object, const char* key) {

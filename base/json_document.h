@@ -14,13 +14,13 @@ namespace heapwatch::base {
 
 using JsonValue = rapidjson::Value;
 
+/// An object. Errors: invalid.
+[[nodiscard]] Result<rapidjson::Document> parse_json(std::string_view text);
+
 /// An object whose member "schema" is `schema`; `writer` is what writes such, for the message:
 /// "heapwatch memory PID --json". Errors: invalid.
 [[nodiscard]] Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,
                                                      std::string_view writer);
-
-/// An object, whatever is in it. Errors: invalid.
-[[nodiscard]] Result<rapidjson::Document> parse_json_object(std::string_view text);
 
 /// Null when it is not there, or is null.
 [[nodiscard]] const JsonValue* json_member(const JsonValue& object, const char* key);

@@ -25,7 +25,7 @@ net::ServerReply safe(net::ServerReply reply) {
 
 /// The body of a POST: `{}` or `{"watch": true}` begins, `{"watch": false}` ends.
 base::Result<bool> wants_watch(const std::string& body) {
-  const auto document = base::parse_json_object(body);
+  const auto document = base::parse_json(body);
   if (!document) {
     return base::fail(base::ErrorKind::invalid,
                       "the body must be a JSON object, such as {}: " + document.error().message);

@@ -47,7 +47,7 @@ std::string complaint() {
 // A BIO over a socket that raises no signal when the client has gone.
 
 int socket_of(BIO* bio) {
-  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+  return *static_cast<const int*>(BIO_get_data(bio));
 }
 
 int write_to_socket(BIO* bio, const char* from, int size) {
@@ -72,6 +72,12 @@ long control_of_socket(BIO* /*bio*/, int command, long /*number*/, void* /*point
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
+int forget_socket(BIO* bio) {
+  delete static_cast<int*>(BIO_get_data(bio));
+  BIO_set_data(bio, nullptr);
+  return 1;
+}
+
 const BIO_METHOD* socket_method() {
   static BIO_METHOD* const method = [] {
     BIO_METHOD* const made =
@@ -79,6 +85,7 @@ const BIO_METHOD* socket_method() {
     BIO_meth_set_write(made, write_to_socket);
     BIO_meth_set_read(made, read_from_socket);
     BIO_meth_set_ctrl(made, control_of_socket);
+    BIO_meth_set_destroy(made, forget_socket);
     return made;
   }();
   return method;
@@ -351,7 +358,7 @@ std::unique_ptr<TlsSession> TlsSession::create(std::shared_ptr<const TlsContext>
     ERR_clear_error();
     return nullptr;
   }
-  BIO_set_data(bio, reinterpret_cast<void*>(std::intptr_t{socket}));
+  BIO_set_data(bio, std::make_unique<int>(socket).release());
   BIO_set_init(bio, 1);
   SSL_set_bio(session, bio, bio);
   SSL_set_accept_state(session);

@@ -228,10 +228,11 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   settle_dogstatsd(draft, environment, diagnostics);
   settle_tags(draft);
   check_exposure(
-      draft.config, [&](std::string_view key) { return place_of(key, variables, root, name); },
-      diagnostics);
+      draft.config, !draft.web_config_file.empty(),
+      [&](std::string_view key) { return place_of(key, variables, root, name); }, diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
+  SettingsWriter(loaded.config.settings).text("web.config_file", draft.web_config_file);
   return loaded;
 }
 

@@ -148,7 +148,8 @@ TEST_F(RetentionOfHistory, LeavesWhatHappenedWithTheLifeThatItHappenedIn) {
   record({{"rss", 1}}, profiled);
   auto read = archive();
   std::size_t found = 0;
-  for (const Life& one : *read.lives({0, now_})) {
+  const auto lives = read.lives({0, now_});
+  for (const Life& one : *lives) {
     const auto events = read.events(one.id, {0, now_});
     EXPECT_EQ(events->size(), one.info.identity == "early" ? 1U : 0U) << one.info.identity;
     EXPECT_EQ(read.profiles(one.id, {0, now_})->size(), one.info.identity == "profiled" ? 1U : 0U);

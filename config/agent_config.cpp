@@ -7,6 +7,7 @@
 #include "base/ownership.h"
 #include "config/agent_options.h"
 #include "config/exposure.h"
+#include "config/remote_write_options.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 
@@ -227,6 +228,7 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   }
   settle_dogstatsd(draft, environment, diagnostics);
   settle_tags(draft);
+  settle_remote_write(draft.config.remote_write, folder);
   check_exposure(
       draft.config, [&](std::string_view key) { return place_of(key, variables, root, name); },
       diagnostics);

@@ -347,6 +347,7 @@ void DiskQueue::write_position() {
       position.done.push_back(open.place);
     }
   }
+  position.done.insert(position.done.end(), done_before_.begin(), done_before_.end());
   // One that is not written makes the next start send again what was sent already.
   (void)write_position_file(position_.get(), position);
 }

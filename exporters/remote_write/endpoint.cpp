@@ -258,7 +258,7 @@ class Endpoint::Slices final : public Publication {
     }
     SeriesTable::Run& run = *found->second->coming;
     if (is_put_) {
-      if (run.emit(*endpoint_.lanes_, in_slice)) {
+      if (run.emit(endpoint_.lanes_, in_slice)) {
         return true;
       }
       found->second->coming.reset();

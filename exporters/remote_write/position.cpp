@@ -20,12 +20,13 @@ static_assert(8 + 4 * 8 + open_records_max * 16 + 4 <= position_bytes);
 std::string position_text(const Position& position) {
   std::string text(position_magic);
   wire::put_fixed(text, position.number);
-  wire::put_fixed(text, static_cast<std::uint64_t>(position.done.size()));
+  const std::size_t count = std::min(position.done.size(), open_records_max);
+  wire::put_fixed(text, static_cast<std::uint64_t>(count));
   wire::put_fixed(text, position.all_done.segment);
   wire::put_fixed(text, position.all_done.offset);
-  for (const RecordPlace& place : position.done) {
-    wire::put_fixed(text, place.segment);
-    wire::put_fixed(text, place.offset);
+  for (std::size_t i = 0; i < count; ++i) {
+    wire::put_fixed(text, position.done[i].segment);
+    wire::put_fixed(text, position.done[i].offset);
   }
   text.resize(position_bytes - sizeof(std::uint32_t), '\0');
   wire::put_fixed(text, checksum(text));

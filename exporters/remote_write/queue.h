@@ -39,7 +39,6 @@ class Queue {
   [[nodiscard]] std::optional<Taken> take();
   void done(const Taken& taken);
 
-  [[nodiscard]] bool has_disk() const { return disk_ != nullptr; }
   [[nodiscard]] std::uint64_t disk_bytes() const { return disk_ ? disk_->bytes() : 0; }
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
   /// That were not taken.

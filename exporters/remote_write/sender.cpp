@@ -329,11 +329,6 @@ void Sender::tell(LogLevel level, const std::string& what) {
   options_.log(level, "remote write " + options_.name + ": " + what);
 }
 
-bool Sender::is_window_safe() const {
-  return std::all_of(window_.begin(), window_.end(),
-                     [](const ItemPtr& item) { return item->taken.place.has_value(); });
-}
-
 void Sender::count_queue() {
   std::uint64_t samples = queue_.samples();
   std::int64_t oldest = 0;

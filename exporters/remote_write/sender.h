@@ -58,8 +58,6 @@ class Sender {
 
   /// Nothing waits and nothing is on its way.
   [[nodiscard]] bool is_idle() const { return window_.empty() && queue_.batches() == 0; }
-  /// All that waits is on the disk, or nothing waits.
-  [[nodiscard]] bool is_safe() const { return queue_.memory_bytes() == 0 && is_window_safe(); }
 
  private:
   /// A batch that was taken from the queue.
@@ -70,7 +68,6 @@ class Sender {
   };
   using ItemPtr = std::shared_ptr<Item>;
 
-  [[nodiscard]] bool is_window_safe() const;
   void fill_window();
   [[nodiscard]] bool is_blocked(const Item& item) const;
   [[nodiscard]] bool has_token();

@@ -29,8 +29,9 @@ inline std::vector<DecodedSample> decoded_v1(std::string_view message) {
     std::string name = "{";
     std::vector<DecodedSample> its;
     while (series.next()) {
+      const bool is_label = series.tag() == 1;
       protozero::pbf_reader part = series.get_message();
-      if (series.tag() == 1) {
+      if (is_label) {
         name += name.size() > 1 ? "," : "";
         while (part.next()) {
           name += part.tag() == 1 ? part.get_string() + "=" : "\"" + part.get_string() + "\"";

@@ -56,7 +56,7 @@ TEST(RemoteWriteEncoder, AMessageOfVersion1HasTheBytesOfTheSpecification) {
   Encoder encoder;
   encoder.add(made("up", {{"a", "b"}}).line(1.0, 300));
   const std::string expected =
-      std::string("\x0a\x27\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x06\x0a\x01", 24) + "a\x12\x01" +
+      std::string("\x0a\x26\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x06\x0a\x01", 22) + "a\x12\x01" +
       "b" + std::string("\x12\x0c\x09\0\0\0\0\0\0\xf0\x3f\x10\xac\x02", 14);
   EXPECT_EQ(encoder.take(), expected);
 }

@@ -483,7 +483,7 @@ TEST_F(RemoteWriteSender, ATokenServerThatIsAwayMakesSamplesWait) {
   EXPECT_EQ(store_.requests.size(), 0U);
   EXPECT_EQ(log_, std::vector<std::string>{
                       "remote write test: does not take samples, which wait: no token from "
-                      "https://tokens/token?key=...: it answers 401 Unauthorized"});
+                      "https://tokens/token?...: it answers 401 Unauthorized"});
   is_there = true;
   world_.pass(minutes(1));
   EXPECT_EQ(store_.samples(), 3U);

@@ -183,6 +183,12 @@ void Endpoint::cut_in_time() {
 
 /// Called under the lock, or by the thread itself.
 void Endpoint::pass(Batch batch) {
+  // Where the thread does not keep up, who publishes does its work, which takes time and less room.
+  constexpr std::size_t busy_part = 4;
+  const bool is_busy = handed_over_ > options_.memory_bytes_max / busy_part;
+  if (is_busy) {
+    batch.message = compressed(batch.message);
+  }
   const std::size_t bytes = batch.message.size();
   if (handed_over_ + bytes > options_.memory_bytes_max) {
     figures_.update([&](Figures& figures) { figures.dropped_queue_full += batch.samples; });
@@ -190,10 +196,12 @@ void Endpoint::pass(Batch batch) {
   }
   handed_over_ += bytes;
   ++batches_handed_over_;
-  loop_->post([this, bytes, shared = std::make_shared<Batch>(std::move(batch))] {
+  loop_->post([this, bytes, is_busy, shared = std::make_shared<Batch>(std::move(batch))] {
     const std::uint32_t samples = shared->samples;
     try {
-      shared->message = compressed(shared->message);
+      if (!is_busy) {
+        shared->message = compressed(shared->message);
+      }
       sender_->push(std::move(*shared));
     } catch (const std::bad_alloc&) {
       base::refill_memory_reserve();

@@ -184,8 +184,9 @@ int exec_program(const ExecOptions& options) {
   watch.set_program(*started);
   if (const std::string_view why_not = memory::native::why_not_watched(target.kind);
       !why_not.empty()) {
-    std::cerr << "heapwatch: the memory of " << options.program[0] << " is not seen: it " << why_not
-              << '\n';
+    // In one piece: the program writes to the same terminal.
+    std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
+                     std::string(why_not) + '\n';
   }
   const int status = (*program)->wait();
   watch.stop_serving();

@@ -20,7 +20,7 @@ constexpr std::string_view samples_written = "x-prometheus-remote-write-samples-
 std::string_view header(const net::Headers& headers, std::string_view name) {
   const auto found = std::find_if(headers.begin(), headers.end(),
                                   [&](const auto& one) { return one.first == name; });
-  return found == headers.end() ? std::string_view() : std::string_view(found->second);
+  return found == headers.end() ? std::string_view{} : std::string_view{found->second};
 }
 
 bool has_counts(const net::HttpResponse& response) {

@@ -30,6 +30,8 @@
 
 namespace heapwatch::exporters::remote_write {
 
+// In the order of its parts.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct EndpointOptions {
   std::string name;          // in metrics and in the log
   net::HttpRequest request;  // where to, and all that is the same for all messages

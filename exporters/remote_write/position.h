@@ -1,7 +1,6 @@
 // How far a queue on the disk has come, as it is written down. Private to this folder.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,7 +14,10 @@ namespace heapwatch::exporters::remote_write {
 struct RecordPlace {
   std::uint64_t segment = 0;
   std::uint64_t offset = 0;
-  auto operator<=>(const RecordPlace&) const = default;
+  friend bool operator==(const RecordPlace&, const RecordPlace&) = default;
+  friend bool operator<(const RecordPlace& a, const RecordPlace& b) {
+    return a.segment != b.segment ? a.segment < b.segment : a.offset < b.offset;
+  }
 };
 
 /// So many records may be taken and not done: as many as there is room for in a file of this size.

@@ -52,7 +52,7 @@ void append_record(std::string& out, const Batch& batch) {
   put_fixed(out, batch.oldest_ms);
   put_fixed(out, batch.newest_ms);
   put_fixed(out, checksum(batch.message));
-  put_fixed(out, checksum(std::string_view(out).substr(begin)));
+  put_fixed(out, checksum(std::string_view{out}.substr(begin)));
   out += batch.message;
 }
 

@@ -24,6 +24,7 @@ class ReceiverServer {
   struct Request {
     std::string head;
     std::string body;
+    int status = 0;  // as it was answered
   };
 
   ReceiverServer() {
@@ -116,7 +117,7 @@ class ReceiverServer {
       {
         const std::lock_guard lock(mutex_);
         status = status_;
-        requests_.push_back({text.substr(0, head), text.substr(head, body)});
+        requests_.push_back({text.substr(0, head), text.substr(head, body), status});
       }
       text.erase(0, head + body);
       const std::string reply =

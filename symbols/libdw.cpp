@@ -23,13 +23,14 @@ base::Result<Libdw> load() {
   Libdw f;
   const bool has_all =
       find(elf, "elf_version", f.elf_version) && find(elf, "elf_begin", f.elf_begin) &&
-      find(elf, "elf_end", f.elf_end) && find(dw, "dwarf_begin_elf", f.begin_elf) &&
-      find(dw, "dwarf_end", f.end) && find(dw, "dwarf_get_units", f.get_units) &&
-      find(dw, "dwarf_cu_info", f.cu_info) && find(dw, "dwarf_cu_getdwarf", f.cu_getdwarf) &&
-      find(dw, "dwarf_offdie", f.offdie) && find(dw, "dwarf_dieoffset", f.dieoffset) &&
-      find(dw, "dwarf_child", f.child) && find(dw, "dwarf_siblingof", f.siblingof) &&
-      find(dw, "dwarf_tag", f.tag) && find(dw, "dwarf_ranges", f.ranges) &&
-      find(dw, "dwarf_attr", f.attr) && find(dw, "dwarf_attr_integrate", f.attr_integrate) &&
+      find(elf, "elf_end", f.elf_end) && find(elf, "elf_memory", f.elf_memory) &&
+      find(dw, "dwarf_begin_elf", f.begin_elf) && find(dw, "dwarf_end", f.end) &&
+      find(dw, "dwarf_get_units", f.get_units) && find(dw, "dwarf_cu_info", f.cu_info) &&
+      find(dw, "dwarf_cu_getdwarf", f.cu_getdwarf) && find(dw, "dwarf_offdie", f.offdie) &&
+      find(dw, "dwarf_dieoffset", f.dieoffset) && find(dw, "dwarf_child", f.child) &&
+      find(dw, "dwarf_siblingof", f.siblingof) && find(dw, "dwarf_tag", f.tag) &&
+      find(dw, "dwarf_ranges", f.ranges) && find(dw, "dwarf_attr", f.attr) &&
+      find(dw, "dwarf_attr_integrate", f.attr_integrate) &&
       find(dw, "dwarf_formstring", f.formstring) && find(dw, "dwarf_formudata", f.formudata) &&
       find(dw, "dwarf_diename", f.diename) && find(dw, "dwarf_decl_line", f.decl_line) &&
       find(dw, "dwarf_getsrcfiles", f.getsrcfiles) && find(dw, "dwarf_filesrc", f.filesrc) &&

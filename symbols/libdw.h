@@ -15,6 +15,7 @@ struct Libdw {
   decltype(&::elf_version) elf_version = nullptr;
   decltype(&::elf_begin) elf_begin = nullptr;
   decltype(&::elf_end) elf_end = nullptr;
+  decltype(&::elf_memory) elf_memory = nullptr;
   decltype(&::dwarf_begin_elf) begin_elf = nullptr;
   decltype(&::dwarf_end) end = nullptr;
   decltype(&::dwarf_get_units) get_units = nullptr;

@@ -178,6 +178,12 @@ base::Result<std::vector<ObjectCount>> PythonLoader::objects(bool collect) const
   return host.and_then([&](Host* running) { return running->objects(collect); });
 }
 
+void PythonLoader::collect_garbage() const {
+  if (state_->host && *state_->host) {
+    (**state_->host)->collect_garbage();
+  }
+}
+
 base::Result<std::filesystem::path> find_module() {
   std::error_code failure;
   const std::filesystem::path program =

@@ -42,6 +42,8 @@ class PythonLoader final : public Loader {
   /// See Host. Errors: also not_found, while no Python runs.
   [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id);
   [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) const;
+  /// See Host; nothing where no Python runs.
+  void collect_garbage() const;
 
  private:
   struct State;

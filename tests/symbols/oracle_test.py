@@ -213,6 +213,38 @@ class OracleTest(unittest.TestCase):
                 for address, frames in self.ours(program, addresses).items():
                     self.assertEqual(frames[0][1:], full[address][0][1:] if full[address][0][2] != "0" else frames[0][1:])
 
+    def test_debugging_information_in_a_package_of_units(self):
+        """`PROGRAM.dwp`, made of the `.dwo` files of two units, which are gone."""
+        for number, (compiler, flags, packer) in enumerate([("g++", ["-gdwarf-4"], "dwp"), ("clang++", [], "llvm-dwp")]):
+            with self.subTest(compiler=compiler, flags=flags, packer=packer):
+                folder = pathlib.Path(self.folder, f"package{number}")
+                folder.mkdir()
+                program = str(folder / "packed")
+                objects = {"split": [], "whole": []}
+                for name, define in (("templates.cpp", []), ("inlined.c", ["-Dmain=other_main"])):
+                    c = "clang" if compiler == "clang++" else "gcc"
+                    command = [compiler, "-std=c++17"] if name.endswith("cpp") else [c]
+                    for kind, split in (("split", ["-gsplit-dwarf"]), ("whole", [])):
+                        made = f"{kind}_{name}.o"
+                        run(*command, "-O2", "-g", *flags, *split, *define, "-c", "-o", made, str(PROGRAMS / name), cwd=folder)
+                        objects[kind].append(made)
+                run(compiler, "-o", program, *objects["split"], cwd=folder)
+                run(compiler, "-o", program + ".full", *objects["whole"], cwd=folder)
+                units = sorted(folder.glob("*.dwo"))
+                self.assertEqual(len(units), 2)
+                run(packer, "-o", program + ".dwp", *map(str, units), cwd=folder)
+                for unit in units:
+                    unit.unlink()
+                addresses = self.addresses(program)
+                full = self.ours(program + ".full", addresses)
+                self.assertGreater(sum(len(frames) > 1 for frames in full.values()), 5)
+                self.assertEqual(self.ours(program, addresses), full)
+                # A package that is cut short is none, and the program's own lines are there.
+                with open(program + ".dwp", "r+b") as package:
+                    package.truncate(os.path.getsize(program + ".dwp") // 2)
+                self.assertEqual({address for address, frames in self.ours(program, addresses).items() if frames[0][2] != "0"},
+                                 {address for address, frames in full.items() if frames[0][2] != "0"})
+
     def test_debugging_information_that_programs_share(self):
         """As dwz has it: what several programs have in common is in a file of its own."""
         folder = pathlib.Path(self.folder, "shared")

@@ -85,6 +85,13 @@ class CPythonHost final : public Host {
     return memory::count_objects(collect);
   }
 
+  void collect_garbage() override {
+    const Gil gil;
+    if (PyGC_IsEnabled() == 1) {
+      PyGC_Collect();
+    }
+  }
+
   void remove_temporary_files() noexcept override {
     try {
       auto done = std::make_shared<std::promise<void>>();

@@ -13,7 +13,6 @@
 
 #include "base/log.h"
 #include "config/check_config.h"
-#include "config/remote_write.h"
 #include "config/value.h"
 
 namespace heapwatch::config {
@@ -152,7 +151,6 @@ struct AgentConfig {
   SecretsConfig secrets;
   DogStatsdConfig dogstatsd;
   PrometheusConfig prometheus;
-  std::vector<RemoteWriteConfig> remote_write;
   SharedLibrariesConfig shared_libraries;
   IsolationConfig isolation;
   LimitsConfig limits;

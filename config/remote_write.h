@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/value.h"
+
 namespace heapwatch::config {
 
 /// `tls_config`. Files are absolute, or relative to the current folder.
@@ -79,5 +81,9 @@ struct RemoteWriteConfig {
 
   friend bool operator==(const RemoteWriteConfig&, const RemoteWriteConfig&) = default;
 };
+
+/// `remote_write` of AgentConfig::settings, which are right: load_agent_config() has said what is
+/// wrong with it. Not a member of AgentConfig, since nobody but its exporter needs it.
+[[nodiscard]] std::vector<RemoteWriteConfig> remote_write_of(const Value& settings);
 
 }  // namespace heapwatch::config

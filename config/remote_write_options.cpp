@@ -232,15 +232,12 @@ std::string name_of(const RemoteWriteConfig& remote, const std::vector<RemoteWri
   return name;
 }
 
-}  // namespace
-
-void read_remote_write(Section& section, std::string_view name, AgentDraft& draft) {
+std::vector<RemoteWriteConfig> read_receivers(Section& section, std::string_view name) {
   const Value* const value = section.raw(name);
+  std::vector<RemoteWriteConfig> all;
   if (value == nullptr) {
-    return;
+    return all;
   }
-  std::vector<RemoteWriteConfig>& all = draft.config.remote_write;
-  all.clear();
   Value alone;
   std::optional<std::vector<Section>> sections;
   if (value->kind == Value::Kind::scalar) {
@@ -254,12 +251,12 @@ void read_remote_write(Section& section, std::string_view name, AgentDraft& draf
     sections = section.sections(name);
   }
   if (!sections) {
-    return;
+    return all;
   }
   if (sections->size() > endpoints_max) {
     section.error(name, std::string(name) + " must have at most " + std::to_string(endpoints_max) +
                             " receivers, not " + std::to_string(sections->size()));
-    return;
+    return all;
   }
   for (Section& one : *sections) {
     RemoteWriteConfig remote = read_endpoint(one);
@@ -273,31 +270,37 @@ void read_remote_write(Section& section, std::string_view name, AgentDraft& draf
     }
     all.push_back(std::move(remote));
   }
+  return all;
 }
 
-void settle_remote_write(std::vector<RemoteWriteConfig>& remote_write,
-                         const std::filesystem::path& folder) {
-  const auto settle = [&](std::string& path) {
-    if (!path.empty()) {
-      path = (folder / path).string();
-    }
-  };
-  const auto settle_tls = [&](RemoteTlsConfig& tls) {
-    settle(tls.ca_file);
-    settle(tls.cert_file);
-    settle(tls.key_file);
-  };
-  for (RemoteWriteConfig& remote : remote_write) {
-    settle(remote.username_file);
-    settle(remote.password_file);
-    settle(remote.credentials_file);
-    settle_tls(remote.tls);
-    if (remote.oauth2) {
-      settle(remote.oauth2->client_secret_file);
-      settle_tls(remote.oauth2->tls);
-    }
-    if (!remote.disk_path.empty()) {
-      remote.disk_path = folder / remote.disk_path;
+/// Keys whose values are paths.
+constexpr std::array<std::string_view, 8> path_keys{
+    "username_file", "password_file", "credentials_file", "bearer_token_file",
+    "ca_file",       "cert_file",     "key_file",         "client_secret_file"};
+
+}  // namespace
+
+void read_remote_write(Section& section, std::string_view name, AgentDraft& /*draft*/) {
+  (void)read_receivers(section, name);
+}
+
+std::vector<RemoteWriteConfig> remote_write_of(const Value& settings) {
+  Diagnostics said_before;
+  Section section(settings, "", said_before);
+  return read_receivers(section, "remote_write");
+}
+
+void settle_remote_write(Value& value, const std::filesystem::path& folder) {
+  for (Value& item : value.items) {
+    settle_remote_write(item, folder);
+  }
+  for (Value::Member& member : value.members) {
+    const bool is_path = member.key == "disk_path" || std::find(path_keys.begin(), path_keys.end(),
+                                                                member.key) != path_keys.end();
+    if (is_path && member.value.kind == Value::Kind::scalar && !member.value.text.empty()) {
+      member.value.text = (folder / member.value.text).string();
+    } else {
+      settle_remote_write(member.value, folder);
     }
   }
 }

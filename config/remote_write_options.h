@@ -11,11 +11,12 @@
 
 namespace heapwatch::config {
 
-/// A list of receivers, or the URL of one. What is wrong goes to the section's diagnostics.
+/// A list of receivers, or the URL of one. What is wrong goes to the section's diagnostics; what it
+/// comes to is read again by remote_write_of().
 void read_remote_write(Section& section, std::string_view name, AgentDraft& draft);
 
-/// Paths are relative to the folder of heapwatch.yaml.
-void settle_remote_write(std::vector<RemoteWriteConfig>& remote_write,
-                         const std::filesystem::path& folder);
+/// Paths below `value`, which is that of `remote_write`, are relative to the folder of
+/// heapwatch.yaml; afterwards they are not.
+void settle_remote_write(Value& value, const std::filesystem::path& folder);
 
 }  // namespace heapwatch::config

@@ -8,6 +8,7 @@
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/remote_write_options.h"
 #include "base/log.h"
+#include "config/remote_write.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "exporters/prometheus/provided.h"
@@ -57,7 +58,8 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent, const Own& /
 }
 
 base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own& own) {
-  if (agent.remote_write.empty()) {
+  const auto receivers = config::remote_write_of(agent.settings);
+  if (receivers.empty()) {
     return Made{};
   }
   auto options = remote_write_options(agent);
@@ -70,7 +72,7 @@ base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own
     return tl::unexpected(exporter.error());
   }
   std::string addresses;
-  for (const config::RemoteWriteConfig& remote : agent.remote_write) {
+  for (const config::RemoteWriteConfig& remote : receivers) {
     addresses += (addresses.empty() ? "" : ", ") +
                  (remote.url_shown_as.empty() ? net::shown_url(remote.url) : remote.url_shown_as);
   }

@@ -8,6 +8,7 @@
 #include "agent/wiring/exporter_options.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "config/remote_write.h"
 #include "exporters/prometheus/labels.h"
 #include "net/target.h"
 
@@ -159,7 +160,7 @@ base::Result<exporters::remote_write::RemoteWriteOptions> remote_write_options(
       exporters::prometheus::labels_of(metrics::TagsAndHost(agent.tags, std::nullopt), {});
   options.common.histogram = histogram_options(agent);
   options.own_interval = agent.min_collection_interval;
-  for (const RemoteWriteConfig& remote : agent.remote_write) {
+  for (const RemoteWriteConfig& remote : config::remote_write_of(agent.settings)) {
     if (auto checked = check_url(remote.name, remote.url, remote.url_shown_as); !checked) {
       return tl::unexpected(checked.error());
     }

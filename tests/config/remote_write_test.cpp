@@ -15,7 +15,9 @@ using testing::IsEmpty;
 
 class RemoteWriteConfigTest : public AgentConfigTest {
  protected:
-  std::vector<RemoteWriteConfig> read(const std::string& text) { return load(text).remote_write; }
+  std::vector<RemoteWriteConfig> read(const std::string& text) {
+    return remote_write_of(load(text).settings);
+  }
   /// What is said of an entry with a right URL and this.
   std::vector<std::string> said(const std::string& more) {
     (void)load("remote_write:\n- url: http://a/\n  " + more + "\n");
@@ -31,7 +33,9 @@ TEST_F(RemoteWriteConfigTest, AUrlAloneIsEnough) {
   expected.url = "https://host:9/api/v1/write";
   EXPECT_THAT(remote, ElementsAre(expected));
   EXPECT_EQ(read("remote_write: https://host:9/api/v1/write\n"), remote);
-  EXPECT_EQ(load("", {{"DD_REMOTE_WRITE", "https://host:9/api/v1/write"}}).remote_write, remote);
+  EXPECT_EQ(
+      remote_write_of(load("", {{"DD_REMOTE_WRITE", "https://host:9/api/v1/write"}}).settings),
+      remote);
   EXPECT_THAT(read(""), IsEmpty());
 }
 

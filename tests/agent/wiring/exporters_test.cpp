@@ -61,11 +61,13 @@ TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
 
 TEST(Exporters, ReceiversOfRemoteWriteAreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
   config::AgentConfig config = agent(false, false);
-  config::RemoteWriteConfig remote;
-  remote.name = "a";
-  remote.url = "http://127.0.0.1:1/write?token=secret";
-  remote.disk_max_size = 0;
-  config.remote_write = {remote};
+  config::Diagnostics said;
+  const auto configure = [&](const std::string& url) {
+    config.settings = config::parse_yaml(
+        "remote_write: [{name: a, url: \"" + url + "\", queue_config: {disk_max_size: 0}}]", "",
+        said);
+  };
+  configure("http://127.0.0.1:1/write?token=secret");
   Exporters exporters;
   ASSERT_TRUE(exporters.start(config, own_families));
   EXPECT_EQ(names_and_addresses(exporters).back(),
@@ -73,7 +75,7 @@ TEST(Exporters, ReceiversOfRemoteWriteAreStartedAndShownWithoutWhatIsSecretInThe
   EXPECT_EQ(exporters.states().back().figures.counters.front(),
             (std::pair<std::string, std::uint64_t>("endpoints", 1)));
 
-  config.remote_write[0].url = "http://127.0.0.1:port/";
+  configure("http://127.0.0.1:port/");
   Exporters none;
   const auto refused = none.start(config, own_families);
   ASSERT_FALSE(refused.has_value());

@@ -360,7 +360,7 @@ class Configuration(unittest.TestCase):
             done = run(PROGRAM, "-c", config, "configcheck")
             self.assertEqual(done.returncode, 1, done.stdout)
             said = done.stdout + done.stderr
-            self.assertIn(f"{config}:4:10: remote_write -> 1 -> url must be an http or https URL", said)
+            self.assertIn(f"{config}:3:10: remote_write -> 1 -> url must be an http or https URL", said)
             self.assertIn('unknown key "remote_timout"; did you mean "remote_timeout"?', said)
             started = run(PROGRAM, "-c", config, "run")
             self.assertEqual(started.returncode, 1)

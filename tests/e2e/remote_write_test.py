@@ -324,7 +324,7 @@ class Temper(unittest.TestCase):
         receiver = self.receiver()
         self.agent(remote(receiver.url()))
         self.is_whole(receiver, 4)
-        self.folder.write("go_expvar.d/conf.yaml", "init_config:\ninstances: []\n")
+        (self.folder.confd / "go_expvar.d/conf.yaml").unlink()
         wait_until(lambda: self.numbers(receiver)[-1] == STALE_BITS, "the stale marker")
         self.assertEqual(receiver.problems, [])
 

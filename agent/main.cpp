@@ -48,6 +48,9 @@ struct CommandLine {
   std::string leak_every;
   std::string plugin_file;
   commands::DashboardOptions dashboards;
+  commands::HistoryOptions history;
+  commands::WebOptions web;
+  std::string web_every;
   bool status_json = false;
   /// What the subcommand that was asked for does.
   std::function<int()> act = [] { return 0; };
@@ -253,6 +256,61 @@ void describe_dashboards(CommandLine& line) {
   on(*command, line, [&line] { return commands::write_dashboards(line.global, line.dashboards); });
 }
 
+/// Which part of the history is meant.
+void describe_part(CLI::App& command, commands::HistoryOptions& options) {
+  command.add_option("--from", options.from,
+                     "Since when: 2h or 3d (ago), 2026-11-30T14:05 (local time; UTC with a Z)");
+  command.add_option("--to", options.to, "Until when (now)");
+  command.add_option("--pid", options.pids, "Processes of this number alone; may be repeated")
+      ->check(CLI::NonNegativeNumber)
+      ->allow_extra_args(false);
+  command
+      .add_option("--life", options.lives, "This life alone, as list numbers them; may be repeated")
+      ->check(CLI::PositiveNumber)
+      ->allow_extra_args(false);
+}
+
+void describe_history(CommandLine& line) {
+  CLI::App* const history =
+      line.app.add_subcommand("history", "Look at what heapwatch has kept, save a time of it");
+  history->require_subcommand(1);
+  history->fallthrough();
+  commands::HistoryOptions& options = line.history;
+  history->add_option("--db", options.database, "The file of the history (that of the agent)");
+  CLI::App* const list =
+      history->add_subcommand("list", "Print the processes, targets and checks that it knows");
+  describe_part(*list, options);
+  list->add_flag("--json", options.json, "Print JSON");
+  on(*list, line, [&line] { return commands::list_history(line.global, line.history); });
+  CLI::App* const save = history->add_subcommand(
+      "export", "Write a time (the last day) as a file that heapwatch web opens elsewhere");
+  describe_part(*save, options);
+  save->add_option("-o,--out", options.file, "The file to write")->required();
+  on(*save, line, [&line] { return commands::export_history(line.global, line.history); });
+  CLI::App* const take =
+      history->add_subcommand("import", "Add what such a file holds to the history");
+  take->add_option("file", options.file, "The file")->required()->check(CLI::ExistingFile);
+  on(*take, line, [&line] { return commands::import_history(line.global, line.history); });
+}
+
+void describe_web(CommandLine& line) {
+  CLI::App* const command = line.app.add_subcommand(
+      "web", "Serve the live page of a process, or of a saved file: web PID|FILE");
+  commands::WebOptions& options = line.web;
+  command
+      ->add_option("target", options.targets,
+                   "Pids, names or parts of command lines; or a file of heapwatch history export, "
+                   "or of the history itself")
+      ->required();
+  command->add_option("--listen", options.listen,
+                      "HOST:PORT or unix:PATH (a free port of loopback)");
+  command->add_option("--every", line.web_every, "Time between two looks (default 2s)")
+      ->check(duration_text(options.every_s));
+  // Its signals stay held: it waits for them.
+  command->final_callback(
+      [&line] { line.act = [&line] { return commands::serve_web(line.web); }; });
+}
+
 void describe_exec(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "exec", "Run a program with its native memory watched: exec [OPTIONS] -- PROGRAM ARGS");
@@ -262,7 +320,8 @@ void describe_exec(CommandLine& line) {
   };
   command
       ->add_option("--listen", options.listen,
-                   "Serve /debug/vars and /debug/pprof/heap of it at HOST:PORT or unix:PATH")
+                   "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
+                   "unix:PATH")
       ->check(not_empty);
   command
       ->add_option("--report", options.report, "Write its heap profile to this file when it ends")
@@ -351,6 +410,8 @@ void describe(CommandLine& line) {
   describe_memory(line);
   describe_leak(line);
   describe_vars(line);
+  describe_web(line);
+  describe_history(line);
   describe_plugin(line);
   describe_dashboards(line);
   describe_pprof(line);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/commands/check_readings.h"
 #include "agent/commands/commands.h"
 #include "agent/pages/check_verdicts.h"
 #include "agent/pages/memory_page.h"
@@ -118,6 +119,8 @@ class Agent {
   base::Result<void> start_pages();
   void measure_python_memory();
   void watch_checks();
+  [[nodiscard]] std::vector<pages::CheckMemory> memory_of_checks() const;
+  void keep_in_history(const metrics::Snapshot& snapshot);
   void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
@@ -157,15 +160,26 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   scheduler_ = std::make_unique<check::schedule::Scheduler>(
       *loop_, wiring::scheduler_options(configured_.agent),
-      [this](const metrics::Snapshot& snapshot) { exporters_.publish(snapshot); },
-      [this](const metrics::Snapshot& snapshot) { return exporters_.publish_slices(snapshot); });
+      [this](const metrics::Snapshot& snapshot) {
+        keep_in_history(snapshot);
+        exporters_.publish(snapshot);
+      },
+      [this](const metrics::Snapshot& snapshot) {
+        keep_in_history(snapshot);
+        return exporters_.publish_slices(snapshot);
+      });
   reloader_ = std::make_unique<wiring::Reloader>(
-      wiring::Reloader::Parts{
-          .loop = *loop_,
-          .scheduler = *scheduler_,
-          .service = service_,
-          .forget = [this](const metrics::Instance& instance) { exporters_.forget(instance); },
-          .applied = [this] { measure_python_memory(); }},
+      wiring::Reloader::Parts{.loop = *loop_,
+                              .scheduler = *scheduler_,
+                              .service = service_,
+                              .forget =
+                                  [this](const metrics::Instance& instance) {
+                                    exporters_.forget(instance);
+                                    if (history_) {
+                                      history_->forget(instance);
+                                    }
+                                  },
+                              .applied = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
@@ -183,7 +197,11 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
         tidy();
       });
   if (configured_.agent.history.enabled) {
-    history_ = web::AgentHistory::start(configured_.agent);
+    history_ = web::AgentHistory::start(
+        configured_.agent,
+        {.readings = [this] { return check_readings(scheduler_->by_check(), memory_of_checks()); },
+         .verdicts = [this] { return check_verdicts(check_verdicts_.all()); },
+         .version = HEAPWATCH_VERSION});
   }
   measure_python_memory();
   return start_pages();
@@ -272,14 +290,23 @@ void Agent::watch_checks() {
   if (!check_verdicts_.is_due(now)) {
     return;
   }
+  check_verdicts_.take(now, memory_of_checks());
+}
+
+std::vector<pages::CheckMemory> Agent::memory_of_checks() const {
   std::map<std::string, std::uint64_t> runs;
   for (const auto& [check, totals] : scheduler_->by_check()) {
     runs.emplace(check, totals.runs);
   }
   runs.erase(pages::python_memory_check_name);
-  check_verdicts_.take(
-      now, pages::memory_of_checks(runs, check::check_names(),
-                                   wiring::python_loader().report().host.memory.inuse_bytes));
+  return pages::memory_of_checks(runs, check::check_names(),
+                                 wiring::python_loader().report().host.memory.inuse_bytes);
+}
+
+void Agent::keep_in_history(const metrics::Snapshot& snapshot) {
+  if (history_) {
+    history_->run_ended(snapshot);
+  }
 }
 
 /// In slices, as long as there is something to do.

@@ -191,9 +191,8 @@ TEST_F(RemoteWriteConfigTest, WhatIsWrongIsSaidWithItsPlace) {
        "remote_write -> 1 -> tls_config -> key_file is missing; a certificate and its key go "
        "together"},
       {"tls_config: {min_version: TLS13}",
-       "unknown remote_write -> 1 -> tls_config -> min_version \"TLS13\"; did you mean \"TLS10\"? "
-       "one "
-       "of TLS10, TLS11, TLS12"},
+       "unknown remote_write -> 1 -> tls_config -> min_version \"TLS13\"; did you mean \"TLS10\", "
+       "\"TLS11\" or \"TLS12\"? one of TLS10, TLS11, TLS12"},
       {"authorization: {type: Basic, credentials: x}",
        "remote_write -> 1 -> authorization -> type basic is not supported; use basic_auth"},
       {"authorization: {}",

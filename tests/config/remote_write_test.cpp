@@ -141,7 +141,7 @@ TEST_F(RemoteWriteConfigTest, ReceiversAreCalledByTheirHostsAndHaveNamesOfTheirO
   EXPECT_EQ(all[1].name.substr(0, 2), "a-");
   EXPECT_EQ(all[1].name.size(), 8U);
   (void)load("remote_write:\n- {url: http://a/, name: n}\n- {url: http://b/, name: n}\n");
-  EXPECT_THAT(said_, ElementsAre("error heapwatch.yaml:3:23: remote_write -> 2 -> name must be one "
+  EXPECT_THAT(said_, ElementsAre("error heapwatch.yaml:3:26: remote_write -> 2 -> name must be one "
                                  "that no other receiver has, not \"n\""));
 }
 

@@ -250,11 +250,12 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   settle_dogstatsd(draft, environment, diagnostics);
   settle_tags(draft);
   check_exposure(
-      draft.config, [&](std::string_view key) { return place_of(key, variables, root, name); },
-      diagnostics);
+      draft.config, !draft.web_config_file.empty(),
+      [&](std::string_view key) { return place_of(key, variables, root, name); }, diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
   overlay_remote_write(variables, folder, loaded.config.settings);
+  SettingsWriter(loaded.config.settings).text("web.config_file", draft.web_config_file);
   return loaded;
 }
 

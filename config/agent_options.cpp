@@ -196,7 +196,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 76> rows{{
+constexpr std::array<AgentOptionRow, 77> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -297,6 +297,10 @@ constexpr std::array<AgentOptionRow, 76> rows{{
         "history.max_size"),
     option<Integer<history_bytes_min / 4, history_bytes_max, &A::history,
                    &HistoryConfig::max_size_per_process>>("history.max_size_per_process"),
+    {.key = "web.config_file",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.web_config_file, s.text(n)); },
+     .write = nullptr},
     option<Boolean<&A::shared_libraries, &SharedLibrariesConfig::enabled>>(
         "shared_library_check.enabled", at_reload),
     option<Text<&A::shared_libraries, &SharedLibrariesConfig::folder>>(

@@ -26,6 +26,8 @@
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/exporters.h"
 #include "agent/wiring/reloader.h"
+#include "agent/wiring/secret_pages.h"
+#include "agent/wiring/web_access.h"
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/log_queue.h"
@@ -39,7 +41,9 @@
 #include "check/registry.h"
 #include "check/schedule/scheduler.h"
 #include "config/secrets.h"
+#include "config/web_config.h"
 #include "net/event_loop.h"
+#include "net/guarded_server.h"
 #include "net/routes.h"
 
 namespace heapwatch::agent::commands {
@@ -83,12 +87,17 @@ net::ServerReply within_memory(const Render& render) {
   return reply;
 }
 
-base::Result<std::unique_ptr<net::HttpServer>> serve(std::string listen, net::Routes pages) {
+base::Result<std::unique_ptr<net::GuardedServer>> serve(
+    std::string listen, net::Routes pages, std::shared_ptr<const net::ServerAccess> access) {
   const net::ServerOptions options = pages.options(std::move(listen));
-  return net::HttpServer::start(options,
-                                [pages = std::move(pages)](const net::ServerRequest& request) {
-                                  return within_memory([&] { return pages.answer(request); });
-                                });
+  return net::GuardedServer::start(
+      options,
+      [pages = std::move(pages)](const net::ServerRequest& request) {
+        return within_memory([&] { return pages.answer(request); });
+      },
+      {.access = std::move(access), .tells_secrets = [](const net::ServerRequest& request) {
+         return wiring::is_secret_page(request.path);
+       }});
 }
 
 /// Measuring it takes longer than the rest of the page, and many clients may poll that.
@@ -125,6 +134,7 @@ class Agent {
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
   base::Result<void> start_exporter_pages();
+  base::Result<void> read_access();
 
   wiring::Configured configured_;  // as it was at the start
   wiring::GlobalOptions global_;
@@ -141,9 +151,10 @@ class Agent {
   std::unique_ptr<wiring::Reloader> reloader_;
   pages::CheckVerdicts check_verdicts_;
   std::unique_ptr<pages::Pulse> pulse_;
-  std::unique_ptr<web::AgentHistory> history_;             // null: switched off
-  std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
-  std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
+  std::unique_ptr<web::AgentHistory> history_;                // null: switched off
+  std::shared_ptr<net::ServerAccess> access_;                 // null: anybody, in plain
+  std::unique_ptr<pages::Probe> probe_;                       // null: not wanted
+  std::vector<std::unique_ptr<net::GuardedServer>> servers_;  // after what their handlers read
 };
 
 base::Result<void> Agent::start(process::SignalWatch& signals) {
@@ -179,7 +190,15 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
                                       history_->forget(instance);
                                     }
                                   },
-                              .applied = [this] { measure_python_memory(); }},
+                              .applied =
+                                  [this] {
+                                    measure_python_memory();
+                                    if (auto read = read_access(); !read) {
+                                      base::log(LogLevel::error,
+                                                "who may reach the pages stays as it was: " +
+                                                    read.error().message);
+                                    }
+                                  }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
@@ -217,8 +236,29 @@ void Agent::measure_python_memory() {
   }
 }
 
+/// web.config_file, which may have changed, and the certificates that it names.
+base::Result<void> Agent::read_access() {
+  const std::filesystem::path file = config::web_config_file(configured_.agent);
+  if (file.empty()) {
+    return {};
+  }
+  auto rules = wiring::load_access(file);
+  if (!rules) {
+    return tl::unexpected(rules.error());
+  }
+  if (access_) {
+    access_->replace(std::move(*rules));
+  } else {
+    access_ = std::make_shared<net::ServerAccess>(std::move(*rules));
+  }
+  return {};
+}
+
 /// The agent's own pages come last: who finds them finds all others.
 base::Result<void> Agent::start_pages() {
+  if (auto read = read_access(); !read) {
+    return read;
+  }
   if (auto started = start_exporter_pages(); !started) {
     return started;
   }
@@ -226,12 +266,12 @@ base::Result<void> Agent::start_pages() {
   if (agent.expvar_port == 0) {
     return {};
   }
-  auto server =
-      serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-            pages::own_pages({.report = [this] { return report(); },
-                              .heap = heap_pages_,
-                              .memory = memory_page_,
-                              .web = history_ ? history_->routes() : web::site_routes()}));
+  auto server = serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+                      pages::own_pages({.report = [this] { return report(); },
+                                        .heap = heap_pages_,
+                                        .memory = memory_page_,
+                                        .web = history_ ? history_->routes() : web::site_routes()}),
+                      access_);
   if (!server) {
     return tl::unexpected(server.error());
   }
@@ -247,7 +287,7 @@ base::Result<void> Agent::start_exporter_pages() {
       probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
       served.pages.push_back(pages::probe_route(*probe_));
     }
-    auto server = serve(served.address, net::Routes(std::move(served.pages)));
+    auto server = serve(served.address, net::Routes(std::move(served.pages)), access_);
     if (!server) {
       return tl::unexpected(server.error());
     }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ class Memory {
   /// Bytes of the file behind a mapping, at an offset of the file. Returns how many came.
   [[nodiscard]] virtual std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
                                               std::span<std::byte> out) const = 0;
+
+  /// A number that is another one once a thread of the process has run; absent when one runs at the
+  /// moment, or this is not known. What is no running process stays as it is.
+  [[nodiscard]] virtual std::optional<std::uint64_t> run_time() const { return 0; }
 
   /// Empty when memory can be read; else why not, as a sentence's second half ("Yama forbids it").
   [[nodiscard]] virtual std::string denied() const { return {}; }

@@ -57,6 +57,7 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "tracemalloc_blacklist",
       "additional_checksd",
       "history.path",
+      "web.config_file",
       "check_isolation_include",
       "check_isolation_exclude",
       "cluster_name",

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "config/option_readers.h"
+#include "config/remote_write_options.h"
 #include "config/settings.h"
 
 namespace heapwatch::config {
@@ -195,7 +196,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 76> rows{{
+constexpr std::array<AgentOptionRow, 77> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -277,6 +278,7 @@ constexpr std::array<AgentOptionRow, 76> rows{{
     option<ReadBy<read_probe_targets,
                   Texts<Shape::items, &A::prometheus, &PrometheusConfig::probe_targets>>>(
         "prometheus.probe_targets", at_reload),
+    option<OnlyRead<read_remote_write>>("remote_write"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(

@@ -6,10 +6,15 @@
 #include <utility>
 
 #include "agent/wiring/exporter_options.h"
+#include "agent/wiring/remote_write_options.h"
 #include "base/log.h"
+#include "config/remote_write.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "exporters/prometheus/provided.h"
+#include "exporters/prometheus/self_metrics.h"
+#include "exporters/remote_write/exporter.h"
+#include "net/target.h"
 
 namespace heapwatch::agent::wiring {
 
@@ -22,19 +27,24 @@ struct Made {
   std::string address{};
 };
 
-base::Result<Made> make_prometheus(const config::AgentConfig& agent,
-                                   const Exporters::OwnFamilies& own) {
+/// What heapwatch tells of itself, and counts of the process.
+struct Own {
+  Exporters::OwnFamilies families;
+  std::shared_ptr<exporters::prometheus::SelfMetrics> self;
+};
+
+base::Result<Made> make_prometheus(const config::AgentConfig& agent, const Own& own) {
   if (!agent.prometheus.enabled) {
     return Made{};
   }
   exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
-  options.collectables.push_back(exporters::prometheus::provided(own));
+  options.self = own.self;
+  options.collectables.push_back(exporters::prometheus::provided(own.families));
   return Made{std::make_unique<exporters::prometheus::PrometheusExporter>(options),
               agent.prometheus.listen};
 }
 
-base::Result<Made> make_dogstatsd(const config::AgentConfig& agent,
-                                  const Exporters::OwnFamilies& /*own*/) {
+base::Result<Made> make_dogstatsd(const config::AgentConfig& agent, const Own& /*own*/) {
   if (!agent.dogstatsd.enabled) {
     return Made{};
   }
@@ -47,16 +57,39 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent,
               dogstatsd.url_shown_as.empty() ? dogstatsd.url : dogstatsd.url_shown_as};
 }
 
+base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own& own) {
+  const auto receivers = config::remote_write_of(agent.settings);
+  if (receivers.empty()) {
+    return Made{};
+  }
+  auto options = remote_write_options(agent);
+  if (!options) {
+    return tl::unexpected(options.error());
+  }
+  options->collectables = {own.self, exporters::prometheus::provided(own.families)};
+  auto exporter = exporters::remote_write::RemoteWriteExporter::start(*std::move(options));
+  if (!exporter) {
+    return tl::unexpected(exporter.error());
+  }
+  std::string addresses;
+  for (const config::RemoteWriteConfig& remote : receivers) {
+    addresses += (addresses.empty() ? "" : ", ") +
+                 (remote.url_shown_as.empty() ? net::shown_url(remote.url) : remote.url_shown_as);
+  }
+  return Made{std::move(*exporter), std::move(addresses)};
+}
+
 struct Row {
   std::string_view name;
   std::string_view title;
   std::string_view switched_on_by;  // the option
-  base::Result<Made> (*make)(const config::AgentConfig& agent, const Exporters::OwnFamilies& own);
+  base::Result<Made> (*make)(const config::AgentConfig& agent, const Own& own);
 };
 
 constexpr std::array rows{
     Row{"prometheus", "Prometheus", "prometheus.enabled", make_prometheus},
     Row{"dogstatsd", "DogStatsD", "dogstatsd_port", make_dogstatsd},
+    Row{"remote_write", "Remote write", "remote_write", make_remote_write},
 };
 
 std::string ways_to_switch_one_on() {
@@ -80,8 +113,11 @@ void Exporters::each(const Do& act) const {
 
 base::Result<void> Exporters::start(const config::AgentConfig& agent, const OwnFamilies& own) {
   bool is_one_on = false;
+  const Own provided{
+      .families = own,
+      .self = std::make_shared<exporters::prometheus::SelfMetrics>(HEAPWATCH_VERSION)};
   for (const Row& row : rows) {
-    auto made = row.make(agent, own);
+    auto made = row.make(agent, provided);
     if (!made) {
       return tl::unexpected(made.error());
     }

@@ -66,6 +66,7 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "proxy.https",
       "proxy.no_proxy",
       "prometheus.probe_targets",
+      "remote_write",
       "dogstatsd_host",
       "dogstatsd_port",
       "dogstatsd_socket",

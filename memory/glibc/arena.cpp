@@ -14,6 +14,7 @@ using process::Words;
 constexpr std::size_t heaps_of_arena_max = 65'536;
 constexpr std::uint64_t chunk_struct_bytes = 48;
 constexpr std::uint32_t not_contiguous = 2;
+constexpr std::uint64_t grown_max = std::uint64_t{64} << 20;
 
 std::uint64_t align(std::uint64_t value, std::uint64_t to) {
   return (value + to - 1) & ~(to - 1);
@@ -79,9 +80,11 @@ void read_main(const ProcessView& view, const Layout& layout, Arena& arena) {
   const std::uint64_t base = layout.parameters && layout.parameters->sbrk_base != 0
                                  ? layout.parameters->sbrk_base
                                  : heap->begin;
-  const bool has_top = heap->contains(arena.top);
+  // It may have grown since the mappings were read.
+  const process::Range reach{heap->begin, heap->end + grown_max};
+  const bool has_top = reach.contains(arena.top);
   const std::uint64_t end = has_top ? arena.top + arena.top_size : heap->end;
-  if (end > heap->end || end < base) {
+  if (end > reach.end || end < base) {
     arena.broken = "its top chunk does not fit into the brk heap";
     return;
   }

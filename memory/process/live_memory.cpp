@@ -101,6 +101,38 @@ std::size_t LiveMemory::read(std::uint64_t address, std::span<std::byte> out) co
   return done;
 }
 
+// No more than the first 2 MiB: what reads ahead asks for less.
+std::size_t LiveMemory::read_new(std::uint64_t address, std::span<std::byte> out) const {
+  constexpr std::uint64_t present = std::uint64_t{1} << 63;
+  if (!pagemap_) {
+    const std::string path = proc_ + "/" + std::to_string(pid_) + "/pagemap";
+    pagemap_.emplace(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  std::array<std::uint64_t, 512> entries{};
+  const std::uint64_t first = address / page_bytes;
+  const std::uint64_t pages = (address + out.size() + page_bytes - 1) / page_bytes - first;
+  const ssize_t bytes =
+      *pagemap_ ? pread(pagemap_->get(), entries.data(),
+                        std::min<std::uint64_t>(pages, entries.size()) * sizeof(entries[0]),
+                        static_cast<off_t>(first * sizeof(entries[0])))
+                : 0;
+  const std::size_t known =
+      static_cast<std::size_t>(std::max<ssize_t>(bytes, 0)) / sizeof(entries[0]);
+  std::size_t front = 0;
+  for (std::size_t i = 0; i < known; ++i) {
+    if ((entries[i] & present) == 0) {
+      continue;
+    }
+    const std::uint64_t begin = std::max<std::uint64_t>((first + i) * page_bytes, address);
+    const std::uint64_t end =
+        std::min<std::uint64_t>((first + i + 1) * page_bytes, address + out.size());
+    const std::size_t at = static_cast<std::size_t>(begin - address);
+    const std::size_t got = read(begin, out.subspan(at, static_cast<std::size_t>(end - begin)));
+    front += at == front ? got : 0;
+  }
+  return front;
+}
+
 // The clock of a process has the time of a thread once it stops running. So where none runs now,
 // and the clock stands where it stood when none ran before, none has run between.
 std::optional<std::uint64_t> LiveMemory::run_time() const {

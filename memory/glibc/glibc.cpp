@@ -163,6 +163,7 @@ Found find(const Look& look) {
   if (!look.view.denied().empty()) {
     return found;
   }
+  const auto before = look.view.memory()->run_time();
   auto layout = find_layout(look.view);
   const bool is_odd = !layout && has_libc(look.view);
   for (int i = 1; i < tries && !layout && is_odd; ++i) {  // it changes while it is looked for
@@ -172,7 +173,10 @@ Found find(const Look& look) {
     if (const std::string other = is_odd ? other_malloc(look.view) : ""; !other.empty()) {
       found.checks.push_back({owner, true, "not in use: malloc is that of " + other});
     } else if (is_odd) {
-      found.checks.push_back({owner, false, "libc is there, and its arenas were not made out"});
+      const bool has_run = !before || before != look.view.memory()->run_time();
+      found.checks.push_back({owner, false,
+                              std::string(has_run ? "torn: " : "") +
+                                  "libc is there, and its arenas were not made out"});
     }
     return found;
   }

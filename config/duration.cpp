@@ -26,7 +26,7 @@ constexpr std::array<Unit, 7> units{{{"y", 365 * day_ms},
                                      {"m", 60'000},
                                      {"s", 1'000},
                                      {"ms", 1}}};
-constexpr std::int64_t longest_ms = 100 * 365 * day_ms;  // no sum of these overflows
+constexpr std::int64_t longest_ms = std::int64_t{100} * 365 * day_ms;  // no sum of these overflows
 
 std::string text_of(milliseconds time) {
   for (const Unit& unit : units) {

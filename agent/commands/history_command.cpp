@@ -25,7 +25,7 @@ namespace heapwatch::agent::commands {
 
 namespace {
 
-constexpr std::int64_t exported_ms = 24 * 3'600'000;  // a day
+constexpr std::int64_t exported_ms = std::int64_t{24} * 3'600'000;  // a day
 constexpr std::int64_t listed_ms = 365 * exported_ms;
 constexpr std::uint64_t mib = std::uint64_t{1} << 20U;
 

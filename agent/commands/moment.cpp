@@ -13,7 +13,7 @@ namespace heapwatch::agent::commands {
 namespace {
 
 constexpr std::int64_t second_ms = 1000;
-constexpr std::int64_t day_ms = 24 * 3600 * second_ms;
+constexpr std::int64_t day_ms = std::int64_t{24} * 3600 * second_ms;
 constexpr std::int64_t days_max = 3650;
 constexpr std::int64_t ms_least = 100'000'000'000;  // of a number that is no length of time
 

@@ -28,7 +28,8 @@ class LiveMemory : public Memory {
   [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   [[nodiscard]] std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
                                       std::span<std::byte> out) const override;
-  std::size_t read_new(std::uint64_t address, std::span<std::byte> out) const override;
+  [[nodiscard]] std::size_t read_new(std::uint64_t address,
+                                     std::span<std::byte> out) const override;
   [[nodiscard]] std::optional<std::uint64_t> run_time() const override;
   [[nodiscard]] std::string denied() const override { return denied_; }
 

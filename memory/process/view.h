@@ -31,7 +31,8 @@ class Memory {
 
   /// Overwrites what lies in pages that came since the page tables were read, and are of memory or
   /// new mappings of the process. Returns how many bytes from the front did.
-  virtual std::size_t read_new(std::uint64_t /*address*/, std::span<std::byte> /*out*/) const {
+  [[nodiscard]] virtual std::size_t read_new(std::uint64_t /*address*/,
+                                             std::span<std::byte> /*out*/) const {
     return 0;
   }
 

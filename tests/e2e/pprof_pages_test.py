@@ -128,7 +128,7 @@ class PagesTest(unittest.TestCase):
                 fetch(target.url("/hold"))
             fetch(target.url("/gc"))
             cls.heapwatch("save", target.url("/debug/pprof/heap"), "-o", cls.profile)
-        pages = Pages(cls.profile, cls.environment)
+        pages = Pages(cls.profile, cls.environment, f"-source_path={pathlib.Path(__file__).resolve().parents[2]}")
         cls.addClassCleanup(pages.close)
         cls.site = pages.site
         cls.page = Browser(1280, 800, os.environ.get("HEAPWATCH_SCREENSHOTS"))

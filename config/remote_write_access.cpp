@@ -6,10 +6,6 @@
 
 namespace heapwatch::config {
 
-bool is_one_line(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
-}
-
 /// The part of an http or https URL between the scheme and the path; empty when it is none, or has
 /// credentials.
 std::string_view authority_of(std::string_view url) {
@@ -19,7 +15,7 @@ std::string_view authority_of(std::string_view url) {
       const std::string_view rest = url.substr(scheme.size());
       const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
       const bool fits = authority.find_first_of("@ \t\r\n\\") == std::string_view::npos;
-      return fits && is_one_line(url) ? authority : std::string_view();
+      return fits && base::is_one_line(url) ? authority : std::string_view();
     }
   }
   return {};
@@ -108,7 +104,7 @@ bool read_authorization(Section& section, RemoteWriteConfig& remote) {
     const std::string type = base::ascii_lower(remote.authorization_type);
     if (type == "basic") {
       nested->error("type", nested->name_of("type") + " basic is not supported; use basic_auth");
-    } else if (type.empty() || !is_one_line(type)) {
+    } else if (type.empty() || !base::is_one_line(type)) {
       nested->error("type", nested->name_of("type") + " must be one word, such as Bearer");
     }
     if (remote.credentials.empty() && remote.credentials_file.empty()) {
@@ -120,7 +116,7 @@ bool read_authorization(Section& section, RemoteWriteConfig& remote) {
     section.error("authorization", section.name_of("authorization") +
                                        " has credentials and a file of them; remove one");
   }
-  if (!is_one_line(remote.credentials)) {
+  if (!base::is_one_line(remote.credentials)) {
     section.error("authorization",
                   section.name_of("authorization") + " has credentials of several lines");
   }

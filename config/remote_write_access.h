@@ -19,8 +19,6 @@ void assign(T& option, std::optional<U> value) {
   }
 }
 
-[[nodiscard]] bool is_one_line(std::string_view text);
-
 /// The part of an http or https URL between the scheme and the path; empty when it is none, or has
 /// credentials.
 [[nodiscard]] std::string_view authority_of(std::string_view url);

@@ -41,14 +41,6 @@ constexpr std::array<std::string_view, 14> reserved_headers{
     "connection",       "keep-alive", "proxy-authenticate", "proxy-authorization",
     "www-authenticate", "expect"};
 
-bool is_header_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return c < 0x80 && (std::isalnum(c) != 0 ||
-                        std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
-                            std::string_view::npos);
-  });
-}
-
 void read_headers(Section& section, RemoteWriteConfig& remote) {
   const auto headers = section.text_map("headers");
   if (!headers) {
@@ -62,7 +54,7 @@ void read_headers(Section& section, RemoteWriteConfig& remote) {
           "headers",
           section.name_of("headers") + " -> " + name + " is set by heapwatch itself" +
               (lower == "authorization" ? "; use basic_auth, authorization or oauth2" : ""));
-    } else if (!is_header_name(name) || !is_one_line(value)) {
+    } else if (!base::is_token(name) || !base::is_one_line(value)) {
       section.error("headers", section.name_of("headers") + " -> " + name +
                                    " must be the name of a header, with a value of one line");
     }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "net/server_access.h"
 #include "net/server_listener.h"
 #include "net/server_threads.h"
 
@@ -15,12 +16,24 @@ struct HttpServer::State {
 };
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const ServerOptions& options,
-                                                      ServerHandler handler) {
+                                                      ServerHandler handler, ServerGuard guard) {
   auto listener = ServerListener::open(options.listen);
   if (!listener) {
     return tl::unexpected(listener.error());
   }
-  auto loop = ServerLoop::create(options, std::move(handler), *std::move(listener));
+  const bool is_local = listener->is_loopback() || listener->is_unix();
+  ServerOptions adapted = options;
+  if (guard.access && options.shared_as) {
+    // Who may not see a page must not get that of somebody who may.
+    adapted.shared_as = [shared_as = options.shared_as](const ServerRequest& request) {
+      const std::string key = shared_as(request);
+      return key.empty() ? key : key + '\n' + std::string(request.header("authorization"));
+    };
+  }
+  if (guard.access || guard.tells_secrets) {
+    handler = guarded(std::move(handler), guard.access, std::move(guard.tells_secrets), is_local);
+  }
+  auto loop = ServerLoop::create(adapted, std::move(handler), *std::move(listener), guard.access);
   if (!loop) {
     return tl::unexpected(loop.error());
   }

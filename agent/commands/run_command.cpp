@@ -43,7 +43,7 @@
 #include "config/secrets.h"
 #include "config/web_config.h"
 #include "net/event_loop.h"
-#include "net/guarded_server.h"
+#include "net/http_server.h"
 #include "net/routes.h"
 
 namespace heapwatch::agent::commands {
@@ -87,10 +87,10 @@ net::ServerReply within_memory(const Render& render) {
   return reply;
 }
 
-base::Result<std::unique_ptr<net::GuardedServer>> serve(
+base::Result<std::unique_ptr<net::HttpServer>> serve(
     std::string listen, net::Routes pages, std::shared_ptr<const net::ServerAccess> access) {
   const net::ServerOptions options = pages.options(std::move(listen));
-  return net::GuardedServer::start(
+  return net::HttpServer::start(
       options,
       [pages = std::move(pages)](const net::ServerRequest& request) {
         return within_memory([&] { return pages.answer(request); });
@@ -151,10 +151,10 @@ class Agent {
   std::unique_ptr<wiring::Reloader> reloader_;
   pages::CheckVerdicts check_verdicts_;
   std::unique_ptr<pages::Pulse> pulse_;
-  std::unique_ptr<web::AgentHistory> history_;                // null: switched off
-  std::shared_ptr<net::ServerAccess> access_;                 // null: anybody, in plain
-  std::unique_ptr<pages::Probe> probe_;                       // null: not wanted
-  std::vector<std::unique_ptr<net::GuardedServer>> servers_;  // after what their handlers read
+  std::unique_ptr<web::AgentHistory> history_;             // null: switched off
+  std::shared_ptr<net::ServerAccess> access_;              // null: anybody, in plain
+  std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
+  std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
 };
 
 base::Result<void> Agent::start(process::SignalWatch& signals) {

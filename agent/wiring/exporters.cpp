@@ -8,7 +8,6 @@
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/remote_write_options.h"
 #include "base/log.h"
-#include "config/remote_write.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "exporters/prometheus/provided.h"
@@ -58,23 +57,23 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent, const Own& /
 }
 
 base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own& own) {
-  const auto receivers = config::remote_write_of(agent.settings);
-  if (receivers.empty()) {
-    return Made{};
-  }
   auto options = remote_write_options(agent);
   if (!options) {
     return tl::unexpected(options.error());
+  }
+  if (options->endpoints.empty()) {
+    return Made{};
+  }
+  std::string addresses;
+  for (const exporters::remote_write::EndpointOptions& endpoint : options->endpoints) {
+    const net::HttpRequest& request = endpoint.request;
+    addresses += (addresses.empty() ? "" : ", ") +
+                 (request.shown_as.empty() ? net::shown_url(request.url) : request.shown_as);
   }
   options->collectables = {own.self, exporters::prometheus::provided(own.families)};
   auto exporter = exporters::remote_write::RemoteWriteExporter::start(*std::move(options));
   if (!exporter) {
     return tl::unexpected(exporter.error());
-  }
-  std::string addresses;
-  for (const config::RemoteWriteConfig& remote : receivers) {
-    addresses += (addresses.empty() ? "" : ", ") +
-                 (remote.url_shown_as.empty() ? net::shown_url(remote.url) : remote.url_shown_as);
   }
   return Made{std::move(*exporter), std::move(addresses)};
 }

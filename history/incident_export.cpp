@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "history/incident.h"
 #include "history/incident_parts.h"
+#include "history/life_json.h"
 #include "history/open_metrics.h"
 
 namespace heapwatch::history {
@@ -151,15 +152,7 @@ class Exporter {
     json.objects("lives", lives_, [&](const Life& life) {
       json.member("number", life.id);
       json.member("identity", life.info.identity);
-      json.member("kind", life.info.kind);
-      json.member("service", life.info.service);
-      json.member("name", life.info.name);
-      json.member("pid", life.info.pid);
-      json.member("started", life.info.started);
-      json.member("first", life.first);
-      json.member("last", life.last);
-      json.member("ended", life.ended);
-      json.member("how", life.how);
+      write_life(json, life);
     });
     json.member("series", series_);
     json.objects("profiles", profiles_, [&](const ExportedProfile& profile) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "history/life_json.h"
 #include "history/series_names.h"
 
 namespace heapwatch::agent::web {
@@ -60,15 +61,7 @@ std::string document(std::string_view schema, const std::function<void(base::Jso
 
 void write_life(base::JsonWriter& json, const history::Life& life) {
   json.member("life", life.id);
-  json.member("kind", life.info.kind);
-  json.member("service", life.info.service);
-  json.member("name", life.info.name);
-  json.member("pid", life.info.pid);
-  json.member("started", life.info.started);
-  json.member("first", life.first);
-  json.member("last", life.last);
-  json.member("ended", life.ended);
-  json.member("how", life.how);
+  history::write_life(json, life);
 }
 
 void write_verdict(base::JsonWriter& json, const Verdict& verdict) {
@@ -112,9 +105,12 @@ std::optional<std::int64_t> last_of(const history::Course& course, std::string_v
 
 std::int64_t increase_of(const history::Course& course, std::string_view series, bool from_zero) {
   const history::Column* const column = column_of(course, series);
+  if (column == nullptr) {
+    return 0;
+  }
   std::int64_t sum = 0;
   std::optional<std::int64_t> before = from_zero ? std::optional<std::int64_t>(0) : std::nullopt;
-  for (const std::int64_t value : column == nullptr ? std::vector<std::int64_t>{} : column->last) {
+  for (const std::int64_t value : column->last) {
     if (value == history::absent) {
       continue;
     }
@@ -128,9 +124,11 @@ std::int64_t increase_of(const history::Course& course, std::string_view series,
 
 std::optional<std::int64_t> greatest_of(const history::Course& course, std::string_view series) {
   const history::Column* const column = column_of(course, series);
+  if (column == nullptr) {
+    return std::nullopt;
+  }
   std::optional<std::int64_t> most;
-  for (const std::int64_t value :
-       column == nullptr ? std::vector<std::int64_t>{} : column->greatest) {
+  for (const std::int64_t value : column->greatest) {
     if (value != history::absent && (!most || value > *most)) {
       most = value;
     }

@@ -180,7 +180,7 @@ Found find(const Look& look) {
     }
     return found;
   }
-  auto heaps = find_heaps(look, *std::move(layout));
+  auto heaps = find_heaps(look, *std::move(layout), before);
   if (!heaps) {
     return found;
   }

@@ -240,9 +240,9 @@ Mallinfo Heaps::mallinfo() const {
   return info;
 }
 
-std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout) {
+std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout,
+                                        std::optional<std::uint64_t> before) {
   const process::Memory& memory = *look.view.memory();
-  auto before = memory.run_time();
   std::shared_ptr<Heaps> heaps = walk_once(look, std::move(layout));
   for (int pass = 1; heaps; ++pass) {
     const auto after = memory.run_time();

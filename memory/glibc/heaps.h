@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,8 +98,9 @@ struct Heaps {
 };
 
 /// Of a process that runs on, walked again until two passes agree or the tries are used up. Null
-/// when nothing was allocated by glibc.
-[[nodiscard]] std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout);
+/// when nothing was allocated by glibc. `before`: Memory::run_time() before the layout was found.
+[[nodiscard]] std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout,
+                                                      std::optional<std::uint64_t> before);
 
 /// Visits every live block: those of arenas that were walked, then those with a mapping of their
 /// own; not what lies in caches and fast bins.

@@ -14,9 +14,9 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from real_parts import Program, query  # noqa: E402
 from agent import Agent, Confd, fetch, run, wait_until  # noqa: E402
+from certificates import server_and_client  # noqa: E402
 from pages import Pages  # noqa: E402
 from remote_write import STALE_BITS, Receiver, bits_of  # noqa: E402
-from tls_test import Certificates  # noqa: E402
 
 PROGRAM = ""
 
@@ -273,7 +273,7 @@ class Temper(unittest.TestCase):
         self.is_whole(receiver, total)
 
     def test_credentials_tenants_and_certificates_are_sent_and_only_there(self):
-        made = Certificates()
+        made = server_and_client()
         receiver = self.receiver(context=made.server("server", "ca.pem"))
         (self.folder.root / "token").write_text("t0ken\n")
         agent = self.agent(remote(receiver.url(), "    headers: {X-Scope-OrgID: team-a}\n"

@@ -9,46 +9,19 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
 from agent import SOON_S, Confd, clean_environment, free_port, run, wait_until  # noqa: E402
+from certificates import Certificates  # noqa: E402
 
 PROGRAM = ""
-KEY = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout %s.key -subj /CN=%s"
 PASSWORD = "correct horse: battery"
 
 
 def bcrypt(password, prefix="2b"):
     return crypt.crypt(password, f"${prefix}$04$abcdefghijklmnopqrstuu")
-
-
-class Certificates:
-    """Two authorities and what they signed, in a temporary folder."""
-
-    def __init__(self):
-        self._folder = tempfile.TemporaryDirectory()
-        self.root = pathlib.Path(self._folder.name)
-        for authority in ("ca", "stranger"):
-            self._openssl(KEY % (authority, authority) + f" -x509 -out {authority}.pem -days 2")
-        for name, authority, address in (("server", "ca", "IP:127.0.0.1,DNS:localhost"), ("client", "ca", "DNS:scraper.example,email:ops@example.com"),
-                                         ("other", "ca", "DNS:other.example"), ("forged", "stranger", "DNS:scraper.example"),
-                                         ("newer", "ca", "IP:127.0.0.1")):
-            (self.root / f"{name}.ext").write_text(f"subjectAltName={address}\n")
-            self._openssl(KEY % (name, name) + f" -out {name}.csr")
-            self._openssl(f"openssl x509 -req -in {name}.csr -CA {authority}.pem -CAkey {authority}.key -CAcreateserial -days 2 "
-                          f"-extfile {name}.ext -out {name}.pem")
-
-    def _openssl(self, command):
-        subprocess.run(command.split(), cwd=self.root, check=True, capture_output=True)
-
-    def file(self, name):
-        return str(self.root / name)
-
-    def close(self):
-        self._folder.cleanup()
 
 
 class Guarded:
@@ -103,7 +76,9 @@ class Guarded:
 class WebAccessTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.made = Certificates()
+        cls.made = Certificates([
+            ("server", "ca", "IP:127.0.0.1,DNS:localhost"), ("client", "ca", "DNS:scraper.example,email:ops@example.com"),
+            ("other", "ca", "DNS:other.example"), ("forged", "stranger", "DNS:scraper.example"), ("newer", "ca", "IP:127.0.0.1")])
         cls.addClassCleanup(cls.made.close)
 
     def tls(self, more=""):

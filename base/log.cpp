@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -136,8 +137,9 @@ class Output final : public spdlog::sinks::sink {
     }
     if (is_child && queue_) {
       is_forked_ = true;
-      (void)new std::shared_ptr<LineQueue>(std::move(queue_));  // its thread is not there to end
-      queue_.reset();
+      // Kept for good, for its thread is not there to end; and without a heap whose locks may be
+      // held.
+      new (left_behind_.data()) std::shared_ptr<LineQueue>(std::move(queue_));
     }
     mutex_.unlock();
   }
@@ -145,6 +147,7 @@ class Output final : public spdlog::sinks::sink {
   mutable std::mutex mutex_;
   std::unique_ptr<spdlog::formatter> formatter_;
   std::shared_ptr<LineQueue> queue_;
+  alignas(std::shared_ptr<LineQueue>) std::array<std::byte, sizeof(queue_)> left_behind_{};
   bool is_forked_ = false;
   std::uint64_t lost_ = 0;  // but for those of the queue
 };

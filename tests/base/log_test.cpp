@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -51,16 +52,23 @@ class Reader {
     std::string text;
     while (text.size() < end.size() ||
            text.compare(text.size() - end.size(), end.size(), end) != 0) {
-      char next = 0;
-      if (read(read_, &next, 1) != 1) {
+      if (at_ == got_.size()) {
+        got_.resize(4096);
+        got_.resize(
+            static_cast<std::size_t>(std::max<ssize_t>(0, read(read_, got_.data(), got_.size()))));
+        at_ = 0;
+      }
+      if (got_.empty()) {
         break;
       }
-      text += next;
+      text += got_[at_++];
     }
     return text;
   }
 
  private:
+  std::string got_;  // read, and from at_ on not given yet
+  std::size_t at_ = 0;
   int kept_;
   int read_ = -1;
 };
@@ -153,7 +161,7 @@ TEST(LogQueue, AnEndWritesWhatGoesAndDoesNotWaitForAReaderThatStopped) {
 TEST(LogQueue, AForkedChildLogsWithoutTheThreadAndWithoutALockHeldByAnother) {
   Reader reader;
   std::thread reading([&reader] { (void)reader.read_until("the end\n"); });
-  const LogQueue queue;
+  const LogQueue queue(100, 10'000);  // small, so that it is soon written at the end
   std::atomic<bool> stop{false};
   std::thread busy([&stop] {
     while (!stop) {

@@ -46,7 +46,7 @@ class TargetsHistoryTest(unittest.TestCase):
         fetch(go.url("/gc"))
         cls.up = wait_until(lambda: cls.target(lambda one: one["up"] and one["gc"]["pauses"] > 0), "the Go program in the history")
         go.stop()
-        cls.down = wait_until(lambda: cls.target(lambda one: one["up"] is False), "its end in the history")
+        cls.down = wait_until(lambda: cls.target(lambda one: one["up"] is False and one["last_error"]), "its end in the history")
 
     @classmethod
     def ask(cls, path):

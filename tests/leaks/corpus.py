@@ -135,8 +135,8 @@ class Program:
 
     def answer(self):
         """Of a program that a watch has started: its judgement."""
-        out, err = self.process.communicate() if not self.feeder else (self.process.stdout.read(),
-                                                                       self.process.stderr.read())
+        # Its input stays open: most end when that does.
+        out, err = self.process.stdout.read(), self.process.stderr.read()
         if self.process.wait() != 0:
             raise AssertionError(f"heapwatch leak ended with {self.process.returncode}: {err}")
         return json.loads(out)

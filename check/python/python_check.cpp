@@ -107,6 +107,7 @@ PythonCheck::~PythonCheck() {
 base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
   const SignalsTaken signals;
   const Gil gil;
+  const AtWork work(id_);
   submissions_->begin_run(sink);
   const Object result(PyObject_CallMethod(check_.get(), "run", nullptr));
   if (is_forked_child()) {

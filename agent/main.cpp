@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/commands/commands.h"
+#include "agent/commands/leak_options.h"
 #include "agent/manual.h"
 #include "agent/pprof/command.h"
 #include "agent/process/held_signals.h"
@@ -41,7 +41,7 @@ struct CommandLine {
   GlobalOptions global;
   commands::CheckOptions check;
   commands::ExecOptions exec;
-  commands::LeakOptions leak;
+  commands::LeakCommand leak;
   commands::MemoryOptions memory;
   commands::VarsOptions vars;
   std::string leak_length;  // as written; read into `leak`
@@ -168,12 +168,24 @@ CLI::Validator duration_text(double& seconds) {
 
 void describe_leak(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
-      "leak", "Say whether a process leaks, in which memory, where and how fast: leak PID");
-  commands::LeakOptions& options = line.leak;
+      "leak",
+      "Say whether a process leaks, in which memory, where and how fast: leak PID, or leak -- "
+      "PROGRAM ARGS");
+  commands::LeakCommand& options = line.leak;
   command->add_option("target", options.targets,
                       "Pids, names or parts of command lines; addresses of Go's /debug pages");
+  command->add_option("--check", options.check, "Run this check again and again, and watch it");
+  command
+      ->add_option("--times", options.times,
+                   "How many times to run the check (default: as often as there is time for)")
+      ->check(CLI::Range(1, 1'000'000));
+  command->add_option("--instance-filter", options.instance_filter,
+                      "Of the check, only instances whose option has this value: key=value");
+  command->add_flag("--stop", options.stop,
+                    "End the program behind -- with SIGTERM when the time is over");
   command->add_option("--for", line.leak_length, "How long to watch at most (default 5m)")
-      ->check(duration_text(options.length_s));
+      ->check(duration_text(options.length_s))
+      ->each([&options](const std::string&) { options.is_length_given = true; });
   command
       ->add_option(
           "--every", line.leak_every,
@@ -193,7 +205,7 @@ void describe_leak(CommandLine& line) {
       ->check(CLI::IsMember({"leak"}));
   command->add_option("--ignore", options.ignore,
                       "A regular expression of functions, types and sizes whose growth is no leak");
-  on(*command, line, [&line] { return commands::tell_leaks(line.leak); });
+  on(*command, line, [&line] { return commands::tell_leaks(line.leak, line.global); });
 }
 
 void describe_vars(CommandLine& line) {
@@ -344,6 +356,21 @@ void describe(CommandLine& line) {
   describe_pprof(line);
 }
 
+/// What stands behind the first `--` of `heapwatch leak`: a program to start, not a target. It is
+/// taken out of the arguments.
+std::vector<std::string> take_program_of_leak(std::vector<std::string>& arguments) {
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  const auto command = std::find_if(arguments.begin(), dashes, [](const std::string& one) {
+    return one == "leak" || one == "exec";
+  });
+  if (dashes == arguments.end() || command == dashes || *command != "leak") {
+    return {};
+  }
+  std::vector<std::string> program(dashes + 1, arguments.end());
+  arguments.erase(dashes, arguments.end());
+  return program;
+}
+
 /// The arguments of `heapwatch pprof ...`, where that is what is asked for.
 std::optional<std::vector<std::string>> pprof_arguments(int argc, char** argv) {
   if (argc < 2 || std::string_view(argv[1]) != "pprof") {
@@ -410,6 +437,7 @@ int run_command_line(int argc, char** argv) {
     try {
       // From the last to the first, as the parser takes them.
       std::vector<std::string> arguments = commands::with_long_flags({argv + 1, argv + argc});
+      line.leak.program = take_program_of_leak(arguments);
       std::reverse(arguments.begin(), arguments.end());
       line.app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {

@@ -2,8 +2,7 @@
 
 namespace heapwatch::base {
 
-Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,
-                                       std::string_view writer) {
+Result<rapidjson::Document> parse_json(std::string_view text) {
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
   rapidjson::Document document;
   document.Parse<flags>(text.data(), text.size());
@@ -11,7 +10,19 @@ Result<rapidjson::Document> parse_json(std::string_view text, std::string_view s
     return fail(ErrorKind::invalid,
                 "it is no JSON: wrong at byte " + std::to_string(document.GetErrorOffset()));
   }
-  if (!document.IsObject() || json_text(document, "schema") != schema) {
+  if (!document.IsObject()) {
+    return fail(ErrorKind::invalid, "it is JSON, but no object");
+  }
+  return document;
+}
+
+Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,
+                                       std::string_view writer) {
+  auto document = parse_json(text);
+  if (!document && document.error().message.starts_with("it is no JSON")) {
+    return document;
+  }
+  if (!document || json_text(*document, "schema") != schema) {
     return fail(ErrorKind::invalid, "it is not what \"" + std::string(writer) +
                                         "\" writes: one object with \"schema\": \"" +
                                         std::string(schema) + "\"");

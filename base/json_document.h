@@ -14,6 +14,9 @@ namespace heapwatch::base {
 
 using JsonValue = rapidjson::Value;
 
+/// An object. Errors: invalid.
+[[nodiscard]] Result<rapidjson::Document> parse_json(std::string_view text);
+
 /// An object whose member "schema" is `schema`; `writer` is what writes such, for the message:
 /// "heapwatch memory PID --json". Errors: invalid.
 [[nodiscard]] Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,

@@ -8,6 +8,7 @@
 
 #include "leak/finding.h"
 #include "leak/sentence.h"
+#include "leak/sites.h"
 
 namespace heapwatch::leak {
 
@@ -63,7 +64,10 @@ std::string group_text(const std::vector<GroupGrowth>& groups, const JudgeOption
 
 class Spaces {
  public:
-  Spaces(const Watch& watch, const JudgeOptions& options) : watch_(watch), options_(options) {}
+  Spaces(const Watch& watch, const JudgeOptions& options)
+      : watch_(watch),
+        options_(options),
+        is_counted_(counted_points(watch, "native").size() >= series_values_min) {}
 
   void native_and_python() {
     Signal native = signal_of(
@@ -72,14 +76,17 @@ class Spaces {
         "python", sum_of_rows(watch_, [](const Amount& row) { return is_live(row, "python"); }));
     const bool has_python = python.result.level > 0;
     constexpr double mostly = 0.5;
-    if (has_python && python_share_of_native(watch_) >= mostly) {
+    if (is_counted_) {
+      native = signal_of("native", counted_points(watch_, "native"));
+      python = signal_of("python", counted_points(watch_, "python"));
+    } else if (has_python && python_share_of_native(watch_) >= mostly) {
       // The large objects of Python are blocks of the C allocator.
       python = signal_of("python", sum_of_rows(watch_, [](const Amount& row) {
                            return is_live(row, "python") || is_live(row, "native");
                          }));
       native = Signal{.space = "native", .points = {}, .result = {}};
     }
-    if (has_python) {
+    if (has_python || python.result.level > 0) {
       const auto types = groups_that_grew(watch_, &Look::types, "python");
       add(python, types.empty() ? groups_that_grew(watch_, &Look::sizes, "python") : types);
     }
@@ -133,6 +140,7 @@ class Spaces {
       in_bytes(finding, threads.result, growth_of(stacks.points));
       finding.what = "+" + count_text(threads.result.growth) + " threads";
     }
+    set_site(finding, best_site(watch_, "stack", options_));
     result_.signals.push_back(std::move(threads));
     result_.signals.push_back(std::move(stacks));
     take(std::move(finding));
@@ -227,13 +235,71 @@ class Spaces {
     bool is_ignored = false;
     finding.what = group_text(groups, options_, is_ignored);
     if (is_ignored && finding.verdict == Verdict::leak) {
-      result_.ignored.push_back(space_text(signal.space) + ": growth is ignored, as asked: +" +
-                                count_text(groups.front().group.count) + " " +
-                                groups.front().group.name);
+      result_.notes.push_back(space_text(signal.space) + ": growth is ignored, as asked: +" +
+                              count_text(groups.front().group.count) + " " +
+                              groups.front().group.name);
       finding.verdict = Verdict::steady;
     }
+    add_site(finding);
     result_.signals.push_back(signal);
     take(std::move(finding));
+  }
+
+  /// Where it is from, where the stacks of allocations are known.
+  void add_site(Finding& finding) {
+    const SiteGrowth* most = best_site(watch_, finding.space, {});
+    if (most == nullptr || finding.verdict == Verdict::steady) {
+      return;
+    }
+    if (finding.verdict == Verdict::leak && is_ignored_site(*most, options_)) {
+      const std::size_t call = application_call(most->stack, finding.space, most->helpers);
+      result_.notes.push_back(space_text(finding.space) +
+                              ": growth is ignored, as asked: " + most->stack[call].function);
+      finding.verdict = Verdict::steady;
+      return;
+    }
+    const SiteGrowth* site = best_site(watch_, finding.space, options_);
+    set_site(finding, site);
+    if (site != nullptr && site->survival) {
+      add_ages(finding, *site);
+    }
+    if (site != nullptr && site->count >= 1) {
+      finding.what = "+" + count_text(site->count) + (site->count < 1.5 ? " block" : " blocks");
+    }
+  }
+
+  /// Whether most of what a space's stacks grew by is of stacks that give up their old.
+  [[nodiscard]] bool is_mostly_given_up(std::string_view space) const {
+    double given_up = 0;
+    double kept = 0;
+    for (const SiteGrowth& site : watch_.sites) {
+      if (site.space == space) {
+        (gives_up_its_old(site) ? given_up : kept) += site.bytes;
+      }
+    }
+    return given_up > 2 * kept;
+  }
+
+  /// What is told of its ages; growth of what is given up again is not called a leak.
+  void add_ages(Finding& finding, const SiteGrowth& site) {
+    constexpr double all_of_it = 0.95;
+    const double survival = *site.survival;
+    std::string note = space_text(finding.space) + ": of what its stack held earlier, " +
+                       count_text(survival * 100) + " % is held still";
+    if (site.ages) {
+      note += ", and blocks of " + count_text(*site.ages) + " of 12 parts of the time";
+    }
+    if (finding.verdict == Verdict::leak && is_mostly_given_up(finding.space)) {
+      finding.verdict = Verdict::cannot_tell;
+      finding.confidence = Confidence::low;
+      finding.reason = "what it held earlier is given up for new, as by sessions or a full cache";
+      finding.ask_seconds = ask_least_s;
+    } else if (finding.verdict == Verdict::leak && survival >= all_of_it) {
+      note += "; a cache would keep it, too, until its bound is reached";
+    } else if (finding.verdict == Verdict::leak) {
+      finding.confidence = std::min(finding.confidence, Confidence::medium);
+    }
+    result_.notes.push_back(std::move(note));
   }
 
   /// Whatever the signal does, it is not enough to call it a leak.
@@ -256,6 +322,7 @@ class Spaces {
 
   const Watch& watch_;
   const JudgeOptions& options_;
+  bool is_counted_;  // by the books of a program that was started to be watched
   Candidates result_;
 };
 

@@ -10,9 +10,9 @@
 namespace heapwatch::leak {
 
 struct Candidates {
-  std::vector<Finding> findings;     // in no order; none for what is steady
-  std::vector<Signal> signals;       // what was judged
-  std::vector<std::string> ignored;  // what --ignore has left out, in words
+  std::vector<Finding> findings;   // in no order; none for what is steady
+  std::vector<Signal> signals;     // what was judged
+  std::vector<std::string> notes;  // what --ignore has left out, and what is known of ages
 };
 [[nodiscard]] Candidates candidates_of(const Watch& watch, const JudgeOptions& options);
 

@@ -6,6 +6,7 @@
 
 #include "leak/finding.h"
 #include "leak/sentence.h"
+#include "leak/sites.h"
 
 namespace heapwatch::leak {
 
@@ -21,48 +22,6 @@ std::string collections_text(double count) {
   std::snprintf(text.data(), text.size(), "%.0f %s", count,
                 count == 1 ? "collection" : "collections");
   return text.data();
-}
-
-bool is_of_space(const SiteGrowth& site, std::string_view space) {
-  return site.space == space;
-}
-
-const SiteGrowth* largest_site(const Watch& watch, std::string_view space,
-                               const JudgeOptions& options) {
-  const SiteGrowth* best = nullptr;
-  for (const SiteGrowth& site : watch.sites) {
-    const bool is_ignored =
-        options.ignores && std::any_of(site.stack.begin(), site.stack.end(), [&](const Frame& one) {
-          return options.ignores(one.function);
-        });
-    const auto size = [space](const SiteGrowth& one) {
-      return space == "goroutine" ? one.count : one.bytes;
-    };
-    if (is_of_space(site, space) && !is_ignored && (best == nullptr || size(site) > size(*best))) {
-      best = &site;
-    }
-  }
-  return best;
-}
-
-/// The innermost call that is neither the runtime's nor the standard library's.
-std::size_t application_call(const std::vector<Frame>& stack) {
-  const auto is_own = [](const Frame& frame) {
-    // The path of a package of the standard library has no dot before its first slash.
-    const std::size_t slash = frame.function.find('/');
-    const std::string first = frame.function.substr(0, slash);
-    const bool is_module = slash != std::string::npos && first.find('.') != std::string::npos;
-    return is_module || frame.function.starts_with("main.");
-  };
-  const auto found = std::find_if(stack.begin(), stack.end(), is_own);
-  return found == stack.end() ? 0 : static_cast<std::size_t>(found - stack.begin());
-}
-
-void set_site(Finding& finding, const SiteGrowth* site) {
-  if (site != nullptr && !site->stack.empty()) {
-    finding.stack = site->stack;
-    finding.application = application_call(site->stack);
-  }
 }
 
 class Go {
@@ -103,7 +62,7 @@ class Go {
       std::snprintf(what.data(), what.size(), "+%.0f goroutines, %.1f a minute", added_,
                     signal.result.rate.value * 60);
       finding.what = what.data();
-      set_site(finding, largest_site(watch_, "goroutine", options_));
+      set_site(finding, best_site(watch_, "goroutine", options_));
       blocked_ = finding.stack;
     }
     result_.signals.push_back(std::move(signal));
@@ -135,7 +94,7 @@ class Go {
     if (finding.verdict == Verdict::steady) {
       return finding;
     }
-    const SiteGrowth* site = largest_site(watch_, "go", options_);
+    const SiteGrowth* site = best_site(watch_, "go", options_);
     set_site(finding, site);
     const auto sizes = groups_that_grew(watch_, &Look::sizes, "go");
     if (site == nullptr && !sizes.empty()) {

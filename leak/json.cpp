@@ -22,6 +22,8 @@ void write_site(Writer& json, const Finding& finding) {
   }
   json.begin_object();
   write_frame(json, finding.stack[finding.application]);
+  json.member("survival", finding.survival);
+  json.member("ages_of_12", finding.ages);
   json.objects("stack", finding.stack, [&](const Frame& frame) {
     write_frame(json, frame);
     json.member("space", frame.space);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "leak/candidates.h"
+#include "leak/runs.h"
 #include "leak/sentence.h"
 #include "leak/signals.h"
 
@@ -80,6 +81,16 @@ void doubt_trickles(std::vector<Finding>& findings, double rss_growth, double wi
       finding.ask_seconds = std::max(ask_least_s, ask_factor * window);
     }
   }
+}
+
+void drop_start(Watch& watch) {
+  if (!watch.is_started || watch.looks.empty()) {
+    return;
+  }
+  const double begin = start_of(watch.looks.back().at);
+  const auto settled = std::find_if(watch.looks.begin(), watch.looks.end(),
+                                    [begin](const Look& look) { return look.at >= begin; });
+  watch.looks.erase(watch.looks.begin(), settled);
 }
 
 int order_of(Verdict verdict) {
@@ -205,6 +216,9 @@ std::vector<std::string> next_of(const Finding& finding, const Watch& watch) {
     return {watch.url ? "heapwatch pprof -kind goroutine " + url
                       : "heapwatch leak " + pid + " URL  # with the address of its /debug/pprof"};
   }
+  if (watch.is_started && !finding.stack.empty()) {
+    return {"heapwatch exec --flame held.html -- PROGRAM ARGS  # all that it holds, as a picture"};
+  }
   if (finding.space == "python") {
     return {"heapwatch memory " + pid + " --types --watch"};
   }
@@ -261,8 +275,18 @@ std::string_view name_of(Confidence confidence) {
   return "";
 }
 
+double start_of(double seconds) {
+  constexpr double start_s = 10;
+  constexpr double start_share = 0.15;
+  return std::min(start_s, start_share * seconds);
+}
+
 Judgement judge(const Watch& given, const JudgeOptions& options) {
+  if (given.check) {
+    return judge_runs(given, options);
+  }
   Watch watch = given;
+  drop_start(watch);
   mark_torn(watch);
   Judgement judgement;
   judgement.window = watch.looks.empty() ? 0 : watch.looks.back().at - watch.looks.front().at;
@@ -276,7 +300,7 @@ Judgement judge(const Watch& given, const JudgeOptions& options) {
     judgement.growth = growth_rows(watch, judgement.rss_growth);
     Candidates candidates = candidates_of(watch, options);
     judgement.why = reasons_of(candidates.signals);
-    judgement.why.insert(judgement.why.end(), candidates.ignored.begin(), candidates.ignored.end());
+    judgement.why.insert(judgement.why.end(), candidates.notes.begin(), candidates.notes.end());
     findings = std::move(candidates.findings);
     doubt_trickles(findings, judgement.rss_growth, judgement.window);
     add_unexplained(watch, findings, judgement.rss_growth, judgement.window);

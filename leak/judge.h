@@ -35,12 +35,17 @@ struct Finding {
   /// "go", "goroutine", "native", "python", "mmap", "stack", "files"; empty: of the whole.
   std::string space;
   std::optional<Rate> rate;     // bytes a second
+  std::optional<Rate> per_run;  // bytes a run, of a check
   double growth = 0;            // bytes within the window
   std::optional<double> share;  // of the growth of RSS
   Confidence confidence = Confidence::low;
   /// Where, the innermost call first, and the place in it of the application's own call.
   std::vector<Frame> stack;
   std::size_t application = 0;
+  /// The call of the application from which that was called, unless a thread begins with it.
+  std::optional<std::size_t> caller;
+  std::optional<double> survival;  // as SiteGrowth has them
+  std::optional<double> ages;
   /// What is known besides: "+1200 blocks of 3024 bytes". Empty: nothing.
   std::string what;
   std::string reason;      // of cannot_tell and load: why
@@ -80,6 +85,10 @@ inline constexpr double window_min_s = 15;
 inline constexpr double sure_after_s = 165;
 /// Who cannot be told anything is to ask for that long at least.
 inline constexpr double ask_least_s = 600;
+
+/// How long the start of a program lasts, of which so many seconds were watched: it grows to what
+/// it needs, and that does not count.
+[[nodiscard]] double start_of(double seconds);
 
 [[nodiscard]] Judgement judge(const Watch& given, const JudgeOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include "leak/looks.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/json.h"
@@ -9,17 +10,21 @@ namespace heapwatch::leak {
 
 namespace {
 
+constexpr double helpers_kept_max = 16;
+
 using Json = base::JsonValue;
 using Writer = base::JsonWriter;
 
 void write_rows(Writer& json, const Look& look) {
   json.member("torn", look.torn);
-  json.objects("rows", look.rows, [&](const Amount& row) {
+  const auto write_amount = [&json](const Amount& row) {
     json.member("space", row.space);
     json.member("owner", row.owner);
     json.member("state", row.state);
     json.member("bytes", row.bytes);
-  });
+  };
+  json.objects("rows", look.rows, write_amount);
+  json.objects("counted", look.counted, write_amount);
   const auto write_group = [&json](const Group& group) {
     json.member("space", group.space);
     json.member("name", group.name);
@@ -41,6 +46,7 @@ void write_look(Writer& json, const Look& look) {
   json.member("trim_bytes", look.trim_bytes);
   json.member("arenas", look.arenas);
   json.member("room", look.room);
+  json.member("runs", look.runs);
   json.object("go", [&] {
     json.member("collections", look.go.collections);
     json.member("next_gc", look.go.next_gc);
@@ -108,6 +114,13 @@ Group read_group(const Json& json) {
           .bytes = number(json, "bytes").value_or(0)};
 }
 
+Amount read_amount(const Json& row) {
+  return {.space = base::json_text(row, "space"),
+          .owner = base::json_text(row, "owner"),
+          .state = base::json_text(row, "state"),
+          .bytes = number(row, "bytes").value_or(0)};
+}
+
 Look read_look(const Json& json) {
   Look look{.at = number(json, "at").value_or(0),
             .rss = number(json, "rss").value_or(0),
@@ -127,12 +140,9 @@ Look read_look(const Json& json) {
                .sys = number(*go, "sys"),
                .goroutines = number(*go, "goroutines")};
   }
-  look.rows = list<Amount>(json, "rows", [](const Json& row) {
-    return Amount{.space = base::json_text(row, "space"),
-                  .owner = base::json_text(row, "owner"),
-                  .state = base::json_text(row, "state"),
-                  .bytes = number(row, "bytes").value_or(0)};
-  });
+  look.rows = list<Amount>(json, "rows", read_amount);
+  look.counted = list<Amount>(json, "counted", read_amount);
+  look.runs = number(json, "runs");
   look.torn = texts(json, "torn");
   look.sizes = list<Group>(json, "sizes", read_group);
   look.types = list<Group>(json, "types", read_group);
@@ -145,17 +155,27 @@ std::int64_t line_of(const Json& frame) {
 }
 
 SiteGrowth read_site(const Json& json) {
-  return {.space = base::json_text(json, "space"),
-          .stack = list<Frame>(json, "stack",
-                               [](const Json& frame) {
-                                 return Frame{.function = base::json_text(frame, "function"),
-                                              .file = base::json_text(frame, "file"),
-                                              .line = line_of(frame),
-                                              .space = base::json_text(frame, "space")};
-                               }),
-          .count = number(json, "count").value_or(0),
-          .bytes = number(json, "bytes").value_or(0),
-          .seconds = number(json, "seconds").value_or(0)};
+  return {
+      .space = base::json_text(json, "space"),
+      .stack = list<Frame>(json, "stack",
+                           [](const Json& frame) {
+                             return Frame{.function = base::json_text(frame, "function"),
+                                          .file = base::json_text(frame, "file"),
+                                          .line = line_of(frame),
+                                          .space = base::json_text(frame, "space")};
+                           }),
+      .count = number(json, "count").value_or(0),
+      .bytes = number(json, "bytes").value_or(0),
+      .seconds = number(json, "seconds").value_or(0),
+      .points = list<base::Point>(
+          json, "points",
+          [](const Json& point) {
+            return base::Point{number(point, "at").value_or(0), number(point, "value").value_or(0)};
+          }),
+      .survival = number(json, "survival"),
+      .ages = number(json, "ages"),
+      .helpers = static_cast<std::size_t>(
+          std::clamp(number(json, "helpers").value_or(0), 0.0, helpers_kept_max))};
 }
 
 }  // namespace
@@ -173,11 +193,20 @@ std::string to_json(const Watch& watch) {
   json.member("ended", watch.ended);
   json.member("may_collect", watch.may_collect);
   json.member("is_interrupted", watch.is_interrupted);
+  json.member("is_started", watch.is_started);
+  json.member("run_interval", watch.run_interval);
   json.objects("sites", watch.sites, [&](const SiteGrowth& site) {
     json.member("space", site.space);
     json.member("count", site.count);
     json.member("bytes", site.bytes);
     json.member("seconds", site.seconds);
+    json.member("survival", site.survival);
+    json.member("ages", site.ages);
+    json.member("helpers", static_cast<std::uint64_t>(site.helpers));
+    json.objects("points", site.points, [&](const base::Point& point) {
+      json.member("at", point.at);
+      json.member("value", point.value);
+    });
     write_frames(json, site.stack);
   });
   json.objects("looks", watch.looks, [&](const Look& look) { write_look(json, look); });
@@ -206,6 +235,8 @@ base::Result<Watch> parse_watch(std::string_view json) {
   watch.ended = base::json_text(document, "ended");
   watch.may_collect = truth(document, "may_collect");
   watch.is_interrupted = truth(document, "is_interrupted");
+  watch.is_started = truth(document, "is_started");
+  watch.run_interval = number(document, "run_interval");
   watch.sites = list<SiteGrowth>(document, "sites", read_site);
   watch.looks = list<Look>(document, "looks", read_look);
   if (watch.looks.size() > looks_max) {

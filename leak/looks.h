@@ -1,6 +1,7 @@
 // What is known of a process over time: plain data, taken by others and judged here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/trend.h"
 
 namespace heapwatch::leak {
 
@@ -56,6 +58,10 @@ struct Look {
   std::vector<Group> types;  // counted at some looks only
   double trim_bytes = 0;     // what malloc_trim would give back
   double arenas = 0;         // of glibc
+  /// What is alive by the books of a program that was started to be watched; exact. Spaces as in
+  /// rows, and no owner.
+  std::vector<Amount> counted;
+  std::optional<double> runs;  // of the check, that have ended
   GoState go;
   /// Of the container: what is left until its limit.
   std::optional<double> room;
@@ -72,11 +78,19 @@ struct Frame {
 
 /// A stack that grew from the first profile that counts to the last one.
 struct SiteGrowth {
-  std::string space;         // "go" or "goroutine"
+  std::string space;         // as Finding has it
   std::vector<Frame> stack;  // the innermost call first
   double count = 0;          // objects or goroutines, more than before
   double bytes = 0;          // more than before; 0 for goroutines
   double seconds = 0;        // between the two
+  /// What it held at the profiles in between, in bytes, by the times of looks; none: not known.
+  std::vector<base::Point> points;
+  /// What part of what was alive earlier in that time was so at its end; absent: not known.
+  std::optional<double> survival;
+  /// Of twelve equal parts of that time: in how many it made blocks that live; absent: not known.
+  std::optional<double> ages;
+  /// Calls of the application's own, the innermost first, that allocate for others.
+  std::size_t helpers = 0;
   friend bool operator==(const SiteGrowth&, const SiteGrowth&) = default;
 };
 
@@ -93,6 +107,9 @@ struct Watch {
   /// Why it ended before its time: the target ended, or was started anew. Empty: it did not.
   std::string ended;
   bool may_collect = false;  // collections were asked for
+  bool is_started = false;   // the first looks are of its start
+  /// Seconds from one run of the check to the next, as its configuration has it.
+  std::optional<double> run_interval;
   bool is_interrupted = false;
 };
 

@@ -47,6 +47,14 @@ void append_growth(std::string& out, const Judgement& judgement) {
   }
 }
 
+std::string watched_text(const Watch& watch) {
+  if (watch.check) {
+    return "the check " + *watch.check;
+  }
+  return (watch.pid ? "pid " + std::to_string(*watch.pid) : watch.url.value_or("it")) +
+         (watch.command.empty() ? "" : " (" + watch.command + ")");
+}
+
 }  // namespace
 
 std::string to_text(const Judgement& judgement, const Watch& watch) {
@@ -55,9 +63,7 @@ std::string to_text(const Judgement& judgement, const Watch& watch) {
   append_stack(out, first);
   out += "confidence: " + std::string(name_of(first.confidence)) + ", after " +
          duration_text(judgement.window) + " and " + std::to_string(watch.looks.size()) +
-         " looks at " +
-         (watch.pid ? "pid " + std::to_string(*watch.pid) : watch.url.value_or("it")) +
-         (watch.command.empty() ? "" : " (" + watch.command + ")") + "\n";
+         " looks at " + watched_text(watch) + "\n";
   if (!watch.ended.empty()) {
     out += "it ended early: " + watch.ended + "\n";
   }

@@ -16,11 +16,7 @@ std::string print(const char* format, Values... values) {
   return text.data();
 }
 
-std::string place_text(const Finding& finding) {
-  if (finding.stack.empty()) {
-    return "";
-  }
-  const Frame& frame = finding.stack[finding.application];
+std::string call_text(const Frame& frame) {
   std::string file = frame.file.substr(frame.file.rfind('/') + 1);
   std::string text = frame.function;
   if (!file.empty()) {
@@ -29,9 +25,22 @@ std::string place_text(const Finding& finding) {
   return text;
 }
 
+std::string place_text(const Finding& finding) {
+  if (finding.stack.empty()) {
+    return "";
+  }
+  const std::string text = call_text(finding.stack[finding.application]);
+  return finding.caller ? text + " called by " + call_text(finding.stack[*finding.caller]) : text;
+}
+
 std::string rate_text(const Rate& rate) {
   return (rate.value >= 0 ? "+" : "") + bytes_text(rate.value * 60) + "/min (" +
          bytes_text(rate.low * 60) + " to " + bytes_text(rate.high * 60) + ")";
+}
+
+std::string per_run_text(const Rate& rate) {
+  return "+" + bytes_text(rate.value) + " a run (" + bytes_text(rate.low) + " to " +
+         bytes_text(rate.high) + ")";
 }
 
 void append(std::string& text, const std::string& part) {
@@ -54,11 +63,17 @@ std::string limit_text(const Finding& finding, const Watch& watch) {
 std::string evidence_text(const Finding& finding) {
   std::string text;
   append(text, finding.what);
-  if (finding.rate && finding.rate->value > 0) {
+  if (finding.per_run && finding.per_run->value > 0) {
+    append(text, per_run_text(*finding.per_run));
+    if (finding.rate) {
+      append(text, "+" + bytes_text(finding.rate->value * 60) + "/min at its interval");
+    }
+  } else if (finding.rate && finding.rate->value > 0) {
     append(text, rate_text(*finding.rate));
   }
   if (finding.share) {
-    append(text, "explains " + print("%.0f %%", *finding.share * 100) + " of RSS growth");
+    append(text, "explains " + print("%.0f %%", *finding.share * 100) +
+                     (finding.per_run ? " of what its runs keep" : " of RSS growth"));
   }
   return text;
 }

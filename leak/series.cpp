@@ -305,14 +305,4 @@ double correlation(std::span<const Point> one, std::span<const Point> other,
   return x.size() < 3 || scale <= 0 ? 0 : product / scale;
 }
 
-double survival_of(std::span<const Cohort> cohorts, double least) {
-  double then = 0;
-  double left = 0;
-  for (const Cohort& cohort : cohorts) {
-    then += cohort.bytes_then;
-    left += std::min(cohort.bytes_left, cohort.bytes_then);
-  }
-  return then < least || then <= 0 ? 0 : left / then;
-}
-
 }  // namespace heapwatch::leak

@@ -82,14 +82,4 @@ inline constexpr std::size_t series_values_min = 6;
 [[nodiscard]] double correlation(std::span<const Point> one, std::span<const Point> other,
                                  std::size_t stretches = 12);
 
-/// Of what was alive at one time, what part was alive at a later one, by the ages that samples
-/// tell.
-struct Cohort {
-  double born_before = 0;  // seconds: what was alive then
-  double bytes_then = 0;
-  double bytes_left = 0;
-};
-/// A leak keeps nearly all of its old; nothing for less than `least` bytes.
-[[nodiscard]] double survival_of(std::span<const Cohort> cohorts, double least);
-
 }  // namespace heapwatch::leak

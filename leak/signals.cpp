@@ -143,6 +143,18 @@ void mark_torn(Watch& watch) {
   }
 }
 
+std::vector<Point> counted_points(const Watch& watch, std::string_view space) {
+  std::vector<Point> points;
+  for (const Look& look : watch.looks) {
+    for (const Amount& amount : look.counted) {
+      if (amount.space == space) {
+        points.push_back({look.at, amount.bytes});
+      }
+    }
+  }
+  return points;
+}
+
 Signal signal_of(std::string space, std::vector<Point> points, const SeriesOptions& options) {
   Signal signal{.space = std::move(space), .points = thinned(std::move(points)), .result = {}};
   signal.result = find_course(signal.points, options);

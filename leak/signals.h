@@ -61,6 +61,9 @@ std::vector<Point> numbers_of(const Watch& watch, const Get& get) {
   return points;
 }
 
+/// What the books of a program count as alive in a space, by time; empty where there are none.
+[[nodiscard]] std::vector<Point> counted_points(const Watch& watch, std::string_view space);
+
 /// Marks the looks that miss an allocator which most of them see: its heap changed so much under
 /// the eyes of its reader that it was not recognised.
 void mark_torn(Watch& watch);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "leak/series.h"
 #include "pprof/go_heap.h"
 #include "pprof/make_report.h"
 #include "pprof/merge.h"
@@ -99,14 +100,32 @@ bool is_above(const Noise& noise, const StackGrowth& stack) {
          std::abs(stack.monotonicity) >= nearly_all_pairs;
 }
 
-Trend trend_of(const StackGrowth& stack, const Noise& noise) {
+/// By the rules that call a series growth: at one rate, to the end. `counts`: which snapshots show
+/// a state of their own.
+bool grows_to_the_end(const StackGrowth& stack, const Noise& noise, std::span<const double> times,
+                      const std::vector<bool>& counts) {
+  std::vector<leak::Point> points;
+  for (std::size_t i = 0; i < stack.values.size(); ++i) {
+    const bool is_later = points.empty() || times[i] > points.back().at;
+    if (counts[i] && is_later) {
+      points.push_back({times[i], static_cast<double>(stack.values[i])});
+    }
+  }
+  const double least = noise.is_of_bytes ? static_cast<double>(noise.period) : 0;
+  return leak::find_course(points, {.least = least / 2}).course == leak::Course::grows;
+}
+
+Trend trend_of(const StackGrowth& stack, const Noise& noise, std::span<const double> times,
+               const std::vector<bool>& counts) {
   const std::int64_t first = stack.values.front();
   const std::int64_t last = stack.values.back();
   if (first == last) {
     return Trend::steady;
   }
   if (first == 0) {
-    return Trend::appeared;
+    return is_above(noise, stack) && grows_to_the_end(stack, noise, times, counts)
+               ? Trend::grew
+               : Trend::appeared;
   }
   if (last == 0) {
     return Trend::vanished;
@@ -115,7 +134,7 @@ Trend trend_of(const StackGrowth& stack, const Noise& noise) {
     return Trend::steady;
   }
   if (last > first && stack.slope > 0 && stack.monotonicity >= enough_pairs) {
-    return Trend::grew;
+    return grows_to_the_end(stack, noise, times, counts) ? Trend::grew : Trend::rose;
   }
   if (last < first && stack.slope < 0 && stack.monotonicity <= -enough_pairs) {
     return Trend::shrank;
@@ -168,8 +187,11 @@ double slope_of_pairs(std::span<const double> times, std::span<const std::int64_
 
 class Series {
  public:
-  Series(Profile merged, std::vector<double> times, Noise noise)
-      : merged_(std::move(merged)), times_(std::move(times)), noise_(noise) {}
+  Series(Profile merged, std::vector<double> times, std::vector<bool> counts, Noise noise)
+      : merged_(std::move(merged)),
+        times_(std::move(times)),
+        counts_(std::move(counts)),
+        noise_(noise) {}
 
   void rank(Growth& growth) {
     const std::size_t count = times_.size();
@@ -184,13 +206,16 @@ class Series {
       stack.slope = slope_of_pairs(times_, values, all_pairs);
       stack.monotonicity = kendall(stack.values);
       stack.score = stack.slope * span * std::max(0.0, stack.monotonicity);
-      stack.trend = trend_of(stack, noise_);
+      stack.trend = trend_of(stack, noise_, times_, counts_);
       growth.stacks.push_back(std::move(stack));
     }
     std::stable_sort(growth.stacks.begin(), growth.stacks.end(),
                      [](const StackGrowth& a, const StackGrowth& b) {
                        if (is_suspect(a.trend) != is_suspect(b.trend)) {
                          return is_suspect(a.trend);
+                       }
+                       if ((a.trend == Trend::grew) != (b.trend == Trend::grew)) {
+                         return a.trend == Trend::grew;
                        }
                        if (a.score != b.score) {
                          return a.score > b.score;
@@ -226,6 +251,7 @@ class Series {
 
   Profile merged_;
   std::vector<double> times_;
+  std::vector<bool> counts_;
   Noise noise_;
 };
 
@@ -309,6 +335,8 @@ std::string_view trend_name(Trend trend) {
   switch (trend) {
     case Trend::grew:
       return "grew";
+    case Trend::rose:
+      return "rose";
     case Trend::shrank:
       return "shrank";
     case Trend::appeared:
@@ -364,7 +392,11 @@ Result<Growth> measure_growth(std::vector<Snapshot> snapshots, const ReportOptio
   if (!merged) {
     return tl::unexpected(merged.error());
   }
-  Series(std::move(*merged), std::move(times), noise).rank(growth);
+  std::vector<bool> counts;
+  for (const GrowthSnapshot& snapshot : growth.snapshots) {
+    counts.push_back(!snapshot.is_repeated);
+  }
+  Series(std::move(*merged), std::move(times), std::move(counts), noise).rank(growth);
   return growth;
 }
 

@@ -16,10 +16,10 @@ namespace heapwatch::pprof {
 /// More are refused: every pair of them is looked at, for each stack.
 inline constexpr std::size_t snapshots_max = 1000;
 
-enum class Trend : std::uint8_t { grew, shrank, appeared, vanished, steady };
+enum class Trend : std::uint8_t { grew, rose, shrank, appeared, vanished, steady };
 [[nodiscard]] std::string_view trend_name(Trend trend);
 [[nodiscard]] constexpr bool is_suspect(Trend trend) {
-  return trend == Trend::grew || trend == Trend::appeared;
+  return trend == Trend::grew || trend == Trend::rose || trend == Trend::appeared;
 }
 
 struct Snapshot {
@@ -69,10 +69,11 @@ struct Growth {
 /// order. Where the program was started anew, the series begins with the last start, if two
 /// snapshots remain.
 ///
-/// A stack grew or shrank when its slope and most of its pairs say so, too, and by more than
+/// A stack rose or shrank when its slope and most of its pairs say so, too, and by more than
 /// sampling makes by chance. Of a heap profile of which one byte in P is sampled that is 4 P, at
 /// which growth is twice its own error; or P, when a series of four or more rises nearly all the
-/// way.
+/// way. It grew when, besides, it rises at one rate to the end, by the rules of leak/series.h: that
+/// takes six snapshots that differ in state.
 ///
 /// Errors: invalid for less than two snapshots, or ones that measure different things; limit.
 [[nodiscard]] base::Result<Growth> measure_growth(std::vector<Snapshot> snapshots,

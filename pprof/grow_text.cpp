@@ -6,6 +6,7 @@
 #include "base/counted.h"
 #include "base/json.h"
 #include "base/printable.h"
+#include "leak/series.h"
 #include "pprof/graph.h"
 #include "pprof/grow.h"
 #include "pprof/report/go_time.h"
@@ -93,8 +94,8 @@ class TextWriter {
     }
     out_ += "\nTotal: " + value(first.total) + " to " + value(last.total) + " (" +
             with_sign(change, value(change)) + ")\n";
-    constexpr std::array trends = {Trend::grew, Trend::shrank, Trend::appeared, Trend::vanished,
-                                   Trend::steady};
+    constexpr std::array trends = {Trend::grew,     Trend::rose,     Trend::shrank,
+                                   Trend::appeared, Trend::vanished, Trend::steady};
     std::string counts;
     for (const Trend trend : trends) {
       const auto same =
@@ -106,6 +107,13 @@ class TextWriter {
     const std::string all = base::counted(growth_.stacks.size(), "stack") + ": " + counts + "\n";
     out_ += count == 0 ? "None is suspect of " + all
                        : "Showing the " + std::to_string(count) + " most suspect of " + all;
+    const bool has_risen =
+        std::any_of(growth_.stacks.begin(), growth_.stacks.end(),
+                    [](const StackGrowth& stack) { return stack.trend == Trend::rose; });
+    if (has_risen) {
+      out_ += "Rose: more than at first, and not shown to grow on, which takes " +
+              std::to_string(leak::series_values_min) + " snapshots that rise to the end\n";
+    }
   }
 
   [[nodiscard]] std::string value(std::int64_t amount) const {

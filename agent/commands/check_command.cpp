@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "agent/commands/check_rounds.h"
 #include "agent/commands/commands.h"
 #include "agent/process/standard_output.h"
 #include "agent/process/terminal.h"
@@ -250,6 +251,7 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
     options.times = 2;
     options.pause_ms = 1000;
   }
+  const std::optional<int> rounds = rounds_asked();
   check::children::prepare_forks();
   check::spread_no_cost();
   std::optional<process::StandardOutputAside> aside(std::in_place);
@@ -259,7 +261,7 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
     std::cerr << "heapwatch: " << begun.error().message << '\n';
     return 1;
   }
-  if (options.memory.profile || options.memory.objects) {
+  if (options.memory.profile || options.memory.objects || rounds) {
     check::isolation::stay_in_this_process();  // to see its memory
   }
   wiring::Configured configured = wiring::load(global, wiring::WhenWrong::stop, options.name);
@@ -272,6 +274,9 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
   if (checks.empty()) {
     std::cerr << "heapwatch: no valid check found: " << why_none(configured, options) << '\n';
     return 1;
+  }
+  if (rounds) {
+    return run_rounds(std::move(checks), configured.agent, *rounds);
   }
   const std::vector<Ran> all = run_all(std::move(checks), options, configured.agent, profiles);
   aside.reset();

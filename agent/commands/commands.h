@@ -97,10 +97,6 @@ struct LeakOptions {
   std::string fail_on;  // "leak", or empty
   std::string ignore;   // a regular expression of sites, types and sizes that are no leak
 };
-/// Watches processes and says whether they leak. Exits with 3 for a leak and 4 when it cannot tell,
-/// where that is asked for.
-[[nodiscard]] int tell_leaks(const LeakOptions& options);
-
 /// "90s", "5m", "1h", or a number of seconds; a week at most. Errors: invalid.
 [[nodiscard]] base::Result<double> parse_duration(std::string_view text);
 

@@ -1,13 +1,11 @@
 #include "agent/commands/exec_switch.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -16,17 +14,16 @@
 
 #include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
+#include "agent/commands/watching.h"
 #include "base/descriptor.h"
 #include "base/file.h"
+#include "memory/native/find_books.h"
 #include "memory/native/leak_summary.h"
-#include "memory/native/watched_process.h"
 #include "preload/attach.h"
 
 namespace heapwatch::agent::commands {
 
 namespace {
-
-using memory::native::WatchedProcess;
 
 constexpr std::size_t environment_bytes_max = std::size_t{4} << 20U;
 
@@ -82,27 +79,6 @@ base::Result<bool> ask_watcher(const std::string& path, pid_t pid, bool on) {
   return true;
 }
 
-/// The file of the books that a process keeps: as a descriptor of it, or as what it has mapped,
-/// which only root may open.
-base::Descriptor open_books(pid_t pid) {
-  const std::string wanted = std::string("/memfd:") + preload::books_name;
-  for (const char* const folder : {"/fd", "/map_files"}) {
-    std::error_code error;
-    for (std::filesystem::directory_iterator at(folder_of(pid) + folder, error), end;
-         !error && at != end; at.increment(error)) {
-      std::error_code unreadable;
-      const std::string target = std::filesystem::read_symlink(at->path(), unreadable).string();
-      if (!unreadable && target.starts_with(wanted)) {
-        base::Descriptor file(open(at->path().c_str(), O_RDWR | O_CLOEXEC));
-        if (file) {
-          return file;
-        }
-      }
-    }
-  }
-  return base::Descriptor(-1);
-}
-
 std::string name_of(pid_t pid) {
   constexpr std::size_t name_bytes_max = 64;
   std::string name = base::read_file(folder_of(pid) + "/comm", name_bytes_max).value_or("?");
@@ -114,26 +90,22 @@ std::string name_of(pid_t pid) {
 
 /// In the books themselves; what they hold is said and written when they are switched off.
 base::Result<bool> switch_in_books(const ExecOptions& options, pid_t pid, bool on) {
-  base::Descriptor file = open_books(pid);
-  if (!file) {
+  const auto process = memory::native::find_books(pid, name_of(pid));
+  if (!process) {
     return base::fail(base::ErrorKind::not_found,
                       "process " + std::to_string(pid) + " (" + name_of(pid) + ") has not loaded " +
                           preload_library_name +
                           ", or has closed the file of its books, which only root finds then");
   }
-  const auto process = WatchedProcess::open(file.release(), pid, name_of(pid));
-  if (!process) {
-    return tl::unexpected(process.error());
-  }
-  if (!(*process)->switch_accounting(on)) {
+  if (!process->switch_accounting(on)) {
     return base::fail(base::ErrorKind::io, "cannot write the books of process " +
                                                std::to_string(pid) + ": " + std::strerror(errno));
   }
   if (on) {
     return true;
   }
-  std::cerr << memory::native::leak_summary({**process, {}});
-  return write_results(options, (*process)->heap());
+  std::cerr << memory::native::leak_summary({*process, {}});
+  return write_results(options, process->heap());
 }
 
 base::Result<bool> switch_process(const ExecOptions& options, pid_t pid, bool on) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/commands/watching.h"
 #include "base/counted.h"
 #include "base/file.h"
 #include "base/json.h"

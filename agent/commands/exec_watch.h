@@ -17,9 +17,6 @@
 
 namespace heapwatch::agent::commands {
 
-/// The library that is loaded into programs.
-constexpr const char* preload_library_name = "libheapwatch_preload.so";
-
 /// The profile into the file of --report, and its flame graph into that of --flame, where they are
 /// asked for. False when one cannot be written, which is said.
 bool write_results(const ExecOptions& options, const memory::native::NativeHeap& heap);

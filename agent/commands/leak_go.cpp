@@ -1,6 +1,7 @@
 #include "agent/commands/leak_go.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -8,19 +9,15 @@
 #include "agent/commands/leak_target.h"
 #include "base/number.h"
 #include "expvar/query.h"
+#include "leak/stacks/grown_stacks.h"
 #include "net/page.h"
-#include "pprof/parse.h"
-#include "pprof/profile.h"
 
 namespace heapwatch::agent::commands {
 
 namespace {
 
 constexpr std::size_t page_bytes_max = std::size_t{64} << 20;
-constexpr std::size_t profile_bytes_max = std::size_t{512} << 20;  // decompressed
 constexpr std::chrono::milliseconds page_timeout{20'000};
-constexpr std::size_t sites_max = 20;
-constexpr std::size_t frames_max = 64;
 /// A profile of more goroutines holds up the program too long.
 constexpr double goroutines_max = 100'000;
 
@@ -84,101 +81,6 @@ leak::GoState state_of(const Numbers& numbers) {
   return state;
 }
 
-/// The bytes that a stack holds, or how many goroutines have it.
-struct Held {
-  double count = 0;
-  double bytes = 0;
-  std::vector<leak::Frame> stack;
-};
-
-std::vector<leak::Frame> stack_of(const pprof::Profile& profile, std::size_t sample,
-                                  const std::string& space) {
-  std::vector<leak::Frame> stack;
-  for (const std::uint32_t place : profile.samples.frames(sample)) {
-    for (const pprof::Line& line : profile.lines_of(profile.locations[place])) {
-      if (line.function == pprof::no_index || stack.size() >= frames_max) {
-        continue;
-      }
-      const pprof::Function& function = profile.functions[line.function];
-      stack.push_back({.function = std::string(profile.text(function.name)),
-                       .file = std::string(profile.text(function.file)),
-                       .line = line.line,
-                       .space = space});
-    }
-  }
-  return stack;
-}
-
-std::optional<std::size_t> index_of(const pprof::Profile& profile, std::string_view type) {
-  for (std::size_t i = 0; i < profile.sample_types.size(); ++i) {
-    if (profile.text(profile.sample_types[i].type) == type) {
-      return i;
-    }
-  }
-  return std::nullopt;
-}
-
-using ByStack = std::map<std::string, Held>;
-
-base::Result<ByStack> held_by_stack(const std::string& bytes, const std::string& space) {
-  auto profile = pprof::parse_profile(bytes, {.bytes_max = profile_bytes_max});
-  if (!profile) {
-    return tl::unexpected(profile.error());
-  }
-  const bool is_heap = space == "go";
-  const auto count = index_of(*profile, is_heap ? "inuse_objects" : "goroutine");
-  const auto size = is_heap ? index_of(*profile, "inuse_space") : count;
-  if (!count || !size) {
-    return base::fail(base::ErrorKind::invalid, "it is no profile of Go's " + space);
-  }
-  ByStack by_stack;
-  for (std::size_t i = 0; i < profile->samples.size(); ++i) {
-    std::vector<leak::Frame> stack = stack_of(*profile, i, space);
-    std::string key;
-    for (const leak::Frame& frame : stack) {
-      key += frame.function + ":" + std::to_string(frame.line) + "\n";
-    }
-    Held& held = by_stack[key];
-    const auto values = std::as_const(profile->samples).values(i);
-    held.count += static_cast<double>(values[*count]);
-    held.bytes += is_heap ? static_cast<double>(values[*size]) : 0;
-    held.stack = std::move(stack);
-  }
-  return by_stack;
-}
-
-void add_growth(const std::string& before, const std::string& after, const std::string& space,
-                double seconds, std::vector<leak::SiteGrowth>& sites) {
-  if (before.empty() || after.empty()) {
-    return;
-  }
-  const auto first = held_by_stack(before, space);
-  auto last = held_by_stack(after, space);
-  if (!first || !last) {
-    return;
-  }
-  std::vector<leak::SiteGrowth> grown;
-  for (auto& [key, held] : *last) {
-    const auto known = first->find(key);
-    const Held none;
-    const Held& then = known == first->end() ? none : known->second;
-    leak::SiteGrowth site{.space = space,
-                          .stack = std::move(held.stack),
-                          .count = held.count - then.count,
-                          .bytes = held.bytes - then.bytes,
-                          .seconds = seconds};
-    if (space == "go" ? site.bytes > 0 : site.count > 0) {
-      grown.push_back(std::move(site));
-    }
-  }
-  std::stable_sort(grown.begin(), grown.end(),
-                   [](const leak::SiteGrowth& a, const leak::SiteGrowth& b) {
-                     return a.bytes != b.bytes ? a.bytes > b.bytes : a.count > b.count;
-                   });
-  grown.resize(std::min(grown.size(), sites_max));
-  sites.insert(sites.end(), grown.begin(), grown.end());
-}
-
 }  // namespace
 
 base::Result<leak::GoState> go_state(const net::HttpRequest& vars, bool collect) {
@@ -225,13 +127,16 @@ GoProfiles fetch_go_profiles(const net::HttpRequest& vars, bool collect,
 }
 
 std::vector<leak::SiteGrowth> sites_that_grew(const GoProfiles& before, const GoProfiles& after) {
-  std::vector<leak::SiteGrowth> sites;
-  const double seconds = after.at - before.at;
+  using leak::stacks::ProfileKind;
+  const leak::stacks::GrownOptions options{.seconds = after.at - before.at};
   const bool is_same_state = before.collections >= 0 && before.collections == after.collections;
+  std::vector<leak::SiteGrowth> sites;
   if (!is_same_state) {
-    add_growth(before.heap, after.heap, "go", seconds, sites);
+    sites = leak::stacks::grown_stacks(before.heap, after.heap, ProfileKind::go_heap, options);
   }
-  add_growth(before.goroutine, after.goroutine, "goroutine", seconds, sites);
+  std::vector<leak::SiteGrowth> blocked = leak::stacks::grown_stacks(
+      before.goroutine, after.goroutine, ProfileKind::goroutines, options);
+  std::move(blocked.begin(), blocked.end(), std::back_inserter(sites));
   return sites;
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/commands/memory_targets.h"
 #include "check/target_url.h"
+#include "memory/native/find_books.h"
 #include "memory/process/find.h"
 #include "net/target.h"
 
@@ -76,6 +77,16 @@ void add(std::vector<LeakTarget>& targets, LeakTarget target, bool is_behind_pid
   }
 }
 
+/// Of a program under `heapwatch exec` they name the stacks.
+void find_its_books(LeakTarget& target) {
+  using memory::native::WatchedProcesses;
+  const WatchedProcesses::ProcessPtr books =
+      target.pid ? memory::native::find_books(*target.pid) : nullptr;
+  if (books && books->is_accounting()) {
+    target.books = [books] { return books; };
+  }
+}
+
 }  // namespace
 
 net::HttpRequest page_of(const net::HttpRequest& vars, const std::string& path) {
@@ -109,6 +120,9 @@ base::Result<std::vector<LeakTarget>> leak_targets(const std::vector<std::string
     for (const memory::process::Entry& entry : *found) {
       add(targets, {.pid = entry.pid, .command = entry.command}, false);
     }
+  }
+  for (LeakTarget& target : targets) {
+    find_its_books(target);
   }
   if (targets.size() > targets_max) {
     return base::fail(base::ErrorKind::limit, std::to_string(targets.size()) +

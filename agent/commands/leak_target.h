@@ -1,11 +1,13 @@
 // The targets of `heapwatch leak`: processes, and the pages that they serve.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "memory/native/watched_processes.h"
 #include "net/http.h"
 
 namespace heapwatch::agent::commands {
@@ -16,6 +18,10 @@ struct LeakTarget {
   std::string command;
   std::string url;                          // for people: without credentials; empty: none
   std::optional<net::HttpRequest> request;  // of its /debug/vars
+  /// The books of a program that is watched; null while it has none. Empty: it is not.
+  std::function<memory::native::WatchedProcesses::ProcessPtr()> books;
+  bool is_started = false;  // by us
+  std::string missing;      // what cannot be seen of it, and why; empty: nothing is known to be
 };
 
 /// The request for another page of the same program: "/debug/pprof/heap".

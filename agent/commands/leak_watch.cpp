@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace heapwatch::agent::commands {
@@ -30,6 +31,10 @@ LeakWatch::LeakWatch(LeakTarget target, LeakWatchOptions options)
   watch_.pid = target_.pid;
   watch_.command = target_.command;
   watch_.may_collect = options.collect;
+  watch_.is_started = target_.is_started;
+  if (!target_.missing.empty()) {
+    watch_.missing.push_back(target_.missing);
+  }
   if (!target_.url.empty()) {
     watch_.url = target_.url;
   }
@@ -64,10 +69,14 @@ void LeakWatch::act() {
 
 void LeakWatch::look(bool with_types) {
   auto taken = take_look(target_, {.types = with_types, .collect = options_.collect});
-  if (!taken) {
-    const bool is_gone =
-        taken.error().kind == base::ErrorKind::not_found && target_.pid && !watch_.looks.empty();
-    end(is_gone ? "process " + std::to_string(*target_.pid) + " has ended" : taken.error().message);
+  // A process that has ended may be there still, without memory.
+  const bool is_empty = taken && target_.pid && taken->look.rss <= 0;
+  if (!taken || is_empty) {
+    const bool is_gone = is_empty || (taken.error().kind == base::ErrorKind::not_found &&
+                                      target_.pid && !watch_.looks.empty());
+    const std::string who =
+        target_.is_started ? "the program" : "process " + std::to_string(target_.pid.value_or(0));
+    end(is_gone ? who + " has ended" : taken.error().message);
     return;
   }
   if (start_ticks_ != 0 && taken->start_ticks != 0 && taken->start_ticks != start_ticks_) {
@@ -106,6 +115,7 @@ void LeakWatch::take(TakenLook taken) {
   if (!watch_.looks.empty()) {
     look.at = std::max(look.at, watch_.looks.back().at + 1e-3);
   }
+  read_books(look);
   watch_.looks.push_back(std::move(look));
   if (watch_.looks.size() > looks_kept_max) {
     // Every other one of the older half.
@@ -136,6 +146,36 @@ void LeakWatch::take_profiles() {
   }
 }
 
+void LeakWatch::read_books(leak::Look& look) {
+  const auto process = target_.books ? target_.books() : nullptr;
+  if (!process) {
+    return;
+  }
+  if (process != books_) {
+    // It became another program, whose samples are counted from the start.
+    books_ = process;
+    native_ = leak::stacks::NativeStacks();
+    next_native_ = 0;
+  }
+  look.counted = leak::stacks::counted_by_books(*process);
+  if (look.at >= next_native_) {
+    constexpr double least_s = 1;
+    constexpr double share = 1.0 / 20;
+    native_.take(process->heap(), look.at);
+    next_native_ = look.at + std::max(least_s, share * look.at);
+  }
+}
+
+/// Where memory grew, without the start of a program that was started for this.
+void LeakWatch::set_sites() {
+  watch_.sites = sites_that_grew(first_, last_);
+  if (native_.moments() > 0 && !watch_.looks.empty()) {
+    const double begin = target_.is_started ? leak::start_of(watch_.looks.back().at) : 0;
+    std::vector<leak::SiteGrowth> sites = native_.sites(begin);
+    std::move(sites.begin(), sites.end(), std::back_inserter(watch_.sites));
+  }
+}
+
 void LeakWatch::finish(bool is_interrupted) {
   if (is_over_) {
     return;
@@ -146,13 +186,13 @@ void LeakWatch::finish(bool is_interrupted) {
   }
   watch_.is_interrupted = is_interrupted;
   is_over_ = true;
-  watch_.sites = sites_that_grew(first_, last_);
+  set_sites();
 }
 
 void LeakWatch::end(std::string why) {
   watch_.ended = std::move(why);
   is_over_ = true;
-  watch_.sites = sites_that_grew(first_, last_);
+  set_sites();
 }
 
 }  // namespace heapwatch::agent::commands

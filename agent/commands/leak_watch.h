@@ -9,6 +9,7 @@
 #include "agent/commands/leak_look.h"
 #include "agent/commands/leak_target.h"
 #include "leak/judge.h"
+#include "leak/stacks/native_stacks.h"
 
 namespace heapwatch::agent::commands {
 
@@ -29,6 +30,8 @@ class LeakWatch {
   [[nodiscard]] bool is_over() const { return is_over_; }
   /// Takes what is due.
   void act();
+  /// The program has ended, whose target it is.
+  void end_with_program() { end("the program has ended"); }
   /// Takes the last looks and profiles, and ends.
   void finish(bool is_interrupted);
 
@@ -41,6 +44,8 @@ class LeakWatch {
   void look(bool with_types);
   void take(TakenLook taken);
   void take_profiles();
+  void read_books(leak::Look& look);
+  void set_sites();
   void end(std::string why);
 
   LeakTarget target_;
@@ -51,6 +56,9 @@ class LeakWatch {
   double next_types_ = 0;
   double next_profiles_ = 0;
   unsigned long long start_ticks_ = 0;
+  memory::native::WatchedProcesses::ProcessPtr books_;
+  leak::stacks::NativeStacks native_;
+  double next_native_ = 0;
   GoProfiles first_;
   GoProfiles last_;
   bool is_over_ = false;

@@ -17,14 +17,25 @@ double seconds_of(std::chrono::nanoseconds time) {
 void write(base::JsonWriter& json, const leak::Finding& leak) {
   json.member("space", leak.space);
   json.key("rate_bytes_per_s");
-  if (!leak.rate) {
+  if (leak.rate) {
+    json.begin_object();
+    json.member("value", leak.rate->value);
+    json.member("low", leak.rate->low);
+    json.member("high", leak.rate->high);
+    json.end_object();
+  } else {
+    json.null();
+  }
+  json.key("site");
+  if (leak.stack.empty()) {
     json.null();
     return;
   }
+  const auto& frame = leak.stack[leak.application];
   json.begin_object();
-  json.member("value", leak.rate->value);
-  json.member("low", leak.rate->low);
-  json.member("high", leak.rate->high);
+  json.member("function", frame.function);
+  json.member("file", frame.file);
+  json.member("line", frame.line);
   json.end_object();
 }
 

@@ -18,8 +18,8 @@ using AskVerdicts = std::function<Verdicts()>;
 [[nodiscard]] std::string verdict_lines(const Verdicts& verdicts);
 
 /// A list: `pid`, `name`, `target`, `verdict`, `space`, `confidence`, `sentence`, `for_s`, `leaks`
-/// (`space`, `rate_bytes_per_s` with `value`, `low` and `high`) and `next`, in the words of
-/// heapwatch.leak/1.
+/// (`space`, `rate_bytes_per_s` with `value`, `low` and `high`, `site` with `function`, `file` and
+/// `line`) and `next`, in the words of heapwatch.leak/1.
 [[nodiscard]] std::string verdicts_json(const Verdicts& verdicts);
 
 }  // namespace heapwatch::agent::pages

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -144,17 +145,44 @@ void ForegroundProgram::pass_signals_on() const {
   }
 }
 
-int ForegroundProgram::wait() {
+/// Until the program has ended, a signal has come or the time is over; -1: without an end.
+std::optional<int> ForegroundProgram::wait_once(int timeout_ms) {
   constexpr int without_descriptor_ms = 50;
+  int limit_ms = timeout_ms;
+  if (!descriptor_) {
+    limit_ms = timeout_ms < 0 ? without_descriptor_ms : std::min(timeout_ms, without_descriptor_ms);
+  }
+  pollfd either[] = {{signals_.get(), POLLIN, 0}, {descriptor_.get(), POLLIN, 0}};
+  (void)poll(either, 2, limit_ms);
   int status = 0;
+  const pid_t ended = waitpid(program_, &status, WNOHANG);
+  if (ended == program_ || (ended < 0 && errno != EINTR)) {
+    return status;
+  }
+  pass_signals_on();
+  return std::nullopt;
+}
+
+int ForegroundProgram::wait() {
   for (;;) {
-    pollfd either[] = {{signals_.get(), POLLIN, 0}, {descriptor_.get(), POLLIN, 0}};
-    (void)poll(either, 2, descriptor_ ? -1 : without_descriptor_ms);
-    const pid_t ended = waitpid(program_, &status, WNOHANG);
-    if (ended == program_ || (ended < 0 && errno != EINTR)) {
+    if (const auto status = wait_once(-1)) {
+      return *status;
+    }
+  }
+}
+
+std::optional<int> ForegroundProgram::wait_until(std::chrono::steady_clock::time_point until) {
+  using std::chrono::milliseconds;
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+    constexpr milliseconds once_max{3'600'000};
+    const auto limit = std::clamp(left, milliseconds{0}, once_max);
+    if (const auto status = wait_once(static_cast<int>(limit.count()))) {
       return status;
     }
-    pass_signals_on();
+    if (left.count() <= 0) {
+      return std::nullopt;
+    }
   }
 }
 

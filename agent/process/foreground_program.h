@@ -5,8 +5,10 @@
 #include <sys/types.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,11 +39,14 @@ class ForegroundProgram {
                                                       std::vector<std::string> environment);
   /// Passes signals on until the program has ended; its wait status.
   [[nodiscard]] int wait();
+  /// The same until then; none when the program still runs.
+  [[nodiscard]] std::optional<int> wait_until(std::chrono::steady_clock::time_point until);
 
  private:
   ForegroundProgram() = default;
   void become(char* const* arguments, char* const* environment, const sigset_t& mask) const;
   void pass_signals_on() const;
+  [[nodiscard]] std::optional<int> wait_once(int timeout_ms);
 
   static constexpr std::array passed{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
   /// What was done about a signal before.

@@ -8,6 +8,9 @@ namespace heapwatch::agent::web {
 std::string_view page();
 std::string_view page_script();
 std::string_view process_script();
+std::string_view lists_script();
+std::string_view series_script();
+std::string_view save_script();
 std::string_view chart_script();
 std::string_view text_script();
 std::string_view page_style();

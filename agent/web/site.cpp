@@ -20,9 +20,12 @@ struct Asset {
 constexpr std::string_view script = "text/javascript; charset=utf-8";
 constexpr std::string_view style = "text/css; charset=utf-8";
 
-constexpr std::array<Asset, 10> assets{{
+constexpr std::array<Asset, 13> assets{{
     {"/web/page.js", script, page_script},
     {"/web/process.js", script, process_script},
+    {"/web/lists.js", script, lists_script},
+    {"/web/series.js", script, series_script},
+    {"/web/save.js", script, save_script},
     {"/web/chart.js", script, chart_script},
     {"/web/text.js", script, text_script},
     {"/web/page.css", style, page_style},

@@ -81,6 +81,11 @@ std::vector<TakenProfile> LiveMachine::profiles(int pid,
   return take_profiles(pid, page, proc_);
 }
 
+PlaceSources LiveMachine::places(int pid, const std::optional<net::HttpRequest>& page,
+                                 bool with_goroutines) const {
+  return take_places(pid, page, with_goroutines, proc_);
+}
+
 base::Result<std::string> LiveMachine::page(const net::HttpRequest& request) const {
   return net::fetch_page(request);
 }

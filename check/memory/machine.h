@@ -66,6 +66,10 @@ class Machine {
   [[nodiscard]] virtual std::vector<TakenProfile> profiles(
       int pid, const std::optional<net::HttpRequest>& page) const = 0;
 
+  /// What names the places where a process allocates; see take_places().
+  [[nodiscard]] virtual PlaceSources places(int pid, const std::optional<net::HttpRequest>& page,
+                                            bool with_goroutines) const = 0;
+
   /// A page of expvars. Errors: those of net::fetch; refused for a status other than 200.
   [[nodiscard]] virtual base::Result<std::string> page(const net::HttpRequest& request) const = 0;
 
@@ -99,6 +103,8 @@ class LiveMachine : public Machine {
   void count(int pid, leak::Look& look) const override;
   [[nodiscard]] std::vector<TakenProfile> profiles(
       int pid, const std::optional<net::HttpRequest>& page) const override;
+  [[nodiscard]] PlaceSources places(int pid, const std::optional<net::HttpRequest>& page,
+                                    bool with_goroutines) const override;
   [[nodiscard]] base::Result<std::string> page(const net::HttpRequest& request) const override;
 
  private:

@@ -40,6 +40,10 @@ void MemoryCheck::judge(Watched& watched, const Survey& survey) {
                 static_cast<double>(std::min(*group->limit_bytes, group->current_bytes));
   }
   watched.judge->take(now, std::move(look));
+  if (watched.judge->wants_places(now)) {
+    watched.judge->take_places(
+        now, machine_->places(pid, config_.page, watched.judge->wants_goroutines()));
+  }
   machine_->budget().spend(machine_->cpu() - before);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "check/memory/leak_places.h"
 #include "check/memory/machine.h"
 #include "check/memory/published.h"
 #include "check/memory/windows.h"
@@ -21,7 +22,7 @@ class ProcessJudge {
   /// `lengths` of the windows in seconds, as Windows has them.
   ProcessJudge(const std::vector<double>& lengths, Moment began, int pid,
                std::optional<std::string> url)
-      : began_(began), windows_(lengths), published_(lengths) {
+      : began_(began), windows_(lengths), published_(lengths), places_(lengths.front()) {
     windows_.is_of(pid, std::move(url));
   }
 
@@ -31,6 +32,21 @@ class ProcessJudge {
       if (auto change = published_.take(seconds_at(now), windows_.opinion())) {
         change_ = change;
       }
+    }
+  }
+
+  /// Whether what names the places of its leaks is to be taken now.
+  [[nodiscard]] bool wants_places(Moment now) {
+    std::vector<std::string> spaces;
+    for (const leak::Finding& leak : windows_.opinion().leaks) {
+      spaces.push_back(leak.space);
+    }
+    return places_.is_due(seconds_at(now), spaces);
+  }
+  [[nodiscard]] bool wants_goroutines() const { return places_.wants_goroutines(); }
+  void take_places(Moment now, PlaceSources sources) {
+    if (places_.take(seconds_at(now), std::move(sources))) {
+      windows_.grows_at(places_.places());
     }
   }
 
@@ -51,6 +67,7 @@ class ProcessJudge {
   Moment began_;
   Windows windows_;
   Published published_;
+  LeakPlaces places_;
   std::optional<Change> change_;
 };
 

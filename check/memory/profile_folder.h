@@ -29,7 +29,7 @@ struct ProfileName {
   std::string process;
   int pid = 0;
   std::string reason;  // "leak"
-  std::string kind;    // "native", "go"
+  std::string kind;    // "native", "python", "go"
 };
 
 class ProfileFolder {

@@ -42,7 +42,7 @@ struct Sighting {
 struct SeenProfile {
   int pid = 0;
   std::uint64_t start_ticks = 0;
-  std::string kind;   // "go", "native"
+  std::string kind;   // "go", "native", "python"
   std::string cause;  // "schedule", "verdict", "limit"
   std::string bytes;
 };

@@ -51,6 +51,8 @@ class Windows {
   [[nodiscard]] std::size_t judgements() const { return judgements_; }
   /// Who the sentences and commands speak of.
   void is_of(int pid, std::optional<std::string> url);
+  /// The stacks that memory grows by, for judgements from now on.
+  void grows_at(std::vector<leak::SiteGrowth> places) { watch_.sites = std::move(places); }
 
  private:
   struct Window {

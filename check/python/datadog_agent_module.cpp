@@ -48,8 +48,7 @@ PyObject* get_host_tags(PyObject* /*module*/, PyObject* /*args*/) {
   }
   const Object map(Py_BuildValue("{s:O}", "system", tags.get()));
   const Object json(PyImport_ImportModule("json"));
-  const Object text(map && json ? PyObject_CallMethod(json.get(), "dumps", "O", map.get())
-                                : nullptr);
+  const Object text = map && json ? call_method(json.get(), "dumps", map.get()) : Object(nullptr);
   return text ? text_to_python(text_of(text.get()).value_or("{}")).release() : nullptr;
 }
 
@@ -194,7 +193,7 @@ std::optional<std::string> labels_text(PyObject* labels) {
     return "";
   }
   const Object json(PyImport_ImportModule("json"));
-  const Object text(json ? PyObject_CallMethod(json.get(), "dumps", "O", labels) : nullptr);
+  const Object text = json ? call_method(json.get(), "dumps", labels) : Object(nullptr);
   PyErr_Clear();
   return text ? text_of(text.get()) : std::nullopt;
 }

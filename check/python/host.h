@@ -145,6 +145,8 @@ class Host {
   /// Of all types, most bytes first; through Pympler where that is installed. `collect`: without
   /// garbage, which is collected. Errors: limit, when memory runs out.
   [[nodiscard]] virtual base::Result<std::vector<ObjectCount>> objects(bool collect) = 0;
+  /// Nothing where a check has disabled the collector.
+  virtual void collect_garbage() = 0;
   /// Before the process ends: removes what Python removes at its own end. Waits a moment for the
   /// GIL, and gives up when a check does not let go of it.
   virtual void remove_temporary_files() noexcept = 0;

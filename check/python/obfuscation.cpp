@@ -13,7 +13,8 @@ namespace {
 /// become a RuntimeError.
 PyObject* obfuscated(const char* function, const Object& arguments) {
   const Object module(PyImport_ImportModule("heapwatch_support.obfuscation"));
-  const Object callable(module ? PyObject_GetAttrString(module.get(), function) : nullptr);
+  const Object name(PyUnicode_InternFromString(function));  // see call_method()
+  const Object callable(module && name ? PyObject_GetAttr(module.get(), name.get()) : nullptr);
   const Object result(callable && arguments ? PyObject_CallObject(callable.get(), arguments.get())
                                             : nullptr);
   if (!result) {

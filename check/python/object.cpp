@@ -9,13 +9,13 @@ std::string formatted(PyObject* exception, PyObject* traceback) {
   if (!module) {
     return {};
   }
-  const Object lines(PyObject_CallMethod(module.get(), "format_exception", "OOO",
-                                         reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception,
-                                         traceback));
+  const Object lines =
+      call_method(module.get(), "format_exception", reinterpret_cast<PyObject*>(Py_TYPE(exception)),
+                  exception, traceback);
   if (!lines) {
     return {};
   }
-  const Object joined(PyObject_CallMethod(make_text("").get(), "join", "O", lines.get()));
+  const Object joined = call_method(make_text("").get(), "join", lines.get());
   return joined ? text_of(joined.get()).value_or("") : std::string();
 }
 

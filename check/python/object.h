@@ -36,6 +36,16 @@ class Gil {
 /// The UTF-8 of a str or the bytes of a bytes; nothing for anything else. Leaves no Python error.
 [[nodiscard]] std::optional<std::string> text_of(PyObject* object);
 
+/// Calls a method by the one object of its name that Python has: Python's cache of methods keeps
+/// each name that it was asked for, and with a name made anew for each call every run of a check
+/// would leave one there. Null, with Python's error, when it fails.
+template <typename... Arguments>
+[[nodiscard]] Object call_method(PyObject* of, const char* name, Arguments*... arguments) {
+  const Object interned(PyUnicode_InternFromString(name));
+  return Object(interned ? PyObject_CallMethodObjArgs(of, interned.get(), arguments..., nullptr)
+                         : nullptr);
+}
+
 /// What `call` returns; its C++ exceptions become Python's.
 template <typename Call>
 PyObject* guarded_call(const Call& call) noexcept {

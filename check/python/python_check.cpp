@@ -23,7 +23,7 @@ std::optional<std::string> crossed(PyObject* said) {
 
 std::vector<std::string> take_warnings(PyObject* check) {
   std::vector<std::string> warnings;
-  const Object list(PyObject_CallMethod(check, "get_warnings", nullptr));
+  const Object list = call_method(check, "get_warnings");
   const Py_ssize_t count =
       list && PyList_Check(list.get()) != 0 ? PyList_GET_SIZE(list.get()) : Py_ssize_t{0};
   for (Py_ssize_t i = 0; i < count; ++i) {
@@ -63,8 +63,8 @@ class SignalsTaken {
 /// is something else.
 std::string readable(const std::string& result) {
   const Object json(PyImport_ImportModule("json"));
-  const Object list(json ? PyObject_CallMethod(json.get(), "loads", "O", make_text(result).get())
-                         : nullptr);
+  const Object list =
+      json ? call_method(json.get(), "loads", make_text(result).get()) : Object(nullptr);
   std::string text;
   if (list && PyList_Check(list.get()) != 0 && PyList_GET_SIZE(list.get()) == 1) {
     PyObject* const error = PyList_GET_ITEM(list.get(), 0);
@@ -93,7 +93,7 @@ PythonCheck::PythonCheck(Object check, std::string name, std::string id,
 
 PythonCheck::~PythonCheck() {
   const Gil gil;
-  if (!Object(PyObject_CallMethod(check_.get(), "cancel", nullptr))) {
+  if (!call_method(check_.get(), "cancel")) {
     agent_state().services.log(
         base::LogLevel::warn,
         "check " + id_ + ": error invoking 'cancel' method: " + masked(take_error()));
@@ -109,7 +109,7 @@ base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
   const Gil gil;
   const AtWork work(id_);
   submissions_->begin_run(sink);
-  const Object result(PyObject_CallMethod(check_.get(), "run", nullptr));
+  const Object result = call_method(check_.get(), "run");
   if (is_forked_child()) {
     end_forked_child(result.get());
   }

@@ -194,6 +194,12 @@ base::Result<int> PythonLoader::heap_books(bool collect) const {
   return host.and_then([&](Host* running) { return running->heap_books(collect); });
 }
 
+void PythonLoader::collect_garbage() const {
+  if (state_->host && *state_->host) {
+    (**state_->host)->collect_garbage();
+  }
+}
+
 base::Result<std::filesystem::path> find_module() {
   std::error_code failure;
   const std::filesystem::path program =

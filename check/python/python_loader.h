@@ -45,6 +45,8 @@ class PythonLoader final : public Loader {
   /// Before the first load(): somebody will read what is sampled of Python's memory.
   void serve_heap();
   [[nodiscard]] base::Result<int> heap_books(bool collect) const;
+  /// See Host; nothing where no Python runs.
+  void collect_garbage() const;
 
  private:
   struct State;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <limits>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -17,62 +16,12 @@
 #include "exporters/prometheus/self_metrics.h"
 #include "exporters/prometheus/series_group.h"
 #include "exporters/prometheus/series_page.h"
+#include "exporters/prometheus/shown.h"
 #include "exporters/prometheus/target_metrics.h"
 
 namespace heapwatch::exporters::prometheus {
 
 namespace {
-
-using base::Number;
-
-/// The quantiles of a summary as the percentiles that aggregate() knows.
-std::vector<int> summary_percentiles(const metrics::HistogramOptions& options) {
-  std::vector<int> percentiles = options.percentiles;
-  const auto add_if_named = [&](const char* name, int percent) {
-    if (std::find(options.aggregates.begin(), options.aggregates.end(), name) !=
-        options.aggregates.end()) {
-      percentiles.push_back(percent);
-    }
-  };
-  add_if_named("min", 0);
-  add_if_named("median", 50);
-  add_if_named("max", 100);
-  std::sort(percentiles.begin(), percentiles.end());
-  percentiles.erase(std::unique(percentiles.begin(), percentiles.end()), percentiles.end());
-  return percentiles;
-}
-
-FamilyType family_type(metrics::MetricType type) {
-  switch (type) {
-    case metrics::MetricType::gauge:
-    case metrics::MetricType::set:
-      return FamilyType::gauge;
-    case metrics::MetricType::histogram:
-    case metrics::MetricType::historate:
-      return FamilyType::summary;
-    default:
-      return FamilyType::counter;
-  }
-}
-
-/// Go's client has a gauge and a counter of this name.
-constexpr std::string_view beside_a_gauge = "go_memstats_alloc_bytes_total";
-
-FamilyType family_type(const metrics::Series& series) {
-  if (series.quartiles) {
-    return FamilyType::quartiles;
-  }
-  return series.context.name() == beside_a_gauge ? FamilyType::lone_total
-                                                 : family_type(series.type);
-}
-
-Labels valid_labels(const Labels& labels) {
-  Labels valid;
-  for (const auto& [name, value] : labels) {
-    valid.emplace(label_name(name), value);
-  }
-  return valid;
-}
 
 Collectables with_self(Collectables collectables, const std::shared_ptr<SelfMetrics>& self) {
   if (self) {
@@ -91,35 +40,21 @@ struct InstanceSeries {
   std::optional<SeriesGroup::Run> coming;  // of `series`, published in slices
 };
 
-bool is_for_the_page(const metrics::Series& series) {
-  return series.context.audience() != metrics::Audience::datadog &&
-         (series.quartiles || series.distribution || series.total || series.value);
-}
-
-/// A run that failed has none, whatever it came to before.
-std::span<const metrics::Series> series_of(const metrics::Snapshot& snapshot) {
-  return snapshot.error ? std::span<const metrics::Series>() : std::span(snapshot.series);
-}
-
 }  // namespace
 
 struct PrometheusExporter::State {
   explicit State(const PrometheusOptions& options)
       : self(options.self),
         collectables(with_self(options.collectables, options.self)),
-        shared(summary_percentiles(options.histogram), options.suffixes,
-               valid_labels(options.constant_labels), Drops(options.self)) {
-    summary_options.aggregates.clear();
-    const auto percentiles = shared.page.percentiles();
-    summary_options.percentiles.assign(percentiles.begin(), percentiles.end());
-  }
+        values(options.histogram),
+        shared(values.percentiles(), options.suffixes, valid_labels(options.constant_labels),
+               Drops(options.self)) {}
 
   void show_series(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
     SeriesGroup::Run run(shown.series, shared);
     for (const metrics::Series& series : series_of(snapshot)) {
-      if (is_for_the_page(series)) {
-        read_values(series);
-        run.put(series.context, family_type(series), values);
+      if (is_shown(series)) {
+        run.put(series.context, family_type(series), values.of(series));
       }
     }
     run.end();
@@ -159,54 +94,22 @@ struct PrometheusExporter::State {
     }
   }
 
-  /// Fills `values` with those of a series that is for the page.
-  void read_values(const metrics::Series& series) {
-    values.clear();
-    if (series.quartiles) {
-      const metrics::Quartiles& quartiles = *series.quartiles;
-      values.assign(quartiles.values.begin(), quartiles.values.end());
-      values.push_back(quartiles.sum);
-      values.push_back(quartiles.count);
-      return;
-    }
-    if (!series.distribution) {
-      values.push_back(series.total ? *series.total : *series.value);
-      return;
-    }
-    for (const auto& aggregate : metrics::aggregate(series.distribution->run, summary_options)) {
-      values.push_back(aggregate.value);
-    }
-    values.resize(summary_options.percentiles.size(),
-                  Number::of(std::numeric_limits<double>::quiet_NaN()));
-    values.push_back(Number::of(series.distribution->sum));
-    values.push_back(Number::of(series.distribution->count));
-  }
-
   void show_service_checks(InstanceSeries& shown, const metrics::Snapshot& snapshot) {
     SeriesGroup::Run run(shown.service_checks, shared);
-    for (const metrics::ServiceCheck& check : snapshot.service_checks) {
-      metrics::Tags tags = check.tags;
-      tags.push_back("service_check:" + check.name);
-      tags.push_back("check_id:" + snapshot.instance->id);
-      const auto context = metrics::make_context(
-          {.name = "heapwatch_service_check",
-           .tags = std::move(tags),
-           .host = check.host,
-           .help = "Status of a service check: 0 ok, 1 warning, 2 critical, 3 unknown."});
-      const Number status = Number::of(static_cast<unsigned>(check.status));
-      run.put(context, FamilyType::gauge, {&status, 1});
-    }
+    for_each_service_check(snapshot,
+                           [&](const metrics::Context& context, const base::Number& status) {
+                             run.put(context, FamilyType::gauge, {&status, 1});
+                           });
     run.end();
   }
 
   const std::shared_ptr<SelfMetrics> self;
   const Collectables collectables;
-  metrics::HistogramOptions summary_options;
 
   mutable std::shared_mutex mutex;  // over all that follows
+  ShownValues values;
   SharedPage shared;
   std::unordered_map<std::string_view, InstanceSeries> by_id;  // by Instance::id
-  std::vector<Number> values;                                  // of the series being shown
 
   mutable std::array<std::atomic<std::size_t>, 2> last_size{};  // of the page, by format
   Losses losses{"the metrics page"};
@@ -271,8 +174,7 @@ class PrometheusExporter::Slices final : public Publication {
         return true;
       case Pass::show:
         if (!for_some([&](const metrics::Series& series) {
-              state_.read_values(series);
-              run.show_later(series.context, family_type(series), state_.values);
+              run.show_later(series.context, family_type(series), state_.values.of(series));
             })) {
           enter(Pass::hide);
         }
@@ -305,7 +207,7 @@ class PrometheusExporter::Slices final : public Publication {
   bool for_some(const Use& use) {
     const std::size_t end = std::min(next_ + in_slice, series_.size());
     for (; next_ < end; ++next_) {
-      if (is_for_the_page(series_[next_])) {
+      if (is_shown(series_[next_])) {
         use(series_[next_]);
       }
     }

@@ -1,35 +1,24 @@
 // The series about an instance itself, which stay on the page while its runs fail.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "exporters/prometheus/series_group.h"
+#include "exporters/prometheus/target_values.h"
 #include "metrics/snapshot.h"
 
 namespace heapwatch::exporters::prometheus {
 
-/// `heapwatch_target_up` and the others, with the labels `check`, `check_id` and `target`.
+/// The values of TargetValues on the page.
 ///
 /// Threads: not safe.
 class TargetMetrics {
  public:
-  explicit TargetMetrics(const metrics::Instance& instance);
+  explicit TargetMetrics(const metrics::Instance& instance) : values_(instance) {}
 
   void show(SharedPage& shared, const metrics::Snapshot& snapshot);
   void remove_all(SharedPage& shared) { group_.remove_all(shared); }
 
  private:
-  using TagsAndHostPtr = base::Interned<metrics::TagsAndHost>;
-
-  void show_dropped(SeriesGroup::Run& run, const metrics::Snapshot& snapshot);
-
-  TagsAndHostPtr tags_and_host_;
-  std::optional<double> last_success_seconds_;
-  std::unique_ptr<std::map<std::string, TagsAndHostPtr>> dropped_;  // by reason, all that ever were
+  TargetValues values_;
   SeriesGroup group_;
 };
 

@@ -5,8 +5,17 @@
 
 #include "base/json.h"
 #include "pprof/flame/stacks.h"
+#include "pprof/flame/tags.h"
 
 namespace heapwatch::pprof::flame {
+
+std::string_view text_script();
+std::string_view tree_script();
+std::string_view picture_script();
+std::string_view mouse_script();
+std::string_view table_script();
+std::string_view graph_script();
+
 namespace {
 
 constexpr std::size_t boxes_at_first = 300'000;
@@ -15,6 +24,7 @@ struct View {
   std::string type;
   std::string unit;
   Tree tree;
+  const SampleTag* tag = nullptr;  // of the samples it is of; null: of all
 };
 
 constexpr base::JsonStyle style_of_pages{.escapes = base::JsonEscapes::page};
@@ -106,6 +116,9 @@ void write_view(base::JsonWriter& json, const View& view, Names& names) {
   json.begin_object();
   json.member("type", view.type);
   json.member("unit", view.unit);
+  if (view.tag != nullptr) {
+    json.member("tag", std::vector<std::string>{view.tag->key, view.tag->value});
+  }
   json.member("gained", view.tree.gained);
   json.member("lost", view.tree.lost);
   json.member("count", view.tree.box_count);
@@ -132,6 +145,31 @@ std::string data_of(const Source& source, const GraphBuilder& builder,
   names.write(json);
   json.end_object();
   return out;
+}
+
+/// The trees of some sample types, and of each of their tags, with at most `boxes_max` boxes in all
+/// of the trees of a type that stand beside each other.
+std::vector<View> make_views(const Source& source, const Stacks& stacks,
+                             const std::vector<std::size_t>& indexes,
+                             const std::vector<SampleTag>& tags, std::size_t boxes_max) {
+  const Profile& profile = source.prepared.profile;
+  const bool is_mean = source.prepared.value.is_mean;
+  std::vector<View> views;
+  for (const std::size_t index : indexes) {
+    const ValueType& type = profile.sample_types[index];
+    const std::string name = (is_mean ? "mean_" : "") + std::string(profile.text(type.type));
+    const std::string unit(profile.text(type.unit));
+    // Each key of the tags shares the boxes out between its values.
+    const std::size_t most = boxes_max / indexes.size() / (tags.empty() ? 1 : 2);
+    views.push_back({name, unit, stacks.tree({index, is_mean}, most)});
+    for (const SampleTag& tag : tags) {
+      Tree tree = stacks.tree({index, is_mean}, most / tags.size(), tag.samples);
+      if (!tree.boxes.empty()) {
+        views.push_back({name, unit, std::move(tree), &tag});
+      }
+    }
+  }
+  return views;
 }
 
 }  // namespace
@@ -164,15 +202,9 @@ std::string make_data(const Source& source, bool all_types) {
       indexes.push_back(i);
     }
   }
-  const std::string mean = value.is_mean ? "mean_" : "";
+  const std::vector<SampleTag> tags = find_tags(profile, value.index);
   for (std::size_t boxes_max = boxes_at_first;;) {
-    std::vector<View> views;
-    for (const std::size_t index : indexes) {
-      const ValueType& type = profile.sample_types[index];
-      views.push_back({mean + std::string(profile.text(type.type)),
-                       std::string(profile.text(type.unit)),
-                       stacks.tree({index, value.is_mean}, boxes_max / indexes.size())});
-    }
+    const std::vector<View> views = make_views(source, stacks, indexes, tags, boxes_max);
     std::string data = data_of(source, builder, views);
     if (data.size() <= data_bytes_max || boxes_max == 0) {
       return data;
@@ -183,13 +215,32 @@ std::string make_data(const Source& source, bool all_types) {
   }
 }
 
-std::string make_page(const Source& source) {
-  std::string title = "Flame graph";
-  for (const std::string& label : source.labels) {
-    if (label.starts_with("File: ")) {
-      title = label.substr(6) + " - flame graph";
+std::string_view script() {
+  static const std::string all = [] {
+    std::string text;
+    for (const std::string_view part : {text_script(), tree_script(), picture_script(),
+                                        mouse_script(), table_script(), graph_script()}) {
+      text += part;
+    }
+    return text;
+  }();
+  return all;
+}
+
+std::string page_title(const std::vector<std::string>& labels, std::string_view what) {
+  std::string title;
+  for (const std::string_view start : {"File: ", "Type: "}) {
+    for (const std::string& label : labels) {
+      if (label.starts_with(start)) {
+        title += label.substr(start.size()) + " ";
+      }
     }
   }
+  return title + (title.empty() ? "" : "- ") + std::string(what);
+}
+
+std::string make_page(const Source& source) {
+  const std::string title = page_title(source.labels, "flame graph");
   std::string page =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>";
@@ -203,9 +254,13 @@ std::string make_page(const Source& source) {
   page += make_data(source, true);
   page += "</script>\n<script>\n";
   page += script();
+  // How long that takes is told to who measures it.
   page +=
-      "\nshowFlame(document.getElementById('flame'), "
+      "\nconst flameBegan = performance.now();\n"
+      "showFlame(document.getElementById('flame'), "
       "JSON.parse(document.getElementById('flame-data').textContent));\n"
+      "requestAnimationFrame(() => setTimeout(() => performance.measure('flame', { start: "
+      "flameBegan })));\n"
       "</script>\n</body>\n</html>\n";
   return page;
 }

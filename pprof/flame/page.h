@@ -31,6 +31,10 @@ struct Source {
 /// A page that needs nothing else, also no network.
 [[nodiscard]] std::string make_page(const Source& source);
 
+/// A title that names the profile by the lines that describe it: "server inuse_space - flame
+/// graph".
+[[nodiscard]] std::string page_title(const std::vector<std::string>& labels, std::string_view what);
+
 /// What draws such data in a page: showFlame(element, data).
 [[nodiscard]] std::string_view script();
 [[nodiscard]] std::string_view style();

@@ -77,14 +77,17 @@ Stacks::Stacks(const Profile& profile, const GraphBuilder& builder) : profile_(p
   });
 }
 
-/// Walks the tree: `open` holds the boxes from the root down to where the walk is. `visit(true)` is
-/// called when one was added, `visit(false)` when the last is complete, before it is removed.
+/// Walks the tree. `visit(open, true)` is called when a box was added to `open`, which holds those
+/// from the root down to where the walk is, and `visit(open, false)` when its last one is complete,
+/// before it is removed.
 template <typename Visit>
-void Stacks::walk(const SampleValue& value, std::vector<Box>& open, const Visit& visit) const {
+void Stacks::walk(const SampleValue& value, const std::vector<bool>& only,
+                  const Visit& visit) const {
+  std::vector<Box> open;
   const auto close_to = [&](std::size_t depth) {
     while (open.size() > depth) {
       const Box box = open.back();
-      visit(false);
+      visit(open, false);
       open.pop_back();
       if (!open.empty()) {
         open.back().gained += box.gained;
@@ -93,6 +96,9 @@ void Stacks::walk(const SampleValue& value, std::vector<Box>& open, const Visit&
     }
   };
   for (const std::uint32_t sample : order_) {
+    if (!only.empty() && !only[sample]) {
+      continue;
+    }
     const std::int64_t amount = value.of(profile_.samples.values(sample)).value();
     if (amount == 0) {
       continue;
@@ -105,7 +111,7 @@ void Stacks::walk(const SampleValue& value, std::vector<Box>& open, const Visit&
     close_to(common);
     for (std::size_t at = common; at < frames.size(); ++at) {
       open.push_back({static_cast<std::uint32_t>(at), frames[at]});
-      visit(true);
+      visit(open, true);
     }
     if (open.empty()) {
       continue;
@@ -115,11 +121,11 @@ void Stacks::walk(const SampleValue& value, std::vector<Box>& open, const Visit&
   close_to(0);
 }
 
-Tree Stacks::tree(const SampleValue& value, std::size_t boxes_max) const {
+Tree Stacks::tree(const SampleValue& value, std::size_t boxes_max,
+                  const std::vector<bool>& only) const {
   Tree tree;
   Widths widths;
-  std::vector<Box> open;
-  walk(value, open, [&](bool is_new) {
+  walk(value, only, [&](const std::vector<Box>& open, bool is_new) {
     if (is_new) {
       return;
     }
@@ -132,7 +138,7 @@ Tree Stacks::tree(const SampleValue& value, std::size_t boxes_max) const {
   });
   tree.width_min = widths.limit(boxes_max);
   std::vector<std::size_t> places;
-  walk(value, open, [&](bool is_new) {
+  walk(value, only, [&](std::vector<Box>& open, bool is_new) {
     if (is_new) {
       places.push_back(tree.boxes.size());
       tree.boxes.emplace_back();

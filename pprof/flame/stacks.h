@@ -35,12 +35,13 @@ class Stacks {
   Stacks(const Profile& profile, const GraphBuilder& builder);
 
   /// The tree of one value, with at most `boxes_max` boxes: all those that are not smaller than a
-  /// limit found for it.
-  [[nodiscard]] Tree tree(const SampleValue& value, std::size_t boxes_max) const;
+  /// limit found for it. Of the samples that `only` marks; of all where it is empty.
+  [[nodiscard]] Tree tree(const SampleValue& value, std::size_t boxes_max,
+                          const std::vector<bool>& only = {}) const;
 
  private:
   template <typename Visit>
-  void walk(const SampleValue& value, std::vector<Box>& open, const Visit& visit) const;
+  void walk(const SampleValue& value, const std::vector<bool>& only, const Visit& visit) const;
   [[nodiscard]] std::span<const std::uint32_t> stack(std::size_t sample) const {
     return frames_.slice(sample == 0 ? 0 : ends_[sample - 1], ends_[sample]);
   }

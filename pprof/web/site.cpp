@@ -32,6 +32,7 @@ Reply text_reply(int status, std::string text) {
   return {status, "text/plain; charset=utf-8", std::move(text) + "\n", {}};
 }
 
+/// To an address beside that of the request, so that it holds behind a path of another server, too.
 Reply redirect(int status, const std::string& to, std::string_view query) {
   Reply reply = text_reply(status, "see " + to);
   reply.headers.emplace_back("Location", query.empty() ? to : to + "?" + std::string(query));
@@ -40,6 +41,14 @@ Reply redirect(int status, const std::string& to, std::string_view query) {
 
 Reply asset(std::string_view type, std::string_view content) {
   return {200, std::string(type), std::string(content), {{"Cache-Control", "max-age=3600"}}};
+}
+
+std::string html_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
+  }
+  return out;
 }
 
 /// The rows of a table as pprof's pages name their columns.
@@ -95,10 +104,13 @@ Reply Site::answer(const Request& request) const {
                                                      {"peek", "Peek"},
                                                      {"source", "Source"}});
   if (path == "/") {
-    return redirect(307, "/ui", query);
+    return redirect(307, "ui", query);
   }
-  if (path == "/ui" || path == root) {
-    return redirect(301, "/ui/flamegraph", query);
+  if (path == "/ui") {
+    return redirect(301, "ui/flamegraph", query);
+  }
+  if (path == root) {
+    return redirect(301, "flamegraph", query);
   }
   if (!path.starts_with(root)) {
     return text_reply(404, "no such page; pages are below /ui/");
@@ -110,7 +122,7 @@ Reply Site::answer(const Request& request) const {
     }
   }
   if (path == "flamegraph2" || path == "flamegraphold") {
-    return redirect(301, "/ui/flamegraph", query);
+    return redirect(301, "flamegraph", query);
   }
   if (path == "download") {
     return download();
@@ -349,10 +361,11 @@ Reply Site::show(const Page& page, const Request& request) const {
                     "frame-ancestors 'none'"},
                    {"Cache-Control", "no-store"},
                    {"Referrer-Policy", "no-referrer"}};
+  const auto labels = describe_profile(session_.profile(), options.value_or(defaults_));
   reply.body =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-      std::string(page.title) +
+      html_text(flame::page_title(labels.value_or(std::vector<std::string>()), page.title)) +
       " - heapwatch pprof</title>\n"
       "<link rel=\"icon\" href=\"data:,\">\n"
       "<link rel=\"stylesheet\" href=\"assets/flame.css\">\n"

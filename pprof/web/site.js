@@ -53,6 +53,11 @@ function pattern() {
   }
 }
 
+/// Where else a function is shown.
+function linksTo(name) {
+  return [['source', 'Source'], ['peek', 'Peek']].map(([to, title]) => ({ title, href: address(to, { f: `^${quoted(name)}$` }) }));
+}
+
 function showBar() {
   const bar = document.getElementById('bar');
   const nav = element('nav', { ariaLabel: 'Views' });
@@ -65,12 +70,16 @@ function showBar() {
   const types = element('select', { id: 'sample', title: 'What is measured' });
   for (const type of page.types) types.append(element('option', { textContent: type, selected: type === page.type }));
   types.addEventListener('change', () => { location.href = address(page.page, { si: types.value }); });
+  // On narrow screens what is used less comes when it is asked for.
+  const more = element('button', { type: 'button', id: 'more', textContent: 'Options', title: 'Shows filters and saved options' });
+  more.setAttribute('aria-expanded', 'false');
+  more.addEventListener('click', () => more.setAttribute('aria-expanded', String(bar.classList.toggle('open'))));
   bar.append(element('div', { className: 'row' }, element('span', { className: 'brand', textContent: 'heapwatch pprof' }), nav,
-    element('label', {}, 'Sample ', types)));
+    element('label', {}, element('span', { className: 'word', textContent: 'Sample ' }), types), more, ...savedOptions()));
 
-  const refine = element('div', { className: 'row' }, element('label', {}, 'Search ', search));
+  const refine = element('div', { className: 'row' }, element('label', {}, element('span', { className: 'word', textContent: 'Search ' }), search));
   for (const [key, title] of refinements) {
-    const button = element('button', { type: 'button', textContent: title, title: `${title} what the search box names, or what is selected` });
+    const button = element('button', { type: 'button', className: 'extra', textContent: title, title: `${title} what the search box names, or what is selected` });
     button.addEventListener('click', () => {
       const text = search.value || selected;
       if (text) location.href = address(page.page, { [key]: text });
@@ -84,12 +93,17 @@ function showBar() {
     refine.append(element('span', { className: 'chip', title: option.help }, `${option.name}=${parameters.get(option.url)}`, remove));
   }
   bar.append(refine);
-  const configs = element('select', { id: 'config', title: 'Options that were saved', ariaLabel: 'Saved options' });
+  search.addEventListener('input', () => onSearch(pattern()));
+}
+
+/// Options under names: to choose, to save, to delete.
+function savedOptions() {
+  const configs = element('select', { id: 'config', className: 'extra', title: 'Options that were saved', ariaLabel: 'Saved options' });
   configs.append(element('option', { textContent: 'Config', value: '' }), element('option', { textContent: 'Default', value: '?' }));
   for (const config of page.configs) configs.append(element('option', { textContent: config.name, value: `?${config.query}` }));
   configs.addEventListener('change', () => { if (configs.value) location.href = page.page + (configs.value === '?' ? '' : configs.value); });
-  const save = element('button', { type: 'button', id: 'save', textContent: 'Save as \u2026', title: 'Saves these options under a name' });
-  const remove = element('button', { type: 'button', id: 'delete', textContent: 'Delete \u2026', title: 'Deletes saved options' });
+  const save = element('button', { type: 'button', id: 'save', className: 'extra', textContent: 'Save as \u2026', title: 'Saves these options under a name' });
+  const remove = element('button', { type: 'button', id: 'delete', className: 'extra', textContent: 'Delete \u2026', title: 'Deletes saved options' });
   const ask = (path, name) => {
     if (!name) return;
     fetch(address(path, { config: name }), { method: 'POST' }).then(async reply => {
@@ -99,8 +113,7 @@ function showBar() {
   };
   save.addEventListener('click', () => ask('saveconfig', prompt('Save these options as')));
   remove.addEventListener('click', () => ask('deleteconfig', prompt('Which options are to be deleted?')));
-  bar.firstChild.append(configs, save, remove);
-  search.addEventListener('input', () => onSearch(pattern()));
+  return [configs, save, remove];
 }
 
 function showTop(content) {
@@ -109,22 +122,32 @@ function showTop(content) {
   const table = element('table', { className: 'rows', id: 'rows' });
   const head = element('tr', {});
   const body = element('tbody', {});
-  table.append(element('thead', {}, head), body);
+  table.append(element('caption', { className: 'unseen', textContent: 'Functions by what they hold' }), element('thead', {}, head), body);
   const percent = part => {
     const ratio = page.totalNumber === 0 ? 0 : Math.abs(part / page.totalNumber) * 100;
     return (ratio >= 99.95 ? 100 : ratio >= 1 ? ratio.toFixed(2) : Number(ratio.toPrecision(2))) + '%';
   };
   const chosen = new Set();
   let rows = page.rows;
+  const nameCell = row => {
+    const cell = element('td', {}, row.Name);
+    if (row.InlineLabel) cell.append(element('span', { className: 'inline', textContent: ` (${row.InlineLabel.replace(/[()]/g, '')})` }));
+    // Their words are in the style sheet: they are no part of the name.
+    for (const { title, href } of linksTo(row.Name)) {
+      const link = element('a', { className: 'to', href, title: `${title} of ${row.Name}`, ariaLabel: `${title} of ${row.Name}` });
+      link.dataset.to = title.toLowerCase();
+      link.addEventListener('click', event => event.stopPropagation());
+      cell.append(link);
+    }
+    return cell;
+  };
   const draw = () => {
     const expression = pattern();
     let sum = 0;
     body.replaceChildren(...rows.map(row => {
       sum += row.Flat;
-      const name = element('td', {}, row.Name);
-      if (row.InlineLabel) name.append(element('span', { className: 'inline', textContent: ` (${row.InlineLabel.replace(/[()]/g, '')})` }));
       const cells = [row.FlatFormat, percent(row.Flat), percent(sum), row.CumFormat, percent(row.Cum)];
-      const line = element('tr', {}, ...cells.map(text => element('td', { textContent: text })), name);
+      const line = element('tr', {}, ...cells.map(text => element('td', { textContent: text })), nameCell(row));
       if (chosen.has(row.Name)) line.classList.add('chosen');
       else if (expression && expression.test(row.Name)) line.classList.add('found');
       line.tabIndex = 0;
@@ -138,15 +161,21 @@ function showTop(content) {
       return line;
     }));
   };
+  const sortBy = (cell, key, isDown) => {
+    for (const other of head.children) if (other.hasAttribute('aria-sort')) other.setAttribute('aria-sort', 'none');
+    cell.setAttribute('aria-sort', isDown ? 'descending' : 'ascending');
+    rows = [...page.rows].sort((a, b) => (isDown ? -1 : 1) * (typeof key(a) === 'string' ? (key(a) < key(b) ? -1 : 1) : Math.abs(key(a)) - Math.abs(key(b))));
+    draw();
+  };
+  const sorted = (page.options.find(option => option.name === 'sort') || {}).value === 'cum' ? 'Cum' : 'Flat';
   for (const [title, key] of columns) {
     const cell = element('th', { textContent: title, scope: 'col' });
     if (key) {
       cell.tabIndex = 0;
+      cell.setAttribute('aria-sort', title === sorted ? 'descending' : 'none');
       onPress(cell, () => {
-        for (const other of head.children) other.removeAttribute('aria-sort');
-        cell.setAttribute('aria-sort', title === 'Name' ? 'ascending' : 'descending');
-        rows = [...page.rows].sort((a, b) => typeof key(a) === 'string' ? (key(a) < key(b) ? -1 : 1) : Math.abs(key(b)) - Math.abs(key(a)));
-        draw();
+        const now = cell.getAttribute('aria-sort');
+        sortBy(cell, key, now === 'none' ? title !== 'Name' : now === 'ascending');
       });
     }
     head.append(cell);
@@ -156,44 +185,83 @@ function showTop(content) {
   draw();
 }
 
-/// Lets the mouse drag and zoom `inner` inside `frame`.
-function makeMovable(frame, inner) {
-  let scale = Math.min(frame.clientWidth / inner.width.baseVal.value, 1.2);
-  let x = Math.max((frame.clientWidth - inner.width.baseVal.value * scale) / 2, 0);
-  let y = 4;
-  let held = null;
-  let hasMoved = false;
-  const place = () => { inner.style.transform = `translate(${x}px, ${y}px) scale(${scale})`; };
-  frame.addEventListener('wheel', event => {
+/// Lets mouse and keys move `inner` inside `frame`, come nearer, and fit it in.
+class Movable {
+  constructor(frame, inner) {
+    this.frame = frame;
+    this.inner = inner;
+    this.held = null;
+    this.hasMoved = false;
+    frame.addEventListener('wheel', event => {
+      event.preventDefault();
+      const box = frame.getBoundingClientRect();
+      this.nearer(Math.exp(-Math.sign(event.deltaY) * Math.min(Math.abs(event.deltaY), 100) / 400), event.clientX - box.left, event.clientY - box.top);
+    }, { passive: false });
+    frame.addEventListener('pointerdown', event => {
+      this.held = { x: event.clientX - this.x, y: event.clientY - this.y };
+      this.hasMoved = false;
+    });
+    frame.addEventListener('pointermove', event => {
+      if (!this.held) return;
+      const [x, y] = [event.clientX - this.held.x, event.clientY - this.held.y];
+      if (Math.hypot(x - this.x, y - this.y) > 3) this.hasMoved = true;
+      if (this.hasMoved) this.place(x, y, this.scale);
+    });
+    window.addEventListener('pointerup', () => { this.held = null; });
+    frame.addEventListener('keydown', event => this.press(event));
+    this.fit();
+  }
+
+  place(x, y, scale) {
+    [this.x, this.y, this.scale] = [x, y, scale];
+    this.inner.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+  }
+
+  nearer(factor, x = this.frame.clientWidth / 2, y = this.frame.clientHeight / 2) {
+    this.place(x - (x - this.x) * factor, y - (y - this.y) * factor, this.scale * factor);
+  }
+
+  /// As large as it is whole inside the frame.
+  fit() {
+    const [width, height] = [this.inner.width.baseVal.value, this.inner.height.baseVal.value];
+    const scale = Math.min(this.frame.clientWidth / width, this.frame.clientHeight / height, 1.2);
+    this.place((this.frame.clientWidth - width * scale) / 2, Math.max((this.frame.clientHeight - height * scale) / 2, 0), scale);
+  }
+
+  /// Its letters as large as those of the page.
+  full() {
+    this.nearer(1 / this.scale);
+  }
+
+  press(event) {
+    const step = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
+    if (step) this.place(this.x + step[0], this.y + step[1], this.scale);
+    else if (event.key === '+' || event.key === '=') this.nearer(1.25);
+    else if (event.key === '-') this.nearer(0.8);
+    else if (event.key === '0') this.fit();
+    else if (event.key === '1') this.full();
+    else return;
     event.preventDefault();
-    const factor = Math.exp(-Math.sign(event.deltaY) * Math.min(Math.abs(event.deltaY), 100) / 400);
-    const box = frame.getBoundingClientRect();
-    x = event.clientX - box.left - (event.clientX - box.left - x) * factor;
-    y = event.clientY - box.top - (event.clientY - box.top - y) * factor;
-    scale *= factor;
-    place();
-  }, { passive: false });
-  frame.addEventListener('pointerdown', event => { held = { x: event.clientX - x, y: event.clientY - y }; hasMoved = false; });
-  frame.addEventListener('pointermove', event => {
-    if (!held) return;
-    if (Math.hypot(event.clientX - x - held.x, event.clientY - y - held.y) > 3) hasMoved = true;
-    x = event.clientX - held.x;
-    y = event.clientY - held.y;
-    place();
-  });
-  window.addEventListener('pointerup', () => { held = null; });
-  place();
-  return () => hasMoved;
+  }
 }
 
 function showGraph(content) {
-  const frame = element('div', { id: 'graph' });
-  content.append(frame);
+  const frame = element('div', { id: 'graph', tabIndex: 0, role: 'group',
+    ariaLabel: 'Graph: arrow keys move, + and - come nearer and go back, 0 fits it in, 1 shows it in its size' });
+  const tools = element('div', { className: 'tools' });
+  content.append(tools, frame);
   const svg = document.adoptNode(new DOMParser().parseFromString(page.svg, 'image/svg+xml').documentElement);
   // Its sizes are in points; pixels serve as well.
   for (const side of ['width', 'height']) svg.setAttribute(side, parseFloat(svg.getAttribute(side)));
   frame.replaceChildren(svg);
-  const hasMoved = makeMovable(frame, svg);
+  const movable = new Movable(frame, svg);
+  const hasMoved = () => movable.hasMoved;
+  for (const [id, text, title, act] of [['zoom-in', '+', 'Come nearer', () => movable.nearer(1.25)], ['zoom-out', '\u2212', 'Go back', () => movable.nearer(0.8)],
+    ['fit', 'Fit', 'Show all of it', () => movable.fit()], ['full', '1:1', 'Show it in its size', () => movable.full()]]) {
+    const button = element('button', { type: 'button', id, textContent: text, title, ariaLabel: title });
+    button.addEventListener('click', act);
+    tools.append(button);
+  }
   const chosen = new Set();
   const nodes = [...svg.querySelectorAll('g.node')].filter(node => /^node\d+$/.test(node.id));
   const nameOf = node => {
@@ -224,6 +292,48 @@ function showGraph(content) {
   document.body.dataset.ready = 'graph';
 }
 
+/// A value as reports write it, as a number; 0 of what is none.
+function valueOf(text) {
+  const match = /^(-?[\d.]+)([a-zA-Z]*)$/.exec(text);
+  if (!match) return 0;
+  const factors = { kb: 1024, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40, pb: 2 ** 50, us: 1e3, ms: 1e6, s: 1e9, mins: 60e9, hrs: 3600e9, days: 86400e9 };
+  return Number(match[1]) * (factors[match[2].toLowerCase()] || 1);
+}
+
+/// Source lines; those through which most goes stand out, by their share of the most in their function.
+function sourceLines(text) {
+  const lines = text.split('\n').map(line => ({ line, match: /^ *(\S+) +(\S+) +(\d+):/.exec(line), made: null }));
+  const routines = [];
+  for (const one of lines) {
+    const routine = /^ROUTINE =+ (.*) in (.*)$/.exec(one.line);
+    if (routine) routines.push({ name: routine[1], lines: [] });
+    if (!one.match || routines.length === 0) continue;
+    one.weight = Math.abs(valueOf(one.match[2]));
+    if (one.weight > 0) routines[routines.length - 1].lines.push(one);
+  }
+  const hot = [];
+  for (const { name, lines: weighed } of routines) {
+    const most = Math.max(...weighed.map(one => one.weight), 0);
+    for (const one of weighed) {
+      one.heat = Math.max(Math.ceil(one.weight / most * 5), 1);
+      hot.push({ ...one, name, of: one });
+    }
+  }
+  const area = element('pre', { className: 'text' }, ...lines.map((one, i) => {
+    one.made = element('span', { className: one.heat ? `line heat-${one.heat}` : 'line', textContent: one.line + (i + 1 < lines.length ? '\n' : '') });
+    return one.made;
+  }));
+  hot.sort((a, b) => b.weight - a.weight);
+  const list = element('nav', { className: 'hot', ariaLabel: 'Lines that weigh most' }, ...hot.slice(0, 5).map(one => {
+    const button = element('button', { type: 'button', textContent: `${one.match[3]}: ${one.match[2]}`, title: `Line ${one.match[3]} of ${one.name}` });
+    button.addEventListener('click', () => one.of.made.scrollIntoView({ block: 'center' }));
+    return button;
+  }));
+  return hot.length > 0 ? [list, area] : [area];
+}
+
+const sourceLinesMax = 20000; // of a text whose lines are looked at
+
 function showText(content) {
   const input = element('input', { name: 'f', value: parameters.get('f') || '', placeholder: 'regular expression of functions', ariaLabel: 'Functions to show' });
   const form = element('form', { className: 'pattern' }, input, element('button', { type: 'submit', textContent: page.title }));
@@ -232,8 +342,13 @@ function showText(content) {
     location.href = address(page.page, { f: input.value });
   });
   content.append(form);
-  if (page.text !== undefined) content.append(element('pre', { className: 'text', textContent: page.text }));
-  else input.focus();
+  if (page.text === undefined) {
+    input.focus();
+  } else if (page.page === 'source' && page.text.split('\n', sourceLinesMax + 1).length <= sourceLinesMax) {
+    content.append(...sourceLines(page.text));
+  } else {
+    content.append(element('pre', { className: 'text', textContent: page.text }));
+  }
 }
 
 function show() {
@@ -245,7 +360,8 @@ function show() {
   if (page.flame) {
     const graph = element('div', {});
     content.append(graph);
-    showFlame(graph, page.flame, { search, pivot: parameters.get('p'), onSelect: name => { selected = name ? `^${quoted(name)}$` : ''; } });
+    showFlame(graph, page.flame, { search, pivot: parameters.get('p'), links: linksTo,
+      onSelect: name => { selected = name ? `^${quoted(name)}$` : ''; } });
     document.body.dataset.ready = 'flame';
     return;
   }

@@ -1,4 +1,5 @@
 """A real browser for the tests of pages: Debian's Chromium, driven by Selenium."""
+import base64
 import json
 import pathlib
 import re
@@ -16,7 +17,7 @@ from selenium.webdriver.support.ui import Select
 from agent import wait_until
 
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync", "--hide-scrollbars")
+          "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--lang=en-US")
 
 # The boxes, of those that match a selector, that share a place on the screen.
 _OVERLAPS = """
@@ -31,6 +32,63 @@ for (let i = 0; i < shown.length; i++) {
     }
   }
 }
+return found;
+"""
+
+# Texts whose colour is too near to that behind them, by the web's rules for contrast (WCAG 2.1, 1.4.3).
+_LOW_CONTRAST = """
+const parts = color => {
+  const numbers = (color.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  return { rgb: numbers.slice(0, 3), alpha: numbers.length > 3 ? numbers[3] : 1 };
+};
+const over = (top, below) => top.rgb.map((value, i) => value * top.alpha + below[i] * (1 - top.alpha));
+const luminance = rgb => rgb.map(value => value / 255).map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+  .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
+const behind = element => {
+  const layers = [];
+  for (let at = element; at; at = at.parentElement) {
+    const style = getComputedStyle(at);
+    layers.push(parts(style.backgroundColor));
+    if (parts(style.backgroundColor).alpha === 1) break;
+  }
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  return layers.reverse().reduce((below, layer) => over(layer, below), dark ? [0, 0, 0] : [255, 255, 255]);
+};
+const found = [];
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walk.nextNode()) {
+  const text = walk.currentNode.textContent.trim();
+  const element = walk.currentNode.parentElement;
+  if (!text || element.closest('script, style, noscript, [hidden], :disabled, [aria-hidden=true]') || !element.checkVisibility()) continue;
+  const style = getComputedStyle(element);
+  const size = parseFloat(style.fontSize);
+  const least = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
+  const paper = behind(element);
+  const [darker, lighter] = [luminance(over(parts(style.color), paper)), luminance(paper)].sort((a, b) => a - b);
+  const ratio = (lighter + 0.05) / (darker + 0.05);
+  if (ratio < least) found.push(`${text.slice(0, 40)}: ${style.color} on ${paper.map(Math.round)} is ${ratio.toFixed(2)}`);
+}
+return found;
+"""
+
+# What people who do not see the page are not told: controls without a name, tables without a title, ids that are there twice.
+_UNNAMED = """
+const name = one => one.getAttribute('aria-label') || (one.labels && [...one.labels].map(label => label.textContent).join('')) ||
+  one.textContent || one.getAttribute('title') || '';
+const told = one => one.outerHTML.slice(0, 120);
+const found = [];
+for (const one of document.querySelectorAll('a[href], button, input, select, textarea, summary, [role=button], [role=region], [role=img], nav, iframe')) {
+  if (one.checkVisibility() && !name(one).trim()) found.push(`no name: ${told(one)}`);
+}
+for (const one of document.querySelectorAll('img:not([alt])')) found.push(`no alt: ${told(one)}`);
+for (const one of document.querySelectorAll('table')) {
+  if (!(one.caption && one.caption.textContent.trim()) && !one.hasAttribute('aria-label')) found.push(`no title: ${told(one)}`);
+  for (const head of one.querySelectorAll('th:not([scope])')) found.push(`no scope: ${told(head)}`);
+}
+const ids = [...document.querySelectorAll('[id]')].filter(one => !one.closest('svg')).map(one => one.id);
+for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) found.push(`twice: ${id}`);
+if (!document.documentElement.lang) found.push('no language');
+if (!document.title) found.push('no title');
 return found;
 """
 
@@ -53,6 +111,11 @@ class Browser:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self.resize(width, height)
+
+    @property
+    def folder(self):
+        """What is in it goes with the browser."""
+        return self._folder
 
     def close(self):
         self._driver.quit()
@@ -78,8 +141,32 @@ class Browser:
     def script(self, text, *arguments):
         return self._driver.execute_script(text, *arguments)
 
+    def later(self, text, *arguments):
+        """What the script gives to the function that is its last argument."""
+        self._driver.set_script_timeout(120)
+        return self._driver.execute_async_script(text, *arguments)
+
     def shoot(self, name):
         self._driver.save_screenshot(str(self._shots / f"{name}.png"))
+
+    def picture(self, scale):
+        """The window as a PNG, made smaller."""
+        size = self.script("return [innerWidth, innerHeight]")
+        answer = self.command("Page.captureScreenshot", format="png", clip={"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": scale})
+        return base64.b64decode(answer["data"])
+
+    def low_contrast(self):
+        return self.script(_LOW_CONTRAST)
+
+    def unnamed(self):
+        return self.script(_UNNAMED)
+
+    def back(self):
+        self._driver.back()
+
+    def drag(self, element, x, by):
+        """Drags inside an element: from `x`, `by` pixels, both from its middle."""
+        ActionChains(self._driver).move_to_element_with_offset(element, x, 0).click_and_hold().move_by_offset(by, 0).release().perform()
 
     def all(self, selector):
         return self._driver.find_elements(By.CSS_SELECTOR, selector)

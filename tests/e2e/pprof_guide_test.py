@@ -39,9 +39,9 @@ class SeriesTest(unittest.TestCase):
         for _ in range(40):
             fetch(cls.shop.url("/visit"))
 
-    def grow(self, *flags):
-        """What is reported and told of three snapshots, while the program leaks."""
-        command = [PROGRAM, "pprof", "grow", "-every", "1s", "-count", "3", *flags, self.host]
+    def grow(self, *flags, count=3, every="1s"):
+        """What is reported and told of some snapshots, while the program leaks."""
+        command = [PROGRAM, "pprof", "grow", "-every", every, "-count", str(count), *flags, self.host]
         told = ""
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env) as process:
             for line in process.stderr:
@@ -60,7 +60,7 @@ class SeriesTest(unittest.TestCase):
 
     def test_gc_shows_it(self):
         for flags in (("-gc", "-kind", "heap"), ("-kind", "heap?gc=1")):
-            text, told = self.grow(*flags)
+            text, told = self.grow(*flags, count=8, every="300ms")
             self.assertIn("/debug/pprof/heap?gc=1\n", told)
             self.assertNotIn("as the one before", told)
             self.assertRegex(text, r"\n +\+[\d.]+MB   grew \+[\d.]+MB/min, 100% rising: .*\n +main\.remember\n")

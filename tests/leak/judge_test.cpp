@@ -274,6 +274,48 @@ TEST(Judge, PutsTheSiteOfTheApplicationIntoTheSentence) {
               StartsWith("leak in Go's heap: example.com/shop.(*Cart).Add (cart.go:41), +2.0 "
                          "MiB/min"));
   EXPECT_THAT(to_json(judgement, watch), HasSubstr("\"site\":{\"function\":\"example.com/shop."));
+  watch.sites.front().stack.insert(watch.sites.front().stack.begin() + 2,
+                                   {"main.(*server).buy", "/src/main.go", 30, "go"});
+  EXPECT_THAT(judge(watch).verdict().sentence,
+              StartsWith("leak in Go's heap: example.com/shop.(*Cart).Add (cart.go:41) called by "
+                         "main.(*server).buy (main.go:30), +2.0 MiB/min"));
+}
+
+Watch watch_of_sites(const std::vector<SiteGrowth>& sites) {
+  Model model;
+  model.native = leaking(20 * mib, 2 * mib);
+  Watch watch = watch_of(model, 180);
+  watch.sites = sites;
+  return watch;
+}
+
+TEST(Judge, DoubtsGrowthWhoseOldIsGivenUpForNew) {
+  const SiteGrowth sessions{.space = "native",
+                            .stack = {{"open_session", "/src/shop.c", 12, "native"}},
+                            .count = 300,
+                            .bytes = 5 * mib,
+                            .survival = 0.1,
+                            .ages = 3};
+  const Finding doubted = judge(watch_of_sites({sessions})).verdict();
+  EXPECT_EQ(doubted.verdict, Verdict::cannot_tell);
+  EXPECT_THAT(doubted.sentence, HasSubstr("what it held earlier is given up for new"));
+  EXPECT_EQ(doubted.survival, 0.1);
+  // Something else keeps the most of it.
+  const SiteGrowth leak{.space = "native",
+                        .stack = {{"remember", "/src/shop.c", 40, "native"}},
+                        .count = 300,
+                        .bytes = 4 * mib,
+                        .survival = 1.0,
+                        .ages = 12};
+  const Judgement judged = judge(watch_of_sites({sessions, leak}));
+  EXPECT_EQ(judged.verdict().verdict, Verdict::leak);
+  EXPECT_THAT(judged.verdict().sentence, HasSubstr("remember (shop.c:40)"));
+  EXPECT_THAT(judged.why,
+              ::testing::Contains("native memory: of what its stack held earlier, 100 % is held "
+                                  "still, and blocks of 12 of 12 parts of the time; a cache would "
+                                  "keep it, too, until its bound is reached"));
+  EXPECT_THAT(to_json(judged, watch_of_sites({})),
+              HasSubstr(R"("line":40,"survival":1,"ages_of_12":12,)"));
 }
 
 TEST(Judge, GivesLargeObjectsOfPythonToPython) {
@@ -346,7 +388,13 @@ TEST(Looks, ComeBackFromTheirJsonAsTheyWere) {
   watch.ended = "process 7 has ended";
   watch.looks.back().types = {{"python", "str", 1300, 10.8 * mib}};
   watch.looks.back().room = 12.5 * mib;
-  watch.sites = {{.space = "go", .stack = {{"main.f", "f.go", 3, "go"}}, .count = 1, .bytes = 2}};
+  watch.sites = {{.space = "go",
+                  .stack = {{"main.f", "f.go", 3, "go"}},
+                  .count = 1,
+                  .bytes = 2,
+                  .survival = 0.5,
+                  .ages = 7,
+                  .helpers = 1}};
   const auto again = parse_watch(to_json(watch));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->looks, watch.looks);

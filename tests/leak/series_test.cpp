@@ -233,13 +233,5 @@ TEST(Series, WhatFollowsAnotherSeriesCorrelates) {
   EXPECT_EQ(correlation(load, std::vector<Point>{{0, 1}, {50, 1}, {119, 1}}), 0);
 }
 
-TEST(Series, ALeakKeepsItsOldAndACacheDoesNot) {
-  const std::vector<Cohort> leak{{60, 10e6, 10e6}, {120, 20e6, 19.9e6}};
-  const std::vector<Cohort> cache{{60, 10e6, 1e6}, {120, 20e6, 9e6}};
-  EXPECT_GT(survival_of(leak, 5e6), 0.99);
-  EXPECT_LT(survival_of(cache, 5e6), 0.5);
-  EXPECT_EQ(survival_of(leak, 50e6), 0);  // too little to tell
-}
-
 }  // namespace
 }  // namespace heapwatch::leak

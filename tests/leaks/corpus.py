@@ -186,8 +186,12 @@ def is_right(judgement, space):
 
 
 def names_site(judgement, case):
-    """Whether the first line names the function; of calls that the compiler has inlined, the stack."""
+    """Whether the first line names the function; of calls that the compiler has inlined, the stack from there on."""
     if not case.site:
         return True
     site = judgement["site"]
-    return site is not None and any(case.site in frame["function"] for frame in [site, *site["stack"][:4]])
+    if site is None:
+        return False
+    named = {key: site[key] for key in ("function", "file", "line")}
+    place = next(i for i, frame in enumerate(site["stack"]) if named.items() <= frame.items())
+    return any(case.site in frame["function"] for frame in site["stack"][place:place + 4])

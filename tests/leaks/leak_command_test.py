@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import corpus
@@ -70,6 +71,45 @@ class LeakCommandTest(unittest.TestCase):
         with corpus.Program(COMMANDS["c"], CASES["c_steady"], 1) as program:
             self.assertEqual(run(str(program.pid), "--for", "1s", "--fail-on", "leak").returncode, 4)
             self.assertEqual(run(str(program.pid), "--for", "1s").returncode, 0)
+
+    def test_a_program_is_started_and_watched_until_it_ends_or_the_time_is_over(self):
+        prints = ["/bin/sh", "-c", "echo of the program; exec sleep 2"]
+        ended = run("--for", "1h", "--every", "200ms", "--fail-on", "leak", "--", *prints)
+        self.assertEqual(ended.returncode, 4, ended.stderr)
+        self.assertIn("the program has ended", ended.stdout.splitlines()[0])
+        self.assertEqual(ended.stderr, "of the program\n")
+        stopped = run("--for", "1s", "--stop", "--json", "--", "/bin/sh", "-c", "trap 'echo told >&2; exit 0' TERM; "
+                      "while :; do sleep 0.1; done")
+        self.assertEqual(stopped.returncode, 0, stopped.stderr)
+        self.assertEqual(stopped.stderr, "told\n")
+        self.assertEqual(json.loads(stopped.stdout)["target"]["command"], "sh")
+        with tempfile.TemporaryFile("w+") as errors:
+            left = subprocess.run([HEAPWATCH, "leak", "--for", "1s", "--", "/bin/sleep", "60"], stdout=subprocess.PIPE,
+                                  stderr=errors, text=True)
+            errors.seek(0)
+            told = errors.read()
+        self.assertTrue(left.stdout.startswith("cannot tell yet"), left.stdout)
+        self.assertRegex(told, r"heapwatch: sleep goes on as process \d+")
+        pid = int(told.split()[-1])
+        self.assertEqual(pathlib.Path(f"/proc/{pid}/comm").read_text(), "sleep\n")
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(run("--", "/no/such/program").returncode, 127)
+
+    def test_of_a_program_under_exec_the_place_is_named(self):
+        under = [HEAPWATCH, "exec", "--sample-interval", "16384", "--"]
+        with corpus.Program(COMMANDS["c"], CASES["c_malloc"], 1, watched_by=under) as program:
+            children = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children")
+            deadline = time.monotonic() + 60
+            while not (pids := [pid for pid in children.read_text().split()
+                                if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("leaks_c")]):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+            done = run(pids[0], "--for", "20s", "--every", "500ms", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            judgement = json.loads(done.stdout)
+            self.assertEqual((judgement["verdict"], judgement["space"]), ("leak", "native"), judgement)
+            self.assertEqual(judgement["site"]["function"], "leak_malloc", judgement)
+            self.assertEqual(judgement["target"]["pid"], int(pids[0]))
 
     def test_wrong_words_are_refused(self):
         self.assertIn("leak wants a pid", run().stderr)

@@ -68,10 +68,12 @@ TEST(Grow, RanksWhatGrowsSteadilyAboveWhatWavers) {
             "Type: inuse_space\n"
             "Snapshots: 5 from 1970-01-01 16:40:00 UTC to 1970-01-01 16:44:00 UTC (240s)\n"
             "Total: 113.45kB to 112.04kB (-1.41kB)\n"
-            "Showing the 2 most suspect of 6 stacks: 1 grew, 1 shrank, 1 appeared, 1 vanished, "
-            "2 steady\n"
+            "Showing the 2 most suspect of 6 stacks: 0 grew, 1 rose, 1 shrank, 1 appeared, 1 "
+            "vanished, 2 steady\n"
+            "Rose: more than at first, and not shown to grow on, which takes 6 snapshots that rise "
+            "to the end\n"
             "-----------+-------------------------------------------------------\n"
-            "      +4kB   grew +1kB/min, 100% rising: 1kB 2kB 3kB 4kB 5kB\n"
+            "      +4kB   rose +1kB/min, 100% rising: 1kB 2kB 3kB 4kB 5kB\n"
             "             leak\n"
             "-----------+-------------------------------------------------------\n"
             "     +512B   appeared +149B/min, 60% rising: 0 0 0 512B 512B\n"
@@ -90,7 +92,7 @@ TEST(Grow, TellsATrendOfEachStack) {
         trend_name(stack.trend);
   }
   EXPECT_THAT(trends, testing::ElementsAre(
-                          testing::Pair("leak", "grew"), testing::Pair("new", "appeared"),
+                          testing::Pair("leak", "rose"), testing::Pair("new", "appeared"),
                           testing::Pair("old", "vanished"), testing::Pair("shrinks", "shrank"),
                           testing::Pair("steady", "steady"), testing::Pair("wavers", "steady")));
 }
@@ -103,7 +105,7 @@ TEST(Grow, AsJsonHasEveryValue) {
             R"({"source":"file0","time_nanos":60000000000000,"total":10},)"
             R"({"source":"file1","time_nanos":60060000000000,"total":40},)"
             R"({"source":"file2","time_nanos":60120000000000,"total":70}],"stacks":[)"
-            R"({"trend":"grew","growth":60,"slope_per_second":0.5,"monotonicity":1,"score":60,)"
+            R"({"trend":"rose","growth":60,"slope_per_second":0.5,"monotonicity":1,"score":60,)"
             R"("values":[10,40,70],"stack":["a"]}]})"
             "\n");
 }
@@ -183,32 +185,41 @@ Snapshot go_snapshot(std::int64_t minute,
 
 constexpr std::int64_t mb = 1024 * 1024;
 
-TEST(Grow, SaysGrewOnlyAboveTheNoiseOfSampling) {
+TEST(Grow, SaysGrewOnlyOfWhatRisesToTheEndAboveTheNoiseOfSampling) {
   std::vector<Snapshot> series;
-  for (std::int64_t minute = 0; minute < 5; ++minute) {
-    const std::int64_t wavering[] = {8 * mb, 12 * mb, 5 * mb, 12 * mb, 11 * mb};
+  for (std::int64_t minute = 0; minute < 8; ++minute) {
+    const std::int64_t wavering[] = {8 * mb, 12 * mb, 5 * mb, 12 * mb,
+                                     9 * mb, 12 * mb, 6 * mb, 11 * mb};
     const std::int64_t at = mb * minute;
+    const std::int64_t filled = std::min(at, 3 * mb);
     series.push_back(
         go_snapshot(minute, {{"runtime.main", {100 * mb + at, mb}},
+                             {"fills", {20 * mb + at, 20 * mb + filled}},
                              {"falls", {50 * mb + at, 20 * mb - 2 * at}},
                              {"leaks", {10 * mb + at, 10 * mb + at}},
                              {"leaks_slowly", {10 * mb + at, 5 * mb + at / 5}},
-                             {"rounded", {10 * mb + at, 5 * mb + (minute == 4 ? 675 : 0)}},
+                             {"rounded", {10 * mb + at, 5 * mb + (minute == 7 ? 675 : 0)}},
                              {"wavers", {90 * mb + at, wavering[minute]}}}));
   }
   const Growth growth = measure(std::move(series));
   EXPECT_EQ(growth_text(growth, {}),
             "Type: inuse_space\n"
-            "Snapshots: 5 from 1970-01-01 16:40:00 UTC to 1970-01-01 16:44:00 UTC (240s)\n"
-            "Total: 49MB to 48.80MB (-204.14kB)\n"
-            "Showing the 2 most suspect of 6 stacks: 2 grew, 1 shrank, 0 appeared, 0 vanished, "
-            "3 steady\n"
+            "Snapshots: 8 from 1970-01-01 16:40:00 UTC to 1970-01-01 16:47:00 UTC (420s)\n"
+            "Total: 69MB to 69.40MB (+410.26kB)\n"
+            "Showing the 3 most suspect of 7 stacks: 2 grew, 1 rose, 1 shrank, 0 appeared, 0 "
+            "vanished, 3 steady\n"
+            "Rose: more than at first, and not shown to grow on, which takes 6 snapshots that rise "
+            "to the end\n"
             "-----------+-------------------------------------------------------\n"
-            "      +4MB   grew +1MB/min, 100% rising: 10MB 11MB 12MB 13MB 14MB\n"
+            "      +7MB   grew +1MB/min, 100% rising: 10MB 11MB 12MB 13MB 14MB 15MB 16MB 17MB\n"
             "             leaks\n"
             "-----------+-------------------------------------------------------\n"
-            " +819.20kB   grew +204.80kB/min, 100% rising: 5MB 5.20MB 5.40MB 5.60MB 5.80MB\n"
+            "   +1.40MB   grew +204.80kB/min, 100% rising: 5MB 5.20MB 5.40MB 5.60MB 5.80MB 6MB "
+            "6.20MB 6.40MB\n"
             "             leaks_slowly\n"
+            "-----------+-------------------------------------------------------\n"
+            "      +3MB   rose +375.47kB/min, 64% rising: 20MB 21MB 22MB 23MB 23MB 23MB 23MB 23MB\n"
+            "             fills\n"
             "-----------+-------------------------------------------------------\n");
 }
 
@@ -229,7 +240,8 @@ TEST(Grow, TellsOfSnapshotsBetweenWhichNothingWasCollected) {
   EXPECT_THAT(growth_json(growth, {}),
               testing::HasSubstr(R"("total":2097152,"is_repeated":true})"));
   const Growth still = measure({at(0, mb), at(1, mb)});
-  EXPECT_THAT(growth_text(still, {}), testing::HasSubstr("\nNone is suspect of 2 stacks: 0 grew"));
+  EXPECT_THAT(growth_text(still, {}),
+              testing::HasSubstr("\nNone is suspect of 2 stacks: 0 grew, 0 rose"));
   // By the number of collections, where it is told.
   const Growth counted = measure({go_snapshot(0, {{"runtime.main", {mb, mb}}}, "# NumGC = 7"),
                                   go_snapshot(1, {{"runtime.main", {mb, mb}}}, "# NumGC = 8")});

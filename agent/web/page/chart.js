@@ -6,6 +6,9 @@ const spaceColors = {
   go: [199, 70], native: [28, 85], python: [262, 45], stacks: [330, 55], files: [90, 25], shared: [60, 35],
   own: [0, 0], other: [210, 12], unexplained: [0, 65],
 };
+const gapSteps = 5;   // so many times as far apart as most frames are,
+const gapMs = 90_000; // and at least so far: nobody measured between two frames
+
 const stateLightness = { live: 42, dead: 50, held: 62, overhead: 70, mapped: 56 };
 
 function rowColor(row) {
@@ -17,6 +20,30 @@ function rowName(row) {
   return row.owner ? `${row.space} ${row.owner} ${row.state}` : `${row.space} ${row.state}`;
 }
 
+/// The numbers of the chart as a table, for who cannot see it.
+function chartTable(rows, times) {
+  return sortedTable([
+    { title: 'Row', of: row => row.name, key: row => row.name },
+    { title: 'First', number: true, of: row => text.bytes(row.first), key: row => row.first },
+    { title: 'Last', number: true, of: row => text.bytes(row.end), key: row => row.end },
+    { title: 'Least', number: true, of: row => text.bytes(row.least), key: row => row.least },
+    { title: 'Greatest', number: true, of: row => text.bytes(row.greatest), key: row => row.greatest },
+  ], rows.map(row => ({ name: rowName(row), ...summary(row.bytes) })), { caption: times.length === 0 ? 'Nothing was measured'
+    : `Rows of the memory from ${text.time(times[0])} to ${text.time(times[times.length - 1])}`, by: 2 });
+}
+
+/// The lines of a chart: `line(i)` are the values at times[i]. Where nobody measured there is one of no numbers, which nothing is
+/// drawn across.
+function withGaps(times, line) {
+  const steps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+  const longest = Math.max((steps[Math.floor(steps.length / 2)] || 0) * gapSteps, gapMs);
+  return times.flatMap((time, i) => {
+    const here = [new Date(time), ...line(i)];
+    const isGap = i > 0 && time - times[i - 1] > longest;
+    return isGap ? [[new Date((time + times[i - 1]) / 2), ...here.slice(1).map(() => NaN)], here] : [here];
+  });
+}
+
 class MemoryChart {
   /// `chosen(from, to)` is told the two moments that were brushed.
   constructor(chosen) {
@@ -24,6 +51,7 @@ class MemoryChart {
     this.area = element('div', { className: 'chart', role: 'img' });
     this.legend = element('div', { className: 'legend' });
     this.values = element('div', { className: 'values', role: 'status' });
+    this.numbers = element('details', { className: 'numbers', ontoggle: () => this.showNumbers() }, element('summary', {}, 'The chart as a table'));
     this.hidden = new Set();
     this.selected = null;
   }
@@ -48,7 +76,15 @@ class MemoryChart {
     this.memory = memory;
     this.rows = MemoryChart.arrange(memory.rows);
     this.showLegend();
+    this.showNumbers();
     this.draw();
+  }
+
+  showNumbers() {
+    const [title] = this.numbers.children;
+    const rss = this.memory.series.find(one => one.name === 'rss');
+    const line = rss ? [{ space: 'RSS', state: 'as the kernel counts it', bytes: rss.last }] : [];
+    this.numbers.replaceChildren(title, ...(this.numbers.open ? [chartTable([...line, ...this.memory.rows], this.memory.times)] : []));
   }
 
   shown() {
@@ -58,7 +94,7 @@ class MemoryChart {
   showLegend() {
     this.legend.replaceChildren(...this.rows.map(row => {
       const name = rowName(row);
-      const box = element('input', { type: 'checkbox', checked: !this.hidden.has(name), onchange: () => {
+      const box = element('input', { type: 'checkbox', 'aria-label': `Show ${name}`, checked: !this.hidden.has(name), onchange: () => {
         if (!this.hidden.delete(name)) this.hidden.add(name);
         this.draw();
       } });
@@ -74,12 +110,10 @@ class MemoryChart {
     }));
   }
 
-  draw() {
-    const { times, series } = this.memory;
-    const rows = this.shown();
-    const rss = series.find(one => one.name === 'rss');
-    const data = times.map((time, i) => {
-      const line = [new Date(time)];
+  /// The lines of the chart.
+  data(rows, rss) {
+    return withGaps(this.memory.times, i => {
+      const line = [];
       let sum = 0;
       const isMeasured = rows.some(row => row.bytes[i] !== null);
       for (const row of rows) {
@@ -89,6 +123,12 @@ class MemoryChart {
       line.push(this.hidden.size === 0 && rss ? rss.last[i] : null);
       return line;
     });
+  }
+
+  draw() {
+    const { series } = this.memory;
+    const rows = this.shown();
+    const data = this.data(rows, series.find(one => one.name === 'rss'));
     const options = {
       labels: ['time', ...rows.map(rowName), 'RSS'],
       series: Object.fromEntries([...rows.map((row, i) => [rowName(row), { plotter: this.stack(i, rowColor(row)) }]),
@@ -102,11 +142,11 @@ class MemoryChart {
       legend: 'never',
       highlightCircleSize: 2,
       interactionModel: this.brush(),
-      highlightCallback: (_event, _x, _points, row) => this.tell(row),
+      highlightCallback: (_event, x) => this.tell(this.memory.times.indexOf(x)),
       unhighlightCallback: () => this.values.replaceChildren(),
       underlayCallback: (context, area, graph) => this.drawMoments(context, area, graph),
     };
-    this.area.setAttribute('aria-label', `Memory from ${text.time(this.memory.from)} to ${text.time(this.memory.to)}; the table below has the numbers`);
+    this.area.setAttribute('aria-label', `Memory from ${text.time(this.memory.from)} to ${text.time(this.memory.to)}; the table behind it has the numbers`);
     if (data.length === 0) {
       if (this.graph) this.graph.destroy();
       this.graph = null;
@@ -121,27 +161,37 @@ class MemoryChart {
     this.graph = new Dygraph(this.area, data, { ...options, dateWindow: [this.memory.from, this.memory.to] });
   }
 
-  /// Fills between the sum of the rows up to this one and the sum below it.
+  /// Fills between the sum of the rows up to this one and the sum below it, from gap to gap.
   stack(place, color) {
     return plot => {
-      const context = plot.drawingContext;
-      const upper = plot.points.filter(point => !Number.isNaN(point.canvasy) && point.yval !== null);
-      if (upper.length === 0) return;
-      const floor = plot.plotArea.y + plot.plotArea.h;
-      const lower = place === 0 ? [] : plot.allSeriesPoints[place - 1].filter(point => !Number.isNaN(point.canvasy) && point.yval !== null);
-      context.beginPath();
-      context.moveTo(upper[0].canvasx, upper[0].canvasy);
-      for (const point of upper) context.lineTo(point.canvasx, point.canvasy);
-      if (place === 0) {
-        context.lineTo(upper[upper.length - 1].canvasx, floor);
-        context.lineTo(upper[0].canvasx, floor);
-      } else {
-        for (let i = lower.length; i-- > 0;) context.lineTo(lower[i].canvasx, lower[i].canvasy);
-      }
-      context.closePath();
-      context.fillStyle = color;
-      context.fill();
+      let first = 0;
+      plot.points.forEach((point, i) => {
+        const isGap = Number.isNaN(point.yval);
+        if (isGap || i + 1 === plot.points.length) this.fill(plot, place, color, first, isGap ? i : i + 1);
+        if (isGap) first = i + 1;
+      });
     };
+  }
+
+  fill(plot, place, color, first, end) {
+    const context = plot.drawingContext;
+    const measured = points => points.slice(first, end).filter(point => !Number.isNaN(point.canvasy) && point.yval !== null);
+    const upper = measured(plot.points);
+    if (upper.length === 0) return;
+    const floor = plot.plotArea.y + plot.plotArea.h;
+    const lower = place === 0 ? [] : measured(plot.allSeriesPoints[place - 1]);
+    context.beginPath();
+    context.moveTo(upper[0].canvasx, upper[0].canvasy);
+    for (const point of upper) context.lineTo(point.canvasx, point.canvasy);
+    if (place === 0) {
+      context.lineTo(upper[upper.length - 1].canvasx, floor);
+      context.lineTo(upper[0].canvasx, floor);
+    } else {
+      for (let i = lower.length; i-- > 0;) context.lineTo(lower[i].canvasx, lower[i].canvasy);
+    }
+    context.closePath();
+    context.fillStyle = color;
+    context.fill();
   }
 
   /// Events, and the two moments that are compared.
@@ -191,6 +241,7 @@ class MemoryChart {
   }
 
   tell(place) {
+    if (place < 0) return; // where nothing was measured
     const { times, series } = this.memory;
     const rss = series.find(one => one.name === 'rss');
     const parts = this.shown().filter(row => row.bytes[place] !== null)

@@ -1,4 +1,5 @@
-// What is shown is what the URL says: ?pid=, ?life=, ?span=, ?end=, ?from= and ?until= (the two moments), ?flame=.
+// What is shown is what the URL says: ?view= (targets, checks), ?pid=, ?life=, ?span=, ?end=, ?from= and ?until= (the two moments),
+// ?flame=, and behind the '#' what is chosen in the flame graph.
 'use strict';
 
 const spans = [['15 min', 900e3], ['1 h', 3600e3], ['6 h', 21600e3], ['1 d', 86400e3], ['14 d', 14 * 86400e3], ['1 y', 365 * 86400e3]];
@@ -10,10 +11,21 @@ class Page {
     this.state = document.getElementById('state');
     this.view = null;
     this.working = false;
+    this.clock = null;  // the present of who answers, and ours when it was told
+    this.isLive = true;
+    this.hasExport = false;
+    this.answers = {};
+    document.getElementById('save').onclick = () => {
+      const name = document.title.replace(/[^\w.-]+/g, '-').replace(/^-|-$/g, '');
+      saveAsFile(`${name}.html`, savedPage(this.answers), 'text/html');
+    };
     this.open();
-    window.addEventListener('popstate', () => this.open());
+    window.addEventListener('popstate', () => {
+      if (location.search !== this.shown) this.open(); // else the flame graph alone has changed
+    });
     setInterval(() => {
-      const isPaused = document.getElementById('pause').checked || document.hidden || this.query.get('end') || this.main.contains(document.activeElement) && document.activeElement.tagName === 'SELECT';
+      const isBusy = this.main.contains(document.activeElement) && ['SELECT', 'INPUT'].includes(document.activeElement.tagName);
+      const isPaused = document.getElementById('pause').checked || document.hidden || this.query.get('end') || !this.isLive || isBusy;
       if (!isPaused) this.refresh();
     }, pollMs);
   }
@@ -21,7 +33,7 @@ class Page {
   open() {
     this.query = new URLSearchParams(location.search);
     this.view = null;
-    this.showSpans();
+    this.showChoices();
     this.refresh();
   }
 
@@ -32,21 +44,52 @@ class Page {
       if (value === null) this.query.delete(names[name] || name);
       else this.query.set(names[name] || name, value);
     }
-    window.history.pushState(null, '', '?' + this.query);
-    const isOther = 'pid' in changes || 'life' in changes || 'span' in changes || 'end' in changes;
-    if (isOther) this.view = null;
-    this.showSpans();
+    const isSameFlame = this.query.get('flame') && !('flame' in changes);
+    window.history.pushState(null, '', '?' + this.query + (isSameFlame ? location.hash : ''));
+    if (['pid', 'life', 'span', 'end', 'view'].some(name => name in changes)) this.view = null;
+    this.showChoices();
     this.refresh();
   }
 
-  range() {
-    return { span: Number(this.query.get('span')) || 3600e3, to: this.query.get('end') ? Number(this.query.get('end')) : null };
+  /// What an answer says of the present. A file of an incident stands still at its end.
+  learn(answer) {
+    this.clock = { theirs: answer.clock ?? Date.now(), ours: Date.now() };
+    this.isLive = answer.live !== false;
+    this.hasExport = typeof answer.clock === 'number';
+    document.getElementById('pause').parentElement.hidden = !this.isLive;
   }
 
-  showSpans() {
+  now() {
+    if (this.clock === null) return Date.now();
+    return this.isLive ? this.clock.theirs + Date.now() - this.clock.ours : this.clock.theirs;
+  }
+
+  /// What is shown is made of these answers.
+  shows(answers) {
+    this.answers = answers;
+  }
+
+  range() {
+    const end = Number(this.query.get('end')) || null;
+    return { span: Number(this.query.get('span')) || 3600e3, to: end === null ? this.now() : end, isPresent: end === null };
+  }
+
+  showChoices() {
+    this.shown = location.search;
     const { span } = this.range();
     document.getElementById('ranges').replaceChildren(...spans.map(([name, length]) =>
       element('button', { type: 'button', 'aria-pressed': String(span === length), onclick: () => this.go({ span: length }) }, name)));
+    const isList = !this.query.get('pid') && !this.query.get('life');
+    document.getElementById('views').replaceChildren(...Object.entries(lists).map(([name, list]) => {
+      const query = new URLSearchParams({ ...(name === 'processes' ? {} : { view: name }), ...(this.query.get('span') ? { span } : {}) });
+      const link = element('a', { href: '?' + query }, list.title);
+      if (isList && name === this.list()) link.setAttribute('aria-current', 'page');
+      return link;
+    }));
+  }
+
+  list() {
+    return lists[this.query.get('view')] ? this.query.get('view') : 'processes';
   }
 
   async refresh() {
@@ -56,12 +99,13 @@ class Page {
     }
     this.working = true;
     try {
+      if (this.clock === null) this.learn(await ask('processes?from=0&to=0'));
       if (this.query.get('pid') || this.query.get('life')) {
-        if (!(this.view instanceof ProcessView)) this.view = new ProcessView(this.main, this.query, changes => this.go(changes));
-        await this.view.refresh(this.range());
-      } else {
-        await this.processes();
+        if (!(this.view instanceof ProcessView)) this.view = new ProcessView(this, this.query, changes => this.go(changes));
+      } else if (!(this.view instanceof ListView) || this.view.name !== this.list()) {
+        this.view = new ListView(this, this.list());
       }
+      await this.view.refresh(this.range());
       this.state.textContent = '';
     } catch (error) {
       this.state.textContent = error.message;
@@ -71,30 +115,6 @@ class Page {
       this.again = false;
       this.refresh();
     }
-  }
-
-  async processes() {
-    const { span, to } = this.range();
-    const end = to === null ? Date.now() : to;
-    const answer = await ask(`processes?from=${end - span}&to=${end}`);
-    document.title = 'heapwatch';
-    const open = process => '?' + new URLSearchParams({ pid: process.pid, ...(process.ended || !process.pid ? { life: process.life } : {}), span });
-    const table = sortedTable([
-      { title: 'Process', of: process => element('a', { href: open(process) }, process.name), key: process => process.name },
-      { title: 'PID', number: true, of: process => process.pid ? String(process.pid) : '–', key: process => process.pid },
-      { title: 'Service', of: process => process.service, key: process => process.service },
-      { title: 'RSS', number: true, of: process => text.bytes(process.rss_bytes), key: process => process.rss_bytes },
-      { title: 'Growth', number: true, of: process => text.rate(process.growth_bytes_per_hour), key: process => process.growth_bytes_per_hour },
-      { title: 'Over time', of: process => sparkline(process.times, process.rss) },
-      { title: 'Verdict', of: process => process.ended ? `ended ${text.time(process.ended)} ${process.how}` : process.verdict ? process.verdict.sentence : '–',
-        key: process => process.verdict ? process.verdict.sentence : '' },
-    ], answer.processes, { caption: `Processes that were watched in the last ${text.span(span)}`, by: 4,
-      row: (row, process) => { if (process.verdict) row.className = process.verdict.verdict; } });
-    const scroll = window.scrollY;
-    this.main.replaceChildren(element('h1', {}, 'Processes'),
-      ...(answer.trouble ? [element('p', { className: 'trouble' }, 'History stands still: ' + answer.trouble)] : []),
-      answer.processes.length > 0 ? table : element('p', { className: 'none' }, 'Nothing was watched in this time. The check memory (conf.d/memory.d) chooses processes.'));
-    window.scrollTo(0, scroll);
   }
 }
 

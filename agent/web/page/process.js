@@ -3,16 +3,17 @@
 
 class ProcessView {
   /// `query` is the selection, as the URL has it; `go` changes it.
-  constructor(main, query, go) {
-    this.main = main;
+  constructor(page, query, go) {
+    this.page = page;
+    this.main = page.main;
     this.query = query;
     this.go = go;
-    this.parts = Object.fromEntries(['head', 'composition', 'growth', 'suspects', 'flame', 'events'].map(name =>
+    this.parts = Object.fromEntries(['head', 'flame', 'composition', 'growth', 'suspects', 'events'].map(name =>
       [name, element('section', { id: name })]));
-    main.replaceChildren(...Object.values(this.parts));
+    this.main.replaceChildren(...Object.values(this.parts));
     this.chart = new MemoryChart((from, to) => go({ from, to, flame: null }));
     this.parts.composition.append(element('h2', {}, 'Composition'), this.chart.area, this.chart.values, this.chart.legend,
-      element('p', { className: 'hint' }, 'Drag over the chart to choose two moments.'));
+      element('p', { className: 'hint' }, 'Drag over the chart to choose two moments, or use the arrow keys.'), this.chart.numbers);
     this.chart.area.tabIndex = 0;
     this.chart.area.onkeydown = event => this.key(event);
     this.memory = null;
@@ -26,26 +27,30 @@ class ProcessView {
   }
 
   async refresh(range) {
-    const parameters = { points: 600 };
-    if (range.to !== null) parameters.to = range.to;
-    parameters.from = (range.to === null ? Date.now() : range.to) - range.span;
+    const parameters = { points: 600, from: Math.round(range.to - range.span), to: Math.round(range.to) };
     // While the end is the present only what is new is asked for.
-    if (this.memory && range.to === null && this.span === range.span) parameters.since = this.memory.next;
+    if (this.memory && range.isPresent && this.span === range.span) parameters.since = this.memory.next;
     const answer = await ask(this.address('memory', parameters));
     this.span = range.span;
     this.memory = parameters.since === undefined ? answer : ProcessView.join(this.memory, answer);
+    if (this.memory.kind !== 'process') {
+      this.charts = this.charts || new SeriesView(this.page);
+      this.charts.show(this.memory);
+      return;
+    }
     this.chart.selected = this.moments();
     this.chart.show(this.memory);
     this.showEvents();
     // Verdict, growth and profiles change with a frame or with the choice, not with each poll.
-    const shown = [this.memory.next, range.span, range.to, this.query].join();
+    const shown = [this.memory.next, range.span, range.isPresent, this.query].join();
     if (this.shown === shown) return;
     const suspects = await ask(this.address('suspects', {}));
     this.showHead(suspects);
     this.showSuspects(suspects);
-    await this.showGrowth();
+    const growth = await this.showGrowth();
     await this.showFlame();
     this.shown = shown;
+    this.page.shows({ memory: this.memory, suspects, growth });
   }
 
   /// What came since, behind what is there; what has left the span goes.
@@ -90,8 +95,17 @@ class ProcessView {
     const verdict = suspects.verdict;
     this.parts.head.replaceChildren(element('h1', {}, life.name),
       element('p', { className: 'verdict ' + (verdict ? verdict.verdict : '') }, verdict ? verdict.sentence : 'No verdict: the check memory does not judge this process at present.'),
-      element('p', { className: 'facts' }, facts.filter(Boolean).join(' · ')), ...(lives ? [lives] : []));
+      element('p', { className: 'facts' }, facts.filter(Boolean).join(' · ')), ...(lives ? [lives] : []), this.twins());
     document.title = `${life.name} ${life.pid || ''} – heapwatch`;
+  }
+
+  /// The same for programs, and for another machine.
+  twins() {
+    const range = { from: Math.round(this.memory.from), to: Math.round(this.memory.to) };
+    const link = (what, title) => element('a', { href: 'api/v1/' + this.address(what, range) }, title);
+    return element('p', { className: 'hint' }, 'As JSON: ', link('memory', 'memory'), ', ', link('growth', 'growth'), ', ', link('suspects', 'suspects'),
+      ...(this.page.hasExport ? [' · ', element('a', { href: 'api/v1/export?' + new URLSearchParams({ ...range, life: this.memory.life }), download: 'incident.tar' }, 'Save this time as a file'),
+        ' that heapwatch web opens elsewhere'] : []));
   }
 
   async showGrowth() {
@@ -100,9 +114,10 @@ class ProcessView {
     const growth = await ask(this.address('growth', { from: shown[0], to: shown[1] }));
     const changed = growth.rows.filter(row => row.delta !== 0);
     const sum = changed.reduce((all, row) => all + Math.abs(row.delta), 0);
-    const bar = element('div', { className: 'bar', role: 'img', 'aria-label': 'Shares of the change; the table has the numbers' },
+    const bar = element('div', { className: 'bar', role: 'group', 'aria-label': 'Shares of the change; the table has the numbers' },
       ...changed.filter(row => Math.abs(row.delta) > sum / 200).map(row => {
-        const part = element('span', { className: row.delta < 0 ? 'shrank' : 'grew', title: `${rowName(row)} ${text.change(row.delta)}` });
+        const part = element('button', { type: 'button', className: row.delta < 0 ? 'shrank' : 'grew', title: `${rowName(row)} ${text.change(row.delta)}: show who`,
+          'aria-label': `${rowName(row)} ${text.change(row.delta)}: show who`, onclick: () => this.showWho(row, growth) });
         part.style.flexGrow = Math.abs(row.delta);
         part.style.background = row.delta < 0 ? '' : rowColor(row);
         part.textContent = row.delta < 0 ? '−' : '+';
@@ -120,6 +135,18 @@ class ProcessView {
     const sites = growth.profiles.map(profile => this.sites(profile, `What ${profile.kind} code holds more or less of`, true));
     this.parts.growth.replaceChildren(element('h2', {}, 'Where the growth went'), head,
       ...(changed.length > 0 ? [bar, table] : [element('p', { className: 'none' }, 'No row changed, or there are no two looks in this time.')]), ...sites);
+    return growth;
+  }
+
+  /// A part of the growth leads to the flame graph of what its memory gained, or else to who holds it.
+  showWho(row, growth) {
+    const kind = row.space === 'go' || row.space === 'python' ? row.space : 'native';
+    if (this.memory.profiles.some(profile => profile.kind === kind) || growth.profiles.some(profile => profile.kind === kind)) {
+      const moments = this.moments() || [growth.from, growth.to];
+      this.go({ flame: kind, from: Math.round(moments[0]), to: Math.round(moments[1]) });
+    } else {
+      this.parts.suspects.scrollIntoView();
+    }
   }
 
   sites(profile, caption, isChange) {
@@ -140,15 +167,19 @@ class ProcessView {
     this.suspectsAt = JSON.stringify(suspects.profiles.map(profile => profile.to));
     const next = suspects.verdict ? suspects.verdict.next : [];
     this.parts.suspects.replaceChildren(element('h2', {}, 'Suspects'),
-      ...(next.length > 0 ? [element('p', {}, 'Next: ', ...next.map(command => element('code', {}, command)))] : []),
+      ...(next.length > 0 ? [element('p', { className: 'commands' }, 'Next: ', ...next.map(commandLine))] : []),
       ...suspects.profiles.map(profile => {
         const kind = profile.kind;
         return element('div', {}, this.sites(profile, `What ${kind} code holds`, false),
-          element('p', {}, element('button', { type: 'button', onclick: () => this.go({ flame: kind }) }, 'Flame graph'), ' ',
-            element('a', { href: 'api/v1/' + this.address('profile', { kind, at: profile.to }) }, 'Download the profile'), ' ',
-            element('code', {}, `heapwatch pprof -top '${new URL('api/v1/' + this.address('profile', { kind, at: profile.to }), location.href)}'`)));
+          element('p', { className: 'commands' }, element('button', { type: 'button', onclick: () => this.go({ flame: kind }) }, 'Flame graph'), ' ',
+            element('a', { href: this.profileUrl({ kind, at: profile.to }), download: '' }, 'Download the profile'), ' ',
+            commandLine(`heapwatch pprof -top '${this.profileUrl({ kind, at: profile.to })}'`)));
       }),
       ...(suspects.profiles.length === 0 ? [element('p', { className: 'none' }, 'No profile was kept of this process. heapwatch exec or the URL of its Go pages gives the check memory some.')] : []));
+  }
+
+  profileUrl(parameters) {
+    return new URL('api/v1/' + this.address('profile', parameters), location.href.split('#')[0]).href;
   }
 
   async showFlame() {
@@ -163,19 +194,21 @@ class ProcessView {
     const newest = this.memory.profiles.reduce((time, profile) => profile.kind === kind ? profile.time : time, 0);
     const chosen = [kind, newest, ...(moments || [])].join();
     if (this.flameOf === chosen) return;
-    const data = await ask(this.address('profile', { kind, at, format: 'flame', ...(moments ? { base: moments[0] } : {}) }));
+    const which = { kind, at: Math.round(at), ...(moments ? { base: moments[0] } : {}) };
+    const data = await ask(this.address('profile', { ...which, format: 'flame' }));
+    const isNew = !this.flameOf;
     const area = element('div');
     this.parts.flame.replaceChildren(element('h2', {}, moments ? `Flame graph of the difference, ${kind}` : `Flame graph, ${kind}`),
-      element('p', {}, element('button', { type: 'button', onclick: () => this.go({ flame: null }) }, 'Close'), ' ',
-        element('a', { href: 'api/v1/' + this.address('profile', { kind, at, format: 'html', ...(moments ? { base: moments[0] } : {}) }), download: 'flame.html' }, 'Save as one HTML file')), area);
-    showFlame(area, data);
+      element('p', { className: 'commands' }, element('button', { type: 'button', onclick: () => this.go({ flame: null }) }, 'Close'), ' ',
+        element('a', { href: this.profileUrl({ ...which, format: 'html' }), download: `flame-${kind}.html` }, 'Save as one HTML file'), ' ',
+        element('a', { href: this.profileUrl(which), download: '' }, 'Download')), area);
+    showFlame(area, data, { command: name => `heapwatch pprof -peek '${flameQuoted(name)}' '${this.profileUrl(which)}'` });
+    if (isNew) this.parts.flame.scrollIntoView();
     this.flameOf = chosen;
   }
 
   showEvents() {
-    const events = [...this.memory.events].reverse().slice(0, 50);
-    this.parts.events.replaceChildren(element('h2', {}, 'Events'), ...(events.length === 0 ? [element('p', { className: 'none' }, 'None in this time.')] : [
-      element('ul', {}, ...events.map(event => element('li', {}, element('time', {}, text.time(event.time)), ` ${event.kind}: ${event.text}`)))]));
+    this.parts.events.replaceChildren(...eventList(this.memory.events));
   }
 
   /// Arrows move the chosen moments, Escape clears them.

@@ -25,6 +25,18 @@ const text = {
     return Math.abs(perHour) >= 60 * 1024 * 1024 ? text.change(perHour / 60) + '/min' : text.change(perHour) + '/h';
   },
 
+  count(value) {
+    return value === null || value === undefined ? '–' : value.toLocaleString();
+  },
+
+  /// Nanoseconds as a time that is easy to read.
+  duration(ns) {
+    if (ns === null || ns === undefined) return '–';
+    const units = [['s', 1e9], ['ms', 1e6], ['µs', 1e3]];
+    for (const [name, size] of units) if (ns >= size) return (ns / size).toFixed(ns >= 100 * size ? 0 : 1) + ' ' + name;
+    return Math.round(ns) + ' ns';
+  },
+
   percent(part, whole) {
     return whole === 0 ? '–' : (100 * part / whole).toFixed(1) + ' %';
   },
@@ -55,11 +67,11 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-/// A table: `columns` are {title, of(item), number, key}. Its rows are sorted by a click on a title.
+/// A table: `columns` are {title, of(item), number, key}. Its rows are sorted by a click on a title, of which `sorted` is told.
 function sortedTable(columns, items, options) {
   const body = element('tbody');
   let by = options.by;
-  let descending = true;
+  let descending = options.down ?? true;
   const fill = () => {
     const column = columns[by];
     const sorted = [...items];
@@ -86,6 +98,7 @@ function sortedTable(columns, items, options) {
     head.append(element('button', { type: 'button', onclick() {
       descending = by === i ? !descending : true;
       by = i;
+      if (options.sorted) options.sorted(by, descending);
       fill();
     } }, column.title));
     return head;
@@ -100,6 +113,12 @@ async function ask(path) {
   const answer = await fetch('api/v1/' + path, { headers: { Accept: 'application/json' } });
   if (!answer.ok) throw new Error((await answer.text()).trim() || 'the agent answered ' + answer.status);
   return answer.json();
+}
+
+/// A command, and a button that copies it.
+function commandLine(command) {
+  return element('span', { className: 'command' }, element('code', {}, command), ' ',
+    element('button', { type: 'button', title: 'Copy the command', 'aria-label': `Copy the command ${command}`, onclick: event => flameCopy(event.currentTarget, command) }, 'Copy'));
 }
 
 /// A small line of values, for a table.

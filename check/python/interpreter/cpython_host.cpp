@@ -112,6 +112,13 @@ class CPythonHost final : public Host {
     return memory::copy_heap_books(collect);
   }
 
+  void collect_garbage() override {
+    const Gil gil;
+    if (PyGC_IsEnabled() == 1) {
+      PyGC_Collect();
+    }
+  }
+
   void remove_temporary_files() noexcept override {
     try {
       auto done = std::make_shared<std::promise<void>>();

@@ -76,6 +76,7 @@ base::Result<void> begin_sampling(std::size_t interval) {
                       "profiler: sampled: the allocators of this Python are not to be found");
   }
   preload::python::sampled::hook_domains();
+  next_count = steady_clock::now() + garbage_age_min;  // once checks have run
   keep_books();
   is_on.store(true, std::memory_order_release);
   return {};

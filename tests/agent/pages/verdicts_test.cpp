@@ -13,13 +13,15 @@ using testing::HasSubstr;
 Verdicts made() {
   leak::Finding leak{.verdict = leak::Verdict::leak, .space = "native"};
   leak.rate = leak::Rate{.value = 1024, .low = 1000, .high = 1050};
+  leak.stack = {{"keep", "/src/shop.c", 12, "native"}};
+  leak::Finding other{.verdict = leak::Verdict::leak, .space = "python"};
   return {{.pid = 12,
            .name = "shop\n",
            .target = "the process name shop",
            .verdict = leak::Verdict::leak,
            .confidence = leak::Confidence::high,
            .sentence = "leak in native memory: +60 KiB/min",
-           .leaks = {leak},
+           .leaks = {leak, other},
            .for_time = std::chrono::seconds(300),
            .next = {"heapwatch memory 12"}},
           {.pid = 13, .name = "new", .target = "x", .sentence = "cannot tell yet: too few looks"}};
@@ -29,7 +31,8 @@ constexpr const char* json =
     R"([{"pid":12,"name":"shop\n","target":"the process name shop","verdict":"leak",)"
     R"("space":"native","confidence":"high","sentence":"leak in native memory: +60 KiB/min",)"
     R"("for_s":300,"leaks":[{"space":"native","rate_bytes_per_s":{"value":1024,"low":1000,)"
-    R"("high":1050}}],"next":["heapwatch memory 12"]},)"
+    R"("high":1050},"site":{"function":"keep","file":"/src/shop.c","line":12}},)"
+    R"({"space":"python","rate_bytes_per_s":null,"site":null}],"next":["heapwatch memory 12"]},)"
     R"({"pid":13,"name":"new","target":"x","verdict":"cannot_tell","space":null,)"
     R"("confidence":"low","sentence":"cannot tell yet: too few looks","for_s":0,"leaks":[],)"
     R"("next":[]}])";

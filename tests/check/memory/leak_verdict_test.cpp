@@ -144,6 +144,33 @@ TEST_F(LeakVerdict, OfALeakHasItsRateASentenceAndOneEvent) {
   EXPECT_NE(event.alert_type, "success");
 }
 
+TEST_F(LeakVerdict, NamesThePlaceWhereTheStacksAreKnown) {
+  using heapwatch::memory::native::NativeHeap;
+  process(7, 100 * mebibyte);
+  machine->sources = [this] {
+    const auto minute = static_cast<std::int64_t>(machine->placed.size()) * 2;
+    NativeHeap heap;
+    heap.now = std::chrono::minutes(minute);
+    heap.frames = {{.name = "keep", .file = "/srv/orders.py", .line = 41, .first_line = 40}};
+    NativeHeap::Record record{.stack = {heapwatch::memory::native::interpreted_bit},
+                              .component = "",
+                              .process = "",
+                              .size = 3024};
+    record.allocated = record.inuse = 1000 * minute;
+    record.births = {{std::chrono::minutes(1), record.inuse}};
+    heap.records = {record};
+    return PlaceSources{.native = heap, .go_heap = "", .goroutines = ""};
+  };
+  minutes(30);
+  EXPECT_THAT(machine->placed, IsEmpty());
+  minutes(30, 7, 2 * mebibyte);
+  EXPECT_THAT(machine->placed, ElementsAre(std::pair(7, false), std::pair(7, false)));
+  EXPECT_THAT(told().message,
+              StartsWith("process 7 (a): leak in native memory: keep (orders.py:41), "));
+  ASSERT_EQ(sink.events.size(), 1U);
+  EXPECT_THAT(sink.events.front().text, HasSubstr("keep (orders.py:41)"));
+}
+
 TEST_F(LeakVerdict, IsTakenBackByOneMoreEventWhenTheLeakEnds) {
   process(7, 100 * mebibyte);
   minutes(30, 7, 2 * mebibyte);

@@ -1,6 +1,7 @@
 // A machine made by a test: its processes, their memory, the clock, and what a look costs.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -121,6 +122,13 @@ class MadeMachine final : public Machine {
     return {{"native", "books of " + std::to_string(pid)}};
   }
   mutable std::vector<int> profiled;
+  [[nodiscard]] PlaceSources places(int pid, const std::optional<net::HttpRequest>&,
+                                    bool with_goroutines) const override {
+    placed.emplace_back(pid, with_goroutines);
+    return sources ? sources() : PlaceSources{};
+  }
+  mutable std::vector<std::pair<int, bool>> placed;
+  std::function<PlaceSources()> sources;
 
   [[nodiscard]] base::Result<std::string> page(const net::HttpRequest&) const override {
     ++pages_asked;

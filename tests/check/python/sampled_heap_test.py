@@ -100,7 +100,7 @@ class SampledTest(unittest.TestCase):
         agent = self.agent("cycles")
         line = ("Cycle.__init__", str(LINES["self.me, self.page = self, bytes(20_000)"]))
         pages = lambda query="": sum(s.blocks for s in self.held(agent, query) if s.size == 20_033 and s.line() == line)  # noqa: E731
-        # Looked for once in ten seconds, and when the check was loaded.
+        # Looked for once in ten seconds.
         found = wait_until(lambda: (garbage := agent.vars()["python"]["sampled"].get("garbage", {"objects": 0}))["objects"] >= 200
                            and garbage, "a count of garbage")
         # An object and its page each.

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+
 #include "pprof/flame/stacks.h"
+#include "pprof/flame/tags.h"
 #include "tests/pprof/small_profile.h"
 
 namespace heapwatch::pprof::flame {
@@ -109,6 +112,78 @@ TEST(FlameStacks, LeavesOutTheSmallestBoxesAndTellsTheirSum) {
     }
   }
   EXPECT_EQ(tree.boxes[0].left_out, 500'500 - listed);
+}
+
+/// The profile above, whose samples have a label `key`: of the i-th `value(i)`, none where that is
+/// empty.
+void label(Profile& profile, std::string_view key,
+           const std::function<std::string(std::size_t)>& value) {
+  Samples labelled;
+  labelled.set_type_count(1);
+  for (std::size_t i = 0; i < profile.samples.size(); ++i) {
+    for (const std::uint32_t frame : profile.samples.frames(i)) {
+      labelled.add_frame(frame);
+    }
+    labelled.add_value(profile.samples.values(i)[0]);
+    for (const Label& old : profile.samples.labels(i)) {
+      labelled.add_label(old);
+    }
+    if (const std::string text = value(i); !text.empty()) {
+      labelled.add_label({.key = profile.strings.add(key), .text = profile.strings.add(text)});
+    }
+    labelled.finish_sample();
+  }
+  profile.samples = std::move(labelled);
+}
+
+std::vector<std::string> names_of(const std::vector<SampleTag>& tags) {
+  std::vector<std::string> names;
+  for (const SampleTag& tag : tags) {
+    names.push_back(tag.key + ":" + tag.value);
+  }
+  return names;
+}
+
+TEST(FlameTags, AreThoseThatTellSamplesApartTheKnownKeysFirstAndTheHeaviestValuesFirst) {
+  Profile profile = wide_profile(4);  // weighs 1, 2, 3, 4
+  label(profile, "alpha", [](std::size_t i) { return i == 0 ? "rare" : ""; });
+  label(profile, "space", [](std::size_t i) {
+    return i == 3 ? "native" : i == 0 ? "go" : "python";
+  });
+  label(profile, "same", [](std::size_t) { return "everywhere"; });
+  const std::vector<SampleTag> tags = find_tags(profile, 0);
+  EXPECT_THAT(names_of(tags),
+              testing::ElementsAre("space:python", "space:native", "space:go", "alpha:rare"));
+  EXPECT_EQ(tags[0].samples, (std::vector<bool>{false, true, true, false}));
+}
+
+TEST(FlameTags, AreNoMoreThanAMenuCanHold) {
+  Profile profile = wide_profile(100);
+  for (const char* key : {"a", "b", "c", "d", "e"}) {
+    label(profile, key, [](std::size_t i) { return "value" + std::to_string(i); });
+  }
+  const std::vector<SampleTag> tags = find_tags(profile, 0);
+  ASSERT_THAT(tags, SizeIs(tag_keys_max * tag_values_max));
+  EXPECT_EQ(tags[0].value, "value99");
+  EXPECT_EQ(tags.back().key, "d");
+}
+
+TEST(FlameData, HasATreeOfEachTag) {
+  Profile profile = wide_profile(3);
+  label(profile, "space", [](std::size_t i) { return i == 0 ? "go" : "native"; });
+  const auto source = prepare(std::move(profile), {}, silent);
+  const std::string data = make_data(*source, true);
+  EXPECT_THAT(data, HasSubstr(R"("type":"space","unit":"bytes","gained":6,)"));
+  EXPECT_THAT(data, HasSubstr(R"("unit":"bytes","tag":["space","native"],"gained":5,)"));
+  EXPECT_THAT(data, HasSubstr(R"("unit":"bytes","tag":["space","go"],"gained":1,)"));
+}
+
+TEST(FlameStacks, MakesATreeOfSomeSamplesAlone) {
+  const Profile profile = wide_profile(3);
+  const GraphBuilder builder(profile, {});
+  const Tree tree = Stacks(profile, builder).tree({0, false}, 100, {true, false, true});
+  EXPECT_EQ(tree.gained, 4U);
+  EXPECT_THAT(tree.boxes, SizeIs(3));
 }
 
 TEST(FlameStacks, KeepsGainsAndLossesApart) {

@@ -49,13 +49,26 @@ class SiteTest : public testing::Test {
 TEST_F(SiteTest, LeadsToTheFlameGraphWithTheSameParameters) {
   const Reply first = get("/", "si=alloc_space&f=a%7Cb");
   EXPECT_EQ(first.status, 307);
-  EXPECT_THAT(first.headers, testing::Contains(Pair("Location", "/ui?si=alloc_space&f=a%7Cb")));
+  EXPECT_THAT(first.headers, testing::Contains(Pair("Location", "ui?si=alloc_space&f=a%7Cb")));
   const Reply second = get("/ui/", "f=x");
   EXPECT_EQ(second.status, 301);
-  EXPECT_THAT(second.headers, testing::Contains(Pair("Location", "/ui/flamegraph?f=x")));
+  EXPECT_THAT(second.headers, testing::Contains(Pair("Location", "flamegraph?f=x")));
+  EXPECT_THAT(get("/ui", "f=x").headers, testing::Contains(Pair("Location", "ui/flamegraph?f=x")));
   for (const char* old : {"/ui/flamegraph2", "/ui/flamegraphold"}) {
-    EXPECT_THAT(get(old).headers, testing::Contains(Pair("Location", "/ui/flamegraph")));
+    EXPECT_THAT(get(old).headers, testing::Contains(Pair("Location", "flamegraph")));
   }
+}
+
+TEST_F(SiteTest, TitlesNameTheProfile) {
+  EXPECT_THAT(get("/ui/top", "si=alloc_space").body,
+              HasSubstr("<title>alloc_space - Top - heapwatch pprof</title>"));
+  Profile profile = small_session().profile();
+  profile.mappings = {{.id = 1, .file = profile.strings.add("/bin/a<b>&c")}};
+  const Session session(std::move(profile));
+  const Site site(session, {}, {}, Settings(""));
+  EXPECT_THAT(
+      site.answer({.path = "/ui/flamegraph"}).body,
+      HasSubstr("<title>a&lt;b>&amp;c inuse_space - Flame graph - heapwatch pprof</title>"));
 }
 
 TEST_F(SiteTest, TopHasTheRowsOfTheReport) {

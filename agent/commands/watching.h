@@ -1,0 +1,36 @@
+// How a program is started so that its native memory is watched.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace heapwatch::agent::commands {
+
+/// The library that is loaded into programs.
+inline constexpr const char* preload_library_name = "libheapwatch_preload.so";
+
+struct Watching {
+  std::string library;  // what is loaded into the program; empty: nothing may be
+  /// Completes "its memory is not seen: it ..."; empty when it can be watched.
+  std::string_view why_not;
+};
+/// For a program as execvp() finds it. Errors: not_found.
+[[nodiscard]] base::Result<Watching> prepare_watching(const std::string& program);
+
+struct WatchingOptions {
+  std::uint64_t sample_interval = 0;
+  bool dormant = false;       // accounting is off until it is switched on
+  bool with_children = true;  // else the program alone is watched
+};
+/// What the program finds in its environment: ours, and what has it watched, unless it would not
+/// run with that. Asked in the program's parent.
+/// `socket`: of memory::native::WatchedProcesses.
+[[nodiscard]] std::vector<std::string> watched_environment(const Watching& watching,
+                                                           const std::string& socket,
+                                                           const WatchingOptions& options);
+
+}  // namespace heapwatch::agent::commands

@@ -97,7 +97,7 @@ class SampledTest(unittest.TestCase):
         self.assertNotIn("check", in_thread.labels)
 
     def test_garbage_is_a_figure_and_collected_when_asked_for(self):
-        agent = self.agent("cycles")
+        agent = self.agent("cycles", interval=512)  # each page is a sample, and few of the others
         line = ("Cycle.__init__", str(LINES["self.me, self.page = self, bytes(20_000)"]))
         pages = lambda query="": sum(s.blocks for s in self.held(agent, query) if s.size == 20_033 and s.line() == line)  # noqa: E731
         # Looked for once in ten seconds.

@@ -275,8 +275,7 @@ base::Result<Host*> start_host(const Services& services) {
   add_code_module();
   // What C code has from malloc is told from what Python has by counting the latter.
   const bool counts_memory = services.memory_telemetry || services.memory_profile.has_value();
-  if (const PyStatus status = start_interpreter(counts_memory);
-      PyStatus_Exception(status) != 0) {
+  if (const PyStatus status = start_interpreter(counts_memory); PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,
                       std::string("could not initialize rtloader: ") +
                           (status.err_msg != nullptr ? status.err_msg : "no reason given"));

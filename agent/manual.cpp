@@ -22,12 +22,20 @@ struct More {
   std::string_view page;
 };
 constexpr std::array more{
-    More{"", "configuration.md"},        More{"run", "operations.md"},
-    More{"check", "go_expvar.md"},       More{"configcheck", "configuration.md"},
-    More{"status", "operations.md"},     More{"exec", "native-memory.md"},
-    More{"memory", "memory.md"},         More{"leak", "leaks.md"},
-    More{"vars", "go_expvar.md"},        More{"plugin", "plugins.md"},
-    More{"dashboards", "operations.md"}, More{"pprof", "go-memory.md"},
+    More{"", "configuration.md"},
+    More{"run", "operations.md"},
+    More{"check", "go_expvar.md"},
+    More{"configcheck", "configuration.md"},
+    More{"status", "operations.md"},
+    More{"exec", "native-memory.md"},
+    More{"memory", "memory.md"},
+    More{"leak", "leaks.md"},
+    More{"vars", "go_expvar.md"},
+    More{"plugin", "plugins.md"},
+    More{"dashboards", "operations.md"},
+    More{"pprof", "go-memory.md"},
+    More{"web", "web.md"},
+    More{"history", "web.md"},
 };
 
 using Apps = std::vector<const CLI::App*>;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/beginning.h"
+#include "base/number.h"
+
 namespace heapwatch::base {
 
 namespace {
@@ -54,6 +57,26 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  const std::optional<Number> number = parse_number(text);
+  return number && number->is_integer() ? number->to_int64() : std::nullopt;
+}
+
+Result<std::int64_t> query_number(std::string_view query, std::string_view key,
+                                  const QueryNumber& number) {
+  const std::optional<std::string> text = query_value(query, key);
+  if (!text) {
+    return number.absent;
+  }
+  const std::optional<std::int64_t> value = whole_number(*text);
+  if (!value || *value < number.least || *value > number.most) {
+    return fail(ErrorKind::invalid,
+                std::string(key) + " must be a whole number from " + std::to_string(number.least) +
+                    " to " + std::to_string(number.most) + ", not \"" + beginning(*text) + "\"");
+  }
+  return *value;
 }
 
 }  // namespace heapwatch::base

@@ -36,6 +36,20 @@ namespace heapwatch::base {
   return text.substr(begin, text.find_last_not_of(space) - begin + 1);
 }
 
+/// A token of HTTP, as the name of a header is one: RFC 9110, section 5.6.2.
+[[nodiscard]] constexpr bool is_token_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+[[nodiscard]] constexpr bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
+}
+
+/// Without a line end or a zero, as the value of a header is.
+[[nodiscard]] constexpr bool is_one_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
 inline constexpr std::string_view hex_lower = "0123456789abcdef";
 inline constexpr std::string_view hex_upper = "0123456789ABCDEF";
 

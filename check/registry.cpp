@@ -194,6 +194,19 @@ memory::Sightings& memory_sightings() {
   return machine()->sightings();
 }
 
+std::unique_ptr<Check> memory_check_of(int pid, const MemoryWatch& watch) {
+  memory::MemoryConfig config;
+  config.choice.kind = memory::ChoiceKind::pid;
+  config.choice.text = std::to_string(pid);
+  config.target = memory::shown(config.choice);
+  config.allows = [](std::string_view) { return false; };
+  config.walk_interval = watch.walk_interval;
+  config.interval = watch.walk_interval / 2;
+  config.cpu_budget = watch.cpu_budget;
+  config.leak_windows = watch.leak_windows;
+  return std::make_unique<memory::MemoryCheck>(std::move(config), machine());
+}
+
 std::vector<std::string_view> check_names() {
   std::vector<std::string_view> names;
   names.reserve(native_checks.size());

@@ -7,6 +7,7 @@
 #include "base/ownership.h"
 #include "config/agent_options.h"
 #include "config/exposure.h"
+#include "config/remote_write_options.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 
@@ -179,6 +180,27 @@ OptionPlace place_of(std::string_view key, const std::vector<Variable>& variable
                                         .written = shown(*value)};
 }
 
+/// As remote_write_of() reads it: with its variable in force, and paths that are whole.
+void overlay_remote_write(const std::vector<Variable>& variables,
+                          const std::filesystem::path& folder, Value& settings) {
+  constexpr std::string_view key = "remote_write";
+  const auto member = [&] {
+    return std::find_if(settings.members.begin(), settings.members.end(),
+                        [&](const Value::Member& one) { return one.key == key; });
+  };
+  for (const Variable& variable : variables) {
+    if (variable.option->key == key) {
+      if (member() == settings.members.end()) {
+        settings.members.push_back({std::string(key), 0, 0, {}});
+      }
+      member()->value = *variable.map.find(key);
+    }
+  }
+  if (const auto found = member(); found != settings.members.end()) {
+    settle_remote_write(found->value, folder);
+  }
+}
+
 }  // namespace
 
 AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& file,
@@ -228,10 +250,12 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
   settle_dogstatsd(draft, environment, diagnostics);
   settle_tags(draft);
   check_exposure(
-      draft.config, [&](std::string_view key) { return place_of(key, variables, root, name); },
-      diagnostics);
+      draft.config, !draft.web_config_file.empty(),
+      [&](std::string_view key) { return place_of(key, variables, root, name); }, diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
+  overlay_remote_write(variables, folder, loaded.config.settings);
+  SettingsWriter(loaded.config.settings).text("web.config_file", draft.web_config_file);
   return loaded;
 }
 

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "config/option_readers.h"
+#include "config/remote_write_options.h"
 #include "config/settings.h"
 
 namespace heapwatch::config {
@@ -202,7 +203,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 76> rows{{
+constexpr std::array<AgentOptionRow, 78> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -285,6 +286,7 @@ constexpr std::array<AgentOptionRow, 76> rows{{
     option<ReadBy<read_probe_targets,
                   Texts<Shape::items, &A::prometheus, &PrometheusConfig::probe_targets>>>(
         "prometheus.probe_targets", at_reload),
+    option<OnlyRead<read_remote_write>>("remote_write"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(
@@ -303,6 +305,10 @@ constexpr std::array<AgentOptionRow, 76> rows{{
         "history.max_size"),
     option<Integer<history_bytes_min / 4, history_bytes_max, &A::history,
                    &HistoryConfig::max_size_per_process>>("history.max_size_per_process"),
+    {.key = "web.config_file",
+     .shape = Shape::scalar,
+     .read = [](S& s, N n, D& d) { set(d.web_config_file, s.text(n)); },
+     .write = nullptr},
     option<Boolean<&A::shared_libraries, &SharedLibrariesConfig::enabled>>(
         "shared_library_check.enabled", at_reload),
     option<Text<&A::shared_libraries, &SharedLibrariesConfig::folder>>(

@@ -34,6 +34,7 @@ struct AgentDraft {
   std::string service;
   std::string version;
   std::optional<bool> dogstatsd_enabled;
+  std::string web_config_file;
   DogStatsdAddress address;
 };
 

@@ -16,19 +16,19 @@ bool is_local(std::string_view host) {
 
 }  // namespace
 
-void check_exposure(const AgentConfig& config,
+void check_exposure(const AgentConfig& config, bool is_guarded,
                     const std::function<OptionPlace(std::string_view key)>& place,
                     Diagnostics& diagnostics) {
   static constexpr std::string_view bare =
-      ", and it has neither a password nor TLS: let a firewall or a proxy decide who comes, or "
-      "listen on 127.0.0.1";
-  if (config.expvar_port != 0 && !is_local(config.expvar_host)) {
+      ", and it has neither a password nor TLS: let a firewall or a proxy decide who comes, "
+      "name a file in web -> config_file, or listen on 127.0.0.1";
+  if (config.expvar_port != 0 && !is_local(config.expvar_host) && !is_guarded) {
     const OptionPlace at = place("expvar_host");
     diagnostics.warning(at.file, at.line, at.column,
                         std::string("expvar_host ")
                             .append(at.written)
                             .append(" lets other machines read heapwatch's own page (status, "
-                                    "heap profiles, addresses of targets)")
+                                    "addresses of targets; not profiles)")
                             .append(bare));
   }
   const PrometheusConfig& prometheus = config.prometheus;
@@ -43,6 +43,9 @@ void check_exposure(const AgentConfig& config,
                           " would let other machines ask what only this one reaches: list what "
                           "they may name in prometheus -> probe_targets, or listen on "
                           "127.0.0.1");
+  }
+  if (is_guarded) {
+    return;
   }
   diagnostics.warning(at.file, at.line, at.column,
                       std::string("prometheus -> listen ")

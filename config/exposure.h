@@ -20,7 +20,7 @@ struct OptionPlace {
 
 /// Pages have neither passwords nor TLS: each that other machines can reach is a warning, and
 /// `/probe` there without a list of what it may ask is an error.
-void check_exposure(const AgentConfig& config,
+void check_exposure(const AgentConfig& config, bool is_guarded,
                     const std::function<OptionPlace(std::string_view key)>& place,
                     Diagnostics& diagnostics);
 

@@ -11,8 +11,9 @@ namespace {
 constexpr std::string_view stars = "********";
 
 /// A key with one of these words in its name holds a secret, and so does everything below it.
-constexpr std::array<std::string_view, 8> secret_words{
-    "password", "passwd", "secret", "token", "authorization", "api_key", "apikey", "cookie"};
+constexpr std::array<std::string_view, 9> secret_words{"password", "passwd",        "secret",
+                                                       "token",    "authorization", "credential",
+                                                       "api_key",  "apikey",        "cookie"};
 
 bool names_a_secret(std::string_view key) {
   std::string lower(key);

@@ -1,6 +1,7 @@
 #include "config/section.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/nearest.h"
@@ -10,7 +11,11 @@ namespace heapwatch::config {
 namespace {
 
 bool holds_password(std::string_view key) {
-  return key.find("password") != std::string_view::npos;
+  constexpr std::array<std::string_view, 4> words{"password", "client_secret", "credentials",
+                                                  "bearer_token"};
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return key.find(word) != std::string_view::npos;
+  });
 }
 
 std::string number_text(double number) {

@@ -12,11 +12,11 @@ namespace {
 
 constexpr std::array<std::int64_t, tiers.size()> step_ms{10'000, 60'000, 3'600'000};
 
-base::Result<void> append_rows(Statement& rows, Frames& frames, Span span) {
+base::Result<void> append_rows(Statement& rows, Frames& frames, Span span, const Wanted& wanted) {
   base::Result<bool> row = rows.step();
   for (; row && *row; row = rows.step()) {
     // What is damaged is left out: a gap is better than no page.
-    if (base::Result<Frames> block = decode(rows.bytes(0)); block) {
+    if (base::Result<Frames> block = decode(rows.bytes(0), wanted); block) {
       cut(*block, span.from, span.to);
       append(frames, *block);
     }
@@ -50,7 +50,8 @@ std::size_t tier_for(Span span, std::size_t frames_wanted) {
 
 }  // namespace
 
-base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier, Span span) {
+base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier, Span span,
+                                 const Wanted& wanted) {
   base::Result<Statement> blocks = database.prepare(
       "SELECT data FROM blocks WHERE life = ? AND tier = ? AND last >= ? AND first <= ? "
       "ORDER BY first");
@@ -59,7 +60,8 @@ base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier, Spa
   }
   Frames frames;
   const auto number = static_cast<std::int64_t>(tier);
-  if (const auto done = append_rows(blocks->bind(life, number, span.from, span.to), frames, span);
+  if (const auto done =
+          append_rows(blocks->bind(life, number, span.from, span.to), frames, span, wanted);
       !done) {
     return tl::unexpected(done.error());
   }
@@ -68,7 +70,8 @@ base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier, Spa
   if (!ticks) {
     return tl::unexpected(ticks.error());
   }
-  if (const auto done = append_rows(ticks->bind(life, number, span.from, span.to), frames, span);
+  if (const auto done =
+          append_rows(ticks->bind(life, number, span.from, span.to), frames, span, wanted);
       !done) {
     return tl::unexpected(done.error());
   }
@@ -86,7 +89,8 @@ base::Result<Archive> Archive::open(const std::filesystem::path& path) {
   return Archive(std::make_unique<Database>(std::move(*database)));
 }
 
-base::Result<std::vector<Life>> Archive::lives_where(const std::string& condition) {
+base::Result<std::vector<Life>> Archive::lives_where(const std::string& condition,
+                                                     std::string_view bound) {
   base::Result<Statement> ask = database_->prepare(
       "SELECT id, identity, kind, service, name, pid, started, first, last, ended, how FROM lives "
       "WHERE first > 0 AND " +
@@ -95,6 +99,7 @@ base::Result<std::vector<Life>> Archive::lives_where(const std::string& conditio
     return tl::unexpected(ask.error());
   }
   std::vector<Life> lives;
+  ask->bind(bound);
   base::Result<bool> row = ask->step();
   for (; row && *row; row = ask->step()) {
     Life life{.id = ask->integer(0),
@@ -118,13 +123,28 @@ base::Result<std::vector<Life>> Archive::lives_where(const std::string& conditio
   return lives;
 }
 
-base::Result<std::vector<Life>> Archive::lives(Span span) {
-  return lives_where("last >= " + std::to_string(span.from) +
-                     " AND first <= " + std::to_string(span.to));
+base::Result<std::vector<Life>> Archive::lives(Span span, std::string_view kind) {
+  base::Result<std::vector<Life>> found =
+      lives_where("last >= " + std::to_string(span.from) +
+                      " AND first <= " + std::to_string(span.to) + " AND (?1 = '' OR kind = ?1)",
+                  kind);
+  return found;
+}
+
+base::Result<std::int64_t> Archive::newest() {
+  return database_->integer("SELECT coalesce(max(last), 0) FROM lives");
+}
+
+base::Result<void> Archive::begin() {
+  return database_->execute("BEGIN");
+}
+
+void Archive::end() {
+  (void)database_->execute("COMMIT");
 }
 
 base::Result<std::optional<Life>> Archive::life(LifeId id) {
-  base::Result<std::vector<Life>> found = lives_where("id = " + std::to_string(id));
+  base::Result<std::vector<Life>> found = lives_where("id = " + std::to_string(id), {});
   if (!found) {
     return tl::unexpected(found.error());
   }
@@ -133,7 +153,7 @@ base::Result<std::optional<Life>> Archive::life(LifeId id) {
 
 base::Result<std::optional<Life>> Archive::life_of_process(std::int64_t pid) {
   base::Result<std::vector<Life>> found =
-      lives_where("kind = 'process' AND pid = " + std::to_string(pid));
+      lives_where("kind = 'process' AND pid = " + std::to_string(pid), {});
   if (!found) {
     return tl::unexpected(found.error());
   }
@@ -159,21 +179,49 @@ base::Result<std::string> Archive::name_of(SeriesId series) {
   return name;
 }
 
-base::Result<Frames> Archive::three_lanes(LifeId life, Tier tier, Span span) {
-  base::Result<Frames> frames = read_frames(*database_, life, tier, span);
+base::Result<std::vector<SeriesId>> Archive::ids_of(const std::vector<std::string_view>& names) {
+  base::Result<Statement> ask = database_->prepare("SELECT id FROM series WHERE name = ?");
+  if (!ask) {
+    return tl::unexpected(ask.error());
+  }
+  std::vector<SeriesId> ids;
+  for (const std::string_view name : names) {
+    const base::Result<std::optional<std::int64_t>> id = ask->bind(name).first();
+    if (!id) {
+      return tl::unexpected(id.error());
+    }
+    if (*id) {
+      ids.push_back(static_cast<SeriesId>(**id));
+    }
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+base::Result<Frames> Archive::three_lanes(LifeId life, Tier tier, Span span, const Wanted& wanted) {
+  base::Result<Frames> frames = read_frames(*database_, life, tier, span, wanted);
   if (frames) {
     make_three_lanes(*frames);
   }
   return frames;
 }
 
-base::Result<Course> Archive::course(LifeId life, Span span, std::size_t frames_wanted) {
+base::Result<Course> Archive::course(LifeId life, Span span, std::size_t frames_wanted,
+                                     const std::vector<std::string_view>& only) {
+  Wanted wanted;
+  if (!only.empty()) {
+    base::Result<std::vector<SeriesId>> ids = ids_of(only);
+    if (!ids) {
+      return tl::unexpected(ids.error());
+    }
+    wanted = std::move(*ids);
+  }
   const std::size_t chosen = tier_for(span, frames_wanted);
-  base::Result<Frames> all = three_lanes(life, tiers[chosen], span);
+  base::Result<Frames> all = three_lanes(life, tiers[chosen], span, wanted);
   // Coarser frames before the first one, from near to far.
   for (std::size_t tier = chosen + 1; all && tier < tiers.size(); ++tier) {
     const std::int64_t first = all->times.empty() ? span.to + 1 : all->times.front();
-    base::Result<Frames> earlier = three_lanes(life, tiers[tier], {span.from, first - 1});
+    base::Result<Frames> earlier = three_lanes(life, tiers[tier], {span.from, first - 1}, wanted);
     if (earlier) {
       append(*earlier, *all);
     }
@@ -189,7 +237,7 @@ base::Result<Course> Archive::course(LifeId life, Span span, std::size_t frames_
   for (std::size_t tier = chosen; all && tier-- > 0;) {
     const std::int64_t behind = all->times.empty() ? span.from : all->times.back() + 1;
     const std::int64_t from = std::max(behind, to - 2 * step_ms[tier + 1]);
-    const base::Result<Frames> later = three_lanes(life, tiers[tier], {from, to});
+    const base::Result<Frames> later = three_lanes(life, tiers[tier], {from, to}, wanted);
     if (!later) {
       return tl::unexpected(later.error());
     }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -31,7 +32,7 @@ struct Course {
 
 /// Frames of one tier, as they are in the file.
 [[nodiscard]] base::Result<Frames> read_frames(Database& database, LifeId life, Tier tier,
-                                               Span span);
+                                               Span span, const Wanted& wanted = std::nullopt);
 
 /// Reads a file while a Store writes to it, or when nobody does.
 ///
@@ -45,15 +46,30 @@ class Archive {
   static constexpr std::size_t events_max = 2000;
   static constexpr std::size_t profiles_max = 2000;
 
-  /// Those that had a frame in the span, the newest first.
-  [[nodiscard]] base::Result<std::vector<Life>> lives(Span span);
+  /// Those that had a frame in the span, the newest first. `kind` of LifeInfo; empty: of all.
+  [[nodiscard]] base::Result<std::vector<Life>> lives(Span span, std::string_view kind = {});
+  /// The moment of the newest frame; 0 when there is none.
+  [[nodiscard]] base::Result<std::int64_t> newest();
   [[nodiscard]] base::Result<std::optional<Life>> life(LifeId id);
   /// The newest life of a process. Absent when there is none.
   [[nodiscard]] base::Result<std::optional<Life>> life_of_process(std::int64_t pid);
 
+  /// All that is asked until end() is of one moment, whatever is written meanwhile.
+  [[nodiscard]] base::Result<void> begin();
+  void end();
+
+  /// Of one tier, as they are in the file.
+  [[nodiscard]] base::Result<Frames> frames(LifeId life, Tier tier, Span span) {
+    return read_frames(*database_, life, tier, span);
+  }
+  /// Empty when there is no such series.
+  [[nodiscard]] base::Result<std::string> name_of(SeriesId series);
+
   /// About so many frames: of the finest tier that has no more in such a span. Where a tier does
   /// not reach back far enough, or the last minute or hour is not over, another one fills in.
-  [[nodiscard]] base::Result<Course> course(LifeId life, Span span, std::size_t frames_wanted);
+  /// `only`: the series that are wanted; none: all.
+  [[nodiscard]] base::Result<Course> course(LifeId life, Span span, std::size_t frames_wanted,
+                                            const std::vector<std::string_view>& only = {});
 
   /// Of a life, or of all; oldest first.
   [[nodiscard]] base::Result<std::vector<Event>> events(std::optional<LifeId> life, Span span);
@@ -64,9 +80,13 @@ class Archive {
 
  private:
   explicit Archive(std::unique_ptr<Database> database) : database_(std::move(database)) {}
-  [[nodiscard]] base::Result<std::vector<Life>> lives_where(const std::string& condition);
-  [[nodiscard]] base::Result<std::string> name_of(SeriesId series);
-  [[nodiscard]] base::Result<Frames> three_lanes(LifeId life, Tier tier, Span span);
+  [[nodiscard]] base::Result<std::vector<Life>> lives_where(const std::string& condition,
+                                                            std::string_view bound);
+  /// Sorted; those that the file does not know are left out.
+  [[nodiscard]] base::Result<std::vector<SeriesId>> ids_of(
+      const std::vector<std::string_view>& names);
+  [[nodiscard]] base::Result<Frames> three_lanes(LifeId life, Tier tier, Span span,
+                                                 const Wanted& wanted);
 
   std::unique_ptr<Database> database_;
   std::map<SeriesId, std::string> names_;

@@ -47,8 +47,9 @@ void Statement::put(int place, std::int64_t value) {
 }
 
 void Statement::put(int place, std::string_view text) {
-  (void)sqlite3_bind_text64(statement_.get(), place, text.data(), text.size(), SQLITE_STATIC,
-                            SQLITE_UTF8);
+  // A null pointer would be the value NULL.
+  (void)sqlite3_bind_text64(statement_.get(), place, text.data() == nullptr ? "" : text.data(),
+                            text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void Statement::put(int place, const std::optional<std::int64_t>& value) {

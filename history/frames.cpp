@@ -202,12 +202,11 @@ void read_lane(Reader& in, const Column& column, std::vector<std::int64_t>& lane
   in.end();
 }
 
-/// Absent when it is none.
-std::optional<Column> read_column(Reader& in, std::size_t frames, std::size_t lanes) {
-  Column column;
-  const std::uint64_t series = in.count();
-  bool is_wrong = series > std::numeric_limits<SeriesId>::max();
-  column.series = static_cast<SeriesId>(series);
+/// Behind the number of its series. Absent when it is none.
+std::optional<Column> read_column(Reader& in, SeriesId series, std::size_t frames,
+                                  std::size_t lanes) {
+  Column column{.series = series};
+  bool is_wrong = false;
   const std::vector<bool> present = read_presence(in, frames, is_wrong);
   if (is_wrong || in.failed()) {
     return std::nullopt;
@@ -229,6 +228,23 @@ std::optional<Column> read_column(Reader& in, std::size_t frames, std::size_t la
     return std::nullopt;
   }
   return column;
+}
+
+/// Likewise, of a column that nobody wants. False when it is none.
+bool pass_over_column(Reader& in, std::size_t frames, std::size_t lanes) {
+  bool is_wrong = false;
+  const std::vector<bool> present = read_presence(in, frames, is_wrong);
+  if (is_wrong || in.failed()) {
+    return false;
+  }
+  const auto count = std::count(present.begin(), present.end(), true);
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    for (auto left = count; left > 0; --left) {
+      (void)in.number();
+    }
+    in.end();
+  }
+  return !in.failed();
 }
 
 tl::unexpected<base::Error> damaged(std::string_view what) {
@@ -279,7 +295,7 @@ std::string encode(const Frames& frames) {
   return out.take();
 }
 
-base::Result<Frames> decode(std::string_view block) {
+base::Result<Frames> decode(std::string_view block, const Wanted& wanted) {
   Reader in(block);
   if (in.byte() != version) {
     return damaged("its version is not 1");
@@ -304,7 +320,18 @@ base::Result<Frames> decode(std::string_view block) {
   }
   in.end();
   for (std::uint64_t i = 0; i < columns && !in.failed(); ++i) {
-    std::optional<Column> column = read_column(in, count, lanes);
+    const std::uint64_t number = in.count();
+    if (number > std::numeric_limits<SeriesId>::max()) {
+      return damaged("a column");
+    }
+    const auto series = static_cast<SeriesId>(number);
+    if (wanted && !std::binary_search(wanted->begin(), wanted->end(), series)) {
+      if (!pass_over_column(in, count, lanes)) {
+        return damaged("a column");
+      }
+      continue;
+    }
+    std::optional<Column> column = read_column(in, series, count, lanes);
     if (!column) {
       return damaged("a column");
     }

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,8 +61,13 @@ inline constexpr std::size_t block_cells_max = 1U << 20U;
 /// The columns must be as long as `times`, and have all the same lanes.
 [[nodiscard]] std::string encode(const Frames& frames);
 
-/// Errors: invalid; what is read may be anything.
-[[nodiscard]] base::Result<Frames> decode(std::string_view block);
+/// The series that a reader wants, sorted; absent: all.
+using Wanted = std::optional<std::vector<SeriesId>>;
+
+/// Columns of other series than those wanted are passed over. Errors: invalid; what is read may be
+/// anything.
+[[nodiscard]] base::Result<Frames> decode(std::string_view block,
+                                          const Wanted& wanted = std::nullopt);
 
 /// Puts frames of one life behind others. Columns are matched by their series; those that one side
 /// lacks are absent there. Frames of `more` that are not behind the last of `frames` are left out.

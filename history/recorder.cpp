@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
+#include <string_view>
+
+#include "history/series_names.h"
 
 namespace heapwatch::history {
 
@@ -15,6 +19,26 @@ constexpr std::int64_t idle_ms = 15 * minute_ms;
 /// A clock that is set back by more begins a new life: its frames would be told from older ones by
 /// nothing.
 constexpr std::int64_t set_back_ms = 5 * minute_ms;
+
+/// What was measured more seldom stays until it is written. Rows belong together: those of an older
+/// look go when there are others.
+void keep_what_it_lacks(Reading& reading, const Reading& before) {
+  std::set<std::string_view> names;
+  bool has_rows = false;
+  for (const auto& [name, value] : reading.values) {
+    names.insert(name);
+    has_rows = has_rows || name.starts_with(row_prefix);
+  }
+  std::vector<std::pair<std::string, std::int64_t>> kept;
+  for (const auto& value : before.values) {
+    const bool is_old_row = has_rows && value.first.starts_with(row_prefix);
+    if (!is_old_row && !names.contains(value.first)) {
+      kept.push_back(value);
+    }
+  }
+  kept.resize(std::min(kept.size(), reading_values_max - reading.values.size()));
+  reading.values.insert(reading.values.end(), kept.begin(), kept.end());
+}
 
 }  // namespace
 
@@ -37,12 +61,17 @@ void Recorder::record(Reading reading) {
     reading.values.resize(reading_values_max);
   }
   const std::lock_guard lock(mutex_);
-  if (waiting_.readings.size() >= lives_waiting_max &&
-      !waiting_.readings.contains(reading.life.identity)) {
+  const auto before = waiting_.readings.find(reading.life.identity);
+  if (before != waiting_.readings.end()) {
+    keep_what_it_lacks(reading, before->second);
+    before->second = std::move(reading);
+    return;
+  }
+  if (waiting_.readings.size() >= lives_waiting_max) {
     ++status_.lost;
     return;
   }
-  waiting_.readings[reading.life.identity] = std::move(reading);
+  waiting_.readings.emplace(reading.life.identity, std::move(reading));
 }
 
 void Recorder::event(const LifeInfo* life, std::int64_t time, std::string kind, std::string text) {
@@ -191,6 +220,9 @@ base::Result<void> Recorder::write_all(const Waiting& waiting) {
     if (!life) {
       return tl::unexpected(life.error());
     }
+    if (base::Result<void> seen = store_->seen((*life)->id, profile.time); !seen) {
+      return seen;
+    }
     if (base::Result<void> done = store_->add({.life = (*life)->id,
                                                .time = profile.time,
                                                .kind = profile.kind,
@@ -250,6 +282,9 @@ base::Result<void> Recorder::write(const WaitingEvent& event) {
       return tl::unexpected(life.error());
     }
     written_event.life = (*life)->id;
+    if (base::Result<void> seen = store_->seen((*life)->id, event.time); !seen) {
+      return seen;
+    }
     if (event.is_end) {
       const LifeId id = (*life)->id;
       for (const auto& [tier, rollup] :

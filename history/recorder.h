@@ -42,7 +42,7 @@ class Recorder {
   struct Options {
     std::filesystem::path path;
     Limits limits;
-    /// What comes in between two writes of a life: the last is kept.
+    /// Of what comes in between two writes of a life the last is kept, value by value.
     std::chrono::milliseconds every{10'000};
     std::function<void(const std::string& sentence)> log;
     /// Ms since 1970.

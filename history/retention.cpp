@@ -135,6 +135,8 @@ base::Result<void> Store::drop_old(std::int64_t now) {
   for (const char* table : {"ticks", "blocks", "profiles"}) {
     sql += std::string("DELETE FROM ") + table + " WHERE life NOT IN (SELECT id FROM lives);";
   }
+  // Numbers of lives come again: what happened in one must not be told of another.
+  sql += "DELETE FROM events WHERE life IS NOT NULL AND life NOT IN (SELECT id FROM lives);";
   return database_->execute(sql);
 }
 

@@ -145,6 +145,15 @@ base::Result<LifeId> Store::life(const LifeInfo& info) {
   return database_->last_id();
 }
 
+base::Result<void> Store::seen(LifeId life, std::int64_t time) {
+  base::Result<Statement> update =
+      database_->prepare("UPDATE lives SET last = max(last, ?1) WHERE id = ?2");
+  if (!update) {
+    return tl::unexpected(update.error());
+  }
+  return update->bind(time, life).run();
+}
+
 base::Result<void> Store::end(LifeId life, std::int64_t time, std::string_view how) {
   base::Result<Statement> update =
       database_->prepare("UPDATE lives SET ended = ?, how = ? WHERE id = ? AND ended IS NULL");

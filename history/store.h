@@ -106,6 +106,9 @@ class Store {
 
   /// Of a life that is not there yet, a new one.
   [[nodiscard]] base::Result<LifeId> life(const LifeInfo& info);
+  /// That it was there, though there is no frame of it: else it could be dropped as one of which
+  /// nothing is left.
+  [[nodiscard]] base::Result<void> seen(LifeId life, std::int64_t time);
   [[nodiscard]] base::Result<void> end(LifeId life, std::int64_t time, std::string_view how);
   [[nodiscard]] base::Result<SeriesId> series(std::string_view name);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "leak/series.h"
@@ -118,8 +119,12 @@ struct Rank {
   bool keeps_its_old = true;
   bool grows_to_the_end = false;
   double growth = 0;
-  friend auto operator<=>(const Rank&, const Rank&) = default;
 };
+
+bool is_above(const Rank& one, const Rank& other) {
+  return std::tie(one.keeps_its_old, one.grows_to_the_end, one.growth) >
+         std::tie(other.keeps_its_old, other.grows_to_the_end, other.growth);
+}
 
 Rank rank_of(const SiteGrowth& site, std::string_view space) {
   const double whole = space == "goroutine" ? site.count : site.bytes;
@@ -227,7 +232,7 @@ const SiteGrowth* best_site(const Watch& watch, std::string_view space,
     if (site.space != space || is_ignored_site(site, options)) {
       continue;
     }
-    if (best == nullptr || rank_of(site, space) > rank_of(*best, space)) {
+    if (best == nullptr || is_above(rank_of(site, space), rank_of(*best, space))) {
       best = &site;
     }
   }
@@ -242,6 +247,7 @@ std::size_t application_call(const std::vector<Frame>& stack, std::string_view s
 
 void find_helpers(std::vector<SiteGrowth>& sites, const std::vector<StackUse>& uses) {
   std::vector<Use> all;
+  all.reserve(uses.size());
   for (const StackUse& use : uses) {
     all.push_back({.space = use.space,
                    .functions = functions_of(use.stack, use.space),

@@ -71,6 +71,14 @@ class Pairs {
   std::map<std::string, Pair> pairs_;
 };
 
+/// What tells a row apart, of its note as JSON has it: what follows a semicolon explains, and names
+/// nothing, and how far it may be off is another number each time.
+std::string detail_of(const Row& row, const std::string& note) {
+  return row.space == Space::unexplained || note.starts_with("torn:")
+             ? ""
+             : note.substr(0, note.find(';'));
+}
+
 std::string name_of_row(const Row& row) {
   std::string name(name_of(row.space));
   if (!row.owner.empty() && row.owner != name) {
@@ -119,6 +127,11 @@ Reference reference_of(const Survey& survey) {
                       .rss = survey.rss,
                       .rows = survey.rows,
                       .types = survey.types};
+  for (Row& row : reference.rows) {
+    if (row.detail.empty()) {
+      row.detail = detail_of(row, row.note);
+    }
+  }
   for (const AllocatorReport& report : survey.allocators) {
     for (const SizeCount& size : report.sizes) {
       reference.sizes.push_back({report.name, size});
@@ -137,16 +150,13 @@ base::Result<Reference> parse_reference(std::string_view json) {
                       .time = time_of(base::json_text(*document, "time")),
                       .rss = number_of(*document, "rss_bytes")};
   for (const base::JsonValue* row : base::json_objects(*document, "rows")) {
-    std::string note = base::json_text(*row, "note");
-    const Space space = named(spaces, base::json_text(*row, "space"), Space::other);
-    reference.rows.push_back(
-        {.space = space,
-         .owner = base::json_text(*row, "owner"),
-         .state = named(states, base::json_text(*row, "state"), State::mapped),
-         // What follows the semicolon explains, and names nothing.
-         .detail = space == Space::unexplained ? "" : note.substr(0, note.find(';')),
-         .bytes = number_of(*row, "bytes"),
-         .blocks = number_of(*row, "blocks")});
+    reference.rows.push_back({.space = named(spaces, base::json_text(*row, "space"), Space::other),
+                              .owner = base::json_text(*row, "owner"),
+                              .state = named(states, base::json_text(*row, "state"), State::mapped),
+                              .bytes = number_of(*row, "bytes"),
+                              .blocks = number_of(*row, "blocks")});
+    Row& read = reference.rows.back();
+    read.detail = detail_of(read, base::json_text(*row, "note"));
   }
   for (const base::JsonValue* allocator : base::json_objects(*document, "allocators")) {
     for (const base::JsonValue* size : base::json_objects(*allocator, "sizes")) {

@@ -39,8 +39,18 @@ void write_row(Writer& json, const Row& row) {
   json.member("bytes", row.bytes);
   json.member("blocks", row.blocks);
   json.member("source", name_of(row.source));
-  const bool both = !row.detail.empty() && !row.note.empty();
-  json.member("note", row.detail + (both ? "; " : "") + row.note);
+  std::string note = row.detail;
+  const auto append = [&note](const std::string& more) {
+    note += (note.empty() || more.empty() ? "" : "; ") + more;
+  };
+  append(row.note);
+  if (row.torn_bytes > 0) {
+    append("torn: may be off by " + std::to_string(row.torn_bytes) + " bytes");
+  }
+  json.member("note", note);
+  if (row.torn_bytes > 0) {
+    json.member("torn_bytes", row.torn_bytes);
+  }
 }
 
 void write_allocator(Writer& json, const AllocatorReport& report, const JsonOptions& options) {
@@ -153,6 +163,9 @@ void write_survey(Writer& json, const Survey& survey, const JsonOptions& options
   json.member("pss_bytes", survey.pss);
   json.member("huge_page_bytes", survey.huge);
   json.member("lazy_free_bytes", survey.lazy_free);
+  if (survey.hugetlb > 0) {
+    json.member("hugetlb_bytes", survey.hugetlb);
+  }
   json.object("cost", [&] {
     milliseconds(json, "cpu_ms", survey.cpu_ms);
     milliseconds(json, "stopped_ms", survey.stopped_ms);

@@ -116,6 +116,7 @@ bool Picture::split(Split split) {
   if (!split.note.empty()) {
     to.note = std::move(split.note);
   }
+  to.torn_bytes = std::max(to.torn_bytes, split.torn_bytes);
   return bytes == split.bytes;
 }
 
@@ -155,7 +156,7 @@ std::vector<Row> Picture::rows() const {
   for (const auto& [key, amount] : amounts_) {
     if (amount.bytes > 0 || amount.blocks.value_or(0) > 0) {
       rows.push_back({key.space, key.owner, key.state, key.detail, amount.bytes, amount.blocks,
-                      amount.source, amount.note});
+                      amount.source, amount.note, amount.torn_bytes});
     }
   }
   if (const std::uint64_t rest = unexplained_bytes(); rest > 0) {
@@ -185,6 +186,11 @@ std::vector<Unexplained> Picture::unexplained(std::size_t most) const {
             [](const Unexplained& a, const Unexplained& b) { return a.bytes > b.bytes; });
   all.resize(std::min(all.size(), most));
   return all;
+}
+
+std::string torn_note(std::uint64_t torn_bytes) {
+  return "torn: it changed while it was read, and may be off by " + std::to_string(torn_bytes) +
+         " bytes; --pause sees it at one moment";
 }
 
 std::vector<SizeCount> most_bytes_first(const BlocksBySize& blocks) {

@@ -100,6 +100,7 @@ struct Split {
   std::optional<std::uint64_t> blocks;
   Source source = Source::walk;
   std::string note;
+  std::uint64_t torn_bytes = 0;
 };
 
 /// Units: resident bytes.
@@ -112,6 +113,8 @@ struct Row {
   std::optional<std::uint64_t> blocks;
   Source source = Source::mapping;
   std::string note;
+  /// By so many bytes it may be off, since the process ran on while it was read; 0: not torn.
+  std::uint64_t torn_bytes = 0;
   friend bool operator==(const Row&, const Row&) = default;
 };
 
@@ -119,6 +122,9 @@ struct Check {
   std::string reader;
   bool ok = true;
   std::string note;
+  /// It is not ok only because the process ran on: the numbers are there, each with how far it may
+  /// be off, and another look would not be better.
+  bool is_torn = false;
   friend bool operator==(const Check&, const Check&) = default;
 };
 
@@ -211,6 +217,9 @@ struct Options {
   bool files = false;  // a row for each file that is mapped
 };
 
+/// What the check of a reader says whose heap changed while it was read.
+[[nodiscard]] std::string torn_note(std::uint64_t torn_bytes);
+
 /// Adds up claims. Invariant: rows() and unexplained() together are the residency's total.
 ///
 /// Threads: one at a time.
@@ -264,6 +273,7 @@ class Picture {
     std::optional<std::uint64_t> blocks;
     Source source = Source::mapping;
     std::string note;
+    std::uint64_t torn_bytes = 0;
   };
 
   [[nodiscard]] std::uint64_t claim(std::uint64_t begin, std::uint64_t end);

@@ -29,6 +29,19 @@ void set_rss(Survey& survey, std::uint64_t before, std::uint64_t after) {
       std::max({distance(before, after), distance(before, sum), distance(after, sum)});
 }
 
+/// Pages that came or went while a heap was walked may be live bytes that the walk does not have.
+void say_torn(Survey& survey) {
+  for (Row& row : survey.rows) {
+    const bool is_counted =
+        row.state == State::live && row.source == Source::walk &&
+        std::any_of(survey.allocators.begin(), survey.allocators.end(),
+                    [&row](const AllocatorReport& one) { return one.name == row.owner; });
+    if (is_counted && survey.rss_uncertainty > row.bytes / 100) {
+      row.torn_bytes = std::max(row.torn_bytes, survey.rss_uncertainty);
+    }
+  }
+}
+
 /// Mappings with resident pages of which none was seen: those too large to be read entry by entry
 /// where the kernel has no PAGEMAP_SCAN. Their place in the rows is known by their size alone.
 void take_unread(Survey& survey, const process::ProcessView& view) {
@@ -106,6 +119,7 @@ Survey survey_of(std::shared_ptr<const process::ProcessView> view, const Options
     survey.pss += mapping.pss;
     survey.swap += mapping.swap;
     survey.huge += mapping.huge;
+    survey.hugetlb += mapping.private_hugetlb + mapping.shared_hugetlb;
     survey.lazy_free += mapping.lazy_free;
   }
   const Picture picture = picture_of(std::move(view), options);
@@ -175,10 +189,11 @@ base::Result<Survey> survey(int pid, const Options& options, const process::Live
       return base::fail(base::ErrorKind::not_found,
                         "process " + std::to_string(pid) + " has ended");
     }
-    const bool is_torn = std::any_of(survey.checks.begin(), survey.checks.end(),
-                                     [](const Check& check) { return !check.ok; });
+    const bool is_unsure =
+        std::any_of(survey.checks.begin(), survey.checks.end(),
+                    [](const Check& check) { return !check.ok && !check.is_torn; });
     const bool is_over = live.until && std::chrono::steady_clock::now() >= *live.until;
-    if (is_torn && !is_over && look < looks_max) {
+    if (is_unsure && !is_over && look < looks_max) {
       continue;
     }
     if (is_over) {
@@ -187,6 +202,7 @@ base::Result<Survey> survey(int pid, const Options& options, const process::Live
     if (!sighting->view->mappings().empty()) {
       if (const auto after = process::read_rollup(pid, live)) {
         set_rss(survey, survey.rss, after->rss);
+        say_torn(survey);
       }
     }
     survey.cgroup = read_cgroup(sighting->view->facts().cgroup);

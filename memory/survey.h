@@ -27,6 +27,7 @@ struct Survey {
   std::uint64_t pss = 0;
   std::uint64_t swap = 0;
   std::uint64_t huge = 0;
+  std::uint64_t hugetlb = 0;  // in pages of hugetlbfs: beside RSS
   std::uint64_t lazy_free = 0;
   std::uint64_t threads = 0;
   std::vector<Row> rows;

@@ -108,6 +108,9 @@ void append_row(std::string& out, const Row& row, const Survey& survey) {
   while (out.back() == ' ') {
     out.pop_back();
   }
+  if (row.torn_bytes > 0) {
+    out += "  torn: may be off by " + size_text(row.torn_bytes);
+  }
   out += "\n";
 }
 
@@ -164,7 +167,8 @@ void append_beside(std::string& out, const Survey& survey) {
   out += "beside RSS: swap " + size_text(survey.swap);
   if (survey.pss > 0 || survey.rss == 0) {  // its mappings could be read
     out += ", PSS " + size_text(survey.pss) + ", in huge pages " + size_text(survey.huge) +
-           ", free when the system needs it (LazyFree) " + size_text(survey.lazy_free);
+           ", free when the system needs it (LazyFree) " + size_text(survey.lazy_free) +
+           (survey.hugetlb == 0 ? "" : ", in pages of hugetlbfs " + size_text(survey.hugetlb));
   }
   out += "\n";
   if (survey.cgroup) {

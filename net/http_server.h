@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/error.h"
@@ -9,6 +10,16 @@
 #include "net/server_options.h"
 
 namespace heapwatch::net {
+
+class ServerAccess;
+
+/// Who is asked who they are, and for what.
+struct ServerGuard {
+  std::shared_ptr<const ServerAccess> access{};  // TLS and passwords; null: neither
+  /// Requests for what other machines must not see, unless they come over TLS and with a password
+  /// or a certificate; empty: none. Must not throw.
+  std::function<bool(const ServerRequest&)> tells_secrets{};
+};
 
 /// GET and HEAD, and POST where it is allowed (405 for the rest). Replies over 1 KiB are gzipped
 /// when the client takes that. Connections of TCP are kept alive. A handler that throws gives a
@@ -18,7 +29,8 @@ class HttpServer {
  public:
   /// Errors: those of ServerListener::open(), and io.
   [[nodiscard]] static base::Result<std::unique_ptr<HttpServer>> start(const ServerOptions& options,
-                                                                       ServerHandler handler);
+                                                                       ServerHandler handler,
+                                                                       ServerGuard guard = {});
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   /// Closes all connections, and waits for handlers that are running.

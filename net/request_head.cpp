@@ -21,16 +21,6 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-constexpr bool is_token_char(char c) {
-  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return letter || is_digit(c) ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
-}
-
 /// ASCII's control characters; bytes of UTF-8 are none.
 constexpr bool is_control(char c) {
   return (static_cast<unsigned char>(c) < 0x20) || c == 0x7f;
@@ -157,7 +147,7 @@ HeadParser::Outcome HeadParser::request_line(std::string_view line) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   const Refusal malformed{400, "the request does not begin with METHOD TARGET HTTP/1.1"};
-  if (first == std::string_view::npos || first == last || !is_token(line.substr(0, first))) {
+  if (first == std::string_view::npos || first == last || !base::is_token(line.substr(0, first))) {
     return malformed;
   }
   const std::string_view version = line.substr(last + 1);
@@ -183,7 +173,7 @@ HeadParser::Outcome HeadParser::header_line(std::string_view line) {
                    "the request has more than " + std::to_string(request_headers_max) + " headers"};
   }
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+  if (colon == std::string_view::npos || !base::is_token(line.substr(0, colon))) {
     return Refusal{400, "a header is not a name, a colon that touches it, and a value"};
   }
   std::string name = base::ascii_lower(line.substr(0, colon));
@@ -257,7 +247,7 @@ bool may_be_request(std::string_view bytes) {
   if (bytes.substr(0, line_end.size()) == line_end.substr(0, bytes.size())) {
     bytes.remove_prefix(std::min(line_end.size(), bytes.size()));
   }
-  return bytes.empty() || is_token_char(bytes.front());
+  return bytes.empty() || base::is_token_character(bytes.front());
 }
 
 tl::expected<RequestHead, Refusal> parse_request_head(std::string_view bytes) {

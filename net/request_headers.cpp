@@ -26,7 +26,7 @@ class HeaderList {
     if (!is_http_token(name)) {
       return fail(ErrorKind::invalid, "the header name \"" + name + "\" is not one");
     }
-    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+    if (!base::is_one_line(value)) {
       return fail(ErrorKind::invalid, "the value of the header " + name + " holds a line break");
     }
     // curl takes "Name:" as "send no such header", and "Name;" as one without a value.

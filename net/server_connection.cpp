@@ -60,7 +60,8 @@ ServerConnection::Received ServerConnection::receive(Clock::time_point now) {
   std::array<char, piece_bytes> piece;
   std::size_t received = 0;
   while (received < received_in_a_turn_max) {
-    const ssize_t got = recv(descriptor(), piece.data(), piece.size(), 0);
+    const ssize_t got = tls_ ? tls_->receive(piece.data(), piece.size())
+                             : recv(descriptor(), piece.data(), piece.size(), 0);
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -76,7 +77,8 @@ ServerConnection::Received ServerConnection::receive(Clock::time_point now) {
     }
     input_.append(piece.data(), static_cast<std::size_t>(got));
     received += static_cast<std::size_t>(got);
-    if (static_cast<std::size_t>(got) < piece.size()) {
+    // Of TLS a record may be shorter than what has come.
+    if (!tls_ && static_cast<std::size_t>(got) < piece.size()) {
       break;
     }
   }
@@ -116,7 +118,9 @@ ServerConnection::Sent ServerConnection::send(Clock::time_point now) {
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
-    const ssize_t sent = sendmsg(descriptor(), &message, MSG_NOSIGNAL);
+    const iovec& next = parts[0].iov_len != 0 ? parts[0] : parts[1];
+    const ssize_t sent = tls_ ? tls_->send(static_cast<const char*>(next.iov_base), next.iov_len)
+                              : sendmsg(descriptor(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) {
       continue;
     }
@@ -129,6 +133,20 @@ ServerConnection::Sent ServerConnection::send(Clock::time_point now) {
     progress_ = now;
   }
   return Sent::all;
+}
+
+void ServerConnection::tell(std::string_view bytes) const {
+  if (tls_) {
+    (void)tls_->send(bytes.data(), bytes.size());
+  } else {
+    (void)::send(descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+}
+
+void ServerConnection::say_goodbye() const {
+  if (tls_) {
+    tls_->say_goodbye();
+  }
 }
 
 void ServerConnection::set_reply(const RenderedReply& reply) {

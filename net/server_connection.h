@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/descriptor.h"
 #include "net/request_head.h"
 #include "net/server_reply.h"
+#include "net/tls.h"
 
 struct sockaddr_storage;
 
@@ -40,6 +42,17 @@ class ServerConnection {
   ServerConnection(std::uint64_t id, base::OwnDescriptor socket, const ServerPeer& peer,
                    Clock::time_point now)
       : id_(id), socket_(std::move(socket)), peer_(peer), since_(now) {}
+
+  /// From now on all goes over TLS.
+  void use(std::unique_ptr<TlsSession> tls) { tls_ = std::move(tls); }
+  /// Over TLS, and the hands are not shaken yet.
+  [[nodiscard]] bool shakes_hands() const { return tls_ && !tls_->is_open(); }
+  /// receive() needs room to write.
+  [[nodiscard]] bool waits_to_write() const { return tls_ && tls_->waits_to_write(); }
+  /// Sends what is short and may be lost: what the client is told while it sends a request.
+  void tell(std::string_view bytes) const;
+  /// Ends TLS, before the socket is closed.
+  void say_goodbye() const;
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] int descriptor() const { return socket_.get(); }
@@ -90,6 +103,7 @@ class ServerConnection {
  private:
   std::uint64_t id_;
   base::OwnDescriptor socket_;
+  std::unique_ptr<TlsSession> tls_;  // null: plain
   ServerPeer peer_;
   ServerPhase phase_ = ServerPhase::idle;
   bool input_ended_ = false;

@@ -44,18 +44,21 @@ std::size_t within_descriptors(std::size_t connections) {
 
 Result<std::unique_ptr<ServerLoop>> ServerLoop::create(const ServerOptions& options,
                                                        ServerHandler handler,
-                                                       ServerListener listener) {
+                                                       ServerListener listener,
+                                                       std::shared_ptr<const ServerAccess> access) {
   std::unique_ptr<ServerLoop> loop(
-      new ServerLoop(options, std::move(handler), std::move(listener)));
+      new ServerLoop(options, std::move(handler), std::move(listener), std::move(access)));
   if (auto prepared = loop->prepare(); !prepared) {
     return tl::unexpected(prepared.error());
   }
   return loop;
 }
 
-ServerLoop::ServerLoop(const ServerOptions& options, ServerHandler handler, ServerListener listener)
+ServerLoop::ServerLoop(const ServerOptions& options, ServerHandler handler, ServerListener listener,
+                       std::shared_ptr<const ServerAccess> access)
     : options_(options),
       connections_max_(within_descriptors(std::max<std::size_t>(options.connections_max, 1))),
+      access_(std::move(access)),
       listener_(std::move(listener)),
       pages_(options, std::move(handler),
              [this](const ServerPages::Job& job, const RenderedReply& reply) {
@@ -202,6 +205,7 @@ void ServerLoop::serve(ServerConnection& connection, std::uint32_t events) {
 bool ServerLoop::receive(ServerConnection& connection) {
   const auto received = connection.receive(now_);
   if (received == ServerConnection::Received::nothing) {
+    want(connection, connection.waits_to_write() ? EPOLLIN | EPOLLOUT : EPOLLIN);
     return true;
   }
   if (received == ServerConnection::Received::failed) {
@@ -271,7 +275,7 @@ bool ServerLoop::take_head(ServerConnection& connection, std::size_t size) {
   enter(connection, ServerPhase::body);
   if (request.expects_continue && input.empty()) {
     constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    (void)::send(connection.descriptor(), go_on.data(), go_on.size(), MSG_NOSIGNAL);
+    connection.tell(go_on);
   }
   return advance(connection);
 }
@@ -356,6 +360,7 @@ bool ServerLoop::finish(ServerConnection& connection) {
   connection.input().clear();
   connections_.charge(connection);
   enter(connection, ServerPhase::lingering);
+  connection.say_goodbye();
   if (shutdown(connection.descriptor(), SHUT_WR) != 0 || !connection.discard()) {
     close(connection);
     return false;

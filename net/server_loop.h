@@ -44,6 +44,7 @@
 #include <mutex>
 
 #include "base/descriptor.h"
+#include "net/server_access.h"
 #include "net/server_connections.h"
 #include "net/server_listener.h"
 #include "net/server_options.h"
@@ -58,9 +59,10 @@ class ServerLoop {
  public:
   using Clock = ServerConnection::Clock;
 
-  /// Errors: io.
+  /// Of `access` only TLS is of the loop. Errors: io.
   [[nodiscard]] static base::Result<std::unique_ptr<ServerLoop>> create(
-      const ServerOptions& options, ServerHandler handler, ServerListener listener);
+      const ServerOptions& options, ServerHandler handler, ServerListener listener,
+      std::shared_ptr<const ServerAccess> access = nullptr);
   ServerLoop(const ServerLoop&) = delete;
   ServerLoop& operator=(const ServerLoop&) = delete;
   /// Waits for pages that are being made.
@@ -78,7 +80,8 @@ class ServerLoop {
   static constexpr std::uint64_t listener_tag = std::uint64_t{1}
                                                 << 63U;  // connections count from 1
 
-  ServerLoop(const ServerOptions& options, ServerHandler handler, ServerListener listener);
+  ServerLoop(const ServerOptions& options, ServerHandler handler, ServerListener listener,
+             std::shared_ptr<const ServerAccess> access);
   base::Result<void> prepare();
   void wake();
   void lead(std::unique_lock<std::mutex>& lock);
@@ -120,6 +123,7 @@ class ServerLoop {
 
   const ServerOptions options_;
   const std::size_t connections_max_;
+  const std::shared_ptr<const ServerAccess> access_;  // whose TLS is spoken; null: plain
   ServerListener listener_;
   base::OwnDescriptor epoll_;
   base::OwnDescriptor wake_;     // an eventfd

@@ -73,6 +73,16 @@ void ServerLoop::admit(base::OwnDescriptor socket, const ServerPeer& peer) {
     setsockopt(number, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max, sizeof unsent_bytes_max);
   }
   ServerConnection& connection = connections_.add(std::move(socket), peer, now_);
+  if (access_) {
+    if (auto tls = access_->rules().tls) {
+      auto session = TlsSession::create(std::move(tls), number);
+      if (!session) {
+        connections_.remove(connection);
+        return;
+      }
+      connection.use(std::move(session));
+    }
+  }
   connection.interest = EPOLLIN;
   epoll_event event{};
   event.events = connection.interest;

@@ -54,7 +54,8 @@ Clock::time_point ServerLoop::deadline_of(const ServerConnection& connection) co
       connection.exchange_began + connection.answered_in + options_.exchange_timeout;
   switch (connection.phase()) {
     case ServerPhase::idle:
-      return connection.since() + options_.idle_timeout;
+      return connection.since() +
+             (connection.shakes_hands() ? options_.request_timeout : options_.idle_timeout);
     case ServerPhase::head:
     case ServerPhase::body:
       return std::min(connection.since() + options_.request_timeout, whole);

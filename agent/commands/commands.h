@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -111,6 +112,33 @@ struct DashboardOptions {
 /// Writes the dashboards, monitors and alert rules with the names in use.
 [[nodiscard]] int write_dashboards(const wiring::GlobalOptions& global,
                                    const DashboardOptions& options);
+
+struct WebOptions {
+  std::vector<std::string> targets;  // a file; or pids, names, parts of command lines
+  std::string listen = "127.0.0.1:0";
+  double every_s = 2;  // between looks at the kernel's counters
+};
+/// Serves the live page of processes, which are looked at from outside, or of a file, until it is
+/// told to stop. The signals must be held.
+[[nodiscard]] int serve_web(const WebOptions& options);
+
+struct HistoryOptions {
+  std::string database;  // a file; empty: that of the agent
+  std::string file;      // to write, or to read
+  std::string from;      // a moment; empty: as the command has it
+  std::string to;
+  std::vector<std::int64_t> pids;   // with `lives`: who is meant; none: all
+  std::vector<std::int64_t> lives;  // by their numbers
+  bool json = false;
+};
+/// Prints the lives that the history knows.
+[[nodiscard]] int list_history(const wiring::GlobalOptions& global, const HistoryOptions& options);
+/// Writes a time of the history as an incident file.
+[[nodiscard]] int export_history(const wiring::GlobalOptions& global,
+                                 const HistoryOptions& options);
+/// Adds what an incident file holds to a history.
+[[nodiscard]] int import_history(const wiring::GlobalOptions& global,
+                                 const HistoryOptions& options);
 
 /// Says whether a shared library fits the ABI of checks; 1 when it does not.
 [[nodiscard]] int check_plugin(const std::string& file);

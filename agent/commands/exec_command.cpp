@@ -15,9 +15,7 @@
 #include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
 #include "agent/commands/watching.h"
-#include "agent/process/foreground_program.h"
 #include "base/descriptor.h"
-#include "memory/native/watched_processes.h"
 
 namespace heapwatch::agent::commands {
 
@@ -59,20 +57,18 @@ int exec_program(const ExecOptions& options) {
       return fail_with(writable.error().message);
     }
   }
-  auto program = process::ForegroundProgram::prepare();
-  if (!program) {
-    return fail_with(program.error().message);
+  const auto start = prepare_start();
+  if (!start) {
+    return fail_with(start.error().message);
   }
-  auto processes = memory::native::WatchedProcesses::start();
-  if (!processes) {
-    return fail_with(processes.error().message);
-  }
-  Watch watch(options, **processes, watching->why_not);
+  process::ForegroundProgram& program = *start->program;
+  memory::native::WatchedProcesses& processes = *start->processes;
+  Watch watch(options, processes, watching->why_not);
   if (const auto listening = watch.listen(); !listening) {
     return fail_with(listening.error().message);
   }
-  const auto started = (*program)->start(
-      options.program, watched_environment(*watching, (*processes)->socket_path(),
+  const auto started = program.start(
+      options.program, watched_environment(*watching, processes.socket_path(),
                                            {.sample_interval = options.sample_interval,
                                             .dormant = options.dormant,
                                             .with_children = options.children != "none"}));
@@ -86,7 +82,7 @@ int exec_program(const ExecOptions& options) {
     std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
                      std::string(watching->why_not) + '\n';
   }
-  const int status = (*program)->wait();
+  const int status = program.wait();
   watch.stop_serving();
   const std::string how = WIFSIGNALED(status)
                               ? "signal " + std::to_string(WTERMSIG(status))

@@ -43,6 +43,8 @@ base::Result<void> Watch::listen() {
        .handler = [this](const net::ServerRequest& request) { return vars_page(request); }}};
   std::vector<net::Route> heap = heap_pages_.routes();
   std::move(heap.begin(), heap.end(), std::back_inserter(routes));
+  std::vector<net::Route> live = live_page();
+  std::move(live.begin(), live.end(), std::back_inserter(routes));
   const net::Routes pages(std::move(routes));
   auto server = net::HttpServer::start(
       pages.options(listen),
@@ -57,6 +59,26 @@ base::Result<void> Watch::listen() {
               << server_->port() << "/debug/vars and /debug/pprof/heap\n";
   }
   return {};
+}
+
+std::vector<net::Route> Watch::live_page() {
+  auto history = web::OutsideHistory::start({.processes =
+                                                 [this] {
+                                                   std::vector<int> pids;
+                                                   for (const auto& one : processes_.all()) {
+                                                     if (one->is_alive()) {
+                                                       pids.push_back(one->pid());
+                                                     }
+                                                   }
+                                                   return pids;
+                                                 },
+                                             .version = HEAPWATCH_VERSION});
+  if (!history) {
+    std::cerr << "heapwatch: there is no live page: " << history.error().message << '\n';
+    return {};
+  }
+  history_ = *std::move(history);
+  return history_->routes();
 }
 
 /// The program, or the process that ?pid= names.

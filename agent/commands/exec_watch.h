@@ -8,9 +8,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/commands/commands.h"
 #include "agent/pages/native_pages.h"
+#include "agent/web/outside.h"
 #include "base/error.h"
 #include "memory/native/watched_processes.h"
 #include "net/routes.h"
@@ -36,6 +38,7 @@ class Watch {
   void stop_serving() {
     heap_pages_.stop();
     server_.reset();
+    history_.reset();
   }
   /// The profile of all processes into the file, and the summary of each to the terminal.
   bool report(const std::string& how);
@@ -44,6 +47,8 @@ class Watch {
   /// Says what the children held, and adds it to the profile.
   void report_children(const memory::native::WatchedProcesses::ProcessPtr& program,
                        memory::native::NativeHeap& all) const;
+  /// The live page of all processes; nothing where there is no room for its file, which is said.
+  [[nodiscard]] std::vector<net::Route> live_page();
   [[nodiscard]] net::ServerReply vars_page(const net::ServerRequest& request) const;
   [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
       const net::ServerRequest& request) const;
@@ -63,6 +68,7 @@ class Watch {
         return process ? base::Result<memory::native::NativeHeap>((*process)->heap(plumbing()))
                        : tl::unexpected(process.error());
       }};
+  std::unique_ptr<web::OutsideHistory> history_;  // null: there is no page
   std::unique_ptr<net::HttpServer> server_;
 };
 

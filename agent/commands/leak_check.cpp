@@ -252,14 +252,12 @@ int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global)
     return fail_with("--check runs heapwatch with its memory watched, and this one " +
                      std::string(watching->why_not));
   }
-  auto program = process::ForegroundProgram::prepare();
-  if (!program) {
-    return fail_with(program.error().message);
+  const auto start = prepare_start();
+  if (!start) {
+    return fail_with(start.error().message);
   }
-  auto processes = memory::native::WatchedProcesses::start();
-  if (!processes) {
-    return fail_with(processes.error().message);
-  }
+  process::ForegroundProgram& program = *start->program;
+  memory::native::WatchedProcesses& processes = *start->processes;
   std::array<int, 2> sockets{};
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()) != 0) {
     return fail_with("cannot make a socket: " + std::string(std::strerror(errno)));
@@ -268,28 +266,27 @@ int watch_check(const LeakCommand& options, const wiring::GlobalOptions& global)
   base::Descriptor theirs(sockets[1]);
   fcntl(ours.get(), F_SETFD, FD_CLOEXEC);
   std::vector<std::string> environment = watched_environment(
-      *watching, (*processes)->socket_path(), {.sample_interval = check_sample_interval});
+      *watching, processes.socket_path(), {.sample_interval = check_sample_interval});
   environment.push_back(std::string(rounds_variable) + "=" + std::to_string(theirs.get()));
   std::optional<process::StandardOutputAside> aside(std::in_place);
-  const auto started =
-      (*program)->start(check_command(options, global, self), std::move(environment));
+  const auto started = program.start(check_command(options, global, self), std::move(environment));
   aside.reset();
   theirs.reset();
   if (!started) {
     fail_with(started.error().message);
     return started.error().status;
   }
-  (*processes)->set_root(*started);
-  CheckWatch watching_check(options, **processes, *started);
+  processes.set_root(*started);
+  CheckWatch watching_check(options, processes, *started);
   Line line(ours.get());
-  const bool has_begun = watching_check.run(line, **program);
+  const bool has_begun = watching_check.run(line, program);
   if (!has_begun) {
-    const int status = (*program)->wait();
+    const int status = program.wait();
     return status == 0 ? fail_with("the check could not be run") : 1;
   }
   const leak::Watch watch = watching_check.take();
   shutdown(ours.get(), SHUT_RDWR);
-  (void)(*program)->wait();
+  (void)program.wait();
   const leak::Judgement judgement = leak::judge(watch, judge_options(options));
   if (!options.save.empty()) {
     save_or_say(options.save, watch, judgement);

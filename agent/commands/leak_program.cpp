@@ -9,9 +9,7 @@
 #include "agent/commands/leak_answer.h"
 #include "agent/commands/leak_target.h"
 #include "agent/commands/watching.h"
-#include "agent/process/foreground_program.h"
 #include "agent/process/standard_output.h"
-#include "memory/native/watched_processes.h"
 
 namespace heapwatch::agent::commands {
 
@@ -73,18 +71,16 @@ int watch_program(const LeakCommand& options) {
   if (!watching) {
     return fail_with(watching.error().message);
   }
-  auto program = process::ForegroundProgram::prepare();
-  if (!program) {
-    return fail_with(program.error().message);
+  const auto start = prepare_start();
+  if (!start) {
+    return fail_with(start.error().message);
   }
-  auto processes = memory::native::WatchedProcesses::start();
-  if (!processes) {
-    return fail_with(processes.error().message);
-  }
+  process::ForegroundProgram& program = *start->program;
+  memory::native::WatchedProcesses& processes = *start->processes;
   // The first line of ours is the answer, whatever the program prints.
   std::optional<process::StandardOutputAside> aside(std::in_place);
-  const auto started = (*program)->start(
-      options.program, watched_environment(*watching, (*processes)->socket_path(),
+  const auto started = program.start(
+      options.program, watched_environment(*watching, processes.socket_path(),
                                            {.sample_interval = program_sample_interval}));
   aside.reset();
   if (!started) {
@@ -92,11 +88,11 @@ int watch_program(const LeakCommand& options) {
     return started.error().status;
   }
   const pid_t pid = *started;
-  (*processes)->set_root(pid);
+  processes.set_root(pid);
   target->pid = pid;
   target->command = options.program[0].substr(options.program[0].rfind('/') + 1);
   target->is_started = true;
-  target->books = [&processes, pid] { return (*processes)->find(pid); };
+  target->books = [&processes, pid] { return processes.find(pid); };
   if (!watching->why_not.empty()) {
     target->missing = "the stacks of its allocations: it " + std::string(watching->why_not);
   }
@@ -106,11 +102,10 @@ int watch_program(const LeakCommand& options) {
     watch_options.every = std::chrono::duration<double>(options.every_s);
   }
   LeakWatch watch(*std::move(target), watch_options);
-  bool is_running =
-      watch_until_end(watch, **program, options) && !(*program)->wait_until(Clock::now());
+  bool is_running = watch_until_end(watch, program, options) && !program.wait_until(Clock::now());
   if (is_running && options.stop) {
     kill(pid, SIGTERM);
-    is_running = !(*program)->wait_until(Clock::now() + end_max);
+    is_running = !program.wait_until(Clock::now() + end_max);
   }
   if (is_running) {
     std::cerr << "heapwatch: " << watch.watch().command << " goes on as process " << pid << '\n';

@@ -80,7 +80,7 @@ void add(std::vector<LeakTarget>& targets, LeakTarget target, bool is_behind_pid
 /// Of a program under `heapwatch exec` they name the stacks.
 void find_its_books(LeakTarget& target) {
   using memory::native::WatchedProcesses;
-  const WatchedProcesses::ProcessPtr books =
+  WatchedProcesses::ProcessPtr books =
       target.pid ? memory::native::find_books(*target.pid) : nullptr;
   if (books && books->is_accounting()) {
     target.books = [books] { return books; };

@@ -24,7 +24,7 @@ namespace {
 
 struct Seen {
   std::vector<memory::Survey> surveys;
-  std::string first_error;
+  std::vector<std::string> errors;
 };
 
 memory::TextOptions text_options(const MemoryOptions& options) {
@@ -56,8 +56,8 @@ Seen look_at_all(const MemoryTargets& targets, const MemoryOptions& options) {
     auto survey = look_at(targets.pids[i], targets, options);
     if (survey) {
       seen.surveys.push_back(*std::move(survey));
-    } else if (seen.first_error.empty()) {
-      seen.first_error = survey.error().message;
+    } else {
+      seen.errors.push_back(survey.error().message);
     }
   }
   if (targets.is_listing) {  // they have changed since they were listed
@@ -68,7 +68,7 @@ Seen look_at_all(const MemoryTargets& targets, const MemoryOptions& options) {
 }
 
 std::string why_nothing(const Seen& seen) {
-  return seen.first_error.empty() ? "there is no process to look at" : seen.first_error;
+  return seen.errors.empty() ? "there is no process to look at" : seen.errors.front();
 }
 
 /// What grew since a file that --json has written.
@@ -186,6 +186,11 @@ int show_once(const MemoryOptions& options, const MemoryTargets& targets, bool o
     std::cout << memory::to_table(seen.surveys, text_options(options));
   }
   std::cout.flush();
+  // Who named several is told of those that were not seen; a list of all is of those that are
+  // there.
+  for (const std::string& error : targets.is_listing ? std::vector<std::string>{} : seen.errors) {
+    (void)fail_with(error);
+  }
   return std::cout ? 0 : 1;
 }
 

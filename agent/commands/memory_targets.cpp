@@ -82,7 +82,7 @@ base::Result<memory::GoCounters> counters_at(const net::HttpRequest& request) {
   return tl::unexpected(page.error());
 }
 
-bool is_url(std::string_view target) {
+bool is_http_url(std::string_view target) {
   return target.starts_with("http://") || target.starts_with("https://");
 }
 
@@ -128,7 +128,7 @@ base::Result<MemoryTargets> memory_targets(const MemoryOptions& options) {
     return found.map([](const auto&) {});
   };
   for (const std::string& target : options.targets) {
-    if (is_url(target)) {
+    if (is_http_url(target)) {
       if (!url.empty()) {
         return base::fail(
             ErrorKind::invalid,

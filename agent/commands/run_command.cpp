@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/commands/check_readings.h"
 #include "agent/commands/commands.h"
 #include "agent/pages/check_verdicts.h"
 #include "agent/pages/memory_page.h"
@@ -26,6 +27,8 @@
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/exporters.h"
 #include "agent/wiring/reloader.h"
+#include "agent/wiring/secret_pages.h"
+#include "agent/wiring/web_access.h"
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/log_queue.h"
@@ -39,7 +42,9 @@
 #include "check/registry.h"
 #include "check/schedule/scheduler.h"
 #include "config/secrets.h"
+#include "config/web_config.h"
 #include "net/event_loop.h"
+#include "net/http_server.h"
 #include "net/routes.h"
 
 namespace heapwatch::agent::commands {
@@ -83,12 +88,17 @@ net::ServerReply within_memory(const Render& render) {
   return reply;
 }
 
-base::Result<std::unique_ptr<net::HttpServer>> serve(std::string listen, net::Routes pages) {
+base::Result<std::unique_ptr<net::HttpServer>> serve(
+    std::string listen, net::Routes pages, std::shared_ptr<const net::ServerAccess> access) {
   const net::ServerOptions options = pages.options(std::move(listen));
-  return net::HttpServer::start(options,
-                                [pages = std::move(pages)](const net::ServerRequest& request) {
-                                  return within_memory([&] { return pages.answer(request); });
-                                });
+  return net::HttpServer::start(
+      options,
+      [pages = std::move(pages)](const net::ServerRequest& request) {
+        return within_memory([&] { return pages.answer(request); });
+      },
+      {.access = std::move(access), .tells_secrets = [](const net::ServerRequest& request) {
+         return wiring::is_secret_page(request.path);
+       }});
 }
 
 /// Measuring it takes longer than the rest of the page, and many clients may poll that.
@@ -119,10 +129,13 @@ class Agent {
   base::Result<void> start_pages();
   void measure_python_memory();
   void watch_checks();
+  [[nodiscard]] std::vector<pages::CheckMemory> memory_of_checks() const;
+  void keep_in_history(const metrics::Snapshot& snapshot);
   void tidy();
   [[nodiscard]] pages::OwnFigures own_figures() const;
   [[nodiscard]] pages::SelfReport report() const;
   base::Result<void> start_exporter_pages();
+  base::Result<void> read_access();
 
   wiring::Configured configured_;  // as it was at the start
   wiring::GlobalOptions global_;
@@ -141,6 +154,7 @@ class Agent {
   pages::CheckVerdicts check_verdicts_;
   std::unique_ptr<pages::Pulse> pulse_;
   std::unique_ptr<web::AgentHistory> history_;             // null: switched off
+  std::shared_ptr<net::ServerAccess> access_;              // null: anybody, in plain
   std::unique_ptr<pages::Probe> probe_;                    // null: not wanted
   std::vector<std::unique_ptr<net::HttpServer>> servers_;  // after what their handlers read
 };
@@ -159,15 +173,34 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   scheduler_ = std::make_unique<check::schedule::Scheduler>(
       *loop_, wiring::scheduler_options(configured_.agent),
-      [this](const metrics::Snapshot& snapshot) { exporters_.publish(snapshot); },
-      [this](const metrics::Snapshot& snapshot) { return exporters_.publish_slices(snapshot); });
+      [this](const metrics::Snapshot& snapshot) {
+        keep_in_history(snapshot);
+        exporters_.publish(snapshot);
+      },
+      [this](const metrics::Snapshot& snapshot) {
+        keep_in_history(snapshot);
+        return exporters_.publish_slices(snapshot);
+      });
   reloader_ = std::make_unique<wiring::Reloader>(
-      wiring::Reloader::Parts{
-          .loop = *loop_,
-          .scheduler = *scheduler_,
-          .service = service_,
-          .forget = [this](const metrics::Instance& instance) { exporters_.forget(instance); },
-          .applied = [this] { measure_python_memory(); }},
+      wiring::Reloader::Parts{.loop = *loop_,
+                              .scheduler = *scheduler_,
+                              .service = service_,
+                              .forget =
+                                  [this](const metrics::Instance& instance) {
+                                    exporters_.forget(instance);
+                                    if (history_) {
+                                      history_->forget(instance);
+                                    }
+                                  },
+                              .applied =
+                                  [this] {
+                                    measure_python_memory();
+                                    if (auto read = read_access(); !read) {
+                                      base::log(LogLevel::error,
+                                                "who may reach the pages stays as it was: " +
+                                                    read.error().message);
+                                    }
+                                  }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
@@ -185,7 +218,11 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
         tidy();
       });
   if (configured_.agent.history.enabled) {
-    history_ = web::AgentHistory::start(configured_.agent);
+    history_ = web::AgentHistory::start(
+        configured_.agent,
+        {.readings = [this] { return check_readings(scheduler_->by_check(), memory_of_checks()); },
+         .verdicts = [this] { return check_verdicts(check_verdicts_.all()); },
+         .version = HEAPWATCH_VERSION});
   }
   measure_python_memory();
   return start_pages();
@@ -201,8 +238,29 @@ void Agent::measure_python_memory() {
   }
 }
 
+/// web.config_file, which may have changed, and the certificates that it names.
+base::Result<void> Agent::read_access() {
+  const std::filesystem::path file = config::web_config_file(configured_.agent);
+  if (file.empty()) {
+    return {};
+  }
+  auto rules = wiring::load_access(file);
+  if (!rules) {
+    return tl::unexpected(rules.error());
+  }
+  if (access_) {
+    access_->replace(std::move(*rules));
+  } else {
+    access_ = std::make_shared<net::ServerAccess>(std::move(*rules));
+  }
+  return {};
+}
+
 /// The agent's own pages come last: who finds them finds all others.
 base::Result<void> Agent::start_pages() {
+  if (auto read = read_access(); !read) {
+    return read;
+  }
   if (auto started = start_exporter_pages(); !started) {
     return started;
   }
@@ -210,12 +268,12 @@ base::Result<void> Agent::start_pages() {
   if (agent.expvar_port == 0) {
     return {};
   }
-  auto server =
-      serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-            pages::own_pages({.report = [this] { return report(); },
-                              .heap = heap_pages_,
-                              .memory = memory_page_,
-                              .web = history_ ? history_->routes() : web::site_routes()}));
+  auto server = serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+                      pages::own_pages({.report = [this] { return report(); },
+                                        .heap = heap_pages_,
+                                        .memory = memory_page_,
+                                        .web = history_ ? history_->routes() : web::site_routes()}),
+                      access_);
   if (!server) {
     return tl::unexpected(server.error());
   }
@@ -231,7 +289,7 @@ base::Result<void> Agent::start_exporter_pages() {
       probe_ = std::make_unique<pages::Probe>([this] { return reloader_->in_force(); });
       served.pages.push_back(pages::probe_route(*probe_));
     }
-    auto server = serve(served.address, net::Routes(std::move(served.pages)));
+    auto server = serve(served.address, net::Routes(std::move(served.pages)), access_);
     if (!server) {
       return tl::unexpected(server.error());
     }
@@ -274,14 +332,23 @@ void Agent::watch_checks() {
   if (!check_verdicts_.is_due(now)) {
     return;
   }
+  check_verdicts_.take(now, memory_of_checks());
+}
+
+std::vector<pages::CheckMemory> Agent::memory_of_checks() const {
   std::map<std::string, std::uint64_t> runs;
   for (const auto& [check, totals] : scheduler_->by_check()) {
     runs.emplace(check, totals.runs);
   }
   runs.erase(pages::python_memory_check_name);
-  check_verdicts_.take(
-      now, pages::memory_of_checks(runs, check::check_names(),
-                                   wiring::python_loader().report().host.memory.inuse_bytes));
+  return pages::memory_of_checks(runs, check::check_names(),
+                                 wiring::python_loader().report().host.memory.inuse_bytes);
+}
+
+void Agent::keep_in_history(const metrics::Snapshot& snapshot) {
+  if (history_) {
+    history_->run_ended(snapshot);
+  }
 }
 
 /// In slices, as long as there is something to do.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "memory/native/why_not_watched.h"
 #include "preload/attach.h"
@@ -92,6 +93,18 @@ base::Result<Watching> prepare_watching(const std::string& program) {
   }
   return Watching{.library = *std::move(library),
                   .why_not = memory::native::why_not_watched(target.kind)};
+}
+
+base::Result<WatchedStart> prepare_start() {
+  auto program = process::ForegroundProgram::prepare();
+  if (!program) {
+    return tl::unexpected(program.error());
+  }
+  auto processes = memory::native::WatchedProcesses::start();
+  if (!processes) {
+    return tl::unexpected(processes.error());
+  }
+  return WatchedStart{.program = *std::move(program), .processes = *std::move(processes)};
 }
 
 std::vector<std::string> watched_environment(const Watching& watching, const std::string& socket,

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/process/foreground_program.h"
 #include "base/error.h"
+#include "memory/native/watched_processes.h"
 
 namespace heapwatch::agent::commands {
 
@@ -20,6 +23,14 @@ struct Watching {
 };
 /// For a program as execvp() finds it. Errors: not_found.
 [[nodiscard]] base::Result<Watching> prepare_watching(const std::string& program);
+
+/// What it takes to start a program and to be told of its books.
+struct WatchedStart {
+  std::unique_ptr<process::ForegroundProgram> program;
+  std::unique_ptr<memory::native::WatchedProcesses> processes;
+};
+/// Errors: those of ForegroundProgram::prepare() and WatchedProcesses::start().
+[[nodiscard]] base::Result<WatchedStart> prepare_start();
 
 struct WatchingOptions {
   std::uint64_t sample_interval = 0;

@@ -11,27 +11,12 @@ namespace heapwatch::agent::pages {
 
 namespace {
 
-constexpr long seconds_max = 3600;
+constexpr std::int64_t seconds_max = 3600;
+constexpr std::int64_t debug_max = 2;
 /// Requests that wait at once; the server's other threads are left for those that do not.
 constexpr int waiting_max = 2;
 /// Of the addresses that /debug/pprof/symbol is asked for.
 constexpr std::size_t symbol_request_bytes_max = std::size_t{4} << 20;
-
-/// A parameter that is a whole number; `absent` when it is not there.
-base::Result<long> number_parameter(std::string_view query, std::string_view key, long most) {
-  const std::optional<std::string> text = base::query_value(query, key);
-  if (!text) {
-    return 0;
-  }
-  long value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size() || value < 0 || value > most) {
-    return base::fail(
-        base::ErrorKind::invalid,
-        std::string(key) + " must be 0 to " + std::to_string(most) + ", not \"" + *text + "\"");
-  }
-  return value;
-}
 
 }  // namespace
 
@@ -59,8 +44,8 @@ std::vector<net::Route> HeapPages::routes() {
 
 net::ServerReply HeapPages::profile(const net::ServerRequest& request, Kind kind) {
   const bool allocations = kind == Kind::allocations;
-  const auto seconds = number_parameter(request.query, "seconds", seconds_max);
-  const auto debug = number_parameter(request.query, "debug", 2);
+  const auto seconds = base::query_number(request.query, "seconds", {.most = seconds_max});
+  const auto debug = base::query_number(request.query, "debug", {.most = debug_max});
   const auto symbolize = base::query_value(request.query, "symbolize");
   for (const auto* const parameter : {&seconds, &debug}) {
     if (!*parameter) {
@@ -120,7 +105,7 @@ net::ServerReply HeapPages::symbols(const net::ServerRequest& request) {
 }
 
 base::Result<memory::native::NativeHeap> HeapPages::between(const net::ServerRequest& request,
-                                                            long seconds) {
+                                                            std::int64_t seconds) {
   std::unique_lock lock(mutex_);
   if (waiting_ >= waiting_max) {
     return base::fail(base::ErrorKind::limit, std::to_string(waiting_) +

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -34,7 +35,8 @@ class HeapPages {
   /// The names of functions at addresses of the process: `0x401136+0x401150` in the body of a POST
   /// or in the query.
   [[nodiscard]] net::ServerReply symbols(const net::ServerRequest& request);
-  base::Result<memory::native::NativeHeap> between(const net::ServerRequest& request, long seconds);
+  base::Result<memory::native::NativeHeap> between(const net::ServerRequest& request,
+                                                   std::int64_t seconds);
 
   Source source_;
   std::mutex mutex_;

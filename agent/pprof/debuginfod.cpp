@@ -97,8 +97,9 @@ class Debuginfod {
     return false;
   }
 
-  base::Result<std::string> ask(const std::string& server, const std::string& build_id,
-                                std::chrono::seconds timeout) const {
+  [[nodiscard]] base::Result<std::string> ask(const std::string& server,
+                                              const std::string& build_id,
+                                              std::chrono::seconds timeout) const {
     // What is said on the command line of how to reach a program is not for these servers.
     auto source = parse_source(
         {.url = server + (server.ends_with('/') ? "" : "/") + "buildid/" + build_id + "/debuginfo",

@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "agent/web/api_json.h"
-#include "agent/web/history_names.h"
+#include "agent/web/assets.h"
+#include "agent/web/json_parts.h"
 #include "agent/web/request.h"
 #include "agent/web/site.h"
 #include "agent/web/sites.h"
@@ -17,11 +18,9 @@ namespace heapwatch::agent::web {
 namespace {
 
 constexpr std::size_t readers_max = 4;
-constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::int64_t time_max = std::int64_t{1} << 52U;
 constexpr std::int64_t points_max = 5000;
 constexpr std::int64_t points_usual = 600;
-constexpr std::size_t spark_points = 60;
 constexpr std::int64_t sites_max = 500;
 constexpr std::size_t known_sites_max = 32;
 constexpr std::int64_t sites_usual = 25;
@@ -30,21 +29,6 @@ constexpr std::string_view memory_route = "/api/v1/memory/";
 constexpr std::string_view growth_route = "/api/v1/growth/";
 constexpr std::string_view suspects_route = "/api/v1/suspects/";
 constexpr std::string_view profile_route = "/api/v1/profile/";
-
-net::ServerReply json_reply(std::string body) {
-  return {.content_type = "application/json; charset=utf-8", .body = std::move(body)};
-}
-
-int status_of(base::ErrorKind kind) {
-  switch (kind) {
-    case base::ErrorKind::not_found:
-      return 404;
-    case base::ErrorKind::invalid:
-      return 400;
-    default:
-      return 503;
-  }
-}
 
 /// Lives of the same service, this one too, oldest first.
 base::Result<std::vector<history::Life>> lives_of_service(history::Archive& archive,
@@ -136,13 +120,30 @@ std::vector<net::Route> Api::routes() {
         .shared = net::Route::Shared::by_query,
         .takes_long = true};
   };
-  return {
+  const auto plain = [](std::string_view path, const char* help, net::ServerHandler handler) {
+    return net::Route{.path = std::string(path), .help = help, .handler = std::move(handler)};
+  };
+  std::vector<net::Route> routes{
       route("/api/v1/processes", "Processes of the history, as JSON", &Api::processes),
+      route("/api/v1/targets", "Go programs that are scraped, as JSON", &Api::targets),
+      route("/api/v1/checks", "What runs of the checks keep and take, as JSON", &Api::checks),
       route(memory_route, "PID: the memory of a process over time, as JSON", &Api::memory),
       route(growth_route, "PID: what grew between ?from= and ?to=, as JSON", &Api::growth),
       route(suspects_route, "PID: the verdict, and who holds the memory, as JSON", &Api::suspects),
       route(profile_route, "PID: a profile near ?at=, or its difference to ?base=", &Api::profile),
+      route("/api/v1/export", "A time as a file that heapwatch web opens elsewhere", &Api::save),
+      plain("/api/v1/schema", "The JSON schema of these answers",
+            [](const net::ServerRequest&) { return json_reply(std::string(api_schema())); }),
   };
+  if (sources_.watches != nullptr) {
+    routes.push_back(plain("/api/v1/watch", "Processes that are watched by request, as JSON",
+                           [this](const net::ServerRequest&) { return watched(); }));
+    net::Route begin = plain(watch_route, "PID: POST begins to watch a process",
+                             [this](const net::ServerRequest& request) { return watch(request); });
+    begin.post_bytes_max = watch_bytes_max;
+    routes.push_back(std::move(begin));
+  }
+  return routes;
 }
 
 net::ServerReply Api::answer(const net::ServerRequest& request, Handler handler) {
@@ -168,9 +169,13 @@ net::ServerReply Api::answer(const net::ServerRequest& request, Handler handler)
   return std::move(*reply);
 }
 
-base::Result<history::Span> Api::span_of(const net::ServerRequest& request,
-                                         std::int64_t wide) const {
-  const base::Result<std::int64_t> to = number_of(request, "to", sources_.clock(), 0, time_max);
+std::int64_t Api::clock(history::Archive& archive) const {
+  return sources_.is_live ? sources_.clock() : archive.newest().value_or(0);
+}
+
+base::Result<history::Span> Api::span_of(const net::ServerRequest& request, std::int64_t now,
+                                         std::int64_t wide) {
+  const base::Result<std::int64_t> to = number_of(request, "to", now, 0, time_max);
   if (!to) {
     return tl::unexpected(to.error());
   }
@@ -185,34 +190,13 @@ base::Result<history::Span> Api::span_of(const net::ServerRequest& request,
   return history::Span{.from = *from, .to = *to};
 }
 
-base::Result<net::ServerReply> Api::processes(history::Archive& archive,
-                                              const net::ServerRequest& request) {
-  const base::Result<history::Span> span = span_of(request, hour_ms);
-  if (!span) {
-    return tl::unexpected(span.error());
-  }
-  const base::Result<std::vector<history::Life>> lives = archive.lives(*span);
-  if (!lives) {
-    return tl::unexpected(lives.error());
-  }
-  std::vector<ListedLife> listed;
-  for (const history::Life& life : *lives) {
-    base::Result<history::Course> course = archive.course(life.id, *span, spark_points);
-    if (!course) {
-      return tl::unexpected(course.error());
-    }
-    listed.push_back({.life = &life, .course = std::move(*course)});
-  }
-  return json_reply(processes_json(listed, sources_.verdicts(), *span, sources_.trouble()));
-}
-
 base::Result<net::ServerReply> Api::memory(history::Archive& archive,
                                            const net::ServerRequest& request) {
   const base::Result<history::Life> life = life_of(archive, request, memory_route);
   if (!life) {
     return tl::unexpected(life.error());
   }
-  base::Result<history::Span> span = span_of(request, hour_ms);
+  base::Result<history::Span> span = span_of(request, clock(archive), usual_span_ms);
   if (!span) {
     return tl::unexpected(span.error());
   }
@@ -261,7 +245,7 @@ base::Result<net::ServerReply> Api::growth(history::Archive& archive,
   if (!life) {
     return tl::unexpected(life.error());
   }
-  const base::Result<history::Span> span = span_of(request, hour_ms);
+  const base::Result<history::Span> span = span_of(request, clock(archive), usual_span_ms);
   if (!span) {
     return tl::unexpected(span.error());
   }
@@ -329,11 +313,11 @@ base::Result<net::ServerReply> Api::suspects(history::Archive& archive,
     return tl::unexpected(profiles.error());
   }
   SuspectsAnswer answer{.life = &*life};
-  for (const Verdict& verdict : sources_.verdicts()) {
-    if (verdict.pid == life->info.pid && life->info.pid != 0) {
-      answer.verdict = verdict;
-    }
+  base::Result<std::optional<Verdict>> verdict = verdict_on(archive, *life);
+  if (!verdict) {
+    return tl::unexpected(verdict.error());
   }
+  answer.verdict = std::move(*verdict);
   for (const std::string kind : {"native", "go", "python"}) {
     const Pair pair = nearest(*profiles, kind, {.from = life->first, .to = life->last});
     if (pair.to == nullptr) {
@@ -363,7 +347,7 @@ base::Result<net::ServerReply> Api::profile(history::Archive& archive,
     return base::fail(base::ErrorKind::invalid,
                       "format must be proto, flame or html, not \"" + format + "\"");
   }
-  const base::Result<std::int64_t> at = number_of(request, "at", sources_.clock(), 0, time_max);
+  const base::Result<std::int64_t> at = number_of(request, "at", clock(archive), 0, time_max);
   const base::Result<std::int64_t> base = number_of(request, "base", -1, 0, time_max);
   if (!at || !base) {
     return tl::unexpected((at ? base : at).error());

@@ -9,29 +9,30 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "agent/web/lists_json.h"
 #include "agent/web/sites.h"
+#include "agent/web/verdicts.h"
+#include "agent/web/watches.h"
 #include "history/archive.h"
 #include "net/routes.h"
 
 namespace heapwatch::agent::web {
 
-/// What is known now, and not from the history: the verdict on a process.
-struct Verdict {
-  std::int64_t pid = 0;
-  std::string verdict;     // "leak", "steady", ...
-  std::string confidence;  // "high", "medium", "low"
-  std::string sentence;
-  std::vector<std::string> next;  // commands
-};
-
 struct ApiSources {
   std::filesystem::path history;
   std::function<std::vector<Verdict>()> verdicts;
+  std::function<std::vector<CheckVerdict>()> check_verdicts;
   std::function<std::int64_t()> clock;  // ms since 1970
   /// Why the history stands still; empty: it does not.
   std::function<std::string()> trouble;
+  /// Processes that are watched because somebody asks for it; null: nobody may.
+  Watches* watches = nullptr;
+  std::string version;  // of heapwatch
+  /// Whether values come. Where none do, the last moment of the history is taken for now.
+  bool is_live = true;
 };
 
 /// Threads: any. A few of them read the file at once, each by a reader of its own.
@@ -50,6 +51,14 @@ class Api {
   [[nodiscard]] net::ServerReply answer(const net::ServerRequest& request, Handler handler);
   [[nodiscard]] base::Result<net::ServerReply> processes(history::Archive& archive,
                                                          const net::ServerRequest& request);
+  [[nodiscard]] base::Result<net::ServerReply> targets(history::Archive& archive,
+                                                       const net::ServerRequest& request);
+  [[nodiscard]] base::Result<net::ServerReply> checks(history::Archive& archive,
+                                                      const net::ServerRequest& request);
+  [[nodiscard]] base::Result<net::ServerReply> list(
+      history::Archive& archive, const net::ServerRequest& request, std::string_view kind,
+      const std::vector<std::string_view>& series,
+      const std::function<std::string(const Listing&, const std::vector<ListedLife>&)>& write);
   [[nodiscard]] base::Result<net::ServerReply> memory(history::Archive& archive,
                                                       const net::ServerRequest& request);
   [[nodiscard]] base::Result<net::ServerReply> growth(history::Archive& archive,
@@ -58,9 +67,21 @@ class Api {
                                                         const net::ServerRequest& request);
   [[nodiscard]] base::Result<net::ServerReply> profile(history::Archive& archive,
                                                        const net::ServerRequest& request);
+  /// An incident file.
+  [[nodiscard]] base::Result<net::ServerReply> save(history::Archive& archive,
+                                                    const net::ServerRequest& request);
+  /// Begins or ends to watch a process, by a POST.
+  [[nodiscard]] net::ServerReply watch(const net::ServerRequest& request) const;
+  [[nodiscard]] net::ServerReply watched() const;
 
-  [[nodiscard]] base::Result<history::Span> span_of(const net::ServerRequest& request,
-                                                    std::int64_t wide) const;
+  /// The verdict on a process: as it is now, or of a file as it was told last.
+  [[nodiscard]] base::Result<std::optional<Verdict>> verdict_on(history::Archive& archive,
+                                                                const history::Life& life) const;
+  /// Now, or the last moment of a history to which nothing is added.
+  [[nodiscard]] std::int64_t clock(history::Archive& archive) const;
+  /// `wide`: the usual length of a span, up to `now`. Units: ms.
+  [[nodiscard]] static base::Result<history::Span> span_of(const net::ServerRequest& request,
+                                                           std::int64_t now, std::int64_t wide);
 
   /// sites_of(), of which those asked for last are kept: pages ask again and again.
   [[nodiscard]] base::Result<Sites> known_sites(history::Archive& archive, std::int64_t profile,

@@ -12,14 +12,6 @@
 
 namespace heapwatch::agent::web {
 
-struct ListedLife {
-  const history::Life* life = nullptr;
-  history::Course course;
-};
-[[nodiscard]] std::string processes_json(const std::vector<ListedLife>& lives,
-                                         const std::vector<Verdict>& verdicts, history::Span span,
-                                         const std::string& trouble);
-
 struct MemoryAnswer {
   const history::Life* life = nullptr;
   history::Span asked;

@@ -17,5 +17,6 @@ std::string_view page_style();
 std::string_view icon();
 std::string_view dygraph_script();
 std::string_view dygraph_style();
+std::string_view api_schema();
 
 }  // namespace heapwatch::agent::web

@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
-#include "agent/web/history_names.h"
+#include "agent/web/verdict_codes.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "base/process_usage.h"
+#include "history/series_names.h"
 #include "leak/judge.h"
 
 namespace heapwatch::agent::web {
@@ -24,18 +26,28 @@ std::int64_t in_ms(std::uint64_t ticks) {
   return static_cast<std::int64_t>(ticks) * 1000 / (per_second > 0 ? per_second : 100);
 }
 
-/// Whether the process that has the pid is the one that began then.
-bool is_there(int pid, std::uint64_t start_ticks) {
+/// When the process began that has the pid now; absent when there is none.
+std::optional<std::uint64_t> start_of(int pid) {
   const auto text = base::read_file("/proc/" + std::to_string(pid) + "/stat", proc_text_max);
-  if (!text) {
-    return false;
-  }
-  const auto stat = base::parse_process_stat(*text);
-  return stat && stat->start_ticks == start_ticks;
+  const auto stat = text ? base::parse_process_stat(*text) : std::nullopt;
+  return stat ? std::optional(stat->start_ticks) : std::nullopt;
+}
+
+std::string identity_text(const Boot& boot, int pid, std::uint64_t start_ticks) {
+  return boot.id + "/" + std::to_string(pid) + "/" + std::to_string(start_ticks);
 }
 
 void add(history::Reading& reading, std::string_view series, std::uint64_t value) {
   reading.values.emplace_back(series, static_cast<std::int64_t>(value));
+}
+
+void add_verdict(history::Reading& reading, const check::memory::ProcessVerdict& verdict) {
+  const auto word = code_of(verdict_codes, leak::name_of(verdict.verdict));
+  const auto confidence = code_of(confidence_codes, leak::name_of(verdict.confidence));
+  if (word && confidence) {
+    reading.values.emplace_back(history::verdict_series, *word);
+    reading.values.emplace_back(history::confidence_series, *confidence);
+  }
 }
 
 }  // namespace
@@ -55,6 +67,11 @@ Boot this_boot() {
   return boot;
 }
 
+std::string identity_of(const Boot& boot, int pid) {
+  const std::optional<std::uint64_t> start = start_of(pid);
+  return start ? identity_text(boot, pid, *start) : std::string();
+}
+
 Feed::Known& Feed::known(const Sighting& seen) {
   Known& known = known_[seen.pid];
   if (known.start_ticks != seen.start_ticks || known.life.identity.empty()) {
@@ -62,8 +79,7 @@ Feed::Known& Feed::known(const Sighting& seen) {
       parts_.recorder.end(known.life, parts_.clock(), "");
     }
     known = Known{
-        .life = {.identity = parts_.boot.id + "/" + std::to_string(seen.pid) + "/" +
-                             std::to_string(seen.start_ticks),
+        .life = {.identity = identity_text(parts_.boot, seen.pid, seen.start_ticks),
                  .kind = "process",
                  .service = seen.service,
                  .name = seen.name,
@@ -81,12 +97,17 @@ Feed::Known& Feed::known(const Sighting& seen) {
 void Feed::take() {
   const std::int64_t now = parts_.clock();
   std::set<int> pids;
+  const std::vector<check::memory::ProcessVerdict> verdicts = parts_.verdicts();
+  std::map<int, const check::memory::ProcessVerdict*> by_pid;
+  for (const check::memory::ProcessVerdict& verdict : verdicts) {
+    by_pid.emplace(verdict.pid, &verdict);
+  }
   for (const Sighting& seen : parts_.sightings.all()) {
     pids.insert(seen.pid);
     Known& life = known(seen);
     history::Reading reading{.life = life.life, .time = now, .values = {}};
-    add(reading, rss_series, seen.rss);
-    add(reading, swap_series, seen.swap);
+    add(reading, history::rss_series, seen.rss);
+    add(reading, history::swap_series, seen.swap);
     add(reading, "threads", seen.threads);
     if (seen.limit && seen.working_set) {
       add(reading, "limit", *seen.limit);
@@ -96,13 +117,16 @@ void Feed::take() {
       life.looks = seen.looks;
       std::uint64_t sum = 0;
       for (const Sighting::Row& row : seen.rows) {
-        add(reading, series_of({row.space, row.owner, row.state}), row.bytes);
+        add(reading, history::series_of({row.space, row.owner, row.state}), row.bytes);
         sum += row.bytes;
       }
-      add(reading, rows_rss_series, sum);
+      add(reading, history::rows_rss_series, sum);
       if (seen.goroutines) {
         add(reading, "goroutines", *seen.goroutines);
       }
+    }
+    if (const auto verdict = by_pid.find(seen.pid); verdict != by_pid.end()) {
+      add_verdict(reading, *verdict->second);
     }
     parts_.recorder.record(std::move(reading));
   }
@@ -113,7 +137,7 @@ void Feed::take() {
                               std::move(profile.cause), std::move(profile.bytes));
     }
   }
-  for (const check::memory::ProcessVerdict& verdict : parts_.verdicts()) {
+  for (const check::memory::ProcessVerdict& verdict : verdicts) {
     const auto life = known_.find(verdict.pid);
     const std::string name(leak::name_of(verdict.verdict));
     if (life == known_.end() || life->second.verdict == name) {
@@ -127,7 +151,7 @@ void Feed::take() {
 
 void Feed::end_those_that_are_gone(const std::set<int>& seen, std::int64_t now) {
   for (auto known = known_.begin(); known != known_.end();) {
-    if (seen.contains(known->first) || is_there(known->first, known->second.start_ticks)) {
+    if (seen.contains(known->first) || start_of(known->first) == known->second.start_ticks) {
       ++known;
       continue;
     }

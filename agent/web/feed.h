@@ -20,6 +20,9 @@ struct Boot {
 };
 [[nodiscard]] Boot this_boot();
 
+/// What a process of this boot is known by, as it is now; empty when there is none.
+[[nodiscard]] std::string identity_of(const Boot& boot, int pid);
+
 /// Threads: one.
 class Feed {
  public:

@@ -1,40 +1,24 @@
 #include "agent/web/history_of_agent.h"
 
-#include <chrono>
+#include <unistd.h>
+
 #include <system_error>
 #include <utility>
 
+#include "agent/web/current.h"
 #include "agent/web/site.h"
 #include "base/log.h"
-#include "leak/judge.h"
 
 namespace heapwatch::agent::web {
 
-namespace {
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+std::filesystem::path history_path(const config::AgentConfig& agent) {
+  return agent.history.path.empty() ? agent.run_path / "history.db" : agent.history.path;
 }
 
-std::vector<Verdict> current_verdicts() {
-  std::vector<Verdict> verdicts;
-  for (const check::memory::ProcessVerdict& verdict : check::memory_verdicts()) {
-    verdicts.push_back({.pid = verdict.pid,
-                        .verdict = std::string(leak::name_of(verdict.verdict)),
-                        .confidence = std::string(leak::name_of(verdict.confidence)),
-                        .sentence = verdict.sentence,
-                        .next = verdict.next});
-  }
-  return verdicts;
-}
-
-}  // namespace
-
-std::unique_ptr<AgentHistory> AgentHistory::start(const config::AgentConfig& agent) {
+std::unique_ptr<AgentHistory> AgentHistory::start(const config::AgentConfig& agent,
+                                                  ChecksNow checks) {
   history::Recorder::Options options;
-  options.path = agent.history.path.empty() ? agent.run_path / "history.db" : agent.history.path;
+  options.path = history_path(agent);
   options.limits = {.file_max = agent.history.max_size,
                     .life_max = agent.history.max_size_per_process};
   options.every = agent.history.interval;
@@ -43,21 +27,30 @@ std::unique_ptr<AgentHistory> AgentHistory::start(const config::AgentConfig& age
   // Its folder, and not those above: a path that is mistyped is an error.
   std::error_code failed;
   std::filesystem::create_directory(options.path.parent_path(), failed);
-  return std::unique_ptr<AgentHistory>(new AgentHistory(std::move(options)));
+  return std::unique_ptr<AgentHistory>(new AgentHistory(std::move(options), std::move(checks)));
 }
 
-AgentHistory::AgentHistory(history::Recorder::Options options)
+AgentHistory::AgentHistory(history::Recorder::Options options, ChecksNow checks)
     : every_ms_(options.every.count()),
+      checks_(std::move(checks)),
       recorder_(std::move(options)),
       feed_({.recorder = recorder_,
              .sightings = check::memory_sightings(),
              .verdicts = check::memory_verdicts,
              .clock = now_ms,
              .boot = this_boot()}),
+      runs_({.recorder = recorder_,
+             .clock = now_ms,
+             .process = identity_of(this_boot(), ::getpid()),
+             .began = now_ms()}),
+      watches_(Watches::Options{}),
       api_({.history = recorder_.path(),
             .verdicts = current_verdicts,
+            .check_verdicts = checks_.verdicts,
             .clock = now_ms,
-            .trouble = [this] { return recorder_.status().trouble; }}) {
+            .trouble = [this] { return recorder_.status().trouble; },
+            .watches = &watches_,
+            .version = checks_.version}) {
   check::memory_sightings().want_profiles(true);
 }
 
@@ -72,6 +65,7 @@ void AgentHistory::take() {
   }
   taken_at_ = now;
   feed_.take();
+  runs_.record(checks_.readings());
 }
 
 std::vector<net::Route> AgentHistory::routes() {

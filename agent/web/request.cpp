@@ -1,32 +1,66 @@
 #include "agent/web/request.h"
 
-#include "base/number.h"
 #include "base/query.h"
+#include "base/text.h"
 
 namespace heapwatch::agent::web {
 
 namespace {
 
-std::optional<std::int64_t> whole(std::string_view text) {
-  const std::optional<base::Number> number = base::parse_number(text);
-  return number && number->is_integer() ? number->to_int64() : std::nullopt;
-}
+constexpr std::int64_t pid_max = std::int64_t{1} << 22U;  // of the kernel
 
 }  // namespace
 
+int status_of(base::ErrorKind kind) {
+  switch (kind) {
+    case base::ErrorKind::not_found:
+      return 404;
+    case base::ErrorKind::invalid:
+      return 400;
+    default:
+      return 503;
+  }
+}
+
 base::Result<std::int64_t> number_of(const net::ServerRequest& request, std::string_view key,
                                      std::int64_t absent, std::int64_t least, std::int64_t most) {
-  const std::optional<std::string> text = base::query_value(request.query, key);
-  if (!text) {
-    return absent;
+  return base::query_number(request.query, key, {.absent = absent, .least = least, .most = most});
+}
+
+base::Result<std::int64_t> pid_of(const net::ServerRequest& request, std::string_view route) {
+  const std::string_view text = std::string_view{request.path}.substr(
+      request.path.starts_with(route) ? route.size() : request.path.size());
+  const std::optional<std::int64_t> pid = base::whole_number(text);
+  if (!pid || *pid < 0 || *pid > pid_max) {
+    return base::fail(base::ErrorKind::invalid, std::string(route) + " takes the pid of a process" +
+                                                    " behind it, not \"" + std::string(text) +
+                                                    "\"");
   }
-  const std::optional<std::int64_t> value = whole(*text);
-  if (!value || *value < least || *value > most) {
-    return base::fail(base::ErrorKind::invalid,
-                      std::string(key) + " must be a whole number from " + std::to_string(least) +
-                          " to " + std::to_string(most) + ", not \"" + *text + "\"");
+  return *pid;
+}
+
+bool is_of_our_page(const net::ServerRequest& request) {
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty() && site != "same-origin" && site != "none") {
+    return false;
   }
-  return *value;
+  std::string_view origin = request.header("origin");
+  if (origin.empty()) {
+    return true;
+  }
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (origin.starts_with(scheme)) {
+      origin.remove_prefix(scheme.size());
+      return base::same_ignoring_case(origin, request.header("host"));
+    }
+  }
+  return false;
+}
+
+bool is_json(const net::ServerRequest& request) {
+  const std::string_view type = request.header("content-type");
+  return base::same_ignoring_case(base::trimmed(type.substr(0, type.find(';'))),
+                                  "application/json");
 }
 
 base::Result<history::Life> life_of(history::Archive& archive, const net::ServerRequest& request,
@@ -36,13 +70,9 @@ base::Result<history::Life> life_of(history::Archive& archive, const net::Server
   if (!chosen) {
     return tl::unexpected(chosen.error());
   }
-  const std::string_view text = std::string_view{request.path}.substr(
-      request.path.starts_with(route) ? route.size() : request.path.size());
-  const std::optional<std::int64_t> pid = whole(text);
-  if (!pid || *pid < 0) {
-    return base::fail(base::ErrorKind::invalid, std::string(route) + " takes the pid of a process" +
-                                                    " behind it, not \"" + std::string(text) +
-                                                    "\"");
+  const base::Result<std::int64_t> pid = pid_of(request, route);
+  if (!pid) {
+    return tl::unexpected(pid.error());
   }
   base::Result<std::optional<history::Life>> life =
       *chosen != 0 ? archive.life(*chosen) : archive.life_of_process(*pid);

@@ -6,10 +6,14 @@
 #include <utility>
 
 #include "agent/wiring/exporter_options.h"
+#include "agent/wiring/remote_write_options.h"
 #include "base/log.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "exporters/prometheus/provided.h"
+#include "exporters/prometheus/self_metrics.h"
+#include "exporters/remote_write/exporter.h"
+#include "net/target.h"
 
 namespace heapwatch::agent::wiring {
 
@@ -22,19 +26,24 @@ struct Made {
   std::string address{};
 };
 
-base::Result<Made> make_prometheus(const config::AgentConfig& agent,
-                                   const Exporters::OwnFamilies& own) {
+/// What heapwatch tells of itself, and counts of the process.
+struct Own {
+  Exporters::OwnFamilies families;
+  std::shared_ptr<exporters::prometheus::SelfMetrics> self;
+};
+
+base::Result<Made> make_prometheus(const config::AgentConfig& agent, const Own& own) {
   if (!agent.prometheus.enabled) {
     return Made{};
   }
   exporters::prometheus::PrometheusOptions options = prometheus_options(agent);
-  options.collectables.push_back(exporters::prometheus::provided(own));
+  options.self = own.self;
+  options.collectables.push_back(exporters::prometheus::provided(own.families));
   return Made{std::make_unique<exporters::prometheus::PrometheusExporter>(options),
               agent.prometheus.listen};
 }
 
-base::Result<Made> make_dogstatsd(const config::AgentConfig& agent,
-                                  const Exporters::OwnFamilies& /*own*/) {
+base::Result<Made> make_dogstatsd(const config::AgentConfig& agent, const Own& /*own*/) {
   if (!agent.dogstatsd.enabled) {
     return Made{};
   }
@@ -47,16 +56,39 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent,
               dogstatsd.url_shown_as.empty() ? dogstatsd.url : dogstatsd.url_shown_as};
 }
 
+base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own& own) {
+  auto options = remote_write_options(agent);
+  if (!options) {
+    return tl::unexpected(options.error());
+  }
+  if (options->endpoints.empty()) {
+    return Made{};
+  }
+  std::string addresses;
+  for (const exporters::remote_write::EndpointOptions& endpoint : options->endpoints) {
+    const net::HttpRequest& request = endpoint.request;
+    addresses += (addresses.empty() ? "" : ", ") +
+                 (request.shown_as.empty() ? net::shown_url(request.url) : request.shown_as);
+  }
+  options->collectables = {own.self, exporters::prometheus::provided(own.families)};
+  auto exporter = exporters::remote_write::RemoteWriteExporter::start(*std::move(options));
+  if (!exporter) {
+    return tl::unexpected(exporter.error());
+  }
+  return Made{std::move(*exporter), std::move(addresses)};
+}
+
 struct Row {
   std::string_view name;
   std::string_view title;
   std::string_view switched_on_by;  // the option
-  base::Result<Made> (*make)(const config::AgentConfig& agent, const Exporters::OwnFamilies& own);
+  base::Result<Made> (*make)(const config::AgentConfig& agent, const Own& own);
 };
 
 constexpr std::array rows{
     Row{"prometheus", "Prometheus", "prometheus.enabled", make_prometheus},
     Row{"dogstatsd", "DogStatsD", "dogstatsd_port", make_dogstatsd},
+    Row{"remote_write", "Remote write", "remote_write", make_remote_write},
 };
 
 std::string ways_to_switch_one_on() {
@@ -80,8 +112,11 @@ void Exporters::each(const Do& act) const {
 
 base::Result<void> Exporters::start(const config::AgentConfig& agent, const OwnFamilies& own) {
   bool is_one_on = false;
+  const Own provided{
+      .families = own,
+      .self = std::make_shared<exporters::prometheus::SelfMetrics>(HEAPWATCH_VERSION)};
   for (const Row& row : rows) {
-    auto made = row.make(agent, own);
+    auto made = row.make(agent, provided);
     if (!made) {
       return tl::unexpected(made.error());
     }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "check/http/option_forms.h"
 
 namespace heapwatch::check::http {
@@ -143,14 +144,14 @@ void read_token_writer(Section& writer, net::TokenFile& token) {
     return;
   }
   token.header = writer.text("name").value_or("");
-  if (!is_header_name(token.header)) {
+  if (!base::is_token(token.header)) {
     writer.error("name", writer.name_of("name") + " must be the name of a header, not \"" +
                              token.header + '"');
   }
   token.placeholder = writer.text("placeholder").value_or("<TOKEN>");
   token.value = writer.text("value").value_or(token.placeholder);
   if (token.placeholder.empty() || token.value.find(token.placeholder) == std::string::npos ||
-      !is_header_value(token.value)) {
+      !base::is_one_line(token.value)) {
     writer.error("value", writer.name_of("value") +
                               " must be one line that holds the placeholder " + token.placeholder);
   }

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <utility>
 
+#include "base/text.h"
 #include "check/http/http_auth_options.h"
 #include "check/http/option_forms.h"
 #include "net/target.h"
@@ -161,7 +162,7 @@ void add_headers(Section& instance, std::string_view key, net::Headers& headers)
     return;
   }
   for (auto& [name, value] : *pairs) {
-    if (is_header_name(name) && is_header_value(value)) {
+    if (base::is_token(name) && base::is_one_line(value)) {
       set_header(headers, std::move(name), std::move(value));
     } else {
       instance.error(key, instance.name_of(key) + " -> " + name +

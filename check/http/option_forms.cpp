@@ -1,8 +1,5 @@
 #include "check/http/option_forms.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "config/check_config.h"
 
 namespace heapwatch::check::http {
@@ -37,18 +34,6 @@ std::string expanded(std::string path) {
     }
   }
   return path;
-}
-
-bool is_header_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return c < 0x80 && (std::isalnum(c) != 0 ||
-                        std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
-                            std::string_view::npos);
-  });
-}
-
-bool is_header_value(std::string_view value) {
-  return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
 }  // namespace heapwatch::check::http

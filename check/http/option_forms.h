@@ -21,8 +21,4 @@ namespace heapwatch::check::http {
 /// A path with `~` in front as one in the home folder.
 [[nodiscard]] std::string expanded(std::string path);
 
-[[nodiscard]] bool is_header_name(std::string_view name);
-/// One line.
-[[nodiscard]] bool is_header_value(std::string_view value);
-
 }  // namespace heapwatch::check::http

@@ -60,20 +60,24 @@ std::string not_found(const Choice& choice) {
   }
 }
 
+base::Result<std::vector<int>> pid_in(const std::string& text, const std::string& place) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  std::string_view digits = text;
+  digits.remove_prefix(std::min(begin, digits.size()));
+  int pid = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  if (error != std::errc{} || pid <= 0) {
+    return base::fail(base::ErrorKind::invalid, place + ": holds no pid");
+  }
+  return std::vector{pid};
+}
+
 base::Result<std::vector<int>> from_pid_file(const std::string& path) {
   const auto text = base::read_file(path, pid_file_bytes_max);
   if (!text) {
     return tl::unexpected(text.error());
   }
-  const std::size_t begin = text->find_first_not_of(" \t\r\n");
-  std::string_view digits = *text;
-  digits.remove_prefix(std::min(begin, digits.size()));
-  int pid = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
-  if (error != std::errc{} || pid <= 0) {
-    return base::fail(base::ErrorKind::invalid, path + ": holds no pid");
-  }
-  return std::vector{pid};
+  return pid_in(*text, path);
 }
 
 std::vector<int> pids_of(const std::vector<Entry>& processes) {
@@ -103,6 +107,8 @@ std::string shown(const Choice& choice) {
       return "port " + std::to_string(choice.port);
     case ChoiceKind::self:
       return "self";
+    case ChoiceKind::pid:
+      return "process " + choice.text;
     case ChoiceKind::exec:
       break;
   }
@@ -116,6 +122,9 @@ base::Result<std::vector<int>> choose(const Choice& choice, Machine& machine,
   }
   if (choice.kind == ChoiceKind::pid_file) {
     return from_pid_file(choice.text);
+  }
+  if (choice.kind == ChoiceKind::pid) {
+    return pid_in(choice.text, shown(choice));
   }
   if (choice.kind == ChoiceKind::port) {
     return machine.listeners(choice.port).map(pids_of);

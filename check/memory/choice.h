@@ -25,6 +25,7 @@ enum class ChoiceKind : std::uint8_t {
   port,          // those that listen on a TCP port
   self,          // heapwatch
   exec,          // programs under `heapwatch exec`
+  pid,           // the one of this number; no configuration says so
 };
 
 struct Choice {

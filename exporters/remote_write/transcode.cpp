@@ -94,13 +94,17 @@ void add_all(Encoder& encoder, const ReadSeries& series, const std::vector<Sampl
   }
 }
 
-void read_series_v1(pbf_reader reader, Encoder& encoder) {
+/// `read_labels` takes what stands in field 1; false when it is wrong.
+template <typename ReadLabels>
+bool read_series(pbf_reader reader, Encoder& encoder, const ReadLabels& read_labels) {
   ReadSeries series;
   std::vector<Sample> samples;
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case bytes_field(1):
-        read_label(reader.get_message(), series);
+        if (!read_labels(reader, series)) {
+          return false;
+        }
         break;
       case bytes_field(2):
         samples.push_back(read_sample(reader.get_message()));
@@ -110,6 +114,14 @@ void read_series_v1(pbf_reader reader, Encoder& encoder) {
     }
   }
   add_all(encoder, series, samples);
+  return true;
+}
+
+void read_series_v1(const pbf_reader& reader, Encoder& encoder) {
+  (void)read_series(reader, encoder, [](pbf_reader& field, ReadSeries& series) {
+    read_label(field.get_message(), series);
+    return true;
+  });
 }
 
 using Symbols = std::vector<std::string_view>;
@@ -131,25 +143,10 @@ bool read_references(pbf_reader& reader, const Symbols& symbols, ReadSeries& ser
   return true;
 }
 
-bool read_series_v2(pbf_reader reader, const Symbols& symbols, Encoder& encoder) {
-  ReadSeries series;
-  std::vector<Sample> samples;
-  while (reader.next()) {
-    switch (reader.tag_and_type()) {
-      case bytes_field(1):
-        if (!read_references(reader, symbols, series)) {
-          return false;
-        }
-        break;
-      case bytes_field(2):
-        samples.push_back(read_sample(reader.get_message()));
-        break;
-      default:
-        reader.skip();
-    }
-  }
-  add_all(encoder, series, samples);
-  return true;
+bool read_series_v2(const pbf_reader& reader, const Symbols& symbols, Encoder& encoder) {
+  return read_series(reader, encoder, [&](pbf_reader& field, ReadSeries& series) {
+    return read_references(field, symbols, series);
+  });
 }
 
 bool read_v2(std::string_view message, Encoder& encoder) {

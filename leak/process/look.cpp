@@ -146,10 +146,11 @@ void take_allocators(const memory::Survey& survey, const GroupLimits& limits, Lo
 Look look_of(const memory::Survey& survey, const GroupLimits& limits) {
   Look look;
   look.rss = static_cast<double>(survey.rss);
-  // A heap that changed under the eyes of its reader tells wrong numbers. Pools of Python that were
-  // not recognised are few, and the rest of them is counted.
+  // A heap that could not be read to its end tells wrong numbers. One that was, and changed
+  // meanwhile, is off by chance, as busy programs are from one moment to the next. Pools of Python
+  // that were not recognised are few, and the rest of them is counted.
   for (const memory::Check& check : survey.checks) {
-    if (!check.ok && check.reader != "pymalloc") {
+    if (!check.ok && !check.is_torn && check.reader != "pymalloc") {
       look.torn.push_back(space_of(check.reader));
     }
   }

@@ -131,6 +131,7 @@ std::optional<double> survival_of(const NativeStacks::Stack& stack, std::size_t 
 std::vector<StackUse> uses_of(const std::vector<NativeStacks::Stack>& all, const NativeHeap& heap,
                               NamedStacks& names) {
   std::vector<const NativeStacks::Stack*> most;
+  most.reserve(all.size());
   for (const NativeStacks::Stack& stack : all) {
     most.push_back(&stack);
   }
@@ -226,6 +227,7 @@ std::vector<NativeStacks::Stack> NativeStacks::stacks(std::size_t first) const {
     stack.are_ages_known = stack.are_ages_known && born >= one.inuse - one.inuse / 8;
   }
   std::vector<Stack> all;
+  all.reserve(by_stack.size());
   for (auto& [key, stack] : by_stack) {
     all.push_back(std::move(stack));
   }

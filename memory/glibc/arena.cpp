@@ -14,6 +14,7 @@ using process::Words;
 constexpr std::size_t heaps_of_arena_max = 65'536;
 constexpr std::uint64_t chunk_struct_bytes = 48;
 constexpr std::uint32_t not_contiguous = 2;
+constexpr std::uint64_t grown_max = std::uint64_t{64} << 20;
 
 std::uint64_t align(std::uint64_t value, std::uint64_t to) {
   return (value + to - 1) & ~(to - 1);
@@ -79,9 +80,11 @@ void read_main(const ProcessView& view, const Layout& layout, Arena& arena) {
   const std::uint64_t base = layout.parameters && layout.parameters->sbrk_base != 0
                                  ? layout.parameters->sbrk_base
                                  : heap->begin;
-  const bool has_top = heap->contains(arena.top);
+  // It may have grown since the mappings were read.
+  const process::Range reach{heap->begin, heap->end + grown_max};
+  const bool has_top = reach.contains(arena.top);
   const std::uint64_t end = has_top ? arena.top + arena.top_size : heap->end;
-  if (end > heap->end || end < base) {
+  if (end > reach.end || end < base) {
     arena.broken = "its top chunk does not fit into the brk heap";
     return;
   }
@@ -95,12 +98,20 @@ void read_main(const ProcessView& view, const Layout& layout, Arena& arena) {
 /// Adds chunks of one piece to an arena's totals.
 class Tally {
  public:
-  Tally(const ProcessView& view, Arena& arena) : residency_(view.residency()), arena_(arena) {}
+  Tally(const ProcessView& view, const Walking& walking, Arena& arena)
+      : residency_(view.residency()), walking_(walking), arena_(arena) {}
 
   void add(const Chunk& chunk) {
     const std::uint64_t head = chunk.address + 8;
     switch (chunk.kind) {
       case ChunkKind::in_use: {
+        if (walking_.mark != 0 && chunk.mark == walking_.mark) {
+          note(chunk, Seen::idle);
+          arena_.resident.idle += residency_.bytes(head, head + chunk.size);
+          arena_.cached.push_back({chunk.address, chunk.size});
+          return;
+        }
+        note(chunk, Seen::live);
         ++arena_.sizes[chunk.size];
         const std::uint64_t all = residency_.bytes(head, head + chunk.size);
         const std::uint64_t overhead = std::min<std::uint64_t>(all, 8);
@@ -112,6 +123,7 @@ class Tally {
         return;
       }
       case ChunkKind::free: {
+        note(chunk, Seen::free);
         ++arena_.free_chunks;
         arena_.free_bytes += chunk.size;
         const std::uint64_t all = residency_.bytes(head, head + chunk.size);
@@ -147,14 +159,57 @@ class Tally {
     return residency_.bytes(end - bytes, end);
   }
 
+  void note(const Chunk& chunk, Seen seen) {
+    if (arena_.journal.bytes() < walking_.journal_bytes) {
+      arena_.journal.add(chunk.size, seen);
+    } else {
+      arena_.is_journal_whole = false;
+    }
+  }
+
   process::AscendingResidency residency_;
+  const Walking& walking_;
   Arena& arena_;
 };
 
-bool holds(const Arena& arena, std::uint64_t address) {
-  return std::any_of(arena.pieces.begin(), arena.pieces.end(), [address](const Piece& piece) {
-    return address >= piece.begin && address < piece.end;
+/// The top chunk that the walk has ended at. It is another one than the arena has told only when
+/// the arena tells another one by now.
+void take_top(const ProcessView& view, const Layout& layout, const Chunk& found, Arena& arena) {
+  if (!arena.broken.empty() || found.size == 0 || found.address == arena.top) {
+    return;
+  }
+  Words words(view);
+  if (words.u64(arena.address + layout.state.top) == arena.top) {
+    arena.broken = "it ends before its top chunk";
+    return;
+  }
+  arena.top = found.address;
+  arena.top_size = found.size;
+}
+
+/// Read again when a thread is at work on one of the lists.
+FastBins fast_bins_of(const ProcessView& view, const Layout& layout, const Arena& arena) {
+  FastBins fast;
+  for (int i = 0; i < tries; ++i) {
+    Words words(view);
+    fast = read_fast_bins(words, layout.state, arena.address);
+    if (fast.lists_hold) {
+      break;
+    }
+  }
+  return fast;
+}
+
+/// Of some chunks, those that lie in an arena's memory and may be there by their size.
+std::vector<FreeChunk> held_by(const Arena& arena, const std::vector<FreeChunk>& chunks) {
+  std::vector<FreeChunk> held;
+  std::copy_if(chunks.begin(), chunks.end(), std::back_inserter(held), [&](const FreeChunk& chunk) {
+    return arena.sizes.count(chunk.size) != 0 &&
+           std::any_of(arena.pieces.begin(), arena.pieces.end(), [&](const Piece& piece) {
+             return chunk.address >= piece.begin && chunk.address < piece.end;
+           });
   });
+  return held;
 }
 
 }  // namespace
@@ -194,14 +249,11 @@ std::uint64_t missing_bytes(const Arena& arena) {
 
 std::vector<FreeChunk> set_aside(const ProcessView& view, const std::vector<FreeChunk>& chunks,
                                  Arena& arena) {
-  std::vector<FreeChunk> mine;
-  for (const FreeChunk& chunk : chunks) {
-    const auto found =
-        holds(arena, chunk.address) ? arena.sizes.find(chunk.size) : arena.sizes.end();
-    if (found == arena.sizes.end()) {
-      continue;
-    }
-    if (--found->second == 0) {
+  std::vector<FreeChunk> mine =
+      arena.is_journal_whole ? seen_in_use(arena.journal, chunks) : held_by(arena, chunks);
+  for (const FreeChunk& chunk : mine) {
+    const auto found = arena.sizes.find(chunk.size);
+    if (found != arena.sizes.end() && --found->second == 0) {
       arena.sizes.erase(found);
     }
     const std::uint64_t head = chunk.address + 8;
@@ -211,22 +263,36 @@ std::vector<FreeChunk> set_aside(const ProcessView& view, const std::vector<Free
     arena.resident.overhead -= overhead;
     arena.resident.live -= live;
     arena.resident.idle += overhead + live;
-    mine.push_back(chunk);
   }
   return mine;
 }
 
-void walk_arena(const ProcessView& view, const Layout& layout, Budget& budget, Arena& arena) {
+FreeChunk first_chunk(Words& words, const Arena& arena) {
+  if (arena.pieces.empty()) {
+    return {};
+  }
+  // A thread's heaps are known from the last to the first.
+  const std::uint64_t begin =
+      arena.is_main ? arena.pieces.front().begin : arena.pieces.back().begin;
+  return {begin, words.u64(begin + 8).value_or(0) & size_mask};
+}
+
+void walk_arena(const ProcessView& view, const Layout& layout, Walking& walking, Arena& arena) {
+  Chunk found_top;
   for (const Piece& piece : arena.pieces) {
     if (!arena.broken.empty()) {
       return;
     }
     process::Window window(view);
-    Tally tally(view, arena);
-    arena.broken = walk(window, piece, budget, [&](const Chunk& chunk) { tally.add(chunk); });
+    Tally tally(view, walking, arena);
+    arena.journal.begin_piece(piece.begin);
+    arena.broken = walk(window, piece, walking.budget, [&](const Chunk& chunk) {
+      tally.add(chunk);
+      found_top = chunk.kind == ChunkKind::top ? chunk : found_top;
+    });
   }
-  Words words(view);
-  const FastBins fast = read_fast_bins(words, layout.state, arena.address);
+  take_top(view, layout, found_top, arena);
+  const FastBins fast = fast_bins_of(view, layout, arena);
   if (!fast.lists_hold && arena.broken.empty()) {
     arena.broken = "a fast bin's list does not end";
   }

@@ -14,13 +14,23 @@ namespace heapwatch::memory::glibc {
 /// Whether the arena's memory is less than it says: the rest is in mappings elsewhere.
 [[nodiscard]] std::uint64_t missing_bytes(const Arena& arena);
 
-/// Walks an arena whose pieces are known and fills in its totals. Those in threads' caches count as
-/// live until set_aside() has them.
-void walk_arena(const process::ProcessView& view, const Layout& layout, Budget& budget,
+/// The first chunk of an arena's memory, where the cache of its first thread lies. Size 0: none.
+[[nodiscard]] FreeChunk first_chunk(process::Words& words, const Arena& arena);
+
+/// What all arenas of a pass have in common.
+struct Walking {
+  Budget& budget;
+  std::uint64_t mark = 0;         // of blocks in threads' caches (find_mark)
+  std::size_t journal_bytes = 0;  // that may still be kept
+};
+
+/// Walks an arena whose pieces are known and fills in its totals. Blocks in threads' caches that
+/// are not marked count as live until set_aside() has them.
+void walk_arena(const process::ProcessView& view, const Layout& layout, Walking& walking,
                 Arena& arena);
 
-/// Takes those of the chunks that lie in an arena, and only look in use, out of what is live there.
-/// Returns them.
+/// Takes those of the chunks that the walk has seen in use, and that only look so, out of what is
+/// live in an arena. Returns them, sorted.
 std::vector<FreeChunk> set_aside(const process::ProcessView& view,
                                  const std::vector<FreeChunk>& chunks, Arena& arena);
 

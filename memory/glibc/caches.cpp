@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -27,7 +28,16 @@ std::optional<std::vector<FreeChunk>> read_list(Words& words, std::uint64_t firs
                                                 Links links, std::size_t most) {
   std::vector<FreeChunk> chunks;
   std::uint64_t target = first;
+  std::uint64_t met = 0;  // one that was passed, again and again a later one: a circle comes back
+  std::size_t next_met = 1;
   while (target != 0) {
+    if (target == met) {
+      return std::nullopt;
+    }
+    if (chunks.size() == next_met) {
+      met = target;
+      next_met *= 2;
+    }
     const std::uint64_t chunk = target - target_offset;
     const auto head = words.u64(chunk + 8);
     if (chunk % 16 != 0 || !head || (*head & size_mask) != size || chunks.size() >= most) {
@@ -69,6 +79,14 @@ struct CacheShape {
 constexpr std::array<CacheShape, 3> shapes{
     {{0x250, 64, 1, 64, true}, {0x290, 64, 2, 128, true}, {0x300, 76, 2, 152, false}}};
 constexpr std::size_t small_bins = 64;
+
+/// Null: a cache is not of this size.
+const CacheShape* shape_of(std::uint64_t chunk_size) {
+  const auto* const shape =
+      std::find_if(shapes.begin(), shapes.end(),
+                   [chunk_size](const CacheShape& one) { return one.chunk_size == chunk_size; });
+  return shape == shapes.end() ? nullptr : shape;
+}
 
 std::uint64_t count_at(Words& words, std::uint64_t user, const CacheShape& shape, std::size_t bin) {
   if (shape.count_bytes == 1) {
@@ -118,16 +136,43 @@ FastBins read_fast_bins(Words& words, const StateLayout& state, std::uint64_t ar
 }
 
 bool may_be_cache(std::uint64_t chunk_size) {
-  return std::any_of(shapes.begin(), shapes.end(), [chunk_size](const CacheShape& shape) {
-    return shape.chunk_size == chunk_size;
-  });
+  return shape_of(chunk_size) != nullptr;
+}
+
+std::uint64_t find_mark(const process::ProcessView& view, const std::vector<FreeChunk>& caches,
+                        const process::Range& data) {
+  Words words(view);
+  std::map<std::uint64_t, std::size_t> votes;
+  for (const FreeChunk& cache : caches) {
+    const auto* const shape = shape_of(cache.size);
+    for (std::size_t bin = 0; shape != nullptr && bin < small_bins; ++bin) {
+      const std::uint64_t entry = cache.address + header_bytes + shape->entries + bin * 8;
+      const std::uint64_t first = words.u64(entry).value_or(0);
+      const bool is_block =
+          first != 0 && first % 16 == 0 &&
+          (words.u64(first - 8).value_or(0) & size_mask) == chunk_bytes_min + bin * 16;
+      if (const auto mark = is_block ? words.u64(first + 8) : std::nullopt; mark && *mark != 0) {
+        ++votes[*mark];
+      }
+    }
+  }
+  const auto most = std::max_element(
+      votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == votes.end()) {
+    return 0;
+  }
+  process::Window window(view);
+  for (std::uint64_t at = (data.begin + 7) & ~std::uint64_t{7}; at + 8 <= data.end; at += 8) {
+    if (window.get<std::uint64_t>(at) == most->first) {
+      return most->first;
+    }
+  }
+  return 0;
 }
 
 std::vector<FreeChunk> read_cache(Words& words, std::uint64_t address, std::uint64_t chunk_size) {
-  const auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const CacheShape& one) {
-    return one.chunk_size == chunk_size;
-  });
-  if (shape == shapes.end()) {
+  const CacheShape* const shape = shape_of(chunk_size);
+  if (shape == nullptr) {
     return {};
   }
   const std::uint64_t user = address + header_bytes;

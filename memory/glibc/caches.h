@@ -26,6 +26,13 @@ struct FastBins {
 [[nodiscard]] FastBins read_fast_bins(process::Words& words, const StateLayout& state,
                                       std::uint64_t arena);
 
+/// The word by which glibc 2.34 and later marks a block in a thread's cache (Chunk::mark): the one
+/// that most blocks at the heads of some caches' lists carry, if it stands in glibc's data too. 0:
+/// there is none, or too little lies in these caches to tell.
+[[nodiscard]] std::uint64_t find_mark(const process::ProcessView& view,
+                                      const std::vector<FreeChunk>& caches,
+                                      const process::Range& data);
+
 /// Whether chunks of a size may be a thread's cache: of 0x250, 0x290 or 0x300 bytes, by version.
 [[nodiscard]] bool may_be_cache(std::uint64_t chunk_size);
 

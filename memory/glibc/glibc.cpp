@@ -1,6 +1,7 @@
 #include "memory/glibc/glibc.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/counted.h"
 #include "memory/glibc/heaps.h"
@@ -36,6 +37,11 @@ Split split_of(State to, const char* detail, std::uint64_t bytes) {
           .source = Source::walk};
 }
 
+/// How far off the rows of a heap may be that changed while it was walked.
+std::uint64_t torn_bytes_of(const Heaps& heaps) {
+  return heaps.is_torn() ? heaps.moved_bytes : 0;
+}
+
 void split_arenas(const Heaps& heaps, Found& found) {
   Resident all;
   std::uint64_t blocks = 0;
@@ -53,12 +59,16 @@ void split_arenas(const Heaps& heaps, Found& found) {
   }
   Split live = split_of(State::live, "", all.live);
   live.blocks = blocks;
-  found.splits.push_back(std::move(live));
-  found.splits.push_back(
-      split_of(State::held, "free, whole pages: malloc_trim gives them back", all.free_pages));
-  found.splits.push_back(split_of(State::held, "free, beside live blocks", all.free_rest));
-  found.splits.push_back(split_of(State::held, "top of the heaps, not used yet", all.top));
-  found.splits.push_back(split_of(State::held, "free, in caches of threads", all.idle));
+  const std::array splits{
+      std::move(live),
+      split_of(State::held, "free, whole pages: malloc_trim gives them back", all.free_pages),
+      split_of(State::held, "free, beside live blocks", all.free_rest),
+      split_of(State::held, "top of the heaps, not used yet", all.top),
+      split_of(State::held, "free, in caches of threads", all.idle)};
+  for (const Split& split : splits) {
+    found.splits.push_back(split);
+    found.splits.back().torn_bytes = torn_bytes_of(heaps);
+  }
 }
 
 void take_mmapped(const Heaps& heaps, Found& found) {
@@ -74,12 +84,14 @@ void take_mmapped(const Heaps& heaps, Found& found) {
     Split live = split_of(State::live, large, heaps.mmapped_resident.live);
     live.blocks = heaps.mmapped.size();
     live.note = "mapped one by one";
+    live.torn_bytes = torn_bytes_of(heaps);
     found.splits.push_back(std::move(live));
   }
 }
 
 AllocatorReport report_of(const Heaps& heaps) {
-  AllocatorReport report{.name = "glibc", .version = heaps.layout.version, .walked = true};
+  AllocatorReport report{
+      .name = "glibc", .version = heaps.layout.version, .walked = !heaps.is_torn()};
   const Mallinfo info = heaps.mallinfo();
   Sizes sizes;
   std::uint64_t idle = 0;
@@ -124,6 +136,7 @@ Check check_of(const Heaps& heaps) {
         base::counted(heaps.arenas.size(), "arena") + " walked to the top, as large as glibc says";
   }
   if (!heaps.layout.parameters) {
+    check.ok = check.ok && !heaps.has_run;
     check.note += "; its count of large blocks was not found";
   } else if (!heaps.mmapped_agree) {
     check.ok = false;
@@ -132,6 +145,13 @@ Check check_of(const Heaps& heaps) {
                   std::to_string(heaps.layout.parameters->mmaps);
   } else {
     check.note += ", " + base::counted(heaps.mmapped.size(), "large block");
+  }
+  if (heaps.is_torn()) {
+    check.is_torn = check.ok;
+    check.ok = false;
+    check.note = torn_note(heaps.moved_bytes) + "; " + check.note;
+  } else if (!check.ok && heaps.has_run) {
+    check.note = "torn: " + check.note;
   }
   return check;
 }
@@ -143,6 +163,7 @@ Found find(const Look& look) {
   if (!look.view.denied().empty()) {
     return found;
   }
+  const auto before = look.view.memory()->run_time();
   auto layout = find_layout(look.view);
   const bool is_odd = !layout && has_libc(look.view);
   for (int i = 1; i < tries && !layout && is_odd; ++i) {  // it changes while it is looked for
@@ -152,11 +173,14 @@ Found find(const Look& look) {
     if (const std::string other = is_odd ? other_malloc(look.view) : ""; !other.empty()) {
       found.checks.push_back({owner, true, "not in use: malloc is that of " + other});
     } else if (is_odd) {
-      found.checks.push_back({owner, false, "libc is there, and its arenas were not made out"});
+      const bool has_run = !before || before != look.view.memory()->run_time();
+      found.checks.push_back({owner, false,
+                              std::string(has_run ? "torn: " : "") +
+                                  "libc is there, and its arenas were not made out"});
     }
     return found;
   }
-  auto heaps = find_heaps(look, *std::move(layout));
+  auto heaps = find_heaps(look, *std::move(layout), before);
   if (!heaps) {
     return found;
   }

@@ -1,7 +1,10 @@
 #include "memory/glibc/heaps.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <numeric>
+#include <set>
 
 #include "memory/glibc/arena.h"
 
@@ -32,7 +35,7 @@ std::vector<Range> other_memory(const Look& look, const std::vector<Arena>& aren
 
 /// Reads and walks an arena, again when it changes meanwhile.
 Arena arena_of(const Look& look, const Layout& layout, std::size_t index,
-               const std::vector<Arena>& others, Budget& budget) {
+               const std::vector<Arena>& others, Walking& walking) {
   Arena arena;
   for (int i = 0; i < tries; ++i) {
     process::Words words(look.view);
@@ -44,15 +47,25 @@ Arena arena_of(const Look& look, const Layout& layout, std::size_t index,
       std::vector<Arena> known = others;
       known.push_back(arena);
       const auto more =
-          find_pieces(look.view, other_memory(look, known), arena.top, missing, budget);
+          find_pieces(look.view, other_memory(look, known), arena.top, missing, walking.budget);
       arena.pieces.insert(arena.pieces.end(), more.begin(), more.end());
     }
-    walk_arena(look.view, layout, budget, arena);
+    walk_arena(look.view, layout, walking, arena);
     if (arena.broken.empty()) {
       break;
     }
   }
+  walking.journal_bytes -= std::min(walking.journal_bytes, arena.journal.bytes());
   return arena;
+}
+
+std::uint64_t mark_of_caches(const ProcessView& view, const Layout& layout) {
+  process::Words words(view);
+  std::vector<FreeChunk> caches;
+  for (std::size_t i = 0; i < layout.arenas.size(); ++i) {
+    caches.push_back(first_chunk(words, read_arena(view, words, layout, i)));
+  }
+  return find_mark(view, caches, layout.data);
 }
 
 void set_cached_aside(const ProcessView& view, Heaps& heaps) {
@@ -67,7 +80,9 @@ void set_cached_aside(const ProcessView& view, Heaps& heaps) {
   std::sort(cached.begin(), cached.end());
   cached.erase(std::unique(cached.begin(), cached.end()), cached.end());
   for (Arena& arena : heaps.arenas) {
-    arena.cached = set_aside(view, cached, arena);
+    const std::vector<FreeChunk> listed = set_aside(view, cached, arena);
+    arena.cached.insert(arena.cached.end(), listed.begin(), listed.end());
+    std::sort(arena.cached.begin(), arena.cached.end());
   }
 }
 
@@ -101,12 +116,109 @@ void find_mmapped_blocks(const Look& look, Heaps& heaps) {
       heaps.mmapped.size() == told.mmaps && bytes_of(heaps.mmapped) == told.mmapped_bytes;
 }
 
+/// All that is there, in one pass.
+std::shared_ptr<Heaps> walk_once(const Look& look, Layout layout) {
+  auto heaps = std::make_shared<Heaps>();
+  heaps->layout = std::move(layout);
+  Budget budget = budget_for(look.view);
+  Walking walking{.budget = budget,
+                  .mark = mark_of_caches(look.view, heaps->layout),
+                  .journal_bytes = journal_bytes_max};
+  // The main arena comes last: what it has elsewhere is looked for in what the others leave.
+  std::vector<Arena> threads;
+  for (std::size_t i = 1; i < heaps->layout.arenas.size(); ++i) {
+    threads.push_back(arena_of(look, heaps->layout, i, {}, walking));
+  }
+  heaps->arenas.push_back(arena_of(look, heaps->layout, 0, threads, walking));
+  std::move(threads.begin(), threads.end(), std::back_inserter(heaps->arenas));
+  set_cached_aside(look.view, *heaps);
+  find_mmapped_blocks(look, *heaps);
+  const bool is_used = std::any_of(heaps->arenas.begin(), heaps->arenas.end(),
+                                   [](const Arena& arena) { return !arena.pieces.empty(); });
+  return is_used || !heaps->mmapped.empty() ? heaps : nullptr;
+}
+
+std::vector<FreeChunk> listed_in(const Arena& arena) {
+  std::vector<FreeChunk> listed = arena.cached;
+  listed.insert(listed.end(), arena.fast.begin(), arena.fast.end());
+  std::sort(listed.begin(), listed.end());
+  return listed;
+}
+
+std::uint64_t live_bytes_of(const Arena& arena) {
+  return std::accumulate(
+      arena.sizes.begin(), arena.sizes.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const auto& one) { return sum + (one.first - 8) * one.second; });
+}
+
+/// Live bytes of large blocks that are in one list alone.
+Moved moved_mmapped(const std::vector<MmappedBlock>& before,
+                    const std::vector<MmappedBlock>& after) {
+  const auto missing = [](const std::vector<MmappedBlock>& from,
+                          const std::vector<MmappedBlock>& in) {
+    std::set<std::pair<std::uint64_t, std::uint64_t>> known;
+    for (const MmappedBlock& block : in) {
+      known.emplace(block.chunk, block.size);
+    }
+    std::uint64_t bytes = 0;
+    for (const MmappedBlock& block : from) {
+      bytes += known.count({block.chunk, block.size}) == 0 ? block.size : 0;
+    }
+    return bytes;
+  };
+  return {.before = missing(before, after), .after = missing(after, before)};
+}
+
+/// How far off the live bytes of the later of two passes may be from those of the moment between.
+std::uint64_t moved_bytes_between(const Heaps& before, const Heaps& after) {
+  Moved moved = moved_mmapped(before.mmapped, after.mmapped);
+  std::map<std::uint64_t, const Arena*> known;
+  for (const Arena& arena : before.arenas) {
+    known.emplace(arena.address, &arena);
+  }
+  for (const Arena& arena : after.arenas) {
+    const auto found = known.find(arena.address);
+    if (!arena.broken.empty()) {
+      continue;  // and says so
+    }
+    const bool has_both = found != known.end() && found->second->broken.empty() &&
+                          found->second->is_journal_whole && arena.is_journal_whole;
+    if (!has_both) {
+      moved.after += live_bytes_of(arena);
+      continue;
+    }
+    const std::vector<FreeChunk> listed_before = listed_in(*found->second);
+    const std::vector<FreeChunk> listed_after = listed_in(arena);
+    const Moved one =
+        moved_between({found->second->journal, listed_before}, {arena.journal, listed_after});
+    moved.before += one.before;
+    moved.after += one.after;
+  }
+  return std::max(moved.before, moved.after);
+}
+
 }  // namespace
 
 std::uint64_t Arena::live_blocks() const {
   return std::accumulate(
       sizes.begin(), sizes.end(), std::uint64_t{0},
       [](std::uint64_t sum, const auto& size_and_blocks) { return sum + size_and_blocks.second; });
+}
+
+std::uint64_t Heaps::live_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Arena& arena : arenas) {
+    bytes += arena.broken.empty() ? live_bytes_of(arena) : 0;
+  }
+  for (const MmappedBlock& block : mmapped) {
+    bytes += block.size;
+  }
+  return bytes;
+}
+
+bool Heaps::is_torn() const {
+  constexpr std::uint64_t share = 200;
+  return moved_bytes > live_bytes() / share;
 }
 
 Mallinfo Heaps::mallinfo() const {
@@ -128,22 +240,35 @@ Mallinfo Heaps::mallinfo() const {
   return info;
 }
 
-std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout) {
-  auto heaps = std::make_shared<Heaps>();
-  heaps->layout = std::move(layout);
-  Budget budget = budget_for(look.view);
-  // The main arena comes last: what it has elsewhere is looked for in what the others leave.
-  std::vector<Arena> threads;
-  for (std::size_t i = 1; i < heaps->layout.arenas.size(); ++i) {
-    threads.push_back(arena_of(look, heaps->layout, i, {}, budget));
+std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout,
+                                        std::optional<std::uint64_t> before) {
+  const process::Memory& memory = *look.view.memory();
+  std::shared_ptr<Heaps> heaps = walk_once(look, std::move(layout));
+  for (int pass = 1; heaps; ++pass) {
+    const auto after = memory.run_time();
+    if (before && before == after) {
+      heaps->moved_bytes = 0;  // it stood still: this pass is of one moment
+      heaps->has_run = false;
+      break;
+    }
+    if (pass == tries || (pass > 1 && !heaps->is_torn())) {
+      break;
+    }
+    before = after;
+    auto again = find_layout(look.view);
+    if (auto next = again ? walk_once(look, *std::move(again)) : nullptr) {
+      next->moved_bytes = moved_bytes_between(*heaps, *next);
+      heaps = std::move(next);
+    } else {
+      heaps->moved_bytes = heaps->live_bytes();  // nothing to hold it against
+    }
+    heaps->has_run = true;
   }
-  heaps->arenas.push_back(arena_of(look, heaps->layout, 0, threads, budget));
-  heaps->arenas.insert(heaps->arenas.end(), threads.begin(), threads.end());
-  set_cached_aside(look.view, *heaps);
-  find_mmapped_blocks(look, *heaps);
-  const bool is_used = std::any_of(heaps->arenas.begin(), heaps->arenas.end(),
-                                   [](const Arena& arena) { return !arena.pieces.empty(); });
-  return is_used || !heaps->mmapped.empty() ? heaps : nullptr;
+  for (std::size_t i = 0; heaps && i < heaps->arenas.size(); ++i) {
+    heaps->arenas[i].journal.clear();
+    heaps->arenas[i].caches = {};
+  }
+  return heaps;
 }
 
 void for_each_block(const ProcessView& view, const Heaps& heaps,

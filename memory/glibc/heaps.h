@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "memory/glibc/caches.h"
+#include "memory/glibc/journal.h"
 #include "memory/glibc/layout.h"
 #include "memory/glibc/mmapped.h"
 #include "memory/glibc/walk.h"
@@ -16,7 +18,7 @@
 
 namespace heapwatch::memory::glibc {
 
-/// How often an arena that changes while it is read is read.
+/// How often an arena that breaks off while it is read is read, and how often all of them are.
 inline constexpr int tries = 3;
 
 /// Resident bytes of chunks, by what they are.
@@ -55,6 +57,10 @@ struct Arena {
   /// Chunks that may be a thread's cache, by their size.
   std::vector<Chunk> caches;
 
+  /// All its chunks, while passes are held against each other.
+  Journal journal;
+  bool is_journal_whole = true;
+
   [[nodiscard]] std::uint64_t live_blocks() const;
 };
 
@@ -80,11 +86,21 @@ struct Heaps {
   bool mmapped_agree = false;
   Resident mmapped_resident;
 
+  /// By so many bytes what is live may be off, since the process ran on while it was walked.
+  std::uint64_t moved_bytes = 0;
+  /// Whether a thread of the process ran while it was walked.
+  bool has_run = false;
+
   [[nodiscard]] Mallinfo mallinfo() const;
+  [[nodiscard]] std::uint64_t live_bytes() const;
+  /// Whether the numbers are not of one moment: one half of a percent and more may be off.
+  [[nodiscard]] bool is_torn() const;
 };
 
-/// Absent when nothing was allocated by glibc.
-[[nodiscard]] std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout);
+/// Of a process that runs on, walked again until two passes agree or the tries are used up. Null
+/// when nothing was allocated by glibc. `before`: Memory::run_time() before the layout was found.
+[[nodiscard]] std::shared_ptr<const Heaps> find_heaps(const Look& look, Layout layout,
+                                                      std::optional<std::uint64_t> before);
 
 /// Visits every live block: those of arenas that were walked, then those with a mapping of their
 /// own; not what lies in caches and fast bins.

@@ -314,6 +314,7 @@ std::optional<Layout> find_layout(const ProcessView& view) {
           continue;
         }
         layout->version = version_of(words, module);
+        layout->data = data;
         layout->parameters = find_parameters(view, words, data, heap);
         return layout;
       }

@@ -40,6 +40,7 @@ struct Layout {
   StateLayout state;
   std::vector<std::uint64_t> arenas;  // addresses; the main arena first
   std::optional<Parameters> parameters;
+  process::Range data;  // where the main arena and glibc's other variables are
   std::string version;  // "2.36"; empty: not known
 };
 

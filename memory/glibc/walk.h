@@ -25,6 +25,8 @@ struct Chunk {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
   ChunkKind kind = ChunkKind::in_use;
+  /// The second word of its user's memory, where a free block in a cache is marked; else 0.
+  std::uint64_t mark = 0;
   /// What the program may use: up to and with the first word of the next chunk.
   [[nodiscard]] std::uint64_t user() const { return address + header_bytes; }
   [[nodiscard]] std::uint64_t usable() const { return size - 8; }
@@ -36,8 +38,9 @@ struct Budget {
   std::uint64_t chunks = 0;
 };
 
-/// Visits the chunks of a piece in order, fence posts left out. In use are also those in caches and
-/// fast bins, which the chunks themselves do not tell.
+/// Visits the chunks of a piece in order, fence posts left out. The top chunk is the one that
+/// reaches to the end of a piece with a top, which need not be where the piece says. In use are
+/// also those in caches and fast bins, which the chunks themselves do not tell.
 ///
 /// Returns what is wrong and where, or an empty text. A visit has happened for all chunks before.
 [[nodiscard]] std::string walk(process::Window& window, const Piece& piece, Budget& budget,

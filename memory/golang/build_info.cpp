@@ -1,6 +1,8 @@
 // The record begins with 14 bytes of magic on a border of 16. Byte 14 is the size of a pointer,
 // byte 15 holds flags: bit 1 says that the version follows at byte 32, its length first as a varint
-// (Go 1.18 and later); without it a pointer to a Go string stands at byte 16.
+// (Go 1.18 and later); without it a pointer to a Go string stands at byte 16. Behind an inline
+// version come the settings of the build as text, their length first: "build", a tab, "-race=true"
+// in a line of one of them.
 // Source: golang/go:src/debug/buildinfo/buildinfo.go.
 #include "memory/golang/build_info.h"
 
@@ -22,6 +24,7 @@ constexpr std::uint64_t alignment = 16;
 constexpr std::uint64_t segment_bytes_max = std::uint64_t{64} << 20;
 constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 constexpr std::uint64_t version_bytes_max = 256;
+constexpr std::uint64_t settings_bytes_max = std::uint64_t{1} << 20;
 
 std::optional<std::uint64_t> find_record(const ProcessView& view, const process::Segment& segment) {
   const std::uint64_t end = std::min(segment.file_end, segment.begin + segment_bytes_max);
@@ -48,7 +51,23 @@ std::string text_at(Words& words, std::uint64_t address, std::uint64_t size) {
   return known && printable ? text : std::string();
 }
 
-std::string version_at(Words& words, std::uint64_t record) {
+/// Whether the settings, whose length stands at an address, name the race detector.
+bool names_race_detector(const ProcessView& view, Words& words, std::uint64_t address) {
+  std::uint64_t size = 0;
+  for (unsigned shift = 0; shift < 28; shift += 7) {
+    const auto digit = words.get<std::uint8_t>(address++);
+    size |= std::uint64_t{digit.value_or(0) & 0x7fU} << shift;
+    if (!digit || *digit < 0x80) {
+      break;
+    }
+  }
+  std::vector<std::byte> settings(std::min(size, settings_bytes_max));
+  settings.resize(view.read(address, settings));
+  return std::string_view(reinterpret_cast<const char*>(settings.data()), settings.size())
+             .find("build\t-race=true\n") != std::string_view::npos;
+}
+
+BuildInfo info_at(const ProcessView& view, Words& words, std::uint64_t record) {
   constexpr std::uint8_t inline_version = 2;
   const auto flags = words.get<std::uint8_t>(record + 15);
   if (!flags) {
@@ -56,17 +75,21 @@ std::string version_at(Words& words, std::uint64_t record) {
   }
   if ((*flags & inline_version) != 0) {
     const auto size = words.get<std::uint8_t>(record + 32);
-    return size && *size < 0x80 ? text_at(words, record + 33, *size) : std::string();
+    if (!size || *size >= 0x80) {
+      return {};
+    }
+    return {.version = text_at(words, record + 33, *size),
+            .has_race_detector = names_race_detector(view, words, record + 33 + *size)};
   }
   const auto text = words.u64(record + 16);
   const auto begin = text ? words.u64(*text) : std::nullopt;
   const auto size = text ? words.u64(*text + 8) : std::nullopt;
-  return begin && size ? text_at(words, *begin, *size) : std::string();
+  return {.version = begin && size ? text_at(words, *begin, *size) : std::string()};
 }
 
 }  // namespace
 
-std::optional<std::string> build_version(const ProcessView& view, const process::Module& module) {
+std::optional<BuildInfo> build_info(const ProcessView& view, const process::Module& module) {
   for (const process::Segment& segment : module.segments) {
     // A library has it in its data; a program, which is looked through once, wherever it is.
     if (!module.is_program && !segment.writable) {
@@ -74,7 +97,7 @@ std::optional<std::string> build_version(const ProcessView& view, const process:
     }
     if (const auto record = find_record(view, segment)) {
       Words words(view);
-      return version_at(words, *record);
+      return info_at(view, words, *record);
     }
   }
   return std::nullopt;

@@ -1,4 +1,4 @@
-// The version of Go that built a module.
+// What the linker of Go has written into a module of how it was built.
 #pragma once
 
 #include <optional>
@@ -8,9 +8,14 @@
 
 namespace heapwatch::memory::golang {
 
-/// "go1.19.8", of the record that the linker puts into each Go program; stripping leaves it.
-/// Nothing when the module was not built by Go. Empty when it was, and the version cannot be read.
-[[nodiscard]] std::optional<std::string> build_version(const process::ProcessView& view,
-                                                       const process::Module& module);
+/// Of the record that is in each Go program; stripping leaves it.
+struct BuildInfo {
+  std::string version;             // "go1.19.8"; empty: it cannot be read
+  bool has_race_detector = false;  // by `go build -race`; recorded since Go 1.18
+};
+
+/// Nothing when the module was not built by Go.
+[[nodiscard]] std::optional<BuildInfo> build_info(const process::ProcessView& view,
+                                                  const process::Module& module);
 
 }  // namespace heapwatch::memory::golang

@@ -194,6 +194,20 @@ class Metadata {
   std::uint64_t scanned_ = 0;
 };
 
+/// What is left in a program with a race detector: it keeps shadow cells beside all memory that the
+/// program uses, at fixed addresses, and has an allocator of its own.
+void take_race_detector(const Look& look, Found& found) {
+  for (const Range& range : look.so_far.unclaimed_heap_memory()) {
+    found.claims.push_back({.begin = range.begin,
+                            .end = range.end,
+                            .space = Space::go,
+                            .owner = "go's race detector",
+                            .state = State::mapped,
+                            .source = Source::inferred,
+                            .detail = "its shadow of the program's memory, and its records"});
+  }
+}
+
 AllocatorReport report_of(const Heap& heap) {
   AllocatorReport report{.name = "go",
                          .version = heap.version,
@@ -236,6 +250,9 @@ Found find(const Look& look) {
   for (const Range& range : metadata.take()) {
     found.claims.push_back(claim_of(range.begin, range.end, State::overhead,
                                     "the runtime's own records", Source::inferred));
+  }
+  if ((*heap)->has_race_detector) {
+    take_race_detector(look, found);
   }
   found.allocators.push_back(report_of(**heap));
   found.checks.push_back(

@@ -22,8 +22,9 @@ struct Span {
 
 /// The spans in use and what they add up to. Units: bytes, resident or not.
 struct Heap {
-  std::string version;      // "go1.19.8"
-  std::vector<Span> spans;  // by address, apart from one another
+  std::string version;             // "go1.19.8"
+  bool has_race_detector = false;  // built with -race
+  std::vector<Span> spans;         // by address, apart from one another
   std::uint64_t spans_listed = 0;
   std::uint64_t heap_in_use = 0;  // MemStats.HeapInuse
   std::uint64_t heap_live = 0;    // near MemStats.HeapAlloc

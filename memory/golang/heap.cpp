@@ -287,14 +287,17 @@ base::Result<Heap> read_once(const ProcessView& view, const process::Module& mod
 std::optional<base::Result<Heap>> read_heap(const ProcessView& view) {
   constexpr int attempts = 3;  // a running program changes what is being read
   for (const process::Module& module : process::find_modules(view)) {
-    const auto version = build_version(view, module);
-    if (!version) {
+    const auto built = build_info(view, module);
+    if (!built) {
       continue;
     }
-    base::Result<Heap> heap = read_once(view, module, *version);
+    base::Result<Heap> heap = read_once(view, module, built->version);
     for (int attempt = 1; attempt < attempts && !heap && heap.error().kind != ErrorKind::limit;
          ++attempt) {
-      heap = read_once(view, module, *version);
+      heap = read_once(view, module, built->version);
+    }
+    if (heap) {
+      heap->has_race_detector = built->has_race_detector;
     }
     return heap;
   }

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <utility>
 
 namespace heapwatch::memory::jemalloc {
 
@@ -37,7 +38,7 @@ constexpr std::size_t samples_max = 32;
 /// GiB needs.
 constexpr std::uint64_t tries_max = 20'000'000;
 
-struct Words {
+struct Fields {
   std::uint64_t bits;
   std::uint64_t address;
   std::uint64_t size;
@@ -48,7 +49,7 @@ std::uint64_t field(std::uint64_t bits, unsigned from, unsigned count) {
 }
 
 /// The extent that a record tells of, when its fields fit each other.
-std::optional<Extent> extent_of(const Words& words, std::uint64_t record) {
+std::optional<Extent> extent_of(const Fields& words, std::uint64_t record) {
   constexpr unsigned used_bits = 45;
   const std::uint64_t state = field(words.bits, 17, 3);
   const std::uint64_t index = field(words.bits, 20, 8);
@@ -88,7 +89,7 @@ std::vector<Extent> candidates_of(const Look& look) {
       const std::uint64_t begin = std::max(run.begin, range.begin);
       for (std::uint64_t at = begin; at + record_bytes <= std::min(run.end, range.end);
            at += record_bytes) {
-        const auto words = window.get<Words>(at);
+        const auto words = window.get<Fields>(at);
         const auto extent = words ? extent_of(*words, at) : std::nullopt;
         const process::Mapping* const mapping =
             extent ? look.view.mapping_at(extent->begin) : nullptr;
@@ -195,7 +196,18 @@ std::optional<process::Module> find_module(const ProcessView& view) {
   return std::nullopt;
 }
 
-Extents find_extents(const Look& look, const process::Module& module) {
+namespace {
+
+void check_overlap(Extents& found) {
+  std::uint64_t end = 0;
+  found.overlap = false;
+  for (const Extent& extent : found.extents) {
+    found.overlap = found.overlap || extent.begin < end;
+    end = extent.end();
+  }
+}
+
+Extents search(const Look& look, const process::Module& module) {
   Extents found;
   const std::vector<Extent> candidates = candidates_of(look);
   const std::vector<std::uint64_t> pointers = pointers_of(look.view, module);
@@ -208,17 +220,104 @@ Extents find_extents(const Look& look, const process::Module& module) {
       return extent.begin >> leaf_shift != part;
     });
     if (const auto leaf = leaf_of(words, {first, last}, pointers, tries_left)) {
-      found.leaves.push_back(*leaf);
+      found.leaves.push_back({*leaf, part << leaf_shift});
       std::copy_if(first, last, std::back_inserter(found.extents),
                    [&](const Extent& extent) { return leads_to(words, *leaf, extent); });
     }
     first = last;
   }
   found.too_much = tries_left == 0 || found.leaves.size() == leaves_max;
-  std::uint64_t end = 0;
-  for (const Extent& extent : found.extents) {
-    found.overlap = found.overlap || extent.begin < end;
-    end = extent.end();
+  check_overlap(found);
+  return found;
+}
+
+/// What some leaves lead to by now.
+Extents read_again(const ProcessView& view, const Extents& known) {
+  Extents found{.leaves = known.leaves};
+  process::Words words(view, process::pages_to_read(view));
+  for (const Extents::Leaf& leaf : known.leaves) {
+    process::Window window(view);
+    std::uint64_t before = 0;
+    const std::uint64_t end = leaf.address + leaf_words * 8;
+    for (const process::Run& run : view.residency().runs_in(leaf.address, end)) {
+      for (std::uint64_t at = std::max(run.begin, leaf.address); at < std::min(run.end, end);
+           at += 8) {
+        const std::uint64_t record = window.get<std::uint64_t>(at).value_or(0) & pointer_mask;
+        if (record == 0 || record == std::exchange(before, record)) {
+          continue;
+        }
+        const auto fields = words.get<Fields>(record);
+        const auto extent = fields ? extent_of(*fields, record) : std::nullopt;
+        if (extent && extent->begin == leaf.begin + (at - leaf.address) / 8 * page_bytes) {
+          found.extents.push_back(*extent);
+        }
+      }
+    }
+  }
+  check_overlap(found);
+  return found;
+}
+
+}  // namespace
+
+std::uint64_t Extents::live_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Extent& extent : extents) {
+    bytes += extent.state == Extent::State::active ? extent.live_bytes() : 0;
+  }
+  return bytes;
+}
+
+bool Extents::is_torn() const {
+  constexpr std::uint64_t share = 200;
+  return moved_bytes > live_bytes() / share;
+}
+
+std::uint64_t moved_bytes_between(const Extents& before, const Extents& after) {
+  std::uint64_t gone = 0;
+  std::uint64_t came = 0;
+  const auto live = [](const Extent& extent) {
+    return extent.state == Extent::State::active ? extent.live_bytes() : 0;
+  };
+  auto old = before.extents.cbegin();
+  auto fresh = after.extents.cbegin();
+  while (old != before.extents.cend() || fresh != after.extents.cend()) {
+    const bool has_both = old != before.extents.cend() && fresh != after.extents.cend();
+    if (has_both && old->begin == fresh->begin && old->bytes == fresh->bytes &&
+        old->block_bytes == fresh->block_bytes) {
+      // The same blocks, of which some may have been freed or allocated.
+      const std::uint64_t a = live(*old++);
+      const std::uint64_t b = live(*fresh++);
+      gone += a - std::min(a, b);
+      came += b - std::min(a, b);
+    } else if (fresh == after.extents.cend() || (has_both && old->begin <= fresh->begin)) {
+      gone += live(*old++);
+    } else {
+      came += live(*fresh++);
+    }
+  }
+  return std::max(gone, came);
+}
+
+Extents find_extents(const Look& look, const process::Module& module) {
+  const process::Memory& memory = *look.view.memory();
+  auto before = memory.run_time();
+  Extents found = search(look, module);
+  constexpr int tries = 3;
+  for (int i = 0; i < tries && !found.too_much && !found.leaves.empty(); ++i) {
+    const auto after = memory.run_time();
+    if (before && before == after) {
+      found.moved_bytes = 0;  // it stood still: this reading is of one moment
+      break;
+    }
+    before = after;
+    Extents next = read_again(look.view, found);
+    next.moved_bytes = moved_bytes_between(found, next);
+    const bool is_settled = !next.is_torn() && !next.overlap;
+    found = std::move(next);
+    if (is_settled) {
+      break;
+    }
   }
   return found;
 }

@@ -25,10 +25,20 @@ struct Extent {
 };
 
 struct Extents {
-  std::vector<Extent> extents;        // by address
-  std::vector<std::uint64_t> leaves;  // the parts of the tree that lead to them
+  std::vector<Extent> extents;  // by address
+  struct Leaf {
+    std::uint64_t address = 0;
+    std::uint64_t begin = 0;  // of the GiB of addresses that it is for
+  };
+  std::vector<Leaf> leaves;  // the parts of the tree that lead to them
   bool overlap = false;
   bool too_much = false;  // some may be missing: there was too much that looked like them
+  /// By so many bytes what is live may be off, since the process ran on while it was read.
+  std::uint64_t moved_bytes = 0;
+
+  [[nodiscard]] std::uint64_t live_bytes() const;
+  /// Whether the numbers are not of one moment: one half of a percent and more may be off.
+  [[nodiscard]] bool is_torn() const;
 };
 
 /// The library or program that is jemalloc; nothing when there is none.
@@ -37,6 +47,12 @@ struct Extents {
 /// The size of the blocks of a class.
 [[nodiscard]] std::uint64_t bytes_of_class(std::uint64_t index);
 
+/// Of a process that runs on, the extents are read again by the leaves that were found, until two
+/// readings agree or the tries are used up.
 [[nodiscard]] Extents find_extents(const Look& look, const process::Module& module);
+
+/// By how many bytes the live ones of the later of two readings may be off from those of the moment
+/// between them, by what was not alike in both.
+[[nodiscard]] std::uint64_t moved_bytes_between(const Extents& before, const Extents& after);
 
 }  // namespace heapwatch::memory::jemalloc

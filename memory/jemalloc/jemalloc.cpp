@@ -34,9 +34,9 @@ void take_metadata(const Look& look, const Extents& extents, Found& found) {
                                       "its own records", Source::inferred));
     }
   }
-  for (const std::uint64_t leaf : extents.leaves) {
-    found.claims.push_back(
-        claim_of(leaf, leaf + leaf_bytes, State::overhead, "its own records", Source::inferred));
+  for (const Extents::Leaf& leaf : extents.leaves) {
+    found.claims.push_back(claim_of(leaf.address, leaf.address + leaf_bytes, State::overhead,
+                                    "its own records", Source::inferred));
   }
 }
 
@@ -45,7 +45,7 @@ AllocatorReport report_of(const Extents& extents) {
   AllocatorReport report{.name = owner,
                          .in_use_bytes = totals.allocated,
                          .free_bytes = totals.active - std::min(totals.active, totals.allocated),
-                         .walked = true};
+                         .walked = !extents.is_torn()};
   BlocksBySize by_size;
   for (const Extent& extent : extents.extents) {
     if (extent.live_blocks > 0) {
@@ -81,10 +81,10 @@ Found find(const Look& look) {
   }
   const Extents extents = find_extents(look, *module);
   if (extents.extents.empty() || extents.overlap || extents.too_much) {
-    found.checks.push_back({owner, false,
-                            extents.too_much  ? "too much looks like records of extents"
+    const char* const why = extents.too_much  ? "too much looks like records of extents"
                             : extents.overlap ? "its extents overlap"
-                                              : "no extent of it was found"});
+                                              : "no extent of it was found";
+    found.checks.push_back({owner, false, (extents.is_torn() ? "torn: " : "") + std::string(why)});
     return found;
   }
   process::AscendingResidency residency(look.view.residency());
@@ -108,9 +108,14 @@ Found find(const Look& look) {
                           .bytes = live,
                           .blocks = found.allocators.front().blocks,
                           .source = Source::walk,
-                          .note = "with what lies in caches of threads"});
-  found.checks.push_back(
-      {owner, true, base::counted(extents.extents.size(), "extent") + ", none overlap"});
+                          .note = "with what lies in caches of threads",
+                          .torn_bytes = extents.is_torn() ? extents.moved_bytes : 0});
+  const std::string counted = base::counted(extents.extents.size(), "extent") + ", none overlap";
+  if (extents.is_torn()) {
+    found.checks.push_back({owner, false, torn_note(extents.moved_bytes) + "; " + counted, true});
+  } else {
+    found.checks.push_back({owner, true, counted});
+  }
   return found;
 }
 

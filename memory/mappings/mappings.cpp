@@ -1,7 +1,9 @@
 #include "memory/mappings/mappings.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace heapwatch::memory::mappings {
 
@@ -59,8 +61,22 @@ Found find_kernel(const Look& look) {
 Found find_shared(const Look& look) {
   Found found;
   for (const Mapping& mapping : look.view.mappings()) {
-    if (const std::string_view kind = shared_kind(mapping); !kind.empty()) {
+    const std::string_view kind = shared_kind(mapping);
+    if (kind.empty()) {
+      continue;
+    }
+    if (mapping.shared) {
       found.claims.push_back(whole(mapping, Space::shared, std::string(kind)));
+      continue;
+    }
+    // Mapped privately: what was written is a copy of the process's own.
+    for (const process::Run& run : look.view.residency().runs_in(mapping.begin, mapping.end)) {
+      if (run.file) {
+        Claim claim = whole(mapping, Space::shared, std::string(kind));
+        claim.begin = std::max(run.begin, mapping.begin);
+        claim.end = std::min(run.end, mapping.end);
+        found.claims.push_back(std::move(claim));
+      }
     }
   }
   return found;

@@ -144,6 +144,22 @@ Found named(const Look& look) {
   return found;
 }
 
+/// What a look at a free-threaded CPython does not give.
+void say_what_is_missing(const Options& options, const User& user, Found& found) {
+  const std::string python =
+      "CPython" + (user.version.empty() ? "" : " " + user.version) + " is free-threaded: ";
+  found.missing.push_back(
+      {"a comparison with its own counters",
+       python + "the layout of its mimalloc is known from its sources, and was not held against a "
+                "running one",
+       ""});
+  if (options.types) {
+    found.missing.push_back({"Python objects by type",
+                             python + "they lie in blocks of mimalloc, which are not looked into",
+                             ""});
+  }
+}
+
 }  // namespace
 
 Found find(const Look& look) {
@@ -154,13 +170,20 @@ Found find(const Look& look) {
   const std::vector<Segment> segments = find_segments(look.view, memory);
   const User user = user_of(look.view);
   if (segments.empty()) {
-    return user.is_free_threaded ? named(look) : Found{};
+    Found found = user.is_free_threaded ? named(look) : Found{};
+    if (user.is_free_threaded) {
+      say_what_is_missing(look.options, user, found);
+    }
+    return found;
   }
   Account account(look, user.space);
   for (const Segment& segment : segments) {
     account.take(segment);
   }
   account.finish(segments.size(), user.version);
+  if (user.is_free_threaded) {
+    say_what_is_missing(look.options, user, account.found());
+  }
   return std::move(account.found());
 }
 

@@ -40,7 +40,9 @@ struct Mapping {
   std::uint64_t swap = 0;
   std::uint64_t anonymous = 0;
   std::uint64_t lazy_free = 0;
-  std::uint64_t huge = 0;  // in transparent huge pages
+  std::uint64_t huge = 0;             // in transparent huge pages
+  std::uint64_t private_hugetlb = 0;  // in pages of hugetlbfs, which are no part of RSS
+  std::uint64_t shared_hugetlb = 0;
   /// Device memory and hugetlb: in the page tables, and not in RSS.
   bool outside_rss = false;
 

@@ -28,6 +28,9 @@ class LiveMemory : public Memory {
   [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   [[nodiscard]] std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
                                       std::span<std::byte> out) const override;
+  [[nodiscard]] std::size_t read_new(std::uint64_t address,
+                                     std::span<std::byte> out) const override;
+  [[nodiscard]] std::optional<std::uint64_t> run_time() const override;
   [[nodiscard]] std::string denied() const override { return denied_; }
 
   void deny(std::string why) { denied_ = std::move(why); }
@@ -39,6 +42,7 @@ class LiveMemory : public Memory {
   std::string proc_;
   Until until_;
   std::string denied_;
+  mutable std::optional<base::Descriptor> pagemap_;  // once it was asked for
   /// Open files by device and inode; none: could not be opened.
   mutable std::map<std::pair<std::string, std::uint64_t>, base::Descriptor> files_;
 };

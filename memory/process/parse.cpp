@@ -70,12 +70,14 @@ struct SizeField {
   std::string_view name;
   std::uint64_t Mapping::*field;
 };
-constexpr std::array<SizeField, 6> size_fields{{{"Rss", &Mapping::rss},
+constexpr std::array<SizeField, 8> size_fields{{{"Rss", &Mapping::rss},
                                                 {"Pss", &Mapping::pss},
                                                 {"Swap", &Mapping::swap},
                                                 {"Anonymous", &Mapping::anonymous},
                                                 {"LazyFree", &Mapping::lazy_free},
-                                                {"AnonHugePages", &Mapping::huge}}};
+                                                {"AnonHugePages", &Mapping::huge},
+                                                {"Private_Hugetlb", &Mapping::private_hugetlb},
+                                                {"Shared_Hugetlb", &Mapping::shared_hugetlb}}};
 
 void parse_field(std::string_view line, Mapping& mapping) {
   const std::size_t colon = line.find(':');

@@ -38,6 +38,9 @@ class Recorder : public Memory {
   [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   [[nodiscard]] std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
                                       std::span<std::byte> out) const override;
+  [[nodiscard]] std::optional<std::uint64_t> run_time() const override {
+    return source_->run_time();
+  }
   [[nodiscard]] std::string denied() const override { return source_->denied(); }
 
   /// The view, with the pages that were read through this recorder.

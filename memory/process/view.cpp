@@ -28,7 +28,16 @@ std::size_t ProcessView::read(std::uint64_t address, std::span<std::byte> out) c
   while (done < out.size()) {
     const std::uint64_t at = address + done;
     const Mapping* const mapping = mapping_at(at);
-    if (mapping == nullptr || mapping->outside_rss) {
+    if (mapping == nullptr) {
+      const std::span<std::byte> piece = out.subspan(done, gap_at(at, out.size() - done));
+      const std::size_t got = memory_->read_new(at, piece);
+      done += got;
+      if (got < piece.size() || piece.empty()) {
+        return done;
+      }
+      continue;
+    }
+    if (mapping->outside_rss) {
       return done;
     }
     const std::uint64_t stop = std::min<std::uint64_t>(mapping->end, address + out.size());
@@ -45,6 +54,16 @@ std::size_t ProcessView::read(std::uint64_t address, std::span<std::byte> out) c
     }
   }
   return done;
+}
+
+/// How many of the bytes lie before the next mapping.
+std::size_t ProcessView::gap_at(std::uint64_t address, std::size_t bytes) const {
+  const auto next =
+      std::partition_point(mappings_.begin(), mappings_.end(),
+                           [address](const Mapping& mapping) { return mapping.begin <= address; });
+  return next == mappings_.end()
+             ? bytes
+             : static_cast<std::size_t>(std::min<std::uint64_t>(bytes, next->begin - address));
 }
 
 /// Bytes of pages of one mapping of which none is resident.
@@ -69,6 +88,7 @@ std::size_t ProcessView::read_absent(const Mapping& mapping, std::uint64_t addre
       }
     }
     std::fill(out.begin(), out.end(), std::byte{0});
+    (void)memory_->read_new(address, out);
     return out.size();
   }
   return memory_->read_file(mapping, mapping.offset + (address - mapping.begin), out);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,17 @@ class Memory {
   [[nodiscard]] virtual std::size_t read_file(const Mapping& mapping, std::uint64_t offset,
                                               std::span<std::byte> out) const = 0;
 
+  /// Overwrites what lies in pages that came since the page tables were read, and are of memory or
+  /// new mappings of the process. Returns how many bytes from the front did.
+  [[nodiscard]] virtual std::size_t read_new(std::uint64_t /*address*/,
+                                             std::span<std::byte> /*out*/) const {
+    return 0;
+  }
+
+  /// A number that is another one once a thread of the process has run; absent when one runs at the
+  /// moment, or this is not known. What is no running process stays as it is.
+  [[nodiscard]] virtual std::optional<std::uint64_t> run_time() const { return 0; }
+
   /// Empty when memory can be read; else why not, as a sentence's second half ("Yama forbids it").
   [[nodiscard]] virtual std::string denied() const { return {}; }
 };
@@ -35,8 +47,9 @@ class Memory {
 /// One process at one time: what its page tables said, and a way to its bytes.
 ///
 /// A view never faults a page in. `read` takes resident pages from the process, pages of files that
-/// are not resident from the file, and knows that memory which nobody touched is zero. Swapped
-/// pages and unmapped addresses are not read.
+/// are not resident from the file, and knows that memory which nobody touched is zero. Memory that
+/// the process touched or mapped since is read as it is now, where it can be told: what an
+/// allocator says of itself leads there. Swapped pages and unmapped addresses are not read.
 ///
 /// Everything that comes out of it was written by a stranger. A reader bounds every list, checks
 /// every size and pointer, and ends in "not walked" where it is lied to.
@@ -63,6 +76,7 @@ class ProcessView {
   [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const;
 
  private:
+  [[nodiscard]] std::size_t gap_at(std::uint64_t address, std::size_t bytes) const;
   [[nodiscard]] std::size_t read_absent(const Mapping& mapping, std::uint64_t address,
                                         std::span<std::byte> out) const;
 

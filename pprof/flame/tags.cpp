@@ -26,6 +26,7 @@ std::size_t rank_of(std::string_view key) {
 
 std::vector<StringId> heaviest(const Values& values) {
   std::vector<StringId> found;
+  found.reserve(values.size());
   for (const auto& [value, weight] : values) {
     found.push_back(value);
   }
@@ -62,6 +63,7 @@ std::vector<SampleTag> find_tags(const Profile& profile, std::size_t index) {
     return it.second.size() == 1 && it.second.begin()->second.count >= profile.samples.size();
   });
   std::vector<StringId> order;
+  order.reserve(keys.size());
   for (const auto& [key, values] : keys) {
     order.push_back(key);
   }

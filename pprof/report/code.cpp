@@ -167,7 +167,8 @@ class CodeOfReport {
     return address >= function.start && address < function.limit;
   }
 
-  std::vector<Place> places_of(const Nodes& nodes, const std::vector<MappedFile>& parts) const {
+  [[nodiscard]] std::vector<Place> places_of(const Nodes& nodes,
+                                             const std::vector<MappedFile>& parts) const {
     std::vector<Place> places;
     for (const Node* const node : nodes.all) {
       const std::uint64_t address = node->info.address;

@@ -10,10 +10,6 @@
 
 namespace heapwatch::pprof {
 
-/// Filters the profile and finds which value is reported, in which unit.
-[[nodiscard]] base::Result<Report> open_report(Profile profile, const ReportRequest& request,
-                                               const ReportSeams& seams);
-
 struct WeighedInstruction {
   InstructionText instruction{};
   std::string function{};  // of the samples there

@@ -71,4 +71,8 @@ using ReportText = base::Result<std::string>;
 [[nodiscard]] ReportText topproto_report(Report& report);
 [[nodiscard]] ReportText goroutines_report(Report& report, Encoding encoding);
 
+/// Filters the profile and finds which value is reported, in which unit.
+[[nodiscard]] base::Result<Report> open_report(Profile profile, const ReportRequest& request,
+                                               const ReportSeams& seams);
+
 }  // namespace heapwatch::pprof

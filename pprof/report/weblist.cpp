@@ -124,7 +124,7 @@ void append_file(std::string& out, const Report& report, const Lines& lines,
     out += shown != 0 && shown + 1 != number ? "        ...\n" : "";
     shown = number;
     const auto here = lines.find(number);
-    source = source.substr(0, source.find_last_not_of("\r") + 1);
+    source = source.substr(0, source.find_last_not_of('\r') + 1);
     append_line(out, report, number, source, here == lines.end() ? nullptr : &here->second);
   }
 }

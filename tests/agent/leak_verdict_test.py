@@ -85,10 +85,14 @@ class LeakVerdictTest(unittest.TestCase):
         cls.agent = Agent(PROGRAM, cls.folder, f"min_collection_interval: 0.5\ndogstatsd_port: {cls.datagrams.port}\n")
         cls.addClassCleanup(cls.agent.stop)
         try:
-            wait_until(lambda: cls.verdicts()["leaks"]["verdict"] == "leak" and cls.verdicts()["steady"]["verdict"] != "cannot_tell",
-                       "a verdict on both programs", patience_s=100)
+            wait_until(cls.are_judged, "a verdict on both programs", patience_s=100)
         except AssertionError as failure:
             raise AssertionError(json.dumps(cls.verdicts(), indent=1) + cls.agent.log()) from failure
+
+    @classmethod
+    def are_judged(cls):
+        told = {name: verdict["verdict"] for name, verdict in cls.verdicts().items()}
+        return told.get("leaks") == "leak" and told.get("steady", "cannot_tell") != "cannot_tell"
 
     @classmethod
     def status(cls):

@@ -112,9 +112,9 @@ class NativeMemoryTest(unittest.TestCase):
     def test_wrong_parameters_are_refused(self):
         with Confd() as folder, Agent(PROGRAM, folder) as agent:
             self.assertEqual(self.refused(agent, "/debug/pprof/heap?seconds=x"),
-                             (400, 'seconds must be 0 to 3600, not "x"\n'))
+                             (400, 'seconds must be a whole number from 0 to 3600, not "x"\n'))
             self.assertEqual(self.refused(agent, "/debug/pprof/heap?seconds=3601"),
-                             (400, 'seconds must be 0 to 3600, not "3601"\n'))
+                             (400, 'seconds must be a whole number from 0 to 3600, not "3601"\n'))
             self.assertEqual(self.refused(agent, "/debug/pprof/allocs?seconds=1&debug=1"),
                              (400, "seconds and debug cannot go together: a difference has no text form\n"))
             self.assertEqual(self.refused(agent, "/debug/pprof/heap?symbolize=yes"),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "agent_config_fixture.h"
+#include "config/web_config.h"
 
 namespace heapwatch::config {
 namespace {
@@ -28,16 +29,16 @@ TEST_F(AgentConfigTest, ListensAtAHostAndAPort) {
 }
 
 constexpr const char* bare =
-    ", and it has neither a password nor TLS: let a firewall or a proxy decide who comes, or "
-    "listen on 127.0.0.1";
+    ", and it has neither a password nor TLS: let a firewall or a proxy decide who comes, "
+    "name a file in web -> config_file, or listen on 127.0.0.1";
 
 TEST_F(AgentConfigTest, APageThatOtherMachinesReachIsAWarning) {
   (void)load("expvar_host: 0.0.0.0\nprometheus: {listen: ':9464'}\n");
   EXPECT_THAT(
       said_,
       ElementsAre(std::string("warning heapwatch.yaml:1:14: expvar_host \"0.0.0.0\" lets other "
-                              "machines read heapwatch's own page (status, heap profiles, "
-                              "addresses of targets)") +
+                              "machines read heapwatch's own page (status, addresses of "
+                              "targets; not profiles)") +
                       bare,
                   std::string("warning heapwatch.yaml:2:22: prometheus -> listen \":9464\" lets "
                               "other machines read the metrics page") +
@@ -47,6 +48,17 @@ TEST_F(AgentConfigTest, APageThatOtherMachinesReachIsAWarning) {
                                              "\"[::]:9464\" lets other machines read the metrics "
                                              "page") +
                                  bare));
+}
+
+TEST_F(AgentConfigTest, APageBehindAFileOfRulesIsNone) {
+  const auto config = load(
+      "expvar_host: 0.0.0.0\nprometheus: {listen: ':9464'}\n"
+      "web: {config_file: /etc/heapwatch/web.yml}\n");
+  EXPECT_THAT(said_, IsEmpty());
+  EXPECT_EQ(web_config_file(config), "/etc/heapwatch/web.yml");
+  (void)load("expvar_host: 0.0.0.0\nprometheus: {enabled: false}",
+             {{"DD_WEB_CONFIG_FILE", "/x.yml"}});
+  EXPECT_THAT(said_, IsEmpty());
 }
 
 TEST_F(AgentConfigTest, APageForThisMachineAloneOrThatIsOffIsNone) {

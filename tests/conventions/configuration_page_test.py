@@ -80,6 +80,16 @@ class ConfigurationPageTest(unittest.TestCase):
         keys = keys_read("check/memory/config.cpp") | set(re.findall(r'Key\{"(\w+)"', source))
         self.assertEqual({key for key in keys if not re.search(rf"^ *[-# ]*{key}: ", example, re.M)}, set())
 
+    def test_every_option_of_remote_write_is_listed_and_no_other(self):
+        page = (ROOT / "docs/remote-write.md").read_text().split("\n## Options\n", 1)[1].split("\n## ", 1)[0]
+        rows = [row.split("|") for row in page.splitlines() if row.startswith("| `")]
+        listed = {key.removeprefix("queue_config.") for row in rows for key in CODE.findall(row[1])}
+        below = {key for row in rows for key in CODE.findall(row[3]) if WORD.fullmatch(f'"{key}"')}
+        source = "".join((ROOT / f"config/remote_write_{part}.cpp").read_text() for part in ("options", "access"))
+        read = set(re.findall(r'(?:\.|->|read_\w+\()(?:text|texts|text_map|boolean|integer|section|one_of<bool>)?\(?(?:\*?\w+, )?"(\w+)"', source))
+        self.assertEqual(read - listed - below, {"queue_config", "remote_write"}, "read and not listed")
+        self.assertEqual(listed - read, set(), "listed and not read")
+
     def test_every_http_option_is_listed_and_no_other(self):
         self.assertEqual(keys_read("check/http/http_options.cpp") | keys_read("check/http/http_auth_options.cpp"),
                          listed_keys("HTTP options"))

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 from real_parts import GoProgram, made_control_group  # noqa: E402
 from agent import Agent, Confd, run, wait_until  # noqa: E402
 from pages import Pages  # noqa: E402
+from remote_write import Receiver  # noqa: E402
 
 PROGRAM = GO_TARGET = ""
 SHIPPED = ROOT / "dashboards"
@@ -85,7 +86,7 @@ class Emitted:
         page = json.dumps({"rtloader": dict.fromkeys(RTLOADER, 1), "odd": "never"}).replace('"never"', "+Inf").encode()
         entries = "".join(f"      - path: rtloader/{name}\n        type: {'gauge' if name == 'InuseBytes' else 'monotonic_counter'}\n"
                           for name in RTLOADER)
-        with reader, GoProgram(GO_TARGET) as go, Confd() as folder, Pages({"/debug/vars": page}) as pages:
+        with reader, GoProgram(GO_TARGET) as go, Confd() as folder, Pages({"/debug/vars": page}) as pages, Receiver() as receiver:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
@@ -101,7 +102,7 @@ class Emitted:
             folder.write("memory.d/conf.yaml", f"init_config:\n  cgroup_root: {folder.root}/cgroup\ninstances:\n  - expvar_url: {go.url()}\n")
             self.confd = folder.confd
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"
-                       f"dogstatsd_port: {reader.getsockname()[1]}\n", port=port) as agent:
+                       f"dogstatsd_port: {reader.getsockname()[1]}\nremote_write:\n  - url: {receiver.url()}\n", port=port) as agent:
                 done = run(PROGRAM, "-c", agent.config_file, "dashboards", "--out", folder.root / "out")
                 assert done.returncode == 0, done.stderr
                 self.files = tempfile.TemporaryDirectory()
@@ -158,7 +159,7 @@ class DashboardsTest(unittest.TestCase):
     def test_a_namespace_is_written_as_the_check_writes_it(self):
         page = json.dumps({"rtloader": {"InuseBytes": 1}, "memstats": {"HeapInuse": 2}}).encode()
         for namespace in ("My App", "Camel.Case", 'quo"te', "1st", "null"):
-            with self.subTest(namespace), Confd() as folder, Pages({"/debug/vars": page}) as pages:
+            with self.subTest(namespace), Confd() as folder, Pages({"/debug/vars": page}) as pages, Receiver() as receiver:
                 written = namespace if namespace == "null" else json.dumps(namespace)
                 folder.write("go_expvar.d/conf.yaml", f"init_config:\ninstances:\n  - expvar_url: {pages.url()}\n"
                              f"    namespace: {written}\n    metrics: [{{path: rtloader/InuseBytes}}]\n")

@@ -347,6 +347,12 @@ class MemoryTest(unittest.TestCase):
             done = heapwatch(*arguments)
             self.assertEqual((done.returncode, done.stderr[:len(message)]), (1, message))
 
+    def test_of_several_those_that_are_not_there_are_named_beside_the_rest(self):
+        with Target(HEAP_PROGRAM, "sizes", "10", "100") as target:
+            done = heapwatch(target.pid, "4194304", "--json")
+            self.assertEqual((done.returncode, done.stderr), (0, "heapwatch: there is no process 4194304\n"))
+            self.assertEqual([page["pid"] for page in json.loads(done.stdout)], [target.pid])
+
     def test_who_started_the_command_is_not_meant_by_a_part_of_its_command_line(self):
         text = "a text that is in no other command line"
         done = subprocess.run(["/bin/sh", "-c", '"$0" memory "$1"; exit $?', HEAPWATCH, text], capture_output=True, text=True,

@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
 from agent import clean_environment, run  # noqa: E402
+from gperftools import heap_profile  # noqa: E402
 
 PROGRAM = ""
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "symbols" / "programs"
@@ -46,24 +47,8 @@ class DisasmTest(unittest.TestCase):
     def path(cls, name):
         return os.path.join(cls.folder, name)
 
-    def profile(self, program, base=0, step=7, only=None):
-        """A heap profile as gperftools writes it: a sample for each place in the code of a program, or of one function."""
-        text = subprocess.run(["readelf", "-SlW", program], capture_output=True, text=True, check=True).stdout
-        address, size = (int(word, 16) for word in re.search(r"\] \.text +\S+ +(\w+) \w+ (\w+)", text).groups())
-        offset, start, bytes_ = (int(word, 16) for word in
-                                 re.search(r"LOAD +0x(\w+) 0x(\w+) 0x\w+ 0x\w+ 0x(\w+) R E", text).groups())
-        if only:
-            symbols = subprocess.run(["nm", "-S", program], capture_output=True, text=True, check=True).stdout
-            address, size = (int(word, 16) for word in re.search(rf"(?m)^(\w+) (\w+) . {re.escape(only)}$", symbols).groups())
-        places = range(address, address + size, step)
-        samples = "".join(f"     1:{number + 1:6} [     1:{number + 1:6}] @ 0x{base + place + 1:x}\n"
-                          for number, place in enumerate(places))
-        total = sum(range(1, len(places) + 1))
-        path = self.path(f"heap.{os.path.basename(program)}.{base:x}")
-        pathlib.Path(path).write_text(
-            f"heap profile: {len(places):6}:{total:6} [{len(places):6}:{total:6}] @ heapprofile\n{samples}\nMAPPED_LIBRARIES:\n"
-            f"{base + start:x}-{base + start + bytes_:x} r-xp {offset:08x} 08:01 17 {program}\n")
-        return path
+    def profile(self, program, base=0, **options):
+        return heap_profile(self.folder, program, base, **options)
 
     def ours(self, *args, code=0, **environment):
         done = run(PROGRAM, "pprof", *args, env={**self.environment, **environment})

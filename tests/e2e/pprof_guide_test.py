@@ -63,7 +63,8 @@ class SeriesTest(unittest.TestCase):
             text, told = self.grow(*flags, count=8, every="300ms")
             self.assertIn("/debug/pprof/heap?gc=1\n", told)
             self.assertNotIn("as the one before", told)
-            self.assertRegex(text, r"\n +\+[\d.]+MB   grew \+[\d.]+MB/min, 100% rising: .*\n +main\.remember\n")
+            # Whether it is called growth of its own hangs on how even the visits are.
+            self.assertRegex(text, r"\n +\+[\d.]+MB   (grew|rose) \+[\d.]+MB/min, 100% rising: .*\n +main\.remember\n")
 
     def test_gc_is_for_heap_profiles(self):
         done = run(PROGRAM, "pprof", "-top", "-gc", "-kind", "goroutine", self.host)

@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
 from agent import clean_environment, run  # noqa: E402
+from gperftools import heap_profile  # noqa: E402
 
 PROGRAM = ""
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "symbols" / "programs"
@@ -69,26 +70,8 @@ class SymbolsTest(unittest.TestCase):
     def path(cls, name):
         return os.path.join(cls.folder, name)
 
-    @staticmethod
-    def sections(program):
-        """Where code lies: address and bytes of .text, and of the segment around it."""
-        text = subprocess.run(["readelf", "-SlW", program], capture_output=True, text=True, check=True).stdout
-        address, size = (int(word, 16) for word in re.search(r"\] \.text +\S+ +(\w+) \w+ (\w+)", text).groups())
-        segment = re.search(r"LOAD +0x(\w+) 0x(\w+) 0x\w+ 0x\w+ 0x(\w+) R E", text)
-        return address, size, *(int(word, 16) for word in segment.groups())
-
-    def profile(self, program, base=0, mapped_as=None, step=7):
-        """A heap profile as gperftools writes it: a sample for each place in the code of a program."""
-        text, size, offset, start, bytes_ = self.sections(program)
-        places = range(text, text + size, step)
-        samples = "".join(f"     1:{number + 1:6} [     1:{number + 1:6}] @ 0x{base + place + 1:x}\n"
-                          for number, place in enumerate(places))
-        total = sum(range(1, len(places) + 1))
-        path = self.path(f"heap.{os.path.basename(program)}.{base:x}")
-        pathlib.Path(path).write_text(
-            f"heap profile: {len(places):6}:{total:6} [{len(places):6}:{total:6}] @ heapprofile\n{samples}\nMAPPED_LIBRARIES:\n"
-            f"{base + start:x}-{base + start + bytes_:x} r-xp {offset:08x} 08:01 17 {mapped_as or program}\n")
-        return path
+    def profile(self, program, base=0, **options):
+        return heap_profile(self.folder, program, base, **options)
 
     def ours(self, *args, **environment):
         done = run(PROGRAM, "pprof", *args, env={**self.environment, **environment})

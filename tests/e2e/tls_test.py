@@ -1,52 +1,20 @@
 """Targets over https, as conf.d describes them: what is verified, and what a failure says."""
 import pathlib
-import ssl
-import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
 from agent import Agent, Confd, run, wait_until  # noqa: E402
+from certificates import server_and_client  # noqa: E402
 from pages import Pages  # noqa: E402
 
 PROGRAM = ""
-KEY = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout %s.key -subj /CN=%s"
-
-
-class Certificates:
-    """An authority and what it signed, in a temporary folder."""
-
-    def __init__(self):
-        self._folder = tempfile.TemporaryDirectory()
-        self.root = pathlib.Path(self._folder.name)
-        self._openssl(KEY % ("ca", "authority") + " -x509 -out ca.pem -days 2")
-        self._openssl(KEY % ("stranger", "stranger") + " -x509 -out stranger.pem -days 2")
-        for name, address in (("server", "IP:127.0.0.1"), ("elsewhere", "DNS:elsewhere.example"), ("client", "DNS:client")):
-            (self.root / f"{name}.ext").write_text(f"subjectAltName={address}\n")
-            self._openssl(KEY % (name, name) + f" -out {name}.csr")
-            self._openssl(f"openssl x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-                          f"-extfile {name}.ext -out {name}.pem")
-
-    def _openssl(self, command):
-        subprocess.run(command.split(), cwd=self.root, check=True, capture_output=True)
-
-    def file(self, name):
-        return str(self.root / name)
-
-    def server(self, name, client_ca=None):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file(f"{name}.pem"), self.file(f"{name}.key"))
-        if client_ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(self.file(client_ca))
-        return context
 
 
 class TlsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.made = Certificates()
+        cls.made = server_and_client()
 
     def check(self, options, server="server", client_ca=None):
         """One run of the check against a server with that certificate."""

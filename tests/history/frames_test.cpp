@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <random>
@@ -121,6 +122,36 @@ TEST(FramesOfHistory, AreCutToASpanWithBothItsEnds) {
   EXPECT_EQ(frames, wanted);
   cut(frames, 31, 29);
   EXPECT_TRUE(frames.times.empty());
+}
+
+TEST(FramesOfHistory, ComeBackWithTheColumnsThatAreWanted) {
+  std::mt19937_64 random(5);
+  for (int i = 0; i < 1000; ++i) {
+    const Frames frames = made(random, i % 2 == 0 ? 1 : 3);
+    Frames some = frames;
+    std::vector<SeriesId> wanted{1, 2};
+    std::erase_if(some.columns, [&](const Column& column) {
+      const bool is_wanted = random() % 2 == 0;
+      if (is_wanted) {
+        wanted.push_back(column.series);
+      }
+      return !is_wanted;
+    });
+    std::sort(wanted.begin(), wanted.end());
+    const auto read = decode(encode(frames), wanted);
+    ASSERT_TRUE(read) << read.error().message;
+    ASSERT_EQ(*read, some) << i;
+  }
+}
+
+TEST(FramesOfHistory, OfADamagedBlockAreRefusedThoughNobodyWantsIt) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 12; ++i) {
+    const std::string block = encode(made(random, 3));
+    for (std::size_t size = 0; size < block.size(); size += 1 + size / 20) {
+      ASSERT_FALSE(decode(block.substr(0, size), std::vector<SeriesId>{}));
+    }
+  }
 }
 
 }  // namespace

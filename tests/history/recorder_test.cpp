@@ -201,5 +201,56 @@ TEST_F(RecorderOfHistory, LosesTheValueWhoseNameIsTooLongAndNoOther) {
   EXPECT_THAT(read.columns.at("rss").last, ElementsAre(2));
 }
 
+TEST_F(RecorderOfHistory, KeepsTheLastOfEachValueBetweenTwoWrites) {
+  recorder().record({.life = life(), .time = now_, .values = {{"rss", 1}, {"row:a/b/live", 2}}});
+  recorder().record({.life = life(), .time = now_ + 1, .values = {{"rss", 3}}});
+  recorder().flush();
+  const Course read = course({start, now_ + 1}, 10);
+  EXPECT_THAT(read.columns.at("rss").last, ElementsAre(3));
+  EXPECT_THAT(read.columns.at("row:a/b/live").last, ElementsAre(2));
+}
+
+TEST_F(RecorderOfHistory, KeepsNoRowsOfAnOlderLook) {
+  recorder().record({.life = life(),
+                     .time = now_,
+                     .values = {{"row:a/b/live", 2}, {"row:gone/b/live", 1}, {"rows_rss", 3}}});
+  recorder().record(
+      {.life = life(), .time = now_ + 1, .values = {{"row:a/b/live", 4}, {"rows_rss", 4}}});
+  recorder().flush();
+  const Course read = course({start, now_ + 1}, 10);
+  EXPECT_THAT(read.columns.at("row:a/b/live").last, ElementsAre(4));
+  EXPECT_FALSE(read.columns.contains("row:gone/b/live"));
+}
+
+TEST_F(RecorderOfHistory, GivesTheSeriesThatAreAskedForAlone) {
+  for (int i = 0; i < 800; ++i) {
+    record({{"rss", i}, {"row:native/glibc/live", i}, {"threads", 3}});
+    now_ += 10 * second;
+  }
+  Archive reader = archive();
+  for (const std::size_t frames : {5U, 100U, 5000U}) {
+    const auto all = reader.course(1, {start, now_}, frames);
+    const auto some = reader.course(1, {start, now_}, frames, {"threads", "rss", "unknown"});
+    ASSERT_TRUE(all && some);
+    EXPECT_EQ(some->times, all->times);
+    ASSERT_EQ(some->columns.size(), 2U);
+    EXPECT_EQ(some->columns.at("rss"), all->columns.at("rss"));
+    EXPECT_EQ(some->columns.at("threads"), all->columns.at("threads"));
+    EXPECT_TRUE(reader.course(1, {start, now_}, frames, {"unknown"})->columns.empty());
+  }
+}
+
+TEST_F(RecorderOfHistory, ListsLivesOfAKind) {
+  LifeInfo target = life("target/a");
+  target.kind = "target";
+  record({{"rss", 1}});
+  record({{"rss", 2}}, target);
+  EXPECT_EQ(archive().lives({0, now_})->size(), 2U);
+  EXPECT_EQ(archive().lives({0, now_}, "target")->size(), 1U);
+  EXPECT_EQ(archive().lives({0, now_}, "target")->front().info.identity, "target/a");
+  EXPECT_EQ(archive().lives({0, now_}, "check")->size(), 0U);
+  EXPECT_EQ(archive().newest(), now_);
+}
+
 }  // namespace
 }  // namespace heapwatch::history

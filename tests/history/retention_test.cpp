@@ -135,6 +135,40 @@ TEST_F(RetentionOfHistory, KeepsOneProfileAnHourOfOlderDaysAndAllThatHadACause) 
   EXPECT_GE(newer, 24U * 6U - 4U);
 }
 
+TEST_F(RetentionOfHistory, LeavesWhatHappenedWithTheLifeThatItHappenedIn) {
+  // Before there is a frame of it, and before room is made for the first time.
+  const LifeInfo early = life("early");
+  const LifeInfo profiled = life("profiled");
+  recorder().event(&early, now_, "error", "of the early one");
+  recorder().profile(profiled, now_, "native", "schedule", "bytes");
+  recorder().flush();
+  record({{"rss", 1}}, life("other"));
+  now_ += 10 * minute;
+  record({{"rss", 1}}, early);
+  record({{"rss", 1}}, profiled);
+  auto read = archive();
+  std::size_t found = 0;
+  const auto lives = read.lives({0, now_});
+  for (const Life& one : *lives) {
+    const auto events = read.events(one.id, {0, now_});
+    EXPECT_EQ(events->size(), one.info.identity == "early" ? 1U : 0U) << one.info.identity;
+    EXPECT_EQ(read.profiles(one.id, {0, now_})->size(), one.info.identity == "profiled" ? 1U : 0U);
+    ++found;
+  }
+  EXPECT_EQ(found, 3U);
+}
+
+TEST_F(RetentionOfHistory, ForgetsWhatHappenedInLivesThatItForgets) {
+  const LifeInfo gone = life("gone");
+  recorder().event(&gone, now_, "error", "of one that is gone");
+  recorder().flush();
+  now_ += 3 * day;
+  record({{"rss", 1}}, life("later"));
+  now_ += 10 * minute;
+  record({{"rss", 1}}, life("later"));
+  EXPECT_THAT(*archive().events(std::nullopt, {0, now_}), SizeIs(0));
+}
+
 TEST_F(RetentionOfHistory, ForgetsLivesOfWhichNothingIsLeft) {
   record({{"rss", 1}}, life("boot/gone"));
   now_ += 400 * day;

@@ -64,6 +64,25 @@ TEST(Growth, AFileOfJsonIsTheSurveyThatItWasMadeOf) {
   EXPECT_TRUE(growth.types.empty());
 }
 
+TEST(Growth, ARowIsTheSameWhateverItsNoteExplainsAndHoweverTornItIs) {
+  Survey survey = survey_at(std::chrono::seconds(10), 3 << 20, 800);
+  survey.rows[0].torn_bytes = 5000;
+  survey.rows[1].torn_bytes = 5000;
+  survey.rows.push_back({.space = Space::native,
+                         .owner = "jemalloc",
+                         .state = State::live,
+                         .bytes = 4096,
+                         .source = Source::walk,
+                         .note = "with what lies in caches of threads",
+                         .torn_bytes = 7});
+  const auto back = parse_reference(to_json(survey, {}));
+  ASSERT_TRUE(back) << back.error().message;
+  for (Row& row : survey.rows) {
+    row.torn_bytes = row.torn_bytes == 0 ? 300 : 0;
+  }
+  EXPECT_TRUE(growth_between(*back, reference_of(survey)).rows.empty());
+}
+
 TEST(Growth, TypesThatWereCountedOnceOnlyAreNotCompared) {
   Survey later = survey_at(std::chrono::seconds(10), 3 << 20, 800);
   later.types.clear();

@@ -117,6 +117,29 @@ TEST(SurveyText, IsATableWithSharesAndNotes) {
             "missing: its memory: Yama forbids it; try: sudo heapwatch memory 12\n");
 }
 
+TEST(SurveyText, WhatIsOfHugetlbfsOrTornIsSaid) {
+  MadeProcess process;
+  process.map(0x50000, 0x58000, "rw-p").touch(0x50000, 0x56000);
+  process.recording().mappings[0].private_hugetlb = std::uint64_t{4} << 20;
+  process.recording().mappings[0].shared_hugetlb = std::uint64_t{2} << 20;
+  Survey survey = survey_of(process.view());
+  survey.rows.push_back({.space = Space::native,
+                         .owner = "glibc",
+                         .state = State::live,
+                         .bytes = 4096,
+                         .blocks = 7,
+                         .source = Source::walk,
+                         .torn_bytes = 2048});
+  const std::string text = to_text(survey);
+  EXPECT_THAT(text, ::testing::HasSubstr(", in pages of hugetlbfs 6.00 M\n"));
+  EXPECT_THAT(text,
+              ::testing::ContainsRegex("glibc live .* 7 blocks  torn: may be off by 2.00 K\n"));
+  const std::string json = to_json(survey, {.on_one_line = true});
+  EXPECT_THAT(json, ::testing::ContainsRegex("\"hugetlb_bytes\": ?6291456"));
+  EXPECT_THAT(json, ::testing::HasSubstr("torn: may be off by 2048 bytes"));
+  EXPECT_THAT(json, ::testing::ContainsRegex("\"torn_bytes\": ?2048"));
+}
+
 TEST(SurveyText, SizesHaveThreeDigits) {
   EXPECT_EQ(size_text(0), "0 B");
   EXPECT_EQ(size_text(1023), "1023 B");

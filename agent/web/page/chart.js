@@ -17,7 +17,7 @@ function rowColor(row) {
 }
 
 function rowName(row) {
-  return row.owner ? `${row.space} ${row.owner} ${row.state}` : `${row.space} ${row.state}`;
+  return row.owner && row.owner !== row.space ? `${row.space} ${row.owner} ${row.state}` : `${row.space} ${row.state}`;
 }
 
 /// The numbers of the chart as a table, for who cannot see it.

@@ -48,7 +48,7 @@ class ProcessView {
     this.showHead(suspects);
     this.showSuspects(suspects);
     const growth = await this.showGrowth();
-    await this.showFlame();
+    await this.showFlame(growth);
     this.shown = shown;
     this.page.shows({ memory: this.memory, suspects, growth });
   }
@@ -182,15 +182,17 @@ class ProcessView {
     return new URL('api/v1/' + this.address('profile', parameters), location.href.split('#')[0]).href;
   }
 
-  async showFlame() {
+  async showFlame(growth) {
     const kind = this.query.get('flame');
     if (!kind) {
       this.parts.flame.replaceChildren();
       this.flameOf = null;
       return;
     }
-    const moments = this.moments();
-    const at = moments ? moments[1] : this.memory.to;
+    const chosenMoments = this.moments();
+    // The difference of a profile to itself would tell nothing.
+    const moments = chosenMoments && growth.profiles.some(profile => profile.kind === kind) ? chosenMoments : null;
+    const at = chosenMoments ? chosenMoments[1] : this.memory.to;
     const newest = this.memory.profiles.reduce((time, profile) => profile.kind === kind ? profile.time : time, 0);
     const chosen = [kind, newest, ...(moments || [])].join();
     if (this.flameOf === chosen) return;
@@ -201,7 +203,8 @@ class ProcessView {
     this.parts.flame.replaceChildren(element('h2', {}, moments ? `Flame graph of the difference, ${kind}` : `Flame graph, ${kind}`),
       element('p', { className: 'commands' }, element('button', { type: 'button', onclick: () => this.go({ flame: null }) }, 'Close'), ' ',
         element('a', { href: this.profileUrl({ ...which, format: 'html' }), download: `flame-${kind}.html` }, 'Save as one HTML file'), ' ',
-        element('a', { href: this.profileUrl(which), download: '' }, 'Download')), area);
+        element('a', { href: this.profileUrl(which), download: '' }, 'Download')),
+      ...(chosenMoments && !moments ? [element('p', { className: 'hint' }, 'One profile was kept near both moments: this is what it holds, not what changed.')] : []), area);
     showFlame(area, data, { command: name => `heapwatch pprof -peek '${flameQuoted(name)}' '${this.profileUrl(which)}'` });
     if (isNew) this.parts.flame.scrollIntoView();
     this.flameOf = chosen;

@@ -49,7 +49,8 @@ TEST_F(OwnPages, ShowTheMemoryOfTheAgent) {
 }
 
 TEST_F(OwnPages, RefuseWrongParametersOfAProfile) {
-  EXPECT_EQ(get("/debug/pprof/heap", "seconds=x").body, "seconds must be 0 to 3600, not \"x\"\n");
+  EXPECT_EQ(get("/debug/pprof/heap", "seconds=x").body,
+            "seconds must be a whole number from 0 to 3600, not \"x\"\n");
   EXPECT_EQ(get("/debug/pprof/heap").status, 404);
   EXPECT_EQ(get("/debug/pprof/allocs").body, "no such process\n");
 }

@@ -5,7 +5,8 @@
 
 #include "../../history/made_history.h"
 #include "agent/web/api_json.h"
-#include "agent/web/history_names.h"
+#include "answer_schema.h"
+#include "history/series_names.h"
 #include "pprof/gunzip.h"
 
 namespace heapwatch::agent::web {
@@ -47,6 +48,7 @@ class ApiOfHistory : public testing::MadeHistory {
     rapidjson::Document document;
     document.Parse(answer.body.c_str());
     EXPECT_FALSE(document.HasParseError()) << answer.body;
+    EXPECT_EQ(testing::against_schema(document), "");
     return document;
   }
 
@@ -54,6 +56,7 @@ class ApiOfHistory : public testing::MadeHistory {
   std::string trouble_;
   Api api_{{.history = path(),
             .verdicts = [this] { return verdicts_; },
+            .check_verdicts = [] { return std::vector<CheckVerdict>{}; },
             .clock = [this] { return now_; },
             .trouble = [this] { return trouble_; }}};
 };
@@ -140,6 +143,11 @@ TEST_F(ApiOfHistory, ComparesTheProfilesNearestToTwoMoments) {
   ASSERT_EQ(between["profiles"].Size(), 1U);
   EXPECT_EQ(between["profiles"][0]["bytes"].GetInt64(), 3000);
   EXPECT_EQ(between["profiles"][0]["from"].GetInt64(), start);
+  verdicts_ = {{.pid = 7,
+                .verdict = "leak",
+                .confidence = "high",
+                .sentence = "leak in native: f",
+                .next = {"heapwatch leak 7"}}};
   const auto suspects = json("/api/v1/suspects/7");
   EXPECT_EQ(suspects["profiles"][0]["bytes"].GetInt64(), 9000);
   EXPECT_EQ(suspects["profiles"][0]["sites"].Size(), 1U);
@@ -186,13 +194,13 @@ TEST_F(ApiOfHistory, LoadsNothingFromElsewhere) {
 }
 
 TEST(NamesOfRows, ComeBackAsTheyWere) {
-  const auto row = row_of(series_of({"files", "usr/lib/a.so", "mapped"}));
+  const auto row = history::row_of(history::series_of({"files", "usr/lib/a.so", "mapped"}));
   ASSERT_TRUE(row);
   EXPECT_EQ(row->space, "files");
   EXPECT_EQ(row->owner, "usr/lib/a.so");
   EXPECT_EQ(row->state, "mapped");
-  EXPECT_FALSE(row_of("rss"));
-  EXPECT_FALSE(row_of("row:native/live"));
+  EXPECT_FALSE(history::row_of("rss"));
+  EXPECT_FALSE(history::row_of("row:native/live"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "../../history/made_history.h"
+#include "agent/web/verdict_codes.h"
 
 namespace heapwatch::agent::web {
 namespace {
@@ -82,6 +83,30 @@ TEST_F(FeedOfHistory, TellsAVerdictOnceAndAgainWhenItChanges) {
   ASSERT_THAT(*events, SizeIs(2));
   EXPECT_EQ((*events)[0].text, "steady");
   EXPECT_EQ((*events)[1].text, "leak in native");
+  // And which one it was at each moment, for who reads the file elsewhere.
+  const auto course = archive().course(1, {start, now_}, 100);
+  std::vector<std::string_view> words;
+  for (const std::int64_t code : course->columns.at("verdict").last) {
+    words.push_back(word_of(verdict_codes, code));
+  }
+  EXPECT_THAT(words, ElementsAre("steady", "steady", "leak"));
+}
+
+TEST(WordsOfVerdicts, HaveANumberEach) {
+  for (const auto verdict :
+       {leak::Verdict::leak, leak::Verdict::cannot_tell, leak::Verdict::load,
+        leak::Verdict::filling, leak::Verdict::retention, leak::Verdict::steady}) {
+    const auto code = code_of(verdict_codes, leak::name_of(verdict));
+    ASSERT_TRUE(code) << leak::name_of(verdict);
+    EXPECT_EQ(word_of(verdict_codes, code), leak::name_of(verdict));
+  }
+  for (const auto confidence :
+       {leak::Confidence::low, leak::Confidence::medium, leak::Confidence::high}) {
+    EXPECT_TRUE(code_of(confidence_codes, leak::name_of(confidence)));
+  }
+  EXPECT_EQ(word_of(verdict_codes, std::nullopt), "");
+  EXPECT_EQ(word_of(verdict_codes, 6), "");
+  EXPECT_EQ(word_of(verdict_codes, -1), "");
 }
 
 TEST_F(FeedOfHistory, KeepsProfilesOfProcessesThatItKnows) {

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -44,16 +46,41 @@ TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
   Exporters one;
   ASSERT_TRUE(one.start(agent(false, true), own_families));
   EXPECT_THAT(names_and_addresses(one),
-              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD udp://127.0.0.1:2"));
+              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD udp://127.0.0.1:2",
+                          "remote_write Remote write "));
   EXPECT_THAT(one.states().front().figures.counters, IsEmpty());
-  EXPECT_EQ(one.states().back().figures.queued, 0U);
+  EXPECT_EQ(one.states()[1].figures.queued, 0U);
   EXPECT_THAT(one.served(), IsEmpty());
 
   base::set_log_level(base::LogLevel::off);
   Exporters none;
   ASSERT_TRUE(none.start(agent(false, false), own_families));
-  EXPECT_THAT(names_and_addresses(none),
-              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD "));
+  EXPECT_THAT(
+      names_and_addresses(none),
+      ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ", "remote_write Remote write "));
+}
+
+TEST(Exporters, ReceiversOfRemoteWriteAreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
+  config::AgentConfig config = agent(false, false);
+  config::Diagnostics said;
+  const auto configure = [&](const std::string& url) {
+    config.settings = config::parse_yaml(
+        "remote_write: [{name: a, url: \"" + url + "\", queue_config: {disk_max_size: 0}}]", "",
+        said);
+  };
+  configure("http://127.0.0.1:1/write?token=secret");
+  Exporters exporters;
+  ASSERT_TRUE(exporters.start(config, own_families));
+  EXPECT_EQ(names_and_addresses(exporters).back(),
+            "remote_write Remote write http://127.0.0.1:1/write?...");
+  EXPECT_EQ(exporters.states().back().figures.counters.front(),
+            (std::pair<std::string, std::uint64_t>("endpoints", 1)));
+
+  configure("http://127.0.0.1:port/");
+  Exporters none;
+  const auto refused = none.start(config, own_families);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("remote write a: "));
 }
 
 TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
@@ -88,7 +115,11 @@ TEST(Exporters, AllGetWhatIsPublishedAtOnceOrInSlices) {
   while (exporters.tidy(std::chrono::milliseconds(5))) {
   }
   exporters.drain(std::chrono::milliseconds(500));
-  EXPECT_EQ(exporters.states().back().figures.queued, 0U);
+  const auto states = exporters.states();
+  const auto dogstatsd = std::find_if(states.begin(), states.end(),
+                                      [](const auto& state) { return state.name == "dogstatsd"; });
+  ASSERT_NE(dogstatsd, states.end());
+  EXPECT_EQ(dogstatsd->figures.queued, 0U);
 }
 
 TEST(Exporters, AreRefusedForAnAddressThatIsNone) {

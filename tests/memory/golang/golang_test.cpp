@@ -83,5 +83,24 @@ INSTANTIATE_TEST_SUITE_P(Go, GoHeap,
                          ::testing::Values("go_heap", "go_stripped", "go_pie", "go_cgo"),
                          [](const auto& one) { return one.param; });
 
+TEST(GoRace, WhatTheRaceDetectorKeepsHasItsNameAndNothingIsUnexplained) {
+  const GoProgram program("go_race");
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const Picture picture = picture_of(sighting->view);
+  std::uint64_t all = 0;
+  std::uint64_t heap = 0;
+  std::uint64_t detector = 0;
+  for (const Row& row : picture.rows()) {
+    all += row.bytes;
+    heap += row.owner == "go" && row.detail == "heap" ? row.bytes : 0;
+    detector += row.owner == "go's race detector" ? row.bytes : 0;
+  }
+  EXPECT_EQ(all, sighting->view->residency().total());
+  EXPECT_GE(heap, program["heap_alloc"] * 9 / 10);
+  EXPECT_GT(detector, heap);
+  EXPECT_LT(picture.unexplained_bytes(), all / 500);
+}
+
 }  // namespace
 }  // namespace heapwatch::memory::golang

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../../testing/subprocess.h"
+#include "../programs/load_program.h"
 #include "memory/process/live.h"
 #include "memory/readers.h"
 
@@ -75,6 +76,48 @@ TEST_P(Jemalloc, HasItsRowsInThePicture) {
 
 INSTANTIATE_TEST_SUITE_P(Threads, Jemalloc, ::testing::Values("1", "4"),
                          [](const auto& one) { return "Of" + one.param; });
+
+class JemallocUnderLoad : public ::testing::TestWithParam<const char*> {};
+
+/// Without caches, whose blocks jemalloc counts as live.
+TEST_P(JemallocUnderLoad, LiveBytesAreWithinOnePercentOrTornAndWithinTheirBound) {
+  const heapwatch::testing::LoadProgram program(
+      GetParam(), "8", {"LD_PRELOAD=" JEMALLOC_LIBRARY, "MALLOC_CONF=tcache:false"});
+  for (int look = 0; look < heapwatch::testing::looks_wanted(); ++look) {
+    const auto seen = survey(program.pid(), {});
+    ASSERT_TRUE(seen) << seen.error().message;
+    const auto answer = heapwatch::testing::answer_of(*seen, "jemalloc");
+    EXPECT_TRUE(answer.live > 0 || answer.is_torn);
+    EXPECT_TRUE(!answer.is_torn || std::string(GetParam()) != "still");
+    heapwatch::testing::expect_right_or_torn(answer, program.held());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, JemallocUnderLoad,
+                         ::testing::Values("still", "random", "ring", "stack", "hand"),
+                         [](const auto& one) { return std::string(one.param); });
+
+TEST(JemallocMoments, WhatWasNotAlikeInTwoReadingsIsHowFarTheLaterMayBeOff) {
+  const auto slab = [](std::uint64_t begin, std::uint64_t live) {
+    return Extent{
+        .begin = begin, .bytes = 4096, .is_slab = true, .block_bytes = 64, .live_blocks = live};
+  };
+  const Extent large{.begin = 0x9000, .bytes = 20480, .block_bytes = 16384, .live_blocks = 1};
+  const auto moved = [](std::vector<Extent> before, std::vector<Extent> after) {
+    return moved_bytes_between({.extents = std::move(before)}, {.extents = std::move(after)});
+  };
+  EXPECT_EQ(moved({slab(0x1000, 60), large}, {slab(0x1000, 60), large}), 0U);
+  EXPECT_EQ(moved({slab(0x1000, 60), large}, {slab(0x1000, 55), large}), 5U * 64);
+  EXPECT_EQ(moved({slab(0x1000, 60)}, {slab(0x1000, 60), large}), 16384U);
+  EXPECT_EQ(moved({slab(0x1000, 60), large}, {slab(0x1000, 60)}), 16384U);
+  EXPECT_EQ(moved({slab(0x1000, 10), slab(0x2000, 20)}, {slab(0x1000, 20), slab(0x2000, 10)}),
+            10U * 64);
+  Extent kept = large;
+  kept.state = Extent::State::dirty;
+  kept.block_bytes = 0;
+  kept.live_blocks = 0;
+  EXPECT_EQ(moved({large}, {kept}), 16384U);
+}
 
 TEST(JemallocClasses, GrowInFourStepsToADoubling) {
   EXPECT_EQ(bytes_of_class(0), 8U);

@@ -118,6 +118,9 @@ TEST(Mimalloc, OfAFreeThreadedPythonItIsPythons) {
   const Picture picture = picture_of(program.process().view());
   EXPECT_THAT(rows_of(picture), ::testing::Contains("python live 80832"));
   ASSERT_EQ(picture.allocators().size(), 2U);
+  ASSERT_EQ(picture.missing().size(), 1U);
+  EXPECT_THAT(picture.missing()[0].why, HasSubstr("is free-threaded: the layout of its mimalloc is "
+                                                  "known from its sources"));
 }
 
 TEST(Mimalloc, OfAFreeThreadedPythonThatIsNotUnderstoodItIsNamed) {
@@ -130,8 +133,12 @@ TEST(Mimalloc, OfAFreeThreadedPythonThatIsNotUnderstoodItIsNamed) {
     if (free_threaded == 1) {
       EXPECT_THAT(rows_of(picture), ElementsAre("python mapped 65536 recognised, not looked into"));
       EXPECT_THAT(failed(picture), HasSubstr("whose segments were not recognised"));
+      const Picture with_types = picture_of(program.process().view(), {.types = true});
+      ASSERT_EQ(with_types.missing().size(), 2U);
+      EXPECT_EQ(with_types.missing()[1].what, "Python objects by type");
     } else {
       EXPECT_THAT(rows_of(picture), ElementsAre());
+      EXPECT_TRUE(picture.missing().empty());
     }
   }
 }

@@ -11,6 +11,7 @@ TEST(Parse, ReadsAMappingWithItsSizes) {
       "Size:                132 kB\nRss:                  12 kB\nPss:                   6 kB\n"
       "Anonymous:             8 kB\nLazyFree:              4 kB\nSwap:                 16 kB\n"
       "AnonHugePages:         0 kB\nVmFlags: rd wr mr mw me ac sd \n"
+      "Shared_Hugetlb:        0 kB\nPrivate_Hugetlb:    2048 kB\n"
       "7ffd00000000-7ffd00002000 r--p 00000000 00:00 0                          [vvar]\n"
       "Rss:                   0 kB\nVmFlags: rd mr pf io de dd sd \n");
   ASSERT_EQ(mappings.size(), 2U);
@@ -26,7 +27,8 @@ TEST(Parse, ReadsAMappingWithItsSizes) {
                                   .pss = 6144,
                                   .swap = 16384,
                                   .anonymous = 8192,
-                                  .lazy_free = 4096}));
+                                  .lazy_free = 4096,
+                                  .private_hugetlb = 2 << 20}));
   EXPECT_TRUE(mappings[1].outside_rss);
 }
 

@@ -1,0 +1,14 @@
+// From `remote_write` to the options of its exporter.
+#pragma once
+
+#include "base/error.h"
+#include "config/agent_config.h"
+#include "exporters/remote_write/exporter.h"
+
+namespace heapwatch::agent::wiring {
+
+/// Without what the exporter collects. Errors: invalid, when an address is none.
+[[nodiscard]] base::Result<exporters::remote_write::RemoteWriteOptions> remote_write_options(
+    const config::AgentConfig& agent);
+
+}  // namespace heapwatch::agent::wiring

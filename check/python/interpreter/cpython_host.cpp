@@ -108,8 +108,11 @@ class CPythonHost final : public Host {
   }
 
   [[nodiscard]] base::Result<int> heap_books(bool collect) override {
-    const Gil gil;
-    return memory::copy_heap_books(collect);
+    if (collect) {
+      const Gil gil;
+      memory::collect_now();
+    }
+    return memory::copy_heap_books();
   }
 
   void collect_garbage() override {

@@ -125,17 +125,18 @@ void forget_tracked_in_books(std::uintptr_t address) noexcept {
   }
 }
 
-base::Result<int> copy_heap_books(bool collect) {
+void collect_now() {
+  // As a user asks for it: PyGC_Collect() does nothing where the collector is off.
+  const Object gc(PyImport_ImportModule("gc"));
+  const Object collected(gc ? PyObject_CallMethod(gc.get(), "collect", nullptr) : nullptr);
+  PyErr_Clear();
+  next_count = {};
+  look_for_garbage();
+}
+
+base::Result<int> copy_heap_books() {
   if (!has_books.load(std::memory_order_acquire)) {
     return base::fail(base::ErrorKind::not_found, "what Python allocates is not sampled");
-  }
-  if (collect) {
-    // As a user asks for it: PyGC_Collect() does nothing where the collector is off.
-    const Object gc(PyImport_ImportModule("gc"));
-    const Object collected(gc ? PyObject_CallMethod(gc.get(), "collect", nullptr) : nullptr);
-    PyErr_Clear();
-    next_count = {};
-    look_for_garbage();
   }
   const int file = memfd_create("heapwatch-python-books", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   memtrack::BooksCopy copy;

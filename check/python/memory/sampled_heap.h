@@ -27,7 +27,10 @@ void keep_books();
 void note_tracked_in_books(std::uintptr_t address, std::size_t bytes) noexcept;
 void forget_tracked_in_books(std::uintptr_t address) noexcept;
 
-/// See Host::heap_books(). With the GIL.
-[[nodiscard]] base::Result<int> copy_heap_books(bool collect);
+/// Has the collector free garbage, and counts what is left. With the GIL.
+void collect_now();
+
+/// See Host::heap_books(). Any thread; without the GIL, for which CPython may allocate.
+[[nodiscard]] base::Result<int> copy_heap_books();
 
 }  // namespace heapwatch::check::python::memory

@@ -116,6 +116,9 @@ struct IsolationConfig {
   friend bool operator==(const IsolationConfig&, const IsolationConfig&) = default;
 };
 
+/// What always watches the memory of Python checks.
+enum class PythonProfiler : std::uint8_t { none, sampled };
+
 // One of each is alive: the order is that of docs/configuration.md.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct AgentConfig {
@@ -134,6 +137,7 @@ struct AgentConfig {
   std::string tracemalloc_exclude;
   std::string tracemalloc_whitelist;  // older names of the two above
   std::string tracemalloc_blacklist;
+  PythonProfiler profiler = PythonProfiler::none;
   bool python_memory = true;                 // telemetry.python_memory
   bool allow_untrusted_code = false;         // load code that other users can change
   std::filesystem::path additional_checksd;  // one more folder of Python checks; empty: none

@@ -154,6 +154,13 @@ struct IsolationWord {
   }
 };
 
+struct ProfilerWord {
+  static constexpr Shape shape = Shape::scalar;
+  static void write(SettingsWriter& writer, std::string_view key, const AgentConfig& config) {
+    writer.text(key, std::string(config.profiler == PythonProfiler::sampled ? "sampled" : "none"));
+  }
+};
+
 /// Read by a function of its own.
 template <auto reader, typename Kind>
 struct ReadBy {
@@ -196,7 +203,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 77> rows{{
+constexpr std::array<AgentOptionRow, 78> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -233,6 +240,7 @@ constexpr std::array<AgentOptionRow, 77> rows{{
     option<Text<&A::tracemalloc_exclude>>("tracemalloc_exclude"),
     option<Text<&A::tracemalloc_whitelist>>("tracemalloc_whitelist"),
     option<Text<&A::tracemalloc_blacklist>>("tracemalloc_blacklist"),
+    option<ReadBy<read_profiler, ProfilerWord>>("profiler"),
     option<Boolean<&A::python_memory>>("telemetry.python_memory"),
     option<Boolean<&A::allow_untrusted_code>>("allow_untrusted_code"),
     option<ReadBy<read_check_isolation, IsolationWord>>("check_isolation", at_reload),

@@ -226,6 +226,14 @@ void read_packet_bytes(Section& section, std::string_view name, AgentDraft& draf
   }
 }
 
+void read_profiler(Section& section, std::string_view name, AgentDraft& draft) {
+  static constexpr std::array<std::pair<std::string_view, PythonProfiler>, 2> words{
+      {{"none", PythonProfiler::none}, {"sampled", PythonProfiler::sampled}}};
+  if (const auto profiler = section.one_of<PythonProfiler>(name, words)) {
+    draft.config.profiler = *profiler;
+  }
+}
+
 void read_check_isolation(Section& section, std::string_view name, AgentDraft& draft) {
   static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
       {{"none", false}, {"process", true}}};

@@ -24,6 +24,7 @@ void read_cardinality(Section& section, std::string_view name, AgentDraft& draft
 void read_memstats_names(Section& section, std::string_view name, AgentDraft& draft);
 void read_probe_targets(Section& section, std::string_view name, AgentDraft& draft);
 void read_packet_bytes(Section& section, std::string_view name, AgentDraft& draft);
+void read_profiler(Section& section, std::string_view name, AgentDraft& draft);
 void read_check_isolation(Section& section, std::string_view name, AgentDraft& draft);
 
 }  // namespace heapwatch::config

@@ -110,6 +110,11 @@ bool copy_books(int file, BooksCopy& copy) noexcept {
   return true;
 }
 
+bool copy_books_in_use(int file, BooksCopy& copy) noexcept {
+  const Locked locked(pool_lock);
+  return copy_books(file, copy);
+}
+
 void drop_copy(BooksCopy& copy) noexcept {
   if (copy.pages != nullptr) {
     unmap_pages(copy.pages, copy.bytes);

@@ -6,7 +6,7 @@
 // `version` and size alone. Counts that only grow (records, mappings, functions, names of threads)
 // are stored with release after what they count, and nothing that was counted moves or changes, but
 // for the figures of a record.
-//   Record     samples of one size, from one stack, of one space, component and thread
+//   Record     samples of one size, from one stack, of one space, component, thread and work
 //   Live       a block that a record counts as in use, with its birth; without a record: none
 //   Peak       when the blocks of the heap had most bytes, and how a record tells what it had then
 //   Stack      return addresses, innermost first; then frames of an interpreter, innermost first:
@@ -101,6 +101,7 @@ struct Record {
   memtrack_component component;
   std::uint32_t space;   // a memtrack_space
   std::uint32_t thread;  // an index into thread_names
+  std::uint32_t work;    // what its threads worked for: the number of a name, as of components
   std::uint64_t allocated;
   std::uint64_t inuse;
   std::uint64_t temporary;      // of those that were freed: within moment_ticks
@@ -177,7 +178,7 @@ using ThreadName = char[16];  // as the kernel knows it
 /// Pointers in it are those of the process it belongs to, into its pool.
 struct alignas(page_bytes) Books {
   static constexpr std::uint64_t magic_value = 0x6865617077617463U;
-  static constexpr std::uint32_t current_version = 3;
+  static constexpr std::uint32_t current_version = 4;
   static constexpr std::size_t chunks_max = 256;
   static constexpr std::size_t live_chunks_max = 2048;
   static constexpr std::size_t mappings_max = 512;
@@ -263,6 +264,10 @@ struct BooksCopy {
 /// kernel refuses. Nobody may take from the pool meanwhile, and what others count meanwhile may be
 /// missing.
 bool copy_books(int file, BooksCopy& copy) noexcept;
+/// The same while others count and take from the pool: what they do meanwhile may be there in part.
+///
+/// Threads: any.
+bool copy_books_in_use(int file, BooksCopy& copy) noexcept;
 void drop_copy(BooksCopy& copy) noexcept;
 /// Goes on in the copy, which is to be dropped then as any. False when the kernel refuses; only a
 /// copy in a file leaves the books usable then.

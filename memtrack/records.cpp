@@ -20,7 +20,7 @@ constinit Record* records[1U << hash_bits]{};
 bool is_of(const Record& record, const RecordKey& key) {
   return record.stack == key.stack && record.size == key.size && record.interval == key.interval &&
          record.component == key.component && record.space == key.space &&
-         record.thread == key.thread;
+         record.thread == key.thread && record.work == key.work;
 }
 
 /// What a sample stands for in bytes.
@@ -100,7 +100,7 @@ Record* find_record(const RecordKey& key) noexcept {
   const std::uint64_t hash =
       mix(mix(mix(mix(reinterpret_cast<std::uintptr_t>(key.stack), key.size), key.interval),
               key.component * memtrack_spaces + key.space),
-          key.thread);
+          std::uint64_t{key.work} << 32 | key.thread);
   Record*& head = records[slot_of(hash)];
   for (Record* record = head; record != nullptr; record = record->next) {
     if (is_of(*record, key)) {
@@ -116,6 +116,7 @@ Record* find_record(const RecordKey& key) noexcept {
                .component = key.component,
                .space = static_cast<std::uint32_t>(key.space),
                .thread = key.thread,
+               .work = key.work,
                .stands_for = bytes_for(key.size, key.interval)};
     head = record;
     books.record_count.fetch_add(1, std::memory_order_release);

@@ -47,6 +47,7 @@ struct RecordKey {
   memtrack_component component;
   memtrack_space space;
   std::uint32_t thread;
+  memtrack_component work;
 };
 
 /// The record of that, made when there is none yet; null when there is no room.

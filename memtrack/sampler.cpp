@@ -153,7 +153,8 @@ auto at_stack(const void* caller, const Use& use) {
 
 bool keep(const void* block, std::size_t size, std::uint64_t interval, const void* caller,
           memtrack_space space) noexcept {
-  RecordKey key{nullptr, size, interval, component_of(thread_state.owner), space, 0};
+  RecordKey key{nullptr, size, interval,         component_of(thread_state.owner),
+                space,   0,    thread_state.work};
   if (space == memtrack_space_native && interpreter::owns(key.component)) {
     key.space = memtrack_space_python;
   }
@@ -198,7 +199,8 @@ bool recharge(const void* block, memtrack_component to) noexcept {
   const Record& old = *found->record;
   const memtrack_space space =
       interpreter::owns(to) ? memtrack_space_python : memtrack_space_native;
-  Record* const record = find_record({old.stack, old.size, old.interval, to, space, old.thread});
+  Record* const record =
+      find_record({old.stack, old.size, old.interval, to, space, old.thread, old.work});
   if (record != nullptr) {
     live::move(found, record);
   }
@@ -211,7 +213,7 @@ void clear() noexcept {
 }
 
 Live* enter(std::size_t size, const void* caller, memtrack_space space) noexcept {
-  RecordKey key{nullptr, size, 1, component_of(thread_state.owner), space, 0};
+  RecordKey key{nullptr, size, 1, component_of(thread_state.owner), space, 0, thread_state.work};
   return at_stack(caller, [&key](const FoundStack& found) -> Live* {
     const Locked locked(lock);
     key.stack = intern(found);
@@ -234,7 +236,7 @@ Live* enter_rest(const Record& of, std::uint32_t birth, std::size_t size) {
     return nullptr;
   }
   Record* const record = find_record({of.stack, size, of.interval, of.component,
-                                      static_cast<memtrack_space>(of.space), of.thread});
+                                      static_cast<memtrack_space>(of.space), of.thread, of.work});
   return record == nullptr ? nullptr : live::add(nullptr, record, birth);
 }
 

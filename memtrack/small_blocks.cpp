@@ -199,4 +199,52 @@ void finish_move(const Moving& moving) noexcept {
   }
 }
 
+namespace {
+
+bool mark_sample(const void* block) {
+  Word* const at = find_or_map(block);
+  if (at != nullptr) {
+    at->store(sampled, std::memory_order_relaxed);
+  }
+  return at != nullptr;
+}
+
+}  // namespace
+
+void* take_sample(void* block, std::size_t size, unsigned kind, const void* caller) noexcept {
+  small_state.left[kind] += static_cast<std::int64_t>(size);
+  if (thread_state.block == nullptr) {
+    const Busy busy;
+    (void)join_thread();
+  }
+  if (is_kept(block, size, kind, caller) && !mark_sample(block)) {
+    sampler::drop(block, live::End::freed);
+    books.unrecorded.fetch_add(1, std::memory_order_relaxed);
+  }
+  return block;
+}
+
+void forget_sample(const void* block) noexcept {
+  Word* const at = find(block);
+  if (at != nullptr && sampler::drop(block, live::End::freed).record != nullptr) {
+    at->store(0, std::memory_order_relaxed);
+  }
+}
+
+live::Former take_off_sample(const void* block) noexcept {
+  Word* const at = find(block);
+  const live::Former former =
+      at == nullptr ? live::Former{} : sampler::drop(block, live::End::moved);
+  if (former.record != nullptr) {
+    at->store(0, std::memory_order_relaxed);
+  }
+  return former;
+}
+
+void restore_sample(const void* block, const live::Former& former) noexcept {
+  if (former.record != nullptr && sampler::restore(block, former)) {
+    (void)mark_sample(block);
+  }
+}
+
 }  // namespace heapwatch::memtrack::small

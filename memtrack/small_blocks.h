@@ -171,4 +171,41 @@ void cancel_move(const Moving& moving) noexcept;
 /// The block is gone, or is another now.
 void finish_move(const Moving& moving) noexcept;
 
+// ---- Samples alone
+//
+// Where no exact figures are wanted, nothing is written down of a block that is no sample. Blocks
+// may be of any size then, and from malloc, too: a word says whether the block is in the profile,
+// and nothing else. A process has its blocks on the books in one way or the other.
+
+void* take_sample(void* block, std::size_t size, unsigned kind, const void* caller) noexcept;
+
+/// Notes a new block, if it is a sample, and returns it.
+template <typename CallerType>
+[[gnu::always_inline]] inline void* note(void* block, std::size_t size, unsigned kind,
+                                         CallerType caller) {
+  ThreadState& mine = small_state;
+  mine.left[kind] -= static_cast<std::int64_t>(size);
+  if (mine.left[kind] <= 0) [[unlikely]] {
+    return take_sample(block, size, kind, caller);
+  }
+  return block;
+}
+
+/// Whether the block may be a sample: seldom true for one that is none.
+[[gnu::always_inline]] inline bool may_be_sample(const void* block) {
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  const Region* const region =
+      __atomic_load_n(&regions[address >> region_bits & (region_count - 1)], __ATOMIC_RELAXED);
+  return region != nullptr &&
+         region->words[address >> shadow::alignment_bits & (region_words - 1)].load(
+             std::memory_order_relaxed) != 0;
+}
+
+/// Before it is freed.
+void forget_sample(const void* block) noexcept;
+/// Before it moves: off the books until it is known what became of it.
+[[nodiscard]] live::Former take_off_sample(const void* block) noexcept;
+/// It did not move.
+void restore_sample(const void* block, const live::Former& former) noexcept;
+
 }  // namespace heapwatch::memtrack::small

@@ -67,6 +67,7 @@ struct ThreadState {
   std::uint64_t interval;  // that the next sample was drawn for; 0: it was not drawn
   std::uintptr_t stack_low;
   std::uintptr_t stack_high;
+  memtrack_component work;  // what the thread works for, which its samples tell; 0: nothing
 
   /// The process has no memory, so the next sample may be drawn anew.
   void start_over() {

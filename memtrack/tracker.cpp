@@ -250,6 +250,10 @@ Mode begin_mode(Mode seen) noexcept {
   if (seen == Mode::starting) {
     start();
     prepare();
+    if (accounting_begins != nullptr) {
+      const Busy busy;
+      accounting_begins();
+    }
   } else if (seen == Mode::dormant_unused) {
     dormant_blocks.store(true, std::memory_order_relaxed);
     books.mode.compare_exchange_strong(seen, Mode::dormant, std::memory_order_acq_rel);
@@ -423,11 +427,15 @@ bool recharge(void* block, memtrack_component from, memtrack_component to) noexc
   return entry.component == to;
 }
 
-void finish_move_while_paused(const Moving& moving, void* to) noexcept {
+void finish_move_elsewhere(const Moving& moving) noexcept {
   settle();
   if (moving.was == Moving::Was::tracked) {
     count(moving.entry, false);
   }
+}
+
+void finish_move_while_paused(const Moving& moving, void* to) noexcept {
+  finish_move_elsewhere(moving);
   note_older(to);
 }
 

@@ -15,6 +15,9 @@ namespace heapwatch::memtrack {
 /// `starting` and `dormant_unused` end with the first block; returns the mode that follows. Any
 /// other mode is returned.
 Mode begin_mode(Mode seen) noexcept;
+/// Defined by who has something to do when accounting begins, each time it does so; on the thread
+/// that allocates the first block, holding no lock. Absent otherwise.
+[[gnu::weak]] void accounting_begins() noexcept;
 void set_enabled(bool on) noexcept;
 /// Off until it is switched on: nothing is noted, and what was is given up then.
 void go_dormant() noexcept;
@@ -118,6 +121,8 @@ struct Moving {
 void cancel_move(const Moving& moving) noexcept;
 /// The allocator made `to` of the block.
 void finish_move(const Moving& moving, void* to, std::size_t size, const void* caller) noexcept;
+/// The block is gone, and what was made of it is noted elsewhere.
+void finish_move_elsewhere(const Moving& moving) noexcept;
 
 /// Puts a block, which its caller holds, down to another component, with its sample: it counts as a
 /// free there and as an allocation here. False when it is not on the books of `from`.

@@ -311,8 +311,8 @@ void share_books() {
     }
   }
   // Python's hooks cost something also when nothing is noted.
-  if (books_are_shared && !is_dormant) {
-    python::attach();
+  if (books_are_shared) {
+    is_dormant ? python::attach_dormant() : python::attach();
   }
   errno = before;
 }
@@ -324,6 +324,10 @@ bool owns_books() noexcept {
 }
 
 }  // namespace heapwatch::preload
+
+void heapwatch::memtrack::accounting_begins() noexcept {
+  preload::python::begin();
+}
 
 void heapwatch::memtrack::sampler::choose_interval() noexcept {
   if (const char* const text = getenv(preload::interval_variable); text != nullptr) {

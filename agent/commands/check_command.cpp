@@ -78,6 +78,7 @@ std::vector<Ran> run_all(std::vector<std::unique_ptr<check::ConfiguredCheck>>&& 
     Ran& ran = all.emplace_back();
     ran.runner = std::make_unique<check::schedule::InstanceRunner>(std::move(check),
                                                                    wiring::runner_options(agent));
+    profiles.before_instance();
     for (int i = 0; i < options.times; ++i) {
       if (i > 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(options.pause_ms));

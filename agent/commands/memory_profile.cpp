@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <utility>
@@ -54,7 +55,16 @@ base::Result<void> MemoryProfiles::begin() {
   return {};
 }
 
+void MemoryProfiles::before_instance() {
+  if (options_.profile) {
+    native_ = {.before = look_at_native_books()};
+  }
+}
+
 void MemoryProfiles::after_run() {
+  if (options_.profile && ++native_.runs == 1) {
+    native_.first = look_at_native_books();
+  }
   if (!options_.objects) {
     return;
   }
@@ -66,12 +76,32 @@ void MemoryProfiles::after_run() {
 }
 
 void MemoryProfiles::after_instance(const std::string& id, const std::string& error) {
+  std::string native;
+  if (options_.profile) {
+    native_.last = look_at_native_books();
+    native = native_lines(native_, id, native_lines_options());
+    native_ = {};
+  }
   instances_.push_back({.id = id,
                         .error = error,
                         .reports = options_.profile
                                        ? wiring::python_loader().finish_memory_profile(id)
                                        : check::python::MemoryReports{},
-                        .objects = std::exchange(objects_, {})});
+                        .objects = std::exchange(objects_, {}),
+                        .native = std::move(native)});
+}
+
+NativeLinesOptions MemoryProfiles::native_lines_options() const {
+  NativeLinesOptions options;
+  if (const auto unit = options_.values.find("unit");
+      unit != options_.values.end() && !unit->second.empty()) {
+    options.unit = unit->second;
+  }
+  if (const auto limit = options_.values.find("limit"); limit != options_.values.end()) {
+    const int wanted = std::atoi(limit->second.c_str());
+    options.limit = wanted > 0 ? static_cast<std::size_t>(wanted) : options.limit;
+  }
+  return options;
 }
 
 base::Result<void> MemoryProfiles::end(int times, bool show) {
@@ -156,7 +186,7 @@ void MemoryProfiles::print(const Instance& instance) const {
         is_first = false;
       }
     }
-    std::cout << (is_first ? "" : "\n");
+    std::cout << instance.native << (is_first ? "" : "\n");
   }
   print_objects(instance);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/commands/native_lines.h"
 #include "base/error.h"
 #include "check/python/host.h"
 
@@ -38,6 +39,7 @@ class MemoryProfiles {
 
   /// Before checks are loaded. Errors: io, invalid when the folder is none.
   [[nodiscard]] base::Result<void> begin();
+  void before_instance();
   void after_run();
   /// `error`: of the last run; empty when it was successful.
   void after_instance(const std::string& id, const std::string& error);
@@ -51,8 +53,10 @@ class MemoryProfiles {
     std::string error;
     base::Result<check::python::MemoryReports> reports;
     std::vector<std::vector<check::python::ObjectCount>> objects;  // after each run
+    std::string native;                                            // what C code holds
   };
 
+  [[nodiscard]] NativeLinesOptions native_lines_options() const;
   void print(const Instance& instance) const;
   void print_hints(int times) const;
   void print_objects(const Instance& instance) const;
@@ -61,6 +65,7 @@ class MemoryProfiles {
   MemoryProfileOptions options_;
   std::vector<Instance> instances_;
   std::vector<std::vector<check::python::ObjectCount>> objects_;  // of the instance that runs
+  NativeLooks native_;                                            // at the instance that runs
   std::optional<base::Error> failure_;
 };
 

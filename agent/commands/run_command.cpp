@@ -13,6 +13,7 @@
 #include "agent/pages/check_verdicts.h"
 #include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
+#include "agent/pages/own_heap.h"
 #include "agent/pages/own_metrics.h"
 #include "agent/pages/own_pages.h"
 #include "agent/pages/probe.h"
@@ -144,8 +145,9 @@ class Agent {
   wiring::Exporters exporters_;
   std::unique_ptr<check::schedule::Scheduler> scheduler_;
   bool python_memory_measured_ = false;
-  pages::HeapPages heap_pages_{
-      [](const net::ServerRequest&) { return memory::native::own_native_heap(); }};
+  pages::HeapPages heap_pages_{[](const net::ServerRequest& request) {
+    return pages::own_heap(wiring::python_loader(), request);
+  }};
   pages::MemoryPage memory_page_{pages::look_at_own_memory, std::chrono::steady_clock::now,
                                  check::memory_verdicts};
   std::unique_ptr<wiring::Reloader> reloader_;
@@ -410,6 +412,7 @@ int run_agent(const wiring::GlobalOptions& global) {
   (void)base::release_unused_memory();  // what the loader touched, before more is added to it
   signal_watch = &signals;
   config::give_up_on_secrets_when(told_to_stop);
+  wiring::python_loader().serve_heap();
   wiring::Configured configured = wiring::load(global, wiring::WhenWrong::stop);
   if (told_to_stop()) {
     base::log(LogLevel::info, "heapwatch is told to stop before it has started");

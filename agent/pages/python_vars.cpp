@@ -75,6 +75,34 @@ class PythonMemoryCheck final : public check::Check {
        .help = "bytes that the Python interpreter allocated since the agent began"});
 };
 
+void write_sampled(JsonWriter& json, const check::python::SampledMemory& sampled) {
+  json.member("interval_bytes", sampled.interval_bytes);
+  json.member("samples", sampled.samples);
+  json.member("lost_samples", sampled.lost_samples);
+  json.object("inuse_bytes", [&] {
+    for (const auto& [component, bytes] : sampled.inuse_bytes) {
+      json.member(component, bytes);
+    }
+  });
+  if (sampled.garbage) {
+    json.object("garbage", [&] {
+      json.member("objects", sampled.garbage->objects);
+      json.member("bytes", sampled.garbage->bytes);
+      json.key("age_seconds");
+      json.real(std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                              sampled.garbage->counted_at)
+                    .count());
+    });
+  }
+}
+
+std::string in_mebibytes(std::uint64_t bytes) {
+  constexpr double mebibyte = 1024 * 1024;
+  std::array<char, 32> amount{};
+  std::snprintf(amount.data(), amount.size(), "%.1f MiB", static_cast<double>(bytes) / mebibyte);
+  return amount.data();
+}
+
 }  // namespace
 
 void write_python(JsonWriter& json, const PythonReport& report) {
@@ -90,6 +118,9 @@ void write_python(JsonWriter& json, const PythonReport& report) {
     member(json, "telemetry", report.host.told.telemetry);
     member(json, "external_host_tags", report.host.told.external_tags);
     member(json, "issues", report.host.told.issues);
+    if (report.host.sampled) {
+      json.object("sampled", [&] { write_sampled(json, *report.host.sampled); });
+    }
   });
 }
 
@@ -100,11 +131,13 @@ std::string python_line(const PythonReport& report) {
   if (!report.running) {
     return "not loaded; no Python check runs in the agent itself";
   }
-  constexpr double mebibyte = 1024 * 1024;
-  std::array<char, 32> amount{};
-  std::snprintf(amount.data(), amount.size(), "%.1f",
-                static_cast<double>(report.host.memory.inuse_bytes) / mebibyte);
-  return report.host.python_version + ", " + amount.data() + " MiB in use";
+  std::string line =
+      report.host.python_version + ", " + in_mebibytes(report.host.memory.inuse_bytes) + " in use";
+  if (report.host.sampled && report.host.sampled->garbage) {
+    line += ", of it " + in_mebibytes(report.host.sampled->garbage->bytes) +
+            " garbage that the collector has not freed";
+  }
+  return line;
 }
 
 std::unique_ptr<check::ConfiguredCheck> python_memory_check(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -17,6 +18,14 @@ struct AgentState {
   Services services;
   /// Whether this thread runs what is not to know that its memory is profiled.
   bool (*tracemalloc_is_hidden)() noexcept = nullptr;
+  /// What is told that this thread works for a check from now on, and that it did so until now;
+  /// with the GIL. Both or none are there.
+  struct Work {
+    std::uint32_t (*begin)(const std::string& check_id) noexcept =
+        nullptr;  // returns what was before
+    void (*end)(std::uint32_t before) noexcept = nullptr;
+  };
+  Work work;
 
   std::mutex mutex;  // of what follows; never waited for while Python code could run
   Told told;
@@ -34,6 +43,23 @@ struct AgentState {
 
 /// Never destroyed: threads of checks may outlive static destructors.
 [[nodiscard]] AgentState& agent_state();
+
+/// While it lives, this thread works for a check.
+class AtWork {
+ public:
+  explicit AtWork(const std::string& check_id)
+      : before_(agent_state().work.begin == nullptr ? 0 : agent_state().work.begin(check_id)) {}
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  ~AtWork() {
+    if (agent_state().work.end != nullptr) {
+      agent_state().work.end(before_);
+    }
+  }
+
+ private:
+  std::uint32_t before_;
+};
 
 /// From now on what came for ENC[] in the configuration of this check is shown nowhere.
 void keep_masks(const CheckSource& source);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -58,6 +59,10 @@ struct Services {
   std::vector<std::string> host_tags;
   config::Value settings;  // of heapwatch.yaml, by key
   bool tracemalloc_debug = false;
+  /// One sample per so many bytes that Python hands out; 0: nobody reads them.
+  std::size_t sample_interval = 0;
+  /// From the start, else from when a check is loaded whose configuration says `profiler: sampled`.
+  bool sample_all = false;
   std::filesystem::path run_path;
   std::optional<MemoryProfile> memory_profile;
 };
@@ -75,9 +80,26 @@ struct MemoryUse {
   std::uint64_t allocated_bytes = 0;  // since the start
 };
 
+/// Objects that nothing refers to but they themselves: only the collector frees them.
+struct Garbage {
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;
+  std::chrono::steady_clock::time_point counted_at;
+};
+
+/// What the sampled profile is made of.
+struct SampledMemory {
+  std::uint64_t interval_bytes = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t lost_samples = 0;
+  std::map<std::string, std::uint64_t> inuse_bytes;  // by component: what the samples stand for
+  std::optional<Garbage> garbage;                    // none: not counted yet
+};
+
 struct HostReport {
   std::string python_version;  // "3.11.2"
   MemoryUse memory;
+  std::optional<SampledMemory> sampled;  // none: `profiler` is not sampled
   Told told;
 };
 
@@ -117,6 +139,9 @@ class Host {
   /// another. Errors: invalid when the profile cannot be made.
   [[nodiscard]] virtual base::Result<MemoryReports> finish_memory_profile(
       const std::string& id) = 0;
+  /// The books of the sampled profile, as a file to be closed. `collect`: garbage is collected
+  /// first. Errors: not_found, when nothing is sampled; io, when the kernel gives no file.
+  [[nodiscard]] virtual base::Result<int> heap_books(bool collect) = 0;
   /// Of all types, most bytes first; through Pympler where that is installed. `collect`: without
   /// garbage, which is collected. Errors: limit, when memory runs out.
   [[nodiscard]] virtual base::Result<std::vector<ObjectCount>> objects(bool collect) = 0;

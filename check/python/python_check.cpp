@@ -107,6 +107,7 @@ PythonCheck::~PythonCheck() {
 base::Result<RunReport> PythonCheck::run(metrics::SampleSink& sink) {
   const SignalsTaken signals;
   const Gil gil;
+  const AtWork work(id_);
   submissions_->begin_run(sink);
   const Object result = call_method(check_.get(), "run");
   if (is_forked_child()) {

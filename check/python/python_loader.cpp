@@ -90,6 +90,7 @@ std::string joined(const std::vector<std::filesystem::path>& paths) {
 struct PythonLoader::State {
   std::string version;
   std::optional<MemoryProfile> memory_profile;
+  bool serves_heap = false;
   std::optional<base::Result<Host*>> host;  // once it was tried to start
 
   [[nodiscard]] base::Result<Host*> running_host() const {
@@ -115,6 +116,8 @@ base::Result<LoadedCheck> PythonLoader::load(const InstanceSource& source, const
     if (module) {
       Services services = services_of(source.agent, state_->version, *module);
       services.memory_profile = state_->memory_profile;
+      services.sample_interval = state_->serves_heap ? source.agent.memtrack_sample_interval : 0;
+      services.sample_all = source.agent.profiler == config::PythonProfiler::sampled;
       state_->host = load_host(*module, services);
     } else {
       state_->host = tl::unexpected(module.error());
@@ -176,6 +179,19 @@ base::Result<std::vector<ObjectCount>> PythonLoader::objects(bool collect) const
     host = state_->running_host();
   }
   return host.and_then([&](Host* running) { return running->objects(collect); });
+}
+
+void PythonLoader::serve_heap() {
+  state_->serves_heap = true;
+}
+
+base::Result<int> PythonLoader::heap_books(bool collect) const {
+  base::Result<Host*> host;
+  {
+    const std::lock_guard lock(state_->mutex);
+    host = state_->running_host();
+  }
+  return host.and_then([&](Host* running) { return running->heap_books(collect); });
 }
 
 void PythonLoader::collect_garbage() const {

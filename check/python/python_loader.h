@@ -42,6 +42,9 @@ class PythonLoader final : public Loader {
   /// See Host. Errors: also not_found, while no Python runs.
   [[nodiscard]] base::Result<MemoryReports> finish_memory_profile(const std::string& id);
   [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) const;
+  /// Before the first load(): somebody will read what is sampled of Python's memory.
+  void serve_heap();
+  [[nodiscard]] base::Result<int> heap_books(bool collect) const;
   /// See Host; nothing where no Python runs.
   void collect_garbage() const;
 

@@ -98,7 +98,8 @@ class Builder {
     profile_.samples.add_value(scaled(in_use, block_bytes));
     // Texts come before numbers, each in the order of their keys.
     for (const auto& [key, value] :
-         {std::pair<const char*, std::string_view>{"component", record.component},
+         {std::pair<const char*, std::string_view>{"check", record.check},
+          {"component", record.component},
           {"process", record.process},
           {"space", space_name(record.space)},
           {"thread", record.thread}}) {
@@ -310,6 +311,7 @@ NativeHeap own_native_heap() {
     const memtrack_sample sample = memtrack_profile_at(taken.get(), i);
     heap.records.push_back({.stack = {sample.stack, sample.stack + sample.depth},
                             .component = memtrack_component_name(sample.component),
+                            .number = i,
                             .size = sample.size,
                             .allocated = static_cast<std::int64_t>(sample.allocated),
                             .inuse = static_cast<std::int64_t>(sample.inuse),
@@ -335,19 +337,25 @@ void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
     heap.records.push_back(std::move(record));
   }
   for (Mapping& mapping : other.mappings) {
+    if (name.empty() && mapping_of(heap.mappings, mapping.start) != nullptr) {
+      continue;
+    }
     mapping.process = name;
     heap.mappings.push_back(std::move(mapping));
   }
 }
 
 NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later) {
-  // Record i is the same in both: they are only ever added to.
-  for (std::size_t i = 0; i < earlier.records.size() && i < later.records.size(); ++i) {
-    later.records[i].allocated -= earlier.records[i].allocated;
-    later.records[i].inuse -= earlier.records[i].inuse;
-    later.records[i].temporary -= earlier.records[i].temporary;
+  std::map<std::pair<std::int64_t, std::uint64_t>, const Record*> known;
+  for (const Record& record : earlier.records) {
+    known[{record.books, record.number}] = &record;
   }
   for (Record& record : later.records) {
+    if (const auto before = known.find({record.books, record.number}); before != known.end()) {
+      record.allocated -= before->second->allocated;
+      record.inuse -= before->second->inuse;
+      record.temporary -= before->second->temporary;
+    }
     record.births.clear();
   }
   later.mark = {};

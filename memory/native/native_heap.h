@@ -21,6 +21,10 @@ struct NativeHeap {
     std::vector<std::uintptr_t> stack;
     std::string component;  // empty: none
     std::string process;    // empty: the one the profile is of
+    std::string check;      // that the thread ran for; empty: none
+    // Which one it is in its books, and whose books these are: the same at each look.
+    std::uint64_t number = 0;
+    std::int64_t books = 0;
     std::uint64_t size = 0;
     std::int64_t allocated = 0;
     std::int64_t inuse = 0;  // between two moments it may have shrunk
@@ -70,7 +74,8 @@ inline constexpr std::chrono::milliseconds temporary_age_max{20};
 
 /// Of this process, now.
 [[nodiscard]] NativeHeap own_native_heap();
-/// Adds the profile of another process, whose records are labelled with its name.
+/// Adds the profile of another process, whose records are labelled with its name. Without a name:
+/// other books of the same process.
 void append(NativeHeap& heap, NativeHeap other, const std::string& name);
 /// What came between two profiles of one process.
 [[nodiscard]] NativeHeap native_heap_between(const NativeHeap& earlier, NativeHeap later);
@@ -81,8 +86,8 @@ struct NativeProfileOptions {
 };
 
 /// A profile with the sample types of Go's heap profile, the size of the blocks in the
-/// label `bytes` and the labels `component`, `space` and `thread`, and those of ages.h: `age` and
-/// `survival`.
+/// label `bytes` and the labels `check`, `component`, `space` and `thread`, and those of ages.h:
+/// `age` and `survival`.
 [[nodiscard]] pprof::Profile native_profile(const NativeHeap& heap,
                                             const NativeProfileOptions& options);
 /// The same as gzipped profile.proto.

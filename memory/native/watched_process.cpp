@@ -313,7 +313,8 @@ class WatchedProcess::Stacks {
   Stacks(const WatchedProcess& process, NativeHeap& heap, Plumbing plumbing)
       : process_(process), heap_(heap), code_(process.interpreter_code(heap.mappings, plumbing)) {
     for (const NativeHeap::Mapping& mapping : heap.mappings) {
-      if (mapping.path.ends_with("/libheapwatch_preload.so")) {
+      if (mapping.path.ends_with("/libheapwatch_preload.so") ||
+          mapping.path.ends_with("/heapwatch_python.so")) {
         own_code_.push_back({mapping.start, mapping.limit});
       }
     }
@@ -396,6 +397,9 @@ NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
     const memtrack::Record& record = chunk->records[i % memtrack::records_per_chunk];
     NativeHeap::Record& read = heap.records.emplace_back();
     read.component = component_name(record.component);
+    read.check = component_name(__atomic_load_n(&record.work, __ATOMIC_RELAXED));
+    read.number = i;
+    read.books = pid_;
     if (const std::uint32_t space = __atomic_load_n(&record.space, __ATOMIC_RELAXED);
         space < memtrack_spaces) {
       read.space = static_cast<memtrack_space>(space);

@@ -10,6 +10,7 @@
 #include "memtrack/small_blocks.h"
 #include "memtrack/tracker.h"
 #include "preload/python/api.h"
+#include "preload/python/arenas.h"
 #include "preload/python/domains.h"
 #include "preload/python/frames.h"
 
@@ -20,13 +21,11 @@ namespace heapwatch::preload::python {
 
 namespace {
 
-/// By domain, then what extensions have of malloc and report as Python's.
-constexpr const char* components[] = {"python.raw", "python.mem", "python.object",
-                                      "python.tracked"};
-constexpr unsigned tracked = domains;
-
 constinit std::atomic<bool> ready{false};
+constinit std::atomic<bool> is_dormant{false};
+constinit std::atomic<bool> is_told{false};
 constinit Found found = Found::none;
+constinit bool has_components = false;
 
 void tell_unknown() {
   char message[192] = "heapwatch: ";
@@ -49,18 +48,30 @@ int track(unsigned domain, std::uintptr_t address, std::size_t size) {
   return api.track(domain, address, size);
 }
 
+/// What can only be done while the program has one thread, or as long as CPython starts.
 void find(const void* inside) {
-  if (found == Found::none) {
-    found = find_api(inside);
-    if (found == Found::unknown) {
-      tell_unknown();
-    } else if (found == Found::known &&
-               memtrack::interpreter::claim_components(components, std::size(components)) != 0) {
-      memtrack::interpreter::set_frame_source(find_frames);
+  if (found != Found::none) {
+    return;
+  }
+  found = find_api(inside);
+  if (found == Found::known) {
+    has_components =
+        memtrack::interpreter::claim_components(component_names, std::size(component_names)) != 0;
+    if (has_components) {
       redirect(reinterpret_cast<const void*>(api.track), "PyTraceMalloc_Track",
                reinterpret_cast<const void*>(track));
-      hook_arenas();
     }
+  }
+}
+
+/// At any moment, as domains.cpp says. `is_late`: CPython has set up its allocators long ago.
+void hook(bool is_late) {
+  if (found == Found::unknown && !is_told.exchange(true, std::memory_order_relaxed)) {
+    tell_unknown();
+  }
+  if (found == Found::known && has_components) {
+    memtrack::interpreter::set_frame_source(find_frames);
+    hook_arenas(is_late);
   }
   if (found == Found::known) {
     hook_domains();
@@ -71,12 +82,30 @@ void find(const void* inside) {
 
 void attach() noexcept {
   find(nullptr);
+  hook(false);
+  is_dormant.store(false, std::memory_order_relaxed);
   ready.store(true, std::memory_order_release);
+}
+
+void attach_dormant() noexcept {
+  find(nullptr);
+  is_dormant.store(true, std::memory_order_relaxed);
+  ready.store(true, std::memory_order_release);
+}
+
+void begin() noexcept {
+  if (ready.load(std::memory_order_acquire) &&
+      is_dormant.exchange(false, std::memory_order_acq_rel)) {
+    hook(true);
+  }
 }
 
 void attach_from(const void* caller) noexcept {
   if (ready.load(std::memory_order_acquire)) {
     find(caller);
+    if (!is_dormant.load(std::memory_order_acquire)) {
+      hook(false);
+    }
   }
 }
 

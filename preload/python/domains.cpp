@@ -30,7 +30,6 @@
 #include "memtrack/sampler.h"
 #include "memtrack/small_blocks.h"
 #include "memtrack/tracker.h"
-#include "preload/mappings.h"
 #include "preload/python/api.h"
 
 namespace heapwatch::preload::python {
@@ -50,9 +49,6 @@ struct State {
   std::atomic<std::size_t> small_max[layers];  // 0 in a layer that is not active
 };
 constinit State states[domains]{};
-constinit ArenaAllocator arenas_below{};
-constinit bool arenas_are_hooked = false;
-constinit bool had_arena = false;
 
 /// While it lives the thread allocates for a domain, if it did not for another already.
 class Charged {
@@ -257,50 +253,20 @@ void install_if_missing(bool at_start) {
   }
 }
 
-void hook_domains(bool at_start) {
+void hook_all(bool at_start) {
   install_if_missing<raw>(at_start);
   install_if_missing<mem>(at_start);
   install_if_missing<object>(at_start);
 }
 
-void* alloc_arena(void* context, std::size_t size) {
-  if (!had_arena) {
-    had_arena = true;
-    hook_domains(true);
-  }
-  const MapsForAllocator maps_for_allocator;  // the blocks in it are on the books
-  void* const arena = arenas_below.alloc(context, size);
-  if (arena != nullptr) {
-    memtrack::Interpreter& books = memtrack::books.interpreter;
-    books.arenas.fetch_add(1, std::memory_order_relaxed);
-    books.arena_bytes.fetch_add(size, std::memory_order_relaxed);
-  }
-  return arena;
-}
-
-void free_arena(void* context, void* arena, std::size_t size) {
-  memtrack::Interpreter& books = memtrack::books.interpreter;
-  books.arenas.fetch_sub(1, std::memory_order_relaxed);
-  books.arena_bytes.fetch_sub(size, std::memory_order_relaxed);
-  arenas_below.free(context, arena, size);
-}
-
 }  // namespace
 
 void hook_domains() noexcept {
-  hook_domains(api.is_initialized() == 0);
+  hook_all(api.is_initialized() == 0);
 }
 
-void hook_arenas() noexcept {
-  if (arenas_are_hooked) {
-    return;
-  }
-  arenas_are_hooked = true;
-  api.get_arena_allocator(&arenas_below);
-  ArenaAllocator mine = arenas_below;
-  mine.alloc = alloc_arena;
-  mine.free = free_arena;
-  api.set_arena_allocator(&mine);
+void hook_domains_at_start() noexcept {
+  hook_all(true);
 }
 
 }  // namespace heapwatch::preload::python

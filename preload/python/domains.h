@@ -1,12 +1,19 @@
 // Hooks on CPython's allocators: what its three domains hand out is on the books, as Python's.
 #pragma once
 
+#include "preload/python/api.h"
+
 namespace heapwatch::preload::python {
+
+/// What blocks count for: by domain, then what extensions have of malloc and report as Python's.
+inline constexpr const char* component_names[] = {"python.raw", "python.mem", "python.object",
+                                                  "python.tracked"};
+inline constexpr unsigned tracked = domains;
 
 /// Puts the hooks in place, if they are not, or were taken away: with the GIL, or before there is
 /// one.
 void hook_domains() noexcept;
-/// Counts arenas, once.
-void hook_arenas() noexcept;
+/// The same at a moment when nobody but CPython itself can have replaced its allocators.
+void hook_domains_at_start() noexcept;
 
 }  // namespace heapwatch::preload::python

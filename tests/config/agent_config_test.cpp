@@ -26,6 +26,7 @@ TEST_F(AgentConfigTest, HasTheAgentsDefaults) {
   EXPECT_TRUE(config.memtrack_enabled);
   EXPECT_EQ(config.memtrack_sample_interval, 524288U);
   EXPECT_FALSE(config.tracemalloc_debug);
+  EXPECT_EQ(config.profiler, PythonProfiler::none);
   EXPECT_FALSE(config.allow_untrusted_code);
   EXPECT_EQ(config.isolation, IsolationConfig{});
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("max", "median", "avg", "count"));
@@ -62,6 +63,7 @@ void expect_every_key_set(const AgentConfig& config) {
   EXPECT_EQ(config.min_collection_interval, milliseconds(500));
   EXPECT_FALSE(config.memtrack_enabled);
   EXPECT_EQ(config.memtrack_sample_interval, 4096U);
+  EXPECT_EQ(config.profiler, PythonProfiler::sampled);
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("min", "sum"));
   EXPECT_THAT(config.histogram_percentiles, ElementsAre(29, 99));
   EXPECT_EQ(config.logging_frequency, 9U);
@@ -107,6 +109,7 @@ check_runners: 7
 min_collection_interval: 0.5
 memtrack_enabled: no
 memtrack_sample_interval: 4096
+profiler: sampled
 histogram_aggregates: [min, sum]
 histogram_percentiles: ["0.99", 0.29, 0.99]
 logging_frequency: 9
@@ -301,6 +304,13 @@ TEST_F(AgentConfigTest, TracemallocDebugForcesOneRunner) {
   EXPECT_EQ(load("check_runners: 8\ntracemalloc_debug: true\n").check_runners, 1U);
   EXPECT_EQ(load("check_runners: 8\n", {{"DD_TRACEMALLOC_DEBUG", "true"}}).check_runners, 1U);
   EXPECT_TRUE(load("tracemalloc_debug: true\n").tracemalloc_debug);
+}
+
+TEST_F(AgentConfigTest, AProfilerThatIsNoneIsAnError) {
+  EXPECT_EQ(load("profiler: tracemalloc\n").profiler, PythonProfiler::none);
+  EXPECT_THAT(
+      said_,
+      ElementsAre(testing::HasSubstr("unknown profiler \"tracemalloc\"; one of none, sampled")));
 }
 
 TEST_F(AgentConfigTest, SecretsAreFilledInAndNeverShown) {

@@ -36,6 +36,11 @@ def watched(folder, script, *, options=("--sample-interval", "1"), python=(PYTHO
     return done
 
 
+def headers_of(python):
+    return subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
 def samples_in(report):
     raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", str(report)], capture_output=True,
                          text=True, timeout=120, env=clean_environment(), check=True).stdout
@@ -401,6 +406,96 @@ grown.resize(2_000_039)
         kept = [s for s in samples if s.size == 34568]
         self.assertEqual([s.stack[:4] for s in kept], [["keep:2", "<module>:3", "run", "main"]])
         self.assertEqual([s.labels["space"] for s in kept], ["python"])
+
+    def test_a_dormant_program_has_the_lines_of_python_once_it_is_switched_on(self):
+        script = """
+import os, sys, _thread
+def make(n):
+    return [bytearray(n) for _ in range(10)]
+def small():
+    return ["y" * i for i in range(411, 421)]
+early = make(5006)
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+late, less = make(5007), small()
+del early[:5]
+done = _thread.allocate_lock()
+done.acquire()
+def in_thread():
+    late.extend(make(6007))
+    done.release()
+_thread.start_new_thread(in_thread, ())
+done.acquire()
+""" + AT_ONCE
+        (self.folder / "program.py").write_text(script)
+        lines = {text.strip(): number for number, text in enumerate(script.split("\n"), 1)}
+        with subprocess.Popen([HEAPWATCH, "exec", "--dormant", "--sample-interval", "1", "--report", str(self.report), "--", PYTHON,
+                               "-S", str(self.folder / "program.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, env=clean_environment()) as program:
+            try:
+                pid = program.stdout.readline().strip()
+                on = subprocess.run([HEAPWATCH, "exec", "--on", pid], capture_output=True, text=True, timeout=60,
+                                    env=clean_environment(), check=False)
+                self.assertEqual((on.returncode, on.stderr), (0, f"heapwatch: accounting of process {pid} is on\n"))
+                _, said = program.communicate("\n", timeout=120)
+            finally:
+                program.kill()
+        self.assertEqual(program.returncode, 0, said)
+        found = {}
+        for sample in samples_in(self.report):
+            if sample.blocks and sample.labels.get("component", "").startswith("python."):
+                python = EveryBlockTest.lines_of_python(sample)
+                key = sample.size, python[0] if python else "", sample.labels["space"]
+                found[key] = found.get(key, 0) + sample.blocks
+        made = f"make.<locals>.<listcomp>:{lines['return [bytearray(n) for _ in range(10)]']}"
+        self.assertEqual({key: blocks for key, blocks in found.items() if key[0] in (5007, 5008, 6008)},
+                         {(5008, made, "python"): 10, (6008, made, "python"): 10})
+        small = "small.<locals>.<listcomp>:%d" % lines['return ["y" * i for i in range(411, 421)]']
+        self.assertEqual([found.get((49 + size, small, "python")) for size in range(411, 421)], [1] * 10)
+        self.assertRegex(said, r"of that by CPython 3\.")
+        self.assertIn("untracked frees: 0", said)
+
+    def test_cython_lies_beneath_the_line_of_python(self):
+        source = self.folder / "crows.pyx"
+        source.write_text("from libc.stdlib cimport malloc\n\ncdef void* row(size_t size):\n    return malloc(size)\n\n"
+                          "def make(size_t size):\n    cdef void* made = row(size)\n    return <size_t>made\n")
+        subprocess.run(["cython3", "-3", "--line-directives", source.name], cwd=self.folder, check=True, capture_output=True)
+        include = headers_of(PYTHON)
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-g", "-fno-optimize-sibling-calls", f"-I{include}", "-o",
+                        str(self.folder / "crows.so"), str(self.folder / "crows.c")], check=True, capture_output=True, cwd=self.folder)
+        watched(self.folder, f"import sys\nsys.path.insert(0, {str(self.folder)!r})\nimport crows\n"
+                             "def keep():\n    return crows.make(45679)\nkept = keep()\n" + AT_ONCE)
+        made, = [s for s in samples_in(self.report) if s.size == 45679 and s.blocks]
+        self.assertEqual(made.labels["space"], "native")
+        python = made.stack.index("keep:5")
+        self.assertEqual(made.stack[python + 1], "<module>:6")
+        self.assertIn("row", made.stack[:python][0])
+
+    def test_the_versions_of_cpython_that_are_at_hand(self):
+        """Besides Debian's: those that pyenv has built, if there are any."""
+        found = {}
+        for python in pathlib.Path("~/.pyenv/versions").expanduser().glob("3.*/bin/python3.*[0-9]"):
+            minor = re.fullmatch(r"python3\.(\d+)", python.name)
+            if minor and 8 <= int(minor[1]) <= 13:
+                found[int(minor[1])] = python
+        if not found:
+            self.skipTest("there is no other CPython")
+        script = ("import _thread\ndef make(n):\n    return bytearray(n)\nclass Orders:\n    def keep(self):\n"
+                  "        return [make(5006), make(5006)]\nkept = Orders().keep()\ndef text():\n    return 'z' * int('431')\n"
+                  "small = text()\ngone = [make(5106)]\ndel gone\n" + AT_ONCE)
+        for minor, python in sorted(found.items()):
+            with self.subTest(python=str(python)):
+                done = watched(self.folder, script, python=(str(python), "-S"))
+                samples = samples_in(self.report)
+                self.assert_adds_up(done, samples)
+                self.assertRegex(done.stderr, rf"of that by CPython 3\.{minor}\.\d+: ")
+                made = [s for s in samples if s.size == 5007 and s.blocks]
+                lines = {tuple(EveryBlockTest.lines_of_python(s)) for s in made}
+                keep = "Orders.keep:6" if minor >= 11 else "keep:6"
+                self.assertEqual((sum(s.blocks for s in made), lines), (2, {("make:3", keep, "<module>:7")}))
+                self.assertEqual({s.labels["space"] for s in made}, {"python"})
+                self.assertTrue([s for s in samples if EveryBlockTest.lines_of_python(s)[:2] == ["text:9", "<module>:10"] and s.blocks])
+                self.assertEqual([s for s in samples if s.size == 5107 and s.blocks], [])
 
     def test_of_a_python_that_is_not_known_it_is_said_and_the_program_runs(self):
         done = subprocess.run([HEAPWATCH, "exec", "--report", str(self.report), "--", str(UNKNOWN)],

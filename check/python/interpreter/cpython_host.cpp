@@ -12,6 +12,8 @@
 #include "check/python/memory/interpreter_memory.h"
 #include "check/python/memory/memory_module.h"
 #include "check/python/memory/memory_profiling.h"
+#include "check/python/memory/native_watch.h"
+#include "check/python/memory/sampled_heap.h"
 #include "check/python/modules.h"
 #include "check/python/object.h"
 #include "check/python/python_check.h"
@@ -41,6 +43,23 @@ SubmissionOptions options_of(const CheckSource& source) {
               no_host != nullptr && config::read_boolean(*no_host).value_or(false)};
 }
 
+/// When this check is one whose allocations are to be sampled. That it is not possible is no reason
+/// not to run it.
+void sample_for(const CheckSource& source) {
+  const Services& services = agent_state().services;
+  const config::Value* const profiler = source.init_config.kind == config::Value::Kind::map
+                                            ? source.init_config.find("profiler")
+                                            : nullptr;
+  const bool is_wanted =
+      services.sample_all || (profiler != nullptr && profiler->text == "sampled");
+  if (services.sample_interval == 0 || !is_wanted) {
+    return;
+  }
+  if (const auto begun = memory::begin_sampling(services.sample_interval); !begun) {
+    services.log(base::LogLevel::warn, begun.error().message);
+  }
+}
+
 class CPythonHost final : public Host {
  public:
   explicit CPythonHost(Object base_class) : base_class_(std::move(base_class)) {}
@@ -48,6 +67,8 @@ class CPythonHost final : public Host {
   [[nodiscard]] base::Result<LoadedCheck> load(const CheckSource& source) override {
     const Gil gil;
     keep_masks(source);
+    sample_for(source);
+    const AtWork work(source.id);
     base::Result<Constructed> constructed = construct(source, base_class_.get());
     if (constructed) {
       if (auto attached = memory::attach_profiler(constructed->check.get()); !attached) {
@@ -72,6 +93,7 @@ class CPythonHost final : public Host {
     const std::string_view version = Py_GetVersion();
     return {.python_version = std::string(version.substr(0, version.find(' '))),
             .memory = memory::interpreter_memory(),
+            .sampled = memory::sampled_memory(),
             .told = state.told};
   }
 
@@ -83,6 +105,14 @@ class CPythonHost final : public Host {
   [[nodiscard]] base::Result<std::vector<ObjectCount>> objects(bool collect) override {
     const Gil gil;
     return memory::count_objects(collect);
+  }
+
+  [[nodiscard]] base::Result<int> heap_books(bool collect) override {
+    if (collect) {
+      const Gil gil;
+      memory::collect_now();
+    }
+    return memory::copy_heap_books();
   }
 
   void collect_garbage() override {
@@ -246,13 +276,19 @@ base::Result<Host*> start_host(const Services& services) {
   memory::add_memory_module();
   add_children_module();
   add_code_module();
-  if (const PyStatus status = start_interpreter(services.memory_telemetry);
-      PyStatus_Exception(status) != 0) {
+  // What C code has from malloc is told from what Python has by counting the latter.
+  const bool counts_memory = services.memory_telemetry || services.memory_profile.has_value();
+  if (const PyStatus status = start_interpreter(counts_memory); PyStatus_Exception(status) != 0) {
     return base::fail(base::ErrorKind::invalid,
                       std::string("could not initialize rtloader: ") +
                           (status.err_msg != nullptr ? status.err_msg : "no reason given"));
   }
   Object base_class = prepare(services);
+  if (base_class && services.memory_profile) {
+    if (const auto begun = memory::begin_native_watch(); !begun) {
+      services.log(base::LogLevel::warn, begun.error().message);
+    }
+  }
   if (!base_class) {
     std::string error = take_error();
     PyEval_SaveThread();

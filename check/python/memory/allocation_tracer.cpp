@@ -5,6 +5,7 @@
 
 #include "check/python/memory/allocation_hooks.h"
 #include "check/python/memory/native_domain.h"
+#include "check/python/memory/sampled_heap.h"
 #include "check/python/memory/tracing.h"
 
 namespace heapwatch::check::python::memory {
@@ -192,8 +193,10 @@ std::uint32_t AllocationTracer::enter_import(std::uint32_t import) noexcept {
 
 extern "C" void heapwatch_note_tracked(unsigned int domain, uintptr_t block, size_t bytes) {
   heapwatch::check::python::memory::AllocationTracer::note_tracked(domain, block, bytes);
+  heapwatch::check::python::memory::note_tracked_in_books(block, bytes);
 }
 
 extern "C" void heapwatch_forget_tracked(unsigned int domain, uintptr_t block) {
   heapwatch::check::python::memory::AllocationTracer::forget_tracked(domain, block);
+  heapwatch::check::python::memory::forget_tracked_in_books(block);
 }

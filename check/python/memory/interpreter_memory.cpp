@@ -5,8 +5,8 @@
 #include <malloc.h>
 
 #include <atomic>
-#include <cstdlib>
 
+#include "check/python/memory/system_allocator.h"
 #include "check/python/object.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -68,17 +68,17 @@ void* counted(void* block) {
 }
 
 void* raw_malloc(void* /*context*/, std::size_t size) {
-  return counted(std::malloc(at_least_one(size)));
+  return counted(system_allocator.malloc(at_least_one(size)));
 }
 
 void* raw_calloc(void* /*context*/, std::size_t count, std::size_t size) {
   const bool nothing = count == 0 || size == 0;
-  return counted(std::calloc(nothing ? 1 : count, nothing ? 1 : size));
+  return counted(system_allocator.calloc(nothing ? 1 : count, nothing ? 1 : size));
 }
 
 void* raw_realloc(void* /*context*/, void* block, std::size_t size) {
   const std::size_t before = malloc_usable_size(block);
-  void* const moved = std::realloc(block, at_least_one(size));
+  void* const moved = system_allocator.realloc(block, at_least_one(size));
   if (moved != nullptr) {
     count_free(before);
     count_allocation(malloc_usable_size(moved));
@@ -88,7 +88,7 @@ void* raw_realloc(void* /*context*/, void* block, std::size_t size) {
 
 void raw_free(void* /*context*/, void* block) {
   count_free(malloc_usable_size(block));
-  std::free(block);
+  system_allocator.free(block);
 }
 
 }  // namespace

@@ -183,7 +183,7 @@ Total allocated size: 6.21 KiB
             ({"frames": 0}, "the number of frames must be in range [1; 65535]"),
             ({"sort": "size"}, "unknown key_type: 'size'"),
             ({"combine": 1, "sort": "traceback"}, "cumulative mode cannot by used with key type 'traceback'"),
-            ({"profiler": "fast"}, "profiler must be native or tracemalloc, not 'fast'"),
+            ({"profiler": "fast"}, "profiler must be native, sampled or tracemalloc, not 'fast'"),
         ):
             self.instances("exact", [self.STEPS], config)
             result = self.check("exact", "-m")

@@ -19,7 +19,7 @@ bool is_unreserved(char c) {
 
 std::string encoded_path(std::string_view path) {
   std::string encoded = base::percent_encoded(path, [](char c) {
-    return is_unreserved(c) || std::string_view("/:@!$&'()*+,;=").find(c) != std::string_view::npos;
+    return is_unreserved(c) || std::string_view("/:@&=+$,;").find(c) != std::string_view::npos;
   });
   return encoded.starts_with('/') ? encoded : "/" + encoded;
 }

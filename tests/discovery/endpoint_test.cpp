@@ -31,11 +31,11 @@ TEST(Endpoint, LabelsMakeTheAddressAndTheTags) {
 TEST(Endpoint, SchemePathAndParametersAreOnesOwn) {
   const auto made = endpoint_of(with({{"__address__", "[fd00::1]"},
                                       {"__scheme__", "https"},
-                                      {"__metrics_path__", "a b?c#d%"},
+                                      {"__metrics_path__", "a b?c#d%*:@&=+$,;"},
                                       {"__param_x", "1&2"},
                                       {"__param_module", "é"}}));
   ASSERT_TRUE(made);
-  EXPECT_EQ(made->url, "https://[fd00::1]/a%20b%3Fc%23d%25?module=%C3%A9&x=1%262");
+  EXPECT_EQ(made->url, "https://[fd00::1]/a%20b%3Fc%23d%25%2A:@&=+$,;?module=%C3%A9&x=1%262");
   EXPECT_EQ(made->host, "fd00::1");
   EXPECT_EQ(made->port, 443);
 }

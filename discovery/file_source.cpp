@@ -67,9 +67,9 @@ class FileSource final : public Source {
   FileSource(SourceOptions options, std::vector<std::string> patterns)
       : Source(std::move(options)), patterns_(std::move(patterns)) {}
 
-  base::Result<Look> look(const Groups& known) override {
-    Look look;
-    const Listing found = list(look.troubles);
+  base::Result<Answer> ask(const Groups& known) override {
+    Answer answer;
+    const Listing found = list(answer.troubles);
     std::map<std::string, File> files;
     std::size_t targets = 0;
     for (const auto& [path, signature] : found) {
@@ -82,7 +82,7 @@ class FileSource final : public Source {
         file = read(path, signature, known);
       }
       if (!file.trouble.empty()) {
-        look.troubles.push_back(file.trouble);
+        answer.troubles.push_back(file.trouble);
       }
       targets += count_targets(file.groups);
     }
@@ -98,14 +98,14 @@ class FileSource final : public Source {
                                                     std::to_string(options().limits.targets_max));
     }
     for (const auto& [path, file] : files_) {
-      look.groups.insert(look.groups.end(), file.groups.begin(), file.groups.end());
+      answer.groups.insert(answer.groups.end(), file.groups.begin(), file.groups.end());
     }
-    return look;
+    return answer;
   }
 
   bool has_changed() override {
-    std::vector<std::string> told_by_look;
-    Listing now = list(told_by_look);
+    std::vector<std::string> told_by_ask;
+    Listing now = list(told_by_ask);
     const bool is_quiet = now == last_seen_;
     last_seen_ = std::move(now);
     return is_quiet && last_seen_ != seen_;

@@ -36,7 +36,8 @@ std::string header_of(const net::HttpResponse& response, std::string_view name) 
   return found == response.headers.end() ? std::string() : found->second;
 }
 
-/// Each has a loop of its own: connections are kept between two looks, and stop() ends a look.
+/// Each has a loop of its own: a connection is kept until it is asked again, and stop() ends an
+/// exchange.
 class HttpSource final : public Source {
  public:
   HttpSource(SourceOptions options, net::HttpRequest request, std::string shown)
@@ -46,7 +47,7 @@ class HttpSource final : public Source {
         loop_(net::EventLoop::create(
             {.transfers_max = 1, .idle_connections_max = 1, .idle_handles_max = 1})) {}
 
-  base::Result<Look> look(const Groups& /*known*/) override {
+  base::Result<Answer> ask(const Groups& /*known*/) override {
     if (!loop_) {
       return tl::unexpected(loop_.error());
     }
@@ -70,7 +71,7 @@ class HttpSource final : public Source {
   }
 
  private:
-  [[nodiscard]] base::Result<Look> read(const net::HttpResult& answer) const {
+  [[nodiscard]] base::Result<Answer> read(const net::HttpResult& answer) const {
     using base::ErrorKind;
     if (!answer) {
       return tl::unexpected(answer.error());
@@ -92,7 +93,7 @@ class HttpSource final : public Source {
     for (Group& group : *groups) {
       group.labels.insert_or_assign("__meta_url", shown_);
     }
-    return Look{.groups = *std::move(groups), .troubles = {}};
+    return Answer{.groups = *std::move(groups), .troubles = {}};
   }
 
   net::HttpRequestPtr request_;

@@ -35,13 +35,13 @@ struct SourceOptions {
 };
 
 /// What there is.
-struct Look {
+struct Answer {
   Groups groups;
   /// What broke while the rest is good, a sentence each: `groups` has for it what was known before.
   std::vector<std::string> troubles;
 };
 
-/// Threads: one at a time, except interrupt(). Errors: what look() returns is a sentence that names
+/// Threads: one at a time, except interrupt(). Errors: what ask() returns is a sentence that names
 /// the place; the targets known before then stay.
 class Source {
  public:
@@ -54,12 +54,12 @@ class Source {
 
   /// All targets that there are now. May block as long as its own timeouts say. `known`: what it
   /// said before, or before a restart.
-  [[nodiscard]] virtual base::Result<Look> look(const Groups& known) = 0;
+  [[nodiscard]] virtual base::Result<Answer> ask(const Groups& known) = 0;
 
   /// Whether what it said last may not be so any more. Cheap: asked every second.
   [[nodiscard]] virtual bool has_changed() { return false; }
 
-  /// A look that is going on, and each to come, ends soon. From any thread.
+  /// An ask() that is going on, and each to come, ends soon. From any thread.
   virtual void interrupt() noexcept {}
 
  private:

@@ -25,7 +25,7 @@ std::span<const SourceKind> source_kinds() {
 
 SourceOptions read_common(config::Section& section, const CommonDefaults& defaults) {
   SourceOptions options;
-  options.identity = base::fnv1a(config::to_yaml(section.value()));
+  options.identity = base::fnv1a(config::to_yaml(section.value()), base::fnv1a(section.file()));
   options.refresh_interval =
       config::read_duration(section, "refresh_interval", {interval_min, interval_max})
           .value_or(defaults.refresh_interval);

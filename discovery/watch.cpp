@@ -92,7 +92,7 @@ void Watch::run(Watched& watched) noexcept {
   bool is_first = true;
   do {
     const bool fits = base::within_memory([&] {
-      const bool is_another = take_look(watched);
+      const bool is_another = ask(watched);
       if (is_another || is_first) {
         is_first = false;
         changed_();
@@ -115,7 +115,7 @@ bool Watch::wait(Watched& watched) {
   const auto pause = watched.state.trouble.empty() ? usual : std::min(usual, options_.retry_after);
   while (!stopping_) {
     const auto until =
-        std::min(began + pause, std::chrono::steady_clock::now() + options_.look_around);
+        std::min(began + pause, std::chrono::steady_clock::now() + options_.notice_after);
     if (told_.wait_until(lock, until, [this] { return stopping_; })) {
       return false;
     }
@@ -133,7 +133,7 @@ bool Watch::wait(Watched& watched) {
   return false;
 }
 
-bool Watch::take_look(Watched& watched) {
+bool Watch::ask(Watched& watched) {
   std::shared_ptr<const Groups> known;
   {
     const std::lock_guard lock(mutex_);
@@ -147,10 +147,11 @@ bool Watch::take_look(Watched& watched) {
     const std::lock_guard lock(mutex_);
     known = watched.groups;
   }
-  return take(watched, watched.source->look(known ? *known : Groups{}));
+  return take(watched, watched.source->ask(known ? *known : Groups{}));
 }
 
-/// What was known before the restart holds until the first look, and after it if that fails.
+/// What was known before the restart holds until the source is asked, and after that if it is
+/// broken.
 void Watch::restore(Watched& watched) {
   auto list = watched.kept.load(watched.source->options().limits);
   if (!list) {
@@ -163,8 +164,8 @@ void Watch::restore(Watched& watched) {
   watched.groups = std::make_shared<const Groups>(std::move(list->groups));
 }
 
-bool Watch::take(Watched& watched, base::Result<Look> look) {
-  const std::string trouble = look ? joined(look->troubles) : look.error().message;
+bool Watch::take(Watched& watched, base::Result<Answer> answer) {
+  const std::string trouble = answer ? joined(answer->troubles) : answer.error().message;
   bool is_another = false;
   bool is_new_trouble = false;
   bool is_over = false;
@@ -174,7 +175,7 @@ bool Watch::take(Watched& watched, base::Result<Look> look) {
       return false;
     }
     SourceState& state = watched.state;
-    ++state.looks;
+    ++state.asked;
     is_new_trouble = !trouble.empty() && trouble != state.trouble;
     is_over = trouble.empty() && !state.trouble.empty();
     state.trouble = trouble;
@@ -184,11 +185,11 @@ bool Watch::take(Watched& watched, base::Result<Look> look) {
       state.good = std::chrono::system_clock::now();
       state.is_kept = false;
     }
-    if (look) {
-      is_another = !watched.groups || *watched.groups != look->groups;
+    if (answer) {
+      is_another = !watched.groups || *watched.groups != answer->groups;
       if (is_another) {
-        state.targets = count_targets(look->groups);
-        watched.groups = std::make_shared<const Groups>(std::move(look->groups));
+        state.targets = count_targets(answer->groups);
+        watched.groups = std::make_shared<const Groups>(std::move(answer->groups));
       }
     }
   }
@@ -223,9 +224,9 @@ void Watch::keep(Watched& watched, bool is_another) {
   }
 }
 
-void Watch::look_once() {
+void Watch::ask_once() {
   for (const auto& watched : watched_) {
-    (void)take_look(*watched);
+    (void)ask(*watched);
   }
 }
 

@@ -25,12 +25,12 @@ namespace heapwatch::discovery {
 struct SourceState {
   std::string name;
   std::size_t targets = 0;
-  std::uint64_t looks = 0;
+  std::uint64_t asked = 0;
   std::uint64_t failures = 0;
   /// When all of the list was good last, also before a restart; absent: never.
   std::optional<std::chrono::system_clock::time_point> good;
   bool is_kept = false;      // the list is one from before the restart
-  std::string trouble = {};  // of the last look; empty: there was none
+  std::string trouble = {};  // when it was asked last; empty: none
 };
 
 /// A list and where it comes from.
@@ -42,7 +42,7 @@ struct SourceList {
 struct WatchOptions {
   std::filesystem::path kept_folder;              // empty: nothing is kept over restarts
   bool keeps = true;                              // false: what is kept there is read alone
-  std::chrono::milliseconds look_around{1'000};   // between two has_changed()
+  std::chrono::milliseconds notice_after{1'000};  // between two has_changed()
   std::chrono::milliseconds retry_after{10'000};  // a failure, where the source is asked less often
 };
 
@@ -52,18 +52,18 @@ class Watch {
   Watch(std::vector<std::unique_ptr<Source>> sources, WatchOptions options);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
-  /// Waits for looks that are going on.
+  /// Waits for sources that are being asked.
   ~Watch();
 
   /// `changed` is called on the threads of the sources when a list is another than before, and
-  /// after each first look; not after the destructor.
+  /// after a source was asked first; not after the destructor.
   void start(std::function<void()> changed);
   /// The threads end; has_ended() says when they have.
   void stop_soon() noexcept;
   [[nodiscard]] bool has_ended() const;
 
-  /// One look at each, on this thread: for a command that runs once.
-  void look_once();
+  /// Asks each once, on this thread: for a command that runs once.
+  void ask_once();
 
   [[nodiscard]] std::vector<SourceList> lists() const;
   [[nodiscard]] std::vector<SourceState> states() const;
@@ -75,8 +75,8 @@ class Watch {
   /// False: it is to end.
   [[nodiscard]] bool wait(Watched& watched);
   /// Whether there is another list than before.
-  [[nodiscard]] bool take_look(Watched& watched);
-  [[nodiscard]] bool take(Watched& watched, base::Result<Look> look);
+  [[nodiscard]] bool ask(Watched& watched);
+  [[nodiscard]] bool take(Watched& watched, base::Result<Answer> answer);
   void restore(Watched& watched);
   void keep(Watched& watched, bool is_another);
 

@@ -60,7 +60,7 @@ std::string discovery_json(const std::vector<wiring::DiscoveryState>& all) {
     json.objects("sources", one.sources, [&](const discovery::SourceState& source) {
       json.member("source", source.name);
       json.member("targets", source.targets);
-      json.member("looks", source.looks);
+      json.member("requests", source.asked);
       json.member("failures", source.failures);
       json.member("kept", source.is_kept);
       json.member("trouble", source.trouble);

@@ -159,8 +159,8 @@ void add_discovery(Families& out, const std::vector<wiring::DiscoveryState>& all
                                   "Targets that rules of relabelling drop.", Type::gauge);
   OwnFamily& targets =
       out.family("heapwatch_discovery_targets", "Targets that a source names.", Type::gauge);
-  OwnFamily& looks =
-      out.family("heapwatch_discovery_looks_total", "Times a source was asked.", Type::counter);
+  OwnFamily& requests =
+      out.family("heapwatch_discovery_requests_total", "Times a source was asked.", Type::counter);
   OwnFamily& failures =
       out.family("heapwatch_discovery_failures_total",
                  "Times a source was broken, in part or as a whole; what it said before stays.",
@@ -178,7 +178,7 @@ void add_discovery(Families& out, const std::vector<wiring::DiscoveryState>& all
       auto of_source = labels;
       of_source.emplace_back("source", source.name);
       add(targets, of_source, static_cast<double>(source.targets));
-      add(looks, of_source, static_cast<double>(source.looks));
+      add(requests, of_source, static_cast<double>(source.asked));
       add(failures, of_source, static_cast<double>(source.failures));
       if (source.good) {
         add(age, of_source, in_seconds(now - *source.good));

@@ -9,14 +9,14 @@
 
 #include "base/counted.h"
 #include "base/log.h"
-#include "discovery/plan.h"
+#include "discovery/selection.h"
 
 namespace heapwatch::agent::wiring {
 
 namespace {
 
 using base::LogLevel;
-using discovery::Wanted;
+using discovery::Chosen;
 
 /// Instances that come or go before others have their turn on the loop.
 constexpr std::size_t slice = 100;
@@ -27,20 +27,20 @@ discovery::WatchOptions watch_options(const config::AgentConfig& agent, bool kee
 }
 
 /// A check for a target, or why there is none.
-std::unique_ptr<check::ConfiguredCheck> make(const discovery::Template& from, const Wanted& wanted,
+std::unique_ptr<check::ConfiguredCheck> make(const discovery::Template& from, const Chosen& chosen,
                                              const config::AgentConfig& agent, std::string& why) {
-  const config::Value instance = discovery::instance_of(from, wanted.endpoint, wanted.is_remote);
+  const config::Value instance = discovery::instance_of(from, chosen.endpoint, chosen.is_remote);
   config::Diagnostics diagnostics;
   auto check = make_check({from.file, instance, agent}, diagnostics);
   if (!check) {
-    why = wanted.endpoint.host + ": " +
+    why = chosen.endpoint.host + ": " +
           (diagnostics.all().empty() ? "no check" : diagnostics.all().front().message);
   }
   return check;
 }
 
-/// Those that are written in the template come first.
-std::vector<std::string> tags_of(const discovery::Template& from, const Wanted& wanted) {
+/// Those that are written in the template come first, and its service last.
+std::vector<std::string> tags_of(const discovery::Template& from, const Chosen& chosen) {
   std::vector<std::string> tags;
   if (const config::Value* const own = from.instance.find("tags")) {
     for (const config::Value& tag : own->items) {
@@ -49,7 +49,14 @@ std::vector<std::string> tags_of(const discovery::Template& from, const Wanted& 
       }
     }
   }
-  tags.insert(tags.end(), wanted.endpoint.tags.begin(), wanted.endpoint.tags.end());
+  tags.insert(tags.end(), chosen.endpoint.tags.begin(), chosen.endpoint.tags.end());
+  for (const config::Value* const options : {&from.instance, &from.file.init_config}) {
+    const config::Value* const service = options->find("service");
+    if (service != nullptr && service->secret_handle.empty()) {
+      tags.push_back("service:" + service->text);
+      break;
+    }
+  }
   return tags;
 }
 
@@ -77,7 +84,7 @@ struct Discovered::Running {
   std::size_t came = 0;
   std::size_t went = 0;
 
-  std::mutex planning;  // held while a list is worked out; what is under it:
+  std::mutex selecting;  // held while a list is worked out; what is under it:
   std::unordered_map<std::string, std::string> ids;           // by key of a target
   std::unordered_map<std::string, DiscoveredTarget> targets;  // by key
 
@@ -148,7 +155,7 @@ void Discovered::begin(discovery::Template from,
   // Its threads end before it does: what they call need not keep it alive, and must not.
   running->watch.start([this, weak = std::weak_ptr<Running>(running)] {
     if (const RunningPtr one = weak.lock()) {
-      plan(one);
+      select(one);
     }
   });
 }
@@ -172,31 +179,31 @@ void Discovered::drop_the_ended() {
 }
 
 /// On the thread of a source, or on the loop's. What is new is made here; the loop only adds it.
-void Discovered::plan(const RunningPtr& running) {
-  const std::lock_guard planning(running->planning);
-  discovery::Plan plan = discovery::plan(running->from, running->watch.lists());
+void Discovered::select(const RunningPtr& running) {
+  const std::lock_guard selecting(running->selecting);
+  discovery::Selection selection = discovery::select(running->from, running->watch.lists());
   std::unordered_map<std::string, std::string> ids;
   std::unordered_map<std::string, DiscoveredTarget> targets;
   std::deque<Start> to_start;
-  for (const Wanted& wanted : plan.wanted) {
-    const std::string key = discovery::key_of(wanted);
+  for (const Chosen& chosen : selection.chosen) {
+    const std::string key = discovery::key_of(chosen);
     if (const auto known = running->ids.find(key); known != running->ids.end()) {
       ids.insert(running->ids.extract(known));
       targets.insert(running->targets.extract(key));
       continue;
     }
     std::string why;
-    auto check = make(running->from, wanted, *running->agent, why);
+    auto check = make(running->from, chosen, *running->agent, why);
     if (!check) {
-      ++plan.refused;
-      plan.refusals.push_back(std::move(why));
+      ++selection.refused;
+      selection.refusals.push_back(std::move(why));
       continue;
     }
     ids.emplace(key, check->instance->id);
     targets.emplace(key, DiscoveredTarget{.check_name = running->from.file.check_name,
                                           .id = check->instance->id,
-                                          .endpoint = wanted.endpoint,
-                                          .tags = tags_of(running->from, wanted)});
+                                          .endpoint = chosen.endpoint,
+                                          .tags = tags_of(running->from, chosen)});
     to_start.push_back({.key = key, .check = std::move(check)});
   }
   const auto gone = std::exchange(running->ids, std::move(ids));
@@ -206,7 +213,7 @@ void Discovered::plan(const RunningPtr& running) {
   for (const auto& [key, target] : running->targets) {
     shown.push_back(target);
   }
-  plan.refusals.resize(std::min(plan.refusals.size(), discovery::refusals_told_max));
+  selection.refusals.resize(std::min(selection.refusals.size(), discovery::refusals_told_max));
   {
     const std::lock_guard lock(running->state_mutex);
     std::erase_if(running->to_start, [&](const Start& one) { return gone.contains(one.key); });
@@ -215,9 +222,9 @@ void Discovered::plan(const RunningPtr& running) {
       running->to_stop.push_back(id);
     }
     std::move(to_start.begin(), to_start.end(), std::back_inserter(running->to_start));
-    running->state.dropped = plan.dropped;
-    running->state.refused = plan.refused;
-    running->state.refusals = std::move(plan.refusals);
+    running->state.dropped = selection.dropped;
+    running->state.refused = selection.refused;
+    running->state.refusals = std::move(selection.refusals);
     running->shown = std::move(shown);
   }
   parts_.loop.post([this, running] {
@@ -320,7 +327,7 @@ void Discovered::give_way(std::string_view id) {
       continue;
     }
     remove(*running, key);
-    const std::lock_guard planning(running->planning);
+    const std::lock_guard selecting(running->selecting);
     const std::lock_guard lock(running->state_mutex);
     for (const auto& [target, its_id] : running->ids) {
       if (its_id == key) {
@@ -337,11 +344,11 @@ void Discovered::take_back() {
     {
       const std::lock_guard lock(running->state_mutex);
       if (running->gave_way.empty()) {
-        continue;  // nearly always; `planning` may be held for long
+        continue;  // nearly always; `selecting` may be held for long
       }
     }
     {
-      const std::lock_guard planning(running->planning);
+      const std::lock_guard selecting(running->selecting);
       const std::lock_guard lock(running->state_mutex);
       for (auto key = running->gave_way.begin(); key != running->gave_way.end();) {
         const auto id = running->ids.find(*key);
@@ -356,7 +363,7 @@ void Discovered::take_back() {
       }
     }
     if (is_any_free) {
-      plan(running);
+      select(running);
     }
   }
 }
@@ -424,18 +431,18 @@ std::vector<DiscoveryState> discover_now(Configured& configured) {
   }
   for (discovery::Template& from : configured.templates) {
     discovery::Watch watch(std::move(from.sources), watch_options(configured.agent, false));
-    watch.look_once();
-    discovery::Plan plan = discovery::plan(from, watch.lists());
+    watch.ask_once();
+    discovery::Selection selection = discovery::select(from, watch.lists());
     DiscoveryState& state = states.emplace_back();
     state.check_name = from.file.check_name;
     state.name = from.name;
-    state.dropped = plan.dropped;
-    state.refused = plan.refused;
-    state.refusals = std::move(plan.refusals);
+    state.dropped = selection.dropped;
+    state.refused = selection.refused;
+    state.refusals = std::move(selection.refusals);
     state.sources = watch.states();
-    for (const Wanted& wanted : plan.wanted) {
+    for (const Chosen& chosen : selection.chosen) {
       std::string why;
-      auto check = make(from, wanted, configured.agent, why);
+      auto check = make(from, chosen, configured.agent, why);
       if (check && ids.insert(check->instance->id).second) {
         ++state.instances;
         configured.checks.push_back(std::move(check));

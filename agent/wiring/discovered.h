@@ -60,7 +60,7 @@ class Discovered {
   explicit Discovered(Parts parts);
   Discovered(const Discovered&) = delete;
   Discovered& operator=(const Discovered&) = delete;
-  /// Waits for looks that are going on.
+  /// Waits for sources that are being asked.
   ~Discovered();
 
   /// Those templates and no others, from now on; one that was there before goes on as it was
@@ -85,7 +85,7 @@ class Discovered {
 
   void begin(discovery::Template from, const std::shared_ptr<const config::AgentConfig>& agent);
   void end(const RunningPtr& running);
-  void plan(const RunningPtr& running);
+  void select(const RunningPtr& running);
   void pump(const RunningPtr& running);
   void start(const RunningPtr& running, std::string key,
              std::unique_ptr<check::ConfiguredCheck> check);
@@ -100,8 +100,9 @@ class Discovered {
   std::vector<RunningPtr> running_;  // under mutex_ where it changes, and on other threads
 };
 
-/// One look at the targets of `configured`, whose checks are added to those that can run: for a
-/// command that runs once. What was known before a restart counts where a source is broken.
+/// Asks the sources of `configured` once, and adds the checks of their targets to those that can
+/// run: for a command that runs once. What was known before a restart counts where a source is
+/// broken.
 [[nodiscard]] std::vector<DiscoveryState> discover_now(Configured& configured);
 
 }  // namespace heapwatch::agent::wiring

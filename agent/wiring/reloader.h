@@ -48,8 +48,8 @@ class Reloader {
   /// `asked_for`: by a person, who wants an answer also when nothing changed.
   void request(bool asked_for);
 
-  /// After the loop has ended. False when a reading, or a look for targets, is still going on after
-  /// `patience`: it must not be left to outlive this object.
+  /// After the loop has ended. False when a reading, or a question to a source, is still going on
+  /// after `patience`: it must not be left to outlive this object.
   [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
   [[nodiscard]] ReloadState state() const;

@@ -39,10 +39,10 @@ class FileSourceTest : public testing::Test {
     }
     return all;
   }
-  static Look look(Source& source, const Groups& known = {}) {
-    auto made = source.look(known);
+  static Answer ask(Source& source, const Groups& known = {}) {
+    auto made = source.ask(known);
     EXPECT_TRUE(made) << (made ? "" : made.error().message);
-    return made ? *std::move(made) : Look{};
+    return made ? *std::move(made) : Answer{};
   }
 
   TemporaryFolder folder_;
@@ -54,7 +54,7 @@ TEST_F(FileSourceTest, FilesBesideTheConfigurationAreFoundByAStar) {
   write("c.yaml", "- targets: [c:3]\n");
   write("d.JSON", R"([{"targets": ["d:4"]}])");
   const auto made = source("'*.json', b.yml, '" + path("*.yaml") + "', d.JSON");
-  const Look seen = look(*made);
+  const Answer seen = ask(*made);
   EXPECT_THAT(seen.troubles, IsEmpty());
   EXPECT_THAT(addresses(seen.groups), ElementsAre("a:1", "b:2", "c:3", "d:4"));
   EXPECT_THAT(seen.groups.front().labels,
@@ -65,17 +65,17 @@ TEST_F(FileSourceTest, ABrokenFileKeepsItsTargetsAndTheOthersGoOn) {
   write("a.json", R"([{"targets": ["a:1"]}])");
   write("b.json", R"([{"targets": ["b:1"]}])");
   const auto made = source("'*.json'");
-  Look seen = look(*made);
+  Answer seen = ask(*made);
   write("a.json", R"([{"targets": ["a:2")");
   write("b.json", R"([{"targets": ["b:2"]}])");
-  seen = look(*made, seen.groups);
+  seen = ask(*made, seen.groups);
   EXPECT_THAT(addresses(seen.groups), ElementsAre("a:1", "b:2"));
   EXPECT_THAT(seen.troubles, ElementsAre(HasSubstr(path("a.json") + ": no JSON at byte ")));
-  seen = look(*made, seen.groups);
+  seen = ask(*made, seen.groups);
   EXPECT_THAT(addresses(seen.groups), ElementsAre("a:1", "b:2"));
   EXPECT_EQ(seen.troubles.size(), 1U);
   write("a.json", R"([{"targets": ["a:33"]}])");
-  seen = look(*made, seen.groups);
+  seen = ask(*made, seen.groups);
   EXPECT_THAT(addresses(seen.groups), ElementsAre("a:33", "b:2"));
   EXPECT_THAT(seen.troubles, IsEmpty());
 }
@@ -87,28 +87,28 @@ TEST_F(FileSourceTest, WhatWasKnownBeforeARestartHoldsForAFileThatIsBroken) {
   const Groups known{{.addresses = {"a:1"}, .labels = {{"__meta_filepath", path("a.json")}}},
                      {.addresses = {"b:1"}, .labels = {{"__meta_filepath", path("b.json")}}},
                      {.addresses = {"c:1"}, .labels = {}}};
-  EXPECT_THAT(addresses(look(*made, known).groups), ElementsAre("a:1"));
+  EXPECT_THAT(addresses(ask(*made, known).groups), ElementsAre("a:1"));
 }
 
 TEST_F(FileSourceTest, AFileThatIsRemovedTakesItsTargetsAlong) {
   write("a.json", R"([{"targets": ["a:1"]}])");
   const auto made = source("'*.json'");
-  const Look seen = look(*made);
+  const Answer seen = ask(*made);
   fs::remove(path("a.json"));
-  EXPECT_THAT(look(*made, seen.groups).groups, IsEmpty());
+  EXPECT_THAT(ask(*made, seen.groups).groups, IsEmpty());
 }
 
 TEST_F(FileSourceTest, AFolderThatCannotBeReadKeepsItsTargets) {
   fs::create_directory(folder_.path() / "d");
   write("d/a.json", R"([{"targets": ["a:1"]}])");
   const auto made = source("d/a.json");
-  const Look seen = look(*made);
+  const Answer seen = ask(*made);
   fs::rename(folder_.path() / "d", folder_.path() / "away");
-  Look later = look(*made, seen.groups);
+  Answer later = ask(*made, seen.groups);
   EXPECT_THAT(addresses(later.groups), ElementsAre("a:1"));
   EXPECT_THAT(later.troubles, ElementsAre(path("d") + ": No such file or directory"));
   fs::rename(folder_.path() / "away", folder_.path() / "d");
-  later = look(*made, later.groups);
+  later = ask(*made, later.groups);
   EXPECT_THAT(later.troubles, IsEmpty());
   EXPECT_THAT(addresses(later.groups), ElementsAre("a:1"));
 }
@@ -116,12 +116,12 @@ TEST_F(FileSourceTest, AFolderThatCannotBeReadKeepsItsTargets) {
 TEST_F(FileSourceTest, AChangeCountsWhenTheFilesHaveBeenLeftAlone) {
   write("a.json", "[]");
   const auto made = source("'*.json'");
-  (void)look(*made);
+  (void)ask(*made);
   EXPECT_FALSE(made->has_changed());
   write("a.json", "[ ]");
-  EXPECT_FALSE(made->has_changed()) << "it was written since it was last looked at";
+  EXPECT_FALSE(made->has_changed()) << "it was written a moment ago";
   EXPECT_TRUE(made->has_changed());
-  (void)look(*made);
+  (void)ask(*made);
   EXPECT_FALSE(made->has_changed());
   write("b.json", "[]");
   EXPECT_FALSE(made->has_changed());
@@ -132,7 +132,7 @@ TEST_F(FileSourceTest, MoreTargetsThanTheLimitAreAnErrorOfAll) {
   write("a.json", R"([{"targets": ["a:1", "a:2"]}])");
   write("b.json", R"([{"targets": ["b:1"]}])");
   const auto made = source("'*.json'", "max_targets: 2\n");
-  EXPECT_EQ(made->look({}).error().message, "3 targets, and the limit of max_targets is 2");
+  EXPECT_EQ(made->ask({}).error().message, "3 targets, and the limit of max_targets is 2");
 }
 
 TEST_F(FileSourceTest, PathsAreOfTheFormThatPrometheusTakes) {

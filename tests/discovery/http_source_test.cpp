@@ -45,8 +45,8 @@ class HttpSourceTest : public testing::Test {
     reply_ = {.status = status, .content_type = type, .body = body, .headers = {}};
   }
   static std::string trouble(Source& source) {
-    const auto look = source.look({});
-    return look ? "none" : look.error().message;
+    const auto answer = source.ask({});
+    return answer ? "none" : answer.error().message;
   }
 
   std::mutex mutex_;
@@ -58,11 +58,11 @@ class HttpSourceTest : public testing::Test {
 TEST_F(HttpSourceTest, TheAnswerIsAListAndTheRequestSaysWhatPrometheusSays) {
   answer(200, "application/json", R"([{"targets": ["10.0.0.1:80"], "labels": {"a": "b"}}])");
   const auto made = source("refresh_interval: 1m30s\n");
-  const auto look = made->look({});
-  ASSERT_TRUE(look) << look.error().message;
-  ASSERT_EQ(look->groups.size(), 1U);
-  EXPECT_THAT(look->groups[0].addresses, ElementsAre("10.0.0.1:80"));
-  EXPECT_THAT(look->groups[0].labels, ElementsAre(Pair("__meta_url", url()), Pair("a", "b")));
+  const auto answer = made->ask({});
+  ASSERT_TRUE(answer) << answer.error().message;
+  ASSERT_EQ(answer->groups.size(), 1U);
+  EXPECT_THAT(answer->groups[0].addresses, ElementsAre("10.0.0.1:80"));
+  EXPECT_THAT(answer->groups[0].labels, ElementsAre(Pair("__meta_url", url()), Pair("a", "b")));
   EXPECT_EQ(asked_["accept"], "application/json");
   EXPECT_EQ(asked_["x-prometheus-refresh-interval-seconds"], "90");
   EXPECT_THAT(asked_["user-agent"], HasSubstr("heapwatch/"));

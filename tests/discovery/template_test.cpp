@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "discovery/plan.h"
+#include "discovery/selection.h"
 
 namespace heapwatch::discovery {
 namespace {
@@ -39,31 +39,31 @@ std::string text_of(const std::string& more = "", const std::string& instance = 
          more;
 }
 
-std::vector<std::string> urls(const Plan& plan) {
+std::vector<std::string> urls(const Selection& some) {
   std::vector<std::string> all;
-  for (const Wanted& wanted : plan.wanted) {
-    all.push_back(wanted.endpoint.url);
+  for (const Chosen& chosen : some.chosen) {
+    all.push_back(chosen.endpoint.url);
   }
   return all;
 }
 
-Plan planned(const Template& from, Groups local, Groups remote = {}) {
-  return plan(from, {{.options = &from.sources.at(0)->options(),
-                      .groups = std::make_shared<const Groups>(std::move(local))},
-                     {.options = &from.sources.at(1)->options(),
-                      .groups = std::make_shared<const Groups>(std::move(remote))}});
+Selection selected(const Template& from, Groups local, Groups remote = {}) {
+  return select(from, {{.options = &from.sources.at(0)->options(),
+                        .groups = std::make_shared<const Groups>(std::move(local))},
+                       {.options = &from.sources.at(1)->options(),
+                        .groups = std::make_shared<const Groups>(std::move(remote))}});
 }
 
 TEST(Template, ATargetGivesTheInstanceItsAddressAndItsTags) {
   const ReadTemplate read = discovery::read(text_of());
   ASSERT_TRUE(read.made);
   EXPECT_THAT(read.messages, IsEmpty());
-  const Plan plan =
-      planned(*read.made, {{.addresses = {"a:1"}, .labels = {{"env", "x"}, {"__meta_y", "z"}}}});
-  ASSERT_EQ(plan.wanted.size(), 1U);
-  EXPECT_EQ(config::to_yaml(instance_of(*read.made, plan.wanted[0].endpoint, false)),
+  const Selection some =
+      selected(*read.made, {{.addresses = {"a:1"}, .labels = {{"env", "x"}, {"__meta_y", "z"}}}});
+  ASSERT_EQ(some.chosen.size(), 1U);
+  EXPECT_EQ(config::to_yaml(instance_of(*read.made, some.chosen[0].endpoint, false)),
             "namespace: n\nexpvar_url: \"http://a:1/debug/vars\"\ntags:\n  - own\n  - \"env:x\"\n");
-  EXPECT_THAT(config::to_yaml(instance_of(*read.made, plan.wanted[0].endpoint, true)),
+  EXPECT_THAT(config::to_yaml(instance_of(*read.made, some.chosen[0].endpoint, true)),
               HasSubstr("allow_redirects: false\n"));
 }
 
@@ -74,14 +74,14 @@ TEST(Template, LabelsThatATargetDoesNotHaveComeFromTheTemplateBeforeTheRules) {
               "        - {source_labels: [__scheme__, __metrics_path__, __param_m], "
               "target_label: seen}\n"));
   ASSERT_TRUE(read.made) << read.messages.front();
-  const Plan plan = planned(
+  const Selection some = selected(
       *read.made,
       {{.addresses = {"a:1"}, .labels = {}},
        {.addresses = {"b:1"},
         .labels = {{"__scheme__", "http"}, {"__metrics_path__", "/own"}, {"__param_m", "y"}}}});
-  EXPECT_THAT(urls(plan), ElementsAre("https://a:1/vars?m=x", "http://b:1/own?m=y"));
-  EXPECT_THAT(plan.wanted[0].endpoint.tags, ElementsAre("seen:https;/vars;x"));
-  EXPECT_THAT(plan.wanted[1].endpoint.tags, ElementsAre("seen:http;/own;y"));
+  EXPECT_THAT(urls(some), ElementsAre("https://a:1/vars?m=x", "http://b:1/own?m=y"));
+  EXPECT_THAT(some.chosen[0].endpoint.tags, ElementsAre("seen:https;/vars;x"));
+  EXPECT_THAT(some.chosen[1].endpoint.tags, ElementsAre("seen:http;/own;y"));
 }
 
 TEST(Template, WhatARemoteSourceNamesHasToBeAllowedAsItIsBehindTheRules) {
@@ -95,33 +95,33 @@ TEST(Template, WhatARemoteSourceNamesHasToBeAllowedAsItIsBehindTheRules) {
       {.addresses = {"10.0.0.2:80"}, .labels = {{"move_to", "127.0.0.1:81"}}},
       {.addresses = {"10.0.0.3:80"}, .labels = {{"__scheme__", "unix"}}},
   };
-  const Plan plan = planned(*read.made, {}, groups);
-  EXPECT_THAT(urls(plan), ElementsAre("http://10.0.0.1:80/debug/vars"));
-  EXPECT_TRUE(plan.wanted[0].is_remote);
-  EXPECT_EQ(plan.refused, 5U);
-  EXPECT_THAT(plan.refusals,
+  const Selection some = selected(*read.made, {}, groups);
+  EXPECT_THAT(urls(some), ElementsAre("http://10.0.0.1:80/debug/vars"));
+  EXPECT_TRUE(some.chosen[0].is_remote);
+  EXPECT_EQ(some.refused, 5U);
+  EXPECT_THAT(some.refusals,
               ElementsAre("127.0.0.1:5000 is not among the allowed_targets of http_sd http://sd/",
                           "localhost:5000 is not among the allowed_targets of http_sd http://sd/",
                           "169.254.169.254:80 is not among the allowed_targets of http_sd "
                           "http://sd/",
                           "127.0.0.1:81 is not among the allowed_targets of http_sd http://sd/",
                           HasSubstr("the scheme (the label __scheme__) is \"unix\"")));
-  EXPECT_THAT(urls(planned(*read.made, groups)), testing::SizeIs(5)) << "a file may name any host";
+  EXPECT_THAT(urls(selected(*read.made, groups)), testing::SizeIs(5)) << "a file may name any host";
 }
 
 TEST(Template, RulesDropTargetsAndEqualOnesAreWatchedOnce) {
   const ReadTemplate read = discovery::read(text_of(
       "      relabel_configs:\n        - {source_labels: [env], regex: test, action: drop}\n"));
   ASSERT_TRUE(read.made);
-  const Plan plan =
-      planned(*read.made,
-              {{.addresses = {"10.0.0.1:1", "10.0.0.1:1"}, .labels = {{"__meta_a", "1"}}},
-               {.addresses = {"10.0.0.2:1"}, .labels = {{"env", "test"}}},
-               {.addresses = {"10.0.0.1:1"}, .labels = {{"env", "prod"}}}},
-              {{.addresses = {"10.0.0.1:1"}, .labels = {}}});
-  EXPECT_EQ(plan.wanted.size(), 2U);
-  EXPECT_EQ(plan.dropped, 1U);
-  EXPECT_FALSE(plan.wanted[0].is_remote);
+  const Selection some =
+      selected(*read.made,
+               {{.addresses = {"10.0.0.1:1", "10.0.0.1:1"}, .labels = {{"__meta_a", "1"}}},
+                {.addresses = {"10.0.0.2:1"}, .labels = {{"env", "test"}}},
+                {.addresses = {"10.0.0.1:1"}, .labels = {{"env", "prod"}}}},
+               {{.addresses = {"10.0.0.1:1"}, .labels = {}}});
+  EXPECT_EQ(some.chosen.size(), 2U);
+  EXPECT_EQ(some.dropped, 1U);
+  EXPECT_FALSE(some.chosen[0].is_remote);
 }
 
 TEST(Template, EachFaultIsToldWithItsPlace) {

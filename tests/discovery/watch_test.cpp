@@ -18,10 +18,10 @@ using testing::HasSubstr;
 using testing::SizeIs;
 namespace fs = std::filesystem;
 
-/// What the source says, one answer a look; the last one stays.
+/// What the source says, one answer a time; the last one stays.
 struct Script {
   std::mutex mutex;
-  std::deque<base::Result<Look>> answers;
+  std::deque<base::Result<Answer>> answers;
   std::vector<Groups> known;  // what it was told of before
   bool has_changed = false;
 };
@@ -36,7 +36,7 @@ class ScriptedSource final : public Source {
                 .allowed = std::nullopt}),
         script_(std::move(script)) {}
 
-  base::Result<Look> look(const Groups& known) override {
+  base::Result<Answer> ask(const Groups& known) override {
     const std::lock_guard lock(script_->mutex);
     script_->known.push_back(known);
     auto answer = script_->answers.front();
@@ -58,11 +58,11 @@ Groups of(const std::string& address) {
   return {{.addresses = {address}, .labels = {{"x", "y"}}}};
 }
 
-Look says(const std::string& address) {
+Answer says(const std::string& address) {
   return {.groups = of(address), .troubles = {}};
 }
 
-base::Result<Look> fails(const std::string& why) {
+base::Result<Answer> fails(const std::string& why) {
   return base::fail(base::ErrorKind::unreachable, why);
 }
 
@@ -75,7 +75,7 @@ class WatchTest : public testing::Test {
     sources.push_back(std::make_unique<ScriptedSource>(std::move(script), refresh));
     return std::make_unique<Watch>(std::move(sources),
                                    WatchOptions{.kept_folder = folder_.path() / "discovery",
-                                                .look_around = std::chrono::milliseconds(1),
+                                                .notice_after = std::chrono::milliseconds(1),
                                                 .retry_after = std::chrono::milliseconds(1)});
   }
   static std::string addresses(const Watch& watch) {
@@ -86,7 +86,7 @@ class WatchTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
-std::shared_ptr<Script> script(std::deque<base::Result<Look>> answers) {
+std::shared_ptr<Script> script(std::deque<base::Result<Answer>> answers) {
   auto made = std::make_shared<Script>();
   made->answers = std::move(answers);
   return made;
@@ -95,50 +95,50 @@ std::shared_ptr<Script> script(std::deque<base::Result<Look>> answers) {
 TEST_F(WatchTest, TheLastGoodListStaysWhileTheSourceIsBroken) {
   const auto one = script({says("a:1"), fails("sd is away"), says("b:1")});
   const auto made = watch(one);
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "a:1");
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "a:1");
   SourceState state = made->states().front();
   EXPECT_EQ(state.trouble, "sd is away");
   EXPECT_EQ(state.failures, 1U);
   EXPECT_EQ(state.targets, 1U);
   EXPECT_TRUE(state.good);
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "b:1");
   state = made->states().front();
   EXPECT_EQ(state.trouble, "");
-  EXPECT_EQ(state.looks, 3U);
+  EXPECT_EQ(state.asked, 3U);
 }
 
 TEST_F(WatchTest, TheLastGoodListStaysOverARestart) {
-  watch(script({says("a:1")}))->look_once();
+  watch(script({says("a:1")}))->ask_once();
   const auto broken = script({fails("sd is away"), says("b:1")});
   const auto made = watch(broken);
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "a:1");
   EXPECT_TRUE(made->states().front().is_kept);
   EXPECT_EQ(broken->known.front(), of("a:1")) << "the source is told what was known";
   const auto age = std::chrono::system_clock::now() - *made->states().front().good;
   EXPECT_LT(age, std::chrono::minutes(5));
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "b:1");
   EXPECT_FALSE(made->states().front().is_kept);
 }
 
 TEST_F(WatchTest, AListThatIsGoodInPartIsNotKept) {
-  watch(script({says("a:1")}))->look_once();
-  watch(script({Look{.groups = of("b:1"), .troubles = {"half of it broke"}}}))->look_once();
+  watch(script({says("a:1")}))->ask_once();
+  watch(script({Answer{.groups = of("b:1"), .troubles = {"half of it broke"}}}))->ask_once();
   const auto made = watch(script({fails("sd is away")}));
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "a:1");
 }
 
 TEST_F(WatchTest, TheFileIsForTheOwnerAndItsGroupAndNothingElseIsLeft) {
   const mode_t before = umask(0);
   const auto made = watch(script({says("a:1"), says("b:1")}));
-  made->look_once();
-  made->look_once();
+  made->ask_once();
+  made->ask_once();
   umask(before);
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder_.path() / "discovery")) {
@@ -155,7 +155,7 @@ TEST_F(WatchTest, AFileThatIsBrokenIsAsIfThereWereNone) {
        {"", "x", "heapwatch targets 1\n", "heapwatch targets 1\n[{", "heapwatch targets 2\n[]"}) {
     folder_.write("discovery/0000000000000007.targets", text);
     const auto made = watch(script({fails("sd is away")}));
-    made->look_once();
+    made->ask_once();
     EXPECT_EQ(addresses(*made), "none") << text;
   }
 }
@@ -163,7 +163,7 @@ TEST_F(WatchTest, AFileThatIsBrokenIsAsIfThereWereNone) {
 TEST_F(WatchTest, AFolderThatCannotBeWrittenCostsNothingButWhatIsKept) {
   folder_.write("discovery", "a file");
   const auto made = watch(script({says("a:1")}));
-  made->look_once();
+  made->ask_once();
   EXPECT_EQ(addresses(*made), "a:1");
   EXPECT_EQ(made->states().front().trouble, "");
 }

@@ -278,7 +278,7 @@ class DiscoveryTest(unittest.TestCase):
 
     def test_prometheus_finds_what_is_watched(self):
         with Fleet() as fleet:
-            fleet.template(template(by_files()))
+            fleet.template(template(by_files()).replace("init_config:", "init_config: {service: found}"))
             fleet.lists("a.json", group(self.place, who="a", __param_token="geheim"))
             fleet.template(f"init_config: {{service: shop}}\ninstances:\n  - namespace: static\n{INTERVAL}"
                            f"    expvar_url: http://user:pass@{self.place}/own\n    tags: ['env:prod', 'bare', 'a-b:c']\n"
@@ -295,7 +295,7 @@ class DiscoveryTest(unittest.TestCase):
                         "a_b": "c", "bare": "true", "env": "prod", "service": "shop"}},
                     {"targets": [self.place], "labels": {
                         "__meta_heapwatch_check": "go_expvar", "__meta_heapwatch_path": "/debug/vars",
-                        "__meta_heapwatch_url": f"http://{self.place}/debug/vars", "__scheme__": "http", "who": "a"}}])
+                        "__meta_heapwatch_url": f"http://{self.place}/debug/vars", "__scheme__": "http", "service": "found", "who": "a"}}])
                 self.assertEqual(json.loads(fetch(url + "?check=memory")), [])
 
                 def command(program):

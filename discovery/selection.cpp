@@ -1,4 +1,4 @@
-#include "discovery/plan.h"
+#include "discovery/selection.h"
 
 #include <unordered_set>
 #include <utility>
@@ -9,9 +9,9 @@ namespace heapwatch::discovery {
 
 namespace {
 
-class Planner {
+class Selector {
  public:
-  explicit Planner(const Template& from) : from_(from) {}
+  explicit Selector(const Template& from) : from_(from) {}
 
   void add(const SourceOptions& source, const Group& group) {
     for (const std::string& address : group.addresses) {
@@ -27,7 +27,7 @@ class Planner {
     }
   }
 
-  Plan take() { return std::move(plan_); }
+  Selection take() { return std::move(selection_); }
 
  private:
   void add(const SourceOptions& source, Labels labels, const std::string& address) {
@@ -37,7 +37,7 @@ class Planner {
       return;
     }
     if (!*made) {
-      ++plan_.dropped;
+      ++selection_.dropped;
       return;
     }
     auto endpoint = endpoint_of(**made);
@@ -50,41 +50,41 @@ class Planner {
              " is not among the allowed_targets of " + source.name);
       return;
     }
-    Wanted wanted{.endpoint = *std::move(endpoint), .is_remote = source.is_remote};
-    if (seen_.insert(key_of(wanted)).second) {
-      plan_.wanted.push_back(std::move(wanted));
+    Chosen chosen{.endpoint = *std::move(endpoint), .is_remote = source.is_remote};
+    if (seen_.insert(key_of(chosen)).second) {
+      selection_.chosen.push_back(std::move(chosen));
     }
   }
 
   void refuse(std::string sentence) {
-    ++plan_.refused;
-    if (plan_.refusals.size() < refusals_told_max) {
-      plan_.refusals.push_back(std::move(sentence));
+    ++selection_.refused;
+    if (selection_.refusals.size() < refusals_told_max) {
+      selection_.refusals.push_back(std::move(sentence));
     }
   }
 
   const Template& from_;
-  Plan plan_;
+  Selection selection_;
   std::unordered_set<std::string> seen_;
 };
 
 }  // namespace
 
-Plan plan(const Template& from, const std::vector<SourceList>& lists) {
-  Planner planner(from);
+Selection select(const Template& from, const std::vector<SourceList>& lists) {
+  Selector selector(from);
   for (const SourceList& list : lists) {
     if (list.groups) {
       for (const Group& group : *list.groups) {
-        planner.add(*list.options, group);
+        selector.add(*list.options, group);
       }
     }
   }
-  return planner.take();
+  return selector.take();
 }
 
-std::string key_of(const Wanted& wanted) {
-  std::string key = wanted.endpoint.url;
-  for (const std::string& tag : wanted.endpoint.tags) {
+std::string key_of(const Chosen& chosen) {
+  std::string key = chosen.endpoint.url;
+  for (const std::string& tag : chosen.endpoint.tags) {
     key += '\n';
     key += tag;
   }

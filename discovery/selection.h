@@ -10,13 +10,13 @@
 
 namespace heapwatch::discovery {
 
-struct Wanted {
+struct Chosen {
   Endpoint endpoint;
   bool is_remote = false;  // a source on another machine named it
 };
 
-struct Plan {
-  std::vector<Wanted> wanted;         // each another, in the order of the sources
+struct Selection {
+  std::vector<Chosen> chosen;         // each another, in the order of the sources
   std::size_t dropped = 0;            // by rules
   std::size_t refused = 0;            // not allowed, or no address
   std::vector<std::string> refusals;  // sentences: the first few
@@ -24,9 +24,9 @@ struct Plan {
 inline constexpr std::size_t refusals_told_max = 5;
 
 /// Threads: any.
-[[nodiscard]] Plan plan(const Template& from, const std::vector<SourceList>& lists);
+[[nodiscard]] Selection select(const Template& from, const std::vector<SourceList>& lists);
 
 /// What tells targets of a template apart.
-[[nodiscard]] std::string key_of(const Wanted& wanted);
+[[nodiscard]] std::string key_of(const Chosen& chosen);
 
 }  // namespace heapwatch::discovery

@@ -162,6 +162,7 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_MIN_COLLECTION_INTERVAL", "0.5"},
        {"DD_MEMTRACK_ENABLED", "false"},
        {"DD_MEMTRACK_SAMPLE_INTERVAL", "4096"},
+       {"DD_PROFILER", "sampled"},
        {"DD_HISTOGRAM_AGGREGATES", "min sum"},
        {"DD_HISTOGRAM_PERCENTILES", "0.99 0.29"},
        {"DD_LOGGING_FREQUENCY", "9"},

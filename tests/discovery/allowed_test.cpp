@@ -74,7 +74,7 @@ TEST(AllowedTargets, WhatIsNoHostIsRefused) {
     const auto added = made.add(entry);
     ASSERT_FALSE(added) << entry;
     EXPECT_THAT(added.error().message,
-                testing::StartsWith("\"" + std::string(entry) + "\" is no host: "));
+                ::testing::StartsWith("\"" + std::string(entry) + "\" is no host: "));
   }
 }
 

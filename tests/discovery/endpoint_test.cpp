@@ -5,7 +5,7 @@
 namespace heapwatch::discovery {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 Labels with(Labels more) {
   Labels labels{{"__scheme__", "http"}, {"__metrics_path__", "/debug/vars"}};

@@ -3,21 +3,21 @@
 #include <filesystem>
 #include <fstream>
 
-#include "../config/temporary_folder.h"
 #include "sources.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::discovery {
 namespace {
 
-using config::TemporaryFolder;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Pair;
-using testing::UnorderedElementsAre;
+using heapwatch::testing::TemporaryFolder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 namespace fs = std::filesystem;
 
-class FileSourceTest : public testing::Test {
+class FileSourceTest : public ::testing::Test {
  protected:
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_.path() / name, std::ios::trunc) << text;

@@ -9,14 +9,14 @@
 namespace heapwatch::discovery {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Pair;
-using testing::UnorderedElementsAre;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 /// A server that answers as it is told, and remembers what it was asked.
-class HttpSourceTest : public testing::Test {
+class HttpSourceTest : public ::testing::Test {
  protected:
   HttpSourceTest() {
     auto server = net::HttpServer::start({}, [this](const net::ServerRequest& request) {
@@ -106,7 +106,7 @@ TEST_F(HttpSourceTest, CredentialsAreSentAndNotShown) {
   EXPECT_THAT(read.messages, IsEmpty());
   EXPECT_EQ(trouble(*read.source), "none");
   EXPECT_EQ(asked_["authorization"], "Basic dTpw");
-  EXPECT_THAT(read.source->options().name, testing::Not(HasSubstr("geheim")));
+  EXPECT_THAT(read.source->options().name, ::testing::Not(HasSubstr("geheim")));
 }
 
 TEST_F(HttpSourceTest, AServerThatIsAwayIsToldOf) {

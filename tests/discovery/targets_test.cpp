@@ -5,8 +5,8 @@
 namespace heapwatch::discovery {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 std::string message(const base::Result<Groups>& read) {
   return read ? "it was read" : read.error().message;

@@ -7,9 +7,9 @@
 namespace heapwatch::discovery {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 struct ReadTemplate {
   std::optional<Template> made;
@@ -106,7 +106,8 @@ TEST(Template, WhatARemoteSourceNamesHasToBeAllowedAsItIsBehindTheRules) {
                           "http://sd/",
                           "127.0.0.1:81 is not among the allowed_targets of http_sd http://sd/",
                           HasSubstr("the scheme (the label __scheme__) is \"unix\"")));
-  EXPECT_THAT(urls(selected(*read.made, groups)), testing::SizeIs(5)) << "a file may name any host";
+  EXPECT_THAT(urls(selected(*read.made, groups)), ::testing::SizeIs(5))
+      << "a file may name any host";
 }
 
 TEST(Template, RulesDropTargetsAndEqualOnesAreWatchedOnce) {

@@ -7,15 +7,15 @@
 #include <deque>
 #include <future>
 
-#include "../config/temporary_folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::discovery {
 namespace {
 
-using config::TemporaryFolder;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::SizeIs;
+using heapwatch::testing::TemporaryFolder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
 namespace fs = std::filesystem;
 
 /// What the source says, one answer a time; the last one stays.
@@ -66,7 +66,7 @@ base::Result<Answer> fails(const std::string& why) {
   return base::fail(base::ErrorKind::unreachable, why);
 }
 
-class WatchTest : public testing::Test {
+class WatchTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::unique_ptr<Watch> watch(
       std::shared_ptr<Script> script,

@@ -5,9 +5,9 @@
 namespace heapwatch::discovery::relabel {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
 
 struct Read {
   std::optional<Rules> rules;

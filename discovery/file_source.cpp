@@ -149,9 +149,15 @@ class FileSource final : public Source {
     }
   }
 
-  File read(const std::string& path, const Signature& signature, const Groups& known) const {
+  [[nodiscard]] File read(const std::string& path, const Signature& signature,
+                          const Groups& known) const {
     File file{.signature = signature, .groups = {}, .trouble = {}};
-    const auto text = base::read_file(path, list_bytes_max);
+    std::error_code failure;
+    const auto kind = fs::status(path, failure).type();
+    // A pipe would be waited for.
+    const bool is_other = kind != fs::file_type::regular && kind != fs::file_type::not_found;
+    const auto text = is_other ? base::fail(base::ErrorKind::invalid, path + ": is no regular file")
+                               : base::read_file(path, list_bytes_max);
     const bool is_json = base::ascii_lower(fs::path(path).extension().string()) == ".json";
     auto groups = !text     ? tl::unexpected(text.error())
                   : is_json ? parse_json_list(*text, options().limits)

@@ -1,6 +1,7 @@
 #include "discovery/watch.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "base/counted.h"
@@ -68,7 +69,15 @@ void Watch::start(std::function<void()> changed) {
       const std::lock_guard lock(mutex_);
       ++running_;
     }
-    watched->thread = std::thread([this, &one = *watched]() noexcept { run(one); });
+    try {
+      watched->thread = std::thread([this, &one = *watched]() noexcept { run(one); });
+    } catch (const std::system_error&) {
+      const std::lock_guard lock(mutex_);
+      --running_;
+      watched->state.trouble = "there was no thread to ask it on";
+      base::log(LogLevel::error,
+                "discovery by " + watched->state.name + ": " + watched->state.trouble);
+    }
   }
 }
 

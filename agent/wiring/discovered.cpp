@@ -60,6 +60,8 @@ std::vector<std::string> tags_of(const discovery::Template& from, const Chosen& 
   return tags;
 }
 
+using TargetPtr = std::shared_ptr<const DiscoveredTarget>;
+
 struct Start {
   std::string key;
   std::unique_ptr<check::ConfiguredCheck> check;
@@ -85,12 +87,12 @@ struct Discovered::Running {
   std::size_t went = 0;
 
   std::mutex selecting;  // held while a list is worked out; what is under it:
-  std::unordered_map<std::string, std::string> ids;           // by key of a target
-  std::unordered_map<std::string, DiscoveredTarget> targets;  // by key
+  std::unordered_map<std::string, std::string> ids;    // by key of a target
+  std::unordered_map<std::string, TargetPtr> targets;  // by key
 
   std::mutex state_mutex;  // under it:
   DiscoveryState state;
-  std::vector<DiscoveredTarget> shown;
+  std::vector<TargetPtr> shown;
   std::deque<std::string> to_stop;  // ids
   std::deque<Start> to_start;
   std::unordered_set<std::string> gave_way;  // keys, to other instances of their ids
@@ -183,7 +185,7 @@ void Discovered::select(const RunningPtr& running) {
   const std::lock_guard selecting(running->selecting);
   discovery::Selection selection = discovery::select(running->from, running->watch.lists());
   std::unordered_map<std::string, std::string> ids;
-  std::unordered_map<std::string, DiscoveredTarget> targets;
+  std::unordered_map<std::string, TargetPtr> targets;
   std::deque<Start> to_start;
   for (const Chosen& chosen : selection.chosen) {
     const std::string key = discovery::key_of(chosen);
@@ -200,15 +202,16 @@ void Discovered::select(const RunningPtr& running) {
       continue;
     }
     ids.emplace(key, check->instance->id);
-    targets.emplace(key, DiscoveredTarget{.check_name = running->from.file.check_name,
-                                          .id = check->instance->id,
-                                          .endpoint = chosen.endpoint,
-                                          .tags = tags_of(running->from, chosen)});
+    targets.emplace(key, std::make_shared<const DiscoveredTarget>(
+                             DiscoveredTarget{.check_name = running->from.file.check_name,
+                                              .id = check->instance->id,
+                                              .endpoint = chosen.endpoint,
+                                              .tags = tags_of(running->from, chosen)}));
     to_start.push_back({.key = key, .check = std::move(check)});
   }
   const auto gone = std::exchange(running->ids, std::move(ids));
   running->targets = std::move(targets);
-  std::vector<DiscoveredTarget> shown;
+  std::vector<TargetPtr> shown;
   shown.reserve(running->targets.size());
   for (const auto& [key, target] : running->targets) {
     shown.push_back(target);
@@ -402,7 +405,9 @@ std::vector<DiscoveredTarget> Discovered::targets() const {
   std::vector<DiscoveredTarget> targets;
   for (const RunningPtr& running : all) {
     const std::lock_guard lock(running->state_mutex);
-    targets.insert(targets.end(), running->shown.begin(), running->shown.end());
+    for (const TargetPtr& target : running->shown) {
+      targets.push_back(*target);
+    }
   }
   return targets;
 }

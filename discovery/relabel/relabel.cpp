@@ -13,13 +13,18 @@ namespace {
 
 std::string_view value_of(const Labels& labels, std::string_view name) {
   const auto found = labels.find(name);
-  return found == labels.end() ? std::string_view() : std::string_view(found->second);
+  if (found == labels.end()) {
+    return {};
+  }
+  return found->second;
 }
 
 std::string joined(const Rule& rule, const Labels& labels) {
   std::string all;
   for (std::size_t i = 0; i < rule.source_labels.size(); ++i) {
-    all += i == 0 ? std::string_view() : std::string_view(rule.separator);
+    if (i != 0) {
+      all += rule.separator;
+    }
     all += value_of(labels, rule.source_labels[i]);
   }
   return all;

@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -88,6 +89,14 @@ TEST_F(FileSourceTest, WhatWasKnownBeforeARestartHoldsForAFileThatIsBroken) {
                      {.addresses = {"b:1"}, .labels = {{"__meta_filepath", path("b.json")}}},
                      {.addresses = {"c:1"}, .labels = {}}};
   EXPECT_THAT(addresses(ask(*made, known).groups), ElementsAre("a:1"));
+}
+
+TEST_F(FileSourceTest, WhatIsNoRegularFileIsNotWaitedFor) {
+  ASSERT_EQ(mkfifo(path("a.json").c_str(), 0600), 0);
+  fs::create_directory(path("b.json"));
+  const auto made = source("'*.json'");
+  EXPECT_THAT(ask(*made).troubles, ElementsAre(path("a.json") + ": is no regular file",
+                                               path("b.json") + ": is no regular file"));
 }
 
 TEST_F(FileSourceTest, AFileThatIsRemovedTakesItsTargetsAlong) {

@@ -58,7 +58,8 @@ std::optional<KeptList::List> KeptList::load(const Limits& limits) const {
     return std::nullopt;
   }
   struct stat status {};
-  auto groups = parse_json_list(std::string_view(*text).substr(first_words.size()), limits);
+  const std::string_view all = *text;
+  auto groups = parse_json_list(all.substr(first_words.size()), limits);
   if (!groups || stat(file_.c_str(), &status) != 0) {
     return std::nullopt;
   }

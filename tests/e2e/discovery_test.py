@@ -74,7 +74,8 @@ def value(agent, name, **labels):
 
 
 def status(agent, *arguments):
-    return run(PROGRAM, "-c", agent.config_file, "status", *arguments).stdout
+    """The command gives up soon, which a loaded machine makes it do."""
+    return wait_until(lambda: run(PROGRAM, "-c", agent.config_file, "status", *arguments).stdout, "the status")
 
 
 class DiscoveryTest(unittest.TestCase):

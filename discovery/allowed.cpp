@@ -25,7 +25,7 @@ std::optional<Number> whole_number(std::string_view text) {
   return is_whole && !text.empty() ? std::optional(number) : std::nullopt;
 }
 
-tl::unexpected<base::Error> wrong(std::string_view entry) {
+tl::unexpected<base::Error> no_host(std::string_view entry) {
   return base::fail(base::ErrorKind::invalid,
                     "\"" + std::string(entry) +
                         "\" is no host: HOST, .DOMAIN, an address, each with :PORT if need be, or "
@@ -77,7 +77,7 @@ base::Result<void> AllowedTargets::add_range(std::string_view address, std::stri
   const auto number = whole_number<unsigned>(bits);
   const bool is_short = address.find(':') == std::string_view::npos;  // 10.0.0.0/8
   if (!parsed || !number || *number > (is_short ? ipv4_bits : ipv6_bits)) {
-    return wrong(entry);
+    return no_host(entry);
   }
   range.address = *parsed;
   range.bits = is_short ? *number + (ipv6_bits - ipv4_bits) : *number;
@@ -98,14 +98,14 @@ base::Result<void> AllowedTargets::add(std::string_view entry) {
   if (colon != std::string_view::npos && !is_bare_ipv6 && !entry.ends_with(']')) {
     const auto number = whole_number<std::uint16_t>(entry.substr(colon + 1));
     if (!number || *number == 0) {
-      return wrong(entry);
+      return no_host(entry);
     }
     port = *number;
     host = entry.substr(0, colon);
   }
   if (has_brackets) {
     if (!host.ends_with(']')) {
-      return wrong(entry);
+      return no_host(entry);
     }
     host = host.substr(1, host.size() - 2);
   }
@@ -116,7 +116,7 @@ base::Result<void> AllowedTargets::add(std::string_view entry) {
     return {};
   }
   if (has_brackets || !is_host_name(host)) {
-    return wrong(entry);
+    return no_host(entry);
   }
   names_.push_back({.name = base::ascii_lower(host), .port = port});
   return {};

@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t patterns_max = 100;
 constexpr std::size_t files_max = 10'000;
 constexpr std::string_view file_label = "__meta_filepath";
-constexpr std::chrono::milliseconds refresh_usual{300'000};
+constexpr std::chrono::milliseconds file_refresh{300'000};
 
 /// What differs when a file has been written.
 struct Signature {
@@ -241,7 +241,7 @@ std::unique_ptr<Source> read_file_source(config::Section& section,
     }
   }
   (void)agent;
-  SourceOptions options = read_common(section, {.refresh_interval = refresh_usual});
+  SourceOptions options = read_common(section, {.refresh_interval = file_refresh});
   options.name = std::move(name);
   return section.diagnostics().error_count() == errors_before
              ? std::make_unique<FileSource>(std::move(options), std::move(patterns))

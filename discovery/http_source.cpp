@@ -13,7 +13,7 @@ namespace heapwatch::discovery {
 
 namespace {
 
-constexpr std::chrono::milliseconds refresh_usual{60'000};
+constexpr std::chrono::milliseconds http_refresh{60'000};
 
 /// `application/json`, also with `charset=utf-8`.
 bool is_json(std::string_view content_type) {
@@ -166,7 +166,7 @@ std::unique_ptr<Source> read_http_source(config::Section& section,
   config::Section no_init_config(nothing, section.file(), section.diagnostics());
   auto request = check::http::read_http_options(no_init_config, section, agent);
   SourceOptions options =
-      read_common(section, {.refresh_interval = refresh_usual, .must_be_allowed = true});
+      read_common(section, {.refresh_interval = http_refresh, .must_be_allowed = true});
   options.is_remote = true;
   if (section.diagnostics().error_count() != errors_before || !target || !request) {
     return nullptr;

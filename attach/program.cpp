@@ -8,6 +8,7 @@
 #include "memory/process/modules.h"
 #include "memory/process/reading.h"
 #include "preload/attach.h"
+#include "preload/injected.h"
 
 namespace heapwatch::attach {
 
@@ -78,6 +79,11 @@ bool is_of_system(const Module& module) {
   return is_loader(module) || module.name == "[vdso]";
 }
 
+bool is_ours(std::string_view path) {
+  return path.find("libheapwatch_preload.so") != std::string_view::npos ||
+         path.starts_with(std::string("/memfd:") + preload::library_name);
+}
+
 /// Where the C library has what an attach calls.
 void find_functions(const ProcessView& view, Words& words, const Module& libc, Program& program) {
   Symbols symbols(words, libc);
@@ -87,6 +93,7 @@ void find_functions(const ProcessView& view, Words& words, const Module& libc, P
   program.dlerror = find("dlerror");
   program.pthread_create = find("pthread_create");
   program.pthread_detach = find("pthread_detach");
+  program.errno_location = find("__errno_location");
   const bool is_new = program.dlopen != 0 && program.pthread_create != 0;
   program.library = is_new ? Library::glibc : Library::old_glibc;
   program.library_path = libc.name;
@@ -139,6 +146,11 @@ Program read_program(const ProcessView& view) {
     if (is_of_system(*module)) {
       continue;
     }
+    if (is_ours(module->name)) {
+      program.our_entry = symbols.find(preload::entry_name).value_or(0);
+      program.guarded.push_back(code_of(*module));
+      continue;
+    }
     if (libc == nullptr && symbols.find("gnu_get_libc_version")) {
       libc = module;
     }
@@ -152,9 +164,7 @@ Program read_program(const ProcessView& view) {
     program.is_under_valgrind =
         program.is_under_valgrind || mapping.name.find("/vgpreload_") != std::string::npos;
     program.has_our_library =
-        program.has_our_library ||
-        mapping.name.find("libheapwatch_preload.so") != std::string::npos ||
-        mapping.name.starts_with(std::string("/memfd:") + preload::library_name);
+        program.has_our_library || is_ours(mapping.name);
   }
   if (musl != nullptr) {
     program.library = Library::musl;

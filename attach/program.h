@@ -28,12 +28,15 @@ struct Program {
   /// The library whose malloc the program uses.
   std::string allocator_path;
   bool has_our_library = false;
+  /// What an attach before this one has brought: its entry.
+  std::uint64_t our_entry = 0;
 
   std::uint64_t dlopen = 0;
   std::uint64_t dlsym = 0;
   std::uint64_t dlerror = 0;
   std::uint64_t pthread_create = 0;
   std::uint64_t pthread_detach = 0;
+  std::uint64_t errno_location = 0;
   std::uint64_t system_call = 0;  // a system call instruction with a return behind it
   std::uint64_t sigreturn = 0;    // what a signal handler returns to
   memory::process::Range lock_wait;  // __lll_lock_wait_private

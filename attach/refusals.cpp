@@ -98,7 +98,7 @@ void judge_program(const Evidence& evidence, Refusals& refusals) {
                "runs on a glibc older than 2.34 (" + base::printable(program.library_path) + ")",
                "heapwatch exec runs on it; restart it there");
   const bool is_complete = program.dlopen != 0 && program.dlsym != 0 && program.dlerror != 0 &&
-                           program.pthread_create != 0 && program.pthread_detach != 0 &&
+                           program.pthread_create != 0 && program.pthread_detach != 0 && program.errno_location != 0 &&
                            program.system_call != 0 && program.sigreturn != 0 &&
                            program.loader.size() != 0;
   refusals.add(program.library == Library::glibc && !is_complete, Reason::incomplete_libc,

@@ -54,6 +54,7 @@ Evidence fit() {
                       .dlerror = 3,
                       .pthread_create = 4,
                       .pthread_detach = 5,
+                      .errno_location = 8,
                       .system_call = 6,
                       .sigreturn = 7,
                       .loader = {100, 200}};

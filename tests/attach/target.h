@@ -1,6 +1,7 @@
 // A program that a test starts, to attach to it.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>

@@ -446,6 +446,7 @@ base::Result<Injector::Tried> Injector::try_create() {
   }
   at(Step::stopped_for_call);
   const bool is_alone = tasks_of(pid_).size() == 1;
+  (void)memory_.put(room_ + data_at + offsetof(Room, is_alone), std::uint32_t{is_alone ? 1U : 0U});
   if (auto sent = borrow(*found); !sent) {
     (void)give_back(*found, Step::returning, Step::returned);
     return tl::unexpected(sent.error());

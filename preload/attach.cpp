@@ -292,7 +292,8 @@ void attach_later() {
   nobody_is_there = true;
   memtrack::go_dormant();
   if (!has_sanitizer()) {
-    share_books();
+    // Its threads may be forking: a child that was begun without the hooks must not end with them.
+    memtrack::do_between_forks(share_books);
   }
   errno = before;
 }

@@ -152,7 +152,11 @@ void sleep_ms(long milliseconds) {
   }
 }
 
-Outcome attach(std::uint64_t sample_interval) {
+/// A fork that began before the handlers were registered goes without them, and its child must not
+/// find accounting on. It has a moment to be over.
+constexpr long fork_moment_ms = 50;
+
+Outcome attach(const Room& room) {
   if (is_attached) {
     return Outcome::already;
   }
@@ -164,7 +168,10 @@ Outcome attach(std::uint64_t sample_interval) {
   }
   // Blocks may be where freed ones of the books were: nothing is certain of an address.
   memtrack::expect_other_sources();
-  memtrack_set_sample_interval(sample_interval);
+  memtrack_set_sample_interval(room.sample_interval);
+  if (room.is_alone == 0) {
+    sleep_ms(fork_moment_ms);
+  }
   // Hooks first, which pass all through until accounting begins: a block whose free is seen was
   // seen before.
   redirect_all(functions);
@@ -196,7 +203,7 @@ void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
   if (room->library_file >= 0) {
     close(room->library_file);
   }
-  room->outcome = room->operation == Operation::attach ? attach(room->sample_interval) : detach();
+  room->outcome = room->operation == Operation::attach ? attach(*room) : detach();
   const bool is_to_look_again = is_attached;
   void* const begin = reinterpret_cast<void*>(room->begin);  // NOLINT(performance-no-int-to-ptr)
   const std::size_t bytes = room->bytes;

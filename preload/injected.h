@@ -58,6 +58,7 @@ struct Room {
   char path[64];
   char name[32];
   char error[512];
+  std::uint32_t is_alone;  // its one thread is held until the library is done
 };
 
 static_assert(offsetof(Room, errno_location) == 40 && offsetof(Room, thread) == 48 &&

@@ -125,7 +125,7 @@ static void* make_children(void* nothing) {
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     if (child > 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
-      (void)!write(2, "a child has failed\n", 19);
+      fprintf(stderr, "a child has failed: status %d\n", status);
       abort();
     }
   }

@@ -163,8 +163,9 @@ Program read_program(const ProcessView& view) {
   for (const Mapping& mapping : view.mappings()) {
     program.is_under_valgrind =
         program.is_under_valgrind || mapping.name.find("/vgpreload_") != std::string::npos;
-    program.has_our_library =
-        program.has_our_library || is_ours(mapping.name);
+    if (is_ours(mapping.name)) {
+      program.our_library_path = mapping.name;
+    }
   }
   if (musl != nullptr) {
     program.library = Library::musl;

@@ -27,8 +27,9 @@ struct Program {
   bool defines_malloc = false;  // in the program itself
   /// The library whose malloc the program uses.
   std::string allocator_path;
-  bool has_our_library = false;
-  /// What an attach before this one has brought: its entry.
+  /// Of our library, when it is there: a file, or what an attach before this one has brought.
+  std::string our_library_path;
+  /// Its entry.
   std::uint64_t our_entry = 0;
 
   std::uint64_t dlopen = 0;

@@ -29,11 +29,6 @@ class Refusals {
 constexpr const char* from_outside = "heapwatch memory and heapwatch leak look from outside";
 constexpr const char* restart_watched = "restart it under heapwatch exec --dormant";
 
-std::string named(const Evidence& evidence) {
-  return "process " + std::to_string(evidence.facts.pid) + " (" +
-         base::printable(evidence.facts.command) + ")";
-}
-
 /// Who it is, and whether we have the right.
 void judge_rights(const Evidence& evidence, Refusals& refusals) {
   const Asker& asker = evidence.asker;
@@ -156,6 +151,11 @@ std::vector<Refusal> judge(const Evidence& evidence) {
   return refusals.take();
 }
 
+std::string named(const Evidence& evidence) {
+  return "process " + std::to_string(evidence.facts.pid) + " (" +
+         base::printable(evidence.facts.command) + ")";
+}
+
 std::string to_text(const Evidence& evidence, const std::vector<Refusal>& refusals) {
   std::string text;
   for (const Refusal& refusal : refusals) {
@@ -171,7 +171,7 @@ std::string plan_text(const Evidence& evidence) {
   const Program& program = evidence.program;
   const bool is_alone = evidence.facts.threads == 1;
   std::string text = named(evidence) + " can be attached to\n";
-  if (program.has_our_library) {
+  if (!program.our_library_path.empty()) {
     return text + "  our library is there already and will be switched on; nothing is injected\n";
   }
   text += "  stop: one of " + base::counted(evidence.facts.threads, "thread") +

@@ -48,6 +48,9 @@ inline constexpr std::uint64_t address_space_needed = std::uint64_t{512} << 20;
 /// filter is judged later (attach/seccomp.h): only who traces a process may read it.
 [[nodiscard]] std::vector<Refusal> judge(const Evidence& evidence);
 
+/// "process 12 (name)".
+[[nodiscard]] std::string named(const Evidence& evidence);
+
 /// "cannot attach to process 12 (name): it ...", with the remedies, lines of text.
 [[nodiscard]] std::string to_text(const Evidence& evidence, const std::vector<Refusal>& refusals);
 

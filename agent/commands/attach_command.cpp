@@ -5,9 +5,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -26,7 +26,6 @@
 #include "base/printable.h"
 #include "memory/native/find_books.h"
 #include "memory/process/find.h"
-#include "preload/attach.h"
 
 namespace heapwatch::agent::commands {
 
@@ -155,11 +154,12 @@ base::Result<void> begin(const attach::Evidence& evidence, const AttachOptions& 
   return {};
 }
 
-base::Result<void> end(const attach::Evidence& before) {
+/// False: it was not attached to.
+base::Result<bool> end(const attach::Evidence& before) {
   if (was_preloaded(before)) {
     const auto books = memory::native::find_books(before.facts.pid, before.facts.command);
     return books != nullptr && books->switch_accounting(false)
-               ? base::Result<void>{}
+               ? base::Result<bool>{true}
                : base::fail(base::ErrorKind::io, "its accounting cannot be switched off");
   }
   auto seen = attach::gather(before.facts.pid, attach::ourselves());
@@ -174,13 +174,13 @@ base::Result<void> end(const attach::Evidence& before) {
     text.pop_back();
     return base::fail(base::ErrorKind::refused, text);
   }
-  return operate(seen->evidence, Operation::detach, 0).map([](const auto& /*done*/) {});
+  return operate(seen->evidence, Operation::detach, 0).map([](const attach::Injection& done) {
+    return done.outcome == Outcome::done;
+  });
 }
 
-enum class Over { time, told, ended };
-
-/// Until the time is over, a signal comes or the process ends.
-Over wait_for_end(double length_s, int process) {
+/// Until the time is over, a signal comes or the process ends. False: it has ended.
+bool wait_for_end(double length_s, int process) {
   const sigset_t signals = process::handled_signals();
   const base::Descriptor told(signalfd(-1, &signals, SFD_CLOEXEC));
   const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -188,26 +188,35 @@ Over wait_for_end(double length_s, int process) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     if (length_s > 0 && left.count() <= 0) {
-      return Over::time;
+      return true;
     }
     constexpr int longest_ms = 3'600'000;
     const int wait_ms =
         length_s > 0 ? static_cast<int>(std::min<std::int64_t>(left.count(), longest_ms)) : -1;
     pollfd both[] = {{told.get(), POLLIN, 0}, {process, POLLIN, 0}};
     if (poll(both, 2, wait_ms) > 0) {
-      if (both[1].revents != 0) {
-        return Over::ended;
-      }
-      if (both[0].revents != 0) {
-        return Over::told;
-      }
+      return both[1].revents == 0;
     }
   }
 }
 
-/// Between begin() and end().
-base::Result<bool> watch_attached(const attach::Evidence& evidence, const AttachOptions& options,
-                                  Over& over) {
+/// As it is said; false when it could not be.
+bool let_go(const attach::Evidence& evidence) {
+  const auto ended = end(evidence);
+  if (!ended) {
+    (void)fail_with("cannot detach from " + attach::named(evidence) + ": " +
+                    ended.error().message + "; heapwatch detach " +
+                    std::to_string(evidence.facts.pid) + " tries again");
+    return false;
+  }
+  note_in_log(evidence, "has detached from");
+  std::cerr << "heapwatch: " << (*ended ? "detached from " : "nobody is attached to ")
+            << attach::named(evidence) << '\n';
+  return true;
+}
+
+/// What follows begin().
+base::Result<bool> watch_attached(const attach::Evidence& evidence, const AttachOptions& options) {
   const int pid = evidence.facts.pid;
   const ExecOptions as_exec{.listen = options.listen,
                             .report = options.report,
@@ -230,13 +239,14 @@ base::Result<bool> watch_attached(const attach::Evidence& evidence, const Attach
   if (const auto listening = watch.listen(); !listening) {
     return tl::unexpected(listening.error());
   }
-  over = wait_for_end(options.length_s, descriptor);
+  const bool is_alive = wait_for_end(options.length_s, descriptor);
   watch.stop_serving();
-  return watch.report(over == Over::ended ? "its own end" : "");
+  // First: it is not to be counted while names are looked up. Its books stay as they are.
+  const bool has_let_go = !is_alive || let_go(evidence);
+  return watch.report("") && has_let_go;
 }
 
 int list_attached() {
-  const std::string wanted = std::string("/memfd:") + preload::library_name;
   for (const auto& entry : memory::process::list_processes()) {
     const auto books = memory::native::find_books(entry.pid, entry.command);
     if (books != nullptr) {
@@ -266,21 +276,11 @@ int attach_to_process(const AttachOptions& options) {
     return fail_with("cannot attach to " + attach::named(*evidence) + ": " +
                      begun.error().message);
   }
-  Over over = Over::told;
-  const auto reported = watch_attached(*evidence, options, over);
+  const auto reported = watch_attached(*evidence, options);
   if (!reported) {
     (void)fail_with(reported.error().message);
+    (void)let_go(*evidence);
   }
-  if (over == Over::ended) {
-    return reported && *reported ? 0 : 1;
-  }
-  if (const auto ended = end(*evidence); !ended) {
-    return fail_with("cannot detach from " + attach::named(*evidence) + ": " +
-                     ended.error().message + "; heapwatch detach " +
-                     std::to_string(evidence->facts.pid) + " tries again");
-  }
-  note_in_log(*evidence, "has detached from");
-  std::cerr << "heapwatch: detached from " << attach::named(*evidence) << '\n';
   return reported && *reported ? 0 : 1;
 }
 
@@ -292,13 +292,7 @@ int detach_from_process(const std::string& target) {
   if (evidence->program.our_library_path.empty()) {
     return fail_with(attach::named(*evidence) + " is not attached to");
   }
-  if (const auto ended = end(*evidence); !ended) {
-    return fail_with("cannot detach from " + attach::named(*evidence) + ": " +
-                     ended.error().message);
-  }
-  note_in_log(*evidence, "has detached from");
-  std::cerr << "heapwatch: detached from " << attach::named(*evidence) << '\n';
-  return 0;
+  return let_go(*evidence) ? 0 : 1;
 }
 
 }  // namespace heapwatch::agent::commands

@@ -8,12 +8,14 @@
 // freed behind our back.
 #define MEMTRACK_ALLOW_RAW
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <type_traits>
 
+#include "memtrack/lock.h"
 #include "memtrack/memtrack.h"
 #include "memtrack/sampler.h"
 #include "memtrack/tracked.h"
@@ -104,6 +106,17 @@ constinit Intercepted functions[intercepted_count]{};
 constinit bool is_attached = false;
 constinit bool has_definitions = false;
 
+/// Of the tables of objects; nobody forks while it is held.
+constinit memtrack::Lock lock;
+constinit bool is_prepared = false;
+
+void before_fork() {
+  lock.acquire();
+}
+void after_fork() {
+  lock.release();
+}
+
 enum : std::size_t { malloc_at, free_at, calloc_at, realloc_at, memalign_at, aligned_alloc_at };
 
 bool find_functions() {
@@ -163,15 +176,20 @@ Outcome attach(const Room& room) {
   if (!owns_books()) {
     return Outcome::not_shared;
   }
+  if (!is_prepared) {
+    pthread_atfork(before_fork, after_fork, after_fork);
+    is_prepared = true;
+  }
+  if (room.is_alone == 0) {
+    sleep_ms(fork_moment_ms);
+  }
+  const memtrack::Locked locked(lock);
   if (!find_functions()) {
     return Outcome::not_found;
   }
   // Blocks may be where freed ones of the books were: nothing is certain of an address.
   memtrack::expect_other_sources();
   memtrack_set_sample_interval(room.sample_interval);
-  if (room.is_alone == 0) {
-    sleep_ms(fork_moment_ms);
-  }
   // Hooks first, which pass all through until accounting begins: a block whose free is seen was
   // seen before.
   redirect_all(functions);
@@ -184,6 +202,7 @@ Outcome detach() {
   if (!is_attached) {
     return Outcome::already;
   }
+  const memtrack::Locked locked(lock);
   // Threads are in the hooks, or about to be: those pass all through from now on, for ever.
   memtrack::go_dormant();
   put_all_back(functions);
@@ -224,6 +243,7 @@ void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
     // A thread that was looking a function up while its entry was changed has written over it.
     constexpr long pause_ms = 100;
     sleep_ms(pause_ms);
+    const heapwatch::memtrack::Locked locked(heapwatch::preload::lock);
     if (is_attached) {
       redirect_all(functions);
     }

@@ -12,6 +12,8 @@
 // The symbol table: an object that is loaded later looks the functions up there. The value of each
 // is changed to the hook's address, less where the object is loaded.
 //
+// The loader itself calls by four words of its data, found by what they hold.
+//
 // Pages that are read only are made writable for the moment, one page at a time, with what they
 // were otherwise. Part of a table is read only once the loader is through with it (PT_GNU_RELRO, in
 // whole pages: the last one is cut off).
@@ -148,11 +150,15 @@ bool is_inside(const dl_phdr_info& object, std::uintptr_t address) {
   return false;
 }
 
+bool is_loader(const dl_phdr_info& object) {
+  return object.dlpi_name != nullptr && strstr(object.dlpi_name, "/ld-linux") != nullptr;
+}
+
 /// Ours, the loader and what the kernel brings.
 bool is_left_out(const dl_phdr_info& object) {
   const char* const path = object.dlpi_name == nullptr ? "" : object.dlpi_name;
   return is_inside(object, reinterpret_cast<std::uintptr_t>(&remembered)) ||
-         strstr(path, "linux-vdso") != nullptr || strstr(path, "/ld-linux") != nullptr;
+         strstr(path, "linux-vdso") != nullptr || is_loader(object);
 }
 
 /// Of the page that an address of the object lies in; PROT_NONE where that is not known.
@@ -320,10 +326,38 @@ void visit_symbols(const dl_phdr_info& object, const Tables& tables, Work& work)
   }
 }
 
+/// The loader keeps the addresses of the functions that it calls itself, which it has looked up for
+/// the program, in its data.
+void visit_loader(const dl_phdr_info& object, Work& work) {
+  constexpr std::size_t called = 4;  // the first of the functions
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0) {
+      continue;
+    }
+    constexpr std::uintptr_t word_bytes = sizeof(std::uintptr_t);
+    const std::uintptr_t begin =
+        (object.dlpi_addr + segment.p_vaddr + word_bytes - 1) & ~(word_bytes - 1);
+    const std::uintptr_t end = object.dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    for (std::uintptr_t word = begin; word + word_bytes <= end; word += word_bytes) {
+      const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(word), __ATOMIC_RELAXED);
+      for (std::size_t k = 0; k < called; ++k) {
+        const auto hook = reinterpret_cast<std::uintptr_t>(work.functions[k].hook);
+        const auto definition = reinterpret_cast<std::uintptr_t>(work.functions[k].definition);
+        if (held == (work.is_to_hook ? definition : hook)) {
+          work.changed += write_word(object, word, work.is_to_hook ? hook : definition) ? 1 : 0;
+        }
+      }
+    }
+  }
+}
+
 int visit(dl_phdr_info* object, std::size_t /*bytes*/, void* context) {
   Work& work = *static_cast<Work*>(context);
   Tables tables{};
-  if (!is_left_out(*object) && find_tables(*object, tables)) {
+  if (is_loader(*object)) {
+    visit_loader(*object, work);
+  } else if (!is_left_out(*object) && find_tables(*object, tables)) {
     visit_symbols(*object, tables, work);
     visit_entries(*object, tables, tables.calls, tables.calls_bytes, work);
     visit_entries(*object, tables, tables.others, tables.others_bytes, work);

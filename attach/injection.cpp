@@ -90,8 +90,9 @@ class Injector {
     }
   }
   [[nodiscard]] base::Result<Found> find_thread(Use use);
+  using Mappings = std::vector<memory::process::Mapping>;
   [[nodiscard]] std::optional<std::string_view> why_not(const ThreadState& state, Use use,
-                                                        int round) const;
+                                                        int round, const Mappings& mappings) const;
   [[nodiscard]] Range section_of(const ThreadState& state) const;
   [[nodiscard]] base::Result<void> ask_filters(const HeldThread& thread) const;
   [[nodiscard]] base::Result<void> make_room();
@@ -136,11 +137,11 @@ Range Injector::section_of(const ThreadState& state) const {
   return section ? Range{section->start, section->start + section->bytes} : Range{0, ~0ULL};
 }
 
-std::optional<std::string_view> Injector::why_not(const ThreadState& state, Use use,
-                                                  int round) const {
+std::optional<std::string_view> Injector::why_not(const ThreadState& state, Use use, int round,
+                                                  const Mappings& mappings) const {
   const Range section = section_of(state);
   if (use == Use::system_calls) {
-    return why_not_for_system_calls(state, mappings_of(pid_), section);
+    return why_not_for_system_calls(state, mappings, section);
   }
   constexpr int rounds_for_others = 12;
   std::vector<std::byte> stack(stack_scan_bytes);
@@ -154,7 +155,10 @@ base::Result<Injector::Found> Injector::find_thread(Use use) {
   const auto deadline = Clock::now() + options_.search_limit;
   std::string why = "it has none";
   for (int round = 0; round == 0 || Clock::now() < deadline; ++round) {
-    for (const Task& task : tasks_of(pid_)) {
+    const std::vector<Task> tasks = tasks_of(pid_);
+    // Later than the threads, so that their stacks are there; and while nothing stands still.
+    const Mappings mappings = use == Use::system_calls ? mappings_of(pid_) : Mappings{};
+    for (const Task& task : tasks) {
       Found found{std::make_unique<HeldThread>(pid_, task.tid), {}, Clock::now()};
       auto state = found.thread->stop();
       ++result_.stops;
@@ -166,7 +170,7 @@ base::Result<Injector::Found> Injector::find_thread(Use use) {
         continue;
       }
       found.state = *std::move(state);
-      const auto reason = why_not(found.state, use, round);
+      const auto reason = why_not(found.state, use, round, mappings);
       if (!reason) {
         return found;
       }

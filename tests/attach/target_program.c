@@ -23,6 +23,7 @@
 enum { slots = 512, threads_max = 600 };
 
 static atomic_int stop_now;
+static int is_calm;  // leaves the processor to others
 static atomic_ulong checked;
 
 struct Block {
@@ -93,6 +94,9 @@ static void* churn(void* seed) {
   uint32_t state = (uint32_t)(uintptr_t)seed * 2654435761U + 1;
   while (!atomic_load(&stop_now)) {
     turn(blocks, &state);
+    if (is_calm && atomic_load(&checked) % 64 == 0) {
+      usleep(1000);
+    }
   }
   finish(blocks);
   free(blocks);
@@ -183,6 +187,7 @@ int main(int count, char** arguments) {
   const int wanted = count > 2 ? atoi(arguments[2]) : 0;
   pthread_t threads[threads_max];
   int started = 0;
+  is_calm = strcmp(mode, "calm") == 0;
   if (strcmp(mode, "locked") == 0) {
     mlockall(MCL_CURRENT);
   } else if (strcmp(mode, "limited") == 0) {

@@ -22,8 +22,7 @@ void describe_attach(CommandLine& line) {
                    "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
                    "unix:PATH")
       ->check(not_empty);
-  command
-      ->add_option("--report", options.report, "Write its heap profile to this file at the end")
+  command->add_option("--report", options.report, "Write its heap profile to this file at the end")
       ->check(not_empty);
   command->add_option("--flame", options.flame, "Write a flame graph of it, a page, to this file")
       ->check(not_empty);
@@ -38,12 +37,13 @@ void describe_attach(CommandLine& line) {
   // Their signals stay held: they wait for them, or must not be ended in the midst.
   command->final_callback(
       [&line] { line.act = [&line] { return commands::attach_to_process(line.attach); }; });
-  CLI::App* const detach = line.app.add_subcommand(
-      "detach", "Let go of a process that an attach has left: detach PID");
+  CLI::App* const detach =
+      line.app.add_subcommand("detach", "Let go of a process that an attach has left: detach PID");
   detach->add_option("target", line.detach_target, "A pid, a name or a part of a command line")
       ->required();
-  detach->final_callback(
-      [&line] { line.act = [&line] { return commands::detach_from_process(line.detach_target); }; });
+  detach->final_callback([&line] {
+    line.act = [&line] { return commands::detach_from_process(line.detach_target); };
+  });
 }
 
 }  // namespace heapwatch::agent

@@ -86,13 +86,14 @@ bool is_descendant(int pid, int of, const std::string& proc) {
 void read_file_header(const std::string& path, Evidence& evidence) {
   const base::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<unsigned char, 20> header{};
-  if (!file || pread(file.get(), header.data(), header.size(), 0) !=
-                   static_cast<ssize_t>(header.size()) ||
+  if (!file ||
+      pread(file.get(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()) ||
       std::memcmp(header.data(), ELFMAG, SELFMAG) != 0) {
     return;
   }
   evidence.elf_class = header[EI_CLASS];
-  evidence.elf_machine = static_cast<unsigned>(header[18]) | static_cast<unsigned>(header[19]) << 8U;
+  evidence.elf_machine = static_cast<unsigned>(header[18]) | static_cast<unsigned>(header[19])
+                                                                 << 8U;
 }
 
 bool has_loader(const std::string& auxv) {
@@ -108,8 +109,7 @@ bool has_loader(const std::string& auxv) {
 
 bool sees_proc(const std::string& folder) {
   struct statfs status {};
-  return statfs((folder + "/root/proc").c_str(), &status) == 0 &&
-         status.f_type == PROC_SUPER_MAGIC;
+  return statfs((folder + "/root/proc").c_str(), &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
 }  // namespace
@@ -155,8 +155,8 @@ base::Result<Seen> gather(int pid, const Asker& asker, const std::string& proc) 
   evidence.is_our_descendant = is_descendant(pid, asker.pid, proc);
   if (evidence.facts.tracer != 0) {
     evidence.tracer_name = text_of(proc + "/" + std::to_string(evidence.facts.tracer) + "/comm");
-    evidence.tracer_name.resize(std::min(evidence.tracer_name.find('\n'),
-                                         evidence.tracer_name.size()));
+    evidence.tracer_name.resize(
+        std::min(evidence.tracer_name.find('\n'), evidence.tracer_name.size()));
   }
   const std::string yama = text_of(proc + "/sys/kernel/yama/ptrace_scope");
   evidence.yama = yama.empty() ? 0 : yama.front() - '0';

@@ -27,10 +27,10 @@ constexpr std::size_t vectors_bytes_max = std::size_t{64} * 1024;
 constexpr int event_stop = 128;  // PTRACE_EVENT_STOP
 
 // What the kernel has in rax of a call that a stop has interrupted; no user sees these.
-constexpr long restart_always = -512;     // ERESTARTSYS
-constexpr long restart_no_intr = -513;    // ERESTARTNOINTR
-constexpr long restart_no_handler = -514; // ERESTARTNOHAND
-constexpr long restart_by_notes = -516;   // ERESTART_RESTARTBLOCK
+constexpr long restart_always = -512;      // ERESTARTSYS
+constexpr long restart_no_intr = -513;     // ERESTARTNOINTR
+constexpr long restart_no_handler = -514;  // ERESTARTNOHAND
+constexpr long restart_by_notes = -516;    // ERESTART_RESTARTBLOCK
 
 int event_of(int status) {
   return status >> 16;
@@ -59,8 +59,8 @@ tl::unexpected<base::Error> system_error(int tid, const std::string& what) {
   const base::ErrorKind kind = number == EPERM   ? base::ErrorKind::refused
                                : number == ESRCH ? base::ErrorKind::not_found
                                                  : base::ErrorKind::io;
-  return base::fail(kind, "thread " + std::to_string(tid) + " " + what + ": " +
-                              std::strerror(number));
+  return base::fail(kind,
+                    "thread " + std::to_string(tid) + " " + what + ": " + std::strerror(number));
 }
 
 /// Where the restartable sequence that the thread is in is described.
@@ -133,7 +133,8 @@ std::uint32_t used_bytes(std::uint64_t parts) {
     std::uint32_t offset = 0;
     std::uint32_t ignored = 0;
     std::uint32_t more = 0;
-    if ((parts >> part & 1U) != 0 && __get_cpuid_count(0xd, part, &size, &offset, &ignored, &more) != 0) {
+    if ((parts >> part & 1U) != 0 &&
+        __get_cpuid_count(0xd, part, &size, &offset, &ignored, &more) != 0) {
       bytes = std::max(bytes, offset + size);
     }
   }
@@ -148,13 +149,12 @@ std::optional<InterruptedCall> interrupted_call(const ThreadState& state) {
     return std::nullopt;
   }
   const auto result = static_cast<long>(state.registers.rax);
-  return InterruptedCall{
-      .number = number,
-      .is_restarted = result == restart_always || result == restart_no_intr ||
-                      result == restart_no_handler || result == restart_by_notes,
-      .has_kernel_notes = result == restart_by_notes,
-      .is_cut_short =
-          result == -EINTR && is_cut_short_by_stops(number) && !state.has_pending_signal};
+  return InterruptedCall{.number = number,
+                         .is_restarted = result == restart_always || result == restart_no_intr ||
+                                         result == restart_no_handler || result == restart_by_notes,
+                         .has_kernel_notes = result == restart_by_notes,
+                         .is_cut_short = result == -EINTR && is_cut_short_by_stops(number) &&
+                                         !state.has_pending_signal};
 }
 
 user_regs_struct with_fresh_call(const ThreadState& state) {

@@ -480,9 +480,9 @@ base::Result<Injector::Tried> Injector::try_create() {
     return Tried::hung;
   }
   if (now->created != 0) {
-    return base::fail(base::ErrorKind::io, "process " + std::to_string(pid_) +
-                                               " cannot have another thread: " +
-                                               std::strerror(now->created));
+    return base::fail(base::ErrorKind::io,
+                      "process " + std::to_string(pid_) +
+                          " cannot have another thread: " + std::strerror(now->created));
   }
   return Tried::created;
 }

@@ -21,16 +21,16 @@ enum class Step {
   room_made,
   room_open,
   file_made,
-  room_returning,    // its state is being put back
-  room_left,         // it runs on
+  room_returning,  // its state is being put back
+  room_left,       // it runs on
   file_filled,
   stopped_for_call,
   sent_to_borrow,
-  borrowed,          // it runs in our code
-  waiting,           // pthread_create has returned
+  borrowed,  // it runs in our code
+  waiting,   // pthread_create has returned
   returning,
-  returned,          // it has its registers back
-  left,              // it runs on; the new thread may still be at work
+  returned,  // it has its registers back
+  left,      // it runs on; the new thread may still be at work
   finished,
 };
 inline constexpr int steps = static_cast<int>(Step::finished) + 1;

@@ -71,8 +71,7 @@ bool is_loader(const Module& module) {
 }
 
 bool is_musl(const Module& module) {
-  return module.base_name().starts_with("ld-musl") ||
-         module.base_name().starts_with("libc.musl");
+  return module.base_name().starts_with("ld-musl") || module.base_name().starts_with("libc.musl");
 }
 
 bool is_of_system(const Module& module) {
@@ -111,8 +110,8 @@ void find_functions(const ProcessView& view, Words& words, const Module& libc, P
 
 /// The sanitizer that keeps the memory of the program.
 std::string sanitizer_of(Symbols& symbols) {
-  for (const char* const name : {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init",
-                                 "__hwasan_init"}) {
+  for (const char* const name :
+       {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init", "__hwasan_init"}) {
     if (symbols.find(name)) {
       return name;
     }

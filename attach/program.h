@@ -22,7 +22,7 @@ enum class Library {
 struct Program {
   Library library = Library::none;
   std::string library_path;
-  std::string sanitizer;        // the name of its first function; empty: none
+  std::string sanitizer;  // the name of its first function; empty: none
   bool is_under_valgrind = false;
   bool defines_malloc = false;  // in the program itself
   /// The library whose malloc the program uses.
@@ -38,8 +38,8 @@ struct Program {
   std::uint64_t pthread_create = 0;
   std::uint64_t pthread_detach = 0;
   std::uint64_t errno_location = 0;
-  std::uint64_t system_call = 0;  // a system call instruction with a return behind it
-  std::uint64_t sigreturn = 0;    // what a signal handler returns to
+  std::uint64_t system_call = 0;     // a system call instruction with a return behind it
+  std::uint64_t sigreturn = 0;       // what a signal handler returns to
   memory::process::Range lock_wait;  // __lll_lock_wait_private
   /// Code in which a thread may hold locks that a new thread needs: the C library, the loader and
   /// the allocator. The first is the C library.

@@ -45,14 +45,13 @@ void judge_rights(const Evidence& evidence, Refusals& refusals) {
   refusals.add(evidence.facts.uid != asker.uid && asker.uid != 0 && !asker.may_trace_others,
                Reason::other_user,
                "runs as user " + std::to_string(evidence.facts.uid) + ", not as ours", as_root);
-  const bool may_by_yama =
-      evidence.yama == 0 || (evidence.yama == 1 && evidence.is_our_descendant) ||
-      (evidence.yama < 3 && asker.may_trace_others);
-  refusals.add(!may_by_yama, Reason::yama,
-               "is guarded by Yama (kernel.yama.ptrace_scope is " + std::to_string(evidence.yama) +
-                   ")",
-               evidence.yama == 3 ? "restart the machine with kernel.yama.ptrace_scope below 3"
-                                  : as_root);
+  const bool may_by_yama = evidence.yama == 0 ||
+                           (evidence.yama == 1 && evidence.is_our_descendant) ||
+                           (evidence.yama < 3 && asker.may_trace_others);
+  refusals.add(
+      !may_by_yama, Reason::yama,
+      "is guarded by Yama (kernel.yama.ptrace_scope is " + std::to_string(evidence.yama) + ")",
+      evidence.yama == 3 ? "restart the machine with kernel.yama.ptrace_scope below 3" : as_root);
   refusals.add(evidence.facts.tracer != 0, Reason::traced,
                "is traced by process " + std::to_string(evidence.facts.tracer) + " (" +
                    base::printable(evidence.tracer_name) + ")",
@@ -71,8 +70,8 @@ void judge_program(const Evidence& evidence, Refusals& refusals) {
                Reason::other_architecture,
                evidence.elf_class == ELFCLASS32 && evidence.elf_machine == EM_X86_64
                    ? "is an x32 program"
-                   : evidence.elf_class == ELFCLASS32 ? "is a program of 32 bits"
-                                                      : "is a program of another architecture",
+               : evidence.elf_class == ELFCLASS32 ? "is a program of 32 bits"
+                                                  : "is a program of another architecture",
                from_outside);
   if (!refusals.empty()) {
     return;
@@ -93,9 +92,9 @@ void judge_program(const Evidence& evidence, Refusals& refusals) {
                "runs on a glibc older than 2.34 (" + base::printable(program.library_path) + ")",
                "heapwatch exec runs on it; restart it there");
   const bool is_complete = program.dlopen != 0 && program.dlsym != 0 && program.dlerror != 0 &&
-                           program.pthread_create != 0 && program.pthread_detach != 0 && program.errno_location != 0 &&
-                           program.system_call != 0 && program.sigreturn != 0 &&
-                           program.loader.size() != 0;
+                           program.pthread_create != 0 && program.pthread_detach != 0 &&
+                           program.errno_location != 0 && program.system_call != 0 &&
+                           program.sigreturn != 0 && program.loader.size() != 0;
   refusals.add(program.library == Library::glibc && !is_complete, Reason::incomplete_libc,
                "runs on a glibc in which not all is found that an attach calls (" +
                    base::printable(program.library_path) + ")",
@@ -127,8 +126,7 @@ void judge_limits(const Evidence& evidence, Refusals& refusals) {
   refusals.add(evidence.address_space_max && room < address_space_needed, Reason::address_space,
                "may map " + base::counted(room, "byte") + " more (RLIMIT_AS), and " +
                    base::counted(address_space_needed, "byte") + " are needed",
-               "raise it: prlimit --pid " + std::to_string(evidence.facts.pid) +
-                   " --as=unlimited");
+               "raise it: prlimit --pid " + std::to_string(evidence.facts.pid) + " --as=unlimited");
   refusals.add(evidence.has_shadow_stack, Reason::shadow_stack,
                "has a shadow stack, under which a thread cannot be sent elsewhere and back",
                "restart it without: GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");

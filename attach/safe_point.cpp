@@ -14,8 +14,8 @@ using memory::process::Range;
 
 constexpr std::uint64_t code_64_bits = 0x33;  // the code segment
 
-/// In these a thread waits for something outside, and holds no lock of the allocator: neither it nor
-/// pthread_create nor fork makes them.
+/// In these a thread waits for something outside, and holds no lock of the allocator: neither it
+/// nor pthread_create nor fork makes them.
 bool waits_for_others(long number) {
   switch (number) {
     case SYS_read:
@@ -155,8 +155,8 @@ std::optional<std::string_view> why_not_for_system_calls(const ThreadState& stat
   // The stack of the first thread; or one that pthread_create has made: the thread's own record is
   // at its top, and below it is what nobody may touch.
   const bool is_first = found->name == "[stack]";
-  const bool has_record = found->range().contains(state.registers.fs_base) &&
-                          state.registers.fs_base > stack;
+  const bool has_record =
+      found->range().contains(state.registers.fs_base) && state.registers.fs_base > stack;
   const bool has_guard = found != mappings.begin() && std::prev(found)->end == found->begin &&
                          !std::prev(found)->readable && !std::prev(found)->writable;
   if (!is_first && !(has_record && has_guard)) {

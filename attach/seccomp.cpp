@@ -71,8 +71,7 @@ struct Machine {
 
 /// False for what the kernel does not take in such filters.
 bool calculate(Machine& machine, const sock_filter& instruction) {
-  const std::uint32_t operand =
-      BPF_SRC(instruction.code) == BPF_X ? machine.x : instruction.k;
+  const std::uint32_t operand = BPF_SRC(instruction.code) == BPF_X ? machine.x : instruction.k;
   switch (BPF_OP(instruction.code)) {
     case BPF_ADD:
       machine.a += operand;
@@ -111,8 +110,7 @@ bool calculate(Machine& machine, const sock_filter& instruction) {
 
 /// How far to go on behind a jump.
 std::optional<std::uint32_t> jump(const Machine& machine, const sock_filter& instruction) {
-  const std::uint32_t operand =
-      BPF_SRC(instruction.code) == BPF_X ? machine.x : instruction.k;
+  const std::uint32_t operand = BPF_SRC(instruction.code) == BPF_X ? machine.x : instruction.k;
   bool holds = false;
   switch (BPF_OP(instruction.code)) {
     case BPF_JA:
@@ -227,10 +225,9 @@ std::optional<std::string_view> first_forbidden(std::span<const Filter> filters,
       const std::uint32_t kind = action ? *action & SECCOMP_RET_ACTION_FULL : 0;
       // An error that is told is no harm where the C library tries another way; a new call of the
       // kernel is refused so by old filters.
-      const bool is_missing =
-          kind == SECCOMP_RET_ERRNO &&
-          (call.name == "rseq" ||
-           (call.name == "clone3" && (*action & SECCOMP_RET_DATA) == ENOSYS));
+      const bool is_missing = kind == SECCOMP_RET_ERRNO &&
+                              (call.name == "rseq" ||
+                               (call.name == "clone3" && (*action & SECCOMP_RET_DATA) == ENOSYS));
       if (!action || (kind != SECCOMP_RET_ALLOW && kind != SECCOMP_RET_LOG && !is_missing)) {
         return call.name;
       }

@@ -28,10 +28,10 @@ std::string folder_of(int pid) {
 base::Result<TargetMemory> TargetMemory::open(int pid) {
   base::Descriptor file(::open((folder_of(pid) + "/mem").c_str(), O_RDWR | O_CLOEXEC));
   if (!file) {
-    return base::fail(errno == EACCES || errno == EPERM ? base::ErrorKind::refused
-                                                        : base::ErrorKind::io,
-                      "the memory of process " + std::to_string(pid) +
-                          " cannot be opened: " + std::strerror(errno));
+    return base::fail(
+        errno == EACCES || errno == EPERM ? base::ErrorKind::refused : base::ErrorKind::io,
+        "the memory of process " + std::to_string(pid) +
+            " cannot be opened: " + std::strerror(errno));
   }
   return TargetMemory(std::move(file));
 }

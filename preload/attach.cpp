@@ -276,7 +276,8 @@ void share_books() {
   }
 }
 
-/// Whether a process that runs was made to load us: by the name of a descriptor, as nobody else does.
+/// Whether a process that runs was made to load us: by the name of a descriptor, as nobody else
+/// does.
 bool was_injected() {
   constexpr char prefix[] = "/proc/self/fd/";
   Dl_info here{};

@@ -152,8 +152,8 @@ bool find_functions() {
   set(found.free, free_at);
   set(found.calloc, calloc_at);
   set(found.realloc, realloc_at);
-  set(found.aligned_alloc, functions[memalign_at].definition != nullptr ? memalign_at
-                                                                        : aligned_alloc_at);
+  set(found.aligned_alloc,
+      functions[memalign_at].definition != nullptr ? memalign_at : aligned_alloc_at);
   below = found;
   has_definitions = true;
   return true;

@@ -20,9 +20,9 @@ enum class Operation : std::uint64_t {
 enum class Outcome : std::uint64_t {
   none = 0,
   done = 1,
-  already = 2,      // attached, or detached, before
-  not_found = 3,    // the allocation functions of the program
-  not_shared = 4,   // the books could not be shared
+  already = 2,     // attached, or detached, before
+  not_found = 3,   // the allocation functions of the program
+  not_shared = 4,  // the books could not be shared
   sanitizer = 5,
 };
 
@@ -39,18 +39,18 @@ struct Room {
   std::uint64_t dlerror;
   std::uint64_t pthread_detach;
   std::uint64_t errno_location;
-  std::uint64_t thread;     // the pthread_t
-  std::uint64_t frame;      // the stack pointer with which rt_sigreturn gives the thread back
-  std::int32_t created;     // what pthread_create has returned
+  std::uint64_t thread;  // the pthread_t
+  std::uint64_t frame;   // the stack pointer with which rt_sigreturn gives the thread back
+  std::int32_t created;  // what pthread_create has returned
   Borrowed borrowed;
-  std::int32_t turns;       // of waiting, until the borrowed thread goes back by itself
+  std::int32_t turns;  // of waiting, until the borrowed thread goes back by itself
   Fresh fresh;
-  std::uint64_t pause[2];   // a timespec, of a turn
+  std::uint64_t pause[2];  // a timespec, of a turn
   std::uint64_t scratch[2];
-  std::uint64_t entry;      // the function to call; 0: it is looked up in the library
+  std::uint64_t entry;  // the function to call; 0: it is looked up in the library
   Operation operation;
   Outcome outcome;
-  std::uint64_t begin;      // of the room as a whole
+  std::uint64_t begin;  // of the room as a whole
   std::uint64_t bytes;
   std::int32_t library_file;  // a descriptor of the process; -1: none
   std::uint32_t released;     // set by us: nobody else is in the room

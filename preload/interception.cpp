@@ -277,8 +277,8 @@ bool unhook_entry(const dl_phdr_info& object, std::uintptr_t entry, const Interc
   return write_word(object, entry, reinterpret_cast<std::uintptr_t>(before));
 }
 
-void visit_entries(const dl_phdr_info& object, const Tables& tables,
-                   const ElfW(Rela) * relocations, std::size_t bytes, Work& work) {
+void visit_entries(const dl_phdr_info& object, const Tables& tables, const ElfW(Rela) * relocations,
+                   std::size_t bytes, Work& work) {
   for (std::size_t i = 0; i < bytes / sizeof *relocations; ++i) {
     const ElfW(Rela)& relocation = relocations[i];
     const auto index = ELF64_R_SYM(relocation.r_info);

@@ -120,9 +120,8 @@ base::Result<attach::Injection> operate(const attach::Evidence& evidence, Operat
   if (!library) {
     return tl::unexpected(library.error());
   }
-  auto injected = attach::inject_apart(evidence, {.library = *library,
-                                                  .operation = operation,
-                                                  .sample_interval = sample_interval});
+  auto injected = attach::inject_apart(
+      evidence, {.library = *library, .operation = operation, .sample_interval = sample_interval});
   if (injected && injected->outcome != Outcome::done && injected->outcome != Outcome::already) {
     return base::fail(base::ErrorKind::refused, std::string(words_for(injected->outcome)));
   }
@@ -132,8 +131,7 @@ base::Result<attach::Injection> operate(const attach::Evidence& evidence, Operat
 /// By what the process is: its library is switched on, or brought.
 base::Result<void> begin(const attach::Evidence& evidence, const AttachOptions& options) {
   if (was_preloaded(evidence)) {
-    const auto books =
-        memory::native::find_books(evidence.facts.pid, evidence.facts.command);
+    const auto books = memory::native::find_books(evidence.facts.pid, evidence.facts.command);
     if (books == nullptr || !books->switch_accounting(true)) {
       return base::fail(base::ErrorKind::refused,
                         "it has our library loaded, but its books cannot be opened; what has "
@@ -204,9 +202,8 @@ bool wait_for_end(double length_s, int process) {
 bool let_go(const attach::Evidence& evidence) {
   const auto ended = end(evidence);
   if (!ended) {
-    (void)fail_with("cannot detach from " + attach::named(evidence) + ": " +
-                    ended.error().message + "; heapwatch detach " +
-                    std::to_string(evidence.facts.pid) + " tries again");
+    (void)fail_with("cannot detach from " + attach::named(evidence) + ": " + ended.error().message +
+                    "; heapwatch detach " + std::to_string(evidence.facts.pid) + " tries again");
     return false;
   }
   note_in_log(evidence, "has detached from");
@@ -273,8 +270,7 @@ int attach_to_process(const AttachOptions& options) {
   }
   note_in_log(*evidence, "attaches to");
   if (const auto begun = begin(*evidence, options); !begun) {
-    return fail_with("cannot attach to " + attach::named(*evidence) + ": " +
-                     begun.error().message);
+    return fail_with("cannot attach to " + attach::named(*evidence) + ": " + begun.error().message);
   }
   const auto reported = watch_attached(*evidence, options);
   if (!reported) {

@@ -60,11 +60,11 @@ struct ExecOptions {
 [[nodiscard]] int exec_program(const ExecOptions& options);
 
 struct AttachOptions {
-  std::string target;  // a pid, a name or a part of a command line
-  double length_s = 0; // 0: until interrupted
-  std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
-  std::string report;  // a file; empty: none
-  std::string flame;   // a file; empty: none
+  std::string target;   // a pid, a name or a part of a command line
+  double length_s = 0;  // 0: until interrupted
+  std::string listen;   // HOST:PORT or unix:PATH; empty: no pages
+  std::string report;   // a file; empty: none
+  std::string flame;    // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
   bool dry_run = false;  // say what would be done, and do nothing
   bool list = false;     // the processes that are attached to

@@ -18,12 +18,12 @@
 namespace heapwatch::attach {
 namespace {
 
+using preload::Operation;
+using preload::Outcome;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-using preload::Operation;
-using preload::Outcome;
 using testing::Target;
 
 /// More of everything where the environment asks for it.

@@ -81,17 +81,17 @@ TEST(Seccomp, all_kinds_of_instructions_are_run) {
   const Filter filter{load(number_at),
                       BPF_STMT(BPF_ST, 3),
                       BPF_STMT(BPF_LDX | BPF_IMM, 5),
-                      BPF_STMT(BPF_ALU | BPF_MUL | BPF_X, 0),   // 35
-                      BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 7),   // 42
-                      BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),   // 168
-                      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 1),   // 84
-                      BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 4),   // 21
-                      BPF_STMT(BPF_ALU | BPF_XOR | BPF_K, 1),   // 20
-                      BPF_STMT(BPF_ALU | BPF_OR | BPF_K, 3),    // 23
+                      BPF_STMT(BPF_ALU | BPF_MUL | BPF_X, 0),  // 35
+                      BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 7),  // 42
+                      BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),  // 168
+                      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 1),  // 84
+                      BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 4),  // 21
+                      BPF_STMT(BPF_ALU | BPF_XOR | BPF_K, 1),  // 20
+                      BPF_STMT(BPF_ALU | BPF_OR | BPF_K, 3),   // 23
                       BPF_STMT(BPF_MISC | BPF_TAX, 0),
-                      BPF_STMT(BPF_LD | BPF_MEM, 3),            // 7
-                      BPF_STMT(BPF_ALU | BPF_SUB | BPF_X, 0),   // -16
-                      BPF_STMT(BPF_ALU | BPF_NEG, 0),           // 16
+                      BPF_STMT(BPF_LD | BPF_MEM, 3),           // 7
+                      BPF_STMT(BPF_ALU | BPF_SUB | BPF_X, 0),  // -16
+                      BPF_STMT(BPF_ALU | BPF_NEG, 0),          // 16
                       BPF_STMT(BPF_JMP | BPF_JA, 1),
                       answer(1),
                       BPF_STMT(BPF_RET | BPF_A, 0)};

@@ -184,7 +184,7 @@ std::string source_line(const std::string& file, std::uint32_t line) {
 }
 
 std::string counted_blocks(double blocks) {
-  return base::counted(static_cast<std::uint64_t>(blocks + 0.5), "block");
+  return base::counted(static_cast<std::uint64_t>(std::llround(blocks)), "block");
 }
 
 using Row = std::pair<Place, Held>;

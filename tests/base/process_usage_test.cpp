@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/testing/temporary_folder.h"
+
 namespace heapwatch::base {
 namespace {
 
@@ -67,11 +69,9 @@ TEST(ProcessUsage, StartedBeforeNowAndAfterTheMachine) {
 }
 
 TEST(ProcessUsage, KnowsItsStartAlsoWhereProcHoldsProcessesAlone) {
-  std::string name = testing::TempDir() + "process_usage_XXXXXX";
-  const std::filesystem::path proc = mkdtemp(name.data());
+  const heapwatch::testing::TemporaryFolder proc;
   std::filesystem::create_directory_symlink("/proc/self", proc / "self");
-  const auto started = process_usage(proc).started;
-  std::filesystem::remove_all(proc);
+  const auto started = process_usage(proc.path()).started;
   const auto apart = started - process_usage().started;
   EXPECT_LT(apart, std::chrono::seconds(3));
   EXPECT_GT(apart, std::chrono::seconds(-3));

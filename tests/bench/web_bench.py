@@ -47,6 +47,13 @@ def ask(port, path):
     return json.loads(body), time.monotonic() - began, len(body)
 
 
+def has_recorded(port):
+    try:
+        return ask(port, "/api/v1/processes")[0]["processes"]
+    except AssertionError:
+        return False  # there is no file yet
+
+
 class Viewer(threading.Thread):
     """Asks for the list and for one process once a second, for what is new."""
 
@@ -66,9 +73,11 @@ def measured(options, instances, pids, has_history, has_viewer=False):
     """Per cent of a core, private bytes, and how many columns the history has."""
     with Confd() as folder:
         folder.write("memory.d/conf.yaml", f"init_config: {{walk_interval: {options.walk_interval}}}\ninstances:\n{instances}")
-        config = "" if not has_history else f"history:\n  enabled: true\n  path: {folder.root}/history.db\n"
+        config = "" if not has_history else f"history:\n  enabled: true\n  interval: {options.history_interval}\n  path: {folder.root}/history.db\n"
         env = {"DD_HISTORY_ENABLED": "true"} if has_history else {}
         with Agent(options.heapwatch, folder, f"min_collection_interval: {options.interval}\n{config}", env=env) as agent:
+            if has_history:
+                wait_until(lambda: has_recorded(agent.port), "the first record of the history")
             time.sleep(options.settle)
             viewer = Viewer(agent.port, pids[0]) if has_viewer else None
             if viewer:
@@ -106,6 +115,7 @@ def costs(options):
             viewed = measured(options, instances, pids, True, has_viewer=True)
     finally:
         for process in processes:
+            process.kill()  # it waits for nothing else
             process.communicate()
     print("| cost | figure | bar |\n|---|---|---|")
     print(f"| history, no viewer, {options.processes} processes | {quiet[0] - without[0]:.3f} % of a core | 0.1 % |")
@@ -142,6 +152,7 @@ def main():
     parser.add_argument("heap_program")
     parser.add_argument("--processes", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--history-interval", type=int, default=10)
     parser.add_argument("--settle", type=float, default=30)
     parser.add_argument("--interval", type=float, default=15)
     parser.add_argument("--walk-interval", type=float, default=60)

@@ -8,10 +8,10 @@
 namespace heapwatch::config {
 namespace {
 
-using testing::Each;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 TEST_F(AgentConfigTest, ListensAtAHostAndAPort) {
   for (const char* right : {"0.0.0.0:0", ":9464", "[::1]:9464", "host:65535"}) {
@@ -180,7 +180,7 @@ TEST_F(AgentConfigTest, AnAddressFromASecretIsShownAsItsHandle) {
   EXPECT_EQ(shown("dogstatsd_host: plain", {{"DD_DOGSTATSD_HOST", "ENC[h]"}}), "ENC[h]");
   (void)load(command + "prometheus: {probe_targets: [a, 'ENC[s]']}");
   EXPECT_THAT(said_,
-              ElementsAre(testing::EndsWith("such as app-1:8080 or .example.com, not a secret")));
+              ElementsAre(::testing::EndsWith("such as app-1:8080 or .example.com, not a secret")));
 }
 
 }  // namespace

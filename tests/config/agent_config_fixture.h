@@ -7,11 +7,11 @@
 
 #include "config/agent_config.h"
 #include "diagnostics_text.h"
-#include "temporary_folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::config {
 
-class AgentConfigTest : public testing::Test {
+class AgentConfigTest : public ::testing::Test {
  protected:
   using Variables = std::map<std::string, std::string, std::less<>>;
 
@@ -39,7 +39,7 @@ class AgentConfigTest : public testing::Test {
     return config.dogstatsd.enabled ? config.dogstatsd.url : "off";
   }
 
-  TemporaryFolder folder_;
+  heapwatch::testing::TemporaryFolder folder_;
   std::vector<std::string> said_;
 };
 

@@ -9,8 +9,8 @@ namespace heapwatch::config {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 TEST_F(AgentConfigTest, HasTheAgentsDefaults) {
   const AgentConfig config = load_file(std::nullopt, {});
@@ -162,6 +162,7 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_MIN_COLLECTION_INTERVAL", "0.5"},
        {"DD_MEMTRACK_ENABLED", "false"},
        {"DD_MEMTRACK_SAMPLE_INTERVAL", "4096"},
+       {"DD_PROFILER", "sampled"},
        {"DD_HISTOGRAM_AGGREGATES", "min sum"},
        {"DD_HISTOGRAM_PERCENTILES", "0.99 0.29"},
        {"DD_LOGGING_FREQUENCY", "9"},
@@ -310,7 +311,7 @@ TEST_F(AgentConfigTest, AProfilerThatIsNoneIsAnError) {
   EXPECT_EQ(load("profiler: tracemalloc\n").profiler, PythonProfiler::none);
   EXPECT_THAT(
       said_,
-      ElementsAre(testing::HasSubstr("unknown profiler \"tracemalloc\"; one of none, sampled")));
+      ElementsAre(::testing::HasSubstr("unknown profiler \"tracemalloc\"; one of none, sampled")));
 }
 
 TEST_F(AgentConfigTest, SecretsAreFilledInAndNeverShown) {
@@ -327,13 +328,13 @@ TEST_F(AgentConfigTest, SecretsAreFilledInAndNeverShown) {
         "dogstatsd_host", "dogstatsd_socket", "dogstatsd_cardinality"}) {
     load(command + key + ": ENC[h]");
     ASSERT_EQ(said_.size(), 1U) << key;
-    EXPECT_THAT(said_[0], testing::HasSubstr("a secret")) << key;
-    EXPECT_THAT(said_[0], testing::Not(testing::HasSubstr("hunter"))) << key;
+    EXPECT_THAT(said_[0], ::testing::HasSubstr("a secret")) << key;
+    EXPECT_THAT(said_[0], ::testing::Not(::testing::HasSubstr("hunter"))) << key;
   }
   for (const char* text : {"histogram_aggregates: ['ENC[h]']", "prometheus: {listen: 'ENC[h]'}"}) {
     load(command + text);
     ASSERT_EQ(said_.size(), 1U) << text;
-    EXPECT_THAT(said_[0], testing::HasSubstr("a secret")) << text;
+    EXPECT_THAT(said_[0], ::testing::HasSubstr("a secret")) << text;
   }
 }
 

@@ -7,13 +7,13 @@
 
 #include "config/secrets.h"
 #include "diagnostics_text.h"
-#include "temporary_folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::config {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 constexpr std::string_view good = "instances: [{expvar_url: a}]\n";
 
@@ -22,7 +22,7 @@ std::string instance(std::string_view name) {
   return "instances: [{expvar_url: " + std::string(name) + "}]\n";
 }
 
-class ConfdTest : public testing::Test {
+class ConfdTest : public ::testing::Test {
  protected:
   /// `check file expvar_url...` of all that loads.
   std::vector<std::string> load() {
@@ -46,7 +46,7 @@ class ConfdTest : public testing::Test {
     return loaded;
   }
 
-  TemporaryFolder folder_;
+  heapwatch::testing::TemporaryFolder folder_;
   ConfdOptions options_;
   std::vector<std::string> said_;
 };
@@ -222,7 +222,7 @@ TEST_F(ConfdTest, SecretsOfChecksCanBeSkipped) {
 }
 
 /// One file's text.
-class ParseCheckConfigTest : public testing::Test {
+class ParseCheckConfigTest : public ::testing::Test {
  protected:
   ParseCheckConfigTest() {
     options_.environment = [this](std::string_view name) -> std::optional<std::string> {
@@ -320,7 +320,7 @@ TEST_F(ParseCheckConfigTest, CheckIdsTellApartWhatDiffers) {
 }
 
 TEST_F(ParseCheckConfigTest, ACheckIdHoldsNoSecret) {
-  TemporaryFolder folder;
+  heapwatch::testing::TemporaryFolder folder;
   SecretsConfig config;
   config.command =
       folder.write("backend", "#!/bin/sh\nprintf '{\"h\":{\"value\":\"hunter2\"}}'\n", 0700);

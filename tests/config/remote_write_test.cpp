@@ -10,8 +10,8 @@ namespace heapwatch::config {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class RemoteWriteConfigTest : public AgentConfigTest {
  protected:
@@ -150,8 +150,8 @@ TEST_F(RemoteWriteConfigTest, WhatIsWrongIsSaidWithItsPlace) {
   (void)load("remote_write:\n- name: a\n");
   EXPECT_THAT(said_, ElementsAre("error heapwatch.yaml:2:3: remote_write -> 1 -> url is missing"));
   (void)load("remote_write:\n- url: http://me:pass@a/\n");
-  EXPECT_THAT(said_,
-              ElementsAre(testing::HasSubstr("must be an http or https URL without credentials")));
+  EXPECT_THAT(
+      said_, ElementsAre(::testing::HasSubstr("must be an http or https URL without credentials")));
   (void)load("remote_write: {url: http://a/}\n");
   EXPECT_THAT(
       said_,
@@ -207,7 +207,7 @@ TEST_F(RemoteWriteConfigTest, WhatIsWrongIsSaidWithItsPlace) {
   };
   for (const auto& [text, message] : wrong) {
     const auto lines = said(text);
-    ASSERT_EQ(lines.size(), 1U) << text << testing::PrintToString(lines);
+    ASSERT_EQ(lines.size(), 1U) << text << ::testing::PrintToString(lines);
     EXPECT_EQ(lines[0].substr(0, at.size()), at) << lines[0];
     EXPECT_EQ(lines[0].substr(lines[0].find(": ") + 2), message);
   }
@@ -215,7 +215,7 @@ TEST_F(RemoteWriteConfigTest, WhatIsWrongIsSaidWithItsPlace) {
 
 TEST_F(RemoteWriteConfigTest, OneWayToSayWhoAsksIsEnough) {
   const auto lines = said("basic_auth: {username: u}\n  authorization: {credentials: c}");
-  EXPECT_THAT(lines, ElementsAre(testing::HasSubstr(
+  EXPECT_THAT(lines, ElementsAre(::testing::HasSubstr(
                          "basic_auth, authorization and oauth2 exclude each other; keep one")));
 }
 

@@ -8,15 +8,15 @@
 #include <csignal>
 
 #include "diagnostics_text.h"
-#include "temporary_folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::config {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-class SecretResolverTest : public testing::Test {
+class SecretResolverTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::string program() const { return (folder_ / "backend").string(); }
 
@@ -48,7 +48,7 @@ class SecretResolverTest : public testing::Test {
     return "error f.yaml:1:4: no secret for ENC[h]: " + program() + std::string(why);
   }
 
-  TemporaryFolder folder_;
+  heapwatch::testing::TemporaryFolder folder_;
   Diagnostics diagnostics_;
 };
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <set>
 
-#include "temporary_folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::config {
 namespace {
@@ -22,7 +22,7 @@ std::optional<std::string> nothing(std::string_view /*name*/) {
 }
 
 TEST(Settings, HoldTheFileAndOverItWhatCounts) {
-  TemporaryFolder folder;
+  heapwatch::testing::TemporaryFolder folder;
   const auto file =
       folder.write("heapwatch.yaml",
                    "tags: [a]\nenv: e\nmine: {x: 1}\nproxy: {http: 'http://p:1', own: 2}\n"

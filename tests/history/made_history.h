@@ -12,6 +12,7 @@
 
 #include "history/archive.h"
 #include "history/recorder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::testing {
 
@@ -24,15 +25,6 @@ constexpr std::int64_t start = 1'790'000'000'000 / hour * hour;
 
 class MadeHistory : public ::testing::Test {
  protected:
-  MadeHistory() {
-    std::string folder = std::filesystem::temp_directory_path() / "history.XXXXXX";
-    folder_ = ::mkdtemp(folder.data());
-  }
-  ~MadeHistory() override {
-    recorder_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
   [[nodiscard]] std::filesystem::path path() const { return folder_ / "history.db"; }
 
   /// Nothing is written but by flush().
@@ -70,7 +62,7 @@ class MadeHistory : public ::testing::Test {
     return std::move(*opened);
   }
 
-  std::filesystem::path folder_;
+  heapwatch::testing::TemporaryFolder folder_;
   std::int64_t now_ = start;
   std::vector<std::string> said_;
 

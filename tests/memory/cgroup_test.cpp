@@ -5,22 +5,20 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/testing/temporary_folder.h"
+
 namespace heapwatch::memory {
 namespace {
 
 class CgroupTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cgroup-XXXXXX").string();
-    root = mkdtemp(pattern.data());
-  }
-  void TearDown() override { std::filesystem::remove_all(root); }
   void write(const std::string& path, const std::string& text) const {
     const std::filesystem::path file = root + path;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file) << text;
   }
-  std::string root;
+  heapwatch::testing::TemporaryFolder folder;
+  std::string root = folder.path();
 };
 
 TEST_F(CgroupTest, TheSecondVersionIsRead) {

@@ -23,6 +23,7 @@
 #include "memory/text.h"
 #include "process/made_process.h"
 #include "programs/heap_program.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::memory {
 namespace {
@@ -240,12 +241,10 @@ TEST(Survey, ReservedTerabytesCostLittleAndStayInTheSum) {
 /// system then refuses to read others' memory, as Yama does; its mappings are there to be read.
 TEST(Survey, WhereYamaForbidsReadingTheRowsAreByMappingAndTheRemedyIsNamed) {
   const HeapProgram program({"area"});
-  std::string folder = ::testing::TempDir() + "heapwatch-yama-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  heapwatch::testing::TemporaryFolder folder;
   const std::string pid = std::to_string(program.pid());
-  std::filesystem::create_directory_symlink("/proc/" + pid, folder + "/" + pid);
-  std::filesystem::create_directories(folder + "/sys/kernel/yama");
-  std::ofstream(folder + "/sys/kernel/yama/ptrace_scope") << "1\n";
+  std::filesystem::create_directory_symlink("/proc/" + pid, folder / pid);
+  folder.write("sys/kernel/yama/ptrace_scope", "1\n");
   const pid_t looker = fork();
   if (looker == 0) {
     std::array<sock_filter, 4> code{{
@@ -259,7 +258,7 @@ TEST(Survey, WhereYamaForbidsReadingTheRowsAreByMappingAndTheRemedyIsNamed) {
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
       _exit(9);
     }
-    const auto seen = survey(program.pid(), {}, {.proc = folder});
+    const auto seen = survey(program.pid(), {}, {.proc = folder.path()});
     const bool told =
         seen && seen->missing.size() == 1 &&
         seen->missing[0] == Missing{"its memory", "Yama forbids it (kernel.yama.ptrace_scope is 1)",
@@ -274,7 +273,6 @@ TEST(Survey, WhereYamaForbidsReadingTheRowsAreByMappingAndTheRemedyIsNamed) {
   }
   int status = 0;
   waitpid(looker, &status, 0);
-  std::filesystem::remove_all(folder);
   EXPECT_EQ(status, 0);
 }
 

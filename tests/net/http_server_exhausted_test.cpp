@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "http_server_limits_fixture.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::net {
 namespace {
@@ -98,15 +99,8 @@ TEST_F(Exhausted, WithoutOneClientsAreTurnedAwayAndTheLoopDoesNotSpin) {
 
 class UnixServer : public HttpServerLimits {
  protected:
-  UnixServer() {
-    char pattern[] = "/tmp/heapwatch-server-XXXXXX";
-    folder_ = mkdtemp(pattern);
-    path_ = folder_ + "/pages";
-  }
-  ~UnixServer() override { std::filesystem::remove_all(folder_); }
-
-  std::string folder_;
-  std::string path_;
+  heapwatch::testing::TemporaryFolder folder_;
+  std::string path_ = folder_ / "pages";
 };
 
 TEST_F(UnixServer, AnswersTheUserAloneAndOneRequestAConnection) {

@@ -12,18 +12,13 @@
 #include <iterator>
 #include <string>
 
+#include "tests/testing/temporary_folder.h"
+
 namespace heapwatch::preload {
 namespace {
 
-class ProgramFile : public testing::Test {
+class ProgramFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "program-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string file(const std::string& content, const char* name = "program") {
     std::string path = folder_ / name;
     std::ofstream(path, std::ios::binary) << content;
@@ -41,7 +36,7 @@ class ProgramFile : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  std::filesystem::path folder_;
+  heapwatch::testing::TemporaryFolder folder_;
 };
 
 TEST_F(ProgramFile, OfGlibcIsWatchable) {
@@ -120,7 +115,7 @@ TEST_F(ProgramFile, IsFoundAsExecvpFindsIt) {
   const std::string here = file("#!/bin/sh\n", "here");
   std::filesystem::create_directory(folder_ / "sub");
   std::filesystem::create_directory(folder_ / "sub" / "here");
-  const std::string search = (folder_ / "sub").string() + "::" + folder_.string();
+  const std::string search = (folder_ / "sub").string() + "::" + folder_.path().string();
   ASSERT_TRUE(find_program("here", search.c_str(), path, sizeof path));
   EXPECT_EQ(path, here);
   EXPECT_TRUE(find_program("sh", nullptr, path, sizeof path));

@@ -7,11 +7,12 @@
 #include <filesystem>
 #include <string>
 
-// Looked up by its address in this program.
-static constexpr int place_line = __LINE__ + 1;
-extern "C" __attribute__((noinline, used)) int heapwatch_symbols_test_place(int value) {
-  return value + 1;
-}
+// Looked up by its address in this program. Its code is that of one line, whatever the
+// optimization.
+static constexpr int place_line = __LINE__ + 2;
+// clang-format off
+extern "C" __attribute__((noinline, used)) int heapwatch_symbols_test_place(int value) { return value + 1; }
+// clang-format on
 
 namespace heapwatch::symbols {
 namespace {

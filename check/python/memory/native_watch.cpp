@@ -33,7 +33,7 @@ namespace heapwatch::check::python::memory {
 
 namespace {
 
-namespace own = preload::python::own;
+namespace own_blocks = preload::python::own;
 
 /// The code of an object.
 struct Code {
@@ -52,7 +52,7 @@ bool is_noted(const void* caller) {
 
 void* noted(void* block, std::size_t bytes, const void* caller) {
   if (block != nullptr && is_noted(caller)) {
-    own::record(block, bytes, caller);
+    own_blocks::record(block, bytes, caller);
   }
   return block;
 }
@@ -82,14 +82,14 @@ void* watched_calloc(std::size_t count, std::size_t bytes) {
 }
 
 void* resize(void* block, std::size_t bytes, const void* caller) {
-  const own::Moving moving = own::begin_move(block);
+  const own_blocks::Moving moving = own_blocks::begin_move(block);
   void* const moved = system_allocator.realloc(block, bytes);
   const KeepsErrno errno_before;
   if (moved == nullptr && bytes != 0) {
-    own::cancel_move(moving);
+    own_blocks::cancel_move(moving);
     return nullptr;
   }
-  own::finish_move(moving);
+  own_blocks::finish_move(moving);
   return noted(moved, bytes, caller);
 }
 
@@ -108,7 +108,7 @@ void* watched_reallocarray(void* block, std::size_t count, std::size_t bytes) {
 
 void watched_free(void* block) {
   const KeepsErrno errno_before;
-  own::forget(block);
+  own_blocks::forget(block);
   system_allocator.free(block);
 }
 

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/config/temporary_folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::agent::wiring {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr const char* file_a = "conf.d/go_expvar.d/a.yaml";
 constexpr const char* file_b = "conf.d/go_expvar.d/b.yaml";
@@ -27,7 +27,7 @@ std::string watching(const std::vector<std::string>& ports, const std::string& m
 }
 
 /// A configuration that runs, and its files, which a test changes.
-class PlanReload : public testing::Test {
+class PlanReload : public ::testing::Test {
  protected:
   void start() {
     write_agent("");
@@ -63,7 +63,7 @@ class PlanReload : public testing::Test {
     return targets;
   }
 
-  config::TemporaryFolder folder_;
+  heapwatch::testing::TemporaryFolder folder_;
   Configured configured_;
   InForce in_force_;
   RunningInstances running_;
@@ -86,8 +86,8 @@ TEST_F(PlanReload, StartsWhatIsNewAndStopsWhatIsGone) {
   EXPECT_THAT(targets(reload), ElementsAre("http://localhost:3/debug/vars"));
   EXPECT_THAT(stopped(reload), ElementsAre("http://localhost:1/debug/vars"));
   EXPECT_EQ(reload.unchanged, 1U);
-  EXPECT_THAT(reload.told,
-              ElementsAre(testing::StartsWith("added go_expvar"), testing::StartsWith("removed ")));
+  EXPECT_THAT(reload.told, ElementsAre(::testing::StartsWith("added go_expvar"),
+                                       ::testing::StartsWith("removed ")));
 }
 
 TEST_F(PlanReload, TellsAChangeWhereTheTargetIsTheSame) {
@@ -96,7 +96,7 @@ TEST_F(PlanReload, TellsAChangeWhereTheTargetIsTheSame) {
   folder_.write(file_a, watching({"1"}, "  tags: [a:b]\n"));
   const Reload reload = plan();
   EXPECT_EQ(targets(reload), stopped(reload));
-  EXPECT_THAT(reload.told, ElementsAre(testing::StartsWith("changed go_expvar")));
+  EXPECT_THAT(reload.told, ElementsAre(::testing::StartsWith("changed go_expvar")));
 }
 
 TEST_F(PlanReload, KeepsAllThatAFileSaidBeforeItsError) {
@@ -114,7 +114,7 @@ TEST_F(PlanReload, KeepsAllThatAFileSaidBeforeItsError) {
     EXPECT_EQ(reload.unchanged, 2U);
     EXPECT_THAT(
         reload.told,
-        testing::Contains(HasSubstr("a.yaml has an error: its 2 instances from before stay")));
+        ::testing::Contains(HasSubstr("a.yaml has an error: its 2 instances from before stay")));
     EXPECT_EQ(reload.in_force.checks.size(), 2U);
   }
 }

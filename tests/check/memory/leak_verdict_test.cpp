@@ -7,6 +7,7 @@
 #include "../recording_sink.h"
 #include "check/memory/memory_check.h"
 #include "made_machine.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::check::memory {
 namespace {
@@ -14,12 +15,12 @@ namespace {
 using heapwatch::memory::Space;
 using heapwatch::memory::State;
 using std::chrono::seconds;
-using testing::Contains;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
 using Status = metrics::ServiceCheckStatus;
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
@@ -36,7 +37,7 @@ class Sink final : public metrics::SampleSink {
   std::vector<metrics::Event> events;
 };
 
-class LeakVerdict : public testing::Test {
+class LeakVerdict : public ::testing::Test {
  protected:
   LeakVerdict() {
     config.choice = {.kind = ChoiceKind::process_name, .text = "a", .port = 0, .pattern = nullptr};
@@ -242,7 +243,6 @@ TEST_F(LeakVerdict, IsNotMadeWhereItIsNotWanted) {
 class KeptProfiles : public LeakVerdict {
  protected:
   KeptProfiles() { config.profiles.path = folder + "/profiles"; }
-  ~KeptProfiles() override { std::filesystem::remove_all(folder); }
   std::vector<std::string> reasons() const {
     std::vector<std::string> found;
     std::error_code none;
@@ -254,10 +254,8 @@ class KeptProfiles : public LeakVerdict {
     return found;
   }
 
-  std::string folder = [] {
-    std::string made = testing::TempDir() + "kept-XXXXXX";
-    return std::string(mkdtemp(made.data()));
-  }();
+  heapwatch::testing::TemporaryFolder kept;
+  std::string folder = kept.path();
 };
 
 TEST_F(KeptProfiles, ComeWithAChangeOfTheVerdictAndNotBefore) {

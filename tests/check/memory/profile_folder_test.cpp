@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::check::memory {
 namespace {
@@ -18,14 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::system_clock;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
-class Folder : public testing::Test {
+class Folder : public ::testing::Test {
  protected:
-  ~Folder() override { fs::remove_all(root); }
-
   ProfileFolder profiles(std::size_t files_max = 20, std::uint64_t bytes_max = 1 << 20) const {
     return ProfileFolder({.path = path, .files_max = files_max, .bytes_max = bytes_max});
   }
@@ -45,10 +44,8 @@ class Folder : public testing::Test {
     return found;
   }
 
-  std::string root = [] {
-    std::string made = testing::TempDir() + "profiles-XXXXXX";
-    return std::string(mkdtemp(made.data()));
-  }();
+  heapwatch::testing::TemporaryFolder above;
+  std::string root = above.path();
   std::string path = root + "/kept";
   system_clock::time_point now{std::chrono::seconds(1'795'000'000)};
 };

@@ -12,10 +12,10 @@ namespace heapwatch::exporters::dogstatsd {
 namespace {
 
 using metrics::MetricType;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-class ExporterTest : public testing::Test {
+class ExporterTest : public ::testing::Test {
  protected:
   DogStatsdOptions options() {
     DogStatsdOptions made;
@@ -158,8 +158,8 @@ TEST_F(ExporterTest, HoldsItsTelemetryUntilTheServerIsThere) {
   publish(exporter, {});
   const auto packets = late.receive_all();
   ASSERT_EQ(packets.size(), 1U);
-  EXPECT_THAT(packets[0], testing::HasSubstr("client.packets_dropped_writer:1|c"));
-  EXPECT_THAT(packets[0], testing::HasSubstr("client.packets_sent:1|c"));
+  EXPECT_THAT(packets[0], ::testing::HasSubstr("client.packets_dropped_writer:1|c"));
+  EXPECT_THAT(packets[0], ::testing::HasSubstr("client.packets_sent:1|c"));
 }
 
 TEST_F(ExporterTest, KeepsQuietAboutItselfWhenAskedTo) {

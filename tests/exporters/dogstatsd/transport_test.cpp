@@ -13,10 +13,10 @@
 namespace heapwatch::exporters::dogstatsd {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-class TransportTest : public testing::Test {
+class TransportTest : public ::testing::Test {
  protected:
   Transport make(const std::string& scheme) {
     TransportOptions options;
@@ -172,7 +172,7 @@ TEST_F(TransportTest, EndsAStreamThatTookOnlyAPartOfAPacket) {
   EXPECT_THAT(log_,
               ElementsAre("warn dogstatsd unixstream://PATH: not reachable, packets are dropped: "
                           "it took only a part of a packet"));
-  EXPECT_THAT(server.receive(1000), testing::SizeIs(testing::Gt(0U)));
+  EXPECT_THAT(server.receive(1000), ::testing::SizeIs(::testing::Gt(0U)));
   EXPECT_EQ(flush(transport, "whole"), Delivery::sent);
   server.hang_up();
   EXPECT_EQ(server.receive(1000), std::string("\5\0\0\0whole", 9));

@@ -9,24 +9,16 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/testing/temporary_folder.h"
+
 namespace heapwatch::exporters::dogstatsd {
 
-class Folder {
+class Folder : public heapwatch::testing::TemporaryFolder {
  public:
-  Folder() : path_(::mkdtemp(name_.data())) {}
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  [[nodiscard]] std::string socket() const { return path_ + "/dsd.socket"; }
-
- private:
-  std::string name_ = "/tmp/heapwatch_dsd_XXXXXX";
-  std::string path_;
+  [[nodiscard]] std::string socket() const { return *this / "dsd.socket"; }
 };
 
 class UnixServer {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::exporters::remote_write {
 namespace {
@@ -59,7 +59,7 @@ std::size_t files_in(const std::filesystem::path& folder) {
 }
 
 TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARestart) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 1; i <= 300; ++i) {
     all.push_back(i);
@@ -83,7 +83,7 @@ TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARe
 }
 
 TEST(RemoteWriteDiskQueue, WhatIsDoneStaysDoneAfterRestartsWhenAllFilesAreGone) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   for (std::uint32_t round = 0; round < 4; ++round) {
     const auto queue = opened(folder.path());
     EXPECT_EQ(queue->batches(), 0U) << round;
@@ -93,7 +93,7 @@ TEST(RemoteWriteDiskQueue, WhatIsDoneStaysDoneAfterRestartsWhenAllFilesAreGone) 
 }
 
 TEST(RemoteWriteDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   {
     const auto queue = opened(folder.path());
     std::vector<DiskQueue::Taken> taken;
@@ -111,7 +111,7 @@ TEST(RemoteWriteDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
 }
 
 TEST(RemoteWriteDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   const auto queue = opened(folder.path());
   std::vector<DiskQueue::Taken> taken;
   for (std::uint32_t i = 1; i <= 40; ++i) {
@@ -128,7 +128,7 @@ TEST(RemoteWriteDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
 }
 
 TEST(RemoteWriteDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   constexpr std::uint64_t bound = std::uint64_t{1} << 20U;
   const auto queue = opened(folder.path(), bound);
   std::uint64_t sum = 0;
@@ -147,7 +147,7 @@ TEST(RemoteWriteDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
 }
 
 TEST(RemoteWriteDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   const auto queue = opened(folder.path(), std::uint64_t{1} << 20U);
   ASSERT_TRUE(queue->append(batch(1, 10'000)));
   const auto first = queue->take();
@@ -160,7 +160,7 @@ TEST(RemoteWriteDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) 
 }
 
 TEST(RemoteWriteDiskQueue, TwoProcessesDoNotShareAQueue) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   const auto queue = opened(folder.path());
   const auto second = DiskQueue::open({.folder = folder.path()});
   ASSERT_FALSE(second.has_value());
@@ -169,7 +169,7 @@ TEST(RemoteWriteDiskQueue, TwoProcessesDoNotShareAQueue) {
 }
 
 TEST(RemoteWriteDiskQueue, AFolderThatCannotBeMadeIsSaid) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   const auto queue = DiskQueue::open({.folder = folder.path() / "file" / "queue"});
   ASSERT_FALSE(queue.has_value());
@@ -178,7 +178,7 @@ TEST(RemoteWriteDiskQueue, AFolderThatCannotBeMadeIsSaid) {
 }
 
 TEST(RemoteWriteDiskQueue, DamageIsPassedOverAndCounted) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   {
     const auto queue = opened(folder.path());
     for (std::uint32_t i = 1; i <= 5; ++i) {
@@ -203,7 +203,7 @@ TEST(RemoteWriteDiskQueue, DamageIsPassedOverAndCounted) {
 TEST(RemoteWriteDiskQueue, AnyOrderOfUseKeepsWhatAQueueKeeps) {
   std::mt19937 random(11);
   for (int round = 0; round < 20; ++round) {
-    const Folder folder;
+    const heapwatch::testing::TemporaryFolder folder;
     auto queue = opened(folder.path());
     std::deque<std::uint32_t> model;  // that were not taken
     std::vector<DiskQueue::Taken> taken;
@@ -299,7 +299,7 @@ void fill_and_kill(const std::filesystem::path& folder, std::uint32_t first, int
 }
 
 TEST(RemoteWriteDiskQueue, AHundredKillsLoseNothingThatWasKeptAndBringBackNothingThatWasDone) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   std::mt19937 random(3);
   Told told;
   std::uint32_t first = 1;

@@ -12,18 +12,18 @@
 
 #include "decoded.h"
 #include "exporters/remote_write/exporter.h"
-#include "folder.h"
 #include "receiver_server.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::exporters::remote_write {
 namespace {
 
 using base::Number;
 using std::chrono::milliseconds;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsSupersetOf;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 constexpr milliseconds patience{30'000};
 
@@ -189,7 +189,7 @@ TEST(RemoteWriteExporter, AnInstanceThatIsConfiguredNoMoreEndsItsSeries) {
 }
 
 TEST(RemoteWriteExporter, WhatIsNotSentAtTheEndIsSentByTheNextStart) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
   options.disk_folder = folder.path() / "queue";
@@ -216,7 +216,7 @@ TEST(RemoteWriteExporter, WhatIsNotSentAtTheEndIsSentByTheNextStart) {
 }
 
 TEST(RemoteWriteExporter, AQueueThatIsAskedForAndCannotBeIsAnErrorAndElseIsLeftOut) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   EndpointOptions options = endpoint("a", "http://127.0.0.1:1/");
   options.disk_folder = folder.path() / "file" / "queue";
@@ -230,7 +230,7 @@ TEST(RemoteWriteExporter, AQueueThatIsAskedForAndCannotBeIsAnErrorAndElseIsLeftO
 }
 
 TEST(RemoteWriteExporter, CredentialsAreReadFromFilesForEachRequest) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   const ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
   options.request.auth = net::HttpAuth::basic;

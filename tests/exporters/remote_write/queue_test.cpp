@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "folder.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::exporters::remote_write {
 namespace {
@@ -61,7 +61,7 @@ class FullDisk {
 };
 
 TEST(RemoteWriteQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   Queue queue({.disk = std::move(*DiskQueue::open({.folder = folder.path()}))});
   queue.push(batch(1));
   queue.push(batch(2));
@@ -80,7 +80,7 @@ TEST(RemoteWriteQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
 }
 
 TEST(RemoteWriteQueue, WhatIsInMemoryIsSentAfterWhatIsOnTheDisk) {
-  const Folder folder;
+  const heapwatch::testing::TemporaryFolder folder;
   Queue queue({.disk = std::move(*DiskQueue::open({.folder = folder.path()}))});
   queue.push(batch(1));
   const FullDisk full(1100);

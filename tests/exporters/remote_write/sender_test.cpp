@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "folder.h"
+#include "tests/testing/temporary_folder.h"
 #include "world.h"
 
 namespace heapwatch::exporters::remote_write {
@@ -20,10 +20,10 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 /// A sender in a world with a store.
-class RemoteWriteSender : public testing::Test {
+class RemoteWriteSender : public ::testing::Test {
  protected:
   RemoteWriteSender() {
     options_.name = "test";
@@ -88,7 +88,7 @@ class RemoteWriteSender : public testing::Test {
   SenderOptions options_;
   bool on_disk_ = true;
   std::size_t memory_bytes_max_ = std::size_t{16} << 20U;
-  Folder folder_;
+  heapwatch::testing::TemporaryFolder folder_;
   World world_;
   Store store_;
   SharedFigures figures_;

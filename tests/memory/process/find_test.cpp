@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/testing/temporary_folder.h"
+
 namespace heapwatch::memory::process {
 namespace {
 
@@ -17,11 +19,9 @@ const std::string first_id = "0123456789ab" + std::string(52, 'c');
 const std::string second_id = "0123456789ab" + std::string(52, 'd');
 
 /// A /proc on file.
-class Recorded : public testing::Test {
+class Recorded : public ::testing::Test {
  protected:
   Recorded() {
-    std::string name = ::testing::TempDir() + "heapwatch-proc-XXXXXX";
-    proc = mkdtemp(name.data());
     add(10, "nginx", "nginx: master process", "0::/system.slice/nginx.service\n");
     add(11, "nginx", "nginx: worker process", "0::/system.slice/nginx.service\n");
     add(20, "postgres", "postgres -D /data/nginx.service",
@@ -34,7 +34,6 @@ class Recorded : public testing::Test {
     add(30, "0123456789abc", "named like an id", "0::/\n");
     add(40, "idler", "idler", "0::/system.slice/batch.service\n");
   }
-  ~Recorded() override { std::filesystem::remove_all(proc); }
   Recorded(const Recorded&) = delete;
   Recorded& operator=(const Recorded&) = delete;
 
@@ -60,7 +59,8 @@ class Recorded : public testing::Test {
     return found ? "found" : found.error().message;
   }
 
-  std::filesystem::path proc;
+  heapwatch::testing::TemporaryFolder folder_of_proc;
+  std::filesystem::path proc = folder_of_proc.path();
 };
 
 TEST_F(Recorded, AUnitMeansItsProcesses) {

@@ -14,6 +14,7 @@
 #include "../programs/heap_program.h"
 #include "memory/process/modules.h"
 #include "memory/process/reading.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace heapwatch::memory::process {
 namespace {
@@ -113,16 +114,11 @@ TEST(Live, AProcessThatIsNotThereIsNamed) {
 
 /// A /proc with one process, as its files were recorded.
 std::string seen_in(const std::string& stat, const std::string& status) {
-  std::string folder = ::testing::TempDir() + "heapwatch-proc-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) {
-    return "no folder";
-  }
-  std::filesystem::create_directory(folder + "/12");
-  std::ofstream(folder + "/12/stat") << stat;
-  std::ofstream(folder + "/12/status") << status;
-  std::ofstream(folder + "/12/smaps").flush();
-  const auto sighting = look_at(12, {.proc = folder});
-  std::filesystem::remove_all(folder);
+  heapwatch::testing::TemporaryFolder folder;
+  folder.write("12/stat", stat);
+  folder.write("12/status", status);
+  folder.write("12/smaps", "");
+  const auto sighting = look_at(12, {.proc = folder.path()});
   return sighting ? "seen" : sighting.error().message;
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace heapwatch::config {
+namespace heapwatch::testing {
 
 class TemporaryFolder {
  public:
@@ -38,8 +38,8 @@ class TemporaryFolder {
   }
 
  private:
-  std::string name_ = "/tmp/heapwatch_config_XXXXXX";
+  std::string name_ = "/tmp/heapwatch_test_XXXXXX";
   std::filesystem::path path_;
 };
 
-}  // namespace heapwatch::config
+}  // namespace heapwatch::testing

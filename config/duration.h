@@ -1,4 +1,4 @@
-// Durations as Prometheus writes them. Private to this folder.
+// Durations as Prometheus writes them.
 #pragma once
 
 #include <chrono>

@@ -10,6 +10,7 @@
 #include "agent/commands/commands.h"
 #include "agent/process/standard_output.h"
 #include "agent/process/terminal.h"
+#include "agent/wiring/discovered.h"
 #include "agent/wiring/exporter_options.h"
 #include "base/counted.h"
 #include "base/nearest.h"
@@ -18,6 +19,7 @@
 #include "check/isolation/host.h"
 #include "check/schedule/instance_runner.h"
 #include "check/shared_library/library.h"
+#include "check/target_url.h"
 #include "exporters/console/console.h"
 
 namespace heapwatch::agent::commands {
@@ -36,6 +38,17 @@ void print_errors(const config::Diagnostics& diagnostics) {
   for (const config::Diagnostic& diagnostic : diagnostics.all()) {
     if (diagnostic.severity == config::Diagnostic::Severity::error) {
       std::cerr << "heapwatch: " << config::to_text(diagnostic) << '\n';
+    }
+  }
+}
+
+/// Of sources of targets, which may be away: what they said last counts then.
+void print_troubles(const std::vector<wiring::DiscoveryState>& discovered) {
+  for (const wiring::DiscoveryState& one : discovered) {
+    for (const discovery::SourceState& source : one.sources) {
+      if (!source.trouble.empty()) {
+        std::cerr << "heapwatch: " << base::printable(source.name + ": " + source.trouble) << '\n';
+      }
     }
   }
 }
@@ -64,8 +77,10 @@ std::vector<std::unique_ptr<check::ConfiguredCheck>> chosen(wiring::Configured& 
       }
     }
   }
+  const std::string of_target = std::string(check::url_key) + "=";
   std::erase_if(checks, [&](const auto& check) {
-    return std::find(ids.begin(), ids.end(), check->instance->id) == ids.end();
+    return std::find(ids.begin(), ids.end(), check->instance->id) == ids.end() &&
+           options.instance_filter != of_target + check->instance->target;
   });
   return checks;
 }
@@ -270,6 +285,7 @@ int run_check(const wiring::GlobalOptions& global, CheckOptions options) {
   if (configured.agent_is_wrong) {
     return 1;
   }
+  print_troubles(wiring::discover_now(configured));
   auto checks = chosen(configured, options);
   if (checks.empty()) {
     std::cerr << "heapwatch: no valid check found: " << why_none(configured, options) << '\n';

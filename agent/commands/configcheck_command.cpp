@@ -1,11 +1,15 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <iostream>
 
 #include "agent/commands/commands.h"
+#include "agent/pages/discovery_lines.h"
 #include "agent/process/standard_output.h"
 #include "agent/process/terminal.h"
+#include "agent/wiring/discovered.h"
 #include "base/counted.h"
+#include "base/printable.h"
 
 namespace heapwatch::agent::commands {
 
@@ -48,10 +52,34 @@ void print_check(const config::CheckConfig& file, bool colors) {
   std::cout << "===\n\n";
 }
 
+/// Checks are many, and a person reads this.
+constexpr std::size_t targets_shown_max = 20;
+
+/// The targets that there are now. Those of a source that is away are no error of the
+/// configuration.
+void print_discovery(wiring::Configured& configured) {
+  std::size_t at = configured.checks.size();
+  for (const wiring::DiscoveryState& state : wiring::discover_now(configured)) {
+    std::cout << "=== Discovery ===\n"
+              << pages::discovery_lines({state}, std::chrono::system_clock::now());
+    for (std::size_t i = 0; i < state.instances; ++i) {
+      const metrics::Instance& instance = *configured.checks[at++]->instance;
+      if (i < targets_shown_max) {
+        std::cout << "      " << base::printable(instance.id + " " + instance.target) << '\n';
+      }
+    }
+    if (state.instances > targets_shown_max) {
+      std::cout << "      and "
+                << base::counted(state.instances - targets_shown_max, "more instance") << '\n';
+    }
+    std::cout << "===\n\n";
+  }
+}
+
 }  // namespace
 
 int check_config(const wiring::GlobalOptions& global) {
-  const wiring::Configured configured = [&] {
+  wiring::Configured configured = [&] {
     const process::StandardOutputAside aside;
     return load(global, wiring::WhenWrong::go_on);
   }();
@@ -64,6 +92,7 @@ int check_config(const wiring::GlobalOptions& global) {
   for (const config::PackedCheckConfig& file : configured.confd.checks) {
     print_check(file.unpack(), colors);
   }
+  print_discovery(configured);
   std::cout << base::counted(configured.checks.size(), "instance") << " can run, "
             << base::counted(errors, "error") << ", " << base::counted(warnings, "warning") << '\n';
   return errors == 0 ? 0 : 1;

@@ -200,7 +200,8 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
                                                 "who may reach the pages stays as it was: " +
                                                     read.error().message);
                                     }
-                                  }},
+                                  },
+                              .changed = [this] { measure_python_memory(); }},
       global_, configured_);
   if (configured_.agent.watch_config) {
     reloader_->watch_files();
@@ -268,12 +269,16 @@ base::Result<void> Agent::start_pages() {
   if (agent.expvar_port == 0) {
     return {};
   }
-  auto server = serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
-                      pages::own_pages({.report = [this] { return report(); },
-                                        .heap = heap_pages_,
-                                        .memory = memory_page_,
-                                        .web = history_ ? history_->routes() : web::site_routes()}),
-                      access_);
+  auto server =
+      serve(agent.expvar_host + ":" + std::to_string(agent.expvar_port),
+            pages::own_pages(
+                {.report = [this] { return report(); },
+                 .heap = heap_pages_,
+                 .memory = memory_page_,
+                 .http_sd = {.in_force = [this] { return reloader_->in_force(); },
+                             .discovered = [this] { return reloader_->discovered().targets(); }},
+                 .web = history_ ? history_->routes() : web::site_routes()}),
+            access_);
   if (!server) {
     return tl::unexpected(server.error());
   }
@@ -367,6 +372,7 @@ pages::OwnFigures Agent::own_figures() const {
           .lag_max = pulse_->lag_max(),
           .log_lines_lost = base::log_lines_lost(),
           .reload = reloader_->state(),
+          .discovery = reloader_->discovered().states(),
           .exporters = exporters_.states(),
           .check_verdicts = check_verdicts_.all(),
           .history = history_ ? std::optional(history_->status()) : std::nullopt};

@@ -1,5 +1,6 @@
 #include "agent/pages/own_metrics.h"
 
+#include <chrono>
 #include <deque>
 #include <iterator>
 #include <string>
@@ -148,6 +149,44 @@ void add_reloads(Families& out, const OwnFigures& figures) {
   }
 }
 
+void add_discovery(Families& out, const std::vector<wiring::DiscoveryState>& all) {
+  OwnFamily& instances = out.family("heapwatch_discovery_instances",
+                                    "Discovered targets that are watched.", Type::gauge);
+  OwnFamily& refused = out.family(
+      "heapwatch_discovery_refused_targets",
+      "Targets that are not watched: not allowed, without an address, or wrong.", Type::gauge);
+  OwnFamily& dropped = out.family("heapwatch_discovery_dropped_targets",
+                                  "Targets that rules of relabelling drop.", Type::gauge);
+  OwnFamily& targets =
+      out.family("heapwatch_discovery_targets", "Targets that a source names.", Type::gauge);
+  OwnFamily& requests =
+      out.family("heapwatch_discovery_requests_total", "Times a source was asked.", Type::counter);
+  OwnFamily& failures =
+      out.family("heapwatch_discovery_failures_total",
+                 "Times a source was broken, in part or as a whole; what it said before stays.",
+                 Type::counter);
+  OwnFamily& age = out.family("heapwatch_discovery_list_age_seconds",
+                              "Time since all that a source says was good.", Type::gauge);
+  const auto now = std::chrono::system_clock::now();
+  for (const wiring::DiscoveryState& one : all) {
+    const std::vector<std::pair<std::string, std::string>> labels{{"check", one.check_name},
+                                                                  {"template", one.name}};
+    add(instances, labels, static_cast<double>(one.instances));
+    add(refused, labels, static_cast<double>(one.refused));
+    add(dropped, labels, static_cast<double>(one.dropped));
+    for (const discovery::SourceState& source : one.sources) {
+      auto of_source = labels;
+      of_source.emplace_back("source", source.name);
+      add(targets, of_source, static_cast<double>(source.targets));
+      add(requests, of_source, static_cast<double>(source.asked));
+      add(failures, of_source, static_cast<double>(source.failures));
+      if (source.good) {
+        add(age, of_source, in_seconds(now - *source.good));
+      }
+    }
+  }
+}
+
 void add_history(Families& out, const history::Recorder::Status& history) {
   out.one("heapwatch_history_bytes", "What the file of the history takes on the disk.", Type::gauge,
           static_cast<double>(history.bytes));
@@ -167,6 +206,9 @@ std::vector<OwnFamily> own_metrics(const OwnFigures& figures) {
   add_check_memory(out, figures);
   add_queues(out, figures);
   add_reloads(out, figures);
+  if (!figures.discovery.empty()) {
+    add_discovery(out, figures.discovery);
+  }
   if (figures.history) {
     add_history(out, *figures.history);
   }

@@ -51,6 +51,7 @@ net::Routes own_pages(const OwnSources& sources) {
        .shared = Shared::by_query,
        .takes_long = true},
       sources.memory.route(),
+      http_sd_route(sources.http_sd),
   };
   std::vector<net::Route> heap = sources.heap.routes();
   routes.insert(routes.end(), std::make_move_iterator(heap.begin()),

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "agent/pages/http_sd.h"
 #include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
 #include "agent/pages/self_report.h"
@@ -16,6 +17,7 @@ struct OwnSources {
   std::function<SelfReport()> report;  // called on the threads of the server
   HeapPages& heap;
   MemoryPage& memory;
+  HttpSdSources http_sd;
   std::vector<net::Route> web;  // of the live page and its API
 };
 

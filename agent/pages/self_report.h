@@ -11,6 +11,7 @@
 
 #include "agent/pages/check_verdicts.h"
 #include "agent/pages/verdicts.h"
+#include "agent/wiring/discovered.h"
 #include "agent/wiring/exporters.h"
 #include "agent/wiring/reload.h"
 #include "base/clock.h"
@@ -39,6 +40,7 @@ struct OwnFigures {
   std::chrono::nanoseconds lag_max{0};
   std::uint64_t log_lines_lost = 0;
   wiring::ReloadState reload;
+  std::vector<wiring::DiscoveryState> discovery;
   std::vector<wiring::ExporterState> exporters;
   std::vector<CheckVerdict> check_verdicts;
   std::optional<history::Recorder::Status> history;  // absent: it is switched off

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <sstream>
 
+#include "agent/pages/discovery_lines.h"
 #include "agent/pages/memory_page.h"
 #include "agent/pages/object_tables.h"
 #include "agent/pages/python_vars.h"
@@ -122,6 +123,9 @@ std::string status_text(const SelfReport& report, bool colors) {
     }
     out << '\n';
   }
+  if (!report.own.discovery.empty()) {
+    out << heading("Discovery") << discovery_lines(report.own.discovery, report.now.wall) << '\n';
+  }
   if (report.memory) {
     out << heading("Memory") << memory_lines(*report.memory)
         << "  /debug/memory has every row, as has `heapwatch memory " << getpid() << "`\n\n";
@@ -181,6 +185,8 @@ std::string status_json(const SelfReport& report) {
     json.member("trouble", report.own.history->trouble);
     json.end_object();
   }
+  json.key("discovery");
+  json.raw(discovery_json(report.own.discovery));
   json.key("verdicts");
   json.raw(verdicts_json(report.verdicts));
   json.key("checkVerdicts");

@@ -1,6 +1,8 @@
 #include "agent/wiring/configured.h"
 
+#include <algorithm>
 #include <array>
+#include <mutex>
 #include <unordered_set>
 #include <utility>
 
@@ -50,6 +52,14 @@ check::isolation::IsolatingLoader isolating_loader(const check::InstanceSource& 
            .log_level = started_with().log_level.value_or("")}};
 }
 
+bool is_native(const std::string& check_name) {
+  const auto natives = check::check_names();
+  return std::find(natives.begin(), natives.end(), check_name) != natives.end();
+}
+
+/// What an instance is made with to see whether its template is right.
+constexpr const char* address_of_nobody = "http://target.invalid/debug/vars";
+
 }  // namespace
 
 std::filesystem::path config_file(const GlobalOptions& options) {
@@ -96,6 +106,12 @@ void account_memory(const config::AgentConfig& agent) {
 
 std::unique_ptr<check::ConfiguredCheck> make_check(const check::InstanceSource& source,
                                                    config::Diagnostics& diagnostics) {
+  // Loaders are asked from one thread at a time.
+  static std::mutex loading;
+  std::unique_lock lock(loading, std::defer_lock);
+  if (!is_native(source.file.check_name)) {
+    lock.lock();
+  }
   if (const auto isolation = check::isolation::read_isolation(source, diagnostics)) {
     check::isolation::IsolatingLoader processes = isolating_loader(source, *isolation);
     const std::array<check::Loader*, 1> loaders{&processes};
@@ -104,6 +120,21 @@ std::unique_ptr<check::ConfiguredCheck> make_check(const check::InstanceSource& 
   check::shared_library::SharedLibraryLoader libraries;
   const std::array<check::Loader*, 2> loaders{&libraries, &python_loader()};
   return check::make_check(source, loaders, diagnostics);
+}
+
+std::optional<discovery::Template> make_template(const check::InstanceSource& source,
+                                                 config::Diagnostics& diagnostics) {
+  auto made = discovery::read_template(source, diagnostics);
+  // To make any other is to start it.
+  if (made && is_native(source.file.check_name)) {
+    discovery::Endpoint nobody;
+    nobody.url = address_of_nobody;
+    const config::Value instance = discovery::instance_of(*made, nobody, false);
+    if (!make_check({made->file, instance, source.agent}, diagnostics)) {
+      return std::nullopt;
+    }
+  }
+  return made;
 }
 
 config::Confd load_confd(const config::AgentConfig& agent,
@@ -135,6 +166,12 @@ Configured load(const GlobalOptions& options, WhenWrong when_wrong,
     const config::CheckConfig file = packed.unpack();
     config::Diagnostics of_file;
     for (const config::Value& instance : file.instances) {
+      if (discovery::is_template(instance)) {
+        if (auto made = make_template({file, instance, configured.agent}, of_file)) {
+          configured.templates.push_back(*std::move(made));
+        }
+        continue;
+      }
       auto check = make_check({file, instance, configured.agent}, of_file);
       if (check && ids.insert(check->instance->id).second) {
         configured.checks.push_back(std::move(check));

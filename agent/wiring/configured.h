@@ -11,6 +11,7 @@
 #include "check/registry.h"
 #include "config/agent_config.h"
 #include "config/check_config.h"
+#include "discovery/template.h"
 
 namespace heapwatch::agent::wiring {
 
@@ -26,6 +27,8 @@ struct Configured {
   config::Confd confd;
   /// The instances that can run. Instances of equal text are there once.
   std::vector<std::unique_ptr<check::ConfiguredCheck>> checks;
+  /// Those whose targets are discovered.
+  std::vector<discovery::Template> templates;
   /// Of heapwatch.yaml, of conf.d and of every instance.
   config::Diagnostics diagnostics;
   /// heapwatch.yaml or a variable has an error: what was meant is not known.
@@ -48,9 +51,13 @@ struct Configured {
 /// Switches the accounting of native memory on or off, before any check runs.
 void account_memory(const config::AgentConfig& agent);
 
-/// The check of an instance, from whichever loader has it.
+/// The check of an instance, from whichever loader has it. Threads: any.
 [[nodiscard]] std::unique_ptr<check::ConfiguredCheck> make_check(
     const check::InstanceSource& source, config::Diagnostics& diagnostics);
+
+/// The template of an instance with `discover:`, which the check can be made of.
+[[nodiscard]] std::optional<discovery::Template> make_template(const check::InstanceSource& source,
+                                                               config::Diagnostics& diagnostics);
 
 /// conf.d as `agent` says to read it.
 [[nodiscard]] config::Confd load_confd(const config::AgentConfig& agent,

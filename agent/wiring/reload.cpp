@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -107,6 +108,7 @@ class Planner {
     }
     plan_.in_force.agent = std::move(read.config);
     same_for_checks_ = same_for_checks(plan_.in_force.agent, old_.agent);
+    plan_.all_anew = !same_for_checks_;
   }
 
   void read_files() {
@@ -142,7 +144,7 @@ class Planner {
     const auto before = before_.find(packed.file);
     CheckConfig file = packed.unpack();
     config::Diagnostics found;
-    std::vector<std::unique_ptr<check::ConfiguredCheck>> made = make(file, found);
+    Made made = make(file, found);
     config::gather(found, plan_.diagnostics);
     if (found.has_errors() && before != before_.end()) {
       tell_kept(*before->second);
@@ -157,7 +159,8 @@ class Planner {
         ++plan_.unchanged;
       }
     }
-    for (auto& check : made) {
+    std::move(made.templates.begin(), made.templates.end(), std::back_inserter(plan_.templates));
+    for (auto& check : made.checks) {
       if (started_.insert(check->instance->id).second && !kept_.contains(check->instance->id)) {
         plan_.start.push_back(std::move(check));
       }
@@ -181,15 +184,23 @@ class Planner {
            check::isolation::read_isolation({file, instance, agent}, told_elsewhere).has_value();
   }
 
-  [[nodiscard]] std::vector<std::unique_ptr<check::ConfiguredCheck>> make(
-      const CheckConfig& file, config::Diagnostics& diagnostics) const {
-    std::vector<std::unique_ptr<check::ConfiguredCheck>> made;
+  struct Made {
+    std::vector<std::unique_ptr<check::ConfiguredCheck>> checks;
+    std::vector<discovery::Template> templates;
+  };
+
+  [[nodiscard]] Made make(const CheckConfig& file, config::Diagnostics& diagnostics) const {
+    Made made;
     for (const config::Value& instance : file.instances) {
-      if (is_running(file, instance)) {
-        continue;
-      }
-      if (auto check = make_check({file, instance, plan_.in_force.agent}, diagnostics)) {
-        made.push_back(std::move(check));
+      const check::InstanceSource source{file, instance, plan_.in_force.agent};
+      if (discovery::is_template(instance)) {
+        if (auto one = make_template(source, diagnostics)) {
+          made.templates.push_back(*std::move(one));
+        }
+      } else if (!is_running(file, instance)) {
+        if (auto check = make_check(source, diagnostics)) {
+          made.checks.push_back(std::move(check));
+        }
       }
     }
     return made;

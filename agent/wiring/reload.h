@@ -35,12 +35,17 @@ struct Reload {
   config::Diagnostics diagnostics;
   std::vector<std::string> stop;  // ids
   std::vector<std::unique_ptr<check::ConfiguredCheck>> start;
+  std::vector<discovery::Template> templates;  // all, those that go on as they were too
+  bool all_anew = false;                       // what instances share has changed
+  bool templates_changed = false;
   std::size_t unchanged = 0;
   /// Sentences: what was added, changed and removed, which files keep their old configuration,
   /// what takes a restart.
   std::vector<std::string> told;
 
-  [[nodiscard]] bool changes_nothing() const { return stop.empty() && start.empty(); }
+  [[nodiscard]] bool changes_nothing() const {
+    return stop.empty() && start.empty() && !templates_changed;
+  }
 };
 
 /// Reads everything again and holds it against what runs. A file of conf.d with an error keeps all

@@ -1,6 +1,7 @@
 #include "agent/wiring/reloader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/counted.h"
@@ -29,7 +30,17 @@ void log_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
 }  // namespace
 
 Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
-    : parts_(std::move(parts)), options_(std::move(options)) {
+    : parts_(std::move(parts)),
+      options_(std::move(options)),
+      discovered_({.loop = parts_.loop,
+                   .scheduler = parts_.scheduler,
+                   .is_taken = [this](std::string_view id) { return running_.contains(id); },
+                   .forget = parts_.forget,
+                   .changed =
+                       [this] {
+                         tell_ready();
+                         parts_.applied();
+                       }}) {
   auto in_force = std::make_shared<InForce>();
   in_force->agent = configured.agent;
   in_force->started = std::make_shared<const config::Value>(configured.agent.settings);
@@ -42,6 +53,10 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
     start(std::move(check));
   }
   configured.checks.clear();
+  for (const std::string& sentence :
+       discovered_.set(std::exchange(configured.templates, {}), configured.agent, false)) {
+    base::log(LogLevel::info, sentence);
+  }
 }
 
 Reloader::~Reloader() {
@@ -51,6 +66,7 @@ Reloader::~Reloader() {
 }
 
 void Reloader::start(std::unique_ptr<check::ConfiguredCheck> check) {
+  discovered_.give_way(check->instance->id);
   running_.erase(check->instance->id);  // a key goes with its instance
   running_[check->instance->id] = {.instance = check->instance, .fingerprint = check->fingerprint};
   parts_.scheduler.add(std::move(check));
@@ -120,6 +136,10 @@ void Reloader::begin() {
 }
 
 void Reloader::finish(Reload reload) {
+  std::vector<std::string> told =
+      discovered_.set(std::exchange(reload.templates, {}), reload.in_force.agent, reload.all_anew);
+  reload.templates_changed = !told.empty();
+  std::move(told.begin(), told.end(), std::back_inserter(reload.told));
   note(reload);
   for (const std::string& id : reload.stop) {
     parts_.scheduler.remove(id);
@@ -131,18 +151,24 @@ void Reloader::finish(Reload reload) {
   for (auto& check : reload.start) {
     start(std::move(check));
   }
+  discovered_.take_back();
   {
     const std::lock_guard lock(mutex_);
     in_force_ = std::make_shared<const InForce>(std::move(reload.in_force));
   }
   parts_.applied();
   look_after_files();
-  parts_.service.ready("watching " + base::counted(running_.size(), "check instance"));
+  tell_ready();
   (void)base::release_unused_memory();
   busy_ = false;
   if (std::exchange(again_, false)) {
     begin();
   }
+}
+
+void Reloader::tell_ready() const {
+  parts_.service.ready("watching " +
+                       base::counted(running_.size() + discovered_.instances(), "check instance"));
 }
 
 void Reloader::note(const Reload& reload) {
@@ -177,11 +203,12 @@ bool Reloader::stop(std::chrono::milliseconds patience) {
     parts_.loop.unwatch(watch_->descriptor());
   }
   constexpr std::chrono::milliseconds pause{5};
+  const bool has_looked = discovered_.stop(patience);
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!has_read_ && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(pause);
   }
-  return has_read_;
+  return has_read_ && has_looked;
 }
 
 std::shared_ptr<const InForce> Reloader::in_force() const {

@@ -13,6 +13,7 @@
 
 #include "agent/process/service_manager.h"
 #include "agent/wiring/config_watch.h"
+#include "agent/wiring/discovered.h"
 #include "agent/wiring/reload.h"
 #include "check/schedule/scheduler.h"
 #include "net/event_loop.h"
@@ -34,6 +35,8 @@ class Reloader {
     std::function<void(const metrics::Instance&)> forget;
     /// After each reading: what runs may be of kinds that did not run before.
     std::function<void()> applied;
+    /// Targets have come or gone in between.
+    std::function<void()> changed;
   };
   Reloader(Parts parts, GlobalOptions options, Configured& configured);
   Reloader(const Reloader&) = delete;
@@ -45,11 +48,13 @@ class Reloader {
   /// `asked_for`: by a person, who wants an answer also when nothing changed.
   void request(bool asked_for);
 
-  /// After the loop has ended. False when a reading is still going on after `patience`: it must not
-  /// be left to outlive this object.
+  /// After the loop has ended. False when a reading, or a question to a source, is still going on
+  /// after `patience`: it must not be left to outlive this object.
   [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
   [[nodiscard]] ReloadState state() const;
+  /// What is discovered. From any thread: Discovered::states() and targets().
+  [[nodiscard]] const Discovered& discovered() const { return discovered_; }
   /// The configuration that is in force. From any thread.
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const;
 
@@ -60,10 +65,12 @@ class Reloader {
   void finish(Reload reload);
   void start(std::unique_ptr<check::ConfiguredCheck> check);
   void note(const Reload& reload);
+  void tell_ready() const;
 
   Parts parts_;
   GlobalOptions options_;
   RunningInstances running_;
+  Discovered discovered_;
   std::optional<ConfigWatch> watch_;
   bool watch_refused_ = false;  // and told
   std::optional<net::EventLoop::TimerId> settling_;

@@ -90,6 +90,19 @@ class ConfigurationPageTest(unittest.TestCase):
         self.assertEqual(read - listed - below, {"queue_config", "remote_write"}, "read and not listed")
         self.assertEqual(listed - read, set(), "listed and not read")
 
+    def test_every_option_of_discovery_is_listed_and_no_other(self):
+        page = (ROOT / "docs/fleet.md").read_text()
+        tables = re.findall(r"\n\| option \|.*?\n\n", page, re.S)
+        listed = {key for table in tables for row in table.splitlines() for key in CODE.findall(row.split("|")[1] if "|" in row else "")}
+        files = [f"discovery/{name}" for name in ("template.cpp", "sources.cpp", "file_source.cpp", "http_source.cpp")]
+        read = {key for file in (*files, "discovery/relabel/rules.cpp") for key in keys_read(file)}
+        sources = "".join((ROOT / file).read_text() for file in (*files, "discovery/relabel/rules.cpp"))
+        read |= set(re.findall(r'(?:read_duration|read_allowed|read_text|read_rules)\(\w+, "(\w+)"', sources))
+        kinds = set(re.findall(r'\.key = "(\w+)"', sources))
+        refused = set(re.findall(r'\{"(\w+)", "use ', sources))
+        self.assertEqual((read | kinds) - refused - {"discover"}, listed)
+        self.assertEqual({key for key in refused if f"`{key}`" not in page}, set(), "what is refused is told")
+
     def test_every_http_option_is_listed_and_no_other(self):
         self.assertEqual(keys_read("check/http/http_options.cpp") | keys_read("check/http/http_auth_options.cpp"),
                          listed_keys("HTTP options"))

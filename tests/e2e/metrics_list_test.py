@@ -83,6 +83,9 @@ class MetricsListTest(unittest.TestCase):
                          f"  cgroup_root: {folder.root}/cgroup\n"
                          f"instances:\n  - expvar_url: {go.url()}\n  - pid_file: {folder.root}/pid\n    types: true\n")
             (folder.root / "pid").write_text(str(cxx.pid))
+            folder.write("go_expvar.d/targets.json", f'[{{"targets": ["127.0.0.1:{pages.port}"]}}]')
+            folder.write("go_expvar.d/found.yaml", "init_config:\ninstances:\n  - namespace: go_expvar\n    min_collection_interval: 0.2\n"
+                         "    discover: {file_sd_configs: [{files: [targets.json]}]}\n")
             folder.write("quiet.d/conf.yaml", "init_config:\ninstances: [{}]\n")
             folder.write("../checks.d/quiet.py", QUIET_CHECK)
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"

@@ -1,5 +1,7 @@
 """`heapwatch leak --check`: what runs of a check keep, by the run. For builds whose memory can be watched."""
+import concurrent.futures
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -103,9 +105,10 @@ class CheckTest(unittest.TestCase):
         return json.loads(done.stdout)
 
     def test_leaks_are_found_with_their_line_and_nothing_else_is_called_one(self):
-        for name in CHECKS:
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            judgements = dict(zip(CHECKS, pool.map(lambda name: self.judge(name, "--times", "50"), CHECKS)))
+        for name, judgement in judgements.items():
             with self.subTest(check=name):
-                judgement = self.judge(name, "--times", "50")
                 self.assertEqual(judgement["target"]["check"], name)
                 space, line = LEAKS.get(name, (None, ""))
                 if space is None:

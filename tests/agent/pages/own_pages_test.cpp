@@ -23,15 +23,18 @@ class OwnPages : public testing::Test {
   MemoryPage memory_{[]() -> base::Result<memory::Survey> {
     return memory::Survey{.pid = 12, .command = "a", .rss = 8192};
   }};
-  net::Routes pages_ = own_pages({.report =
-                                      [] {
-                                        SelfReport report;
-                                        report.confd_path = "/here/conf.d";
-                                        report.own.scheduler.instances = 7;
-                                        return report;
-                                      },
-                                  .heap = heap_,
-                                  .memory = memory_});
+  net::Routes pages_ = own_pages(
+      {.report =
+           [] {
+             SelfReport report;
+             report.confd_path = "/here/conf.d";
+             report.own.scheduler.instances = 7;
+             return report;
+           },
+       .heap = heap_,
+       .memory = memory_,
+       .http_sd = {.in_force = [] { return std::make_shared<const wiring::InForce>(); },
+                   .discovered = [] { return std::vector<wiring::DiscoveredTarget>(); }}});
 };
 
 TEST_F(OwnPages, ShowTheReportOfTheMoment) {
@@ -46,6 +49,12 @@ TEST_F(OwnPages, ShowTheMemoryOfTheAgent) {
   EXPECT_THAT(get("/debug/memory").body, testing::HasSubstr(R"("heapwatch.memory/1")"));
   EXPECT_THAT(get("/status").body, testing::HasSubstr("\nMemory\n======\n\n  RSS: 8.00 K\n"));
   EXPECT_THAT(get("/status", "format=json").body, testing::HasSubstr(R"("rss_bytes": 8192)"));
+}
+
+TEST_F(OwnPages, ListWhatIsWatched) {
+  const net::ServerReply reply = get("/api/v1/http_sd");
+  EXPECT_EQ(reply.body, "[\n]\n");
+  EXPECT_EQ(reply.content_type, "application/json; charset=utf-8");
 }
 
 TEST_F(OwnPages, RefuseWrongParametersOfAProfile) {

@@ -1,0 +1,81 @@
+#include "discovery/endpoint.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/text.h"
+#include "net/target.h"
+
+namespace heapwatch::discovery {
+
+namespace {
+
+constexpr std::string_view param_prefix = "__param_";
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("-._~").find(c) != std::string_view::npos;
+}
+
+std::string encoded_path(std::string_view path) {
+  std::string encoded = base::percent_encoded(path, [](char c) {
+    return is_unreserved(c) || std::string_view("/:@&=+$,;").find(c) != std::string_view::npos;
+  });
+  return encoded.starts_with('/') ? encoded : "/" + encoded;
+}
+
+std::string value_of(const Labels& labels, std::string_view name) {
+  const auto found = labels.find(name);
+  return found == labels.end() ? std::string() : found->second;
+}
+
+tl::unexpected<base::Error> wrong(const std::string& what) {
+  return base::fail(base::ErrorKind::invalid, what);
+}
+
+/// What could make a URL lead elsewhere than the address says.
+bool is_address(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) > 0x20 &&
+           std::string_view("/?#@\\%\"<>^`{|}\x7f").find(c) == std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+base::Result<Endpoint> endpoint_of(const Labels& labels) {
+  const std::string address = value_of(labels, address_label);
+  if (address.empty()) {
+    return wrong("a target without an address (the label __address__)");
+  }
+  if (!is_address(address)) {
+    return wrong("\"" + address + "\" is not an address: HOST:PORT");
+  }
+  const std::string scheme = value_of(labels, "__scheme__");
+  if (scheme != "http" && scheme != "https") {
+    return wrong(address + ": the scheme (the label __scheme__) is \"" + scheme +
+                 "\"; only http and https are known");
+  }
+  Endpoint endpoint;
+  endpoint.url = scheme + "://" + address + encoded_path(value_of(labels, "__metrics_path__"));
+  char separator = '?';
+  for (const auto& [name, value] : labels) {
+    if (name.starts_with(param_prefix)) {
+      endpoint.url += separator +
+                      base::percent_encoded(name.substr(param_prefix.size()), is_unreserved) + "=" +
+                      base::percent_encoded(value, is_unreserved);
+      separator = '&';
+    } else if (!name.starts_with("__")) {
+      endpoint.tags.push_back(name + ":" + value);
+    }
+  }
+  const auto place = net::parse_authority(endpoint.url);
+  if (!place) {
+    return wrong("\"" + address + "\" is not an address: HOST:PORT");
+  }
+  endpoint.host = place->host;
+  endpoint.port = place->port;
+  return endpoint;
+}
+
+}  // namespace heapwatch::discovery

@@ -1,0 +1,84 @@
+#include "discovery/kept.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/descriptor.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace heapwatch::discovery {
+
+namespace {
+
+constexpr mode_t file_mode = 0640;
+constexpr mode_t folder_mode = 0750;
+constexpr std::string_view first_words = "heapwatch targets 1\n";
+/// What a list of a source takes here at most: more than it takes where it comes from.
+constexpr std::size_t kept_bytes_max = std::size_t{4} * list_bytes_max;
+
+base::Result<void> cannot(const std::filesystem::path& path, int number) {
+  return base::fail(base::ErrorKind::io, path.string() + ": " + std::strerror(number));
+}
+
+/// So that the file, when it is replaced, has a mode to go by.
+base::Result<void> make_file(const std::filesystem::path& path) {
+  if (mkdir(path.parent_path().c_str(), folder_mode) != 0 && errno != EEXIST) {
+    return cannot(path.parent_path(), errno);
+  }
+  const base::OwnDescriptor file(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, file_mode));
+  if (!file || fchmod(file.get(), file_mode) != 0) {
+    return cannot(path, errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+KeptList::KeptList(const std::filesystem::path& folder, std::uint64_t identity) {
+  if (!folder.empty()) {
+    std::string name;
+    base::append_hex(name, identity, 16);
+    file_ = folder / (name + ".targets");
+  }
+}
+
+std::optional<KeptList::List> KeptList::load(const Limits& limits) const {
+  if (file_.empty()) {
+    return std::nullopt;
+  }
+  const auto text = base::read_file(file_, kept_bytes_max);
+  if (!text || !text->starts_with(first_words)) {
+    return std::nullopt;
+  }
+  struct stat status {};
+  const std::string_view all = *text;
+  auto groups = parse_json_list(all.substr(first_words.size()), limits);
+  if (!groups || stat(file_.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return List{.groups = *std::move(groups),
+              .time = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec)};
+}
+
+base::Result<void> KeptList::save(const Groups& groups) const {
+  if (file_.empty()) {
+    return {};
+  }
+  if (auto made = make_file(file_); !made) {
+    return made;
+  }
+  return base::write_file(file_, std::string(first_words) + to_json(groups));
+}
+
+bool KeptList::confirm() const {
+  return file_.empty() || utimensat(AT_FDCWD, file_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+}  // namespace heapwatch::discovery

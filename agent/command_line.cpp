@@ -121,6 +121,8 @@ void describe_memory(CommandLine& line) {
   on(*command, line, [&line] { return commands::show_memory(line.memory); });
 }
 
+}  // namespace
+
 CLI::Validator duration_text(double& seconds) {
   return CLI::Validator(
       [&seconds](std::string& text) {
@@ -133,6 +135,8 @@ CLI::Validator duration_text(double& seconds) {
       },
       "TIME");
 }
+
+namespace {
 
 void describe_leak(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
@@ -374,6 +378,7 @@ void describe(CommandLine& line) {
   describe_configcheck(line);
   describe_status(line);
   describe_exec(line);
+  describe_attach(line);
   describe_memory(line);
   describe_leak(line);
   describe_vars(line);

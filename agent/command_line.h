@@ -18,11 +18,14 @@ struct CommandLine {
   wiring::GlobalOptions global;
   commands::CheckOptions check;
   commands::ExecOptions exec;
+  commands::AttachOptions attach;
   commands::LeakCommand leak;
   commands::MemoryOptions memory;
   commands::VarsOptions vars;
   std::string leak_length;  // as written; read into `leak`
   std::string leak_every;
+  std::string attach_length;
+  std::string detach_target;
   std::string plugin_file;
   commands::DashboardOptions dashboards;
   commands::HistoryOptions history;
@@ -32,6 +35,12 @@ struct CommandLine {
   /// What the subcommand that was asked for does.
   std::function<int()> act = [] { return 0; };
 };
+
+/// A time such as 90s, 5m or 1h, read into `seconds`.
+[[nodiscard]] CLI::Validator duration_text(double& seconds);
+
+/// `attach` and `detach`.
+void describe_attach(CommandLine& line);
 
 /// Gives the line its subcommands, each with its options and what it does.
 void describe(CommandLine& line);

@@ -27,6 +27,8 @@ constexpr std::array more{
     More{"check", "go_expvar.md"},
     More{"configcheck", "configuration.md"},
     More{"status", "operations.md"},
+    More{"attach", "attach.md"},
+    More{"detach", "attach.md"},
     More{"exec", "native-memory.md"},
     More{"memory", "memory.md"},
     More{"leak", "leaks.md"},

@@ -152,4 +152,9 @@ void set_fork_hooks(ForkHooks hooks) noexcept {
   fork_hooks = hooks;
 }
 
+void do_between_forks(void (*act)()) noexcept {
+  const Locked locked(pool_lock);
+  act();
+}
+
 }  // namespace heapwatch::memtrack

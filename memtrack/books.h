@@ -286,4 +286,7 @@ struct ForkHooks {
 };
 void set_fork_hooks(ForkHooks hooks) noexcept;
 
+/// Does something between forks: one that is under way is waited for, another waits.
+void do_between_forks(void (*act)()) noexcept;
+
 }  // namespace heapwatch::memtrack

@@ -1,5 +1,6 @@
 #include "preload/attach.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -275,7 +276,34 @@ void share_books() {
   }
 }
 
+/// Whether a process that runs was made to load us: by the name of a descriptor, as nobody else
+/// does.
+bool was_injected() {
+  constexpr char prefix[] = "/proc/self/fd/";
+  Dl_info here{};
+  return dladdr(&owner, &here) != 0 && here.dli_fname != nullptr &&
+         strncmp(here.dli_fname, prefix, sizeof prefix - 1) == 0;
+}
+
+/// In the midst of the program's life: nothing is read of its environment, which a thread of it may
+/// be changing, and nothing of Python is touched, whose lock we do not have.
+void attach_later() {
+  const int before = errno;
+  owner = getpid();
+  nobody_is_there = true;
+  memtrack::go_dormant();
+  if (!has_sanitizer()) {
+    // Its threads may be forking: a child that was begun without the hooks must not end with them.
+    memtrack::do_between_forks(share_books);
+  }
+  errno = before;
+}
+
 [[gnu::constructor(101)]] void attach() {
+  if (was_injected()) {
+    attach_later();
+    return;
+  }
   const OtherAllocator other = find_other_allocator();
   const char* const path = getenv(socket_variable);
   nobody_is_there = path == nullptr || strlen(path) >= sizeof watcher.sun_path;

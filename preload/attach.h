@@ -15,6 +15,9 @@ constexpr const char* only_variable = "HEAPWATCH_EXEC_ONLY";
 /// the library loaded and that nobody watches keeps it open.
 constexpr const char* books_name = "heapwatch books";
 
+/// What the library is called in /proc/PID/maps where it was brought into a running process.
+constexpr const char* library_name = "heapwatch library";
+
 /// The one message over the socket (SOCK_SEQPACKET), with the file of the books as ancillary data.
 struct Hello {
   static constexpr unsigned current_version = 2;

@@ -59,6 +59,22 @@ struct ExecOptions {
 /// a process on or off.
 [[nodiscard]] int exec_program(const ExecOptions& options);
 
+struct AttachOptions {
+  std::string target;   // a pid, a name or a part of a command line
+  double length_s = 0;  // 0: until interrupted
+  std::string listen;   // HOST:PORT or unix:PATH; empty: no pages
+  std::string report;   // a file; empty: none
+  std::string flame;    // a file; empty: none
+  std::size_t sample_interval = std::size_t{512} * 1024;
+  bool dry_run = false;  // say what would be done, and do nothing
+  bool list = false;     // the processes that are attached to
+};
+/// Makes the allocations of a running process visible, tells what they are at the end, and lets go.
+/// The signals must be held.
+[[nodiscard]] int attach_to_process(const AttachOptions& options);
+/// Lets go of a process that an attach has left.
+[[nodiscard]] int detach_from_process(const std::string& target);
+
 struct VarsOptions {
   std::string url;
   std::string path;  // empty: the whole page

@@ -21,24 +21,6 @@ namespace {
 /// For programs whose allocator has an operator new of its own.
 constexpr const char* operators_name = "libheapwatch_preload_operators.so";
 
-/// Beside the program as it is installed, or as it is built.
-base::Result<std::string> preload_library(const std::string& name) {
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::array places{here / ".." / "lib" / "heapwatch" / name, here / name,
-                          here / ".." / "preload" / name};
-  for (const std::filesystem::path& place : places) {
-    std::error_code error;
-    const std::filesystem::path found = std::filesystem::canonical(place, error);
-    if (!error && found.string().find_first_of(" :") == std::string::npos) {
-      return found.string();
-    }
-  }
-  return base::fail(base::ErrorKind::not_found,
-                    name + " is in none of " + places[0].string() + ", " + places[1].string() +
-                        ", " + places[2].string() +
-                        " (and its path may hold no blank and no colon)");
-}
-
 /// The value of an entry of the environment, when it is the one of that name.
 std::optional<std::string_view> value_of(std::string_view entry, std::string_view name) {
   return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '='
@@ -74,6 +56,23 @@ Target examine(const std::string& program) {
 }
 
 }  // namespace
+
+base::Result<std::string> preload_library(const std::string& name) {
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const std::array places{here / ".." / "lib" / "heapwatch" / name, here / name,
+                          here / ".." / "preload" / name};
+  for (const std::filesystem::path& place : places) {
+    std::error_code error;
+    const std::filesystem::path found = std::filesystem::canonical(place, error);
+    if (!error && found.string().find_first_of(" :") == std::string::npos) {
+      return found.string();
+    }
+  }
+  return base::fail(base::ErrorKind::not_found,
+                    name + " is in none of " + places[0].string() + ", " + places[1].string() +
+                        ", " + places[2].string() +
+                        " (and its path may hold no blank and no colon)");
+}
 
 base::Result<Watching> prepare_watching(const std::string& program) {
   auto library = preload_library(preload_library_name);

@@ -21,6 +21,10 @@ struct Watching {
   /// Completes "its memory is not seen: it ..."; empty when it can be watched.
   std::string_view why_not;
 };
+/// The file of a library of ours, beside the program as it is installed or built. Errors:
+/// not_found.
+[[nodiscard]] base::Result<std::string> preload_library(const std::string& name);
+
 /// For a program as execvp() finds it. Errors: not_found.
 [[nodiscard]] base::Result<Watching> prepare_watching(const std::string& program);
 

@@ -196,6 +196,11 @@ void WatchedProcesses::add(int file, pid_t pid, std::string name) {
   }
 }
 
+void WatchedProcesses::adopt(std::unique_ptr<WatchedProcess> process) {
+  const std::lock_guard lock(mutex_);
+  processes_.push_back(std::move(process));
+}
+
 void WatchedProcesses::set_root(pid_t pid) {
   const std::lock_guard lock(mutex_);
   root_ = pid;

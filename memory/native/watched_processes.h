@@ -29,6 +29,8 @@ class WatchedProcesses {
 
   /// What the program has to find in its environment.
   [[nodiscard]] const std::string& socket_path() const { return path_; }
+  /// Takes in a process whose books were found by other means.
+  void adopt(std::unique_ptr<WatchedProcess> process);
   /// The process the program was started as: its books are never given up.
   void set_root(pid_t pid);
 

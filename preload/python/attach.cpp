@@ -115,6 +115,10 @@ void attach_from(const void* caller) noexcept {
 extern "C" [[gnu::visibility("default")]] int pthread_key_create(
     pthread_key_t* key, void (*destructor)(void*)) noexcept {
   const int error = __pthread_key_create(key, destructor);
-  heapwatch::preload::python::attach_from(__builtin_return_address(0));
+  // memtrack makes its own once, with the first block that a thread notes; a search would allocate,
+  // and wait for it.
+  if (!heapwatch::memtrack::thread_state.busy) {
+    heapwatch::preload::python::attach_from(__builtin_return_address(0));
+  }
   return error;
 }

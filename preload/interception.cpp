@@ -1,0 +1,413 @@
+// An object calls functions of others through a table of addresses. The relocations name the
+// entries: DT_JMPREL those of calls, DT_RELA those of addresses that are loaded, and words of data
+// that hold an address (callbacks in tables). An entry is changed only when it holds the definition
+// that the program uses, or leads to the loader, which would look it up at the first call: such an
+// entry holds an address of its own object. What else it holds, somebody has put there, and it
+// stays.
+//
+// What an entry held is remembered by its address. When all is put back, the objects that are there
+// then are looked through, since some may be gone; entries that were never changed but lead to a
+// hook are of objects that came later, and get the definition.
+//
+// The symbol table: an object that is loaded later looks the functions up there. The value of each
+// is changed to the hook's address, less where the object is loaded.
+//
+// The loader itself calls by four words of its data, found by what they hold.
+//
+// Pages that are read only are made writable for the moment, one page at a time, with what they
+// were otherwise. Part of a table is read only once the loader is through with it (PT_GNU_RELRO, in
+// whole pages: the last one is cut off).
+#include "preload/interception.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "memtrack/pages.h"
+
+namespace heapwatch::preload {
+
+namespace {
+
+/// Bytes of a room to remember in, which is mapped once.
+constexpr std::size_t remembered_max = 32768;
+
+struct Remembered {
+  std::uintptr_t entry;
+  const void* before;
+};
+constinit Remembered* remembered = nullptr;
+constinit std::size_t remembered_count = 0;
+
+/// The values of the symbols, as they were.
+struct Symbol {
+  ElfW(Sym) * symbol;
+  ElfW(Addr) before;
+};
+constinit Symbol symbols[intercepted_count]{};
+
+/// What the dynamic section says of an object.
+struct Tables {
+  const ElfW(Sym) * symbols;
+  const char* names;
+  const std::uint32_t* hash;  // DT_GNU_HASH
+  const ElfW(Rela) * calls;
+  std::size_t calls_bytes;
+  const ElfW(Rela) * others;
+  std::size_t others_bytes;
+};
+
+template <typename T>
+T* at(std::uintptr_t address) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): as the loader has it
+  return reinterpret_cast<T*>(address);
+}
+
+bool find_tables(const dl_phdr_info& object, Tables& tables) {
+  const ElfW(Dyn)* dynamic = nullptr;
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    if (object.dlpi_phdr[i].p_type == PT_DYNAMIC) {
+      dynamic = at<const ElfW(Dyn)>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
+    }
+  }
+  bool has_calls_with_addend = false;
+  for (; dynamic != nullptr && dynamic->d_tag != DT_NULL; ++dynamic) {
+    const std::uintptr_t value = dynamic->d_un.d_ptr;
+    switch (dynamic->d_tag) {
+      case DT_SYMTAB:
+        tables.symbols = at<const ElfW(Sym)>(value);
+        break;
+      case DT_STRTAB:
+        tables.names = at<const char>(value);
+        break;
+      case DT_GNU_HASH:
+        tables.hash = at<const std::uint32_t>(value);
+        break;
+      case DT_JMPREL:
+        tables.calls = at<const ElfW(Rela)>(value);
+        break;
+      case DT_PLTRELSZ:
+        tables.calls_bytes = value;
+        break;
+      case DT_PLTREL:
+        has_calls_with_addend = value == DT_RELA;
+        break;
+      case DT_RELA:
+        tables.others = at<const ElfW(Rela)>(value);
+        break;
+      case DT_RELASZ:
+        tables.others_bytes = value;
+        break;
+      default:
+        break;
+    }
+  }
+  if (!has_calls_with_addend) {
+    tables.calls_bytes = 0;
+  }
+  return tables.symbols != nullptr && tables.names != nullptr;
+}
+
+/// By DT_GNU_HASH; null when the object does not define it.
+const ElfW(Sym) * find_defined(const Tables& tables, const char* name) {
+  if (tables.hash == nullptr || tables.hash[0] == 0) {
+    return nullptr;
+  }
+  std::uint32_t hash = 5381;
+  for (const char* c = name; *c != '\0'; ++c) {
+    hash = hash * 33 + static_cast<unsigned char>(*c);
+  }
+  const std::uint32_t bucket_count = tables.hash[0];
+  const std::uint32_t first = tables.hash[1];
+  const std::uint32_t bloom_words = tables.hash[2];
+  const std::uint32_t* const buckets = tables.hash + 4 + bloom_words * 2;
+  const std::uint32_t* const chain = buckets + bucket_count;
+  for (std::uint32_t i = buckets[hash % bucket_count]; i >= first; ++i) {
+    const std::uint32_t word = chain[i - first];
+    const ElfW(Sym)& symbol = tables.symbols[i];
+    if ((word | 1U) == (hash | 1U) && symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 &&
+        ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
+        strcmp(tables.names + symbol.st_name, name) == 0) {
+      return &symbol;
+    }
+    if ((word & 1U) != 0) {
+      break;
+    }
+  }
+  return nullptr;
+}
+
+bool is_inside(const dl_phdr_info& object, std::uintptr_t address) {
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
+    if (segment.p_type == PT_LOAD &&
+        address - (object.dlpi_addr + segment.p_vaddr) < segment.p_memsz) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_loader(const dl_phdr_info& object) {
+  return object.dlpi_name != nullptr && strstr(object.dlpi_name, "/ld-linux") != nullptr;
+}
+
+/// Ours, the loader and what the kernel brings.
+bool is_left_out(const dl_phdr_info& object) {
+  const char* const path = object.dlpi_name == nullptr ? "" : object.dlpi_name;
+  return is_inside(object, reinterpret_cast<std::uintptr_t>(&remembered)) ||
+         strstr(path, "linux-vdso") != nullptr || is_loader(object);
+}
+
+/// Of the page that an address of the object lies in; PROT_NONE where that is not known.
+int protection_of(const dl_phdr_info& object, std::uintptr_t address) {
+  constexpr std::uintptr_t page_mask = memtrack::page_bytes - 1;
+  int protection = PROT_NONE;
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
+    const std::uintptr_t begin = object.dlpi_addr + segment.p_vaddr;
+    if (segment.p_type == PT_LOAD && address - begin < segment.p_memsz) {
+      protection = ((segment.p_flags & PF_R) != 0 ? PROT_READ : 0) |
+                   ((segment.p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
+                   ((segment.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
+    }
+  }
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
+    const std::uintptr_t begin = (object.dlpi_addr + segment.p_vaddr) & ~page_mask;
+    const std::uintptr_t end = (object.dlpi_addr + segment.p_vaddr + segment.p_memsz) & ~page_mask;
+    if (segment.p_type == PT_GNU_RELRO && address >= begin && address < end) {
+      protection = PROT_READ;
+    }
+  }
+  return protection;
+}
+
+/// In one store, as threads read it meanwhile.
+bool write_word(const dl_phdr_info& object, std::uintptr_t address, std::uintptr_t value) {
+  constexpr std::uintptr_t page_mask = memtrack::page_bytes - 1;
+  auto* const page = at<void>(address & ~page_mask);
+  const int protection = protection_of(object, address);
+  const bool is_closed = (protection & PROT_WRITE) == 0;
+  if (protection == PROT_NONE || address % sizeof value != 0 ||
+      (is_closed && mprotect(page, memtrack::page_bytes, protection | PROT_WRITE) != 0)) {
+    return false;
+  }
+  __atomic_store_n(at<std::uintptr_t>(address), value, __ATOMIC_RELEASE);
+  if (is_closed) {
+    mprotect(page, memtrack::page_bytes, protection);
+  }
+  return true;
+}
+
+Remembered* find_remembered(std::uintptr_t entry) {
+  for (std::size_t i = 0; i < remembered_count; ++i) {
+    if (remembered[i].entry == entry) {
+      return &remembered[i];
+    }
+  }
+  return nullptr;
+}
+
+bool remember(std::uintptr_t entry, const void* before) {
+  if (remembered == nullptr) {
+    void* const room = mmap(nullptr, remembered_max * sizeof(Remembered), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+      return false;
+    }
+    remembered = static_cast<Remembered*>(room);
+  }
+  if (Remembered* const known = find_remembered(entry); known != nullptr) {
+    known->before = before;
+    return true;
+  }
+  if (remembered_count == remembered_max) {
+    return false;
+  }
+  remembered[remembered_count++] = {entry, before};
+  return true;
+}
+
+struct Work {
+  const Intercepted* functions;
+  bool is_to_hook;
+  std::size_t changed;
+};
+
+bool is_entry(std::uint64_t info) {
+  switch (static_cast<std::uint32_t>(ELF64_R_TYPE(info))) {
+#if defined(__x86_64__)
+    case R_X86_64_JUMP_SLOT:
+    case R_X86_64_GLOB_DAT:
+    case R_X86_64_64:
+#elif defined(__aarch64__)
+    case R_AARCH64_JUMP_SLOT:
+    case R_AARCH64_GLOB_DAT:
+    case R_AARCH64_ABS64:
+#endif
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// One entry of an object, of one function.
+bool hook_entry(const dl_phdr_info& object, std::uintptr_t entry, const Intercepted& function) {
+  const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(entry), __ATOMIC_ACQUIRE);
+  const auto definition = reinterpret_cast<std::uintptr_t>(function.definition);
+  // The stub of an object that does not define the function leads to the loader.
+  const bool is_unresolved = is_inside(object, held) && !is_inside(object, definition);
+  if (definition == 0 || (held != definition && !is_unresolved)) {
+    return false;
+  }
+  return remember(entry, at<const void>(held)) &&
+         write_word(object, entry, reinterpret_cast<std::uintptr_t>(function.hook));
+}
+
+bool unhook_entry(const dl_phdr_info& object, std::uintptr_t entry, const Intercepted& function) {
+  const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(entry), __ATOMIC_ACQUIRE);
+  if (held != reinterpret_cast<std::uintptr_t>(function.hook)) {
+    return false;
+  }
+  const Remembered* const known = find_remembered(entry);
+  const void* const before = known != nullptr ? known->before : function.definition;
+  return write_word(object, entry, reinterpret_cast<std::uintptr_t>(before));
+}
+
+void visit_entries(const dl_phdr_info& object, const Tables& tables, const ElfW(Rela) * relocations,
+                   std::size_t bytes, Work& work) {
+  for (std::size_t i = 0; i < bytes / sizeof *relocations; ++i) {
+    const ElfW(Rela)& relocation = relocations[i];
+    const auto index = ELF64_R_SYM(relocation.r_info);
+    const std::uintptr_t entry = object.dlpi_addr + relocation.r_offset;
+    if (!is_entry(relocation.r_info) || index == 0 || entry % sizeof entry != 0) {
+      continue;
+    }
+    const char* const name = tables.names + tables.symbols[index].st_name;
+    for (std::size_t k = 0; k < intercepted_count; ++k) {
+      const Intercepted& function = work.functions[k];
+      if (strcmp(name, function.name) == 0) {
+        const bool changed = work.is_to_hook ? hook_entry(object, entry, function)
+                                             : unhook_entry(object, entry, function);
+        work.changed += changed ? 1 : 0;
+      }
+    }
+  }
+}
+
+/// So that what is loaded later finds the hooks.
+void visit_symbols(const dl_phdr_info& object, const Tables& tables, Work& work) {
+  for (std::size_t k = 0; k < intercepted_count; ++k) {
+    const Intercepted& function = work.functions[k];
+    Symbol& known = symbols[k];
+    if (work.is_to_hook && known.symbol == nullptr && function.definition != nullptr &&
+        is_inside(object, reinterpret_cast<std::uintptr_t>(function.definition))) {
+      const ElfW(Sym)* const found = find_defined(tables, function.name);
+      if (found != nullptr && object.dlpi_addr + found->st_value ==
+                                  reinterpret_cast<std::uintptr_t>(function.definition)) {
+        known = {const_cast<ElfW(Sym)*>(found), found->st_value};
+      }
+    }
+    if (known.symbol == nullptr ||
+        !is_inside(object, reinterpret_cast<std::uintptr_t>(known.symbol))) {
+      continue;
+    }
+    const std::uintptr_t value =
+        work.is_to_hook ? reinterpret_cast<std::uintptr_t>(function.hook) - object.dlpi_addr
+                        : known.before;
+    if (known.symbol->st_value != value) {
+      work.changed +=
+          write_word(object, reinterpret_cast<std::uintptr_t>(&known.symbol->st_value), value) ? 1
+                                                                                               : 0;
+    }
+  }
+}
+
+/// The loader keeps the addresses of the functions that it calls itself, which it has looked up for
+/// the program, in its data.
+void visit_loader(const dl_phdr_info& object, Work& work) {
+  constexpr std::size_t called = 4;  // the first of the functions
+  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0) {
+      continue;
+    }
+    constexpr std::uintptr_t word_bytes = sizeof(std::uintptr_t);
+    const std::uintptr_t begin =
+        (object.dlpi_addr + segment.p_vaddr + word_bytes - 1) & ~(word_bytes - 1);
+    const std::uintptr_t end = object.dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    for (std::uintptr_t word = begin; word + word_bytes <= end; word += word_bytes) {
+      const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(word), __ATOMIC_RELAXED);
+      for (std::size_t k = 0; k < called; ++k) {
+        const auto hook = reinterpret_cast<std::uintptr_t>(work.functions[k].hook);
+        const auto definition = reinterpret_cast<std::uintptr_t>(work.functions[k].definition);
+        if (held == (work.is_to_hook ? definition : hook)) {
+          work.changed += write_word(object, word, work.is_to_hook ? hook : definition) ? 1 : 0;
+        }
+      }
+    }
+  }
+}
+
+int visit(dl_phdr_info* object, std::size_t /*bytes*/, void* context) {
+  Work& work = *static_cast<Work*>(context);
+  Tables tables{};
+  if (is_loader(*object)) {
+    visit_loader(*object, work);
+  } else if (!is_left_out(*object) && find_tables(*object, tables)) {
+    visit_symbols(*object, tables, work);
+    visit_entries(*object, tables, tables.calls, tables.calls_bytes, work);
+    visit_entries(*object, tables, tables.others, tables.others_bytes, work);
+  }
+  return 0;
+}
+
+int find_in(dl_phdr_info* object, std::size_t /*bytes*/, void* context) {
+  auto* const functions = static_cast<Intercepted*>(context);
+  Tables tables{};
+  if (is_left_out(*object) || !find_tables(*object, tables)) {
+    return 0;
+  }
+  for (std::size_t k = 0; k < intercepted_count; ++k) {
+    const ElfW(Sym)* const found =
+        functions[k].definition == nullptr ? find_defined(tables, functions[k].name) : nullptr;
+    if (found != nullptr) {
+      functions[k].definition = at<const void>(object->dlpi_addr + found->st_value);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool find_definitions(Intercepted* functions) noexcept {
+  dl_iterate_phdr(find_in, functions);
+  constexpr std::size_t needed = 4;
+  const void* object = nullptr;
+  for (std::size_t k = 0; k < needed; ++k) {
+    Dl_info info{};
+    if (functions[k].definition == nullptr || dladdr(functions[k].definition, &info) == 0 ||
+        (object != nullptr && info.dli_fbase != object)) {
+      return false;
+    }
+    object = info.dli_fbase;
+  }
+  return true;
+}
+
+std::size_t redirect_all(const Intercepted* functions) noexcept {
+  Work work{functions, true, 0};
+  dl_iterate_phdr(visit, &work);
+  return work.changed;
+}
+
+std::size_t put_all_back(const Intercepted* functions) noexcept {
+  Work work{functions, false, 0};
+  dl_iterate_phdr(visit, &work);
+  return work.changed;
+}
+
+}  // namespace heapwatch::preload

@@ -1,0 +1,35 @@
+// Has the objects of a process that runs call our allocation functions in place of their own, and
+// puts everything back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "preload/other_allocator.h"
+
+namespace heapwatch::preload {
+
+constexpr std::size_t intercepted_count = 10;
+
+/// One of the allocation functions: what objects call, and what they are to call.
+struct Intercepted {
+  const char* name;
+  const void* hook;
+  const void* definition;  // in use in the program; null: it has none
+};
+
+/// Looks up what the program uses: for each the first object that defines it, in the order in which
+/// the loader searches. Then `below` leads there. False when malloc, calloc, realloc or free is not
+/// found, or all are not of one object.
+[[nodiscard]] bool find_definitions(Intercepted* functions) noexcept;
+
+/// Writes the hooks into the tables through which objects call, and into the symbol table of the
+/// object that defines the functions, so that what is loaded later finds them, too. Again, it does
+/// so for what has come or changed since. Returns how many entries changed.
+std::size_t redirect_all(const Intercepted* functions) noexcept;
+
+/// Every entry that leads to a hook is as it was before; of an object that came later, as it would
+/// be without us. Returns how many changed.
+std::size_t put_all_back(const Intercepted* functions) noexcept;
+
+}  // namespace heapwatch::preload

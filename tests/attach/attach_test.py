@@ -1,0 +1,132 @@
+"""heapwatch attach over real programs: what it says, what it refuses, and that they go on."""
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
+from agent import clean_environment, fetch, wait_until  # noqa: E402
+
+HEAPWATCH = TARGET = ""
+
+
+class AttachTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def start(self, *command):
+        program = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                   env=clean_environment())
+
+        def end():
+            program.kill()
+            program.wait()
+            program.stdin.close()
+            program.stdout.close()
+        self.addCleanup(end)
+        self.assertEqual(program.stdout.readline(), "ready\n")
+        return program
+
+    def end(self, program):
+        return program.communicate(timeout=60)[0]
+
+    def heapwatch(self, *arguments, status=0):
+        done = subprocess.run([HEAPWATCH, *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                              env=clean_environment(), check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def test_it_attaches_reports_and_lets_go(self):
+        program = self.start(TARGET, "calm", 2)
+        report = self.folder / "heap.pb.gz"
+        for _ in range(2):
+            done = self.heapwatch("attach", program.pid, "--for", "1s", "--sample-interval", 4096, "--report", report)
+            self.assertRegex(done.stderr, rf"attached to process {program.pid} \(attach_target\); a thread stood still for")
+            self.assertRegex(done.stderr, r"untracked frees: 0\n")
+            self.assertRegex(done.stderr, r"turn\+0x\w+ \S*target_program.c")
+            self.assertIn(f"detached from process {program.pid} (attach_target)\n", done.stderr)
+            self.assertGreater(report.stat().st_size, 1000)
+        self.assertIn(f"{program.pid}\tattach_target\tdormant\n", self.heapwatch("attach", "--list").stdout)
+        self.assertIn("nobody is attached to", self.heapwatch("detach", program.pid).stderr)
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_its_pages_are_served_and_a_signal_ends_it(self):
+        program = self.start(TARGET, "calm", 2)
+        attached = subprocess.Popen([HEAPWATCH, "attach", str(program.pid), "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE,
+                                    text=True, env=clean_environment())
+        self.addCleanup(attached.stderr.close)
+        said = attached.stderr.readline() + attached.stderr.readline()
+        url = re.search(r"pages at (http://\S+)/debug/vars", said).group(1)
+
+        def older_frees():
+            return json.loads(fetch(url + "/debug/vars"))["memtrack"]["older_frees"]
+        wait_until(lambda: older_frees() > 100, "older frees")
+        self.assertIn(f"{program.pid}\tattach_target\tattached\n", self.heapwatch("attach", "--list").stdout)
+        attached.send_signal(signal.SIGINT)
+        self.assertEqual(attached.wait(timeout=60), 0)
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_what_was_left_is_let_go(self):
+        program = self.start(TARGET, "calm", 2)
+        attached = subprocess.Popen([HEAPWATCH, "attach", str(program.pid)], stderr=subprocess.PIPE, text=True,
+                                    env=clean_environment() | {"TMPDIR": str(self.folder)})
+        self.addCleanup(attached.stderr.close)
+        self.assertIn("attached to", attached.stderr.readline())
+        attached.kill()
+        attached.wait()
+        self.assertIn(f"{program.pid}\tattach_target\tattached\n", self.heapwatch("attach", "--list").stdout)
+        self.assertIn("detached from", self.heapwatch("detach", program.pid).stderr)
+        self.assertIn(f"{program.pid}\tattach_target\tdormant\n", self.heapwatch("attach", "--list").stdout)
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_a_dry_run_says_what_would_be_done_and_does_nothing(self):
+        program = self.start(TARGET, "calm", 2)
+        done = self.heapwatch("attach", "--dry-run", program.pid)
+        self.assertRegex(done.stdout, rf"^process {program.pid} \(attach_target\) can be attached to\n  stop: one of 3 threads")
+        self.assertNotIn("heapwatch", pathlib.Path(f"/proc/{program.pid}/maps").read_text())
+        program.send_signal(signal.SIGSTOP)
+        wait_until(lambda: "\nState:\tT" in pathlib.Path(f"/proc/{program.pid}/status").read_text(), "the stop")
+        done = self.heapwatch("attach", "--dry-run", program.pid, status=1)
+        self.assertIn("it is stopped by a signal\n  what helps: let it go on", done.stderr)
+        program.send_signal(signal.SIGCONT)
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_a_dormant_library_is_switched_on_instead(self):
+        program = self.start(HEAPWATCH, "exec", "--dormant", "--children", "none", "--", TARGET, "calm", 1)
+        child = int(pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0])
+        done = self.heapwatch("attach", child, "--for", "1s")
+        self.assertIn("has our library loaded; its accounting is on", done.stderr)
+        self.assertNotIn("heapwatch library", pathlib.Path(f"/proc/{child}/maps").read_text())
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_what_is_meant_must_be_one_process(self):
+        self.assertIn("attach needs a process", self.heapwatch("attach", status=1).stderr)
+        self.assertIn("is the first process of the system", self.heapwatch("attach", 1, status=1).stderr)
+
+    def test_python_goes_on(self):
+        code = ("import json,sys,threading,time\n"
+                "stop = False\n"
+                "def work():\n"
+                "    while not stop:\n"
+                "        text = json.dumps([bytearray(2000).hex() for _ in range(20)]); time.sleep(0.001)\n"
+                "        assert len(json.loads(text)) == 20\n"
+                "threads = [threading.Thread(target=work) for _ in range(2)]\n"
+                "[t.start() for t in threads]\n"
+                "print('ready', flush=True)\n"
+                "sys.stdin.read(); stop = True\n"
+                "[t.join() for t in threads]; print('well')\n")
+        program = self.start(sys.executable, "-c", code)
+        for _ in range(2):
+            self.assertIn("untracked frees: 0", self.heapwatch("attach", program.pid, "--for", "1s").stderr)
+        self.assertEqual(self.end(program), "well\n")
+
+
+if __name__ == "__main__":
+    HEAPWATCH, TARGET = sys.argv[1:3]
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,272 @@
+#include "attach/injection.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "attach/refusals.h"
+#include "attach/target_memory.h"
+#include "base/file.h"
+#include "memory/native/find_books.h"
+#include "target.h"
+
+namespace heapwatch::attach {
+namespace {
+
+using preload::Operation;
+using preload::Outcome;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+using testing::Target;
+
+/// More of everything where the environment asks for it.
+int count(int few) {
+  const char* const wanted = std::getenv("HEAPWATCH_ATTACHES");
+  return wanted == nullptr ? few : std::atoi(wanted);
+}
+
+base::Result<Injection> operate(int pid, Operation operation,
+                                const std::function<void(Step)>& at_step = {}) {
+  auto seen = gather(pid, ourselves());
+  if (!seen) {
+    return tl::unexpected(seen.error());
+  }
+  EXPECT_THAT(judge(seen->evidence), IsEmpty());
+  return inject(seen->evidence, {.library = PRELOAD_LIBRARY,
+                                 .operation = operation,
+                                 .sample_interval = 4096,
+                                 .at_step = at_step});
+}
+
+Outcome outcome(const base::Result<Injection>& injected) {
+  if (!injected) {
+    ADD_FAILURE() << injected.error().message;
+    return Outcome::none;
+  }
+  return injected->outcome;
+}
+
+/// A line that counts more than nothing.
+::testing::Matcher<std::string> checked_some() {
+  return ::testing::AllOf(StartsWith("checked "), Not("checked 0"));
+}
+
+bool waits_until(const std::function<bool()>& holds) {
+  for (int i = 0; i < 5000 && !holds(); ++i) {
+    usleep(1000);
+  }
+  return holds();
+}
+
+std::uint64_t allocations(int pid) {
+  const auto books = memory::native::find_books(pid);
+  return books == nullptr ? 0 : books->counters().allocations;
+}
+
+void expect_rounds(const std::vector<std::string>& mode, int rounds) {
+  for (int i = 0; i < rounds; ++i) {
+    Target target(TARGET_PROGRAM, mode);
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done) << "round " << i;
+    EXPECT_TRUE(waits_until([&] { return allocations(target.pid()) > 1000; })) << "round " << i;
+    ASSERT_THAT(target.end(), checked_some()) << "round " << i;
+  }
+}
+
+TEST(Injection, four_busy_threads_go_on_with_their_data_intact) {
+  expect_rounds({"churn", "4"}, count(5));
+}
+
+TEST(Injection, one_thread_goes_on_with_its_data_intact) {
+  for (int i = 0; i < count(5); ++i) {
+    Target target(TARGET_PROGRAM, {"alone"});
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done) << "round " << i;
+    EXPECT_TRUE(waits_until([&] { return allocations(target.pid()) > 1000; }));
+    EXPECT_THAT(target.end(), checked_some()) << "round " << i;
+  }
+}
+
+TEST(Injection, loading_forking_and_signals_do_not_matter) {
+  expect_rounds({"storm", "3"}, count(3));
+}
+
+TEST(Injection, a_fork_and_a_timer_beside_one_thread_do_not_matter) {
+  expect_rounds({"forks", "1"}, count(3));
+}
+
+TEST(Injection, it_comes_and_goes_twenty_times_under_load) {
+  Target target(TARGET_PROGRAM, {"churn", "3"});
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done) << "cycle " << i;
+    EXPECT_TRUE(waits_until([&] { return allocations(target.pid()) > 1000; }));
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done) << "cycle " << i;
+  }
+  EXPECT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::already);
+  EXPECT_THAT(target.end(), checked_some());
+}
+
+/// Somebody who is killed when an attach to it is at that step.
+void attach_and_die(const Target& target, Step step) {
+  const int tracer = fork();
+  if (tracer == 0) {
+    const auto injected = operate(target.pid(), Operation::attach, [&](Step now) {
+      if (now == step) {
+        kill(getpid(), SIGKILL);
+      }
+    });
+    std::cerr << (injected ? "attached" : injected.error().message) << '\n';
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(tracer, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "step " << static_cast<int>(step);
+}
+
+void expect_to_survive(const std::string& program, const std::vector<std::string>& mode,
+                       const ::testing::Matcher<std::string>& says) {
+  // Some at once, since a borrowed thread goes back by itself within a second.
+  constexpr int at_once = 6;
+  for (int first = 0; first < steps; first += at_once) {
+    std::vector<std::unique_ptr<Target>> targets;
+    for (int step = first; step < std::min(first + at_once, steps); ++step) {
+      targets.push_back(std::make_unique<Target>(program, mode));
+      attach_and_die(*targets.back(), static_cast<Step>(step));
+    }
+    usleep(1'200'000);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      EXPECT_THAT(targets[i]->end(), says) << "step " << first + static_cast<int>(i);
+    }
+  }
+}
+
+TEST(Injection, whoever_attaches_may_be_killed_at_any_step) {
+  expect_to_survive(TARGET_PROGRAM, {"churn", "2"}, checked_some());
+}
+
+TEST(Injection, a_process_of_one_thread_survives_it_too) {
+  expect_to_survive(TARGET_PROGRAM, {"alone"}, checked_some());
+}
+
+TEST(Injection, a_blocked_call_survives_it_too) {
+  expect_to_survive(CALLS_PROGRAM, {"epoll_wait"}, "all as ever");
+}
+
+TEST(Injection, vector_registers_survive_it_too) {
+  expect_to_survive(CALLS_PROGRAM, {"vectors"}, "all as ever");
+}
+
+/// The pages of files that a process does not write to, and of its own program all.
+std::vector<memory::process::Mapping> file_mappings(int pid) {
+  auto mappings = mappings_of(pid);
+  std::erase_if(mappings, [](const auto& mapping) {
+    return !mapping.is_file() || mapping.name.find("heapwatch") != std::string::npos ||
+           (mapping.writable && mapping.name.find("attach_target") == std::string::npos);
+  });
+  return mappings;
+}
+
+std::string bytes_of(int pid, const memory::process::Mapping& mapping) {
+  std::string bytes(mapping.range().size(), '\0');
+  const auto memory = TargetMemory::open(pid);
+  EXPECT_TRUE(memory);
+  bytes.resize(memory->read(mapping.begin, std::as_writable_bytes(std::span(bytes))));
+  return bytes;
+}
+
+std::string rights_of(const memory::process::Mapping& mapping) {
+  return {mapping.readable ? 'r' : '-', mapping.writable ? 'w' : '-',
+          mapping.executable ? 'x' : '-'};
+}
+
+bool waits_in_read(int pid) {
+  return base::read_file("/proc/" + std::to_string(pid) + "/syscall", 4096)
+      .value_or("")
+      .starts_with("0 0x0 ");
+}
+
+TEST(Injection, a_detach_leaves_every_byte_as_it_was) {
+  Target target(TARGET_PROGRAM, {"idle"});
+  // It has looked read() up once it waits there.
+  ASSERT_TRUE(waits_until([&] { return waits_in_read(target.pid()); }));
+  const auto mappings = file_mappings(target.pid());
+  const auto all_bytes = [&] {
+    std::vector<std::string> all;
+    for (const auto& mapping : mappings) {
+      all.push_back(bytes_of(target.pid(), mapping));
+    }
+    return all;
+  };
+  const auto before = all_bytes();
+  ASSERT_GT(before.size(), 8);
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+  EXPECT_NE(all_bytes(), before);
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
+  const auto after = all_bytes();
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    EXPECT_TRUE(after[i] == before[i]) << mappings[i].name << " at " << mappings[i].begin;
+    // A mapping may be in two parts by now, with the same rights.
+    for (const auto& now : mappings_of(target.pid())) {
+      if (mappings[i].range().contains(now.begin)) {
+        EXPECT_EQ(rights_of(now), rights_of(mappings[i])) << mappings[i].name;
+      }
+    }
+  }
+  EXPECT_EQ(target.end(), "checked 0");
+}
+
+TEST(Injection, blocks_from_before_are_older_frees_and_nothing_is_untracked) {
+  Target target(TARGET_PROGRAM, {"churn", "3"});
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+  // All that lived then is turned over.
+  EXPECT_TRUE(waits_until([&] { return allocations(target.pid()) > 200'000; }));
+  const auto books = memory::native::find_books(target.pid());
+  ASSERT_NE(books, nullptr);
+  EXPECT_GT(books->health().older_frees, 1000);
+  EXPECT_LE(books->health().older_frees, 3 * 512 + 64);
+  EXPECT_EQ(books->health().double_frees, 0);
+  EXPECT_EQ(books->counters().untracked_frees, 0);
+  EXPECT_THAT(target.end(), checked_some());
+}
+
+TEST(Injection, blocked_calls_and_vector_registers_are_what_they_would_be) {
+  Target target(CALLS_PROGRAM, {});
+  usleep(100'000);
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+  usleep(200'000);
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
+  EXPECT_EQ(target.end(), "all as ever");
+}
+
+/// One at a time beside the first thread, so that each of them is the one that is borrowed.
+TEST(Injection, each_blocked_call_may_be_that_of_the_borrowed_thread) {
+  for (const char* const call : {"nanosleep", "poll", "select", "epoll_wait", "recv_with_timeout",
+                                 "semtimedop", "sigtimedwait", "vectors"}) {
+    Target target(CALLS_PROGRAM, {call});
+    usleep(50'000);
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_EQ(outcome(operate(target.pid(), i % 2 == 0 ? Operation::attach : Operation::detach)),
+                Outcome::done)
+          << call;
+    }
+    EXPECT_EQ(target.end(), "all as ever") << call;
+  }
+}
+
+TEST(Injection, a_filter_that_would_kill_is_read_and_nothing_is_changed) {
+  Target target(TARGET_PROGRAM, {"filtered"});
+  const auto before = mappings_of(target.pid());
+  const auto injected = operate(target.pid(), Operation::attach);
+  ASSERT_FALSE(injected);
+  EXPECT_THAT(injected.error().message, HasSubstr("does not allow mmap"));
+  EXPECT_EQ(mappings_of(target.pid()), before);
+  EXPECT_EQ(target.end(), "checked 0");
+}
+
+}  // namespace
+}  // namespace heapwatch::attach

@@ -49,9 +49,11 @@ std::uint64_t address_of(T& value) {
 }
 
 long trace(int request, int tid, std::uint64_t address = 0, std::uint64_t data = 0) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of another process
+  // Addresses of another process.
+  // NOLINTBEGIN(performance-no-int-to-ptr)
   return ptrace(static_cast<__ptrace_request>(request), tid, reinterpret_cast<void*>(address),
                 reinterpret_cast<void*>(data));
+  // NOLINTEND(performance-no-int-to-ptr)
 }
 
 tl::unexpected<base::Error> system_error(int tid, const std::string& what) {

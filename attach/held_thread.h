@@ -44,7 +44,7 @@ struct InterruptedCall {
 /// lie, 64-byte aligned; the stack pointer of rt_sigreturn is `at`.
 [[nodiscard]] std::vector<std::byte> signal_frame(const ThreadState& state, std::uint64_t at);
 /// Bytes of a frame at most.
-inline constexpr std::size_t frame_bytes_max = 20 * 1024;
+inline constexpr std::size_t frame_bytes_max = std::size_t{20} * 1024;
 
 /// Traces a thread while it lives. Whatever happens to us, the thread goes on with the registers
 /// that it has at that moment.

@@ -38,7 +38,7 @@ inline constexpr int steps = static_cast<int>(Step::finished) + 1;
 struct InjectionOptions {
   std::string library;  // the file
   preload::Operation operation = preload::Operation::attach;
-  std::uint64_t sample_interval = 512 * 1024;
+  std::uint64_t sample_interval = std::uint64_t{512} * 1024;
   /// For pthread_create; a thread that waits longer is put back, and another one taken.
   std::chrono::milliseconds create_limit{200};
   int tries = 8;

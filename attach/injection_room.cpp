@@ -27,8 +27,8 @@ base::Result<void> Injector::ask_filters(const HeldThread& thread) const {
   constexpr int get_filter = 0x420c;
   const auto ask = [&](std::size_t index, void* into) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): a number in the place of an address
-    return ptrace(static_cast<__ptrace_request>(get_filter), thread.tid(),
-                  reinterpret_cast<void*>(index), into);
+    auto* const number = reinterpret_cast<void*>(index);
+    return ptrace(static_cast<__ptrace_request>(get_filter), thread.tid(), number, into);
   };
   for (std::size_t index = 0; index < filters_max; ++index) {
     const long count = ask(index, nullptr);

@@ -22,7 +22,7 @@ using memory::process::Segment;
 using memory::process::Symbols;
 using memory::process::Words;
 
-constexpr std::uint64_t text_bytes_max = std::uint64_t{64} << 20;
+constexpr std::uint64_t code_bytes_max = std::uint64_t{64} << 20;
 
 /// The address of bytes in the code of a module; 0: they are not there.
 std::uint64_t find_code(const ProcessView& view, const Module& module,
@@ -30,7 +30,7 @@ std::uint64_t find_code(const ProcessView& view, const Module& module,
   constexpr std::size_t chunk_bytes = 65536;
   std::vector<std::byte> chunk(chunk_bytes);
   for (const Segment& segment : module.segments) {
-    if (!segment.executable || segment.file_end - segment.begin > text_bytes_max) {
+    if (!segment.executable || segment.file_end - segment.begin > code_bytes_max) {
       continue;
     }
     // Chunks overlap, so that what lies across their border is found.

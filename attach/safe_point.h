@@ -35,6 +35,6 @@ inline constexpr std::size_t stack_scan_bytes = std::size_t{64} * 1024;
     const memory::process::Range& section);
 
 /// Below the stack pointer, what the frame takes at most.
-inline constexpr std::uint64_t stack_room = 32 * 1024;
+inline constexpr std::uint64_t stack_room = std::uint64_t{32} * 1024;
 
 }  // namespace heapwatch::attach

@@ -121,7 +121,7 @@ const ElfW(Sym) * find_defined(const Tables& tables, const char* name) {
   }
   const std::uint32_t bucket_count = tables.hash[0];
   const std::uint32_t first = tables.hash[1];
-  const std::uint32_t bloom_words = tables.hash[2];
+  const std::size_t bloom_words = tables.hash[2];
   const std::uint32_t* const buckets = tables.hash + 4 + bloom_words * 2;
   const std::uint32_t* const chain = buckets + bucket_count;
   for (std::uint32_t i = buckets[hash % bucket_count]; i >= first; ++i) {

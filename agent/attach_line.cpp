@@ -6,9 +6,6 @@
 namespace heapwatch::agent {
 
 void describe_attach(CommandLine& line) {
-  const auto not_empty = [](const std::string& text) {
-    return std::string(text.empty() ? "must not be empty" : "");
-  };
   CLI::App* const command = line.app.add_subcommand(
       "attach",
       "Make the native allocations of a running process visible, and let go of it at the end: "

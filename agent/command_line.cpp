@@ -123,6 +123,10 @@ void describe_memory(CommandLine& line) {
 
 }  // namespace
 
+std::string not_empty(const std::string& text) {
+  return text.empty() ? "must not be empty" : "";
+}
+
 CLI::Validator duration_text(double& seconds) {
   return CLI::Validator(
       [&seconds](std::string& text) {
@@ -284,9 +288,6 @@ void describe_exec(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "exec", "Run a program with its native memory watched: exec [OPTIONS] -- PROGRAM ARGS");
   commands::ExecOptions& options = line.exec;
-  const auto not_empty = [](const std::string& text) {
-    return std::string(text.empty() ? "must not be empty" : "");
-  };
   command
       ->add_option("--listen", options.listen,
                    "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "

@@ -38,6 +38,8 @@ struct CommandLine {
 
 /// A time such as 90s, 5m or 1h, read into `seconds`.
 [[nodiscard]] CLI::Validator duration_text(double& seconds);
+/// What is wrong with a text that must be there; empty: nothing.
+[[nodiscard]] std::string not_empty(const std::string& text);
 
 /// `attach` and `detach`.
 void describe_attach(CommandLine& line);

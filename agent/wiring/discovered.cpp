@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "agent/wiring/discovered_check.h"
 #include "base/counted.h"
 #include "base/log.h"
 #include "discovery/selection.h"
@@ -22,44 +23,6 @@ using discovery::Chosen;
 constexpr std::size_t slice = 100;
 constexpr std::chrono::milliseconds pause{5};
 
-discovery::WatchOptions watch_options(const config::AgentConfig& agent, bool keeps) {
-  return {.kept_folder = agent.run_path / "discovery", .keeps = keeps};
-}
-
-/// A check for a target, or why there is none.
-std::unique_ptr<check::ConfiguredCheck> make(const discovery::Template& from, const Chosen& chosen,
-                                             const config::AgentConfig& agent, std::string& why) {
-  const config::Value instance = discovery::instance_of(from, chosen.endpoint, chosen.is_remote);
-  config::Diagnostics diagnostics;
-  auto check = make_check({from.file, instance, agent}, diagnostics);
-  if (!check) {
-    why = chosen.endpoint.host + ": " +
-          (diagnostics.all().empty() ? "no check" : diagnostics.all().front().message);
-  }
-  return check;
-}
-
-/// Those that are written in the template come first, and its service last.
-std::vector<std::string> tags_of(const discovery::Template& from, const Chosen& chosen) {
-  std::vector<std::string> tags;
-  if (const config::Value* const own = from.instance.find("tags")) {
-    for (const config::Value& tag : own->items) {
-      if (tag.kind == config::Value::Kind::scalar && tag.secret_handle.empty()) {
-        tags.push_back(tag.text);
-      }
-    }
-  }
-  tags.insert(tags.end(), chosen.endpoint.tags.begin(), chosen.endpoint.tags.end());
-  for (const config::Value* const options : {&from.instance, &from.file.init_config}) {
-    const config::Value* const service = options->find("service");
-    if (service != nullptr && service->secret_handle.empty()) {
-      tags.push_back("service:" + service->text);
-      break;
-    }
-  }
-  return tags;
-}
-
 using TargetPtr = std::shared_ptr<const DiscoveredTarget>;
 
 struct Start {
@@ -74,7 +37,7 @@ struct Discovered::Running {
   Running(discovery::Template its_template, std::shared_ptr<const config::AgentConfig> its_agent)
       : from(std::move(its_template)),
         agent(std::move(its_agent)),
-        watch(std::move(from.sources), watch_options(*agent, true)) {}
+        watch(std::move(from.sources), discovery_options(*agent, true)) {}
 
   discovery::Template from;  // its sources are the watch's
   std::shared_ptr<const config::AgentConfig> agent;
@@ -195,7 +158,7 @@ void Discovered::select(const RunningPtr& running) {
       continue;
     }
     std::string why;
-    auto check = make(running->from, chosen, *running->agent, why);
+    auto check = make_discovered(running->from, chosen, *running->agent, why);
     if (!check) {
       ++selection.refused;
       selection.refusals.push_back(std::move(why));
@@ -206,7 +169,7 @@ void Discovered::select(const RunningPtr& running) {
                              DiscoveredTarget{.check_name = running->from.file.check_name,
                                               .id = check->instance->id,
                                               .endpoint = chosen.endpoint,
-                                              .tags = tags_of(running->from, chosen)}));
+                                              .tags = tags_of_discovered(running->from, chosen)}));
     to_start.push_back({.key = key, .check = std::move(check)});
   }
   const auto gone = std::exchange(running->ids, std::move(ids));
@@ -379,14 +342,14 @@ std::size_t Discovered::instances() const {
   return count;
 }
 
+std::vector<Discovered::RunningPtr> Discovered::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
 std::vector<DiscoveryState> Discovered::states() const {
-  std::vector<RunningPtr> all;
-  {
-    const std::lock_guard lock(mutex_);
-    all = running_;
-  }
   std::vector<DiscoveryState> states;
-  for (const RunningPtr& running : all) {
+  for (const RunningPtr& running : running()) {
     {
       const std::lock_guard lock(running->state_mutex);
       states.push_back(running->state);
@@ -397,13 +360,8 @@ std::vector<DiscoveryState> Discovered::states() const {
 }
 
 std::vector<DiscoveredTarget> Discovered::targets() const {
-  std::vector<RunningPtr> all;
-  {
-    const std::lock_guard lock(mutex_);
-    all = running_;
-  }
   std::vector<DiscoveredTarget> targets;
-  for (const RunningPtr& running : all) {
+  for (const RunningPtr& running : running()) {
     const std::lock_guard lock(running->state_mutex);
     for (const TargetPtr& target : running->shown) {
       targets.push_back(*target);
@@ -426,38 +384,6 @@ bool Discovered::stop(std::chrono::milliseconds patience) {
     std::this_thread::sleep_for(pause);
   }
   return have_ended();
-}
-
-std::vector<DiscoveryState> discover_now(Configured& configured) {
-  std::vector<DiscoveryState> states;
-  std::unordered_set<std::string> ids;
-  for (const auto& check : configured.checks) {
-    ids.insert(check->instance->id);
-  }
-  for (discovery::Template& from : configured.templates) {
-    discovery::Watch watch(std::move(from.sources), watch_options(configured.agent, false));
-    watch.ask_once();
-    discovery::Selection selection = discovery::select(from, watch.lists());
-    DiscoveryState& state = states.emplace_back();
-    state.check_name = from.file.check_name;
-    state.name = from.name;
-    state.dropped = selection.dropped;
-    state.refused = selection.refused;
-    state.refusals = std::move(selection.refusals);
-    state.sources = watch.states();
-    for (const Chosen& chosen : selection.chosen) {
-      std::string why;
-      auto check = make(from, chosen, configured.agent, why);
-      if (check && ids.insert(check->instance->id).second) {
-        ++state.instances;
-        configured.checks.push_back(std::move(check));
-      } else if (!check) {
-        ++state.refused;
-        state.refusals.push_back(std::move(why));
-      }
-    }
-  }
-  return states;
 }
 
 }  // namespace heapwatch::agent::wiring

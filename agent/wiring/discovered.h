@@ -91,6 +91,7 @@ class Discovered {
              std::unique_ptr<check::ConfiguredCheck> check);
   void remove(Running& running, const std::string& id);
   [[nodiscard]] bool is_running(std::string_view id) const;
+  [[nodiscard]] std::vector<RunningPtr> running() const;
   void drop_the_ended();
 
   Parts parts_;

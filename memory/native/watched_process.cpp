@@ -344,13 +344,15 @@ class WatchedProcess::Stacks {
         nullptr) {
       return parts;
     }
-    // Our own code is in between where it calls on an allocator that it watches.
-    std::copy_if(words, words + depth, std::back_inserter(parts.native),
-                 [this](std::uintptr_t address) {
-                   return std::none_of(
-                       own_code_.begin(), own_code_.end(),
-                       [address](const AddressRange& range) { return range.has_call(address); });
-                 });
+    // Our own code is in between where it calls on an allocator that it watches. What only looks
+    // like a frame of an interpreter is a word that a stack was misread for.
+    std::copy_if(
+        words, words + depth, std::back_inserter(parts.native), [this](std::uintptr_t address) {
+          return !is_interpreted(address) && std::none_of(own_code_.begin(), own_code_.end(),
+                                                          [address](const AddressRange& range) {
+                                                            return range.has_call(address);
+                                                          });
+        });
     parts.native_is_cut = depth == memtrack::mixed_depth_max;
     for (std::size_t i = depth; i < depth + frames; ++i) {
       const memtrack::Frame frame{words[i]};

@@ -25,7 +25,8 @@ constinit std::atomic<std::uint64_t> unrecorded_freed{0};
 constinit std::atomic<bool> has_other_sources{false};
 constinit bool has_started = false;
 
-void before_fork() {
+/// All but those of the books themselves.
+void acquire_locks() {
   mode_lock.acquire();
   components_before_fork();
   runs_before_fork();
@@ -35,11 +36,9 @@ void before_fork() {
   interpreter::before_fork();
   mappings_before_fork();
   thread_blocks_before_fork();
-  books_before_fork();
 }
 
-void after_fork(bool child) {
-  books_after_fork(child);
+void release_locks(bool child) {
   thread_blocks_after_fork(child);
   mappings_after_fork();
   interpreter::after_fork();
@@ -51,11 +50,18 @@ void after_fork(bool child) {
   mode_lock.release();
 }
 
+void before_fork() {
+  acquire_locks();
+  books_before_fork();
+}
+
 void after_fork_in_parent() {
-  after_fork(false);
+  books_after_fork(false);
+  release_locks(false);
 }
 void after_fork_in_child() {
-  after_fork(true);
+  books_after_fork(true);
+  release_locks(true);
 }
 
 /// Once. Before main at the latest: a fork that is under way when the handlers are registered goes
@@ -245,6 +251,12 @@ Fate dismiss(void* block, const void* caller, Reuse reuse) {
 }
 
 }  // namespace
+
+void do_while_nothing_is_noted(void (*act)()) noexcept {
+  acquire_locks();
+  do_between_forks(act);
+  release_locks(false);
+}
 
 Mode begin_mode(Mode seen) noexcept {
   if (seen == Mode::starting) {

@@ -267,13 +267,18 @@ bool is_left_out() {
   return only_itself && static_cast<std::size_t>(getppid()) != number_in(parent);
 }
 
-/// Goes on in books that others can read.
+/// Goes on in books that others can read. There may be threads: of a program that we are brought
+/// into, and of libraries whose constructors come before ours, as those of Go begin some. What they
+/// would note between the copy and its taking over would be half there; and a child whose fork has
+/// begun without the hooks must not end with them.
 void share_books() {
-  if (memtrack::BooksCopy copy; copy_into_file(copy)) {
-    take_over(copy);
-    let_go(copy);
-    memtrack::set_fork_hooks({before_fork, after_fork});
-  }
+  memtrack::do_while_nothing_is_noted([] {
+    if (memtrack::BooksCopy copy; copy_into_file(copy)) {
+      take_over(copy);
+      let_go(copy);
+      memtrack::set_fork_hooks({before_fork, after_fork});
+    }
+  });
 }
 
 /// Whether a process that runs was made to load us: by the name of a descriptor, as nobody else
@@ -293,8 +298,7 @@ void attach_later() {
   nobody_is_there = true;
   memtrack::go_dormant();
   if (!has_sanitizer()) {
-    // Its threads may be forking: a child that was begun without the hooks must not end with them.
-    memtrack::do_between_forks(share_books);
+    share_books();
   }
   errno = before;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <cstddef>
 
@@ -77,6 +78,45 @@ struct Tracked {
       return nullptr;
     }
     return move(block, size, caller);
+  }
+
+  [[gnu::always_inline]] static void* reallocarray(void* block, std::size_t count, std::size_t size,
+                                                   Caller caller) {
+    std::size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+      errno = ENOMEM;
+      return nullptr;
+    }
+    return realloc(block, bytes, caller);
+  }
+
+  [[gnu::always_inline]] static int posix_memalign(void** block, std::size_t alignment,
+                                                   std::size_t size, Caller caller) {
+    if (alignment % sizeof(void*) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
+      return EINVAL;
+    }
+    const int before = errno;
+    void* const made = aligned_alloc(alignment, size, caller);
+    errno = before;
+    if (made == nullptr) {
+      return ENOMEM;
+    }
+    *block = made;
+    return 0;
+  }
+
+  [[gnu::always_inline]] static void* valloc(std::size_t size, Caller caller) {
+    return aligned_alloc(static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), size, caller);
+  }
+
+  [[gnu::always_inline]] static void* pvalloc(std::size_t size, Caller caller) {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    std::size_t rounded = 0;
+    if (__builtin_add_overflow(size, page - 1, &rounded)) {
+      errno = ENOMEM;
+      return nullptr;
+    }
+    return aligned_alloc(page, rounded & ~(page - 1), caller);
   }
 
   /// Deals with a block the allocator just made, whatever the mode.

@@ -43,10 +43,6 @@ struct Below {
 
 using Hooked = memtrack::Tracked<Below>;
 
-std::size_t page_size() {
-  return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
 void* hook_malloc(std::size_t size) noexcept {
   return Hooked::malloc(size, {});
 }
@@ -60,40 +56,19 @@ void* hook_realloc(void* block, std::size_t size) noexcept {
   return Hooked::realloc(block, size, {});
 }
 void* hook_reallocarray(void* block, std::size_t count, std::size_t size) noexcept {
-  std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, size, &bytes)) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  return Hooked::realloc(block, bytes, {});
+  return Hooked::reallocarray(block, count, size, {});
 }
 void* hook_aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
   return Hooked::aligned_alloc(alignment, size, {});
 }
 int hook_posix_memalign(void** block, std::size_t alignment, std::size_t size) noexcept {
-  if (alignment % sizeof(void*) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
-    return EINVAL;
-  }
-  const int before = errno;
-  void* const made = Hooked::aligned_alloc(alignment, size, {});
-  errno = before;
-  if (made == nullptr) {
-    return ENOMEM;
-  }
-  *block = made;
-  return 0;
+  return Hooked::posix_memalign(block, alignment, size, {});
 }
 void* hook_valloc(std::size_t size) noexcept {
-  return Hooked::aligned_alloc(page_size(), size, {});
+  return Hooked::valloc(size, {});
 }
 void* hook_pvalloc(std::size_t size) noexcept {
-  const std::size_t page = page_size();
-  std::size_t rounded = 0;
-  if (__builtin_add_overflow(size, page - 1, &rounded)) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  return Hooked::aligned_alloc(page, rounded & ~(page - 1), {});
+  return Hooked::pvalloc(size, {});
 }
 
 template <typename Function>

@@ -9,11 +9,10 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <cstdint>
 
-#include "memtrack/pages.h"
+#include "preload/linked_object.h"
 
 namespace heapwatch::preload {
 
@@ -34,94 +33,6 @@ struct Work {
   std::size_t changed;
 };
 
-/// What the dynamic section says of an object.
-struct Tables {
-  const ElfW(Sym) * symbols;
-  const char* names;
-  const ElfW(Rela) * calls;
-  std::size_t calls_bytes;
-  const ElfW(Rela) * others;
-  std::size_t others_bytes;
-};
-
-template <typename T>
-const T* at(std::uintptr_t address) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): as the loader has it
-  return reinterpret_cast<const T*>(address);
-}
-
-bool find_tables(const dl_phdr_info& object, Tables& tables) {
-  const ElfW(Dyn)* dynamic = nullptr;
-  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
-    if (object.dlpi_phdr[i].p_type == PT_DYNAMIC) {
-      dynamic = at<ElfW(Dyn)>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
-    }
-  }
-  bool has_calls_with_addend = false;
-  for (; dynamic != nullptr && dynamic->d_tag != DT_NULL; ++dynamic) {
-    const std::uintptr_t value = dynamic->d_un.d_ptr;
-    switch (dynamic->d_tag) {
-      case DT_SYMTAB:
-        tables.symbols = at<ElfW(Sym)>(value);
-        break;
-      case DT_STRTAB:
-        tables.names = at<char>(value);
-        break;
-      case DT_JMPREL:
-        tables.calls = at<ElfW(Rela)>(value);
-        break;
-      case DT_PLTRELSZ:
-        tables.calls_bytes = value;
-        break;
-      case DT_PLTREL:
-        has_calls_with_addend = value == DT_RELA;
-        break;
-      case DT_RELA:
-        tables.others = at<ElfW(Rela)>(value);
-        break;
-      case DT_RELASZ:
-        tables.others_bytes = value;
-        break;
-      default:
-        break;
-    }
-  }
-  if (!has_calls_with_addend) {
-    tables.calls_bytes = 0;
-  }
-  return tables.symbols != nullptr && tables.names != nullptr;
-}
-
-/// Of the page that an entry lies in.
-int protection_of(const dl_phdr_info& object, std::uintptr_t entry) {
-  int protection = PROT_READ | PROT_WRITE;
-  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
-    if (segment.p_type == PT_GNU_RELRO &&
-        entry - (object.dlpi_addr + segment.p_vaddr) < segment.p_memsz) {
-      protection = PROT_READ;
-    }
-  }
-  return protection;
-}
-
-bool change(const dl_phdr_info& object, std::uintptr_t entry, const void* to) {
-  constexpr std::uintptr_t page_mask = memtrack::page_bytes - 1;
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the page of an address
-  auto* const page = reinterpret_cast<void*>(entry & ~page_mask);
-  const int protection = protection_of(object, entry);
-  const bool is_closed = (protection & PROT_WRITE) == 0;
-  if (is_closed && mprotect(page, memtrack::page_bytes, PROT_READ | PROT_WRITE) != 0) {
-    return false;
-  }
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): as the relocation has it
-  __atomic_store_n(reinterpret_cast<const void**>(entry), to, __ATOMIC_RELEASE);
-  if (is_closed) {
-    mprotect(page, memtrack::page_bytes, protection);
-  }
-  return true;
-}
-
 void redirect(const dl_phdr_info& object, const Tables& tables, const ElfW(Rela) * relocations,
               std::size_t bytes, Work& work) {
   for (std::size_t i = 0; i < bytes / sizeof *relocations; ++i) {
@@ -134,8 +45,9 @@ void redirect(const dl_phdr_info& object, const Tables& tables, const ElfW(Rela)
     const std::uintptr_t entry = object.dlpi_addr + relocation.r_offset;
     for (std::size_t k = 0; k < work.count; ++k) {
       const Import& import = work.imports[k];
-      if (strcmp(name, import.name) == 0 && *at<const void*>(entry) != import.replacement) {
-        work.changed += change(object, entry, import.replacement) ? 1 : 0;
+      if (strcmp(name, import.name) == 0 && *at<const void* const>(entry) != import.replacement) {
+        const auto replacement = reinterpret_cast<std::uintptr_t>(import.replacement);
+        work.changed += write_word(object, entry, replacement) ? 1 : 0;
       }
     }
   }
@@ -145,8 +57,7 @@ int visit(dl_phdr_info* object, std::size_t /*bytes*/, void* context) {
   Work& work = *static_cast<Work*>(context);
   const char* const path = object->dlpi_name == nullptr ? "" : object->dlpi_name;
   // The loader's own tables, and the kernel's, are not like others.
-  const bool is_special =
-      strstr(path, "linux-vdso") != nullptr || strstr(path, "/ld-linux") != nullptr;
+  const bool is_special = is_of_kernel(*object) || is_loader(*object);
   Tables tables{};
   if (!is_special && work.is_wanted(path) && find_tables(*object, tables)) {
     redirect(*object, tables, tables.calls, tables.calls_bytes, work);

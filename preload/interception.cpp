@@ -13,10 +13,6 @@
 // is changed to the hook's address, less where the object is loaded.
 //
 // The loader itself calls by four words of its data, found by what they hold.
-//
-// Pages that are read only are made writable for the moment, one page at a time, with what they
-// were otherwise. Part of a table is read only once the loader is through with it (PT_GNU_RELRO, in
-// whole pages: the last one is cut off).
 #include "preload/interception.h"
 
 #include <dlfcn.h>
@@ -25,7 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "memtrack/pages.h"
+#include "preload/linked_object.h"
 
 namespace heapwatch::preload {
 
@@ -47,68 +43,6 @@ struct Symbol {
   ElfW(Addr) before;
 };
 constinit Symbol symbols[intercepted_count]{};
-
-/// What the dynamic section says of an object.
-struct Tables {
-  const ElfW(Sym) * symbols;
-  const char* names;
-  const std::uint32_t* hash;  // DT_GNU_HASH
-  const ElfW(Rela) * calls;
-  std::size_t calls_bytes;
-  const ElfW(Rela) * others;
-  std::size_t others_bytes;
-};
-
-template <typename T>
-T* at(std::uintptr_t address) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): as the loader has it
-  return reinterpret_cast<T*>(address);
-}
-
-bool find_tables(const dl_phdr_info& object, Tables& tables) {
-  const ElfW(Dyn)* dynamic = nullptr;
-  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
-    if (object.dlpi_phdr[i].p_type == PT_DYNAMIC) {
-      dynamic = at<const ElfW(Dyn)>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
-    }
-  }
-  bool has_calls_with_addend = false;
-  for (; dynamic != nullptr && dynamic->d_tag != DT_NULL; ++dynamic) {
-    const std::uintptr_t value = dynamic->d_un.d_ptr;
-    switch (dynamic->d_tag) {
-      case DT_SYMTAB:
-        tables.symbols = at<const ElfW(Sym)>(value);
-        break;
-      case DT_STRTAB:
-        tables.names = at<const char>(value);
-        break;
-      case DT_GNU_HASH:
-        tables.hash = at<const std::uint32_t>(value);
-        break;
-      case DT_JMPREL:
-        tables.calls = at<const ElfW(Rela)>(value);
-        break;
-      case DT_PLTRELSZ:
-        tables.calls_bytes = value;
-        break;
-      case DT_PLTREL:
-        has_calls_with_addend = value == DT_RELA;
-        break;
-      case DT_RELA:
-        tables.others = at<const ElfW(Rela)>(value);
-        break;
-      case DT_RELASZ:
-        tables.others_bytes = value;
-        break;
-      default:
-        break;
-    }
-  }
-  if (!has_calls_with_addend) {
-    tables.calls_bytes = 0;
-  }
-  return tables.symbols != nullptr && tables.names != nullptr;
-}
 
 /// By DT_GNU_HASH; null when the object does not define it.
 const ElfW(Sym) * find_defined(const Tables& tables, const char* name) {
@@ -139,67 +73,10 @@ const ElfW(Sym) * find_defined(const Tables& tables, const char* name) {
   return nullptr;
 }
 
-bool is_inside(const dl_phdr_info& object, std::uintptr_t address) {
-  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
-    if (segment.p_type == PT_LOAD &&
-        address - (object.dlpi_addr + segment.p_vaddr) < segment.p_memsz) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool is_loader(const dl_phdr_info& object) {
-  return object.dlpi_name != nullptr && strstr(object.dlpi_name, "/ld-linux") != nullptr;
-}
-
 /// Ours, the loader and what the kernel brings.
 bool is_left_out(const dl_phdr_info& object) {
-  const char* const path = object.dlpi_name == nullptr ? "" : object.dlpi_name;
-  return is_inside(object, reinterpret_cast<std::uintptr_t>(&remembered)) ||
-         strstr(path, "linux-vdso") != nullptr || is_loader(object);
-}
-
-/// Of the page that an address of the object lies in; PROT_NONE where that is not known.
-int protection_of(const dl_phdr_info& object, std::uintptr_t address) {
-  constexpr std::uintptr_t page_mask = memtrack::page_bytes - 1;
-  int protection = PROT_NONE;
-  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
-    const std::uintptr_t begin = object.dlpi_addr + segment.p_vaddr;
-    if (segment.p_type == PT_LOAD && address - begin < segment.p_memsz) {
-      protection = ((segment.p_flags & PF_R) != 0 ? PROT_READ : 0) |
-                   ((segment.p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
-                   ((segment.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
-    }
-  }
-  for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = object.dlpi_phdr[i];
-    const std::uintptr_t begin = (object.dlpi_addr + segment.p_vaddr) & ~page_mask;
-    const std::uintptr_t end = (object.dlpi_addr + segment.p_vaddr + segment.p_memsz) & ~page_mask;
-    if (segment.p_type == PT_GNU_RELRO && address >= begin && address < end) {
-      protection = PROT_READ;
-    }
-  }
-  return protection;
-}
-
-/// In one store, as threads read it meanwhile.
-bool write_word(const dl_phdr_info& object, std::uintptr_t address, std::uintptr_t value) {
-  constexpr std::uintptr_t page_mask = memtrack::page_bytes - 1;
-  auto* const page = at<void>(address & ~page_mask);
-  const int protection = protection_of(object, address);
-  const bool is_closed = (protection & PROT_WRITE) == 0;
-  if (protection == PROT_NONE || address % sizeof value != 0 ||
-      (is_closed && mprotect(page, memtrack::page_bytes, protection | PROT_WRITE) != 0)) {
-    return false;
-  }
-  __atomic_store_n(at<std::uintptr_t>(address), value, __ATOMIC_RELEASE);
-  if (is_closed) {
-    mprotect(page, memtrack::page_bytes, protection);
-  }
-  return true;
+  return is_inside(object, reinterpret_cast<std::uintptr_t>(&remembered)) || is_of_kernel(object) ||
+         is_loader(object);
 }
 
 Remembered* find_remembered(std::uintptr_t entry) {

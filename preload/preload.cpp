@@ -1,9 +1,6 @@
 // The allocation functions of the C library, each with the books around it. They lead to those that
 // the program would have without us.
 #define MEMTRACK_ALLOW_RAW
-#include <errno.h>
-#include <unistd.h>
-
 #include "memtrack/tracked.h"
 #include "preload/other_allocator.h"
 
@@ -28,10 +25,6 @@ struct Below {
 };
 
 using Program = heapwatch::memtrack::Tracked<Below>;
-
-std::size_t page_size() {
-  return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
 
 }  // namespace
 
@@ -67,12 +60,7 @@ HEAPWATCH_EXPORT void* realloc(void* block, std::size_t size) noexcept {
 }
 
 HEAPWATCH_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) noexcept {
-  std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, size, &bytes)) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  return Program::realloc(block, bytes, {});
+  return Program::reallocarray(block, count, size, {});
 }
 
 HEAPWATCH_EXPORT void* memalign(std::size_t alignment, std::size_t size) noexcept {
@@ -85,31 +73,15 @@ HEAPWATCH_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) no
 
 HEAPWATCH_EXPORT int posix_memalign(void** block, std::size_t alignment,
                                     std::size_t size) noexcept {
-  if (alignment % sizeof(void*) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
-    return EINVAL;
-  }
-  const int before = errno;
-  void* const made = Program::aligned_alloc(alignment, size, {});
-  errno = before;
-  if (made == nullptr) {
-    return ENOMEM;
-  }
-  *block = made;
-  return 0;
+  return Program::posix_memalign(block, alignment, size, {});
 }
 
 HEAPWATCH_EXPORT void* valloc(std::size_t size) noexcept {
-  return Program::aligned_alloc(page_size(), size, {});
+  return Program::valloc(size, {});
 }
 
 HEAPWATCH_EXPORT void* pvalloc(std::size_t size) noexcept {
-  const std::size_t page = page_size();
-  std::size_t rounded = 0;
-  if (__builtin_add_overflow(size, page - 1, &rounded)) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  return Program::aligned_alloc(page, rounded & ~(page - 1), {});
+  return Program::pvalloc(size, {});
 }
 
 HEAPWATCH_EXPORT std::size_t malloc_usable_size(void* block) noexcept {

@@ -1,4 +1,5 @@
 // The command line of `heapwatch attach` and `heapwatch detach`.
+#include <map>
 #include <string>
 
 #include "agent/command_line.h"
@@ -27,6 +28,15 @@ void describe_attach(CommandLine& line) {
       ->add_option("--sample-interval", options.sample_interval,
                    "One sample per so many bytes allocated, on average (default 524288)")
       ->check(CLI::Range(0, 32 * 1024 * 1024));
+  command
+      ->add_option(
+          "--python", options.python,
+          "Its CPython: auto (watched where there is one that is known), only (and nothing "
+          "else) or off")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, preload::Python>{{"auto", preload::Python::automatic},
+                                                 {"only", preload::Python::only},
+                                                 {"off", preload::Python::off}}));
   command->add_flag("--dry-run", options.dry_run,
                     "Say whether the process can be attached to, and what would be done; touches "
                     "nothing");

@@ -141,6 +141,7 @@ base::Result<void> Injector::fill_room() {
   room.bytes = room_bytes;
   room.library_file = file_;
   room.sample_interval = options_.sample_interval;
+  room.python = options_.python;
   const std::string path = "/proc/self/fd/" + std::to_string(file_);
   std::strncpy(room.path, path.c_str(), sizeof room.path - 1);
   std::strncpy(room.name, preload::entry_name, sizeof room.name - 1);

@@ -38,6 +38,7 @@ inline constexpr int steps = static_cast<int>(Step::finished) + 1;
 struct InjectionOptions {
   std::string library;  // the file
   preload::Operation operation = preload::Operation::attach;
+  preload::Python python = preload::Python::automatic;
   std::uint64_t sample_interval = std::uint64_t{512} * 1024;
   /// For pthread_create; a thread that waits longer is put back, and another one taken.
   std::chrono::milliseconds create_limit{200};

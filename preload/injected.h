@@ -26,6 +26,13 @@ enum class Outcome : std::uint64_t {
   sanitizer = 5,
 };
 
+/// What of CPython is to be watched, where the process has one.
+enum class Python : std::uint32_t {
+  off = 0,
+  automatic = 1,
+  only = 2,  // and nothing else
+};
+
 /// How far the borrowed thread is.
 enum class Borrowed : std::uint32_t { calling = 0, waiting = 1, left = 2 };
 /// How far the new thread is.
@@ -59,6 +66,7 @@ struct Room {
   char name[32];
   char error[512];
   std::uint32_t is_alone;  // its one thread is held until the library is done
+  Python python;
 };
 
 static_assert(offsetof(Room, errno_location) == 40 && offsetof(Room, thread) == 48 &&

@@ -128,6 +128,7 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   const memtrack_health health = process.health();
   for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
                                    {"older_frees", health.older_frees},
+                                   {"older_freed_bytes", health.older_freed_bytes},
                                    {"freed_elsewhere", health.freed_elsewhere},
                                    {"unrecorded", health.unrecorded},
                                    {"samples", health.samples},
@@ -137,8 +138,13 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   json.object("spaces", [&] {
     for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
                                        memtrack_space_mmap, memtrack_space_stack}) {
-      json.object(memory::native::space_name(space),
-                  [&] { pages::write_counters(json, process.space_counters(space)); });
+      json.object(memory::native::space_name(space), [&] {
+        pages::write_counters(json, process.space_counters(space));
+        const auto older = process.older(space);
+        json.member("OlderFrees", older.frees);
+        json.member("OlderFreedBytes", older.bytes);
+        json.member("GrowthBytes", process.growth(space));
+      });
     }
   });
   json.member("waiting_threads", process.waiting_threads());
@@ -196,7 +202,8 @@ bool Watch::report(const std::string& how) {
                                    : std::string(why_not_))
               << '\n';
   } else {
-    std::cerr << memory::native::leak_summary({*program, how});
+    std::cerr << memory::native::leak_summary(
+        {.process = *program, .how = how, .since = since_ ? &*since_ : nullptr});
   }
   memory::native::NativeHeap all =
       program ? program->heap(plumbing()) : memory::native::NativeHeap{};

@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/commands/commands.h"
@@ -40,6 +42,8 @@ class Watch {
     server_.reset();
     history_.reset();
   }
+  /// The places of the program are ranked by what they grew by since that moment.
+  void rank_since(memory::native::NativeHeap moment) { since_ = std::move(moment); }
   /// The profile of all processes into the file, and the summary of each to the terminal.
   bool report(const std::string& how);
 
@@ -68,6 +72,7 @@ class Watch {
         return process ? base::Result<memory::native::NativeHeap>((*process)->heap(plumbing()))
                        : tl::unexpected(process.error());
       }};
+  std::optional<memory::native::NativeHeap> since_;
   std::unique_ptr<web::OutsideHistory> history_;  // null: there is no page
   std::unique_ptr<net::HttpServer> server_;
 };

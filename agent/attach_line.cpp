@@ -20,6 +20,12 @@ void describe_attach(CommandLine& line) {
                    "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
                    "unix:PATH")
       ->check(not_empty);
+  command
+      ->add_option(
+          "--url", options.url,
+          "The address of its Go debug pages: Go's own heap is told at the end, too, and is "
+          "in the report")
+      ->check(not_empty);
   command->add_option("--report", options.report, "Write its heap profile to this file at the end")
       ->check(not_empty);
   command->add_option("--flame", options.flame, "Write a flame graph of it, a page, to this file")

@@ -67,6 +67,7 @@ struct Room {
   char error[512];
   std::uint32_t is_alone;  // its one thread is held until the library is done
   Python python;
+  std::int32_t fresh_thread;  // its number
 };
 
 static_assert(offsetof(Room, errno_location) == 40 && offsetof(Room, thread) == 48 &&
@@ -75,6 +76,6 @@ static_assert(offsetof(Room, errno_location) == 40 && offsetof(Room, thread) == 
               offsetof(Room, fresh) == 76 && offsetof(Room, pause) == 80 &&
               offsetof(Room, scratch) == 96 && offsetof(Room, entry) == 112 &&
               offsetof(Room, path) == 168 && offsetof(Room, name) == 232 &&
-              offsetof(Room, error) == 264);
+              offsetof(Room, error) == 264 && offsetof(Room, fresh_thread) == 784);
 
 }  // namespace heapwatch::preload

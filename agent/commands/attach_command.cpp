@@ -15,6 +15,7 @@
 #include "agent/commands/commands.h"
 #include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
+#include "agent/commands/go_part.h"
 #include "agent/commands/watching.h"
 #include "agent/process/held_signals.h"
 #include "attach/refusals.h"
@@ -101,6 +102,20 @@ Over watch_until_end(const memory::native::WatchedProcess& books, double length_
   return wait_until(length_s > 0 ? std::optional(after(length)) : std::nullopt, books.descriptor());
 }
 
+/// Where it is asked for. False: it is not to be had, which is said.
+bool add_go_heap(const AttachOptions& options, Watch& watch) {
+  if (options.url.empty()) {
+    return true;
+  }
+  auto profile = fetch_go_heap(options.url);
+  if (!profile) {
+    (void)fail_with("Go's heap is left out: " + profile.error().message);
+    return false;
+  }
+  watch.add_go_heap(*std::move(profile));
+  return true;
+}
+
 /// What follows begin(). False: something was not as wanted, which is said.
 base::Result<bool> watch_attached(const attach::Evidence& evidence, const AttachOptions& options,
                                   const std::string& library) {
@@ -139,9 +154,10 @@ base::Result<bool> watch_attached(const attach::Evidence& evidence, const Attach
   }
   const Over over = watch_until_end(*books, options.length_s, watch);
   watch.stop_serving();
+  const bool has_go = over == Over::process || add_go_heap(options, watch);
   // First: it is not to be counted while names are looked up. Its books stay as they are.
   const bool has_let_go = over == Over::process || let_go_and_say(evidence, library);
-  return watch.report("") && has_let_go;
+  return watch.report("") && has_let_go && has_go;
 }
 
 int list_attached() {

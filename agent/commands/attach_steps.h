@@ -18,4 +18,8 @@ bool say_what_became_of_python(const memory::native::WatchedProcess& books);
 /// Lets go; false when that could not be done. Nothing is said of a process that has ended.
 bool let_go_and_say(const attach::Evidence& evidence, const std::string& library);
 
+/// Attaches to the process of this number for another of our kind, and lets go when standard input
+/// ends; see check/children/attacher.h.
+[[nodiscard]] int stay_attached(const std::string& pid);
+
 }  // namespace heapwatch::agent::commands

@@ -63,6 +63,7 @@ struct ExecOptions {
 struct AttachOptions {
   std::string target;   // a pid, a name or a part of a command line
   double length_s = 0;  // 0: until interrupted
+  std::string url;      // of the debug pages of a Go program; empty: Go's heap is left out
   std::string listen;   // HOST:PORT or unix:PATH; empty: no pages
   std::string report;   // a file; empty: none
   std::string flame;    // a file; empty: none

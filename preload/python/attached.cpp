@@ -10,7 +10,9 @@
 // one that is noted as waiting may be gone.
 #include "preload/python/attached.h"
 
-#include <signal.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,8 +42,24 @@ void tell(Hooks state) {
   memtrack::books.interpreter.hooks.store(state, std::memory_order_release);
 }
 
+/// By calls that an attach has found to be allowed here.
 bool is_there(int thread) {
-  return syscall(SYS_tgkill, getpid(), thread, 0) == 0;
+  char path[64] = "/proc/self/task/";
+  char digits[16];
+  std::size_t count = 0;
+  for (; thread > 0; thread /= 10) {
+    digits[count++] = static_cast<char>('0' + thread % 10);
+  }
+  std::size_t at = strlen(path);
+  while (count > 0) {
+    path[at++] = digits[--count];
+  }
+  path[at] = '\0';
+  const int folder = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+  if (folder >= 0) {
+    close(folder);
+  }
+  return folder >= 0 || errno != ENOENT;
 }
 
 /// Whether its lock may be waited for.

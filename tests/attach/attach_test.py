@@ -1,5 +1,6 @@
 """heapwatch attach over real programs: what it says, what it refuses, and that they go on."""
 import json
+import os
 import pathlib
 import re
 import signal
@@ -104,6 +105,41 @@ class AttachTest(unittest.TestCase):
         self.assertIn("has our library loaded; its accounting is on", done.stderr)
         self.assertNotIn("heapwatch library", pathlib.Path(f"/proc/{child}/maps").read_text())
         self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_a_container_with_a_root_of_its_own(self):
+        # Its own mounts and processes; the folder of the library is not to be seen there, its root is read only.
+        library = pathlib.Path(HEAPWATCH).resolve().parents[1] / "preload"
+        script = ('mount --rbind / /mnt && mount -t tmpfs none "/mnt$1" && mount -o remount,bind,ro /mnt && exec chroot /mnt "$2" calm 2')
+        program = self.start("unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh", library, TARGET)
+        child = int(pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0])
+        self.assertNotEqual(pathlib.Path(f"/proc/{child}/root").stat().st_dev, 0)
+        for _ in range(2):
+            done = self.heapwatch("attach", child, "--for", "1s", "--sample-interval", 4096)
+            self.assertIn("untracked frees: 0", done.stderr)
+            self.assertRegex(done.stderr, r"turn\+0x\w+ \S*target_program.c")
+            self.assertIn(f"detached from process {child} (attach_target)\n", done.stderr)
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_each_is_noted_in_the_log_with_who_and_whom(self):
+        # What listens for the log in a mount namespace of its own.
+        program = self.start(TARGET, "calm", 1)
+        listener = ("import os, socket, subprocess, sys\n"
+                    "log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); log.bind('/dev/log')\n"
+                    "done = subprocess.run(sys.argv[1:], stderr=subprocess.PIPE)\n"
+                    "log.setblocking(False)\n"
+                    "try:\n"
+                    "    while True: print(log.recv(4096).decode())\n"
+                    "except BlockingIOError: pass\n"
+                    "print('status', done.returncode)\n")
+        script = ('mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && exec "$@"')
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", listener, HEAPWATCH, "attach",
+                               str(program.pid), "--for", "1s"], capture_output=True, text=True, timeout=120, env=clean_environment(),
+                              check=True)
+        said = done.stdout.splitlines()
+        self.assertEqual(said[-1], "status 0", done)
+        who = f"process {program.pid} (attach_target), of user {os.getuid()}, by user {os.getuid()}"
+        self.assertRegex(said[0], rf"heapwatch\[\d+\]: attaches to {re.escape(who)}")
+        self.assertRegex(said[1], rf"heapwatch\[\d+\]: has detached from {re.escape(who)}")
 
     def test_what_is_meant_must_be_one_process(self):
         self.assertIn("attach needs a process", self.heapwatch("attach", status=1).stderr)

@@ -71,11 +71,11 @@ bool Attachments::start(Attached& attached, int pid) const {
     return false;
   }
   const base::Descriptor theirs_in(input[0]);
-  attached.until = base::Descriptor(input[1]);
+  attached.until = base::OwnDescriptor(input[1]);
   if (pipe2(output, O_CLOEXEC) != 0) {
     return false;
   }
-  attached.told = base::Descriptor(output[0]);
+  attached.told = base::OwnDescriptor(output[0]);
   const base::Descriptor theirs_out(output[1]);
   fcntl(output[0], F_SETFL, O_NONBLOCK);
   return spawn(program_, std::string(children::attacher_argument) + std::to_string(pid),

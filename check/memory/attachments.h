@@ -36,10 +36,10 @@ class Attachments {
  private:
   struct Attached {
     unsigned long long start_ticks = 0;
-    pid_t helper = 0;        // 0: it has ended
-    base::Descriptor until;  // its standard input
-    base::Descriptor told;   // its standard output
-    std::string line;        // what it has said so far
+    pid_t helper = 0;           // 0: it has ended
+    base::OwnDescriptor until;  // its standard input
+    base::OwnDescriptor told;   // its standard output
+    std::string line;           // what it has said so far
     std::chrono::steady_clock::time_point tried;
   };
 

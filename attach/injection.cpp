@@ -298,9 +298,7 @@ base::Result<Injection> Injector::inject() {
   if (done) {
     return result_;
   }
-  if (done.error().kind != base::ErrorKind::not_found) {
-    release_room();
-  }
+  release_room();
   return tl::unexpected(done.error());
 }
 

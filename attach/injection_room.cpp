@@ -165,7 +165,7 @@ base::Result<void> Injector::make_room() {
 /// After an injection that failed: what was mapped goes again, by a thread as make_room() takes
 /// one. What cannot be given back stays.
 void Injector::release_room() {
-  if (room_ == 0 || may_be_entered_) {
+  if (room_ == 0 || may_be_entered_ || (::kill(pid_, 0) != 0 && errno == ESRCH)) {
     return;
   }
   auto found = find_thread(Use::system_calls);

@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, fetch, wait_until  # noqa: E402
 
-HEAPWATCH = TARGET = ""
+HEAPWATCH = TARGET = GO_TARGET = ""
 
 
 class AttachTest(unittest.TestCase):
@@ -145,6 +145,28 @@ class AttachTest(unittest.TestCase):
         self.assertIn("attach needs a process", self.heapwatch("attach", status=1).stderr)
         self.assertIn("is the first process of the system", self.heapwatch("attach", 1, status=1).stderr)
 
+    def test_go_tells_of_its_own_heap_by_its_address(self):
+        program = subprocess.Popen([GO_TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment())
+        self.addCleanup(lambda: (program.communicate(), program.wait()))
+        url = program.stdout.readline().strip()
+        for _ in range(30):
+            fetch(url + "/hold")
+        for _ in range(2):
+            fetch(url + "/gc")
+        report, flame = self.folder / "heap.pb.gz", self.folder / "flame.html"
+        said = self.heapwatch("attach", program.pid, "--url", url, "--for", "1s", "--report", report, "--flame", flame).stderr
+        self.assertRegex(said, r"in Go's own heap, by its profile: \d{8} bytes in \d+ objects\n"
+                               r"heapwatch:     \d{8} bytes in \d+ objects\nheapwatch:       main\.main\.func\d+ \S*main\.go:\d+\n")
+        text = subprocess.run(["go", "tool", "pprof", "-top", "-unit=b", "-symbolize=none", "-tagfocus=space=go$", str(report)],
+                              timeout=60, capture_output=True, text=True, env=clean_environment(), check=True).stdout
+        held = re.search(r"^ *(\d+)B .* main\.main\.func", text, re.M)
+        self.assertGreaterEqual(int(held[1]), 29 << 20, text)
+        self.assertIn("main.main.func", flame.read_text())
+        # Without an answer the rest is told all the same.
+        said = self.heapwatch("attach", program.pid, "--url", "127.0.0.1:1", "--for", "1s", status=1).stderr
+        self.assertIn("Go's heap is left out: ", said)
+        self.assertIn("detached from", said)
+
     def test_python_goes_on(self):
         code = ("import json,sys,threading,time\n"
                 "stop = False\n"
@@ -164,5 +186,5 @@ class AttachTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, TARGET = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1])
+    HEAPWATCH, TARGET, GO_TARGET = sys.argv[1:4]
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:])

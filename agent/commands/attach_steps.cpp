@@ -20,7 +20,7 @@ namespace heapwatch::agent::commands {
 
 namespace {
 
-std::string milliseconds(double value) {
+std::string milliseconds_text(double value) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(value < 10 ? 2 : 0) << value << " ms";
   return text.str();
@@ -61,7 +61,7 @@ base::Result<void> attach_until_unwanted(int pid) {
   }
   const auto good = check::children::attacher_good;
   std::cout << good << "attached to " << attach::named(*evidence) << "; a thread stood still for "
-            << milliseconds(begun->stopped_ms) << std::endl;
+            << milliseconds_text(begun->stopped_ms) << std::endl;
   const auto books = memory::native::find_books(pid, evidence->facts.command);
   if (books != nullptr) {
     const attach::PythonAnswer python = attach::wait_for_python(*books);
@@ -111,7 +111,7 @@ base::Result<void> attach_and_say(const attach::Evidence& evidence,
     return {};
   }
   std::cerr << "heapwatch: attached to " << attach::named(evidence) << "; a thread stood still for "
-            << milliseconds(begun->stopped_ms)
+            << milliseconds_text(begun->stopped_ms)
             << (begun->tries > 1 ? " (at try " + std::to_string(begun->tries) + ")" : "") << '\n';
   return {};
 }

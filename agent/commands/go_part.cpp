@@ -21,8 +21,8 @@ namespace {
 constexpr std::size_t profile_bytes_max = std::size_t{64} << 20;
 constexpr std::size_t decompressed_bytes_max = std::size_t{512} << 20;
 constexpr std::chrono::milliseconds fetch_timeout{20'000};
-constexpr std::size_t places_max = 5;
-constexpr std::size_t frames_max = 6;
+constexpr std::size_t go_places_max = 5;
+constexpr std::size_t go_frames_max = 6;
 
 /// With `space:go`, which comes where texts are in the order of their keys.
 pprof::Samples labelled(pprof::Profile& go) {
@@ -80,7 +80,7 @@ std::vector<Held> places_of(const pprof::Profile& go, Held& sum) {
   }
   std::stable_sort(places.begin(), places.end(),
                    [](const Held& a, const Held& b) { return a.bytes > b.bytes; });
-  places.resize(std::min(places.size(), places_max));
+  places.resize(std::min(places.size(), go_places_max));
   return places;
 }
 
@@ -140,7 +140,7 @@ std::string go_summary(const pprof::Profile& go) {
     std::size_t shown = 0;
     for (const std::uint32_t at : go.samples.frames(place.sample)) {
       for (const pprof::Line& line : go.lines_of(go.locations[at])) {
-        if (line.function != pprof::no_index && shown++ < frames_max) {
+        if (line.function != pprof::no_index && shown++ < go_frames_max) {
           const pprof::Function& function = go.functions[line.function];
           out << "heapwatch:       " << base::printable(std::string(go.text(function.name))) << ' '
               << base::printable(std::string(go.text(function.file))) << ':' << line.line << '\n';

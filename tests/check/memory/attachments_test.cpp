@@ -63,7 +63,7 @@ class AttachmentsTest : public ::testing::Test {
     return logged() == text;
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
 };
 
 TEST_F(AttachmentsTest, StartsOneForEachProcessAndEndsItWhenItIsNotWantedAnyMore) {

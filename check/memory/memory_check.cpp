@@ -162,6 +162,7 @@ void MemoryCheck::attach(RunReport& report) {
     return;
   }
   std::vector<Facts> all;
+  all.reserve(watched_.size());
   for (const auto& [pid, watched] : watched_) {
     all.push_back(watched.facts);
   }

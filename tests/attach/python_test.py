@@ -1,6 +1,7 @@
 """heapwatch attach over CPython: hooks that come and go under its lock, and the lines of what leaks."""
 import pathlib
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -173,7 +174,6 @@ class PythonTest(unittest.TestCase):
             said = self.detach(attached)
             self.assertIn("untracked frees: 0", said)
             self.assertRegex(said, r"of that by CPython 3\.\d+\.\d+: ")
-            self.assertNotIn("older blocks freed: 0", said)
             # Order, its dict, its text and number.
             self.assertRegex(said, rf"keep_orders {self.script}:\d+\n")
             python = self.held("python")
@@ -208,18 +208,18 @@ class PythonTest(unittest.TestCase):
         if not found:
             self.skipTest("there is no other CPython")
         for minor, python in sorted(found.items()):
-            for threads in (0, 2):
-                with self.subTest(python=python, threads=threads):
-                    program = self.shop(threads, python)
-                    for _ in range(2):
-                        attached = self.attach(program, "--sample-interval", 16384)
-                        self.assertRegex(attached.stderr.readline(), rf"heapwatch: CPython 3\.{minor}\.\d+ is watched, too\n")
-                        self.ask(program, "orders 10000")
-                        self.ask(program, "fork 0")
-                        said = self.detach(attached)
-                        self.assertRegex(said, rf"keep_orders {self.script}:\d+\n")
-                        self.assertGreater(self.held("python").get("keep_orders", 0), 10000 * 100, said)
-                    self.assert_ends_well(program)
+            with self.subTest(python=python):
+                # A process of one thread, which is held until the library is there, and one of three.
+                program = self.shop(2 * (minor % 2), python)
+                for _ in range(2):
+                    attached = self.attach(program, "--sample-interval", 16384)
+                    self.assertRegex(attached.stderr.readline(), rf"heapwatch: CPython 3\.{minor}\.\d+ is watched, too\n")
+                    self.ask(program, "orders 10000")
+                    self.ask(program, "fork 0")
+                    said = self.detach(attached)
+                    self.assertRegex(said, rf"keep_orders {self.script}:\d+\n")
+                    self.assertGreater(self.held("python").get("keep_orders", 0), 10000 * 100, said)
+                self.assert_ends_well(program)
 
     def test_python_off_leaves_it_alone_and_only_leaves_malloc_alone(self):
         program = self.shop()
@@ -251,13 +251,12 @@ class PythonTest(unittest.TestCase):
 
     def test_a_lock_that_is_held_for_long_holds_up_nobody(self):
         program = self.shop(0)
-        self.tell(program, "hold 20000")
+        self.tell(program, "hold 15000")
         time.sleep(0.5)  # until it is held
-        began = time.monotonic()
         attached = self.attach(program)
         self.assertRegex(attached.stderr.readline(), r"CPython 3\.\d+\.\d+ is not watched yet: a thread of the program has kept its "
                                                      r"lock \(the GIL\) for 5 s; it will be, once the lock is free\n")
-        self.assertLess(time.monotonic() - began, 18)
+        self.assertEqual(select.select([program.stdout], [], [], 0)[0], [])
         self.assertEqual(program.stdout.readline(), "done\n")
         wait_until(lambda: self.has_hooks(program), "the hooks")
         # And held again when it is to be let go of.

@@ -203,7 +203,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 78> rows{{
+constexpr std::array<AgentOptionRow, 79> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -243,6 +243,7 @@ constexpr std::array<AgentOptionRow, 78> rows{{
     option<ReadBy<read_profiler, ProfilerWord>>("profiler"),
     option<Boolean<&A::python_memory>>("telemetry.python_memory"),
     option<Boolean<&A::allow_untrusted_code>>("allow_untrusted_code"),
+    option<Boolean<&A::attach>>("attach"),
     option<ReadBy<read_check_isolation, IsolationWord>>("check_isolation", at_reload),
     option<Texts<Shape::words, &A::isolation, &IsolationConfig::include>>("check_isolation_include",
                                                                           at_reload),

@@ -219,6 +219,28 @@ void read_leak(Section& init_config, Section& instance, MemoryConfig& config) {
   }
 }
 
+/// To processes that are named: what a pattern or a control group has may be anything.
+constexpr std::array attach_kinds{ChoiceKind::process_name, ChoiceKind::pid_file,
+                                  ChoiceKind::systemd_unit, ChoiceKind::port};
+
+bool read_attach(Section& instance, const std::optional<Choice>& choice,
+                 const config::AgentConfig& agent) {
+  if (!instance.boolean("attach").value_or(false)) {
+    return false;
+  }
+  if (!agent.attach) {
+    instance.error("attach",
+                   "attach: true needs attach: true in heapwatch.yaml, too, and the rights for it");
+  }
+  if (choice &&
+      std::find(attach_kinds.begin(), attach_kinds.end(), choice->kind) == attach_kinds.end()) {
+    instance.error("attach",
+                   "attach is for processes that are named: by process_name, pid_file, "
+                   "systemd_unit, port or expvar_url");
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<MemoryConfig> read_config(const InstanceSource& source,
@@ -231,6 +253,7 @@ std::optional<MemoryConfig> read_config(const InstanceSource& source,
   auto choice = read_choice(instance, config);
   read_limits(init_config, instance, config);
   read_leak(init_config, instance, config);
+  config.attach = read_attach(instance, choice, source.agent);
   const bool well = sections.finish(diagnostics);
   if (!well || !choice || !options) {
     return std::nullopt;

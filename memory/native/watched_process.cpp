@@ -150,6 +150,7 @@ memtrack_health WatchedProcess::health() const {
   memtrack_health health{};
   health.double_frees = books_->double_frees.load(std::memory_order_relaxed);
   health.older_frees = books_->older_frees.load(std::memory_order_relaxed);
+  health.older_freed_bytes = books_->older_freed_bytes.load(std::memory_order_relaxed);
   health.freed_elsewhere = books_->freed_elsewhere.load(std::memory_order_relaxed);
   health.unrecorded = books_->unrecorded.load(std::memory_order_relaxed);
   health.samples = books_->samples.load(std::memory_order_relaxed);
@@ -253,6 +254,30 @@ std::string WatchedProcess::interpreter() const {
              : text_in(books_->interpreter.name);
 }
 
+WatchedProcess::InterpreterHooks WatchedProcess::interpreter_hooks() const {
+  const memtrack::Hooks state = books_->interpreter.hooks.load(std::memory_order_acquire);
+  return {state, text_in(books_->interpreter.name), state == memtrack::Hooks::on};
+}
+
+WatchedProcess::Older WatchedProcess::older(memtrack_space space) const {
+  const auto read = [](const std::atomic<std::uint64_t>& frees,
+                       const std::atomic<std::uint64_t>& bytes) {
+    return Older{frees.load(std::memory_order_relaxed), bytes.load(std::memory_order_relaxed)};
+  };
+  switch (space) {
+    case memtrack_space_native:
+      return read(books_->older_frees, books_->older_freed_bytes);
+    case memtrack_space_python:
+      return read(books_->interpreter.older_frees, books_->interpreter.older_freed_bytes);
+    default:
+      return {};
+  }
+}
+
+std::int64_t WatchedProcess::growth(memtrack_space space) const {
+  return static_cast<std::int64_t>(space_counters(space).inuse_bytes - older(space).bytes);
+}
+
 WatchedProcess::Arenas WatchedProcess::arenas() const {
   return {books_->interpreter.arenas.load(std::memory_order_relaxed),
           books_->interpreter.arena_bytes.load(std::memory_order_relaxed)};
@@ -313,8 +338,10 @@ class WatchedProcess::Stacks {
   Stacks(const WatchedProcess& process, NativeHeap& heap, Plumbing plumbing)
       : process_(process), heap_(heap), code_(process.interpreter_code(heap.mappings, plumbing)) {
     for (const NativeHeap::Mapping& mapping : heap.mappings) {
+      // What an attach has brought is loaded by the number of a descriptor, as nothing else is.
       if (mapping.path.ends_with("/libheapwatch_preload.so") ||
-          mapping.path.ends_with("/heapwatch_python.so")) {
+          mapping.path.ends_with("/heapwatch_python.so") ||
+          mapping.path.starts_with("/proc/self/fd/")) {
         own_code_.push_back({mapping.start, mapping.limit});
       }
     }

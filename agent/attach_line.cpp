@@ -19,6 +19,8 @@ void describe_attach(CommandLine& line) {
                    "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
                    "unix:PATH")
       ->check(not_empty);
+  command->add_option("--web-config", options.web_config, web_config_help)
+      ->check(CLI::ExistingFile);
   command->add_option("--report", options.report, "Write its heap profile to this file at the end")
       ->check(not_empty);
   command->add_option("--flame", options.flame, "Write a flame graph of it, a page, to this file")

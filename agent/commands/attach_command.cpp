@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/access/private_server.h"
 #include "agent/commands/commands.h"
 #include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
@@ -216,6 +217,7 @@ bool let_go(const attach::Evidence& evidence) {
 base::Result<bool> watch_attached(const attach::Evidence& evidence, const AttachOptions& options) {
   const int pid = evidence.facts.pid;
   const ExecOptions as_exec{.listen = options.listen,
+                            .web_config = options.web_config,
                             .report = options.report,
                             .sample_interval = options.sample_interval,
                             .flame = options.flame,
@@ -267,6 +269,11 @@ int attach_to_process(const AttachOptions& options) {
   if (options.dry_run) {
     std::cout << attach::plan_text(*evidence);
     return std::cout.flush() ? 0 : 1;
+  }
+  if (!options.listen.empty()) {
+    if (const auto may = access::may_serve(options.listen, options.web_config); !may) {
+      return fail_with(may.error().message);
+    }
   }
   note_in_log(*evidence, "attaches to");
   if (const auto begun = begin(*evidence, options); !begun) {

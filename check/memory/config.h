@@ -34,6 +34,7 @@ struct MemoryConfig {
   /// Seconds: of the windows in which processes are judged, the shortest first. None: they are not.
   std::vector<double> leak_windows{600, 3600, 86'400};
   ProfileFolderOptions profiles;
+  std::chrono::milliseconds profile_interval = std::chrono::minutes(10);  // for the history
   /// Of a Go program: where it tells its own counters. Asked when its heap cannot be walked.
   std::optional<net::HttpRequest> page;
 };

@@ -79,7 +79,7 @@ void write_sites(base::JsonWriter& json, const std::vector<SitesBetween>& all) {
 
 std::string memory_json(const MemoryAnswer& answer) {
   return document("heapwatch.memory_history/1", [&](base::JsonWriter& json) {
-    write_life(json, *answer.life);
+    write_numbered_life(json, *answer.life);
     json.member("from", answer.asked.from);
     json.member("to", answer.asked.to);
     json.member("next", answer.next);
@@ -110,7 +110,8 @@ std::string memory_json(const MemoryAnswer& answer) {
       }
     }
     json.end_array();
-    json.objects("lives", answer.lives, [&](const history::Life& life) { write_life(json, life); });
+    json.objects("lives", answer.lives,
+                 [&](const history::Life& life) { write_numbered_life(json, life); });
     json.objects("events", answer.events, [&](const history::Event& event) {
       json.member("time", event.time);
       json.member("kind", event.kind);
@@ -167,7 +168,7 @@ Growth growth_between(const history::Course& course) {
 std::string growth_json(const GrowthAnswer& answer) {
   return document("heapwatch.growth/1", [&](base::JsonWriter& json) {
     const Growth& growth = answer.growth;
-    write_life(json, *answer.life);
+    write_numbered_life(json, *answer.life);
     json.member("from", growth.from);
     json.member("to", growth.to);
     json.member("rss_before", growth.rss_before);
@@ -187,7 +188,7 @@ std::string growth_json(const GrowthAnswer& answer) {
 
 std::string suspects_json(const SuspectsAnswer& answer) {
   return document("heapwatch.suspects/1", [&](base::JsonWriter& json) {
-    write_life(json, *answer.life);
+    write_numbered_life(json, *answer.life);
     if (answer.verdict) {
       write_verdict(json, *answer.verdict);
     }

@@ -26,6 +26,8 @@ void describe_attach(CommandLine& line) {
           "The address of its Go debug pages: Go's own heap is told at the end, too, and is "
           "in the report")
       ->check(not_empty);
+  command->add_option("--web-config", options.web_config, web_config_help)
+      ->check(CLI::ExistingFile);
   command->add_option("--report", options.report, "Write its heap profile to this file at the end")
       ->check(not_empty);
   command->add_option("--flame", options.flame, "Write a flame graph of it, a page, to this file")

@@ -280,6 +280,10 @@ void describe_web(CommandLine& line) {
       ->required();
   command->add_option("--listen", options.listen,
                       "HOST:PORT or unix:PATH (a free port of loopback)");
+  command->add_option("--web-config", options.web_config, web_config_help)
+      ->check(CLI::ExistingFile);
+  command->add_option("--url", options.url,
+                      "The address of the process's Go pages, which tell more of its heap");
   command->add_option("--every", line.web_every, "Time between two looks (default 2s)")
       ->check(duration_text(options.every_s));
   // Its signals stay held: it waits for them.
@@ -296,6 +300,8 @@ void describe_exec(CommandLine& line) {
                    "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
                    "unix:PATH")
       ->check(not_empty);
+  command->add_option("--web-config", options.web_config, web_config_help)
+      ->check(CLI::ExistingFile);
   command
       ->add_option("--report", options.report, "Write its heap profile to this file when it ends")
       ->check(not_empty);

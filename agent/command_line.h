@@ -36,6 +36,11 @@ struct CommandLine {
   std::function<int()> act = [] { return 0; };
 };
 
+/// Of commands that serve pages.
+inline constexpr const char* web_config_help =
+    "A file that asks for TLS and passwords or certificates, as web.config_file; without it other "
+    "machines are not served";
+
 /// A time such as 90s, 5m or 1h, read into `seconds`.
 [[nodiscard]] CLI::Validator duration_text(double& seconds);
 /// What is wrong with a text that must be there; empty: nothing.

@@ -204,6 +204,8 @@ std::unique_ptr<Check> memory_check_of(int pid, const MemoryWatch& watch) {
   config.interval = watch.walk_interval / 2;
   config.cpu_budget = watch.cpu_budget;
   config.leak_windows = watch.leak_windows;
+  config.page = watch.page;
+  config.profile_interval = watch.profile_interval;
   return std::make_unique<memory::MemoryCheck>(std::move(config), machine());
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/access/private_server.h"
 #include "agent/commands/attach_steps.h"
 #include "agent/commands/commands.h"
 #include "agent/commands/exec_watch.h"
@@ -121,6 +122,7 @@ base::Result<bool> watch_attached(const attach::Evidence& evidence, const Attach
                                   const std::string& library) {
   const int pid = evidence.facts.pid;
   const ExecOptions as_exec{.listen = options.listen,
+                            .web_config = options.web_config,
                             .report = options.report,
                             .sample_interval = options.sample_interval,
                             .flame = options.flame,
@@ -188,6 +190,11 @@ int attach_to_process(const AttachOptions& options) {
   if (options.dry_run) {
     std::cout << attach::plan_text(*evidence);
     return std::cout.flush() ? 0 : 1;
+  }
+  if (!options.listen.empty()) {
+    if (const auto may = access::may_serve(options.listen, options.web_config); !may) {
+      return fail_with(may.error().message);
+    }
   }
   const auto library = preload_library(preload_library_name);
   if (!library) {

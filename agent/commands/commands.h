@@ -45,8 +45,9 @@ struct CheckOptions {
 [[nodiscard]] int show_status(const wiring::GlobalOptions& global, bool json);
 
 struct ExecOptions {
-  std::string listen;  // HOST:PORT or unix:PATH; empty: no pages
-  std::string report;  // a file; empty: none
+  std::string listen;      // HOST:PORT or unix:PATH; empty: no pages
+  std::string web_config;  // who may ask for them; empty: whoever reaches a loopback address
+  std::string report;      // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
   bool interpreter_frames = false;   // beside those of the code that it runs
   std::string flame;                 // a file; empty: none
@@ -61,12 +62,13 @@ struct ExecOptions {
 [[nodiscard]] int exec_program(const ExecOptions& options);
 
 struct AttachOptions {
-  std::string target;   // a pid, a name or a part of a command line
-  double length_s = 0;  // 0: until interrupted
-  std::string url;      // of the debug pages of a Go program; empty: Go's heap is left out
-  std::string listen;   // HOST:PORT or unix:PATH; empty: no pages
-  std::string report;   // a file; empty: none
-  std::string flame;    // a file; empty: none
+  std::string target;        // a pid, a name or a part of a command line
+  double length_s = 0;       // 0: until interrupted
+  std::string url;           // of the debug pages of a Go program; empty: Go's heap is left out
+  std::string listen;        // HOST:PORT or unix:PATH; empty: no pages
+  std::string web_config{};  // as in ExecOptions
+  std::string report;        // a file; empty: none
+  std::string flame;         // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
   preload::Python python = preload::Python::automatic;
   bool dry_run = false;  // say what would be done, and do nothing
@@ -135,8 +137,10 @@ struct DashboardOptions {
 
 struct WebOptions {
   std::vector<std::string> targets;  // a file; or pids, names, parts of command lines
+  std::string url;                   // of Go's /debug pages of the one process; empty: none
   std::string listen = "127.0.0.1:0";
-  double every_s = 2;  // between looks at the kernel's counters
+  std::string web_config;  // as in ExecOptions
+  double every_s = 2;      // between looks at the kernel's counters
 };
 /// Serves the live page of processes, which are looked at from outside, or of a file, until it is
 /// told to stop. The signals must be held.

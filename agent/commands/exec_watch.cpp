@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/access/private_server.h"
 #include "agent/commands/go_part.h"
 #include "agent/commands/watching.h"
 #include "base/counted.h"
@@ -21,8 +22,6 @@
 namespace heapwatch::agent::commands {
 
 namespace {
-
-constexpr std::string_view unix_prefix = "unix:";
 
 base::Result<std::string> flame_page(pprof::Profile profile) {
   const auto source = pprof::flame::prepare(std::move(profile), {}, [](const std::string&) {});
@@ -48,18 +47,17 @@ base::Result<void> Watch::listen() {
   std::vector<net::Route> live = live_page();
   std::move(live.begin(), live.end(), std::back_inserter(routes));
   const net::Routes pages(std::move(routes));
-  auto server = net::HttpServer::start(
+  auto started = access::start_private_server(
       pages.options(listen),
-      [pages](const net::ServerRequest& request) { return pages.answer(request); });
-  if (!server) {
-    return tl::unexpected(server.error());
+      [pages](const net::ServerRequest& request) { return pages.answer(request); },
+      options_.web_config);
+  if (!started) {
+    return tl::unexpected(started.error());
   }
-  server_ = *std::move(server);
-  if (listen.compare(0, unix_prefix.size(), unix_prefix) != 0) {
-    const std::string host = listen.substr(0, listen.rfind(':'));
-    std::cerr << "heapwatch: pages at http://" << (host.empty() ? "localhost" : host) << ':'
-              << server_->port() << "/debug/vars and /debug/pprof/heap\n";
+  if (const std::string url = started->url(listen); !url.empty()) {
+    std::cerr << "heapwatch: pages at " << url << "/debug/vars and /debug/pprof/heap\n";
   }
+  server_ = std::move(started->server);
   return {};
 }
 

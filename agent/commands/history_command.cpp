@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/printable.h"
 #include "history/incident.h"
+#include "history/life_json.h"
 
 namespace heapwatch::agent::commands {
 
@@ -93,14 +94,7 @@ void print_lives_json(const std::vector<history::Life>& lives, history::Span spa
   json.member("to", span.to);
   json.objects("lives", lives, [&json](const history::Life& life) {
     json.member("life", life.id);
-    json.member("kind", life.info.kind);
-    json.member("service", life.info.service);
-    json.member("name", life.info.name);
-    json.member("pid", life.info.pid);
-    json.member("first", life.first);
-    json.member("last", life.last);
-    json.member("ended", life.ended);
-    json.member("how", life.how);
+    history::write_life(json, life);
   });
   json.end_object();
   std::cout << text << '\n';

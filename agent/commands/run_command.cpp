@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/access/web_access.h"
 #include "agent/commands/check_readings.h"
 #include "agent/commands/commands.h"
 #include "agent/pages/check_verdicts.h"
@@ -28,7 +29,6 @@
 #include "agent/wiring/exporters.h"
 #include "agent/wiring/reloader.h"
 #include "agent/wiring/secret_pages.h"
-#include "agent/wiring/web_access.h"
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/log_queue.h"
@@ -245,7 +245,7 @@ base::Result<void> Agent::read_access() {
   if (file.empty()) {
     return {};
   }
-  auto rules = wiring::load_access(file);
+  auto rules = access::load_access(file);
   if (!rules) {
     return tl::unexpected(rules.error());
   }

@@ -10,9 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "agent/access/private_server.h"
 #include "agent/pprof/viewer.h"
 #include "net/http_server.h"
-#include "net/listen_address.h"
+#include "net/own_page.h"
 #include "pprof/picture/painter.h"
 #include "pprof/web/site.h"
 
@@ -29,14 +30,8 @@ constexpr pprof::picture::DrawOptions page_pictures{
     .is_zoomable = false,
 };
 
-/// Where to listen, and what the address is called. Without a host it is this machine alone, and
-/// without a port a free one.
-struct Place {
-  std::string listen;
-  std::string host;
-};
-
-Place place_of(const std::string& text) {
+/// Where to listen. Without a host it is this machine alone, and without a port a free one.
+std::string place_of(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   const bool is_bare_ipv6 = !text.empty() && text.back() == ']';
   std::string host = colon == std::string::npos || is_bare_ipv6 ? text : text.substr(0, colon);
@@ -47,7 +42,7 @@ Place place_of(const std::string& text) {
   if (port.empty()) {
     port = "0";
   }
-  return {host + ":" + port, host};
+  return host + ":" + port;
 }
 
 /// Blocks the signals that end the program, so that they can be waited for; servers' threads are
@@ -138,39 +133,34 @@ base::Result<void> serve_profile(const pprof::CommandLine& line, const pprof::Se
                                 }
                                 return painter->draw(dot);
                               });
-  const Place place = place_of(line.http.value_or(""));
+  const std::string place = place_of(line.http.value_or(""));
   const EndSignals signals;
   net::ServerOptions options;
-  options.listen = place.listen;
+  options.listen = place;
   options.request_timeout = std::chrono::seconds(30);
   options.body_bytes_max = 1;  // so that POST is served, whose parameters are in its query
   // Drawing takes its time; the other pages do not wait for it.
   options.takes_long = [](const net::ServerRequest& request) {
     return request.path == "/ui/graph";
   };
-  auto server = net::HttpServer::start(options, [&](const net::ServerRequest& request) {
-    // Browsers say whose page made them ask; what says nothing is no browser.
-    const std::string_view asked_by = request.header("sec-fetch-site");
-    const std::string_view origin = request.header("origin");
-    const bool is_own =
-        (asked_by.empty() || asked_by == "same-origin" || asked_by == "none") &&
-        (origin.empty() || origin == "http://" + std::string(request.header("host")));
+  const auto answer = [&](const net::ServerRequest& request) {
+    const bool is_post = request.method == "POST";
+    if (is_post && net::is_of_own_page(request) && !net::is_json(request)) {
+      return net::text_reply(415, "the request must have Content-Type: application/json");
+    }
     const bool wants_page = request.header("accept").find("text/html") != std::string_view::npos;
     return reply_of(site.answer({.path = request.path,
                                  .query = request.query,
-                                 .is_post = request.method == "POST",
-                                 .is_own = is_own,
+                                 .is_post = is_post,
+                                 .is_own = net::is_of_own_page(request),
                                  .wants_page = wants_page}));
-  });
-  if (!server) {
-    return tl::unexpected(server.error());
+  };
+  const auto serving = access::start_private_server(options, answer, line.web_config);
+  if (!serving) {
+    return tl::unexpected(serving.error());
   }
-  const std::string url = "http://" + place.host + ":" + std::to_string((*server)->port());
+  const std::string url = serving->url(place);
   err << "Serving web UI on " << url << std::endl;
-  if (const auto address = net::parse_listen_address(place.listen);
-      address && !address->is_loopback()) {
-    err << "Everybody who reaches this machine there can read the profile." << std::endl;
-  }
   if (!line.no_browser) {
     if (auto opened = open_in_browser(url); !opened) {
       err << opened.error().message << "\n";

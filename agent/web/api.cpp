@@ -21,13 +21,9 @@ constexpr std::size_t readers_max = 4;
 constexpr std::int64_t time_max = std::int64_t{1} << 52U;
 constexpr std::int64_t points_max = 5000;
 constexpr std::int64_t points_usual = 600;
-constexpr std::int64_t sites_max = 500;
-constexpr std::size_t known_sites_max = 32;
-constexpr std::int64_t sites_usual = 25;
 
 constexpr std::string_view memory_route = "/api/v1/memory/";
 constexpr std::string_view growth_route = "/api/v1/growth/";
-constexpr std::string_view suspects_route = "/api/v1/suspects/";
 constexpr std::string_view profile_route = "/api/v1/profile/";
 
 /// Lives of the same service, this one too, oldest first.
@@ -264,74 +260,16 @@ base::Result<net::ServerReply> Api::growth(history::Archive& archive,
     if (pair.from == nullptr || pair.from == pair.to) {
       continue;
     }
-    base::Result<Sites> sites = known_sites(archive, pair.to->id, pair.from->id, sites_usual);
+    const auto sites = known_sites(archive, pair.to->id, pair.from->id);
     if (!sites) {
       return tl::unexpected(sites.error());
     }
-    answer.sites.push_back(
-        {.kind = kind, .from = pair.from->time, .to = pair.to->time, .sites = std::move(*sites)});
+    answer.sites.push_back({.kind = kind,
+                            .from = pair.from->time,
+                            .to = pair.to->time,
+                            .sites = first_of(**sites, sites_usual)});
   }
   return json_reply(growth_json(answer));
-}
-
-base::Result<Sites> Api::known_sites(history::Archive& archive, std::int64_t profile,
-                                     std::optional<std::int64_t> base, std::size_t most) {
-  const std::pair key{profile, base.value_or(0)};
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto known = sites_.find(key); known != sites_.end()) {
-      Sites sites = known->second;
-      sites.sites.resize(std::min(most, sites.sites.size()));
-      return sites;
-    }
-  }
-  base::Result<Sites> sites = sites_of(archive, profile, base, sites_max);
-  if (sites) {
-    const std::lock_guard lock(mutex_);
-    if (sites_.size() >= known_sites_max) {
-      sites_.clear();
-    }
-    sites_.emplace(key, *sites);
-    sites->sites.resize(std::min(most, sites->sites.size()));
-  }
-  return sites;
-}
-
-base::Result<net::ServerReply> Api::suspects(history::Archive& archive,
-                                             const net::ServerRequest& request) {
-  const base::Result<history::Life> life = life_of(archive, request, suspects_route);
-  if (!life) {
-    return tl::unexpected(life.error());
-  }
-  const base::Result<std::int64_t> most = number_of(request, "sites", sites_usual, 1, sites_max);
-  if (!most) {
-    return tl::unexpected(most.error());
-  }
-  const base::Result<std::vector<history::ProfileInfo>> profiles =
-      archive.profiles(life->id, {.from = 0, .to = std::numeric_limits<std::int64_t>::max()});
-  if (!profiles) {
-    return tl::unexpected(profiles.error());
-  }
-  SuspectsAnswer answer{.life = &*life};
-  base::Result<std::optional<Verdict>> verdict = verdict_on(archive, *life);
-  if (!verdict) {
-    return tl::unexpected(verdict.error());
-  }
-  answer.verdict = std::move(*verdict);
-  for (const std::string kind : {"native", "go", "python"}) {
-    const Pair pair = nearest(*profiles, kind, {.from = life->first, .to = life->last});
-    if (pair.to == nullptr) {
-      continue;
-    }
-    base::Result<Sites> sites =
-        known_sites(archive, pair.to->id, std::nullopt, static_cast<std::size_t>(*most));
-    if (!sites) {
-      return tl::unexpected(sites.error());
-    }
-    answer.sites.push_back(
-        {.kind = kind, .from = pair.to->time, .to = pair.to->time, .sites = std::move(*sites)});
-  }
-  return json_reply(suspects_json(answer));
 }
 
 base::Result<net::ServerReply> Api::profile(history::Archive& archive,

@@ -21,6 +21,8 @@
 
 namespace heapwatch::agent::web {
 
+struct Suspects;  // api_json.h
+
 struct ApiSources {
   std::filesystem::path history;
   std::function<std::vector<Verdict>()> verdicts;
@@ -84,12 +86,17 @@ class Api {
                                                            std::int64_t now, std::int64_t wide);
 
   /// sites_of(), of which those asked for last are kept: pages ask again and again.
-  [[nodiscard]] base::Result<Sites> known_sites(history::Archive& archive, std::int64_t profile,
-                                                std::optional<std::int64_t> base, std::size_t most);
+  [[nodiscard]] base::Result<std::shared_ptr<const Sites>> known_sites(
+      history::Archive& archive, std::int64_t profile, std::optional<std::int64_t> base);
+  /// Of the newest profile of a kind, with what the sites held in those before it; nothing where
+  /// there is none.
+  [[nodiscard]] base::Result<std::optional<Suspects>> suspects_of(
+      history::Archive& archive, const std::vector<history::ProfileInfo>& profiles,
+      const std::string& kind, std::size_t most);
 
   ApiSources sources_;
   std::mutex mutex_;  // what follows
-  std::map<std::pair<std::int64_t, std::int64_t>, Sites> sites_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<const Sites>> sites_;
   std::vector<std::unique_ptr<history::Archive>> idle_;
 };
 

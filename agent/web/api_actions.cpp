@@ -7,6 +7,7 @@
 #include "agent/web/site.h"
 #include "base/json_document.h"
 #include "history/incident.h"
+#include "net/own_page.h"
 
 namespace heapwatch::agent::web {
 
@@ -95,10 +96,10 @@ net::ServerReply Api::watch(const net::ServerRequest& request) const {
             .body = "this changes something: it takes POST\n",
             .headers = {{"Allow", "POST"}}};
   }
-  if (!is_of_our_page(request)) {
+  if (!net::is_of_own_page(request)) {
     return net::text_reply(403, "the request comes from a page of another site");
   }
-  if (!is_json(request)) {
+  if (!net::is_json(request)) {
     return net::text_reply(415, "the request must have Content-Type: application/json");
   }
   const base::Result<std::int64_t> pid = pid_of(request, watch_route);

@@ -10,22 +10,68 @@ namespace heapwatch::agent::web {
 
 namespace {
 
+void write_site(base::JsonWriter& json, const Site& site) {
+  json.member("space", site.space);
+  json.member("bytes", site.bytes);
+  json.member("objects", site.objects);
+  json.objects("stack", site.stack, [&](const SiteFrame& frame) {
+    json.member("function", frame.function);
+    json.member("file", frame.file);
+    json.member("line", frame.line);
+  });
+}
+
+/// By the hour, from the first moment at which it is known to the last; absent where these are too
+/// near.
+std::optional<std::int64_t> growth_of(const std::vector<std::int64_t>& times,
+                                      const std::vector<std::int64_t>& course) {
+  constexpr std::int64_t least_ms = 60'000;
+  constexpr double hour_ms = 3'600'000;
+  const auto first = std::find_if(course.begin(), course.end(),
+                                  [](std::int64_t bytes) { return bytes != history::absent; });
+  if (first == course.end() || course.back() == history::absent) {
+    return std::nullopt;
+  }
+  const std::int64_t apart = times.back() - times[static_cast<std::size_t>(first - course.begin())];
+  return apart < least_ms
+             ? std::nullopt
+             : std::optional(static_cast<std::int64_t>(static_cast<double>(course.back() - *first) *
+                                                       hour_ms / static_cast<double>(apart)));
+}
+
+void write_suspects(base::JsonWriter& json, const std::vector<Suspects>& all) {
+  json.objects("profiles", all, [&](const Suspects& suspects) {
+    json.member("kind", suspects.kind);
+    json.member("from", suspects.times.back());
+    json.member("to", suspects.times.back());
+    json.member("bytes", suspects.sites.bytes);
+    json.member("times", suspects.times);
+    json.key("sites");
+    json.begin_array();
+    for (std::size_t i = 0; i < suspects.sites.sites.size(); ++i) {
+      const Site& site = suspects.sites.sites[i];
+      json.begin_object();
+      write_site(json, site);
+      json.objects("ages", site.ages, [&](const Site::Age& age) {
+        json.member("seconds", age.seconds);
+        json.member("bytes", age.bytes);
+      });
+      json.member("survival", site.survival);
+      json.member("growth_bytes_per_hour", growth_of(suspects.times, suspects.courses[i]));
+      write_values(json, "course", suspects.courses[i]);
+      json.end_object();
+    }
+    json.end_array();
+  });
+}
+
 void write_sites(base::JsonWriter& json, const std::vector<SitesBetween>& all) {
   json.objects("profiles", all, [&](const SitesBetween& between) {
     json.member("kind", between.kind);
     json.member("from", between.from);
     json.member("to", between.to);
     json.member("bytes", between.sites.bytes);
-    json.objects("sites", between.sites.sites, [&](const Site& site) {
-      json.member("space", site.space);
-      json.member("bytes", site.bytes);
-      json.member("objects", site.objects);
-      json.objects("stack", site.stack, [&](const SiteFrame& frame) {
-        json.member("function", frame.function);
-        json.member("file", frame.file);
-        json.member("line", frame.line);
-      });
-    });
+    json.objects("sites", between.sites.sites, [&](const Site& site) { write_site(json, site); });
   });
 }
 
@@ -33,7 +79,7 @@ void write_sites(base::JsonWriter& json, const std::vector<SitesBetween>& all) {
 
 std::string memory_json(const MemoryAnswer& answer) {
   return document("heapwatch.memory_history/1", [&](base::JsonWriter& json) {
-    write_life(json, *answer.life);
+    write_numbered_life(json, *answer.life);
     json.member("from", answer.asked.from);
     json.member("to", answer.asked.to);
     json.member("next", answer.next);
@@ -64,7 +110,8 @@ std::string memory_json(const MemoryAnswer& answer) {
       }
     }
     json.end_array();
-    json.objects("lives", answer.lives, [&](const history::Life& life) { write_life(json, life); });
+    json.objects("lives", answer.lives,
+                 [&](const history::Life& life) { write_numbered_life(json, life); });
     json.objects("events", answer.events, [&](const history::Event& event) {
       json.member("time", event.time);
       json.member("kind", event.kind);
@@ -121,7 +168,7 @@ Growth growth_between(const history::Course& course) {
 std::string growth_json(const GrowthAnswer& answer) {
   return document("heapwatch.growth/1", [&](base::JsonWriter& json) {
     const Growth& growth = answer.growth;
-    write_life(json, *answer.life);
+    write_numbered_life(json, *answer.life);
     json.member("from", growth.from);
     json.member("to", growth.to);
     json.member("rss_before", growth.rss_before);
@@ -141,11 +188,11 @@ std::string growth_json(const GrowthAnswer& answer) {
 
 std::string suspects_json(const SuspectsAnswer& answer) {
   return document("heapwatch.suspects/1", [&](base::JsonWriter& json) {
-    write_life(json, *answer.life);
+    write_numbered_life(json, *answer.life);
     if (answer.verdict) {
       write_verdict(json, *answer.verdict);
     }
-    write_sites(json, answer.sites);
+    write_suspects(json, answer.suspects);
   });
 }
 

@@ -54,10 +54,19 @@ struct GrowthAnswer {
 };
 [[nodiscard]] std::string growth_json(const GrowthAnswer& answer);
 
+/// The sites of the newest profile of a kind, and what they held in some of those before it.
+struct Suspects {
+  std::string kind;
+  std::vector<std::int64_t> times;  // of the profiles, oldest first; the last is the newest
+  Sites sites;
+  /// By site, as long as `times`: bytes; history::absent where the profile leaves too much out.
+  std::vector<std::vector<std::int64_t>> courses;
+};
+
 struct SuspectsAnswer {
   const history::Life* life = nullptr;
   std::optional<Verdict> verdict;
-  std::vector<SitesBetween> sites;
+  std::vector<Suspects> suspects;
 };
 [[nodiscard]] std::string suspects_json(const SuspectsAnswer& answer);
 

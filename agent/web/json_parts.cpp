@@ -59,7 +59,7 @@ std::string document(std::string_view schema, const std::function<void(base::Jso
   return out;
 }
 
-void write_life(base::JsonWriter& json, const history::Life& life) {
+void write_numbered_life(base::JsonWriter& json, const history::Life& life) {
   json.member("life", life.id);
   history::write_life(json, life);
 }

@@ -21,7 +21,7 @@ namespace heapwatch::agent::web {
 [[nodiscard]] std::string document(std::string_view schema,
                                    const std::function<void(base::JsonWriter&)>& write);
 
-void write_life(base::JsonWriter& json, const history::Life& life);
+void write_numbered_life(base::JsonWriter& json, const history::Life& life);
 void write_verdict(base::JsonWriter& json, const Verdict& verdict);
 /// A member that is a column; values that are absent are null.
 void write_values(base::JsonWriter& json, std::string_view name,

@@ -136,7 +136,7 @@ std::string processes_json(const Listing& listing, const std::vector<ListedLife>
   return document("heapwatch.processes/1", [&](base::JsonWriter& json) {
     write_listing(json, listing);
     json.objects("processes", lives, [&](const ListedLife& listed) {
-      write_life(json, *listed.life);
+      write_numbered_life(json, *listed.life);
       json.member("rss_bytes", last_of(listed.course, history::rss_series));
       json.member("growth_bytes_per_hour", growth_per_hour(listed.course, history::rss_series));
       const history::Column* const rss = column_of(listed.course, history::rss_series);
@@ -159,7 +159,7 @@ std::string targets_json(const Listing& listing, const std::vector<ListedLife>& 
     write_listing(json, listing);
     json.objects("targets", lives, [&](const ListedLife& listed) {
       const Course& course = listed.course;
-      write_life(json, *listed.life);
+      write_numbered_life(json, *listed.life);
       const std::optional<std::int64_t> up = last_of(course, history::up_series);
       json.member("up", up ? std::optional(*up != 0) : std::nullopt);
       json.member("heap_bytes", last_of(course, history::heap_alloc_series));
@@ -186,7 +186,7 @@ std::string checks_json(const Listing& listing, const std::vector<ListedLife>& l
   return document("heapwatch.checks/1", [&](base::JsonWriter& json) {
     write_listing(json, listing);
     json.objects("checks", lives, [&](const ListedLife& listed) {
-      write_life(json, *listed.life);
+      write_numbered_life(json, *listed.life);
       json.member("runs", grown(listed, listing, history::runs_series));
       json.member("errors", grown(listed, listing, history::errors_series));
       json.member("warnings", grown(listed, listing, history::warnings_series));

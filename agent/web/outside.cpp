@@ -17,6 +17,8 @@ namespace {
 /// Of what an incident file becomes: more than may be in one.
 constexpr history::Limits unpacked_limits{.file_max = std::uint64_t{4} << 30U,
                                           .life_max = std::uint64_t{4} << 30U};
+/// Who looks for a while wants to see what changed in it: a profile a minute, as looks are usual.
+constexpr int looks_per_profile = 30;
 constexpr std::string_view database_begins = "SQLite format 3";
 
 std::vector<net::Route> with_site(std::vector<net::Route> api) {
@@ -55,7 +57,9 @@ OutsideHistory::OutsideHistory(TemporaryFolder folder, Options options)
              .verdicts = check::memory_verdicts,
              .clock = now_ms,
              .boot = this_boot()}),
-      watches_({.every = options_.every, .look = {}, .after_round = [this] { after_round(); }}),
+      watches_({.every = options_.every,
+                .look = {.profile_interval = looks_per_profile * options_.every},
+                .after_round = [this] { after_round(); }}),
       api_({.history = recorder_.path(),
             .verdicts = current_verdicts,
             .check_verdicts = [] { return std::vector<CheckVerdict>{}; },
@@ -72,8 +76,8 @@ OutsideHistory::~OutsideHistory() {
   watches_.stop();
 }
 
-base::Result<void> OutsideHistory::watch(int pid) {
-  return watches_.watch(pid).map([](const Watches::Watched&) {});
+base::Result<void> OutsideHistory::watch(int pid, std::optional<net::HttpRequest> page) {
+  return watches_.watch(pid, std::move(page)).map([](const Watches::Watched&) {});
 }
 
 void OutsideHistory::after_round() {

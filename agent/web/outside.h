@@ -37,8 +37,9 @@ class OutsideHistory {
   OutsideHistory& operator=(const OutsideHistory&) = delete;
   ~OutsideHistory();
 
-  /// Errors: not_found when there is no such process.
-  [[nodiscard]] base::Result<void> watch(int pid);
+  /// `page`: where a Go program tells its counters and has its profiles. Errors: not_found when
+  /// there is no such process.
+  [[nodiscard]] base::Result<void> watch(int pid, std::optional<net::HttpRequest> page = {});
   /// The page and its API. This object must outlive whoever serves them.
   [[nodiscard]] std::vector<net::Route> routes();
 

@@ -39,30 +39,6 @@ base::Result<std::int64_t> pid_of(const net::ServerRequest& request, std::string
   return *pid;
 }
 
-bool is_of_our_page(const net::ServerRequest& request) {
-  const std::string_view site = request.header("sec-fetch-site");
-  if (!site.empty() && site != "same-origin" && site != "none") {
-    return false;
-  }
-  std::string_view origin = request.header("origin");
-  if (origin.empty()) {
-    return true;
-  }
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (origin.starts_with(scheme)) {
-      origin.remove_prefix(scheme.size());
-      return base::same_ignoring_case(origin, request.header("host"));
-    }
-  }
-  return false;
-}
-
-bool is_json(const net::ServerRequest& request) {
-  const std::string_view type = request.header("content-type");
-  return base::same_ignoring_case(base::trimmed(type.substr(0, type.find(';'))),
-                                  "application/json");
-}
-
 base::Result<history::Life> life_of(history::Archive& archive, const net::ServerRequest& request,
                                     std::string_view route) {
   constexpr std::int64_t most = std::int64_t{1} << 53U;  // what JavaScript counts to

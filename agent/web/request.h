@@ -24,18 +24,16 @@ inline constexpr std::int64_t usual_span_ms = 3'600'000;
 /// Of HTTP, for an error.
 [[nodiscard]] int status_of(base::ErrorKind kind);
 
+/// How many sites are told of where nobody says how many.
+inline constexpr std::int64_t sites_usual = 25;
+
+inline constexpr std::string_view suspects_route = "/api/v1/suspects/";
 inline constexpr std::string_view watch_route = "/api/v1/watch/";
 inline constexpr std::size_t watch_bytes_max = 1024;
 
 /// The pid that a path ends with. Errors: invalid.
 [[nodiscard]] base::Result<std::int64_t> pid_of(const net::ServerRequest& request,
                                                 std::string_view route);
-
-/// Whether a request that changes something comes from a page of this server, or from no page at
-/// all: browsers say from which one.
-[[nodiscard]] bool is_of_our_page(const net::ServerRequest& request);
-/// Whether its body says that it is JSON, which a form of another site cannot.
-[[nodiscard]] bool is_json(const net::ServerRequest& request);
 
 /// The life that a path ends with (`/api/v1/memory/4711`, a pid), or that `life=` names. Of a pid
 /// the newest life. Errors: not_found; invalid.

@@ -67,6 +67,7 @@ class Collector {
     Sum& sum = sums_[key_of(frames, space)];
     sum.bytes += values[bytes_];
     sum.objects += objects_ ? values[*objects_] : 0;
+    add_age(sum, sample, values[bytes_]);
     const std::int64_t size = pprof::wrapping_abs(values[bytes_]);
     if (size > sum.most || sum.most < 0) {
       sum.most = size;
@@ -88,10 +89,18 @@ class Collector {
     });
     sums.resize(std::min(most, sums.size()));
     for (const Sum* sum : sums) {
-      found.sites.push_back({.space = std::string(space_of(sum->sample)),
-                             .stack = stack_of(sum->sample),
-                             .bytes = sum->bytes,
-                             .objects = sum->objects});
+      Site& site = found.sites.emplace_back(Site{.space = std::string(space_of(sum->sample)),
+                                                 .stack = stack_of(sum->sample),
+                                                 .bytes = sum->bytes,
+                                                 .objects = sum->objects,
+                                                 .ages = {},
+                                                 .survival = {}});
+      for (const auto& [seconds, bytes] : sum->ages) {
+        site.ages.push_back({.seconds = seconds, .bytes = bytes});
+      }
+      if (sum->judged > 0) {
+        site.survival = std::clamp(sum->surviving / sum->judged, 0.0, 1.0);
+      }
     }
     return found;
   }
@@ -102,8 +111,28 @@ class Collector {
     std::int64_t objects = 0;
     std::int64_t most = -1;  // of one sample
     std::size_t sample = 0;  // that one
+    std::map<std::int64_t, std::int64_t> ages;
+    double judged = 0;  // bytes whose survival is known
+    double surviving = 0;
   };
   using Key = std::tuple<std::string_view, std::string_view, std::string_view, std::int64_t>;
+
+  /// Of what is held, the labels `age` and `survival` of a native profile.
+  void add_age(Sum& sum, std::size_t sample, std::int64_t bytes) const {
+    if (bytes <= 0) {
+      return;
+    }
+    for (const pprof::Label& label : profile_.samples.labels(sample)) {
+      const std::string_view key = label.is_number ? profile_.text(label.key) : "";
+      if (key == "age") {
+        sum.ages[label.number] += bytes;
+      } else if (key == "survival") {
+        constexpr double percent = 100;
+        sum.judged += static_cast<double>(bytes);
+        sum.surviving += static_cast<double>(bytes) * static_cast<double>(label.number) / percent;
+      }
+    }
+  }
 
   [[nodiscard]] std::string_view space_of(std::size_t sample) const {
     for (const pprof::Label& label : profile_.samples.labels(sample)) {
@@ -171,6 +200,13 @@ std::optional<std::size_t> type_named(const pprof::Profile& profile, std::string
 
 }  // namespace
 
+bool Site::is_at_place_of(const Site& other) const {
+  if (space != other.space || stack.empty() || other.stack.empty()) {
+    return space == other.space && stack.empty() && other.stack.empty();
+  }
+  return stack.front() == other.stack.front();
+}
+
 base::Result<Sites> sites_of(history::Archive& archive, std::int64_t profile,
                              std::optional<std::int64_t> base, std::size_t most) {
   base::Result<pprof::Profile> loaded = load(archive, profile, base);
@@ -187,6 +223,12 @@ base::Result<Sites> sites_of(history::Archive& archive, std::int64_t profile,
     collector.add(sample);
   }
   return collector.take(most);
+}
+
+Sites first_of(const Sites& sites, std::size_t most) {
+  const auto count = std::min(most, sites.sites.size());
+  return {.sites = {sites.sites.begin(), sites.sites.begin() + static_cast<std::ptrdiff_t>(count)},
+          .bytes = sites.bytes};
 }
 
 base::Result<std::string> profile_bytes(history::Archive& archive, std::int64_t profile,

@@ -45,7 +45,7 @@ void Watches::stop() {
   }
 }
 
-base::Result<Watches::Watched> Watches::watch(int pid) {
+base::Result<Watches::Watched> Watches::watch(int pid, std::optional<net::HttpRequest> page) {
   const auto name = base::read_file("/proc/" + std::to_string(pid) + "/comm", name_bytes_max);
   if (!name) {
     return base::fail(base::ErrorKind::not_found, "there is no process " + std::to_string(pid));
@@ -59,8 +59,10 @@ base::Result<Watches::Watched> Watches::watch(int pid) {
     return base::fail(base::ErrorKind::limit,
                       std::to_string(processes_max) + " processes are watched already");
   }
+  check::MemoryWatch look = options_.look;
+  look.page = std::move(page);
   Entry entry{.name = name->substr(0, name->find('\n')),
-              .check = check::memory_check_of(pid, options_.look)};
+              .check = check::memory_check_of(pid, look)};
   Watched watched{.pid = pid, .name = entry.name};
   entries_.emplace(pid, std::move(entry));
   is_new_ = true;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "check/check.h"
 #include "check/memory_verdicts.h"
+#include "net/http.h"
 
 namespace heapwatch::agent::web {
 
@@ -47,9 +49,9 @@ class Watches {
   /// No round goes on behind this.
   void stop();
 
-  /// From now on; a first look follows at once. Errors: not_found when there is no such process;
-  /// limit when too many are watched.
-  base::Result<Watched> watch(int pid);
+  /// From now on; a first look follows at once. `page`: where a Go program tells its counters.
+  /// Errors: not_found when there is no such process; limit when too many are watched.
+  base::Result<Watched> watch(int pid, std::optional<net::HttpRequest> page = {});
   /// False when it is not watched.
   bool forget(int pid);
   [[nodiscard]] std::vector<Watched> all() const;

@@ -35,6 +35,7 @@ struct MemoryConfig {
   std::vector<double> leak_windows{600, 3600, 86'400};
   ProfileFolderOptions profiles;
   bool attach = false;  // to each of the processes
+  std::chrono::milliseconds profile_interval = std::chrono::minutes(10);  // for the history
   /// Of a Go program: where it tells its own counters. Asked when its heap cannot be walked.
   std::optional<net::HttpRequest> page;
 };

@@ -5,12 +5,6 @@
 
 namespace heapwatch::check::memory {
 
-namespace {
-
-constexpr std::chrono::minutes profile_interval{10};
-
-}  // namespace
-
 Sighting MemoryCheck::sighting_of(const Watched& watched) {
   Sighting seen{.pid = watched.facts.pid,
                 .start_ticks = watched.facts.start_ticks,
@@ -49,7 +43,7 @@ void MemoryCheck::tell_sightings() {
 void MemoryCheck::take_scheduled_profiles(Watched& watched) {
   const Moment now = machine_->now();
   if (!machine_->sightings().wants_profiles() || !watched.looked ||
-      (watched.profiled_at && now - *watched.profiled_at < profile_interval)) {
+      (watched.profiled_at && now - *watched.profiled_at < config_.profile_interval)) {
     return;
   }
   watched.profiled_at = now;

@@ -36,6 +36,8 @@ struct AddressRange {
   [[nodiscard]] bool has_call(std::uintptr_t return_address) const {
     return return_address - 1 - start < limit - start;
   }
+
+  friend bool operator==(const AddressRange&, const AddressRange&) = default;
 };
 
 /// What is known of a stack before its parts are put together.
@@ -54,6 +56,8 @@ struct InterpreterCode {
   AddressRange loop;                   // the function that runs code
   std::vector<AddressRange> plumbing;  // what readers do not want to see beside code that it runs
   std::uintptr_t marker = 0;  // the frame that joins parts of which it is not known how they meet
+
+  friend bool operator==(const InterpreterCode&, const InterpreterCode&) = default;
 };
 
 /// Each call of the interpreter's loop is replaced by the frames that it runs, and plumbing is left

@@ -309,7 +309,7 @@ NativeHeap own_native_heap() {
   heap.mappings = own_mappings();
   for (std::size_t i = 0; i < memtrack_profile_size(taken.get()); ++i) {
     const memtrack_sample sample = memtrack_profile_at(taken.get(), i);
-    heap.records.push_back({.stack = {sample.stack, sample.stack + sample.depth},
+    heap.records.push_back({.stack = SharedStack::Frames(sample.stack, sample.stack + sample.depth),
                             .component = memtrack_component_name(sample.component),
                             .number = i,
                             .size = sample.size,
@@ -331,8 +331,12 @@ void append(NativeHeap& heap, NativeHeap other, const std::string& name) {
     for (Record::Birth& birth : record.births) {
       birth.at += later;
     }
-    for (std::uintptr_t& frame : record.stack) {
-      frame += is_interpreted(frame) ? first : 0;
+    if (std::any_of(record.stack.begin(), record.stack.end(), is_interpreted)) {
+      SharedStack::Frames frames = record.stack;
+      for (std::uintptr_t& frame : frames) {
+        frame += is_interpreted(frame) ? first : 0;
+      }
+      record.stack = std::move(frames);
     }
     heap.records.push_back(std::move(record));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "memory/native/mixed_stack.h"
+#include "memory/native/shared_stack.h"
 #include "memtrack/memtrack.h"
 #include "pprof/profile.h"
 
@@ -18,7 +19,7 @@ struct NativeHeap {
   /// The sampled blocks of one size from one place; each stands for `weight` blocks.
   struct Record {
     // Innermost first: return addresses, and frames of an interpreter (see mixed_stack.h).
-    std::vector<std::uintptr_t> stack;
+    SharedStack stack;
     std::string component;  // empty: none
     std::string process;    // empty: the one the profile is of
     std::string check;      // that the thread ran for; empty: none

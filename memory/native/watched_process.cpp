@@ -9,10 +9,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
-#include <map>
 
 #include "memory/native/in_pool.h"
+#include "memory/native/watched_stacks.h"
 #include "memtrack/books.h"
 #include "memtrack/poisson.h"
 
@@ -79,6 +78,8 @@ base::Result<std::unique_ptr<WatchedProcess>> WatchedProcess::open(int file, pid
   }
   return process;
 }
+
+WatchedProcess::WatchedProcess() = default;
 
 WatchedProcess::~WatchedProcess() {
   munmap(const_cast<Books*>(books_), file_bytes_);
@@ -333,77 +334,22 @@ InterpretedFrame WatchedProcess::frame_of(std::uint32_t function, std::uint32_t 
   return frame;
 }
 
-class WatchedProcess::Stacks {
- public:
-  Stacks(const WatchedProcess& process, NativeHeap& heap, Plumbing plumbing)
-      : process_(process), heap_(heap), code_(process.interpreter_code(heap.mappings, plumbing)) {
-    for (const NativeHeap::Mapping& mapping : heap.mappings) {
-      // What an attach has brought is loaded by the number of a descriptor, as nothing else is.
-      if (mapping.path.ends_with("/libheapwatch_preload.so") ||
-          mapping.path.ends_with("/heapwatch_python.so") ||
-          mapping.path.starts_with("/proc/self/fd/")) {
-        own_code_.push_back({mapping.start, mapping.limit});
-      }
-    }
-    code_.marker = interpreted_bit | heap.frames.size();
-    heap.frames.push_back({.name = "[python]"});
+WatchedProcess::Stacks& WatchedProcess::kept_stacks(Plumbing plumbing) const {
+  auto& kept = stacks_.at(plumbing == Plumbing::hidden ? 0 : 1);
+  if (kept == nullptr) {
+    kept = std::make_unique<Stacks>(plumbing);
   }
+  return *kept;
+}
 
-  const std::vector<std::uintptr_t>& read(const memtrack::Stack* theirs) {
-    const auto [known, is_new] = stacks_.try_emplace(theirs);
-    if (is_new) {
-      known->second = mixed_stack(parts_of(theirs), code_);
-    }
-    return known->second;
+std::uint64_t WatchedProcess::stacks_read() const {
+  const std::lock_guard lock(stacks_mutex_);
+  std::uint64_t reads = 0;
+  for (const auto& kept : stacks_) {
+    reads += kept == nullptr ? 0 : kept->reads();
   }
-
- private:
-  StackParts parts_of(const memtrack::Stack* theirs) {
-    StackParts parts;
-    const memtrack::Stack* const stack = process_.at(theirs);
-    if (stack == nullptr) {
-      return parts;
-    }
-    const std::size_t depth = std::min<std::size_t>(stack->depth, memtrack::mixed_depth_max);
-    const std::size_t frames = std::min<std::size_t>(stack->frames, memtrack::frames_max);
-    const std::uint64_t* const words = stack->words;
-    if (process_.at(theirs, sizeof(memtrack::Stack) + (depth + frames) * sizeof words[0]) ==
-        nullptr) {
-      return parts;
-    }
-    // Our own code is in between where it calls on an allocator that it watches. What only looks
-    // like a frame of an interpreter is a word that a stack was misread for.
-    std::copy_if(
-        words, words + depth, std::back_inserter(parts.native), [this](std::uintptr_t address) {
-          return !is_interpreted(address) && std::none_of(own_code_.begin(), own_code_.end(),
-                                                          [address](const AddressRange& range) {
-                                                            return range.has_call(address);
-                                                          });
-        });
-    parts.native_is_cut = depth == memtrack::mixed_depth_max;
-    for (std::size_t i = depth; i < depth + frames; ++i) {
-      const memtrack::Frame frame{words[i]};
-      parts.interpreted.push_back({number_of(frame), frame.is_entry()});
-    }
-    return parts;
-  }
-
-  std::uintptr_t number_of(const memtrack::Frame& frame) {
-    const auto [known, is_new] = numbers_.try_emplace({frame.function(), frame.line()},
-                                                      interpreted_bit | heap_.frames.size());
-    if (is_new) {
-      heap_.frames.push_back(process_.frame_of(frame.function(), frame.line()));
-    }
-    return known->second;
-  }
-
-  const WatchedProcess& process_;
-  NativeHeap& heap_;
-  InterpreterCode code_;
-  std::vector<AddressRange> own_code_;
-  std::map<const memtrack::Stack*, std::vector<std::uintptr_t>> stacks_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uintptr_t> numbers_;
-};
+  return reads;
+}
 
 NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
   NativeHeap heap;
@@ -417,7 +363,10 @@ NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
   const std::size_t threads = std::min<std::size_t>(
       books_->thread_count.load(std::memory_order_acquire), Books::threads_max);
   heap.mappings = mappings();
-  Stacks stacks(*this, heap, plumbing);
+  heap.records.reserve(count);
+  const std::lock_guard lock(stacks_mutex_);
+  Stacks& stacks = kept_stacks(plumbing);
+  stacks.begin(*this, heap.mappings);
   for (std::size_t i = 0; i < count; ++i) {
     const memtrack::Chunk* const chunk = at(books_->chunks[i / memtrack::records_per_chunk]);
     if (chunk == nullptr) {
@@ -443,8 +392,9 @@ NativeHeap WatchedProcess::heap(Plumbing plumbing) const {
     read.temporary = figure(record.temporary);
     read.at_peak = in_use_at_peak(record);
     read.weight = memtrack::weight_of(record.size, record.interval);
-    read.stack = stacks.read(record.stack);
+    read.stack = stacks.read(*this, record.stack);
   }
+  heap.frames = stacks.frames();
   read_births(heap);
   read_marks(heap);
   return heap;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -32,7 +33,7 @@ enum class Plumbing { hidden, shown };
 
 /// Nothing that the books say is trusted: pointers and counts are held to their limits.
 ///
-/// Threads: any; reading needs no lock.
+/// Threads: any. Reading needs no lock of the process; heaps are read one after another.
 class WatchedProcess {
  public:
   /// Takes the file over. Errors: invalid, when it is none of our books.
@@ -88,7 +89,10 @@ class WatchedProcess {
   [[nodiscard]] std::optional<Unwatched> became() const;
   /// Threads that have ended and were neither joined nor detached.
   [[nodiscard]] std::uint64_t waiting_threads() const;
+  /// Stacks that an earlier call has read are not read again.
   [[nodiscard]] NativeHeap heap(Plumbing plumbing = Plumbing::hidden) const;
+  /// How many stacks were read out of the books up to now.
+  [[nodiscard]] std::uint64_t stacks_read() const;
   /// "CPython 3.11.2"; empty when the program has none that is watched.
   [[nodiscard]] std::string interpreter() const;
   /// What became of hooks on its allocators that were to come or go while the program runs, and
@@ -108,7 +112,7 @@ class WatchedProcess {
   [[nodiscard]] std::vector<UntrackedFree> untracked_frees() const;
 
  private:
-  WatchedProcess() = default;
+  WatchedProcess();
 
   template <typename T>
   [[nodiscard]] const T* at(const T* theirs, std::size_t bytes = sizeof(T)) const;
@@ -124,8 +128,9 @@ class WatchedProcess {
   void read_marks(NativeHeap& heap) const;
   [[nodiscard]] std::uint64_t record_count() const;
   [[nodiscard]] std::int64_t in_use_at_peak(const memtrack::Record& record) const;
-  /// Reads stacks, each once.
+  /// Reads stacks, each once, and keeps them.
   class Stacks;
+  [[nodiscard]] Stacks& kept_stacks(Plumbing plumbing) const;
   /// What records held at a moment.
   struct Mark {
     std::chrono::milliseconds at{0};
@@ -143,6 +148,9 @@ class WatchedProcess {
   std::chrono::milliseconds ended_{-1};  // -1: it lives, or nobody has looked
   Mark latest_;
   Mark before_;  // the one that heaps are compared with
+
+  mutable std::mutex stacks_mutex_;
+  mutable std::array<std::unique_ptr<Stacks>, 2> stacks_;  // by plumbing; under stacks_mutex_
 };
 
 }  // namespace heapwatch::memory::native

@@ -160,6 +160,7 @@ class Parser {
         {"tools", &line_.tools, "Taken and not used"},
         {"buildid", &line_.build_id, "The build id of the program, where the profile has none"},
         {"add_comment", &line_.add_comment, "A comment to add to the profile"},
+        {"web_config", &line_.web_config, "Of -http: a file that asks for TLS and a password"},
         {"tls_cert", &line_.tls.certificate, "A client certificate, with -tls_key"},
         {"tls_key", &line_.tls.key, "The key of -tls_cert"},
         {"tls_ca", &line_.tls.authority, "The authorities to trust"}};

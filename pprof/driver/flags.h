@@ -42,6 +42,7 @@ struct CommandLine {
   std::string tools;
   std::optional<std::string> http;  // where to serve pages: host:port
   bool no_browser = false;
+  std::string web_config;  // of -http: a file of who may ask; empty: none
   TlsFiles tls;
   ParseLimits limits;
   bool wants_help = false;

@@ -9,7 +9,6 @@
 
 namespace heapwatch::pprof::flame {
 
-std::string_view text_script();
 std::string_view tree_script();
 std::string_view picture_script();
 std::string_view mouse_script();

@@ -37,6 +37,8 @@ struct Source {
 
 /// What draws such data in a page: showFlame(element, data).
 [[nodiscard]] std::string_view script();
+/// The part of it that writes numbers and names, and reads the expression in a search box.
+[[nodiscard]] std::string_view text_script();
 [[nodiscard]] std::string_view style();
 
 }  // namespace heapwatch::pprof::flame

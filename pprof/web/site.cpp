@@ -146,6 +146,9 @@ Reply Site::answer(const Request& request) const {
   if (path == "assets/flame.js") {
     return asset(javascript, flame::script());
   }
+  if (path == "assets/text.js") {
+    return asset(javascript, flame::text_script());
+  }
   if (path == "assets/flame.css") {
     return asset(css, flame::style());
   }
@@ -373,9 +376,10 @@ Reply Site::show(const Page& page, const Request& request) const {
       "<header id=\"bar\"></header>\n<main id=\"content\"></main>\n"
       "<script type=\"application/json\" id=\"page-data\">" +
       data + "</script>\n";
-  if (page.name == "flamegraph" || page.name == "graph") {
-    reply.body += "<script src=\"assets/flame.js\"></script>\n";
-  }
+  // What the flame graph brings has the texts in it.
+  const bool has_flame = page.name == "flamegraph" || page.name == "graph";
+  reply.body +=
+      std::string("<script src=\"assets/") + (has_flame ? "flame" : "text") + ".js\"></script>\n";
   reply.body += "<script src=\"assets/site.js\"></script>\n</body>\n</html>\n";
   return reply;
 }

@@ -25,10 +25,6 @@ function address(name, changes) {
   return name + (text ? '?' + text : '');
 }
 
-function quoted(name) {
-  return name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
 /// What a click does to `made`, and the keys that stand for one.
 function onPress(made, act) {
   made.addEventListener('click', act);
@@ -41,21 +37,9 @@ function onPress(made, act) {
 
 const search = element('input', { id: 'search', type: 'search', placeholder: 'regular expression of names' });
 
-/// The expression in the search box, or null where there is none or a wrong one.
-function pattern() {
-  search.classList.remove('bad');
-  if (search.value === '') return null;
-  try {
-    return new RegExp(search.value, /[A-Z]/.test(search.value) ? '' : 'i');
-  } catch (error) {
-    search.classList.add('bad');
-    return null;
-  }
-}
-
 /// Where else a function is shown.
 function linksTo(name) {
-  return [['source', 'Source'], ['peek', 'Peek']].map(([to, title]) => ({ title, href: address(to, { f: `^${quoted(name)}$` }) }));
+  return [['source', 'Source'], ['peek', 'Peek']].map(([to, title]) => ({ title, href: address(to, { f: flameQuoted(name) }) }));
 }
 
 function showBar() {
@@ -93,7 +77,7 @@ function showBar() {
     refine.append(element('span', { className: 'chip', title: option.help }, `${option.name}=${parameters.get(option.url)}`, remove));
   }
   bar.append(refine);
-  search.addEventListener('input', () => onSearch(pattern()));
+  search.addEventListener('input', () => onSearch(flamePattern(search)));
 }
 
 /// Options under names: to choose, to save, to delete.
@@ -106,7 +90,7 @@ function savedOptions() {
   const remove = element('button', { type: 'button', id: 'delete', className: 'extra', textContent: 'Delete \u2026', title: 'Deletes saved options' });
   const ask = (path, name) => {
     if (!name) return;
-    fetch(address(path, { config: name }), { method: 'POST' }).then(async reply => {
+    fetch(address(path, { config: name }), { method: 'POST', headers: { 'Content-Type': 'application/json' } }).then(async reply => {
       if (reply.ok) location.reload();
       else alert(await reply.text());
     });
@@ -142,7 +126,7 @@ function showTop(content) {
     return cell;
   };
   const draw = () => {
-    const expression = pattern();
+    const expression = flamePattern(search);
     let sum = 0;
     body.replaceChildren(...rows.map(row => {
       sum += row.Flat;
@@ -154,7 +138,7 @@ function showTop(content) {
       onPress(line, () => {
         const place = rows.indexOf(row);
         if (!chosen.delete(row.Name)) chosen.add(row.Name);
-        search.value = [...chosen].map(text => `^${quoted(text)}$`).join('|');
+        search.value = [...chosen].map(text => flameQuoted(text)).join('|');
         draw();
         body.children[place].focus();
       });
@@ -270,7 +254,7 @@ function showGraph(content) {
     return text.replace(/ \([^()]*\)$/, '');
   };
   const draw = () => {
-    const expression = pattern();
+    const expression = flamePattern(search);
     for (const node of nodes) {
       const name = nameOf(node);
       node.classList.toggle('chosen', chosen.has(name));
@@ -283,7 +267,7 @@ function showGraph(content) {
       if (event.type === 'click' && hasMoved()) return;
       const name = nameOf(node);
       if (!chosen.delete(name)) chosen.add(name);
-      search.value = [...chosen].map(text => `^${quoted(text)}$`).join('|');
+      search.value = [...chosen].map(text => flameQuoted(text)).join('|');
       draw();
     });
   }
@@ -361,7 +345,7 @@ function show() {
     const graph = element('div', {});
     content.append(graph);
     showFlame(graph, page.flame, { search, pivot: parameters.get('p'), links: linksTo,
-      onSelect: name => { selected = name ? `^${quoted(name)}$` : ''; } });
+      onSelect: name => { selected = name ? flameQuoted(name) : ''; } });
     document.body.dataset.ready = 'flame';
     return;
   }

@@ -169,8 +169,21 @@ class Scene:
                 "profiles": [{"kind": "go", "from": CLOCK - 3000_000, "to": CLOCK, "bytes": 38 * MIB, "sites": self.sites()[:2]}]}
 
     def suspects(self, span):
+        times = [CLOCK - (11 - i) * 600_000 for i in range(12)]
+
+        def suspect(site, growth, survival=None, ages=()):
+            course = [int(site["bytes"] - growth * MIB * (CLOCK - time) / 3600_000) for time in times]
+            return {**site, "ages": [{"seconds": seconds, "bytes": part * MIB} for seconds, part in ages], "survival": survival,
+                    "growth_bytes_per_hour": growth * MIB, "course": course}
+
+        go = [suspect(site, growth) for site, growth in zip(self.sites(), (38, -6, 0))]
+        native = [suspect(self.site("keep_order", "/src/orders.c", 41, 30 * MIB, 9_000, "native"), 12, 0.998, [(0, 1), (60, 2), (600, 9), (3600, 18)]),
+                  suspect(self.site("fill_cache", "/src/cache.c", 77, 12 * MIB, 4_000, "native"), 0, 0.12, [(0, 7), (10, 5)]),
+                  {**suspect(self.site("std::vector<Item>::reserve", "/usr/include/c++/12/bits/vector.tcc", 87, 2 * MIB, 3, "native"), 1),
+                   "course": [None] * 11 + [2 * MIB], "growth_bytes_per_hour": None}]
         return {**self.head("suspects", span), **self.life(0), "verdict": self.verdict(),
-                "profiles": [{"kind": "go", "from": CLOCK, "to": CLOCK, "bytes": 118 * MIB, "sites": self.sites()}]}
+                "profiles": [{"kind": kind, "from": CLOCK, "to": CLOCK, "bytes": size * MIB, "times": times, "sites": sites}
+                             for kind, size, sites in (("native", 44, native), ("go", 118, go))]}
 
     def targets(self, span):
         listed = []

@@ -28,6 +28,9 @@ SCALE = 0.25  # of the pictures that are kept
 DIFFERENT = 40  # of 255: how far apart two colours of one place may be
 PLACES_MAX = 0.02  # of all places may be further apart: letters are drawn a little otherwise elsewhere
 OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
+# Rows of tables that are much taller than their texts are long: a column has no room.
+TALL_ROWS = """return [...document.querySelectorAll('tbody tr')].filter(row => row.offsetHeight > 40 + row.textContent.length)
+  .map(row => `${row.offsetHeight}: ${row.textContent}`)"""
 VIEWS = {
     "processes": "", "targets": "?view=targets", "checks": "?view=checks", "process": "?pid=4000",
     "brushed": f"?pid=4000&from={CLOCK - 3000_000}&until={CLOCK - 200_000}",
@@ -91,6 +94,7 @@ class PageTest(unittest.TestCase):
                     self.browser.script("document.documentElement.style.scrollBehavior = 'auto'; window.scrollTo(0, 0)")
                     self.browser.shoot(f"{view}-{width}-{scheme}")
                     self.assertLessEqual(self.browser.script(OVERFLOW), 0)
+                    self.assertEqual(self.browser.script(TALL_ROWS), [])
                     self.assertEqual(self.browser.low_contrast(), [])
                     self.assertEqual(self.browser.unnamed(), [])
                     self.compare(f"{view}-{width}-{scheme}")
@@ -118,10 +122,28 @@ class PageTest(unittest.TestCase):
     def test_flame_boxes_begin_above_a_third_of_the_window(self):
         for width, height in ((400, 700), (1280, 800), (2560, 1440)):
             self.browser.resize(width, height)
-            self.open("flame")
-            top = self.browser.script("return document.querySelector('#flame-rows').getBoundingClientRect().top")
-            self.assertTrue(0 <= top < height / 3, f"{width}x{height}: {top}")
+            for view in ("flame", "difference"):
+                self.open(view)
+                top = self.browser.script("return document.querySelector('#flame-rows').getBoundingClientRect().top")
+                self.assertTrue(0 <= top < height / 3, f"{view} at {width}x{height}: {top}")
         self.browser.resize(1280, 800)
+
+    def test_boxes_stand_below_their_callers_and_beside_each_other(self):
+        for view in ("flame", "difference"):
+            self.open(view)
+            wrong = self.browser.script("""
+                const boxes = [...document.querySelectorAll('.flame-box')].map(one => ({ name: one.ariaLabel, box: one.getBoundingClientRect() }));
+                const tops = [...new Set(boxes.map(one => one.box.top))].sort((a, b) => a - b);
+                const row = top => boxes.filter(one => one.box.top === top).sort((a, b) => a.box.left - b.box.left);
+                const all = row(tops[0])[0].box;
+                const area = document.getElementById('flame-rows').getBoundingClientRect();
+                const wrong = Math.abs(all.left - area.left) > 1 || Math.abs(all.right - area.right) > 2 ? ['the whole is not as wide as the picture'] : [];
+                tops.forEach((top, i) => row(top).forEach((one, place, beside) => {
+                  if (i > 0 && !row(tops[i - 1]).some(above => above.box.left - 1 <= one.box.left && one.box.right <= above.box.right + 1)) wrong.push('no caller: ' + one.name);
+                  if (place > 0 && beside[place - 1].box.right > one.box.left + 1) wrong.push('overlaps: ' + one.name);
+                }));
+                return wrong;""")
+            self.assertEqual(wrong, [], view)
 
     def test_hundreds_of_processes_are_listed_and_sorted(self):
         for count in (1, 40, 400):
@@ -184,12 +206,50 @@ class PageTest(unittest.TestCase):
 
     def test_suspects_have_a_download_and_a_command_to_copy(self):
         self.open("process")
-        link = self.browser.script("return [...document.querySelectorAll('#suspects a')].find(one => one.textContent === 'Download the profile').href")
+        link = self.browser.script("return [...document.querySelectorAll('#suspects a')].findLast(one => one.textContent === 'Download the profile').href")
         self.assertIn("api/v1/profile/4000?kind=go&at=", link)
         self.browser.script("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); };")
-        self.browser.named(".commands:last-child .command button", "Copy").click()
+        self.browser.named("#suspects > div:last-child .command button", "Copy").click()
         self.browser.wait_for("return window.copied")
         self.assertEqual(self.browser.script("return window.copied"), f"heapwatch pprof -top '{link}'")
+
+    def suspect(self, function):
+        """What the row of a suspect says, by its titles, and the row."""
+        return self.browser.script("""
+            const row = [...document.querySelectorAll('#suspects tbody tr')].find(one => one.querySelector('summary')?.textContent.startsWith(arguments[0]));
+            const titles = [...row.closest('table').querySelectorAll('thead th')].map(one => one.textContent);
+            return Object.fromEntries([...row.children].map((cell, i) => [titles[i], cell.textContent.trim()]));""", function)
+
+    def test_suspects_have_age_survival_growth_and_a_line_over_time(self):
+        self.open("process")
+        leak = self.suspect("keep_order")
+        self.assertEqual((leak["Growth"], leak["Oldest"], leak["Survival"]), ("+12.0 MiB/h", "\u2265 60 min", "99.8 %"))
+        cache = self.suspect("fill_cache")
+        self.assertEqual((cache["Growth"], cache["Oldest"], cache["Survival"]), ("0 B/h", "\u2265 10 s", "12.0 %"))
+        new = self.suspect("std::vector")
+        self.assertEqual((new["Growth"], new["Oldest"], new["Survival"]), ("\u2013", "\u2013", "\u2013"))
+        go = self.suspect("bufio.NewReaderSize")
+        self.assertEqual(go["Growth"], "\u22126.0 MiB/h")
+        self.assertNotIn("Survival", go)
+        ages = self.browser.script("return [...document.querySelectorAll('#suspects td span[title]')].map(one => one.title)")
+        self.assertEqual(ages[0], "1.0 MiB < 1 s, 2.0 MiB \u2265 60 s, 9.0 MiB \u2265 10 min, 18.0 MiB \u2265 60 min")
+        lines = self.browser.script("return [...document.querySelectorAll('#suspects svg.spark')].map(one => one.getAttribute('aria-label'))")
+        self.assertEqual(lines, ["from 8.0 MiB to 30.0 MiB", "from 12.0 MiB to 12.0 MiB", "too few values", "from 20.3 MiB to 90.0 MiB",
+                                 "from 31.0 MiB to 20.0 MiB", "from 8.0 MiB to 8.0 MiB"])
+
+    def test_a_suspect_leads_to_the_flame_graph_with_its_boxes_marked_and_has_its_own_command(self):
+        self.open("process")
+        self.browser.script("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); };")
+        self.browser.one("#suspects [aria-label^='Copy the command heapwatch pprof -peek'][aria-label*='Map']").click()
+        self.browser.wait_for("return window.copied")
+        copied = self.browser.script("return window.copied")
+        self.assertTrue(copied.startswith(r"heapwatch pprof -peek '^example\.com/shop/store\.\(\*Map\)\.grow$' 'http://127.0.0.1:"), copied)
+        self.assertTrue(copied.endswith(f"/api/v1/profile/4000?kind=go&at={CLOCK}'"), copied)
+        for function in ("store.(*Map).grow", "bufio.NewReaderSize"):
+            self.browser.script("document.querySelector(`#suspects button[aria-label^=\"Flame graph,\"][aria-label*=\"${arguments[0]}\"]`).click()", function)
+            self.browser.wait_for("return [...document.querySelectorAll('.flame-box.found')].map(one => one.textContent.trim()).join() === arguments[0]", function)
+            self.assertIn("flame=go", self.browser.url)
+            self.assertIn("#search=", self.browser.url)
 
     def test_the_chart_has_a_table_for_who_does_not_see_it(self):
         self.open("process")

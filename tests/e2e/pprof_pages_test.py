@@ -462,6 +462,11 @@ return [...rows].sort((a, b) => a[0] - b[0]).map(row => row[1]);""")
             top = self.page.script("return document.querySelector('#flame-rows').getBoundingClientRect().top")
             self.assertLess(top, height / 3, f"{width}x{height}")
             self.page.shoot(f"flamegraph-{width}")
+            before = self.made("less", [(["main", "grew"], 10, {}), (["main", "shrank"], 50, {})])
+            after = self.made("more", [(["main", "grew"], 90, {}), (["main", "shrank"], 20, {})])
+            self.open_flame("offset", f"-diff_base={before}", after)
+            top = self.page.script("return document.querySelector('#flame-rows').getBoundingClientRect().top")
+            self.assertLess(top, height / 3, f"the difference at {width}x{height}")
 
     def test_the_callers_of_a_function_stand_above_it_and_its_callees_below(self):
         page = self.page
@@ -721,7 +726,10 @@ class ServedTest(unittest.TestCase):
         self.assertEqual(status("POST", Origin="http://elsewhere.example"), 403)
         self.assertEqual(status("POST", **{"Sec-Fetch-Site": "cross-site"}), 403)
         self.assertFalse((self.folder / "pprof").exists())
-        self.assertEqual(status("POST", Origin=site, **{"Sec-Fetch-Site": "same-origin"}), 200)
+        self.assertEqual(status("POST", Origin=site, **{"Sec-Fetch-Site": "same-origin"}), 415)
+        self.assertFalse((self.folder / "pprof").exists())
+        json_type = {"Content-Type": "application/json"}
+        self.assertEqual(status("POST", Origin=site, **{"Sec-Fetch-Site": "same-origin"}, **json_type), 200)
         self.assertIn('"name":"mine"', fetch(f"{site}/ui/top"))
 
 

@@ -12,10 +12,12 @@ import unittest
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
 from agent import clean_environment, fetch, run, wait_until  # noqa: E402
+from real_parts import GoProgram  # noqa: E402
 
-HEAPWATCH = LEAKS = ""
+HEAPWATCH = LEAKS = GO_TARGET = ""
 RATE = 700_000  # bytes a second
 
 
@@ -138,7 +140,8 @@ class WebCommandTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, r"took in 1 life, \d+ frames, 0 profiles, ")
         listed = json.loads(run(HEAPWATCH, "history", "list", "--json", "--db", database).stdout)["lives"]
-        self.assertEqual([(one["pid"], one["kind"]) for one in listed], [(self.pid, "process")])
+        self.assertEqual([(one["pid"], one["kind"], one["started"]) for one in listed],
+                         [(self.pid, "process", self.processes["processes"][0]["started"])])
         table = run(HEAPWATCH, "history", "list", "--db", database).stdout.splitlines()
         self.assertEqual(len(table), 2)
         self.assertTrue(table[1].startswith(f"{listed[0]['life']}\tprocess\t{self.pid}\t"), table)
@@ -166,6 +169,28 @@ class WebCommandTest(unittest.TestCase):
                               capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
         self.assertTrue(list(blocks.glob("*/index")))
+
+    def test_the_url_of_a_go_program_brings_its_profiles(self):
+        go = GoProgram(GO_TARGET)
+        self.addCleanup(lambda: go.process.poll() is None and go.stop())
+        for arguments in ((go.process.pid, "--url", go.url()), (go.url(),)):
+            with self.subTest(arguments=arguments), Page(self.folder, "web", *arguments, "--every", "300ms") as page:
+                profiles = wait_until(lambda: self.profiles_of(page, go.process.pid), "a profile", patience_s=120)
+                self.assertEqual([one["kind"] for one in profiles], ["go"])
+                self.assertTrue(any("main." in frame["function"] for site in profiles[0]["sites"] for frame in site["stack"]), profiles)
+                rows = {(row["space"], row["state"]) for row in page.ask(f"memory/{go.process.pid}")["rows"]}
+                self.assertIn(("go", "live"), rows)
+                self.assertEqual(page.stop(), 0)
+        done = run(HEAPWATCH, "web", self.incident, "--url", go.url(), timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--url is of a process", done.stderr)
+
+    @staticmethod
+    def profiles_of(page, pid):
+        try:
+            return page.ask(f"suspects/{pid}")["profiles"]
+        except urllib.error.HTTPError:
+            return None
 
     def test_what_is_wrong_is_said(self):
         text = self.folder / "text"
@@ -208,5 +233,5 @@ class WebCommandTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, LEAKS = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    HEAPWATCH, LEAKS, GO_TARGET = sys.argv[1:4]
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:])

@@ -7,9 +7,11 @@ machine with two cores or more.
 """
 import argparse
 import os
+import pathlib
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 
 import corpus
@@ -79,13 +81,52 @@ def under_watch(heapwatch, command, length):
     return served_by(text) / length
 
 
+CHECK = """from datadog_checks.base import AgentCheck
+kept = []
+
+
+class Tested(AgentCheck):
+    def check(self, instance):
+        kept.append("x" * 2000 + str(len(kept)))
+"""
+
+
+def of_check(heapwatch, runs):
+    """Our own CPU time by the run of a check that we watch, and that of its process, which is counted and sampled."""
+    with tempfile.TemporaryDirectory() as text:
+        folder = pathlib.Path(text)
+        (folder / "checks.d").mkdir()
+        (folder / "checks.d" / "tested.py").write_text(CHECK)
+        (folder / "conf.d" / "tested.d").mkdir(parents=True)
+        (folder / "conf.d" / "tested.d" / "conf.yaml").write_text("init_config:\ninstances: [{}]\n")
+        watch = subprocess.Popen([heapwatch, "--confd", folder / "conf.d", "leak", "--check", "tested", "--times", str(runs)],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ours = theirs = 0.0
+        while watch.poll() is None:
+            try:
+                ours = cpu_of(watch.pid)
+                with open(f"/proc/{watch.pid}/task/{watch.pid}/children") as children:
+                    theirs = max([theirs, *(cpu_of(int(pid)) for pid in children.read().split())])
+            except OSError:
+                pass  # it has ended
+            time.sleep(0.02)
+    if watch.returncode != 0:
+        raise AssertionError(f"heapwatch leak --check ended with {watch.returncode}")
+    return ours / runs, theirs / runs
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("heapwatch", "c_program", "cxx_program", "go_program", "three_program", "extension_folder"):
         parser.add_argument(name)
     parser.add_argument("--for", dest="length", type=seconds, default=300.0)
+    parser.add_argument("--check-only", action="store_true", help="only what the watch of a check costs")
     parser.add_argument("--pid-only", action="store_true", help="do not start the programs under the watch")
     options = parser.parse_args()
+    ours, theirs = of_check(options.heapwatch, 100)
+    print(f"A check under leak --check: {1000 * ours:.1f} ms a run of the watch, {1000 * theirs:.1f} ms of the check itself\n", flush=True)
+    if options.check_only:
+        return 0
     commands = corpus.commands(options.c_program, options.cxx_program, options.go_program, options.three_program,
                                options.extension_folder)
     print("| program | requests a second alone | watched by pid | started under the watch | CPU of the watch, of the program's |")

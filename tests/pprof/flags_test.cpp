@@ -53,9 +53,10 @@ TEST(Flags, KnowsAllThatPprofKnows) {
   const CommandLine line =
       parse({"-symbolize=none", "-tools=x", "-no_browser", "-http=localhost:0", "-tls_cert=c",
              "-tls_key=k", "-tls_ca=a", "-buildid=b", "-timeout=3", "-add_comment=hi",
-             "-all_frames", "-profile_bytes_max=1000", "x"});
+             "-all_frames", "-profile_bytes_max=1000", "-web_config=w", "x"});
   EXPECT_EQ(line.http, "localhost:0");
   EXPECT_TRUE(line.no_browser);
+  EXPECT_EQ(line.web_config, "w");
   EXPECT_EQ(line.tls.authority, "a");
   EXPECT_EQ(line.limits.bytes_max, 1000U);
   EXPECT_EQ(line.timeout_s, 3);

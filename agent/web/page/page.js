@@ -37,15 +37,16 @@ class Page {
     this.refresh();
   }
 
-  /// Changes the selection; null takes a part out.
-  go(changes) {
+  /// Changes the selection; null takes a part out. `inFlame`: what is to be chosen in the flame graph.
+  go(changes, inFlame = '') {
     const names = { from: 'from', to: 'until' };
     for (const [name, value] of Object.entries(changes)) {
       if (value === null) this.query.delete(names[name] || name);
       else this.query.set(names[name] || name, value);
     }
     const isSameFlame = this.query.get('flame') && !('flame' in changes);
-    window.history.pushState(null, '', '?' + this.query + (isSameFlame ? location.hash : ''));
+    window.history.pushState(null, '', '?' + this.query + (inFlame ? '#' + inFlame : isSameFlame ? location.hash : ''));
+    if (inFlame) window.dispatchEvent(new HashChangeEvent('hashchange')); // for a graph that is there already
     if (['pid', 'life', 'span', 'end', 'view'].some(name => name in changes)) this.view = null;
     this.showChoices();
     this.refresh();
@@ -101,7 +102,7 @@ class Page {
     try {
       if (this.clock === null) this.learn(await ask('processes?from=0&to=0'));
       if (this.query.get('pid') || this.query.get('life')) {
-        if (!(this.view instanceof ProcessView)) this.view = new ProcessView(this, this.query, changes => this.go(changes));
+        if (!(this.view instanceof ProcessView)) this.view = new ProcessView(this, this.query, (changes, inFlame) => this.go(changes, inFlame));
       } else if (!(this.view instanceof ListView) || this.view.name !== this.list()) {
         this.view = new ListView(this, this.list());
       }

@@ -149,16 +149,41 @@ class ProcessView {
     }
   }
 
-  sites(profile, caption, isChange) {
+  sites(profile, caption, isChange, more = []) {
     return sortedTable([
+      { title: 'Site', room: 'text', of: site => element('details', {},
+        element('summary', {}, site.stack.length > 0 ? site.stack[0].function : '?', ' ', element('span', { className: 'place' }, site.stack.length > 0 ? text.place(site.stack[0]) : '')),
+        element('ol', {}, ...site.stack.map(frame => element('li', {}, frame.function, ' ', element('span', { className: 'place' }, text.place(frame)))))) },
       { title: isChange ? 'Change' : 'Bytes', number: true, of: site => isChange ? text.change(site.bytes) : text.bytes(site.bytes), key: site => Math.abs(site.bytes) },
       { title: 'Objects', number: true, of: site => site.objects.toLocaleString(), key: site => site.objects },
       { title: 'Share', number: true, of: site => text.percent(site.bytes, profile.bytes) },
       { title: 'Space', of: site => site.space || profile.kind, key: site => site.space || profile.kind },
-      { title: 'Site', of: site => element('details', {},
-        element('summary', {}, site.stack.length > 0 ? site.stack[0].function : '?', ' ', element('span', { className: 'place' }, site.stack.length > 0 ? text.place(site.stack[0]) : '')),
-        element('ol', {}, ...site.stack.map(frame => element('li', {}, frame.function, ' ', element('span', { className: 'place' }, text.place(frame)))))) },
-    ], profile.sites, { caption: `${caption}, ${isChange ? `${text.time(profile.from)} to ${text.time(profile.to)}` : text.time(profile.to)}`, by: 0 });
+      ...more,
+    ], profile.sites, { caption: `${caption}, ${isChange ? `${text.time(profile.from)} to ${text.time(profile.to)}` : text.time(profile.to)}`, by: 1 });
+  }
+
+  /// What a suspect did over time, and what to do about it.
+  suspectColumns(profile) {
+    const hasAges = profile.sites.some(site => site.ages.length > 0);
+    const oldest = site => site.ages.length > 0 ? site.ages[site.ages.length - 1].seconds : null;
+    const of = { kind: profile.kind, at: profile.to };
+    return [
+      { title: 'Growth', number: true, of: site => text.rate(site.growth_bytes_per_hour), key: site => site.growth_bytes_per_hour },
+      ...(hasAges ? [
+        { title: 'Oldest', number: true, of: site => element('span', { title: text.ages(site.ages) }, text.age(oldest(site))), key: oldest },
+        { title: 'Survival', number: true, of: site => site.survival === null ? '–' : text.percent(site.survival, 1), key: site => site.survival },
+      ] : []),
+      { title: 'Over time', of: site => sparkline(profile.times, site.course) },
+      { title: 'Do', of: site => {
+        const name = site.stack.length > 0 ? site.stack[0].function : '';
+        if (!name) return '';
+        const command = `heapwatch pprof -peek '${flameQuoted(name)}' '${this.profileUrl(of)}'`;
+        return element('span', { className: 'do' },
+          element('button', { type: 'button', title: `Flame graph, ${name} marked`, 'aria-label': `Flame graph, ${name} marked`, onclick: () => this.go({ flame: profile.kind }, new URLSearchParams({ search: flameQuoted(name) }).toString()) }, 'Flame'),
+          element('a', { href: this.profileUrl(of), download: '', title: 'Download the profile', 'aria-label': `Download the profile that ${name} is in` }, 'Save'),
+          element('button', { type: 'button', title: command, 'aria-label': `Copy the command ${command}`, onclick: event => flameCopy(event.currentTarget, command) }, 'Copy'));
+      } },
+    ];
   }
 
   showSuspects(suspects) {
@@ -170,7 +195,7 @@ class ProcessView {
       ...(next.length > 0 ? [element('p', { className: 'commands' }, 'Next: ', ...next.map(commandLine))] : []),
       ...suspects.profiles.map(profile => {
         const kind = profile.kind;
-        return element('div', {}, this.sites(profile, `What ${kind} code holds`, false),
+        return element('div', {}, this.sites(profile, `What ${kind} code holds`, false, this.suspectColumns(profile)),
           element('p', { className: 'commands' }, element('button', { type: 'button', onclick: () => this.go({ flame: kind }) }, 'Flame graph'), ' ',
             element('a', { href: this.profileUrl({ kind, at: profile.to }), download: '' }, 'Download the profile'), ' ',
             commandLine(`heapwatch pprof -top '${this.profileUrl({ kind, at: profile.to })}'`)));
@@ -200,10 +225,10 @@ class ProcessView {
     const data = await ask(this.address('profile', { ...which, format: 'flame' }));
     const isNew = !this.flameOf;
     const area = element('div');
-    this.parts.flame.replaceChildren(element('h2', {}, moments ? `Flame graph of the difference, ${kind}` : `Flame graph, ${kind}`),
-      element('p', { className: 'commands' }, element('button', { type: 'button', onclick: () => this.go({ flame: null }) }, 'Close'), ' ',
-        element('a', { href: this.profileUrl({ ...which, format: 'html' }), download: `flame-${kind}.html` }, 'Save as one HTML file'), ' ',
-        element('a', { href: this.profileUrl(which), download: '' }, 'Download')),
+    this.parts.flame.replaceChildren(element('div', { className: 'commands' }, element('h2', {}, moments ? `Flame graph of the difference, ${kind}` : `Flame graph, ${kind}`),
+      element('button', { type: 'button', onclick: () => this.go({ flame: null }) }, 'Close'), ' ',
+      element('a', { href: this.profileUrl({ ...which, format: 'html' }), download: `flame-${kind}.html` }, 'Save as one HTML file'), ' ',
+      element('a', { href: this.profileUrl(which), download: '' }, 'Download')),
       ...(chosenMoments && !moments ? [element('p', { className: 'hint' }, 'One profile was kept near both moments: this is what it holds, not what changed.')] : []), area);
     showFlame(area, data, { command: name => `heapwatch pprof -peek '${flameQuoted(name)}' '${this.profileUrl(which)}'` });
     if (isNew) this.parts.flame.scrollIntoView();

@@ -51,6 +51,16 @@ const text = {
     return '';
   },
 
+  /// At least so many seconds.
+  age(seconds) {
+    return seconds === null || seconds === undefined ? '–' : seconds === 0 ? '< 1 s' : '≥ ' + text.span(seconds * 1000);
+  },
+
+  /// How much is how old.
+  ages(ages) {
+    return ages.map(age => `${text.bytes(age.bytes)} ${text.age(age.seconds)}`).join(', ');
+  },
+
   place(frame) {
     return frame.file ? frame.file.replace(/^.*\//, '') + (frame.line ? ':' + frame.line : '') : '';
   },
@@ -67,7 +77,7 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-/// A table: `columns` are {title, of(item), number, key}. Its rows are sorted by a click on a title, of which `sorted` is told.
+/// A table: `columns` are {title, of(item), number, key, room}, `room` for long texts (text) and short ones (name). Its rows are sorted by a click on a title, of which `sorted` is told.
 function sortedTable(columns, items, options) {
   const body = element('tbody');
   let by = options.by;
@@ -83,7 +93,7 @@ function sortedTable(columns, items, options) {
       });
     }
     body.replaceChildren(...sorted.map(item => {
-      const row = element('tr', {}, ...columns.map(c => element('td', { className: c.number ? 'number' : '' }, c.of(item))));
+      const row = element('tr', {}, ...columns.map(c => element('td', { className: c.number ? 'number' : c.room || '' }, c.of(item))));
       if (options.row) options.row(row, item);
       return row;
     }));

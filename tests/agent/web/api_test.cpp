@@ -3,11 +3,19 @@
 #include <gmock/gmock.h>
 #include <rapidjson/document.h>
 
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "../../history/made_history.h"
 #include "agent/web/api_json.h"
 #include "answer_schema.h"
 #include "history/series_names.h"
+#include "pprof/encode.h"
 #include "pprof/gunzip.h"
+#include "pprof/profile.h"
 
 namespace heapwatch::agent::web {
 namespace {
@@ -156,6 +164,112 @@ TEST_F(ApiOfHistory, ComparesTheProfilesNearestToTwoMoments) {
   EXPECT_EQ(file.body, profile_of(4000));
   EXPECT_THAT(reply("/api/v1/profile/7", "format=html").body, HasSubstr("<!DOCTYPE html>"));
   EXPECT_THAT(reply("/api/v1/profile/7", "format=flame&base=0").body, HasSubstr("\"boxes\""));
+}
+
+/// Of native memory, as the check memory keeps it: each block with its age and its site's survival.
+struct Held {
+  const char* function;
+  std::int64_t bytes;
+  std::int64_t age;
+  std::int64_t survival;
+};
+std::string native_profile_of(const std::vector<Held>& all) {
+  pprof::Profile profile;
+  const auto text = [&](std::string_view value) { return profile.strings.add(value); };
+  profile.sample_types = {{text("inuse_objects"), text("count")},
+                          {text("inuse_space"), text("bytes")}};
+  profile.samples.set_type_count(2);
+  std::map<std::string, std::uint32_t> locations;
+  for (const Held& held : all) {
+    const auto [known, is_new] =
+        locations.try_emplace(held.function, static_cast<std::uint32_t>(profile.locations.size()));
+    if (is_new) {
+      const std::uint32_t place = known->second;
+      profile.functions.push_back({.id = place + 1U,
+                                   .name = text(held.function),
+                                   .system_name = text(held.function),
+                                   .file = text("shop.c")});
+      profile.lines.push_back({.function = place, .line = 7});
+      pprof::Location& location = profile.locations.emplace_back();
+      location.id = place + 1U;
+      location.address = 0x1000U + place;
+      location.first_line = place;
+      location.line_count = 1;
+    }
+    profile.samples.add_frame(known->second);
+    profile.samples.add_value(1);
+    profile.samples.add_value(held.bytes);
+    profile.samples.add_label({.key = text("space"), .text = text("native")});
+    const auto number = [&](const char* key, const char* unit, std::int64_t value) {
+      if (value >= 0) {
+        profile.samples.add_label(
+            {.key = text(key), .is_number = true, .text = text(unit), .number = value});
+      }
+    };
+    number("age", "seconds", held.age);
+    number("survival", "percent", held.survival);
+    profile.samples.finish_sample();
+  }
+  return pprof::gzip(pprof::encode_proto(profile));
+}
+
+TEST_F(ApiOfHistory, TellsHowOldWhatASuspectHoldsIsAndHowMuchSurvives) {
+  measure();
+  recorder().profile(life(), start + minute, "native", "schedule",
+                     native_profile_of({{"keep", 600, 0, 100},
+                                        {"keep", 300, 600, 100},
+                                        {"keep", 100, 60, 80},
+                                        {"cache", 500, 1, 20},
+                                        {"unknown", 50, -1, -1}}));
+  recorder().flush();
+  const auto answer = json("/api/v1/suspects/7");
+  const auto& sites = answer["profiles"][0]["sites"];
+  ASSERT_EQ(sites.Size(), 3U);
+  EXPECT_STREQ(sites[0]["stack"][0]["function"].GetString(), "keep");
+  ASSERT_EQ(sites[0]["ages"].Size(), 3U);
+  const auto age = [&](unsigned i) {
+    return std::pair(sites[0]["ages"][i]["seconds"].GetInt64(),
+                     sites[0]["ages"][i]["bytes"].GetInt64());
+  };
+  EXPECT_EQ(age(0), std::pair(std::int64_t{0}, std::int64_t{600}));
+  EXPECT_EQ(age(1), std::pair(std::int64_t{60}, std::int64_t{100}));
+  EXPECT_EQ(age(2), std::pair(std::int64_t{600}, std::int64_t{300}));
+  EXPECT_DOUBLE_EQ(sites[0]["survival"].GetDouble(), 0.98);
+  EXPECT_DOUBLE_EQ(sites[1]["survival"].GetDouble(), 0.2);
+  EXPECT_TRUE(sites[2]["survival"].IsNull());
+  EXPECT_EQ(sites[2]["ages"].Size(), 0U);
+  // Of one profile there is no growth.
+  EXPECT_TRUE(sites[0]["growth_bytes_per_hour"].IsNull());
+  EXPECT_EQ(sites[0]["course"].Size(), 1U);
+}
+
+TEST_F(ApiOfHistory, TellsWhatASuspectHeldInTheProfilesBefore) {
+  measure();
+  constexpr int count = 30;
+  for (int i = 0; i < count; ++i) {
+    std::vector<Held> held{{"keep", 1000 + i * 100, 0, 100}};
+    if (i == count - 1) {
+      held.push_back({"fresh", 500, 0, 100});
+    }
+    recorder().profile(life(), start + i * minute, "native", "schedule", native_profile_of(held));
+  }
+  recorder().flush();
+  const auto answer = json("/api/v1/suspects/7");
+  const auto& profile = answer["profiles"][0];
+  // In equal steps, with the first and the newest.
+  ASSERT_EQ(profile["times"].Size(), 12U);
+  EXPECT_EQ(profile["times"][0].GetInt64(), start);
+  EXPECT_EQ(profile["times"][11].GetInt64(), start + (count - 1) * minute);
+  const auto& keep = profile["sites"][0];
+  ASSERT_EQ(keep["course"].Size(), 12U);
+  for (unsigned i = 0; i < 12; ++i) {
+    EXPECT_EQ(keep["course"][i].GetInt64(),
+              1000 + (profile["times"][i].GetInt64() - start) / minute * 100);
+  }
+  EXPECT_EQ(keep["growth_bytes_per_hour"].GetInt64(), 6000);
+  const auto& fresh = profile["sites"][1];
+  EXPECT_EQ(fresh["course"][10].GetInt64(), 0);
+  EXPECT_EQ(fresh["course"][11].GetInt64(), 500);
 }
 
 TEST_F(ApiOfHistory, SaysWhatIsWrongWithARequest) {

@@ -268,6 +268,14 @@ TEST_F(KeptProfiles, ComeWithAChangeOfTheVerdictAndNotBefore) {
   EXPECT_GE(reasons().size(), 2U);
 }
 
+TEST_F(KeptProfiles, OfWhatPythonHoldsAreFilesOfTheirOwn) {
+  machine->kinds_of_profiles = {"native", "python"};
+  process(7, 100 * mebibyte);
+  minutes(30);
+  minutes(30, 7, 2 * mebibyte);
+  EXPECT_THAT(reasons(), ElementsAre("a-7-leak.native.pb.gz", "a-7-leak.python.pb.gz"));
+}
+
 TEST_F(KeptProfiles, ComeOnceBeforeTheLimitOfAContainerOfItsLargestProcess) {
   Cgroup group{.path = "/g", .limit_bytes = 1000, .working_set_bytes = 700};
   machine->groups_are(group);

@@ -119,9 +119,14 @@ class MadeMachine final : public Machine {
   [[nodiscard]] std::vector<TakenProfile> profiles(
       int pid, const std::optional<net::HttpRequest>&) const override {
     profiled.push_back(pid);
-    return {{"native", "books of " + std::to_string(pid)}};
+    std::vector<TakenProfile> taken;
+    for (const std::string& kind : kinds_of_profiles) {
+      taken.push_back({kind, kind + " books of " + std::to_string(pid)});
+    }
+    return taken;
   }
   mutable std::vector<int> profiled;
+  std::vector<std::string> kinds_of_profiles{"native"};
   [[nodiscard]] PlaceSources places(int pid, const std::optional<net::HttpRequest>&,
                                     bool with_goroutines) const override {
     placed.emplace_back(pid, with_goroutines);

@@ -1,4 +1,4 @@
-#include "agent/wiring/web_access.h"
+#include "agent/access/web_access.h"
 
 #include <algorithm>
 #include <string_view>
@@ -6,7 +6,7 @@
 
 #include "config/web_config.h"
 
-namespace heapwatch::agent::wiring {
+namespace heapwatch::agent::access {
 
 namespace {
 
@@ -55,4 +55,4 @@ base::Result<net::ServerAccess::Rules> load_access(const std::filesystem::path& 
   return rules;
 }
 
-}  // namespace heapwatch::agent::wiring
+}  // namespace heapwatch::agent::access

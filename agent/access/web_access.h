@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "net/server_access.h"
 
-namespace heapwatch::agent::wiring {
+namespace heapwatch::agent::access {
 
 /// Reads the file and the certificates that it names. Errors: those of both.
 [[nodiscard]] base::Result<net::ServerAccess::Rules> load_access(const std::filesystem::path& file);
 
-}  // namespace heapwatch::agent::wiring
+}  // namespace heapwatch::agent::access

@@ -84,9 +84,10 @@ ShardOptions read_shard(config::Section& shard, bool has_members) {
   options.hand_over =
       config::read_duration(shard, "hand_over", hand_over_range).value_or(options.hand_over);
   if (has_members == (shard.raw("count") != nullptr)) {
-    shard.error("", shard.name_of("") +
-                        " needs either count, the number of agents, or members, the sources that "
-                        "name them");
+    shard.error(
+        "",
+        "discover -> shard needs either count, the number of agents, or members, the sources that "
+        "name them");
     return options;
   }
   if (has_members) {

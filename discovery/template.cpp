@@ -59,7 +59,8 @@ void read_sources(Section& discover, const config::AgentConfig& agent, Template&
     for (const SourceKind& kind : source_kinds()) {
       keys += (keys.empty() ? "" : ", ") + std::string(kind.key);
     }
-    discover.error("", discover.name_of("") + " names no source; one of " + keys);
+    const std::string name = discover.name_of("");  // with an arrow behind it
+    discover.error("", name.substr(0, name.rfind(" ->")) + " names no source; one of " + keys);
   }
 }
 

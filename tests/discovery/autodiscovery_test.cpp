@@ -85,15 +85,16 @@ TEST(Services, ContainersOfDockerAreNamedByTheNetworkBridge) {
 
 TEST(Variables, StandForWhatIsKnownOfTheContainer) {
   const Service service = services_of(pod()).front();
-  EXPECT_EQ(resolved_yaml(service,
-                          "url: 'http://%%host%%:%%port%%/x'\nport: '%%port_0%%'\n"
-                          "named: '%%port_debug%%'\n"
-                          "tags: ['ns:%%kube_namespace%%', 'pod:%%kube_pod_name%%']\n"
-                          "deep: {uid: '%%kube_pod_uid%%', node: '%%kube_node_name%%'}\n"
-                          "alone: '%%host%%'\nplain: '100 %% of it'\n"),
-            "url: \"http://10.1.2.3:9000/x\"\nport: 6060\nnamed: 6060\ntags:\n  - \"ns:store\"\n"
-            "  - \"pod:shop-1\"\ndeep:\n  uid: u-1\n  node: node-7\nalone: \"10.1.2.3\"\nplain: "
-            "\"100 %% of it\"\n");
+  EXPECT_EQ(
+      resolved_yaml(service,
+                    "url: 'http://%%host%%:%%port%%/x'\nport: '%%port_0%%'\n"
+                    "named: '%%port_debug%%'\n"
+                    "tags: ['ns:%%kube_namespace%%', 'pod:%%kube_pod_name%%']\n"
+                    "deep: {uid: '%%kube_pod_uid%%', node: '%%kube_node_name%%'}\n"
+                    "alone: '%%host%%'\nplain: '100 %% of it'\n"),
+      "url: \"http://10.1.2.3:9000/x\"\nport: 6060\nnamed: 6060\ntags:\n  - \"ns:store\"\n"
+      "  - \"pod:shop-1\"\ndeep:\n  uid: \"u-1\"\n  node: \"node-7\"\nalone: \"10.1.2.3\"\nplain: "
+      "\"100 %% of it\"\n");
 }
 
 TEST(Variables, AnAddressOfIPv6HasBracketsWhereAPortFollows) {

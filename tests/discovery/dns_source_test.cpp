@@ -20,7 +20,8 @@ const std::vector<std::string> records{
 };
 
 std::unique_ptr<Source> source(const DnsServer& server, const std::string& text) {
-  auto read = read_source(read_dns_source, "server: " + server.address() + "\n" + text);
+  auto read =
+      read_source(read_dns_source, "{server: '" + server.address() + "', " + text.substr(1));
   EXPECT_THAT(read.messages, IsEmpty());
   return std::move(read.source);
 }
@@ -34,7 +35,7 @@ Groups asked(Source& source) {
 
 TEST(DnsSource, RecordsBecomeTargetsWithPrometheusLabels) {
   const DnsServer server(records);
-  const auto srv = source(server, "names: [_http._tcp.shop.test]");
+  const auto srv = source(server, "{names: [_http._tcp.shop.test]}");
   const Groups both{{.addresses = {"a.shop.test:8080"},
                      .labels = {{"__meta_dns_name", "_http._tcp.shop.test"},
                                 {"__meta_dns_srv_record_target", "a.shop.test."},
@@ -112,7 +113,7 @@ TEST(DnsSource, MoreTargetsThanTheLimitAreAnError) {
 
 TEST(DnsSource, ItIsNotAskedForAnythingOnceItIsToEnd) {
   const DnsServer server(records);
-  const auto made = source(server, "names: [_http._tcp.shop.test]");
+  const auto made = source(server, "{names: [_http._tcp.shop.test]}");
   made->interrupt();
   EXPECT_FALSE(made->ask({}));
 }
@@ -124,7 +125,7 @@ TEST(DnsSource, WhatIsWrongIsToldWithItsPlace) {
     return read.messages.empty() ? std::string() : read.messages.front();
   };
   EXPECT_EQ(told("{}"), "sd -> names must be a list of 1 to 100 names of DNS");
-  EXPECT_EQ(told("names: ['']"), "sd -> names must be a list of 1 to 100 names of DNS");
+  EXPECT_EQ(told("{names: ['']}"), "sd -> names must be a list of 1 to 100 names of DNS");
   EXPECT_EQ(told("{names: [a], type: A}"),
             "sd -> port is missing: of all types but SRV the records have none");
   EXPECT_THAT(told("{names: [a], type: TXT}"), HasSubstr("\"TXT\""));

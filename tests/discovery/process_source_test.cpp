@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <thread>
 
+#include "base/file.h"
 #include "discovery/selection.h"
 #include "sources.h"
 #include "tests/testing/subprocess.h"

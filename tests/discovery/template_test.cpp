@@ -164,7 +164,7 @@ TEST(Template, ProcessesGiveTheCheckMemoryTheOptionThatTheyAreBy) {
   ASSERT_EQ(some.chosen.size(), 1U);
   EXPECT_EQ(key_of(some.chosen.front()), "systemd_unitnginx.service\nteam:web");
   EXPECT_EQ(config::to_yaml(instance_of(*read.made, some.chosen.front().endpoint, false)),
-            "walk_interval: 300\nsystemd_unit: nginx.service\ntags:\n  - team:web\n");
+            "walk_interval: 300\nsystemd_unit: \"nginx.service\"\ntags:\n  - \"team:web\"\n");
 }
 
 TEST(Template, OfWhatIsSharedTheTargetsOfOthersAreCountedAndThoseThatMovedAreNamed) {

@@ -13,22 +13,20 @@ namespace heapwatch::discovery {
 
 namespace {
 
-using base::ErrorKind;
-using base::fail;
 using config::Value;
 
 constexpr std::string_view pod_prefix = "__meta_kubernetes_pod_";
 constexpr std::string_view docker_prefix = "__meta_docker_";
 
-std::string label(const Labels& labels, const std::string& name) {
+std::string label_of(const Labels& labels, const std::string& name) {
   const auto found = labels.find(name);
   return found == labels.end() ? std::string() : found->second;
 }
 std::string of_pod(const Labels& labels, std::string_view name) {
-  return label(labels, std::string(pod_prefix) + std::string(name));
+  return label_of(labels, std::string(pod_prefix) + std::string(name));
 }
 std::string of_docker(const Labels& labels, std::string_view name) {
-  return label(labels, std::string(docker_prefix) + std::string(name));
+  return label_of(labels, std::string(docker_prefix) + std::string(name));
 }
 
 bool is_of_port(std::string_view name) {
@@ -64,7 +62,7 @@ Image image_of(const Labels& labels) {
 
 /// Annotations of a pod and labels of a container that are for Autodiscovery: `name` is what comes
 /// behind the container's name, or behind com.datadoghq.ad.
-std::string asked(const Labels& labels, const std::string& name) {
+std::string asked_by(const Labels& labels, const std::string& name) {
   const std::string container = of_pod(labels, "container_name");
   if (container.empty()) {
     return of_docker(labels, "container_label_com_datadoghq_ad_" + name);
@@ -77,7 +75,7 @@ std::string asked(const Labels& labels, const std::string& name) {
 }
 
 std::vector<std::string> identifiers_of(const Labels& labels) {
-  if (std::string own = asked(labels, "check_id"); !own.empty()) {
+  if (std::string own = asked_by(labels, "check_id"); !own.empty()) {
     return {std::move(own)};
   }
   std::vector<std::string> identifiers;
@@ -96,10 +94,10 @@ std::vector<std::string> identifiers_of(const Labels& labels) {
   return identifiers;
 }
 
-std::string key_of(const Labels& labels) {
+std::string container_key_of(const Labels& labels) {
   const std::string container = of_pod(labels, "container_name");
   return container.empty() ? of_docker(labels, "container_id")
-                           : label(labels, "__meta_kubernetes_namespace") + "/" +
+                           : label_of(labels, "__meta_kubernetes_namespace") + "/" +
                                  of_pod(labels, "name") + "/" + container;
 }
 
@@ -152,14 +150,14 @@ std::optional<std::string> port_of(const Service& service, std::string_view whic
   return named == service.ports.end() ? std::nullopt : std::optional(std::to_string(named->first));
 }
 
-std::optional<std::string> filled(const std::string& text) {
+std::optional<std::string> when_filled(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
 /// What `name`, without its %%, stands for. `is_in_address`: a port follows, or a scheme comes
 /// before it.
-std::optional<std::string> value_of(std::string_view name, const Service& service,
-                                    bool is_in_address) {
+std::optional<std::string> variable_of(std::string_view name, const Service& service,
+                                       bool is_in_address) {
   const auto behind = [&](std::string_view prefix) { return name.substr(prefix.size()); };
   if (name == "host" || name.starts_with("host_")) {
     return is_in_address ? net::bracketed(service.host) : service.host;
@@ -168,16 +166,16 @@ std::optional<std::string> value_of(std::string_view name, const Service& servic
     return port_of(service, name == "port" ? "" : behind("port_"));
   }
   if (name == "kube_namespace") {
-    return filled(label(service.labels, "__meta_kubernetes_namespace"));
+    return when_filled(label_of(service.labels, "__meta_kubernetes_namespace"));
   }
   if (name == "kube_pod_name") {
-    return filled(of_pod(service.labels, "name"));
+    return when_filled(of_pod(service.labels, "name"));
   }
   if (name == "kube_pod_uid") {
-    return filled(of_pod(service.labels, "uid"));
+    return when_filled(of_pod(service.labels, "uid"));
   }
   if (name == "kube_node_name") {
-    return filled(of_pod(service.labels, "node_name"));
+    return when_filled(of_pod(service.labels, "node_name"));
   }
   return std::nullopt;
 }
@@ -197,10 +195,11 @@ base::Result<Value> resolved_text(const Value& value, const Service& service) {
     made += rest.substr(0, begin);
     const std::string_view behind = rest.substr(end + mark.size());
     const bool is_in_address = made.ends_with("://") || behind.starts_with(":");
-    const auto text = value_of(name, service, is_in_address);
+    const auto text = variable_of(name, service, is_in_address);
     if (!text) {
-      return fail(ErrorKind::not_found, service.name + ": has nothing for the variable %%" +
-                                            std::string(base::whole_characters(name, 100)) + "%%");
+      return base::fail(base::ErrorKind::not_found,
+                        service.name + ": has nothing for the variable %%" +
+                            std::string(base::whole_characters(name, 100)) + "%%");
     }
     is_port_alone = made.empty() && behind.empty() && name.starts_with("port");
     made += *text;
@@ -214,13 +213,13 @@ base::Result<Value> resolved_text(const Value& value, const Service& service) {
 
 // --- what containers ask for
 
-base::Result<Value> parsed(const Service& service, const std::string& name,
-                           const std::string& text) {
+base::Result<Value> parsed_annotation(const Service& service, const std::string& name,
+                                      const std::string& text) {
   config::Diagnostics diagnostics;
   Value value = config::parse_yaml(text, "", diagnostics);
   if (diagnostics.has_errors()) {
-    return fail(ErrorKind::invalid,
-                service.name + ": " + name + " is no JSON: " + diagnostics.all().front().message);
+    return base::fail(base::ErrorKind::invalid, service.name + ": " + name + " is no JSON: " +
+                                                    diagnostics.all().front().message);
   }
   return value;
 }
@@ -228,8 +227,9 @@ base::Result<Value> parsed(const Service& service, const std::string& name,
 base::Result<void> add_instances(const Service& service, const Value& all,
                                  std::vector<Value>& instances) {
   const auto wrong = [&] {
-    return fail(ErrorKind::invalid, service.name + ": instances must be a list of " +
-                                        std::to_string(annotated_instances_max) + " maps at most");
+    return base::fail(base::ErrorKind::invalid, service.name + ": instances must be a list of " +
+                                                    std::to_string(annotated_instances_max) +
+                                                    " maps at most");
   };
   if (all.kind == Value::Kind::map) {
     instances.push_back(all);
@@ -249,12 +249,12 @@ base::Result<void> add_instances(const Service& service, const Value& all,
 base::Result<std::vector<Value>> instances_of_lists(const Service& service,
                                                     std::string_view check_name) {
   std::vector<Value> instances;
-  const std::string names = asked(service.labels, "check_names");
+  const std::string names = asked_by(service.labels, "check_names");
   if (names.empty()) {
     return instances;
   }
-  const auto named = parsed(service, "check_names", names);
-  const auto lists = parsed(service, "instances", asked(service.labels, "instances"));
+  const auto named = parsed_annotation(service, "check_names", names);
+  const auto lists = parsed_annotation(service, "instances", asked_by(service.labels, "instances"));
   if (!named || !lists) {
     return tl::unexpected(named ? lists.error() : named.error());
   }
@@ -263,8 +263,8 @@ base::Result<std::vector<Value>> instances_of_lists(const Service& service,
       continue;
     }
     if (i >= lists->items.size()) {
-      return fail(ErrorKind::invalid,
-                  service.name + ": check_names has more entries than instances");
+      return base::fail(base::ErrorKind::invalid,
+                        service.name + ": check_names has more entries than instances");
     }
     if (auto added = add_instances(service, lists->items[i], instances); !added) {
       return tl::unexpected(added.error());
@@ -279,7 +279,7 @@ std::vector<Service> services_of(const Groups& groups) {
   std::vector<Service> services;
   std::map<std::string, std::size_t> places;
   for (const Group& group : groups) {
-    const std::string key = key_of(group.labels);
+    const std::string key = container_key_of(group.labels);
     if (key.empty() || group.addresses.empty() ||
         of_pod(group.labels, "container_init") == "true") {
       continue;
@@ -335,11 +335,11 @@ base::Result<Value> resolved(const Value& value, const Service& service) {
 
 base::Result<std::vector<Value>> instances_asked_for(const Service& service,
                                                      std::string_view check_name) {
-  const std::string text = asked(service.labels, "checks");
+  const std::string text = asked_by(service.labels, "checks");
   if (text.empty()) {
     return instances_of_lists(service, check_name);
   }
-  const auto checks = parsed(service, "checks", text);
+  const auto checks = parsed_annotation(service, "checks", text);
   if (!checks) {
     return tl::unexpected(checks.error());
   }
@@ -381,7 +381,7 @@ std::vector<std::string> tags_of(const Service& service) {
     }
   };
   const Image image = image_of(service.labels);
-  add("kube_namespace", label(service.labels, "__meta_kubernetes_namespace"));
+  add("kube_namespace", label_of(service.labels, "__meta_kubernetes_namespace"));
   add("pod_name", of_pod(service.labels, "name"));
   add("kube_container_name", of_pod(service.labels, "container_name"));
   std::string name = of_docker(service.labels, "container_name");

@@ -16,20 +16,19 @@ namespace heapwatch::discovery {
 namespace {
 
 using net::DnsType;
-using std::chrono::steady_clock;
 
-constexpr std::size_t names_max = 100;
-constexpr std::size_t name_bytes_max = 255;
+constexpr std::size_t dns_names_max = 100;
+constexpr std::size_t dns_name_bytes_max = 255;
 constexpr std::chrono::milliseconds dns_refresh{30'000};
 /// However short a record holds.
 constexpr std::chrono::seconds pause_min{5};
-constexpr std::string_view name_label = "__meta_dns_name";
+constexpr std::string_view dns_name_label = "__meta_dns_name";
 
-constexpr std::array<std::pair<std::string_view, DnsType>, 5> types{{{"SRV", DnsType::srv},
-                                                                     {"A", DnsType::a},
-                                                                     {"AAAA", DnsType::aaaa},
-                                                                     {"MX", DnsType::mx},
-                                                                     {"NS", DnsType::ns}}};
+constexpr std::array<std::pair<std::string_view, DnsType>, 5> dns_types{{{"SRV", DnsType::srv},
+                                                                         {"A", DnsType::a},
+                                                                         {"AAAA", DnsType::aaaa},
+                                                                         {"MX", DnsType::mx},
+                                                                         {"NS", DnsType::ns}}};
 
 struct Question {
   std::vector<std::string> names;
@@ -46,7 +45,7 @@ class DnsSource final : public Source {
   base::Result<Answer> ask(const Groups& known) override {
     Answer answer;
     expires_.reset();
-    const auto now = steady_clock::now();
+    const auto now = std::chrono::steady_clock::now();
     for (const std::string& name : question_.names) {
       if (is_interrupted_) {
         return base::fail(base::ErrorKind::io, name + ": was told to end before it was asked for");
@@ -72,7 +71,7 @@ class DnsSource final : public Source {
     return answer;
   }
 
-  bool has_changed() override { return expires_ && steady_clock::now() >= *expires_; }
+  bool has_changed() override { return expires_ && std::chrono::steady_clock::now() >= *expires_; }
 
   void interrupt() noexcept override { is_interrupted_ = true; }
 
@@ -85,7 +84,7 @@ class DnsSource final : public Source {
     for (const net::DnsRecord& record : answer.records) {
       const std::uint16_t port = question_.type == DnsType::srv ? record.port : question_.port;
       Group group{.addresses = {net::bracketed(record.target) + ":" + std::to_string(port)},
-                  .labels = {{std::string(name_label), name}}};
+                  .labels = {{std::string(dns_name_label), name}}};
       if (question_.type == DnsType::srv) {
         group.labels["__meta_dns_srv_record_target"] = record.target + ".";
         group.labels["__meta_dns_srv_record_port"] = std::to_string(record.port);
@@ -100,13 +99,13 @@ class DnsSource final : public Source {
 
   static void keep(const std::string& name, const Groups& known, Groups& groups) {
     std::copy_if(known.begin(), known.end(), std::back_inserter(groups), [&](const Group& group) {
-      const auto found = group.labels.find(name_label);
+      const auto found = group.labels.find(dns_name_label);
       return found != group.labels.end() && found->second == name;
     });
   }
 
   Question question_;
-  std::optional<steady_clock::time_point> expires_;
+  std::optional<std::chrono::steady_clock::time_point> expires_;
   std::atomic<bool> is_interrupted_ = false;
 };
 
@@ -114,14 +113,14 @@ Question read_question(config::Section& section) {
   Question question;
   question.names = section.texts("names").value_or(std::vector<std::string>{});
   const auto is_wrong = [](const std::string& name) {
-    return name.empty() || name.size() > name_bytes_max || name.find('\0') != std::string::npos;
+    return name.empty() || name.size() > dns_name_bytes_max || name.find('\0') != std::string::npos;
   };
-  if (question.names.empty() || question.names.size() > names_max ||
+  if (question.names.empty() || question.names.size() > dns_names_max ||
       std::any_of(question.names.begin(), question.names.end(), is_wrong)) {
     section.error("names", section.name_of("names") + " must be a list of 1 to " +
-                               std::to_string(names_max) + " names of DNS");
+                               std::to_string(dns_names_max) + " names of DNS");
   }
-  question.type = section.one_of<DnsType>("type", types).value_or(DnsType::srv);
+  question.type = section.one_of<DnsType>("type", dns_types).value_or(DnsType::srv);
   const auto port = section.integer("port", 1, 65535);
   question.port = static_cast<std::uint16_t>(port.value_or(0));
   if (question.type != DnsType::srv && section.raw("port") == nullptr) {

@@ -16,11 +16,11 @@ namespace heapwatch::discovery {
 
 namespace {
 
-using Json = rapidjson::Value;
+using DockerJson = rapidjson::Value;
 
 constexpr std::chrono::milliseconds docker_refresh{60'000};
 constexpr std::size_t filters_max = 32;
-constexpr std::string_view prefix = "__meta_docker_";
+constexpr std::string_view docker_label_prefix = "__meta_docker_";
 constexpr std::string_view unix_scheme = "unix://";
 
 struct DockerOptions {
@@ -29,7 +29,7 @@ struct DockerOptions {
   std::string host_networking_host = "localhost";  // of those in the network of the machine
 };
 
-const Json* member(const Json* object, const char* name) {
+const DockerJson* docker_member(const DockerJson* object, const char* name) {
   if (object == nullptr || !object->IsObject()) {
     return nullptr;
   }
@@ -37,26 +37,26 @@ const Json* member(const Json* object, const char* name) {
   return found == object->MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
 }
 
-std::string text(const Json* value) {
+std::string docker_text(const DockerJson* value) {
   return value != nullptr && value->IsString()
              ? std::string(value->GetString(), value->GetStringLength())
              : std::string();
 }
 
-std::string number(const Json* value) {
+std::string docker_number(const DockerJson* value) {
   return value != nullptr && value->IsUint() && value->GetUint() != 0
              ? std::to_string(value->GetUint())
              : std::string();
 }
 
-void set(Labels& labels, const std::string& name, const std::string& value) {
+void set_docker(Labels& labels, const std::string& name, const std::string& value) {
   if (!value.empty() && value.size() <= relabel::value_bytes_max &&
       base::valid_utf8(value) == value) {
-    labels[std::string(prefix) + name] = value;
+    labels[std::string(docker_label_prefix) + name] = value;
   }
 }
 
-std::string label_name(std::string_view name) {
+std::string docker_label_name(std::string_view name) {
   std::string made(name);
   std::replace_if(
       made.begin(), made.end(),
@@ -64,21 +64,22 @@ std::string label_name(std::string_view name) {
   return made;
 }
 
-Labels labels_of(const Json& container) {
+Labels docker_labels_of(const DockerJson& container) {
   Labels labels;
-  set(labels, "container_id", text(member(&container, "Id")));
-  set(labels, "container_image", text(member(&container, "Image")));
-  set(labels, "container_network_mode",
-      text(member(member(&container, "HostConfig"), "NetworkMode")));
-  const Json* const names = member(&container, "Names");
+  set_docker(labels, "container_id", docker_text(docker_member(&container, "Id")));
+  set_docker(labels, "container_image", docker_text(docker_member(&container, "Image")));
+  set_docker(labels, "container_network_mode",
+             docker_text(docker_member(docker_member(&container, "HostConfig"), "NetworkMode")));
+  const DockerJson* const names = docker_member(&container, "Names");
   if (names != nullptr && names->IsArray() && !names->Empty()) {
-    set(labels, "container_name", text(&*names->Begin()));
+    set_docker(labels, "container_name", docker_text(&*names->Begin()));
   }
-  const Json* const own = member(&container, "Labels");
+  const DockerJson* const own = docker_member(&container, "Labels");
   if (own != nullptr && own->IsObject()) {
     for (const auto& one : own->GetObject()) {
       if (labels.size() < group_labels_max / 2) {
-        set(labels, "container_label_" + label_name(text(&one.name)), text(&one.value));
+        set_docker(labels, "container_label_" + docker_label_name(docker_text(&one.name)),
+                   docker_text(&one.value));
       }
     }
   }
@@ -86,20 +87,20 @@ Labels labels_of(const Json& container) {
 }
 
 /// In one of its networks: each TCP port of it, or, where it has none, the container.
-void add_network(const Json& container, const Labels& labels, const std::string& address,
+void add_network(const DockerJson& container, const Labels& labels, const std::string& address,
                  const DockerOptions& options, Groups& groups) {
   bool has_port = false;
-  const Json* const ports = member(&container, "Ports");
+  const DockerJson* const ports = docker_member(&container, "Ports");
   for (rapidjson::SizeType i = 0; ports != nullptr && ports->IsArray() && i < ports->Size(); ++i) {
-    const Json* const port = &(*ports)[i];
-    const std::string inner = number(member(port, "PrivatePort"));
-    if (text(member(port, "Type")) != "tcp" || inner.empty() || address.empty()) {
+    const DockerJson* const port = &(*ports)[i];
+    const std::string inner = docker_number(docker_member(port, "PrivatePort"));
+    if (docker_text(docker_member(port, "Type")) != "tcp" || inner.empty() || address.empty()) {
       continue;
     }
     Labels of_port = labels;
-    set(of_port, "port_private", inner);
-    set(of_port, "port_public", number(member(port, "PublicPort")));
-    set(of_port, "port_public_ip", text(member(port, "IP")));
+    set_docker(of_port, "port_private", inner);
+    set_docker(of_port, "port_public", docker_number(docker_member(port, "PublicPort")));
+    set_docker(of_port, "port_public_ip", docker_text(docker_member(port, "IP")));
     Group group{.addresses = {net::bracketed(address) + ":" + inner}, .labels = std::move(of_port)};
     // A port that is published at an IPv4 and an IPv6 address is there twice.
     if (groups.empty() || groups.back().addresses != group.addresses) {
@@ -118,22 +119,24 @@ void add_network(const Json& container, const Labels& labels, const std::string&
   }
 }
 
-void add_container(const Json& container, const DockerOptions& options, Groups& groups) {
-  const Labels labels = labels_of(container);
-  const Json* const networks = member(member(&container, "NetworkSettings"), "Networks");
+void add_docker_container(const DockerJson& container, const DockerOptions& options,
+                          Groups& groups) {
+  const Labels labels = docker_labels_of(container);
+  const DockerJson* const networks =
+      docker_member(docker_member(&container, "NetworkSettings"), "Networks");
   if (networks == nullptr || !networks->IsObject() || networks->ObjectEmpty()) {
     add_network(container, labels, "", options, groups);
     return;
   }
   for (const auto& network : networks->GetObject()) {
     Labels in_network = labels;
-    std::string address = text(member(&network.value, "IPAddress"));
+    std::string address = docker_text(docker_member(&network.value, "IPAddress"));
     if (address.empty()) {
-      address = text(member(&network.value, "GlobalIPv6Address"));
+      address = docker_text(docker_member(&network.value, "GlobalIPv6Address"));
     }
-    set(in_network, "network_name", text(&network.name));
-    set(in_network, "network_id", text(member(&network.value, "NetworkID")));
-    set(in_network, "network_ip", address);
+    set_docker(in_network, "network_name", docker_text(&network.name));
+    set_docker(in_network, "network_id", docker_text(docker_member(&network.value, "NetworkID")));
+    set_docker(in_network, "network_ip", address);
     add_network(container, in_network, address, options, groups);
   }
 }
@@ -186,8 +189,8 @@ class DockerSource final : public Source {
                         options().name + ": the answer is no list of containers");
     }
     Answer answer;
-    for (const Json& container : document.GetArray()) {
-      add_container(container, docker_, answer.groups);
+    for (const DockerJson& container : document.GetArray()) {
+      add_docker_container(container, docker_, answer.groups);
     }
     std::sort(answer.groups.begin(), answer.groups.end(), [](const Group& a, const Group& b) {
       return std::tie(a.labels, a.addresses) < std::tie(b.labels, b.addresses);

@@ -209,7 +209,7 @@ class KubernetesSource final : public Source {
   std::thread thread_;
 };
 
-std::string encoded(std::string_view text) {
+std::string encoded_selector(std::string_view text) {
   return base::percent_encoded(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("-._~").find(c) != std::string_view::npos;
@@ -282,7 +282,7 @@ std::string read_query(config::Section& section) {
        {std::pair<std::string_view, const std::string&>{"fieldSelector", fields},
         {"labelSelector", labels}}) {
     if (!value.empty()) {
-      query += (query.empty() ? "" : "&") + std::string(name) + "=" + encoded(value);
+      query += (query.empty() ? "" : "&") + std::string(name) + "=" + encoded_selector(value);
     }
   }
   return query;

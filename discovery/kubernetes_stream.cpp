@@ -18,7 +18,7 @@ constexpr int gone = 410;
 constexpr std::chrono::seconds list_timeout{60};
 constexpr std::chrono::seconds watch_grace{30};
 
-std::string encoded(std::string_view text) {
+std::string encoded_part(std::string_view text) {
   return base::percent_encoded(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("-._~").find(c) != std::string_view::npos;
@@ -85,7 +85,7 @@ net::HttpRequestPtr PodStream::request(const std::string& more,
 void PodStream::list() {
   std::string more = "limit=" + std::to_string(pods_of_a_part);
   if (!rest_.empty()) {
-    more += "&continue=" + encoded(rest_);
+    more += "&continue=" + encoded_part(rest_);
   }
   auto asked = std::make_shared<net::HttpRequest>(*request(more, list_timeout));
   asked->body_bytes_max = part_bytes_max;
@@ -145,7 +145,7 @@ void PodStream::listed(const net::HttpResult& result) {
 void PodStream::watch() {
   is_gone_ = false;
   auto asked = std::make_shared<net::HttpRequest>(
-      *request("watch=1&allowWatchBookmarks=true&resourceVersion=" + encoded(version_) +
+      *request("watch=1&allowWatchBookmarks=true&resourceVersion=" + encoded_part(version_) +
                    "&timeoutSeconds=" + std::to_string(options_.watch_for.count()),
                options_.watch_for + watch_grace));
   asked->body_bytes_max = watch_bytes_max;

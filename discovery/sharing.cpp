@@ -16,8 +16,6 @@ namespace heapwatch::discovery {
 
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr std::int64_t replicas_max = 10;
 /// Of views that others may have; there are more only when members come and go all the time.
 constexpr std::size_t earlier_max = 16;
@@ -151,7 +149,7 @@ Sharing::View Sharing::view_of(std::vector<std::string> members) {
   return {.members = std::move(members), .table = std::move(table), .self = self};
 }
 
-void Sharing::update(std::span<const SourceList> lists, steady_clock::time_point now) {
+void Sharing::update(std::span<const SourceList> lists, std::chrono::steady_clock::time_point now) {
   if (options_.count != 0) {
     return;
   }
@@ -185,7 +183,7 @@ bool Sharing::is_own(std::string_view url) const {
                      [&](const Earlier& one) { return has(one.view, url); });
 }
 
-std::optional<steady_clock::time_point> Sharing::settles() const {
+std::optional<std::chrono::steady_clock::time_point> Sharing::settles() const {
   return earlier_.empty() ? std::nullopt : std::optional(earlier_.front().until);
 }
 

@@ -161,7 +161,8 @@ base::Result<DnsAnswer> failure(const std::string& name, const Resolver& resolve
         return base::fail(ErrorKind::unreachable, name + ": no server of DNS is there to be asked");
       }
       if (resolver.number() == ETIMEDOUT) {
-        return base::fail(ErrorKind::timeout, name + ": no server of DNS has answered in time");
+        return base::fail(ErrorKind::timeout,
+                          name + ": no server of DNS has answered in time, or would");
       }
       return base::fail(ErrorKind::refused, name + ": no server of DNS could answer");
     default:

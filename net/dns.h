@@ -44,8 +44,8 @@ struct DnsServer {
 /// Names that do not end in a dot are completed by the domains of /etc/resolv.conf, which is read
 /// each time. An answer that does not fit into a datagram comes over TCP.
 ///
-/// Threads: any; blocks. Errors: timeout or unreachable when no server has answered; refused when
-/// servers could not answer; invalid for an answer that is none.
+/// Threads: any; blocks. Errors: timeout when no server has answered, or would; unreachable when
+/// there is none; refused when servers could not answer; invalid for an answer that is none.
 [[nodiscard]] base::Result<DnsAnswer> ask_dns(const std::string& name, DnsType type,
                                               const std::optional<DnsServer>& server);
 

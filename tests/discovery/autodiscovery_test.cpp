@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 /// A pod with two containers, of which the first has two ports.
-Groups pod(const std::string& annotations = "{}", const std::string& address = "10.1.2.3") {
+Groups pod_with(const std::string& annotations = "{}", const std::string& address = "10.1.2.3") {
   const auto list = parse_pod_list(
       R"({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": {"name": "shop-1", "namespace": "store",
       "uid": "u-1", "annotations": )" +
@@ -37,7 +37,7 @@ std::string resolved_yaml(const Service& service, const std::string& text) {
 }
 
 TEST(Services, AContainerIsOneWithAllItsPortsAndThoseThatRunFirstAreNone) {
-  const auto services = services_of(pod());
+  const auto services = services_of(pod_with());
   ASSERT_THAT(services, SizeIs(2));
   EXPECT_EQ(services[0].name, "store/shop-1/my.shop");
   EXPECT_EQ(services[0].host, "10.1.2.3");
@@ -54,7 +54,7 @@ TEST(Services, AContainerIsOneWithAllItsPortsAndThoseThatRunFirstAreNone) {
 }
 
 TEST(Services, AnIdOfItsOwnTakesThePlaceOfTheImage) {
-  const auto services = services_of(pod(R"({"ad.datadoghq.com/redis.check.id": "special"})"));
+  const auto services = services_of(pod_with(R"({"ad.datadoghq.com/redis.check.id": "special"})"));
   EXPECT_THAT(services[1].identifiers, ElementsAre("special"));
   EXPECT_TRUE(is_meant({.identifiers = {"special"}}, services[1]));
   EXPECT_FALSE(is_meant({.identifiers = {"redis"}}, services[1]));
@@ -84,7 +84,7 @@ TEST(Services, ContainersOfDockerAreNamedByTheNetworkBridge) {
 }
 
 TEST(Variables, StandForWhatIsKnownOfTheContainer) {
-  const Service service = services_of(pod()).front();
+  const Service service = services_of(pod_with()).front();
   EXPECT_EQ(
       resolved_yaml(service,
                     "url: 'http://%%host%%:%%port%%/x'\nport: '%%port_0%%'\n"
@@ -98,13 +98,13 @@ TEST(Variables, StandForWhatIsKnownOfTheContainer) {
 }
 
 TEST(Variables, AnAddressOfIPv6HasBracketsWhereAPortFollows) {
-  const Service service = services_of(pod("{}", "fd00::3")).front();
+  const Service service = services_of(pod_with("{}", "fd00::3")).front();
   EXPECT_EQ(resolved_yaml(service, "a: 'http://%%host%%:%%port%%/'\nb: '%%host%%'\n"),
             "a: \"http://[fd00::3]:9000/\"\nb: \"fd00::3\"\n");
 }
 
 TEST(Variables, OneThatTheContainerHasNothingForIsAnErrorWithItsName) {
-  const auto services = services_of(pod());
+  const auto services = services_of(pod_with());
   EXPECT_EQ(resolved_yaml(services[1], "a: '%%port%%'"),
             "error: store/shop-1/redis: has nothing for the variable %%port%%");
   EXPECT_THAT(resolved_yaml(services[0], "a: '%%port_2%%'"), HasSubstr("%%port_2%%"));
@@ -113,7 +113,7 @@ TEST(Variables, OneThatTheContainerHasNothingForIsAnErrorWithItsName) {
 }
 
 TEST(AskedFor, AnAnnotationHoldsTheInstancesOfChecks) {
-  const auto services = services_of(pod(
+  const auto services = services_of(pod_with(
       R"({"ad.datadoghq.com/my.shop.checks": "{\"go_expvar\": {\"init_config\": {}, \"instances\": [{\"expvar_url\": \"http://%%host%%:6060\"}]}, \"redisdb\": {\"instances\": [{\"host\": \"x\"}, {\"host\": \"y\"}]}}"})"));
   const auto asked = instances_asked_for(services[0], "go_expvar");
   ASSERT_TRUE(asked);
@@ -125,7 +125,7 @@ TEST(AskedFor, AnAnnotationHoldsTheInstancesOfChecks) {
 }
 
 TEST(AskedFor, TheOlderFormIsThreeLists) {
-  const auto services = services_of(pod(
+  const auto services = services_of(pod_with(
       R"({"ad.datadoghq.com/redis.check_names": "[\"redisdb\", \"go_expvar\"]",
           "ad.datadoghq.com/redis.init_configs": "[{}, {}]",
           "ad.datadoghq.com/redis.instances": "[{\"host\": \"x\"}, [{\"expvar_url\": \"a\"}, {\"expvar_url\": \"b\"}]]"})"));
@@ -136,7 +136,7 @@ TEST(AskedFor, TheOlderFormIsThreeLists) {
 TEST(AskedFor, WhatIsNoJsonIsAnErrorWithTheContainersName) {
   const auto wrong = [](const std::string& checks) {
     const auto services =
-        services_of(pod(R"({"ad.datadoghq.com/redis.checks": ")" + checks + R"("})"));
+        services_of(pod_with(R"({"ad.datadoghq.com/redis.checks": ")" + checks + R"("})"));
     const auto asked = instances_asked_for(services[1], "go_expvar");
     return asked ? std::string("none") : asked.error().message;
   };
@@ -147,7 +147,7 @@ TEST(AskedFor, WhatIsNoJsonIsAnErrorWithTheContainersName) {
 
 // --- from a template
 
-Template read(const std::string& text) {
+Template autodiscovery_template(const std::string& text) {
   config::Diagnostics diagnostics;
   auto file = config::parse_check_config(text, "f.yaml", {}, diagnostics);
   EXPECT_TRUE(file) << config::to_text(diagnostics.all().front());
@@ -161,24 +161,24 @@ Template read(const std::string& text) {
   return *std::move(made);
 }
 
-Selection selected(const Template& from, Groups groups) {
+Selection selected_services(const Template& from, Groups groups) {
   const std::vector<SourceList> lists{
       {.options = &from.sources.at(0)->options(),
        .groups = std::make_shared<const Groups>(std::move(groups))}};
   return select(from, lists);
 }
 
-constexpr const char* source =
+constexpr const char* pods_source =
     "      file_sd_configs: [{files: [a.json]}]\n"
     "      relabel_configs: [{source_labels: [__meta_kubernetes_pod_node_name], target_label: "
     "node}]\n";
 
 TEST(AutodiscoveryTemplate, AFileWithIdentifiersIsForContainersOfTheImage) {
-  const Template from = read(
+  const Template from = autodiscovery_template(
       "ad_identifiers: [shop]\ninit_config:\ninstances:\n"
       "  - expvar_url: 'http://%%host%%:%%port_debug%%'\n    tags: [own]\n    discover:\n" +
-      std::string(source));
-  const Selection some = selected(from, pod());
+      std::string(pods_source));
+  const Selection some = selected_services(from, pod_with());
   EXPECT_EQ(some.refused, 0U);
   ASSERT_THAT(some.chosen, SizeIs(1));
   EXPECT_EQ(
@@ -190,30 +190,30 @@ TEST(AutodiscoveryTemplate, AFileWithIdentifiersIsForContainersOfTheImage) {
 }
 
 TEST(AutodiscoveryTemplate, AContainerAsksForWhatItLikesOfItselfAlone) {
-  const Template from =
-      read("instances:\n  - namespace: n\n    discover:\n      ad_annotations: true\n" +
-           std::string(source));
+  const Template from = autodiscovery_template(
+      "instances:\n  - namespace: n\n    discover:\n      ad_annotations: true\n" +
+      std::string(pods_source));
   const auto asking = [](const std::string& url) {
-    return pod(
+    return pod_with(
         R"({"ad.datadoghq.com/my.shop.checks": "{\"go_expvar\": {\"instances\": [{\"expvar_url\": \")" +
         url + R"(\"}]}}"})");
   };
-  const Selection some = selected(from, asking("http://%%host%%:6060/debug/vars"));
+  const Selection some = selected_services(from, asking("http://%%host%%:6060/debug/vars"));
   ASSERT_THAT(some.chosen, SizeIs(1));
   EXPECT_THAT(config::to_yaml(instance_of(from, some.chosen.front())),
               HasSubstr("namespace: n\nexpvar_url: \"http://10.1.2.3:6060/debug/vars\"\n"));
   for (const char* const elsewhere :
        {"http://169.254.169.254/latest", "http://127.0.0.1:9200/", "http://10.1.2.4:6060/",
         "unix:///run/secret.sock", "http://10.1.2.3@127.0.0.1/", "http://10.1.2.3.test/"}) {
-    const Selection none = selected(from, asking(elsewhere));
+    const Selection none = selected_services(from, asking(elsewhere));
     EXPECT_THAT(none.chosen, IsEmpty()) << elsewhere;
     EXPECT_EQ(none.refused, 1U) << elsewhere;
   }
-  EXPECT_THAT(selected(from, pod()).chosen, IsEmpty()) << "it asks for none";
+  EXPECT_THAT(selected_services(from, pod_with()).chosen, IsEmpty()) << "it asks for none";
   // Nor may it have heapwatch read its own files, or go by a proxy.
   for (const char* const option :
        {"auth_token", "proxy", "tls_private_key", "loader", "discover"}) {
-    const Selection none = selected(
+    const Selection none = selected_services(
         from, asking("http://%%host%%:6060\\\", \\\"" + std::string(option) + "\\\": \\\"x"));
     EXPECT_THAT(none.chosen, IsEmpty()) << option;
     EXPECT_THAT(none.refusals,

@@ -12,21 +12,21 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const std::vector<std::string> records{
+const std::vector<std::string> dns_records{
     "--srv-host=_http._tcp.shop.test,b.shop.test,8081",
     "--srv-host=_http._tcp.shop.test,a.shop.test,8080",
     "--host-record=a.shop.test,127.0.0.2,fd00::2",
     "--mx-host=shop.test,mail.shop.test,10",
 };
 
-std::unique_ptr<Source> source(const DnsServer& server, const std::string& text) {
+std::unique_ptr<Source> dns_source(const DnsServer& server, const std::string& text) {
   auto read =
       read_source(read_dns_source, "{server: '" + server.address() + "', " + text.substr(1));
   EXPECT_THAT(read.messages, IsEmpty());
   return std::move(read.source);
 }
 
-Groups asked(Source& source) {
+Groups asked_of(Source& source) {
   const auto answer = source.ask({});
   EXPECT_TRUE(answer);
   EXPECT_THAT(answer->troubles, IsEmpty());
@@ -34,8 +34,8 @@ Groups asked(Source& source) {
 }
 
 TEST(DnsSource, RecordsBecomeTargetsWithPrometheusLabels) {
-  const DnsServer server(records);
-  const auto srv = source(server, "{names: [_http._tcp.shop.test]}");
+  const DnsServer server(dns_records);
+  const auto srv = dns_source(server, "{names: [_http._tcp.shop.test]}");
   const Groups both{{.addresses = {"a.shop.test:8080"},
                      .labels = {{"__meta_dns_name", "_http._tcp.shop.test"},
                                 {"__meta_dns_srv_record_target", "a.shop.test."},
@@ -45,27 +45,27 @@ TEST(DnsSource, RecordsBecomeTargetsWithPrometheusLabels) {
                                 {"__meta_dns_srv_record_target", "b.shop.test."},
                                 {"__meta_dns_srv_record_port", "8081"}}}};
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(asked(*srv), both) << "in the same order each time";
+    EXPECT_EQ(asked_of(*srv), both) << "in the same order each time";
   }
   EXPECT_EQ(srv->options().name, "dns_sd _http._tcp.shop.test");
   EXPECT_EQ(srv->options().refresh_interval, std::chrono::seconds(30));
   EXPECT_TRUE(srv->options().is_remote);
   EXPECT_EQ(
-      asked(*source(server, "{names: [a.shop.test], type: A, port: 6060}")),
+      asked_of(*dns_source(server, "{names: [a.shop.test], type: A, port: 6060}")),
       (Groups{{.addresses = {"127.0.0.2:6060"}, .labels = {{"__meta_dns_name", "a.shop.test"}}}}));
   EXPECT_EQ(
-      asked(*source(server, "{names: [a.shop.test], type: AAAA, port: 6060}")),
+      asked_of(*dns_source(server, "{names: [a.shop.test], type: AAAA, port: 6060}")),
       (Groups{{.addresses = {"[fd00::2]:6060"}, .labels = {{"__meta_dns_name", "a.shop.test"}}}}));
-  EXPECT_EQ(asked(*source(server, "{names: [shop.test], type: MX, port: 6060}")),
+  EXPECT_EQ(asked_of(*dns_source(server, "{names: [shop.test], type: MX, port: 6060}")),
             (Groups{{.addresses = {"mail.shop.test:6060"},
                      .labels = {{"__meta_dns_name", "shop.test"},
                                 {"__meta_dns_mx_record_target", "mail.shop.test."}}}}));
 }
 
 TEST(DnsSource, ANameThatFailsKeepsItsTargetsAndTheOthersGoOn) {
-  DnsServer server(records);
+  DnsServer server(dns_records);
   const auto made =
-      source(server, "{names: [a.shop.test, elsewhere.example.], type: A, port: 6060}");
+      dns_source(server, "{names: [a.shop.test, elsewhere.example.], type: A, port: 6060}");
   const Groups known{
       {.addresses = {"10.0.0.1:6060"}, .labels = {{"__meta_dns_name", "a.shop.test"}}},
       {.addresses = {"10.0.0.2:6060"}, .labels = {{"__meta_dns_name", "elsewhere.example."}}}};
@@ -87,8 +87,8 @@ TEST(DnsSource, ANameThatFailsKeepsItsTargetsAndTheOthersGoOn) {
 }
 
 TEST(DnsSource, ANameThatIsGoneTakesItsTargetsAlong) {
-  const DnsServer server(records);
-  const auto made = source(server, "{names: [gone.test], type: A, port: 1}");
+  const DnsServer server(dns_records);
+  const auto made = dns_source(server, "{names: [gone.test], type: A, port: 1}");
   const auto answer =
       made->ask({{.addresses = {"10.0.0.1:1"}, .labels = {{"__meta_dns_name", "gone.test"}}}});
   ASSERT_TRUE(answer);
@@ -97,23 +97,24 @@ TEST(DnsSource, ANameThatIsGoneTakesItsTargetsAlong) {
 }
 
 TEST(DnsSource, ItIsAskedAgainNoSoonerThanAfterAWhileHoweverShortARecordHolds) {
-  const DnsServer server(records);  // whose records hold for no time at all
-  const auto made = source(server, "{names: [a.shop.test], type: A, port: 1}");
+  const DnsServer server(dns_records);  // whose records hold for no time at all
+  const auto made = dns_source(server, "{names: [a.shop.test], type: A, port: 1}");
   EXPECT_FALSE(made->has_changed());
-  EXPECT_THAT(asked(*made), SizeIs(1));
+  EXPECT_THAT(asked_of(*made), SizeIs(1));
   EXPECT_FALSE(made->has_changed());
 }
 
 TEST(DnsSource, MoreTargetsThanTheLimitAreAnError) {
-  const DnsServer server(records);
-  const auto answer = source(server, "{names: [_http._tcp.shop.test], max_targets: 1}")->ask({});
+  const DnsServer server(dns_records);
+  const auto answer =
+      dns_source(server, "{names: [_http._tcp.shop.test], max_targets: 1}")->ask({});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().message, "2 targets, and the limit of max_targets is 1");
 }
 
 TEST(DnsSource, ItIsNotAskedForAnythingOnceItIsToEnd) {
-  const DnsServer server(records);
-  const auto made = source(server, "{names: [_http._tcp.shop.test]}");
+  const DnsServer server(dns_records);
+  const auto made = dns_source(server, "{names: [_http._tcp.shop.test]}");
   made->interrupt();
   EXPECT_FALSE(made->ask({}));
 }

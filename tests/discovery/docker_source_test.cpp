@@ -16,7 +16,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 /// As Docker 24 answers, without what is not looked at.
-constexpr const char* containers = R"([
+constexpr const char* docker_answer = R"([
  {"Id": "9a1f", "Names": ["/shop"], "Image": "registry.test/shop:1.2", "Labels": {"com.docker.compose.project": "store"},
   "Ports": [{"IP": "0.0.0.0", "PrivatePort": 8080, "PublicPort": 80, "Type": "tcp"}, {"IP": "::", "PrivatePort": 8080, "PublicPort": 80, "Type": "tcp"},
             {"PrivatePort": 6060, "Type": "tcp"}, {"PrivatePort": 53, "Type": "udp"}],
@@ -39,7 +39,8 @@ class DockerSourceTest : public ::testing::Test {
         });
     EXPECT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
-    reply_ = {.status = 200, .content_type = "application/json", .body = containers, .headers = {}};
+    reply_ = {
+        .status = 200, .content_type = "application/json", .body = docker_answer, .headers = {}};
   }
   [[nodiscard]] std::filesystem::path socket() const { return folder_.path() / "docker.sock"; }
   std::unique_ptr<Source> source(const std::string& more = "") {

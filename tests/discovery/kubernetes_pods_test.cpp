@@ -11,7 +11,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 /// As an API server of 1.27 tells it, without what is not looked at.
-constexpr std::string_view shop = R"({
+constexpr std::string_view shop_pod = R"({
   "metadata": {"name": "shop-6d8f-x2x9k", "namespace": "store", "uid": "0b6f-11", "resourceVersion": "901",
     "labels": {"app.kubernetes.io/name": "shop", "tier": ""},
     "annotations": {"prometheus.io/scrape": "true"},
@@ -25,14 +25,14 @@ constexpr std::string_view shop = R"({
     "conditions": [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": "True"}],
     "containerStatuses": [{"name": "shop", "containerID": "containerd://abc"}]}})";
 
-Pod pod(const std::string& json) {
+Pod pod_of_event(const std::string& json) {
   auto event = parse_pod_event(R"({"type": "ADDED", "object": )" + json + "}");
   EXPECT_TRUE(event) << event.error().message;
   return event ? event->pod : Pod{};
 }
 
 TEST(KubernetesPods, PortsAreTargetsWithPrometheusLabels) {
-  const Pod made = pod(std::string(shop));
+  const Pod made = pod_of_event(std::string(shop_pod));
   EXPECT_EQ(made.key, "store/shop-6d8f-x2x9k");
   ASSERT_THAT(made.targets, SizeIs(4));
   EXPECT_THAT(made.targets[0].addresses, ElementsAre("10.1.2.3:8080"));
@@ -66,7 +66,7 @@ TEST(KubernetesPods, PortsAreTargetsWithPrometheusLabels) {
 }
 
 TEST(KubernetesPods, AContainerWithoutPortsIsATargetAndSoIsOneThatRunsFirst) {
-  const Pod made = pod(std::string(shop));
+  const Pod made = pod_of_event(std::string(shop_pod));
   ASSERT_THAT(made.targets, SizeIs(4));
   EXPECT_THAT(made.targets[2].addresses, ElementsAre("10.1.2.3"));
   EXPECT_EQ(made.targets[2].labels.at("__meta_kubernetes_pod_container_name"), "side");
@@ -75,14 +75,14 @@ TEST(KubernetesPods, AContainerWithoutPortsIsATargetAndSoIsOneThatRunsFirst) {
 }
 
 TEST(KubernetesPods, APodWithoutAnAddressHasNoTargetsYet) {
-  EXPECT_THAT(pod(R"({"metadata": {"name": "a", "namespace": "b"},
+  EXPECT_THAT(pod_of_event(R"({"metadata": {"name": "a", "namespace": "b"},
                       "spec": {"containers": [{"name": "c"}]}, "status": {"phase": "Pending"}})")
                   .targets,
               IsEmpty());
 }
 
 TEST(KubernetesPods, AddressesOfIPv6HaveBrackets) {
-  const Pod made = pod(R"({"metadata": {"name": "a", "namespace": "b"},
+  const Pod made = pod_of_event(R"({"metadata": {"name": "a", "namespace": "b"},
       "spec": {"containers": [{"name": "c", "ports": [{"containerPort": 1}]}, {"name": "d"}]},
       "status": {"podIP": "fd00::3"}})");
   ASSERT_THAT(made.targets, SizeIs(2));
@@ -93,8 +93,9 @@ TEST(KubernetesPods, AddressesOfIPv6HaveBrackets) {
 
 TEST(KubernetesPods, WhatIsTooLongForALabelIsLeftOut) {
   const std::string longer(20'000, 'x');
-  const Pod made = pod(R"({"metadata": {"name": "a", "namespace": "b", "annotations": {"long": ")" +
-                       longer + R"(", "short": "y"}},
+  const Pod made =
+      pod_of_event(R"({"metadata": {"name": "a", "namespace": "b", "annotations": {"long": ")" +
+                   longer + R"(", "short": "y"}},
       "spec": {"containers": [{"name": "c"}]}, "status": {"podIP": "10.0.0.1"}})");
   ASSERT_THAT(made.targets, SizeIs(1));
   EXPECT_FALSE(made.targets[0].labels.contains("__meta_kubernetes_pod_annotation_long"));
@@ -104,7 +105,7 @@ TEST(KubernetesPods, WhatIsTooLongForALabelIsLeftOut) {
 TEST(KubernetesPods, AListHasAVersionAndWhatThereIsMore) {
   const auto list = parse_pod_list(
       R"({"kind": "PodList", "metadata": {"resourceVersion": "1000", "continue": "abc=="}, "items": [)" +
-      std::string(shop) + "]}");
+      std::string(shop_pod) + "]}");
   ASSERT_TRUE(list);
   EXPECT_EQ(list->version, "1000");
   EXPECT_EQ(list->rest, "abc==");
@@ -130,7 +131,8 @@ TEST(KubernetesPods, EventsAreOfFourKinds) {
   EXPECT_EQ(error->kind, PodEvent::Kind::error);
   EXPECT_EQ(error->code, 410);
   EXPECT_EQ(error->message, "too old");
-  const auto removed = parse_pod_event(R"({"type":"DELETED","object":)" + std::string(shop) + "}");
+  const auto removed =
+      parse_pod_event(R"({"type":"DELETED","object":)" + std::string(shop_pod) + "}");
   ASSERT_TRUE(removed);
   EXPECT_EQ(removed->kind, PodEvent::Kind::removed);
   EXPECT_EQ(removed->version, "901");

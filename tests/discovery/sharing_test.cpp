@@ -12,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Time = std::chrono::steady_clock::time_point;
 
-constexpr std::size_t targets = 2000;
+constexpr std::size_t shared_targets = 2000;
 
 /// Is as it was when the test is over.
 class EnvironmentVariable {
@@ -38,30 +38,30 @@ class EnvironmentVariable {
   std::optional<std::string> before_;
 };
 
-std::string url(std::size_t i) {
+std::string shared_url(std::size_t i) {
   return "http://target-" + std::to_string(i) + ":6060/debug/vars";
 }
 
-SourceList list(const std::vector<std::string>& members) {
+SourceList list_of_members(const std::vector<std::string>& members) {
   static const SourceOptions options;
   return {.options = &options,
           .groups = std::make_shared<const Groups>(Groups{{.addresses = members, .labels = {}}})};
 }
 
 /// An agent of a fleet, which is told of its members by DNS.
-struct Agent {
-  explicit Agent(const std::string& name, std::size_t replicas = 1)
+struct SharingAgent {
+  explicit SharingAgent(const std::string& name, std::size_t replicas = 1)
       : sharing(
             {.index = 0, .count = 0, .self = name, .replicas = replicas, .hand_over = seconds(45)},
             {}) {}
   void told(const std::vector<std::string>& members, Time now) {
-    const std::vector<SourceList> lists{list(members)};
+    const std::vector<SourceList> lists{list_of_members(members)};
     sharing.update(lists, now);
   }
-  [[nodiscard]] bool has(std::size_t i) const { return sharing.is_own(url(i)); }
+  [[nodiscard]] bool has(std::size_t i) const { return sharing.is_own(shared_url(i)); }
   [[nodiscard]] std::size_t count() const {
     std::size_t own = 0;
-    for (std::size_t i = 0; i < targets; ++i) {
+    for (std::size_t i = 0; i < shared_targets; ++i) {
       own += has(i) ? 1 : 0;
     }
     return own;
@@ -69,8 +69,8 @@ struct Agent {
   Sharing sharing;
 };
 
-const std::vector<std::string> two{"10.0.0.1:5000", "10.0.0.2:5000"};
-const std::vector<std::string> three{"10.0.0.1:5000", "10.0.0.2:5000", "10.0.0.3:5000"};
+const std::vector<std::string> two_members{"10.0.0.1:5000", "10.0.0.2:5000"};
+const std::vector<std::string> three_members{"10.0.0.1:5000", "10.0.0.2:5000", "10.0.0.3:5000"};
 
 TEST(Sharing, OfAFixedNumberOfAgentsEachTargetHasOne) {
   std::vector<Sharing> agents;
@@ -79,9 +79,9 @@ TEST(Sharing, OfAFixedNumberOfAgentsEachTargetHasOne) {
         ShardOptions{.index = i, .count = 5, .self = "", .replicas = 1, .hand_over = {}},
         std::vector<std::string>{});
   }
-  for (std::size_t i = 0; i < targets; ++i) {
+  for (std::size_t i = 0; i < shared_targets; ++i) {
     EXPECT_EQ(std::count_if(agents.begin(), agents.end(),
-                            [&](const Sharing& one) { return one.is_own(url(i)); }),
+                            [&](const Sharing& one) { return one.is_own(shared_url(i)); }),
               1);
   }
   EXPECT_EQ(agents[1].shown(), "member 2 of 5");
@@ -89,96 +89,96 @@ TEST(Sharing, OfAFixedNumberOfAgentsEachTargetHasOne) {
 
 TEST(Sharing, AnAgentThatComesTakesNothingBeforeTheOthersKnowOfIt) {
   const Time begin;
-  Agent first("10.0.0.1");
-  Agent second("10.0.0.2");
-  first.told(two, begin);
-  second.told(two, begin);
+  SharingAgent first("10.0.0.1");
+  SharingAgent second("10.0.0.2");
+  first.told(two_members, begin);
+  second.told(two_members, begin);
   EXPECT_EQ(first.count(), 0U) << "what others do is not known yet";
   const Time known = begin + seconds(45);
-  first.told(two, known);
-  second.told(two, known);
-  EXPECT_EQ(first.count() + second.count(), targets);
+  first.told(two_members, known);
+  second.told(two_members, known);
+  EXPECT_EQ(first.count() + second.count(), shared_targets);
   // The third learns of itself first, the others half a minute later, one after the other.
-  Agent third("10.0.0.3");
+  SharingAgent third("10.0.0.3");
   const auto watched_twice = [&] {
     std::size_t twice = 0;
-    for (std::size_t i = 0; i < targets; ++i) {
+    for (std::size_t i = 0; i < shared_targets; ++i) {
       twice += int{first.has(i)} + int{second.has(i)} + int{third.has(i)} > 1 ? 1 : 0;
     }
     return twice;
   };
   const Time came = known + seconds(100);
-  third.told(three, came);
+  third.told(three_members, came);
   EXPECT_EQ(third.count(), 0U);
   EXPECT_EQ(watched_twice(), 0U);
-  first.told(three, came + seconds(20));
+  first.told(three_members, came + seconds(20));
   EXPECT_EQ(watched_twice(), 0U);
-  second.told(three, came + seconds(40));
+  second.told(three_members, came + seconds(40));
   EXPECT_EQ(watched_twice(), 0U);
   EXPECT_EQ(third.sharing.settles(), came + seconds(45));
-  third.told(three, came + seconds(45));
+  third.told(three_members, came + seconds(45));
   EXPECT_EQ(watched_twice(), 0U);
-  EXPECT_EQ(first.count() + second.count() + third.count(), targets);
-  EXPECT_NEAR(static_cast<double>(third.count()), targets / 3.0, 100);
+  EXPECT_EQ(first.count() + second.count() + third.count(), shared_targets);
+  EXPECT_NEAR(static_cast<double>(third.count()), shared_targets / 3.0, 100);
   EXPECT_EQ(third.sharing.settles(), std::nullopt);
   EXPECT_EQ(third.sharing.shown(), "member 3 of 3, 10.0.0.3:5000");
 }
 
 TEST(Sharing, WhatAnAgentLeavesIsTakenAfterTheHandOver) {
   const Time begin;
-  Agent first("10.0.0.1");
-  first.told(three, begin);
-  first.told(three, begin + seconds(45));
+  SharingAgent first("10.0.0.1");
+  first.told(three_members, begin);
+  first.told(three_members, begin + seconds(45));
   const std::size_t before = first.count();
-  EXPECT_NEAR(static_cast<double>(before), targets / 3.0, 100);
-  first.told(two, begin + seconds(50));
+  EXPECT_NEAR(static_cast<double>(before), shared_targets / 3.0, 100);
+  first.told(two_members, begin + seconds(50));
   EXPECT_EQ(first.count(), before) << "what it has stays its own";
-  first.told(two, begin + seconds(95));
-  EXPECT_NEAR(static_cast<double>(first.count()), targets / 2.0, 100);
+  first.told(two_members, begin + seconds(95));
+  EXPECT_NEAR(static_cast<double>(first.count()), shared_targets / 2.0, 100);
 }
 
 TEST(Sharing, AChangeThatIsTakenBackIsAsIfItHadNotBeen) {
   const Time begin;
-  Agent first("10.0.0.1");
-  first.told(three, begin);
-  first.told(three, begin + seconds(45));
+  SharingAgent first("10.0.0.1");
+  first.told(three_members, begin);
+  first.told(three_members, begin + seconds(45));
   const std::size_t before = first.count();
-  first.told(two, begin + seconds(50));
-  first.told(three, begin + seconds(60));
+  first.told(two_members, begin + seconds(50));
+  first.told(three_members, begin + seconds(60));
   EXPECT_EQ(first.count(), before);
-  first.told(three, begin + seconds(200));
+  first.told(three_members, begin + seconds(200));
   EXPECT_EQ(first.count(), before);
 }
 
 TEST(Sharing, AfterARestartItGoesOnAtOnceWithTheMembersOfBefore) {
-  Agent first("10.0.0.1");
-  SourceList same = list(two);
+  SharingAgent first("10.0.0.1");
+  SourceList same = list_of_members(two_members);
   same.kept = same.groups;
   first.sharing.update({&same, 1}, Time{});
-  EXPECT_NEAR(static_cast<double>(first.count()), targets / 2.0, 100);
+  EXPECT_NEAR(static_cast<double>(first.count()), shared_targets / 2.0, 100);
 }
 
 TEST(Sharing, ReplicasAreWatchedByAsManyAgents) {
   const Time begin;
-  std::vector<Agent> agents;
+  std::vector<SharingAgent> agents;
   for (const char* const name : {"10.0.0.1", "10.0.0.2", "10.0.0.3"}) {
     agents.emplace_back(name, 2);
-    agents.back().told(three, begin);
-    agents.back().told(three, begin + seconds(45));
+    agents.back().told(three_members, begin);
+    agents.back().told(three_members, begin + seconds(45));
   }
-  for (std::size_t i = 0; i < targets; ++i) {
-    EXPECT_EQ(
-        std::count_if(agents.begin(), agents.end(), [&](const Agent& one) { return one.has(i); }),
-        2);
+  for (std::size_t i = 0; i < shared_targets; ++i) {
+    EXPECT_EQ(std::count_if(agents.begin(), agents.end(),
+                            [&](const SharingAgent& one) { return one.has(i); }),
+              2);
   }
 }
 
 TEST(Sharing, NothingIsWatchedByWhoIsNoMemberOrDoesNotKnowThem) {
-  Agent stranger("10.0.0.9");
+  SharingAgent stranger("10.0.0.9");
   EXPECT_EQ(stranger.count(), 0U);
   EXPECT_EQ(stranger.sharing.shown(), "members are not known yet, so nothing is watched");
-  stranger.told(three, Time{});
-  stranger.told(three, Time{} + seconds(100));
+  stranger.told(three_members, Time{});
+  stranger.told(three_members, Time{} + seconds(100));
   EXPECT_EQ(stranger.count(), 0U);
   EXPECT_EQ(stranger.sharing.shown(),
             "of 3 members none, or more than one, is this agent (self), so nothing is watched");
@@ -188,7 +188,7 @@ TEST(Sharing, AMemberIsThisMachineByNameOrAddressOrBySelf) {
   const auto self = [](const std::string& self, const std::vector<std::string>& members) {
     Sharing sharing({.index = 0, .count = 0, .self = self, .replicas = 1, .hand_over = {}},
                     {"node-7", "10.0.0.7", "fd00::7"});
-    const SourceList one = list(members);
+    const SourceList one = list_of_members(members);
     sharing.update({&one, 1}, Time{});
     const std::string shown = sharing.shown();
     return shown.starts_with("member ") ? shown.substr(0, shown.find(',')) : shown;

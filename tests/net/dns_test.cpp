@@ -80,7 +80,7 @@ TEST_F(DnsTest, AServerThatWillNotAnswerIsAFailure) {
   const auto answer =
       ask_dns("elsewhere.example.", DnsType::a, parse_dns_server(server_->address()));
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().kind, base::ErrorKind::refused);
+  EXPECT_EQ(answer.error().kind, base::ErrorKind::timeout) << "the C library does not tell more";
   EXPECT_THAT(answer.error().message, HasSubstr("elsewhere.example."));
 }
 
@@ -148,7 +148,7 @@ TEST(DnsWithoutServer, AServerThatIsSilentIsGivenUp) {
   const RawServer silent({});
   const auto answer = ask_dns("a.test.", DnsType::a, silent.server());
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().message, "a.test.: no server of DNS has answered in time");
+  EXPECT_EQ(answer.error().message, "a.test.: no server of DNS has answered in time, or would");
 }
 
 TEST(DnsWithoutServer, AnAnswerThatIsCutOrForgedIsAnError) {

@@ -6,7 +6,7 @@
 namespace heapwatch::discovery {
 namespace {
 
-using heapwatch::testing::DnsServer;
+using heapwatch::tests::DnsServer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

@@ -12,8 +12,8 @@
 namespace heapwatch::discovery {
 namespace {
 
-using heapwatch::testing::Subprocess;
-using heapwatch::testing::TemporaryFolder;
+using heapwatch::tests::Subprocess;
+using heapwatch::tests::TemporaryFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

@@ -35,7 +35,7 @@ class DnsTest : public ::testing::Test {
       records.push_back("--srv-host=_many._tcp.test,host-" + std::to_string(i) +
                         ".with-a-name-that-takes-room.test," + std::to_string(1000 + i));
     }
-    server_ = new testing::DnsServer(records);
+    server_ = new tests::DnsServer(records);
   }
   static void TearDownTestSuite() { delete server_; }
 
@@ -45,7 +45,7 @@ class DnsTest : public ::testing::Test {
     return answer.value_or(DnsAnswer{});
   }
 
-  static inline testing::DnsServer* server_ = nullptr;
+  static inline tests::DnsServer* server_ = nullptr;
 };
 
 TEST_F(DnsTest, RecordsOfEachTypeAreRead) {

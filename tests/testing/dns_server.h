@@ -16,7 +16,7 @@
 #include "net/dns.h"
 #include "tests/testing/subprocess.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class DnsServer {
  public:
@@ -83,4 +83,4 @@ class DnsServer {
   std::unique_ptr<Subprocess> process_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

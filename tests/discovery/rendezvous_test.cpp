@@ -72,7 +72,7 @@ TEST(Rendezvous, AMemberThatComesTakesItsPartAndNothingElseMoves) {
     moved += before != after ? 1 : 0;
     elsewhere += before != after && after != 9 ? 1 : 0;
   }
-  EXPECT_NEAR(static_cast<double>(moved), keys / 10.0, 260);
+  EXPECT_NEAR(static_cast<double>(moved), hashed_keys / 10.0, 260);
   EXPECT_EQ(elsewhere, 0U);
 }
 

@@ -185,8 +185,8 @@ TEST(Sharing, NothingIsWatchedByWhoIsNoMemberOrDoesNotKnowThem) {
 }
 
 TEST(Sharing, AMemberIsThisMachineByNameOrAddressOrBySelf) {
-  const auto self = [](const std::string& self, const std::vector<std::string>& members) {
-    Sharing sharing({.index = 0, .count = 0, .self = self, .replicas = 1, .hand_over = {}},
+  const auto self = [](const std::string& name, const std::vector<std::string>& members) {
+    Sharing sharing({.index = 0, .count = 0, .self = name, .replicas = 1, .hand_over = {}},
                     {"node-7", "10.0.0.7", "fd00::7"});
     const SourceList one = list_of_members(members);
     sharing.update({&one, 1}, Time{});

@@ -158,6 +158,10 @@ void Exporters::forget(const metrics::Instance& instance) {
   each([&](exporters::Exporter& exporter) { exporter.forget(instance); });
 }
 
+void Exporters::hand_over(const metrics::Instance& instance) {
+  each([&](exporters::Exporter& exporter) { exporter.hand_over(instance); });
+}
+
 bool Exporters::tidy(std::chrono::milliseconds slice) {
   const auto until = std::chrono::steady_clock::now() + slice;
   bool is_more = false;

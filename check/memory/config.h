@@ -11,6 +11,7 @@
 #include "check/loader.h"
 #include "check/memory/choice.h"
 #include "check/memory/profile_folder.h"
+#include "config/section.h"
 #include "config/value.h"
 #include "metrics/context.h"
 #include "net/http.h"
@@ -43,5 +44,9 @@ struct MemoryConfig {
 /// Everything that is wrong goes to `diagnostics`, and the result is then empty.
 [[nodiscard]] std::optional<MemoryConfig> read_config(const InstanceSource& source,
                                                       config::Diagnostics& diagnostics);
+
+/// Which processes a map of a configuration means, by the same keys but those for one process that
+/// is known (pid_file, expvar_url, self). What is wrong goes to the section's diagnostics.
+[[nodiscard]] std::optional<Choice> read_choice_of_processes(config::Section& section);
 
 }  // namespace heapwatch::check::memory

@@ -299,14 +299,23 @@ std::unique_ptr<Publication> Endpoint::begin(const metrics::Snapshot& snapshot) 
   return std::make_unique<Slices>(*this, snapshot);
 }
 
-void Endpoint::forget(const metrics::Instance& instance) {
+void Endpoint::hand_over(const metrics::Instance& instance) {
+  class Nowhere final : public SampleSink {
+   public:
+    void add(const Line& /*line*/, std::uint64_t /*series_hash*/) override {}
+  };
+  Nowhere nowhere;
+  end(instance, nowhere);
+}
+
+void Endpoint::end(const metrics::Instance& instance, SampleSink& markers) {
   const std::lock_guard lock(mutex_);
   const auto found = by_id_.find(instance.id);
   if (found == by_id_.end()) {
     return;
   }
   found->second->coming.reset();
-  table_.end_all(found->second->group, to_ms(clock_()), lanes_);
+  table_.end_all(found->second->group, to_ms(clock_()), markers);
   by_id_.erase(found);
 }
 

@@ -95,7 +95,9 @@ class Endpoint {
   void publish(const metrics::Snapshot& snapshot);
   /// In slices; the same.
   [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot);
-  void forget(const metrics::Instance& instance);
+  void forget(const metrics::Instance& instance) { end(instance, lanes_); }
+  /// Without stale markers: another agent sends its series from now on.
+  void hand_over(const metrics::Instance& instance);
   void publish_own(const std::vector<OwnRow>& rows, base::Instant time);
 
   [[nodiscard]] const std::string& name() const { return options_.name; }
@@ -112,6 +114,7 @@ class Endpoint {
   [[nodiscard]] base::Result<void> start_sending();
   [[nodiscard]] base::Result<net::HttpRequest> make_request(const std::string& token) const;
   [[nodiscard]] Instance& instance_of(const metrics::Snapshot& snapshot);
+  void end(const metrics::Instance& instance, SampleSink& markers);
   void put_all(Instance& instance, const metrics::Snapshot& snapshot, SeriesTable::Run& run);
   void count_drops();
   void cut_in_time();

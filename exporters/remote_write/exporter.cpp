@@ -112,6 +112,12 @@ void RemoteWriteExporter::forget(const metrics::Instance& instance) {
   }
 }
 
+void RemoteWriteExporter::hand_over(const metrics::Instance& instance) {
+  for (const auto& endpoint : endpoints_) {
+    endpoint->hand_over(instance);
+  }
+}
+
 ExporterFigures RemoteWriteExporter::figures() const {
   std::vector<std::pair<std::string, Figures>> endpoints;
   endpoints.reserve(endpoints_.size());

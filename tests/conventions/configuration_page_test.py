@@ -94,10 +94,12 @@ class ConfigurationPageTest(unittest.TestCase):
         page = (ROOT / "docs/fleet.md").read_text()
         tables = re.findall(r"\n\| option \|.*?\n\n", page, re.S)
         listed = {key for table in tables for row in table.splitlines() for key in CODE.findall(row.split("|")[1] if "|" in row else "")}
-        files = [f"discovery/{name}" for name in ("template.cpp", "sources.cpp", "file_source.cpp", "http_source.cpp")]
+        files = [f"discovery/{name}" for name in ("template.cpp", "sources.cpp", "sharing.cpp", "file_source.cpp", "http_source.cpp", "dns_source.cpp", "docker_source.cpp",
+                                                  "kubernetes_source.cpp", "process_source.cpp")]
         read = {key for file in (*files, "discovery/relabel/rules.cpp") for key in keys_read(file)}
         sources = "".join((ROOT / file).read_text() for file in (*files, "discovery/relabel/rules.cpp"))
         read |= set(re.findall(r'(?:read_duration|read_allowed|read_text|read_rules)\(\w+, "(\w+)"', sources))
+        read |= set(re.findall(r'Key\{"(\w+)", ChoiceKind::\w+\}', (ROOT / "check/memory/config.cpp").read_text()))
         kinds = set(re.findall(r'\.key = "(\w+)"', sources))
         refused = set(re.findall(r'\{"(\w+)", "use ', sources))
         self.assertEqual((read | kinds) - refused - {"discover"}, listed)

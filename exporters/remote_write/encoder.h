@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "exporters/remote_write/batch.h"
+#include "exporters/remote_write/parts.h"
 #include "exporters/remote_write/labels.h"
 
 namespace heapwatch::exporters::remote_write {

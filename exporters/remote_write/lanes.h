@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-#include "exporters/remote_write/batch.h"
+#include "exporters/remote_write/parts.h"
 #include "exporters/remote_write/encoder.h"
 #include "exporters/remote_write/series_table.h"
 

@@ -3,6 +3,7 @@
 Its packages come from where this machine's come from. HEAPWATCH_DEBIAN may name a folder that `debootstrap --variant=minbase`
 has made: it is copied, which saves a minute.
 """
+import atexit
 import os
 import pathlib
 import shutil
@@ -34,6 +35,22 @@ def mirror():
     return found[0]
 
 
+_made = []
+
+
+def bare_root():
+    """A folder that debootstrap has made, once for all tests of a run."""
+    given = os.environ.get("HEAPWATCH_DEBIAN")
+    if given:
+        return given
+    if not _made:
+        folder = tempfile.mkdtemp(prefix="hw-bare-", dir="/var/tmp")
+        atexit.register(shutil.rmtree, folder)
+        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", f"{folder}/root", mirror()], check=True, stdout=subprocess.DEVNULL)
+        _made.append(f"{folder}/root")
+    return _made[0]
+
+
 class BareDebian:
     """`with BareDebian() as debian`: a folder of its own, gone at the end with all that runs in it."""
 
@@ -45,13 +62,8 @@ class BareDebian:
     def __enter__(self):
         self._folder = tempfile.mkdtemp(prefix="hw-debian-", dir="/var/tmp")
         self.root = pathlib.Path(self._folder) / "root"
-        made = os.environ.get("HEAPWATCH_DEBIAN")
         try:
-            if made:
-                subprocess.run(["cp", "-a", made, self.root], check=True)
-            else:
-                subprocess.run(["debootstrap", "--variant=minbase", "bookworm", self.root, mirror()], check=True,
-                               stdout=subprocess.DEVNULL)
+            subprocess.run(["cp", "-a", bare_root(), self.root], check=True)
             self._take_over_sources()
             self._start()
         except BaseException:
@@ -89,23 +101,40 @@ class BareDebian:
         children = pathlib.Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children").read_text().split()
         self._inside = children[0]
 
+    def _environment(self, **more):
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NO_COLOR": "1", **more}
+
     def _run(self, words, check, **environment):
         done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8",
-                                   **environment})
+                              env=self._environment(**environment))
         if check and done.returncode != 0:
             raise AssertionError(f"{words}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
+    def _entering(self, words):
+        return ["nsenter", "--target", self._inside, "--mount", "--pid", "--net", *map(str, words)]
+
     def run(self, *words, check=True, **environment):
         """A command in there, with no network but its own loopback."""
-        return self._run(["nsenter", "--target", self._inside, "--mount", "--pid", "--net", "chroot", str(self.root), *map(str, words)],
-                         check, **environment)
+        return self._run(self._entering(["chroot", self.root, *words]), check, **environment)
+
+    def run_outside(self, *words):
+        """A command of this machine in the namespaces of there, such as a mount."""
+        return self._run(self._entering(words), True)
+
+    def start(self, *words):
+        """A command in there that goes on; its output is read at its end."""
+        return subprocess.Popen(self._entering(["chroot", self.root, *words]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, env=self._environment())
+
+    def download_by(self, *words):
+        """A command in there with this machine's network."""
+        proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+        return self._run(["chroot", str(self.root), *map(str, words)], True, **proxies)
 
     def download(self, *words):
         """apt-get in there with this machine's network, to fetch and not to install."""
-        proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-        return self._run(["chroot", str(self.root), "apt-get", "-q", "-y", "--no-install-recommends", *map(str, words)], True, **proxies)
+        return self.download_by("apt-get", "-q", "-y", "--no-install-recommends", *words)
 
     def install(self, *files):
         return self.run("apt-get", "-q", "-y", "--no-install-recommends", "--no-download", "install", *files)

@@ -1,4 +1,9 @@
-"""The packages that are shipped, in a bare Debian: they install, start, are upgraded, stop, and leave nothing behind."""
+"""The packages that are shipped, in a bare Debian: they install, start, are upgraded, stop, and leave nothing behind.
+
+HEAPWATCH_PACKAGES may name a folder with packages that scripts/package has made; else they are made here.
+"""
+import json
+import os
 import pathlib
 import re
 import shutil
@@ -43,10 +48,13 @@ class BareDebianTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        subprocess.run([ROOT / "scripts/package"], check=True, stdout=subprocess.DEVNULL)
+        made = os.environ.get("HEAPWATCH_PACKAGES")
+        if not made:
+            subprocess.run([ROOT / "scripts/package"], check=True, stdout=subprocess.DEVNULL)
+        cls.folder = pathlib.Path(made or ROOT / "build/package")
         version = re.search(r"^project\(heapwatch VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M)[1]
-        cls.debs = {path.name.split("_")[0]: path for path in (ROOT / "build/package").glob(f"*_{version}_*.deb")}
-        cls.changes = next((ROOT / "build/package").glob(f"heapwatch_{version}_*.changes"))
+        cls.debs = {path.name.split("_")[0]: path for path in cls.folder.glob(f"*_{version}_*.deb")}
+        cls.changes = next(cls.folder.glob(f"heapwatch_{version}_*.changes"))
 
     def test_lintian_finds_nothing(self):
         found = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", "--no-tag-display-limit", self.changes],
@@ -56,7 +64,7 @@ class BareDebianTest(unittest.TestCase):
     def test_symbols_come_apart(self):
         self.assertEqual(set(self.debs), {"heapwatch", "heapwatch-python", "heapwatch-pprof", "libmemtrack-dev", "heapwatch-dbgsym",
                                           "heapwatch-python-dbgsym", "heapwatch-pprof-dbgsym"})
-        self.assertEqual(list((ROOT / "build/package").glob("libmemtrack-dev-dbgsym*")), [])  # a static library has its own
+        self.assertEqual(list(self.folder.glob("libmemtrack-dev-dbgsym*")), [])  # a static library has its own
 
     def test_it_installs_runs_upgrades_stops_and_goes(self):
         with BareDebian() as debian, tempfile.TemporaryDirectory() as folder:
@@ -74,6 +82,46 @@ class BareDebianTest(unittest.TestCase):
             self.links_memtrack(debian)
             self.goes(debian, before)
             self.has_pprof_alone(debian, inside)
+
+    def test_the_image_runs_without_privileges_in_a_root_that_is_read_only(self):
+        """The steps of the Containerfile, in a bare Debian in place of the image that it begins with."""
+        text = (ROOT / "packaging/Containerfile").read_text().replace("\\\n", " ")
+        steps = re.findall(r"^(RUN|COPY|USER|HEALTHCHECK|ENTRYPOINT|CMD|VOLUME) (.*)$", text, re.M)
+        said = {name: value for name, value in steps if name not in ("RUN", "COPY")}
+        with BareDebian() as debian:
+            for name, value in steps:
+                if name == "COPY":
+                    *patterns, target = value.split()
+                    place = debian.root / target.lstrip("/")
+                    place.mkdir(parents=True)
+                    for pattern in patterns:
+                        self.assertTrue(list(self.folder.glob(pattern)), pattern)
+                        for deb in self.folder.glob(pattern):
+                            shutil.copy(deb, place)
+                elif name == "RUN":
+                    debian.download_by("sh", "-c", value)
+            self.assertEqual([path for path in (debian.root / "var/lib/apt/lists").iterdir()], [])
+            debian.run_outside("mount", "--bind", debian.root, debian.root)
+            debian.run_outside("mount", "-o", "remount,bind,ro", debian.root)
+            user, group = said["USER"].split(":")
+            debian.run_outside("mount", "-t", "tmpfs", "-o", f"uid={user},gid={group},mode=750", "tmpfs",
+                               f"{debian.root}{said['VOLUME']}")
+            debian.run_outside("mount", "-t", "proc", "proc", debian.root / "proc")
+            self.assertNotEqual(debian.run("touch", "/anywhere", check=False).returncode, 0)
+            plain = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all",
+                     "--no-new-privs"]
+            healthy = json.loads(said["HEALTHCHECK"].split("CMD ")[1])
+            self.assertNotEqual(debian.run(*plain, *healthy, check=False).returncode, 0, "healthy before it runs")
+            command = json.loads(said["ENTRYPOINT"]) + json.loads(said["CMD"])
+            running = debian.start(*plain, *command)
+            try:
+                wait_until(lambda: debian.run(*plain, *healthy, check=False).returncode == 0, "health")
+                self.status(debian)
+                self.assertIsNone(running.poll())
+            finally:
+                running.terminate()
+                output = running.communicate(timeout=30)[0]
+            self.assertNotRegex(output, r"(?i)read-only|permission denied")
 
     def files_of(self, debian):
         return {str(path.relative_to(debian.root)) for path in debian.root.rglob("*heapwatch*")

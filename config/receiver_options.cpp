@@ -173,8 +173,9 @@ void name_receiver(Section& section, ReceiverConfig& receiver, std::vector<std::
     receiver.name = name_of(receiver, taken);
   }
   if (std::find(taken.begin(), taken.end(), receiver.name) != taken.end()) {
-    section.error("name", section.name_of("name") + " must be one that no other receiver has, not \"" +
-                              receiver.name + '"');
+    section.error("name", section.name_of("name") +
+                              " must be one that no other receiver has, not \"" + receiver.name +
+                              '"');
   }
   taken.push_back(receiver.name);
 }

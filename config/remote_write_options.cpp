@@ -1,11 +1,10 @@
-#include "config/receiver_options.h"
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <chrono>
 
 #include "config/duration.h"
+#include "config/receiver_options.h"
 
 namespace heapwatch::config {
 

@@ -1,4 +1,5 @@
-// `heapwatch dashboards`: writes the dashboards with the names in use, and what others scrape us by.
+// `heapwatch dashboards`: writes the dashboards with the names in use, and what others scrape us
+// by.
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -123,8 +124,8 @@ DashboardNames names_in_use(const wiring::Configured& configured) {
   names.go_collector_names =
       configured.agent.prometheus.memstats_names == config::MemstatsNames::go_collector;
   if (configured.agent.expvar_port != 0) {
-    names.own_pages = address_to_ask(configured.agent.expvar_host,
-                                     std::to_string(configured.agent.expvar_port));
+    names.own_pages =
+        address_to_ask(configured.agent.expvar_host, std::to_string(configured.agent.expvar_port));
   }
   const std::string& listen = configured.agent.prometheus.listen;
   if (const auto colon = listen.rfind(':'); colon != std::string::npos) {

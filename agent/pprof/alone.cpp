@@ -1,4 +1,5 @@
-// heapwatch-pprof: all of `heapwatch pprof`, for machines without the agent. `heapwatch` becomes it.
+// heapwatch-pprof: all of `heapwatch pprof`, for machines without the agent. `heapwatch` becomes
+// it.
 #include <cstring>
 #include <exception>
 #include <iostream>

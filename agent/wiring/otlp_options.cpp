@@ -17,11 +17,10 @@ namespace {
 /// have names of their own in OpenTelemetry.
 exporters::otlp::Attributes resource_of(const config::AgentConfig& agent,
                                         const config::OtlpConfig& otlp) {
-  static const std::map<std::string_view, std::string_view> names{
-      {"host", "host.name"},
-      {"env", "deployment.environment"},
-      {"service", "service.name"},
-      {"version", "service.version"}};
+  static const std::map<std::string_view, std::string_view> names{{"host", "host.name"},
+                                                                  {"env", "deployment.environment"},
+                                                                  {"service", "service.name"},
+                                                                  {"version", "service.version"}};
   std::map<std::string, std::string> attributes(otlp.resource_attributes.begin(),
                                                 otlp.resource_attributes.end());
   for (const std::string& tag : agent.tags) {

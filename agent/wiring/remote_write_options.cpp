@@ -27,8 +27,7 @@ base::Result<exporters::remote_write::RemoteWriteOptions> remote_write_options(
     options.endpoints.push_back({.receiver = *std::move(receiver),
                                  .version = remote.version_2 ? Version::v2 : Version::v1,
                                  .external_labels = remote.external_labels,
-                                 .relabel =
-                                     write_relabel(agent.settings, options.endpoints.size()),
+                                 .relabel = write_relabel(agent.settings, options.endpoints.size()),
                                  .metadata = remote.send_metadata,
                                  .metadata_interval = remote.metadata_interval});
   }

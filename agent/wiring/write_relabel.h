@@ -12,8 +12,8 @@
 
 namespace heapwatch::agent::wiring {
 
-using Relabel = std::function<std::optional<exporters::prometheus::Labels>(
-    exporters::prometheus::Labels)>;
+using Relabel =
+    std::function<std::optional<exporters::prometheus::Labels>(exporters::prometheus::Labels)>;
 
 /// What is wrong with the rules goes to `diagnostics`. `file`: what `settings` were read from.
 void check_write_relabel(const config::Value& settings, const std::string& file,

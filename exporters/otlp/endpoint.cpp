@@ -98,8 +98,7 @@ void Endpoint::put(Starts& starts, const metrics::Context& context, prometheus::
        .time_ns = time_ns});
 }
 
-void Endpoint::put_series(Instance& instance, const metrics::Series& series,
-                          std::int64_t time_ns) {
+void Endpoint::put_series(Instance& instance, const metrics::Series& series, std::int64_t time_ns) {
   if (prometheus::is_shown(series)) {
     put(instance.starts, series.context, prometheus::family_type(series), values_.of(series),
         time_ns);

@@ -33,8 +33,8 @@ struct CommonOptions {
 };
 
 /// publish() writes points into a message; a thread of its own compresses, keeps and sends those
-/// that are full, or old enough. Messages go one after the other, so that a receiver gets the points
-/// of each series in the order of time.
+/// that are full, or old enough. Messages go one after the other, so that a receiver gets the
+/// points of each series in the order of time.
 ///
 /// Threads: publish(), begin(), forget() and publish_own() by one at a time; figures() and drain()
 /// from any.

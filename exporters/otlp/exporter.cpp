@@ -9,15 +9,13 @@
 
 namespace heapwatch::exporters::otlp {
 
-OtlpExporter::OtlpExporter(const CommonOptions& common,
-                                         prometheus::Collectables collectables,
-                                         std::chrono::milliseconds own_interval)
+OtlpExporter::OtlpExporter(const CommonOptions& common, prometheus::Collectables collectables,
+                           std::chrono::milliseconds own_interval)
     : clock_(common.clock), collectables_(std::move(collectables)), own_interval_(own_interval) {}
 
-base::Result<std::unique_ptr<OtlpExporter>> OtlpExporter::start(
-    OtlpOptions options) {
-  auto exporter = std::unique_ptr<OtlpExporter>(new OtlpExporter(
-      options.common, std::move(options.collectables), options.own_interval));
+base::Result<std::unique_ptr<OtlpExporter>> OtlpExporter::start(OtlpOptions options) {
+  auto exporter = std::unique_ptr<OtlpExporter>(
+      new OtlpExporter(options.common, std::move(options.collectables), options.own_interval));
   for (EndpointOptions& endpoint : options.endpoints) {
     auto started = Endpoint::start(std::move(endpoint), options.common);
     if (!started) {

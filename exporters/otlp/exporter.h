@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "exporters/exporter.h"
 #include "exporters/losses.h"
-#include "exporters/prometheus/collected.h"
 #include "exporters/otlp/endpoint.h"
+#include "exporters/prometheus/collected.h"
 
 namespace heapwatch::exporters::otlp {
 
@@ -31,8 +31,7 @@ struct OtlpOptions {
 class OtlpExporter final : public Exporter {
  public:
   /// Errors: those of Endpoint::start().
-  [[nodiscard]] static base::Result<std::unique_ptr<OtlpExporter>> start(
-      OtlpOptions options);
+  [[nodiscard]] static base::Result<std::unique_ptr<OtlpExporter>> start(OtlpOptions options);
 
   [[nodiscard]] base::Result<void> publish(const metrics::Snapshot& snapshot) override;
   [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
@@ -45,7 +44,7 @@ class OtlpExporter final : public Exporter {
   class Slices;
 
   OtlpExporter(const CommonOptions& common, prometheus::Collectables collectables,
-                      std::chrono::milliseconds own_interval);
+               std::chrono::milliseconds own_interval);
 
   void publish_own();
   void lose(const metrics::Snapshot& snapshot) noexcept;

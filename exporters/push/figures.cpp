@@ -76,42 +76,35 @@ OwnFamily request_seconds(const Endpoints& endpoints, std::string name) {
 
 std::vector<OwnFamily> families_of(std::string_view metrics, const Endpoints& endpoints,
                                    std::int64_t now_ms) {
-  const auto named = [&](std::string_view name) {
-    return std::string(metrics).append(name);
-  };
+  const auto named = [&](std::string_view name) { return std::string(metrics).append(name); };
   return {
-      family(endpoints, named("_samples_sent_total"),
-             "Samples that the receiver has taken.", Type::counter,
-             [](const Figures& f) { return f.samples_sent; }),
+      family(endpoints, named("_samples_sent_total"), "Samples that the receiver has taken.",
+             Type::counter, [](const Figures& f) { return f.samples_sent; }),
       family_by(endpoints, named("_samples_dropped_total"),
                 "Samples that were not sent, or not taken, and never will be, by reason.", "reason",
                 drop_reasons),
-      family_by(endpoints, named("_requests_total"),
-                "Requests by what came of them.", "result", request_results),
+      family_by(endpoints, named("_requests_total"), "Requests by what came of them.", "result",
+                request_results),
       request_seconds(endpoints, named("_request_duration_seconds")),
-      family(endpoints, named("_bytes_sent_total"),
-             "Bytes of the requests that were taken.", Type::counter,
-             [](const Figures& f) { return f.bytes_sent; }),
-      family(endpoints, named("_queue_samples"),
-             "Samples that wait, or are on their way.", Type::gauge,
-             [](const Figures& f) { return f.queue_samples; }),
+      family(endpoints, named("_bytes_sent_total"), "Bytes of the requests that were taken.",
+             Type::counter, [](const Figures& f) { return f.bytes_sent; }),
+      family(endpoints, named("_queue_samples"), "Samples that wait, or are on their way.",
+             Type::gauge, [](const Figures& f) { return f.queue_samples; }),
       family(endpoints, named("_queue_memory_bytes"),
              "Memory of requests that wait, or are on their way.", Type::gauge,
              [](const Figures& f) { return f.queue_memory_bytes; }),
-      family(endpoints, named("_queue_disk_bytes"), "Size of the queue on the disk.",
-             Type::gauge, [](const Figures& f) { return f.queue_disk_bytes; }),
-      family(endpoints, named("_queue_disk_failing"),
-             "1 while the disk does not take the queue.", Type::gauge,
-             [](const Figures& f) { return f.disk_fails ? 1 : 0; }),
+      family(endpoints, named("_queue_disk_bytes"), "Size of the queue on the disk.", Type::gauge,
+             [](const Figures& f) { return f.queue_disk_bytes; }),
+      family(endpoints, named("_queue_disk_failing"), "1 while the disk does not take the queue.",
+             Type::gauge, [](const Figures& f) { return f.disk_fails ? 1 : 0; }),
       family(endpoints, named("_lag_seconds"),
              "Age of the oldest sample that waits to be sent; 0 when none waits.", Type::gauge,
              [now_ms](const Figures& f) { return lag_seconds(f, now_ms); }),
       family(endpoints, named("_newest_sent_timestamp_seconds"),
              "Time of the newest sample that the receiver has taken, in Unix time.", Type::gauge,
              [](const Figures& f) { return static_cast<double>(f.newest_sent_ms) / ms_in_second; }),
-      family(endpoints, named("_reachable"),
-             "0 while the receiver does not take samples.", Type::gauge,
-             [](const Figures& f) { return f.reachable ? 1 : 0; }),
+      family(endpoints, named("_reachable"), "0 while the receiver does not take samples.",
+             Type::gauge, [](const Figures& f) { return f.reachable ? 1 : 0; }),
   };
 }
 

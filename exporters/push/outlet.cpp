@@ -78,9 +78,8 @@ base::Result<Queue::Options> Outlet::open_queue() const {
 
 base::Result<void> Outlet::start_sending() {
   const std::size_t at_once = std::size_t{receiver_.lanes} + 1;
-  auto loop = net::EventLoop::create({.transfers_max = at_once,
-                                      .idle_connections_max = at_once,
-                                      .idle_handles_max = at_once});
+  auto loop = net::EventLoop::create(
+      {.transfers_max = at_once, .idle_connections_max = at_once, .idle_handles_max = at_once});
   if (!loop) {
     return tl::unexpected(loop.error());
   }

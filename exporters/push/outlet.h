@@ -1,4 +1,5 @@
-// A receiver of messages, with a queue and a thread of its own: receivers know nothing of each other.
+// A receiver of messages, with a queue and a thread of its own: receivers know nothing of each
+// other.
 #pragma once
 
 #include <atomic>

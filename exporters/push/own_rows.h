@@ -3,10 +3,10 @@
 
 #include <vector>
 
+#include "base/number.h"
 #include "exporters/prometheus/collected.h"
 #include "exporters/prometheus/family.h"
 #include "metrics/context.h"
-#include "base/number.h"
 
 namespace heapwatch::exporters::push {
 

@@ -173,11 +173,10 @@ void Sender::answered(const ItemPtr& item, const net::HttpResult& result) {
   item->is_on_its_way = false;
   --on_their_way_;
   const Version version = item->taken.batch.version;
-  const Answer answer =
-      options_.protocol->judge(result, version,
-                               {.is_proven = is_proven_ && version == version_,
-                                .retry_on_429 = options_.retry_on_429},
-                               surroundings_.now());
+  const Answer answer = options_.protocol->judge(
+      result, version,
+      {.is_proven = is_proven_ && version == version_, .retry_on_429 = options_.retry_on_429},
+      surroundings_.now());
   if (result) {
     figures_.update([&](Figures& figures) {
       figures.request_time += result->duration;
@@ -258,7 +257,8 @@ void Sender::speak_other(const ItemPtr& item, const Answer& answer) {
   const auto now = surroundings_.now().steady;
   if (now < other_refused_until_) {
     refused(item, {.outcome = Outcome::refused,
-                   .problem = "takes neither version of " + std::string(options_.protocol->name) + ": " + answer.problem});
+                   .problem = "takes neither version of " + std::string(options_.protocol->name) +
+                              ": " + answer.problem});
     return;
   }
   const auto name_of = [&](Version version) {
@@ -319,9 +319,8 @@ void Sender::tell_dropped(std::uint64_t samples, const std::string& why) {
   const auto now = surroundings_.now().steady;
   if (told_drop_ == std::chrono::steady_clock::time_point{} || now >= told_drop_) {
     told_drop_ = now + drop_lines_pause;
-    tell(LogLevel::error,
-         base::counted(std::exchange(untold_samples_, 0), "sample") + " dropped" +
-             (why.empty() ? "" : ": " + why));
+    tell(LogLevel::error, base::counted(std::exchange(untold_samples_, 0), "sample") + " dropped" +
+                              (why.empty() ? "" : ": " + why));
   }
 }
 

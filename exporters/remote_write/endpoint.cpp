@@ -6,7 +6,6 @@
 
 #include "exporters/remote_write/protocol.h"
 
-
 namespace heapwatch::exporters::remote_write {
 
 namespace {

@@ -16,9 +16,9 @@
 #include "exporters/prometheus/shown.h"
 #include "exporters/prometheus/target_values.h"
 #include "exporters/publication.h"
+#include "exporters/push/outlet.h"
 #include "exporters/remote_write/lanes.h"
 #include "exporters/remote_write/parts.h"
-#include "exporters/push/outlet.h"
 #include "exporters/remote_write/series_table.h"
 #include "metrics/snapshot.h"
 

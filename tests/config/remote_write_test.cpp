@@ -1,10 +1,9 @@
 // `remote_write` in heapwatch.yaml: what it comes to, and what is wrong with it.
-#include "config/receivers.h"
-
 #include <gmock/gmock.h>
 
 #include "agent_config_fixture.h"
 #include "config/duration.h"
+#include "config/receivers.h"
 
 namespace heapwatch::config {
 namespace {

@@ -55,10 +55,9 @@ TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
   base::set_log_level(base::LogLevel::off);
   Exporters none;
   ASSERT_TRUE(none.start(agent(false, false), own_families));
-  EXPECT_THAT(
-      names_and_addresses(none),
-      ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ", "remote_write Remote write ",
-                  "otlp OTLP "));
+  EXPECT_THAT(names_and_addresses(none),
+              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ",
+                          "remote_write Remote write ", "otlp OTLP "));
 }
 
 /// A kind of receivers by the names it has in the configuration, in the state and in errors.

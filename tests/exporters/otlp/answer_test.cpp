@@ -54,7 +54,8 @@ TEST(OtlpAnswer, WhatIsTakenInPartIsCountedAndTold) {
 
 TEST(OtlpAnswer, ABodyThatIsNoneSaysNothing) {
   for (const std::string& body :
-       {std::string("{\"partialSuccess\":{}}"), std::string("\x0a\xff", 2), std::string(100, '\xff'),
+       {std::string("{\"partialSuccess\":{}}"), std::string("\x0a\xff", 2),
+        std::string(100, '\xff'),
         std::string("\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 13)}) {  // -1 rejected
     EXPECT_EQ(judged(200, body).outcome, Outcome::taken);
     EXPECT_EQ(judged(200, body).rejected_samples, 0U);

@@ -56,7 +56,8 @@ TEST(OtlpStarts, CountersBeyondAllDoublesAreCompared) {
   (void)starts.put(context("c"), Type::counter, Number::of(std::uint64_t{9007199254740993}));
   (void)gone(starts);
   starts.begin(20);
-  EXPECT_EQ(starts.put(context("c"), Type::counter, Number::of(std::uint64_t{9007199254740992})), 10);
+  EXPECT_EQ(starts.put(context("c"), Type::counter, Number::of(std::uint64_t{9007199254740992})),
+            10);
 }
 
 TEST(OtlpStarts, WhatARunDoesNotHaveIsGoneOnceAndGoesOnWhereItWas) {
@@ -70,7 +71,8 @@ TEST(OtlpStarts, WhatARunDoesNotHaveIsGoneOnceAndGoesOnWhereItWas) {
   starts.begin(30);
   EXPECT_THAT(gone(starts), IsEmpty());
   starts.begin(40);
-  EXPECT_EQ(starts.put(context("c"), Type::counter, Number::of(6)), 10);  // not a second time from nothing
+  EXPECT_EQ(starts.put(context("c"), Type::counter, Number::of(6)),
+            10);  // not a second time from nothing
   EXPECT_EQ(starts.put(context("g"), Type::gauge, Number::of(6)), 40);
 }
 

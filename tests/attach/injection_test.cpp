@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-using testing::Target;
+using tests::Target;
 
 /// More of everything where the environment asks for it.
 int count(int few) {

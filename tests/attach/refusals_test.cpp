@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-using testing::Target;
+using tests::Target;
 
 std::vector<Reason> reasons(const Evidence& evidence) {
   std::vector<Reason> found;

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class Target {
  public:
@@ -88,4 +88,4 @@ class Target {
   int output_ = -1;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

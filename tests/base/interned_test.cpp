@@ -23,7 +23,7 @@ TEST(Interned, EqualValuesAreOneAndGoWithTheirLastHolder) {
   const Interned<Text> again(Text{"a value"});
   EXPECT_EQ(&*a, &*again);
   EXPECT_FALSE(a == Interned<Text>(Text{"another"}));
-  const std::size_t before = testing_support::allocated_bytes();
+  const std::size_t before = tests::allocated_bytes();
   for (int round = 0; round < 3; ++round) {
     std::vector<Interned<Text>> many;
     for (int i = 0; i < 50; ++i) {
@@ -33,7 +33,7 @@ TEST(Interned, EqualValuesAreOneAndGoWithTheirLastHolder) {
     many.clear();
     EXPECT_EQ(copies[7]->text, std::string(1000, 'x') + "7");
   }
-  EXPECT_EQ(testing_support::allocated_bytes(), before);
+  EXPECT_EQ(tests::allocated_bytes(), before);
 }
 
 TEST(Interned, IsFoundByAKeyAndMadeOnlyWhenItIsNew) {

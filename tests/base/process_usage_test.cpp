@@ -69,7 +69,7 @@ TEST(ProcessUsage, StartedBeforeNowAndAfterTheMachine) {
 }
 
 TEST(ProcessUsage, KnowsItsStartAlsoWhereProcHoldsProcessesAlone) {
-  const heapwatch::testing::TemporaryFolder proc;
+  const heapwatch::tests::TemporaryFolder proc;
   std::filesystem::create_directory_symlink("/proc/self", proc / "self");
   const auto started = process_usage(proc.path()).started;
   const auto apart = started - process_usage().started;

@@ -39,7 +39,7 @@ class AgentConfigTest : public ::testing::Test {
     return config.dogstatsd.enabled ? config.dogstatsd.url : "off";
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   std::vector<std::string> said_;
 };
 

@@ -46,7 +46,7 @@ class ConfdTest : public ::testing::Test {
     return loaded;
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   ConfdOptions options_;
   std::vector<std::string> said_;
 };
@@ -320,7 +320,7 @@ TEST_F(ParseCheckConfigTest, CheckIdsTellApartWhatDiffers) {
 }
 
 TEST_F(ParseCheckConfigTest, ACheckIdHoldsNoSecret) {
-  heapwatch::testing::TemporaryFolder folder;
+  heapwatch::tests::TemporaryFolder folder;
   SecretsConfig config;
   config.command =
       folder.write("backend", "#!/bin/sh\nprintf '{\"h\":{\"value\":\"hunter2\"}}'\n", 0700);

@@ -48,7 +48,7 @@ class SecretResolverTest : public ::testing::Test {
     return "error f.yaml:1:4: no secret for ENC[h]: " + program() + std::string(why);
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   Diagnostics diagnostics_;
 };
 

@@ -22,7 +22,7 @@ std::optional<std::string> nothing(std::string_view /*name*/) {
 }
 
 TEST(Settings, HoldTheFileAndOverItWhatCounts) {
-  heapwatch::testing::TemporaryFolder folder;
+  heapwatch::tests::TemporaryFolder folder;
   const auto file =
       folder.write("heapwatch.yaml",
                    "tags: [a]\nenv: e\nmine: {x: 1}\nproxy: {http: 'http://p:1', own: 2}\n"

@@ -12,7 +12,7 @@
 namespace heapwatch::discovery {
 namespace {
 
-using heapwatch::testing::TemporaryFolder;
+using heapwatch::tests::TemporaryFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;

@@ -26,7 +26,7 @@ std::vector<std::string> texts(std::string_view path) {
   return all;
 }
 
-std::string error_of(std::string_view path) {
+std::string error_of_path(std::string_view path) {
   const auto parsed = parse_path(path);
   return parsed ? "no error" : parsed.error().message;
 }
@@ -49,20 +49,20 @@ TEST(ParsePath, WritesTheSamePathAgain) {
 }
 
 TEST(ParsePath, SaysWhatIsWrongWithARegularExpression) {
-  EXPECT_EQ(error_of("a/*"),
+  EXPECT_EQ(error_of_path("a/*"),
             "path segment \"*\" is no regular expression: no argument for repetition operator: *; "
             "write \".*\" for every key");
-  EXPECT_EQ(error_of("a/(?=b)"),
+  EXPECT_EQ(error_of_path("a/(?=b)"),
             "path segment \"(?=b)\" is no regular expression: invalid perl operator: (?=");
-  EXPECT_EQ(error_of(R"((a)\1)"),
+  EXPECT_EQ(error_of_path(R"((a)\1)"),
             "path segment \"(a)\\1\" is no regular expression: invalid escape sequence: \\1");
-  EXPECT_EQ(error_of("[a"), "path segment \"[a\" is no regular expression: missing ]: [a");
-  EXPECT_EQ(error_of("a\\"), "path segment \"a\\\" is no regular expression: trailing \\");
+  EXPECT_EQ(error_of_path("[a"), "path segment \"[a\" is no regular expression: missing ]: [a");
+  EXPECT_EQ(error_of_path("a\\"), "path segment \"a\\\" is no regular expression: trailing \\");
 }
 
 TEST(ParsePath, HasLimits) {
-  EXPECT_EQ(error_of(std::string(5000, 'a')), "a path has at most 4096 bytes");
-  EXPECT_EQ(error_of(std::string(64, '/')), "a path has at most 64 segments, not 65");
+  EXPECT_EQ(error_of_path(std::string(5000, 'a')), "a path has at most 4096 bytes");
+  EXPECT_EQ(error_of_path(std::string(64, '/')), "a path has at most 64 segments, not 65");
 }
 
 TEST(Segment, ComparesLettersAndDigits) {

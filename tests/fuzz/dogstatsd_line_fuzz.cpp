@@ -18,7 +18,7 @@ using namespace heapwatch;
 using exporters::dogstatsd::LineOptions;
 using exporters::dogstatsd::LineWriter;
 using exporters::dogstatsd::Written;
-using testing_parts::split;
+using tests::split;
 
 void require(bool condition) {
   if (!condition) {
@@ -85,7 +85,7 @@ void check_series(Input& input, const metrics::Tags& tags, const LineOptions& op
   const auto full = static_cast<std::size_t>(
       std::count_if(tags.begin(), tags.end(), [](const auto& tag) { return !tag.empty(); }));
   for (const std::string_view line : lines_of(out, options)) {
-    const auto read = testing_parts::check_metric(line);
+    const auto read = tests::check_metric(line);
     require(read.valid && read.tags <= full);
     values += read.values;
   }
@@ -100,7 +100,7 @@ void check_check(Input& input, const metrics::Tags& tags, const LineOptions& opt
   const Written written = LineWriter(options).append(out, check);
   const auto lines = lines_of(out, options);
   require(lines.size() + written.unsendable + written.oversize == 1);
-  require(lines.empty() || testing_parts::check_service_check(lines[0]));
+  require(lines.empty() || tests::check_service_check(lines[0]));
 }
 
 void check_event(Input& input, const metrics::Tags& tags, const LineOptions& options) {
@@ -114,7 +114,7 @@ void check_event(Input& input, const metrics::Tags& tags, const LineOptions& opt
   const Written written = LineWriter(options).append(out, event);
   const auto lines = lines_of(out, options);
   require(lines.size() + written.unsendable + written.oversize == 1);
-  require(lines.empty() || testing_parts::check_event(lines[0]));
+  require(lines.empty() || tests::check_event(lines[0]));
 }
 
 }  // namespace

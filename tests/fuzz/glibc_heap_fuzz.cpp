@@ -9,8 +9,8 @@
 
 namespace {
 
-using heapwatch::testing::FuzzInput;
-using heapwatch::testing::MadeHeap;
+using heapwatch::tests::FuzzInput;
+using heapwatch::tests::MadeHeap;
 
 constexpr std::uint64_t heap_bytes = 0x8000;
 constexpr std::size_t writes_max = 64;
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint64_t bytes = in_heap ? heap_bytes : MadeHeap::data_end - MadeHeap::data;
     heap.process().write(begin + std::uint64_t{place} * 8 % bytes, value);
   }
-  const auto picture = heapwatch::testing::all_readers(heap.process());
+  const auto picture = heapwatch::tests::all_readers(heap.process());
   if (picture.reach() &&
       picture.reach()->blocks + picture.reach()->reachable_blocks > heap_bytes / 16) {
     std::abort();

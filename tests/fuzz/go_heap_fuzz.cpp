@@ -8,9 +8,9 @@
 #include "mutations.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using heapwatch::testing::MadeGo;
-  using heapwatch::testing::MadeProgram;
-  heapwatch::testing::FuzzInput input(data, size);
+  using heapwatch::tests::MadeGo;
+  using heapwatch::tests::MadeProgram;
+  heapwatch::tests::FuzzInput input(data, size);
   MadeGo go;
   const std::array<heapwatch::memory::process::Range, 3> ranges{{
       {MadeGo::records, MadeGo::records + MadeGo::spans * MadeGo::record_bytes},
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {MadeGo::slice, MadeGo::slice + 0x80},
   }};
   mutate(input, go.process(), ranges);
-  const auto picture = heapwatch::testing::all_readers(go.process());
+  const auto picture = heapwatch::tests::all_readers(go.process());
   const auto heap = heapwatch::memory::golang::read_heap(*go.process().view());
   constexpr std::uint64_t mapped = MadeGo::heap_bytes + MadeGo::records_end - MadeGo::records;
   if (heap && *heap && (*heap)->heap_in_use + (*heap)->stacks_in_use > mapped) {

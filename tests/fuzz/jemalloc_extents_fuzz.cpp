@@ -7,8 +7,8 @@
 #include "mutations.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using heapwatch::testing::MadeJemalloc;
-  heapwatch::testing::FuzzInput input(data, size);
+  using heapwatch::tests::MadeJemalloc;
+  heapwatch::tests::FuzzInput input(data, size);
   MadeJemalloc made;
   const std::array<heapwatch::memory::process::Range, 4> ranges{{
       {MadeJemalloc::records, MadeJemalloc::records + 0x200},
@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {MadeJemalloc::heap, MadeJemalloc::heap_end},
   }};
   mutate(input, made.process(), ranges);
-  const auto picture = heapwatch::testing::all_readers(made.process());
+  const auto picture = heapwatch::tests::all_readers(made.process());
   constexpr std::uint64_t mapped =
       MadeJemalloc::base_end - MadeJemalloc::base + MadeJemalloc::heap_end - MadeJemalloc::heap;
   for (const auto& report : picture.allocators()) {

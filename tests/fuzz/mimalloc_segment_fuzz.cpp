@@ -8,8 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using heapwatch::memory::AllocatorReport;
-  using heapwatch::testing::MadeMimalloc;
-  heapwatch::testing::FuzzInput input(data, size);
+  using heapwatch::tests::MadeMimalloc;
+  heapwatch::tests::FuzzInput input(data, size);
   MadeMimalloc made;
   const std::array<heapwatch::memory::process::Range, 3> ranges{{
       {MadeMimalloc::segment, MadeMimalloc::records + 0x300},
@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {MadeMimalloc::small_page, MadeMimalloc::small_page + 0x500},
   }};
   mutate(input, made.process(), ranges);
-  const auto picture = heapwatch::testing::all_readers(made.process());
+  const auto picture = heapwatch::tests::all_readers(made.process());
   for (const AllocatorReport& report : picture.allocators()) {
     if (report.in_use_bytes > MadeMimalloc::bytes) {
       std::abort();

@@ -11,7 +11,7 @@
 #include "../memory/process/made_process.h"
 #include "memory/readers.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// Takes numbers off the input; 0 when it has ended.
 class FuzzInput {
@@ -66,4 +66,4 @@ inline memory::Picture all_readers(const MadeProcess& process) {
   return picture;
 }
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -8,9 +8,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using heapwatch::memory::TypeCount;
-  using heapwatch::testing::MadeProgram;
-  using heapwatch::testing::MadePython;
-  heapwatch::testing::FuzzInput input(data, size);
+  using heapwatch::tests::MadeProgram;
+  using heapwatch::tests::MadePython;
+  heapwatch::tests::FuzzInput input(data, size);
   MadePython python;
   const std::array<heapwatch::memory::process::Range, 4> ranges{{
       {MadePython::runtime, MadePython::names + 0x40},
@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {MadeProgram::data, MadeProgram::free_data},
   }};
   mutate(input, python.process(), ranges);
-  const auto picture = heapwatch::testing::all_readers(python.process());
+  const auto picture = heapwatch::tests::all_readers(python.process());
   std::uint64_t objects = 0;
   for (const TypeCount& type : picture.types()) {
     objects += type.objects;

@@ -13,10 +13,10 @@
 namespace heapwatch::history {
 namespace {
 
-using testing::second;
-using testing::start;
+using tests::second;
+using tests::start;
 
-class CrashOfHistory : public testing::MadeHistory {};
+class CrashOfHistory : public tests::MadeHistory {};
 
 /// Writes frames as fast as it can and says after each how many there are, until it is killed.
 [[noreturn]] void write_without_end(const std::filesystem::path& path, const LifeInfo& life,

@@ -10,7 +10,7 @@
 namespace heapwatch::history {
 namespace {
 
-constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min() + 1;
 
 Frames made(std::mt19937_64& random, std::size_t lanes) {
@@ -39,7 +39,7 @@ Frames made(std::mt19937_64& random, std::size_t lanes) {
           value = static_cast<std::int64_t>(random());
           break;  // anything
         case 3:
-          value = (i % 2 == 0) ? most : least;
+          value = (i % 2 == 0) ? largest : least;
           break;  // wraps around
         default:
           value += static_cast<std::int64_t>(up_to(200)) - 100;  // wanders

@@ -10,14 +10,14 @@
 namespace heapwatch::history {
 namespace {
 
-using testing::day;
 using ::testing::HasSubstr;
-using testing::hour;
-using testing::minute;
-using testing::second;
-using testing::start;
+using tests::day;
+using tests::hour;
+using tests::minute;
+using tests::second;
+using tests::start;
 
-class Incident : public testing::MadeHistory {
+class Incident : public tests::MadeHistory {
  protected:
   /// Two hours of two processes, one of which ends, with profiles and events.
   void measure() {

@@ -14,7 +14,7 @@
 #include "history/recorder.h"
 #include "tests/testing/temporary_folder.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 constexpr std::int64_t second = 1000;
 constexpr std::int64_t minute = 60 * second;
@@ -62,7 +62,7 @@ class MadeHistory : public ::testing::Test {
     return std::move(*opened);
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   std::int64_t now_ = start;
   std::vector<std::string> said_;
 
@@ -70,4 +70,4 @@ class MadeHistory : public ::testing::Test {
   std::unique_ptr<history::Recorder> recorder_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

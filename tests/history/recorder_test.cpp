@@ -12,16 +12,16 @@
 namespace heapwatch::history {
 namespace {
 
-using testing::day;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::hour;
-using testing::minute;
-using testing::second;
 using ::testing::SizeIs;
-using testing::start;
+using tests::day;
+using tests::hour;
+using tests::minute;
+using tests::second;
+using tests::start;
 
-class RecorderOfHistory : public testing::MadeHistory {
+class RecorderOfHistory : public tests::MadeHistory {
  protected:
   /// The only life there is.
   [[nodiscard]] Course course(Span span, std::size_t frames) const {

@@ -8,14 +8,14 @@
 namespace heapwatch::history {
 namespace {
 
-using testing::day;
-using testing::hour;
-using testing::minute;
-using testing::second;
 using ::testing::SizeIs;
-using testing::start;
+using tests::day;
+using tests::hour;
+using tests::minute;
+using tests::second;
+using tests::start;
 
-class RetentionOfHistory : public testing::MadeHistory {
+class RetentionOfHistory : public tests::MadeHistory {
  protected:
   [[nodiscard]] std::uint64_t bytes_on_disk() const {
     std::uint64_t sum = 0;

@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class StoreOfHistory : public testing::MadeHistory {
+class StoreOfHistory : public tests::MadeHistory {
  protected:
   void run_sql(const std::string& sql) const {
     sqlite3* database = nullptr;
@@ -85,7 +85,7 @@ TEST_F(StoreOfHistory, BringsAFileOfVersionOneUpToDateWithAllThatIsInIt) {
   run_sql(sql.str());
   ASSERT_EQ(failure_of_opening(), "");
   auto read = archive();
-  const auto lives = read.lives({0, testing::start + testing::day});
+  const auto lives = read.lives({0, tests::start + tests::day});
   ASSERT_TRUE(lives) << lives.error().message;
   ASSERT_EQ(lives->size(), 1U);
   EXPECT_EQ((*lives)[0].info.name, "shopd");

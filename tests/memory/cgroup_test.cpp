@@ -17,7 +17,7 @@ class CgroupTest : public ::testing::Test {
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file) << text;
   }
-  heapwatch::testing::TemporaryFolder folder;
+  heapwatch::tests::TemporaryFolder folder;
   std::string root = folder.path();
 };
 

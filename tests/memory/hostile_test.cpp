@@ -10,7 +10,7 @@
 namespace heapwatch::memory {
 namespace {
 
-using heapwatch::testing::Subprocess;
+using heapwatch::tests::Subprocess;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 

@@ -11,7 +11,7 @@
 namespace heapwatch::memory {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 

@@ -28,7 +28,7 @@ int looks_wanted() {
 }
 
 TEST(Restless, LooksAtProcessesThatForkExecMapAndExitEndWellAndAddUp) {
-  const heapwatch::testing::HeapProgram program({"restless"});
+  const heapwatch::tests::HeapProgram program({"restless"});
   int seen = 0;
   const int looks = looks_wanted();
   for (int look = 0; look < looks; ++look) {

@@ -28,8 +28,8 @@
 namespace heapwatch::memory {
 namespace {
 
-using heapwatch::testing::HeapProgram;
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::HeapProgram;
+using heapwatch::tests::MadeProcess;
 
 Survey sample() {
   MadeProcess process;
@@ -91,7 +91,7 @@ std::string footprint(int pid) {
 }
 
 TEST(Survey, AHundredLooksLeaveRssSwapAndFaultsAsTheyWere) {
-  const heapwatch::testing::HeapProgram program({"sizes", "2000", "3000"});
+  const heapwatch::tests::HeapProgram program({"sizes", "2000", "3000"});
   const std::string before = footprint(program.pid());
   for (int look = 0; look < 100; ++look) {
     const auto seen = survey(program.pid(), {.types = true});
@@ -241,7 +241,7 @@ TEST(Survey, ReservedTerabytesCostLittleAndStayInTheSum) {
 /// system then refuses to read others' memory, as Yama does; its mappings are there to be read.
 TEST(Survey, WhereYamaForbidsReadingTheRowsAreByMappingAndTheRemedyIsNamed) {
   const HeapProgram program({"area"});
-  heapwatch::testing::TemporaryFolder folder;
+  heapwatch::tests::TemporaryFolder folder;
   const std::string pid = std::to_string(program.pid());
   std::filesystem::create_directory_symlink("/proc/" + pid, folder / pid);
   folder.write("sys/kernel/yama/ptrace_scope", "1\n");

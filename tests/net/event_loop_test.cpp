@@ -18,7 +18,7 @@
 namespace heapwatch::net {
 namespace {
 
-using heapwatch::testing::HttpTarget;
+using heapwatch::tests::HttpTarget;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 

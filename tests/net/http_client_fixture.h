@@ -18,7 +18,7 @@ using base::ErrorKind;
 
 class HttpClient : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() { server = new heapwatch::testing::TargetServer; }
+  static void SetUpTestSuite() { server = new heapwatch::tests::TargetServer; }
   static void TearDownTestSuite() {
     delete server;
     server = nullptr;
@@ -33,8 +33,8 @@ class HttpClient : public ::testing::Test {
     return {kind, server->url(path) + ": " + what};
   }
 
-  static heapwatch::testing::TargetServer* server;
+  static heapwatch::tests::TargetServer* server;
 };
-inline heapwatch::testing::TargetServer* HttpClient::server = nullptr;
+inline heapwatch::tests::TargetServer* HttpClient::server = nullptr;
 
 }  // namespace heapwatch::net

@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST_F(HttpClient, ReturnsStatusBodyHeadersAndDuration) {
-  heapwatch::testing::HttpTarget target;
+  heapwatch::tests::HttpTarget target;
   target.serve("/x", {.status = 203,
                       .body = "hello",
                       .headers = "X-One:  a b \r\nSet-Cookie: c=1\r\nSet-Cookie: d=2\r\n",
@@ -37,7 +37,7 @@ TEST_F(HttpClient, ReturnsStatusBodyHeadersAndDuration) {
 }
 
 TEST_F(HttpClient, SendsTheGivenHeadersAndNoOthers) {
-  heapwatch::testing::HttpTarget target;
+  heapwatch::tests::HttpTarget target;
   HttpRequest asked;
   asked.url = target.url("/a?b=c#d");
   asked.accept_encoding = false;
@@ -144,7 +144,7 @@ TEST_F(HttpClient, HandsALongBodyToAFilter) {
 }
 
 TEST_F(HttpClient, LeavesAShortBodyAndThatOfAFailureWhole) {
-  heapwatch::testing::HttpTarget target;
+  heapwatch::tests::HttpTarget target;
   target.serve("/failing", {.status = 503, .body = std::string(100'000, 'y')});
   HttpRequest failing;
   failing.url = target.url("/failing");
@@ -321,7 +321,7 @@ TEST_F(HttpClient, ConnectTimeoutCountsTheHandshake) {
 
 TEST_F(HttpClient, ReachesAUnixSocket) {
   const std::string path = ::testing::TempDir() + "net_" + std::to_string(getpid()) + ".sock";
-  const heapwatch::testing::TargetServer local({"--unix", path});
+  const heapwatch::tests::TargetServer local({"--unix", path});
   HttpRequest asked;
   asked.url = "http://localhost/echo?x=1";
   asked.unix_socket = path;

@@ -15,7 +15,7 @@
 namespace heapwatch::net {
 namespace {
 
-using heapwatch::testing::TargetServer;
+using heapwatch::tests::TargetServer;
 using ::testing::HasSubstr;
 
 /// Exchanges one after the other on one loop, as the runs of a target are.

@@ -14,7 +14,7 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-using heapwatch::testing::HttpTarget;
+using heapwatch::tests::HttpTarget;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -156,7 +156,7 @@ TEST_F(HttpRedirect, SharesOneTotalTimeout) {
 }
 
 TEST_F(HttpRedirect, ChoosesTheProxyAnewForEachHost) {
-  const heapwatch::testing::TargetServer proxy;
+  const heapwatch::tests::TargetServer proxy;
   redirect(first_, "/a", "http://other.test:" + proxy.port() + "/echo");
   HttpRequest asked = request("/a");
   asked.proxy.http = "http://127.0.0.1:" + proxy.port();

@@ -99,7 +99,7 @@ TEST_F(Exhausted, WithoutOneClientsAreTurnedAwayAndTheLoopDoesNotSpin) {
 
 class UnixServer : public HttpServerLimits {
  protected:
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   std::string path_ = folder_ / "pages";
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-using heapwatch::testing::TargetServer;
+using heapwatch::tests::TargetServer;
 using ::testing::HasSubstr;
 
 /// An authority, and what it signs; made by openssl once for all tests.
@@ -56,7 +56,7 @@ class Certificates {
   }
 
  private:
-  static void shell(const std::string& script) { heapwatch::testing::run({"sh", "-c", script}); }
+  static void shell(const std::string& script) { heapwatch::tests::run({"sh", "-c", script}); }
 
   std::string folder_;
 };

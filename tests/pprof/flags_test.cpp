@@ -23,7 +23,7 @@ CommandLine parse(const Args& args, std::string* warnings = nullptr) {
   return std::move(*line);
 }
 
-std::string error_of(const Args& args) {
+std::string error_of_flags(const Args& args) {
   const auto line = parse_command_line(args, [](const std::string&) {});
   return line ? "none" : line.error().message;
 }
@@ -42,11 +42,11 @@ TEST(Flags, TakesOneDashOrTwoAndValuesWithOrWithoutEquals) {
 }
 
 TEST(Flags, SaysThatFlagsComeFirst) {
-  EXPECT_EQ(error_of({"a.pb.gz", "-top"}),
+  EXPECT_EQ(error_of_flags({"a.pb.gz", "-top"}),
             "the flag -top stands behind the source a.pb.gz; flags come first");
-  EXPECT_EQ(error_of({"-top", "a.pb.gz", "--nodecount=3"}),
+  EXPECT_EQ(error_of_flags({"-top", "a.pb.gz", "--nodecount=3"}),
             "the flag --nodecount=3 stands behind the source a.pb.gz; flags come first");
-  EXPECT_EQ(error_of({"--", "a.pb.gz", "-top"}), "none");
+  EXPECT_EQ(error_of_flags({"--", "a.pb.gz", "-top"}), "none");
 }
 
 TEST(Flags, KnowsAllThatPprofKnows) {
@@ -76,23 +76,23 @@ TEST(Flags, ChoosesTheValueByTheStrongestFlag) {
 }
 
 TEST(Flags, SaysWhatIsWrong) {
-  EXPECT_EQ(error_of({"-tracs", "x"}),
+  EXPECT_EQ(error_of_flags({"-tracs", "x"}),
             "flag provided but not defined: -tracs; did you mean \"traces\"?");
-  EXPECT_EQ(error_of({"-nodecount=many", "x"}),
+  EXPECT_EQ(error_of_flags({"-nodecount=many", "x"}),
             "invalid value \"many\" for flag -nodecount: parse error");
-  EXPECT_EQ(error_of({"-cum=perhaps", "x"}),
+  EXPECT_EQ(error_of_flags({"-cum=perhaps", "x"}),
             "invalid boolean value \"perhaps\" for -cum: parse error");
-  EXPECT_EQ(error_of({"-focus"}), "flag needs an argument: -focus");
-  EXPECT_EQ(error_of({"-=1", "x"}), "bad flag syntax: -=1");
-  EXPECT_EQ(error_of({"-top"}), "no profile source specified");
-  EXPECT_EQ(error_of({"-top", "-tree", "x"}), "must set at most one output format");
-  EXPECT_EQ(error_of({"-top", "-http=:0", "x"}),
+  EXPECT_EQ(error_of_flags({"-focus"}), "flag needs an argument: -focus");
+  EXPECT_EQ(error_of_flags({"-=1", "x"}), "bad flag syntax: -=1");
+  EXPECT_EQ(error_of_flags({"-top"}), "no profile source specified");
+  EXPECT_EQ(error_of_flags({"-top", "-tree", "x"}), "must set at most one output format");
+  EXPECT_EQ(error_of_flags({"-top", "-http=:0", "x"}),
             "-http is not compatible with an output format on the command line");
-  EXPECT_EQ(error_of({"-lines", "-files", "x"}), "conflicting options set: [files lines]");
-  EXPECT_EQ(error_of({"-tls_cert=c", "x"}), "-tls_cert and -tls_key go together");
-  EXPECT_EQ(error_of({"-raw", "-json", "x"}),
+  EXPECT_EQ(error_of_flags({"-lines", "-files", "x"}), "conflicting options set: [files lines]");
+  EXPECT_EQ(error_of_flags({"-tls_cert=c", "x"}), "-tls_cert and -tls_key go together");
+  EXPECT_EQ(error_of_flags({"-raw", "-json", "x"}),
             "-top, -tree and -peek have -json and -csv, -goroutines has -json; not -raw");
-  EXPECT_EQ(error_of({"-normalize", "x"}), "must have base profile to normalize by");
+  EXPECT_EQ(error_of_flags({"-normalize", "x"}), "must have base profile to normalize by");
 }
 
 TEST(Flags, LeavesRoomForTheCallersOwn) {

@@ -36,7 +36,7 @@ class ProgramFile : public ::testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
 };
 
 TEST_F(ProgramFile, OfGlibcIsWatchable) {

@@ -10,7 +10,7 @@
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
-namespace heapwatch::testing_support {
+namespace heapwatch::tests {
 
 [[nodiscard]] inline std::size_t allocated_bytes() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -21,4 +21,4 @@ namespace heapwatch::testing_support {
 #endif
 }
 
-}  // namespace heapwatch::testing_support
+}  // namespace heapwatch::tests

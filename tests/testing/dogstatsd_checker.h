@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace heapwatch::testing_parts {
+namespace heapwatch::tests {
 
 inline std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -87,4 +87,4 @@ inline bool check_event(std::string_view line) {
   return copy[begin + title] == '|' && (after == copy.size() || copy[after] == '|');
 }
 
-}  // namespace heapwatch::testing_parts
+}  // namespace heapwatch::tests

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace heapwatch::testing_support {
+namespace heapwatch::tests {
 
 /// With new, in all threads.
 inline std::atomic<std::size_t> allocations{0};
@@ -38,13 +38,13 @@ inline void* allocate_or_fail(std::size_t size) {
   throw std::bad_alloc();
 }
 
-}  // namespace heapwatch::testing_support
+}  // namespace heapwatch::tests
 
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  return heapwatch::testing_support::allocate_or_fail(size);
+  return heapwatch::tests::allocate_or_fail(size);
 }
 [[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-  ++heapwatch::testing_support::allocations;
+  ++heapwatch::tests::allocations;
   return std::malloc(size == 0 ? 1 : size);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {

@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 struct Answer {
   int status = 200;
@@ -165,4 +165,4 @@ class HttpTarget {
   std::thread accepting_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// Errors: throws, which fails the test.
 class Subprocess {
@@ -85,4 +85,4 @@ inline void run(const std::vector<std::string>& command) {
   }
 }
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -6,7 +6,7 @@
 
 #include "tests/testing/subprocess.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class TargetServer {
  public:
@@ -33,4 +33,4 @@ class TargetServer {
   std::string port_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class TemporaryFolder {
  public:
@@ -42,4 +42,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -16,11 +16,11 @@ namespace heapwatch::agent::web {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::hour;
-using testing::second;
-using testing::start;
+using tests::hour;
+using tests::second;
+using tests::start;
 
-class ActionsOfApi : public testing::MadeHistory {
+class ActionsOfApi : public tests::MadeHistory {
  protected:
   void measure() {
     for (int i = 0; i <= 60; ++i) {
@@ -49,7 +49,7 @@ class ActionsOfApi : public testing::MadeHistory {
     EXPECT_EQ(answer.status, 200) << answer.body;
     rapidjson::Document document;
     document.Parse(answer.body.c_str());
-    EXPECT_EQ(testing::against_schema(document), "");
+    EXPECT_EQ(tests::against_schema(document), "");
     return document;
   }
 

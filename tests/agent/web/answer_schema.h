@@ -9,7 +9,7 @@
 
 #include "agent/web/assets.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// Empty when the answer is as the schema of its member "schema" says; else what is not.
 inline std::string against_schema(const rapidjson::Value& answer) {
@@ -44,4 +44,4 @@ inline std::string against_schema(const rapidjson::Value& answer) {
          "\" says";
 }
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

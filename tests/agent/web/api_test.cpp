@@ -13,12 +13,12 @@ namespace heapwatch::agent::web {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::hour;
-using testing::minute;
-using testing::second;
-using testing::start;
+using tests::hour;
+using tests::minute;
+using tests::second;
+using tests::start;
 
-class ApiOfHistory : public testing::MadeHistory {
+class ApiOfHistory : public tests::MadeHistory {
  protected:
   /// Half an hour of a process whose native memory grows, with a look each minute.
   void measure() {
@@ -48,7 +48,7 @@ class ApiOfHistory : public testing::MadeHistory {
     rapidjson::Document document;
     document.Parse(answer.body.c_str());
     EXPECT_FALSE(document.HasParseError()) << answer.body;
-    EXPECT_EQ(testing::against_schema(document), "");
+    EXPECT_EQ(tests::against_schema(document), "");
     return document;
   }
 

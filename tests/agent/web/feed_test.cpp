@@ -10,11 +10,11 @@ namespace heapwatch::agent::web {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::second;
 using ::testing::SizeIs;
-using testing::start;
+using tests::second;
+using tests::start;
 
-class FeedOfHistory : public testing::MadeHistory {
+class FeedOfHistory : public tests::MadeHistory {
  protected:
   void see(std::uint64_t looks, std::uint64_t ticks = 100) {
     sightings_.tell(

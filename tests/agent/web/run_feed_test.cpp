@@ -12,9 +12,9 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::minute;
-using testing::second;
-using testing::start;
+using tests::minute;
+using tests::second;
+using tests::start;
 
 metrics::Series gauge(const std::string& name, std::int64_t value) {
   metrics::Series series;
@@ -36,7 +36,7 @@ metrics::Series pauses(const std::string& name, const std::vector<std::int64_t>&
   return series;
 }
 
-class RunsOfHistory : public testing::MadeHistory {
+class RunsOfHistory : public tests::MadeHistory {
  protected:
   static metrics::InstancePtr instance(const std::string& id, const std::string& check) {
     return std::make_shared<const metrics::Instance>(
@@ -69,7 +69,7 @@ class RunsOfHistory : public testing::MadeHistory {
     EXPECT_EQ(answer.status, 200) << answer.body;
     rapidjson::Document document;
     document.Parse(answer.body.c_str());
-    EXPECT_EQ(testing::against_schema(document), "");
+    EXPECT_EQ(tests::against_schema(document), "");
     return document;
   }
   static std::vector<std::int64_t> numbers(const rapidjson::Value& list) {

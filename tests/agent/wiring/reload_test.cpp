@@ -63,7 +63,7 @@ class PlanReload : public ::testing::Test {
     return targets;
   }
 
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   Configured configured_;
   InForce in_force_;
   RunningInstances running_;

@@ -11,8 +11,8 @@
 namespace heapwatch::check::go_expvar {
 namespace {
 
-using heapwatch::testing_support::allocations;
-using heapwatch::testing_support::FailAllocation;
+using heapwatch::tests::allocations;
+using heapwatch::tests::FailAllocation;
 
 class CountingSink final : public metrics::SampleSink {
  public:

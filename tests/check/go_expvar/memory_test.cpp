@@ -57,11 +57,11 @@ TEST(PageCollector, ThousandsOfTargetsShareTheirNamesAndTags) {
   std::vector<std::unique_ptr<Instance>> instances;
   instances.reserve(targets + 1);
   add(instances, 0);  // what all share, and the buffers of this thread
-  const std::size_t before = heapwatch::testing_support::allocated_bytes();
+  const std::size_t before = heapwatch::tests::allocated_bytes();
   for (int target = 1; target <= targets; ++target) {
     add(instances, target);
   }
-  const std::size_t held = heapwatch::testing_support::allocated_bytes() - before;
+  const std::size_t held = heapwatch::tests::allocated_bytes() - before;
   EXPECT_LT(held / (std::size_t{targets} * series_of_each), bytes_max);
 }
 

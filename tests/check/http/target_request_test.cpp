@@ -54,12 +54,12 @@ TEST(TargetRequest, AThousandOfThemTakeLittleMoreThanTheirUrls) {
   constexpr std::size_t count = 1000;
   std::vector<TargetRequest> targets;
   targets.reserve(count);
-  const std::size_t before = testing_support::allocated_bytes();
+  const std::size_t before = tests::allocated_bytes();
   for (std::size_t i = 0; i < count; ++i) {
     targets.emplace_back(request_for("http://127.0.0.1:8080/debug/vars/" + std::to_string(i)));
     (void)targets.back().get();
   }
-  EXPECT_LT(testing_support::allocated_bytes() - before, count * 200);
+  EXPECT_LT(tests::allocated_bytes() - before, count * 200);
 }
 
 }  // namespace

@@ -254,7 +254,7 @@ class KeptProfiles : public LeakVerdict {
     return found;
   }
 
-  heapwatch::testing::TemporaryFolder kept;
+  heapwatch::tests::TemporaryFolder kept;
   std::string folder = kept.path();
 };
 

@@ -44,7 +44,7 @@ class Folder : public ::testing::Test {
     return found;
   }
 
-  heapwatch::testing::TemporaryFolder above;
+  heapwatch::tests::TemporaryFolder above;
   std::string root = above.path();
   std::string path = root + "/kept";
   system_clock::time_point now{std::chrono::seconds(1'795'000'000)};

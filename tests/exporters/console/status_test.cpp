@@ -12,13 +12,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::chrono::sys_seconds start{std::chrono::seconds{1'735'787'045}};
+constexpr std::chrono::sys_seconds began{std::chrono::seconds{1'735'787'045}};
 
 metrics::Snapshot run(std::uint64_t samples, milliseconds duration = milliseconds{5}) {
   metrics::Snapshot made;
   made.instance = std::make_shared<metrics::Instance>(metrics::Instance{
       "go_expvar", "5.0.1", "go_expvar:datadog.agent:1f2e", "file:/etc/conf.yaml", ""});
-  made.time.wall = start;
+  made.time.wall = began;
   made.samples = samples;
   made.duration = duration;
   return made;

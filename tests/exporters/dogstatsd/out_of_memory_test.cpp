@@ -14,7 +14,7 @@
 namespace heapwatch::exporters::dogstatsd {
 namespace {
 
-using heapwatch::testing_support::FailAllocation;
+using heapwatch::tests::FailAllocation;
 
 metrics::Snapshot run_of(int series, const std::string& name) {
   metrics::Snapshot made;

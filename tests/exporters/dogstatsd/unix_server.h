@@ -16,7 +16,7 @@
 
 namespace heapwatch::exporters::dogstatsd {
 
-class Folder : public heapwatch::testing::TemporaryFolder {
+class Folder : public heapwatch::tests::TemporaryFolder {
  public:
   [[nodiscard]] std::string socket() const { return *this / "dsd.socket"; }
 };

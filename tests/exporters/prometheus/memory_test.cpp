@@ -35,17 +35,17 @@ TEST(PrometheusExporter, SeriesOfATargetShareTheTextOfTheirLabels) {
   }
   PrometheusExporter exporter;
   ASSERT_TRUE(exporter.publish(snapshots[0]));  // the families
-  const std::size_t before = heapwatch::testing_support::allocated_bytes();
+  const std::size_t before = heapwatch::tests::allocated_bytes();
   for (int target = 1; target <= targets; ++target) {
     ASSERT_TRUE(exporter.publish(snapshots[static_cast<std::size_t>(target)]));
   }
-  const std::size_t held = heapwatch::testing_support::allocated_bytes() - before;
+  const std::size_t held = heapwatch::tests::allocated_bytes() - before;
   EXPECT_LT(held / (std::size_t{targets} * series_of_each), bytes_max);
   for (int target = 0; target <= targets; ++target) {
     exporter.forget(*snapshots[static_cast<std::size_t>(target)].instance);
   }
   EXPECT_EQ(exporter.render("").body, "");
-  EXPECT_LT(heapwatch::testing_support::allocated_bytes(), before);
+  EXPECT_LT(heapwatch::tests::allocated_bytes(), before);
 }
 
 }  // namespace

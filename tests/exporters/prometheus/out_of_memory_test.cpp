@@ -13,7 +13,7 @@
 namespace heapwatch::exporters::prometheus {
 namespace {
 
-using heapwatch::testing_support::FailAllocation;
+using heapwatch::tests::FailAllocation;
 
 /// Each kind of series, and service checks; `round` says which of them are there.
 metrics::Snapshot run_of(int round) {

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::uint64_t large = std::uint64_t{1} << 30U;
 
-Batch batch(std::uint32_t number, std::size_t bytes = 100) {
+Batch small_batch(std::uint32_t number, std::size_t bytes = 100) {
   Batch made;
   made.samples = number;
   made.message = std::string(bytes, static_cast<char>('a' + number % 26));
@@ -43,7 +43,7 @@ std::vector<std::uint32_t> drained(DiskQueue& queue) {
   std::vector<std::uint32_t> numbers;
   while (const auto taken = queue.take()) {
     EXPECT_EQ(taken->batch.message,
-              batch(taken->batch.samples, taken->batch.message.size()).message);
+              small_batch(taken->batch.samples, taken->batch.message.size()).message);
     numbers.push_back(taken->batch.samples);
     queue.done(taken->place);
   }
@@ -59,7 +59,7 @@ std::size_t files_in(const std::filesystem::path& folder) {
 }
 
 TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARestart) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 1; i <= 300; ++i) {
     all.push_back(i);
@@ -67,7 +67,7 @@ TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARe
   {
     const auto queue = opened(folder.path());
     for (const std::uint32_t i : all) {
-      ASSERT_TRUE(queue->append(batch(i, 1000)));
+      ASSERT_TRUE(queue->append(small_batch(i, 1000)));
     }
     EXPECT_EQ(queue->batches(), 300U);
     EXPECT_GT(files_in(folder.path()), 3U);
@@ -83,22 +83,22 @@ TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARe
 }
 
 TEST(RemoteWriteDiskQueue, WhatIsDoneStaysDoneAfterRestartsWhenAllFilesAreGone) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   for (std::uint32_t round = 0; round < 4; ++round) {
     const auto queue = opened(folder.path());
     EXPECT_EQ(queue->batches(), 0U) << round;
-    ASSERT_TRUE(queue->append(batch(round + 1)));
+    ASSERT_TRUE(queue->append(small_batch(round + 1)));
     EXPECT_EQ(drained(*queue), std::vector<std::uint32_t>{round + 1});
   }
 }
 
 TEST(RemoteWriteDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   {
     const auto queue = opened(folder.path());
     std::vector<DiskQueue::Taken> taken;
     for (std::uint32_t i = 1; i <= 8; ++i) {
-      ASSERT_TRUE(queue->append(batch(i)));
+      ASSERT_TRUE(queue->append(small_batch(i)));
       taken.push_back(queue->take().value());
     }
     for (const std::size_t i : {1U, 3U, 7U}) {
@@ -111,11 +111,11 @@ TEST(RemoteWriteDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
 }
 
 TEST(RemoteWriteDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   const auto queue = opened(folder.path());
   std::vector<DiskQueue::Taken> taken;
   for (std::uint32_t i = 1; i <= 40; ++i) {
-    ASSERT_TRUE(queue->append(batch(i)));
+    ASSERT_TRUE(queue->append(small_batch(i)));
   }
   while (auto next = queue->take()) {
     taken.push_back(std::move(*next));
@@ -128,12 +128,12 @@ TEST(RemoteWriteDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
 }
 
 TEST(RemoteWriteDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   constexpr std::uint64_t bound = std::uint64_t{1} << 20U;
   const auto queue = opened(folder.path(), bound);
   std::uint64_t sum = 0;
   for (std::uint32_t i = 1; i <= 400; ++i) {
-    ASSERT_TRUE(queue->append(batch(i, 10'000)));
+    ASSERT_TRUE(queue->append(small_batch(i, 10'000)));
     EXPECT_LE(queue->bytes(), bound);
     sum += i;
   }
@@ -147,12 +147,12 @@ TEST(RemoteWriteDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
 }
 
 TEST(RemoteWriteDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   const auto queue = opened(folder.path(), std::uint64_t{1} << 20U);
-  ASSERT_TRUE(queue->append(batch(1, 10'000)));
+  ASSERT_TRUE(queue->append(small_batch(1, 10'000)));
   const auto first = queue->take();
   for (std::uint32_t i = 2; i <= 400; ++i) {
-    ASSERT_TRUE(queue->append(batch(i, 10'000)));
+    ASSERT_TRUE(queue->append(small_batch(i, 10'000)));
   }
   queue->done(first->place);
   const auto left = drained(*queue);
@@ -160,7 +160,7 @@ TEST(RemoteWriteDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) 
 }
 
 TEST(RemoteWriteDiskQueue, TwoProcessesDoNotShareAQueue) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   const auto queue = opened(folder.path());
   const auto second = DiskQueue::open({.folder = folder.path()});
   ASSERT_FALSE(second.has_value());
@@ -169,7 +169,7 @@ TEST(RemoteWriteDiskQueue, TwoProcessesDoNotShareAQueue) {
 }
 
 TEST(RemoteWriteDiskQueue, AFolderThatCannotBeMadeIsSaid) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   const auto queue = DiskQueue::open({.folder = folder.path() / "file" / "queue"});
   ASSERT_FALSE(queue.has_value());
@@ -178,11 +178,11 @@ TEST(RemoteWriteDiskQueue, AFolderThatCannotBeMadeIsSaid) {
 }
 
 TEST(RemoteWriteDiskQueue, DamageIsPassedOverAndCounted) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   {
     const auto queue = opened(folder.path());
     for (std::uint32_t i = 1; i <= 5; ++i) {
-      ASSERT_TRUE(queue->append(batch(i)));
+      ASSERT_TRUE(queue->append(small_batch(i)));
     }
   }
   const auto file = folder.path() / "0000000000000001.batches";
@@ -203,7 +203,7 @@ TEST(RemoteWriteDiskQueue, DamageIsPassedOverAndCounted) {
 TEST(RemoteWriteDiskQueue, AnyOrderOfUseKeepsWhatAQueueKeeps) {
   std::mt19937 random(11);
   for (int round = 0; round < 20; ++round) {
-    const heapwatch::testing::TemporaryFolder folder;
+    const heapwatch::tests::TemporaryFolder folder;
     auto queue = opened(folder.path());
     std::deque<std::uint32_t> model;  // that were not taken
     std::vector<DiskQueue::Taken> taken;
@@ -214,7 +214,7 @@ TEST(RemoteWriteDiskQueue, AnyOrderOfUseKeepsWhatAQueueKeeps) {
         case 0:
         case 1:
         case 2:
-          ASSERT_TRUE(queue->append(batch(next, random() % 6000)));
+          ASSERT_TRUE(queue->append(small_batch(next, random() % 6000)));
           model.push_back(next++);
           break;
         case 3:
@@ -299,7 +299,7 @@ void fill_and_kill(const std::filesystem::path& folder, std::uint32_t first, int
 }
 
 TEST(RemoteWriteDiskQueue, AHundredKillsLoseNothingThatWasKeptAndBringBackNothingThatWasDone) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   std::mt19937 random(3);
   Told told;
   std::uint32_t first = 1;

@@ -61,7 +61,7 @@ class FullDisk {
 };
 
 TEST(RemoteWriteQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   Queue queue({.disk = std::move(*DiskQueue::open({.folder = folder.path()}))});
   queue.push(batch(1));
   queue.push(batch(2));
@@ -80,7 +80,7 @@ TEST(RemoteWriteQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
 }
 
 TEST(RemoteWriteQueue, WhatIsInMemoryIsSentAfterWhatIsOnTheDisk) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   Queue queue({.disk = std::move(*DiskQueue::open({.folder = folder.path()}))});
   queue.push(batch(1));
   const FullDisk full(1100);

@@ -27,19 +27,19 @@ using ::testing::Not;
 
 constexpr milliseconds patience{30'000};
 
-metrics::Snapshot snapshot(const std::string& id, int seconds, int series) {
+metrics::Snapshot snapshot(const std::string& id, int after, int series) {
   metrics::Instance instance;
   instance.check_name = "go_expvar";
   instance.id = id;
   metrics::Snapshot made;
   made.instance = std::make_shared<const metrics::Instance>(std::move(instance));
   made.time.wall =
-      std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000 + seconds));
+      std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000 + after));
   for (int i = 0; i < series; ++i) {
     metrics::Series one;
     one.context = metrics::make_context(
         {.name = "m" + std::to_string(i), .tags = {"target:" + id}, .host = {}, .help = "help"});
-    one.total = Number::of(seconds * 1000 + i);
+    one.total = Number::of(after * 1000 + i);
     made.series.push_back(std::move(one));
   }
   return made;
@@ -189,7 +189,7 @@ TEST(RemoteWriteExporter, AnInstanceThatIsConfiguredNoMoreEndsItsSeries) {
 }
 
 TEST(RemoteWriteExporter, WhatIsNotSentAtTheEndIsSentByTheNextStart) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
   options.receiver.disk_folder = folder.path() / "queue";
@@ -216,7 +216,7 @@ TEST(RemoteWriteExporter, WhatIsNotSentAtTheEndIsSentByTheNextStart) {
 }
 
 TEST(RemoteWriteExporter, AQueueThatIsAskedForAndCannotBeIsAnErrorAndElseIsLeftOut) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   EndpointOptions options = endpoint("a", "http://127.0.0.1:1/");
   options.receiver.disk_folder = folder.path() / "file" / "queue";
@@ -230,7 +230,7 @@ TEST(RemoteWriteExporter, AQueueThatIsAskedForAndCannotBeIsAnErrorAndElseIsLeftO
 }
 
 TEST(RemoteWriteExporter, CredentialsAreReadFromFilesForEachRequest) {
-  const heapwatch::testing::TemporaryFolder folder;
+  const heapwatch::tests::TemporaryFolder folder;
   const ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
   options.receiver.request.auth = net::HttpAuth::basic;

@@ -92,7 +92,7 @@ class RemoteWriteSender : public ::testing::Test {
   SenderOptions options_;
   bool on_disk_ = true;
   std::size_t memory_bytes_max_ = std::size_t{16} << 20U;
-  heapwatch::testing::TemporaryFolder folder_;
+  heapwatch::tests::TemporaryFolder folder_;
   World world_;
   Store store_;
   SharedFigures figures_;

@@ -7,7 +7,7 @@
 namespace heapwatch::memory::files {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 using process::Range;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;

@@ -23,7 +23,7 @@ void PrintTo(const Mallinfo& info, std::ostream* out) {
 
 namespace {
 
-using heapwatch::testing::HeapProgram;
+using heapwatch::tests::HeapProgram;
 
 Mallinfo told_by(const HeapProgram& program) {
   return {.arena = program["arena"],

@@ -10,7 +10,7 @@
 namespace heapwatch::memory::glibc {
 namespace {
 
-using heapwatch::testing::MadeHeap;
+using heapwatch::tests::MadeHeap;
 using ::testing::HasSubstr;
 
 Picture picture_of_heap(MadeHeap& heap) {

@@ -14,12 +14,12 @@
 namespace heapwatch::memory::glibc {
 namespace {
 
-using heapwatch::testing::Answer;
-using heapwatch::testing::answer_of;
-using heapwatch::testing::expect_right_or_torn;
-using heapwatch::testing::LoadProgram;
-using heapwatch::testing::looks_wanted;
-using heapwatch::testing::MadeHeap;
+using heapwatch::tests::Answer;
+using heapwatch::tests::answer_of;
+using heapwatch::tests::expect_right_or_torn;
+using heapwatch::tests::LoadProgram;
+using heapwatch::tests::looks_wanted;
+using heapwatch::tests::MadeHeap;
 using ::testing::HasSubstr;
 
 class GlibcUnderLoad : public ::testing::TestWithParam<const char*> {};

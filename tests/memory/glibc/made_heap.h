@@ -7,7 +7,7 @@
 
 #include "../process/made_process.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// A static program: its data segment holds one arena (of glibc 2.27 to 2.42) and malloc_par, its
 /// brk heap some chunks.
@@ -83,4 +83,4 @@ class MadeHeap {
   MadeProcess process_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

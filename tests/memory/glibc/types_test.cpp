@@ -10,7 +10,7 @@ namespace heapwatch::memory::glibc {
 namespace {
 
 TEST(Types, ObjectsOfAStrippedProgramAreCountedByClass) {
-  const heapwatch::testing::HeapProgram program({}, CXX_PROGRAM);
+  const heapwatch::tests::HeapProgram program({}, CXX_PROGRAM);
   program.wait();
   const auto sighting = process::look_at(program.pid());
   ASSERT_TRUE(sighting) << sighting.error().message;

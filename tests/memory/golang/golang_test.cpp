@@ -11,7 +11,7 @@
 namespace heapwatch::memory::golang {
 namespace {
 
-using heapwatch::testing::Subprocess;
+using heapwatch::tests::Subprocess;
 using ::testing::StartsWith;
 
 /// A program of tests/memory/programs, which told its own counters and waits.

@@ -7,7 +7,7 @@
 
 #include "../process/made_program.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class MadeGo {
  public:
@@ -50,4 +50,4 @@ class MadeGo {
   MadeProgram program_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -9,7 +9,7 @@
 namespace heapwatch::memory::golang {
 namespace {
 
-using heapwatch::testing::MadeGo;
+using heapwatch::tests::MadeGo;
 using ::testing::HasSubstr;
 
 /// The rows add up, nothing is shown as Go's, and the page says why.
@@ -61,7 +61,7 @@ TEST(GoMade, ASpanWhereNothingIsMappedIsNone) {
 
 TEST(GoMade, ASpanOverTheProgramsDataIsNone) {
   MadeGo go;
-  constexpr std::uint64_t data = heapwatch::testing::MadeProgram::data;
+  constexpr std::uint64_t data = heapwatch::tests::MadeProgram::data;
   go.process()
       .write(record(3) + 24, data)
       .write(record(3) + MadeGo::use_at + 16, data + MadeGo::span_page);

@@ -13,7 +13,7 @@
 namespace heapwatch::memory::jemalloc {
 namespace {
 
-using heapwatch::testing::Subprocess;
+using heapwatch::tests::Subprocess;
 
 class JemallocProgram {
  public:
@@ -81,15 +81,15 @@ class JemallocUnderLoad : public ::testing::TestWithParam<const char*> {};
 
 /// Without caches, whose blocks jemalloc counts as live.
 TEST_P(JemallocUnderLoad, LiveBytesAreWithinOnePercentOrTornAndWithinTheirBound) {
-  const heapwatch::testing::LoadProgram program(
+  const heapwatch::tests::LoadProgram program(
       GetParam(), "8", {"LD_PRELOAD=" JEMALLOC_LIBRARY, "MALLOC_CONF=tcache:false"});
-  for (int look = 0; look < heapwatch::testing::looks_wanted(); ++look) {
+  for (int look = 0; look < heapwatch::tests::looks_wanted(); ++look) {
     const auto seen = survey(program.pid(), {});
     ASSERT_TRUE(seen) << seen.error().message;
-    const auto answer = heapwatch::testing::answer_of(*seen, "jemalloc");
+    const auto answer = heapwatch::tests::answer_of(*seen, "jemalloc");
     EXPECT_TRUE(answer.live > 0 || answer.is_torn);
     EXPECT_TRUE(!answer.is_torn || std::string(GetParam()) != "still");
-    heapwatch::testing::expect_right_or_torn(answer, program.held());
+    heapwatch::tests::expect_right_or_torn(answer, program.held());
   }
 }
 

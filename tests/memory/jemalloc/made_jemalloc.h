@@ -5,7 +5,7 @@
 
 #include "../process/made_program.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// A slab of 64-byte blocks of which ten are free, a large block of 16 KiB with a page of padding,
 /// and two pages that are kept.
@@ -52,4 +52,4 @@ class MadeJemalloc {
   MadeProgram program_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

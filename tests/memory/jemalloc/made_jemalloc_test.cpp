@@ -10,8 +10,8 @@
 namespace heapwatch::memory::jemalloc {
 namespace {
 
-using heapwatch::testing::MadeJemalloc;
-using heapwatch::testing::MadeProgram;
+using heapwatch::tests::MadeJemalloc;
+using heapwatch::tests::MadeProgram;
 using ::testing::ElementsAre;
 
 std::vector<std::string> rows_of(const Picture& picture) {

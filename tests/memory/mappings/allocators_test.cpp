@@ -8,7 +8,7 @@
 namespace heapwatch::memory::mappings {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 
 /// An ELF header at an address, so that the mapping is a module.
 void add_module(MadeProcess& process, std::uint64_t at, const std::string& name) {

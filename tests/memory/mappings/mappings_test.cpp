@@ -8,7 +8,7 @@
 namespace heapwatch::memory::mappings {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 using ::testing::UnorderedElementsAre;
 
 std::vector<std::string> rows_of(const Picture& picture) {

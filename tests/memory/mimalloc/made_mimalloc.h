@@ -5,7 +5,7 @@
 
 #include "../process/made_process.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class MadeMimalloc {
  public:
@@ -70,4 +70,4 @@ class MadeMimalloc {
   MadeProcess process_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

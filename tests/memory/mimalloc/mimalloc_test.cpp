@@ -13,9 +13,9 @@
 namespace heapwatch::memory::mimalloc {
 namespace {
 
-using heapwatch::testing::HeapProgram;
-using heapwatch::testing::MadeMimalloc;
-using heapwatch::testing::MadeProgram;
+using heapwatch::tests::HeapProgram;
+using heapwatch::tests::MadeMimalloc;
+using heapwatch::tests::MadeProgram;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 

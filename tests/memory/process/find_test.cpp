@@ -19,9 +19,9 @@ const std::string first_id = "0123456789ab" + std::string(52, 'c');
 const std::string second_id = "0123456789ab" + std::string(52, 'd');
 
 /// A /proc on file.
-class Recorded : public ::testing::Test {
+class FoundByName : public ::testing::Test {
  protected:
-  Recorded() {
+  FoundByName() {
     add(10, "nginx", "nginx: master process", "0::/system.slice/nginx.service\n");
     add(11, "nginx", "nginx: worker process", "0::/system.slice/nginx.service\n");
     add(20, "postgres", "postgres -D /data/nginx.service",
@@ -34,8 +34,8 @@ class Recorded : public ::testing::Test {
     add(30, "0123456789abc", "named like an id", "0::/\n");
     add(40, "idler", "idler", "0::/system.slice/batch.service\n");
   }
-  Recorded(const Recorded&) = delete;
-  Recorded& operator=(const Recorded&) = delete;
+  FoundByName(const FoundByName&) = delete;
+  FoundByName& operator=(const FoundByName&) = delete;
 
   void add(int pid, const std::string& command, std::string arguments, const std::string& groups) {
     const std::filesystem::path folder = proc / std::to_string(pid);
@@ -59,41 +59,41 @@ class Recorded : public ::testing::Test {
     return found ? "found" : found.error().message;
   }
 
-  heapwatch::testing::TemporaryFolder folder_of_proc;
+  heapwatch::tests::TemporaryFolder folder_of_proc;
   std::filesystem::path proc = folder_of_proc.path();
 };
 
-TEST_F(Recorded, AUnitMeansItsProcesses) {
+TEST_F(FoundByName, AUnitMeansItsProcesses) {
   EXPECT_THAT(pids("nginx.service"), ElementsAre(10, 11));
   EXPECT_THAT(pids("batch.service"), ElementsAre(40));
   EXPECT_THAT(pids("batch"), ElementsAre(40));
   EXPECT_THAT(pids("system.slice"), ElementsAre(10, 11, 40));
 }
 
-TEST_F(Recorded, AContainerIsMeantByItsIdOrTwelveDigitsOfIt) {
+TEST_F(FoundByName, AContainerIsMeantByItsIdOrTwelveDigitsOfIt) {
   EXPECT_THAT(pids(first_id), ElementsAre(20));
   EXPECT_THAT(pids(second_id), ElementsAre(21));
   EXPECT_THAT(pids(second_id.substr(0, 13)), ElementsAre(21));
   EXPECT_THAT(pids(std::string(12, 'e')), ElementsAre(22));
 }
 
-TEST_F(Recorded, AnIdOfDecimalDigitsIsNoPid) {
+TEST_F(FoundByName, AnIdOfDecimalDigitsIsNoPid) {
   add(50, "x", "x", "0::/docker/000000000040" + std::string(52, '7') + "\n");
   EXPECT_THAT(pids("000000000040"), ElementsAre(50));
 }
 
-TEST_F(Recorded, ANameComesBeforeAContainerAndACommandLineAfterIt) {
+TEST_F(FoundByName, ANameComesBeforeAContainerAndACommandLineAfterIt) {
   EXPECT_THAT(pids("0123456789abc"), ElementsAre(30));
   EXPECT_THAT(pids("nginx"), ElementsAre(10, 11));
   EXPECT_THAT(pids("shop.jar"), ElementsAre(21));
 }
 
-TEST_F(Recorded, SeveralContainersAreAnErrorThatNamesThem) {
+TEST_F(FoundByName, SeveralContainersAreAnErrorThatNamesThem) {
   EXPECT_EQ(error("0123456789ab"), "2 containers have an id that begins with 0123456789ab: " +
                                        first_id + ", " + second_id);
 }
 
-TEST_F(Recorded, WhatIsNotThereIsSaid) {
+TEST_F(FoundByName, WhatIsNotThereIsSaid) {
   EXPECT_EQ(error("ngin.service"), "no process belongs to the unit \"ngin.service\"");
   EXPECT_EQ(error("ffffffffffff"),
             "no process is in a container \"ffffffffffff\" or has that in its command line");
@@ -106,7 +106,7 @@ TEST_F(Recorded, WhatIsNotThereIsSaid) {
   EXPECT_EQ(error(""), "a target is empty: it is a pid or a name");
 }
 
-TEST_F(Recorded, WhereItListensOnTheLoopbackIsToldInItsOwnNetworkAlone) {
+TEST_F(FoundByName, WhereItListensOnTheLoopbackIsToldInItsOwnNetworkAlone) {
   const auto folder = proc / "10";
   for (const char* const name : {"10/ns", "10/net", "10/fd", "self/ns"}) {
     std::filesystem::create_directories(proc / name);

@@ -19,7 +19,7 @@
 namespace heapwatch::memory::process {
 namespace {
 
-using heapwatch::testing::HeapProgram;
+using heapwatch::tests::HeapProgram;
 
 TEST(Live, RunsAddUpToTheSumOfSmapsRollupByEitherWay) {
   const HeapProgram program({"area"});
@@ -114,7 +114,7 @@ TEST(Live, AProcessThatIsNotThereIsNamed) {
 
 /// A /proc with one process, as its files were recorded.
 std::string seen_in(const std::string& stat, const std::string& status) {
-  heapwatch::testing::TemporaryFolder folder;
+  heapwatch::tests::TemporaryFolder folder;
   folder.write("12/stat", stat);
   folder.write("12/status", status);
   folder.write("12/smaps", "");

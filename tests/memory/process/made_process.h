@@ -10,7 +10,7 @@
 
 #include "memory/process/recording.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class MadeProcess {
  public:
@@ -82,4 +82,4 @@ class MadeProcess {
   std::vector<memory::process::Range> file_pages_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

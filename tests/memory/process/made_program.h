@@ -8,7 +8,7 @@
 
 #include "made_process.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// Code at `text` and data at `data`, both of one file and resident.
 class MadeProgram {
@@ -83,4 +83,4 @@ class MadeProgram {
   MadeProcess process_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -8,7 +8,7 @@
 namespace heapwatch::memory::process {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 
 std::shared_ptr<const ProcessView> sample() {
   MadeProcess process;

@@ -17,7 +17,7 @@
 namespace heapwatch::memory::process {
 namespace {
 
-using heapwatch::testing::HeapProgram;
+using heapwatch::tests::HeapProgram;
 
 /// Children of a process, dead or alive.
 std::string children_of(int pid) {

@@ -10,7 +10,7 @@
 namespace heapwatch::memory::process {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 
 TEST(ProcessView, ReadsResidentBytesAndZeroWhereNobodyWrote) {
   const auto view =

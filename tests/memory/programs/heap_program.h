@@ -12,7 +12,7 @@
 
 #include "../../testing/subprocess.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class HeapProgram {
  public:
@@ -61,4 +61,4 @@ class HeapProgram {
   std::map<std::string, std::uint64_t> values_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -13,7 +13,7 @@
 #include "../../testing/subprocess.h"
 #include "memory/survey.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// From when it holds its fill and is under way.
 class LoadProgram {
@@ -89,4 +89,4 @@ inline int looks_wanted() {
   return wanted != nullptr ? std::stoi(wanted) : 2;
 }
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -6,7 +6,7 @@
 
 #include "../process/made_program.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 class MadePython {
  public:
@@ -77,4 +77,4 @@ class MadePython {
   MadeProgram program_;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -8,7 +8,7 @@
 namespace heapwatch::memory::pymalloc {
 namespace {
 
-using heapwatch::testing::MadePython;
+using heapwatch::tests::MadePython;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 

@@ -7,7 +7,7 @@
 namespace heapwatch::memory::pymalloc {
 namespace {
 
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::MadeProcess;
 
 constexpr std::uint64_t begin = 0x7f0000000000;
 constexpr std::uint64_t pool_bytes = 16384;

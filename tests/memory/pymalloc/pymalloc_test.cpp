@@ -11,7 +11,7 @@
 namespace heapwatch::memory::pymalloc {
 namespace {
 
-using heapwatch::testing::Subprocess;
+using heapwatch::tests::Subprocess;
 using ::testing::StartsWith;
 
 /// Debian's Python with a script, and what sys._debugmallocstats() said in it.

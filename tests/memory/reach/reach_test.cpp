@@ -12,8 +12,8 @@
 namespace heapwatch::memory::reach {
 namespace {
 
-using heapwatch::testing::HeapProgram;
-using heapwatch::testing::Subprocess;
+using heapwatch::tests::HeapProgram;
+using heapwatch::tests::Subprocess;
 
 TEST(Reach, TellsLostListsAndCirclesAndNothingThatIsHeld) {
   const HeapProgram program({"lost", "4000"});

@@ -12,8 +12,8 @@
 namespace heapwatch::memory::stacks {
 namespace {
 
-using heapwatch::testing::HeapProgram;
-using heapwatch::testing::MadeProcess;
+using heapwatch::tests::HeapProgram;
+using heapwatch::tests::MadeProcess;
 
 TEST(Stacks, HaveTheBordersThatPthreadTells) {
   const HeapProgram program({"heap", "4"});

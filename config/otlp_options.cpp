@@ -28,7 +28,7 @@ void read_resource_attributes(Section& section, OtlpConfig& otlp) {
   otlp.resource_attributes = *attributes;
 }
 
-OtlpConfig read_endpoint(Section& section) {
+OtlpConfig read_otlp_endpoint(Section& section) {
   OtlpConfig otlp;
   read_receiver(section, otlp);
   read_resource_attributes(section, otlp);
@@ -39,13 +39,13 @@ OtlpConfig read_endpoint(Section& section) {
 }  // namespace
 
 void read_otlp(Section& section, std::string_view name, AgentDraft& /*draft*/) {
-  (void)read_receivers<OtlpConfig>(section, name, read_endpoint);
+  (void)read_receivers<OtlpConfig>(section, name, read_otlp_endpoint);
 }
 
 std::vector<OtlpConfig> otlp_of(const Value& settings) {
   Diagnostics said_before;
   Section section(settings, "", said_before);
-  return read_receivers<OtlpConfig>(section, "otlp", read_endpoint);
+  return read_receivers<OtlpConfig>(section, "otlp", read_otlp_endpoint);
 }
 
 }  // namespace heapwatch::config

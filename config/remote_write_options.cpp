@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds hour{3'600'000};
+constexpr milliseconds metadata_interval_max{24 * 3'600'000};
 constexpr std::size_t labels_max = 64;
 constexpr std::size_t label_bytes_max = 4096;
 
@@ -61,7 +61,7 @@ void read_metadata(Section& section, RemoteWriteConfig& remote) {
   }
   constexpr milliseconds second{1'000};
   assign(remote.send_metadata, metadata->boolean("send"));
-  assign(remote.metadata_interval, read_duration(*metadata, "send_interval", {second, 24 * hour}));
+  assign(remote.metadata_interval, read_duration(*metadata, "send_interval", {second, metadata_interval_max}));
   static constexpr std::array<std::string_view, 1> without_effect{"max_samples_per_send"};
   metadata->ignore(without_effect);
   metadata->finish();

@@ -39,7 +39,7 @@ def later_version(deb, folder):
     shipped = tree / "etc/heapwatch/conf.d/memory.d/conf.yaml"
     shipped.write_text(shipped.read_text() + "# later\n")
     made = folder / "heapwatch_later.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, made], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made], check=True, stdout=subprocess.DEVNULL)
     return made
 
 

@@ -87,7 +87,7 @@ class ConfigurationPageTest(unittest.TestCase):
         listed = {key.removeprefix("queue_config.") for row in rows for key in CODE.findall(row[1])}
         below = {key for row in rows for key in CODE.findall(row[3]) if WORD.fullmatch(f'"{key}"')}
         source = "".join((ROOT / f"config/{name}.cpp").read_text() for name in (kind, "receiver_options", "receiver_access"))
-        read = set(re.findall(r'(?:\.|->|read_\w+\()(?:text|texts|text_map|boolean|integer|section|one_of<bool>)?\(?(?:\*?\w+, )?"(\w+)"', source))
+        read = set(re.findall(r'(?:\.|->|read_\w+\()(?:text|texts|text_map|boolean|integer|section|one_of<bool>|raw)?\(?(?:\*?\w+, )?"(\w+)"', source))
         return listed, below, read
 
     def test_every_option_of_remote_write_is_listed_and_no_other(self):

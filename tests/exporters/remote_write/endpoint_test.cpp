@@ -225,7 +225,7 @@ TEST(RemoteWriteExporter, AQueueThatIsAskedForAndCannotBeIsAnErrorAndElseIsLeftO
   const auto refused = RemoteWriteExporter::start(all);
   ASSERT_FALSE(refused.has_value());
   EXPECT_THAT(refused.error().message, HasSubstr("remote write a: "));
-  all.endpoints[0].disk_is_wanted = false;
+  all.endpoints[0].receiver.disk_is_wanted = false;
   EXPECT_TRUE(RemoteWriteExporter::start(all).has_value());
 }
 

@@ -137,4 +137,4 @@ class BareDebian:
         return self.download_by("apt-get", "-q", "-y", "--no-install-recommends", *words)
 
     def install(self, *files):
-        return self.run("apt-get", "-q", "-y", "--no-install-recommends", "--no-download", "install", *files)
+        return self.run("apt-get", "-q", "-y", "--no-install-recommends", "install", *files)

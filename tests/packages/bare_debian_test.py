@@ -161,7 +161,7 @@ class BareDebianTest(unittest.TestCase):
         self.assertFalse((debian.root / "proc" / first).exists())
         self.assertIn("own", self.status(debian))
         own.unlink()
-        debian.run("apt-get", "-q", "-y", "--allow-downgrades", "--no-download", "--no-install-recommends", "install", "/root/heapwatch.deb",
+        debian.run("apt-get", "-q", "-y", "--allow-downgrades", "--no-install-recommends", "install", "/root/heapwatch.deb",
                    "-o", "Dpkg::Options::=--force-confnew")
 
     def runs_python(self, debian, inside):

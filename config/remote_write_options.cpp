@@ -61,7 +61,8 @@ void read_metadata(Section& section, RemoteWriteConfig& remote) {
   }
   constexpr milliseconds second{1'000};
   assign(remote.send_metadata, metadata->boolean("send"));
-  assign(remote.metadata_interval, read_duration(*metadata, "send_interval", {second, metadata_interval_max}));
+  assign(remote.metadata_interval,
+         read_duration(*metadata, "send_interval", {second, metadata_interval_max}));
   static constexpr std::array<std::string_view, 1> without_effect{"max_samples_per_send"};
   metadata->ignore(without_effect);
   metadata->finish();

@@ -49,7 +49,7 @@ class Encoder {
  public:
   explicit Encoder(const Source& source);
 
-  void add(const Point& point);
+  void add(const Point& of);
 
   [[nodiscard]] bool empty() const { return points_ == 0; }
   [[nodiscard]] std::size_t points() const { return points_; }

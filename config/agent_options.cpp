@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "config/option_readers.h"
-#include "config/remote_write_options.h"
+#include "config/receiver_options.h"
 #include "config/settings.h"
 
 namespace heapwatch::config {
@@ -288,6 +288,7 @@ constexpr std::array<AgentOptionRow, 79> rows{{
                   Texts<Shape::items, &A::prometheus, &PrometheusConfig::probe_targets>>>(
         "prometheus.probe_targets", at_reload),
     option<OnlyRead<read_remote_write>>("remote_write"),
+    option<OnlyRead<read_otlp>>("otlp"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(

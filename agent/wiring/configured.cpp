@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "agent/wiring/write_relabel.h"
 #include "base/log.h"
 #include "check/isolation/host.h"
 #include "check/isolation/isolated_check.h"
@@ -75,6 +76,7 @@ config::AgentConfigFile load_agent(const GlobalOptions& options) {
     file.reset();
   }
   config::AgentConfigFile loaded = config::load_agent_config(file, config::process_environment);
+  check_write_relabel(loaded.config.settings, file ? file->string() : "", loaded.diagnostics);
   if (options.confd) {
     loaded.config.confd_path = *options.confd;
   }

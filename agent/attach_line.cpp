@@ -1,4 +1,5 @@
 // The command line of `heapwatch attach` and `heapwatch detach`.
+#include <map>
 #include <string>
 
 #include "agent/command_line.h"
@@ -19,6 +20,12 @@ void describe_attach(CommandLine& line) {
                    "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
                    "unix:PATH")
       ->check(not_empty);
+  command
+      ->add_option(
+          "--url", options.url,
+          "The address of its Go debug pages: Go's own heap is told at the end, too, and is "
+          "in the report")
+      ->check(not_empty);
   command->add_option("--web-config", options.web_config, web_config_help)
       ->check(CLI::ExistingFile);
   command->add_option("--report", options.report, "Write its heap profile to this file at the end")
@@ -29,6 +36,15 @@ void describe_attach(CommandLine& line) {
       ->add_option("--sample-interval", options.sample_interval,
                    "One sample per so many bytes allocated, on average (default 524288)")
       ->check(CLI::Range(0, 32 * 1024 * 1024));
+  command
+      ->add_option(
+          "--python", options.python,
+          "Its CPython: auto (watched where there is one that is known), only (and nothing "
+          "else) or off")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, preload::Python>{{"auto", preload::Python::automatic},
+                                                 {"only", preload::Python::only},
+                                                 {"off", preload::Python::off}}));
   command->add_flag("--dry-run", options.dry_run,
                     "Say whether the process can be attached to, and what would be done; touches "
                     "nothing");

@@ -168,6 +168,9 @@ void describe_leak(CommandLine& line) {
           "Time between two looks (default 2s, longer where looks would take more than 2 % "
           "of a core)")
       ->check(duration_text(options.every_s));
+  command->add_flag("--attach", options.attach,
+                    "Attach to the processes meanwhile, as heapwatch attach does: names the lines "
+                    "of their allocations");
   command->add_flag("--gc", options.collect,
                     "Have Go collect its garbage before each look, which stops the program for a "
                     "moment");

@@ -11,8 +11,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
+
+#include "base/file.h"
 
 namespace heapwatch::attach {
 
@@ -63,6 +67,35 @@ tl::unexpected<base::Error> system_error(int tid, const std::string& what) {
                                                  : base::ErrorKind::io;
   return base::fail(kind,
                     "thread " + std::to_string(tid) + " " + what + ": " + std::strerror(number));
+}
+
+/// Whether the thread ends just now.
+bool is_at_its_end(int pid, int tid) {
+  const std::string stat =
+      "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stat";
+  constexpr std::size_t bytes_max = 4096;
+  constexpr int looks = 10;
+  for (int i = 0; i < looks; ++i) {
+    const std::string text = base::read_file(stat, bytes_max).value_or("");
+    const std::size_t name_end = text.rfind(") ");
+    const char state = name_end == std::string::npos ? 'X' : text[name_end + 2];
+    if (state == 'Z' || state == 'X' || state == 'x') {
+      return true;
+    }
+    usleep(2000);
+  }
+  return false;
+}
+
+/// 0: nobody.
+int tracer_of(int pid, int tid) {
+  const std::string path =
+      "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status";
+  constexpr std::size_t bytes_max = 16384;
+  constexpr std::string_view name = "\nTracerPid:\t";
+  const std::string text = base::read_file(path, bytes_max).value_or("");
+  const std::size_t at = text.find(name);
+  return at == std::string::npos ? 0 : std::atoi(text.c_str() + at + name.size());
 }
 
 /// Where the restartable sequence that the thread is in is described.
@@ -301,7 +334,17 @@ base::Result<void> HeldThread::wait_for_event_stop() {
 
 base::Result<ThreadState> HeldThread::stop() {
   if (trace(PTRACE_SEIZE, tid_, 0, PTRACE_O_TRACESYSGOOD) != 0) {
-    return system_error(tid_, "cannot be traced");
+    // One that is at its end is refused, too, and one that did not stop in time before and so is
+    // traced by us still.
+    const int why = errno;
+    if (why == EPERM && is_at_its_end(pid_, tid_)) {
+      return base::fail(base::ErrorKind::not_found,
+                        "thread " + std::to_string(tid_) + " has ended");
+    }
+    if (why != EPERM || tracer_of(pid_, tid_) != static_cast<int>(syscall(SYS_gettid))) {
+      errno = why;
+      return system_error(tid_, "cannot be traced");
+    }
   }
   is_seized_ = true;
   if (trace(PTRACE_INTERRUPT, tid_) != 0) {

@@ -141,6 +141,7 @@ base::Result<void> Injector::fill_room() {
   room.bytes = room_bytes;
   room.library_file = file_;
   room.sample_interval = options_.sample_interval;
+  room.python = options_.python;
   const std::string path = "/proc/self/fd/" + std::to_string(file_);
   std::strncpy(room.path, path.c_str(), sizeof room.path - 1);
   std::strncpy(room.name, preload::entry_name, sizeof room.name - 1);
@@ -212,6 +213,7 @@ base::Result<Injector::Tried> Injector::try_create() {
     return tl::unexpected(found.error());
   }
   at(Step::stopped_for_call);
+  may_be_entered_ = true;
   const bool is_alone = tasks_of(pid_).size() == 1;
   (void)memory_.put(room_ + data_at + offsetof(Room, is_alone), std::uint32_t{is_alone ? 1U : 0U});
   if (auto sent = borrow(*found); !sent) {
@@ -243,11 +245,25 @@ base::Result<Injector::Tried> Injector::try_create() {
     return Tried::hung;
   }
   if (now->created != 0) {
+    may_be_entered_ = now->borrowed == Borrowed::left;
     return base::fail(base::ErrorKind::io,
                       "process " + std::to_string(pid_) +
                           " cannot have another thread: " + std::strerror(now->created));
   }
   return Tried::created;
+}
+
+/// Of the new thread, which has nothing more to do than to end.
+bool Injector::has_left(int thread) const {
+  const std::string folder = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(thread);
+  constexpr int waits_max = 1000;
+  for (int i = 0; thread > 0 && i < waits_max; ++i) {
+    if (access(folder.c_str(), F_OK) != 0) {
+      return true;
+    }
+    usleep(1000);
+  }
+  return false;
 }
 
 /// The room is gone once the new thread has finished, so what it said last is kept here.
@@ -259,6 +275,7 @@ base::Result<void> Injector::wait_for_library() {
       break;
     }
     if (now->fresh == Fresh::failed) {
+      may_be_entered_ = !has_left(now->fresh_thread);
       const std::string error(now->error, strnlen(now->error, sizeof now->error));
       return base::fail(base::ErrorKind::io,
                         "the library cannot be loaded there: " + base::printable(error));
@@ -277,9 +294,15 @@ base::Result<void> Injector::wait_for_library() {
 }
 
 base::Result<Injection> Injector::inject() {
-  if (auto made = make_room(); !made) {
-    return tl::unexpected(made.error());
+  auto done = make_room().and_then([&] { return inject_by_room(); });
+  if (done) {
+    return result_;
   }
+  release_room();
+  return tl::unexpected(done.error());
+}
+
+base::Result<void> Injector::inject_by_room() {
   if (auto filled = fill_file(); !filled) {
     return tl::unexpected(filled.error());
   }
@@ -306,7 +329,7 @@ base::Result<Injection> Injector::inject() {
     return tl::unexpected(loaded.error());
   }
   at(Step::finished);
-  return result_;
+  return {};
 }
 
 base::Result<Injection> inject(const Evidence& evidence, const InjectionOptions& options) {

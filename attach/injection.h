@@ -38,6 +38,7 @@ inline constexpr int steps = static_cast<int>(Step::finished) + 1;
 struct InjectionOptions {
   std::string library;  // the file
   preload::Operation operation = preload::Operation::attach;
+  preload::Python python = preload::Python::automatic;
   std::uint64_t sample_interval = std::uint64_t{512} * 1024;
   /// For pthread_create; a thread that waits longer is put back, and another one taken.
   std::chrono::milliseconds create_limit{200};
@@ -58,7 +59,8 @@ struct Injection {
 
 /// Errors: refused (a seccomp filter, no right), timeout (no thread was found, or the library did
 /// not finish), not_found (it has ended), io (with what the loader says). The process goes on as it
-/// was in each case; what it has mapped of ours stays.
+/// was in each case. What it has mapped of ours goes again, unless a thread of it may still be in
+/// our code: after a timeout.
 [[nodiscard]] base::Result<Injection> inject(const Evidence& evidence,
                                              const InjectionOptions& options);
 

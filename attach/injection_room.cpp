@@ -76,7 +76,9 @@ base::Result<std::uint64_t> Injector::call(Found& found, const user_regs_struct&
   return static_cast<std::uint64_t>(*made);
 }
 
-base::Result<void> Injector::make_room_on(Found& found) {
+/// Puts the way back on its stack. Returns the registers with which it makes a call, whose number
+/// and arguments are to be set.
+base::Result<user_regs_struct> Injector::prepare_calls(const Found& found) {
   const std::uint64_t red_zone = 128;
   const std::uint64_t frame =
       (found.state.registers.rsp - red_zone - frame_bytes_max) & ~std::uint64_t{63};
@@ -84,12 +86,21 @@ base::Result<void> Injector::make_room_on(Found& found) {
     return memory_.put(frame - sizeof program_.sigreturn, program_.sigreturn);
   });
   if (!done) {
-    return done;
+    return tl::unexpected(done.error());
   }
   user_regs_struct registers = found.state.registers;
   registers.rip = program_.system_call;
   registers.rsp = frame - sizeof program_.sigreturn;
   registers.orig_rax = ~0ULL;
+  return registers;
+}
+
+base::Result<void> Injector::make_room_on(Found& found) {
+  auto prepared = prepare_calls(found);
+  if (!prepared) {
+    return tl::unexpected(prepared.error());
+  }
+  user_regs_struct& registers = *prepared;
   // Memory that is never writable and executable at once.
   registers.rax = SYS_mmap;
   registers.rdi = 0;
@@ -149,6 +160,32 @@ base::Result<void> Injector::make_room() {
     return back;
   }
   return made;
+}
+
+/// After an injection that failed: what was mapped goes again, by a thread as make_room() takes
+/// one. What cannot be given back stays.
+void Injector::release_room() {
+  if (room_ == 0 || may_be_entered_ || (::kill(pid_, 0) != 0 && errno == ESRCH)) {
+    return;
+  }
+  auto found = find_thread(Use::system_calls);
+  if (!found) {
+    return;
+  }
+  auto prepared = prepare_calls(*found);
+  if (prepared) {
+    user_regs_struct& registers = *prepared;
+    if (file_ >= 0) {
+      registers.rax = SYS_close;
+      registers.rdi = static_cast<std::uint64_t>(file_);
+      (void)call(*found, registers);
+    }
+    registers.rax = SYS_munmap;
+    registers.rdi = room_;
+    registers.rsi = room_bytes;
+    (void)call(*found, registers);
+  }
+  (void)give_back(*found, Step::room_returning, Step::room_left);
 }
 
 /// While nothing stands still.

@@ -73,6 +73,10 @@ class Injector {
   [[nodiscard]] base::Result<void> ask_filters(const HeldThread& thread) const;
   [[nodiscard]] base::Result<void> make_room();
   [[nodiscard]] base::Result<void> make_room_on(Found& found);
+  [[nodiscard]] base::Result<user_regs_struct> prepare_calls(const Found& found);
+  [[nodiscard]] base::Result<void> inject_by_room();
+  [[nodiscard]] bool has_left(int thread) const;
+  void release_room();
   [[nodiscard]] base::Result<std::uint64_t> call(Found& found, const user_regs_struct& registers);
   [[nodiscard]] base::Result<void> give_back(Found& found, Step before, Step after);
   [[nodiscard]] base::Result<void> fill_file() const;
@@ -94,7 +98,8 @@ class Injector {
   const InjectionOptions& options_;
   TargetMemory memory_;
   std::uint64_t room_ = 0;
-  int file_ = -1;  // a descriptor of the process
+  int file_ = -1;                // a descriptor of the process
+  bool may_be_entered_ = false;  // a thread is in the room, or may come to be
   Injection result_;
 };
 

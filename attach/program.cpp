@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <string_view>
 
@@ -108,6 +109,32 @@ void find_functions(const ProcessView& view, Words& words, const Module& libc, P
   }
 }
 
+/// Its version is in its memory from 3.11 on, before that in its name alone.
+void read_python(Words& words, Symbols& symbols, const Module& module, Program& program) {
+  if (!program.python_path.empty() || !symbols.find("PyMem_SetAllocator")) {
+    return;
+  }
+  program.python_path = module.name;
+  constexpr unsigned major_three = 3;
+  const auto set_version = [&](std::uint64_t version) {
+    if (version >> 24U == major_three) {
+      program.python_minor = static_cast<int>(version >> 16U & 0xffU);
+    }
+  };
+  if (const auto at = symbols.find("Py_Version")) {
+    set_version(words.get<std::uint32_t>(*at).value_or(0));
+  } else if (const std::size_t name = module.name.rfind("python3."); name != std::string::npos) {
+    const std::string_view digits = std::string_view(module.name).substr(name + 8);
+    (void)std::from_chars(digits.data(), digits.data() + digits.size(), program.python_minor);
+  }
+  // From 3.13 on its state begins with a description of itself.
+  constexpr std::uint64_t cookie = 0x7970'6775'6265'6478;  // "xdebugpy"
+  if (const auto at = symbols.find("_PyRuntime"); at && words.u64(*at) == cookie) {
+    set_version(words.u64(*at + 8).value_or(0));
+    program.python_is_free_threaded = words.u64(*at + 16).value_or(0) != 0;
+  }
+}
+
 /// The sanitizer that keeps the memory of the program.
 std::string sanitizer_of(Symbols& symbols) {
   for (const char* const name :
@@ -150,6 +177,7 @@ Program read_program(const ProcessView& view) {
       program.guarded.push_back(code_of(*module));
       continue;
     }
+    read_python(words, symbols, *module, program);
     if (libc == nullptr && symbols.find("gnu_get_libc_version")) {
       libc = module;
     }

@@ -27,6 +27,10 @@ struct Program {
   bool defines_malloc = false;  // in the program itself
   /// The library whose malloc the program uses.
   std::string allocator_path;
+  /// CPython, wherever it is: the file; empty: there is none.
+  std::string python_path;
+  int python_minor = 0;  // 3.minor; 0: not known
+  bool python_is_free_threaded = false;
   /// Of our library, when it is there: a file, or what an attach before this one has brought.
   std::string our_library_path;
   /// Its entry.

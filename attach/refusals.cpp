@@ -6,6 +6,7 @@
 
 #include "base/counted.h"
 #include "base/printable.h"
+#include "preload/python/layout.h"
 
 namespace heapwatch::attach {
 
@@ -149,6 +150,46 @@ std::vector<Refusal> judge(const Evidence& evidence) {
   return refusals.take();
 }
 
+std::string unknown_python(const std::string& name) {
+  return name + " is not known (" + preload::python::known_versions +
+         " are), and its own remote execution is not used: what it has of malloc counts as native, "
+         "its small blocks are not seen";
+}
+
+std::string free_threaded_python(const std::string& name) {
+  return name +
+         " has no lock for all threads (it is free-threaded), under which its allocators "
+         "could be changed: what it has of malloc counts as native, its small blocks are not "
+         "seen";
+}
+
+namespace {
+
+/// Empty: as far as is known, nothing.
+std::string what_speaks_against(const Program& program) {
+  const int minor = program.python_minor;
+  const std::string name = "CPython 3." + std::to_string(minor);
+  if (program.python_is_free_threaded) {
+    return free_threaded_python(name);
+  }
+  const bool is_known =
+      minor >= preload::python::first_known_minor && minor <= preload::python::last_known_minor;
+  return minor == 0 || is_known ? std::string() : unknown_python(name);
+}
+
+}  // namespace
+
+std::optional<Refusal> judge_python(const Program& program) {
+  if (program.python_path.empty()) {
+    return Refusal{Reason::no_python, "has no CPython", from_outside};
+  }
+  const std::string why = what_speaks_against(program);
+  return why.empty() ? std::nullopt
+                     : std::optional(Refusal{Reason::no_python,
+                                             "has only a CPython that cannot be watched: " + why,
+                                             from_outside});
+}
+
 std::string named(const Evidence& evidence) {
   return "process " + std::to_string(evidence.facts.pid) + " (" +
          base::printable(evidence.facts.command) + ")";
@@ -178,6 +219,12 @@ std::string plan_text(const Evidence& evidence) {
   text += "  called on it: pthread_create of " + base::printable(program.library_path) + "\n";
   text += "  the new thread loads our library and redirects malloc of " +
           base::printable(program.allocator_path) + " to it\n";
+  if (!program.python_path.empty()) {
+    const std::string why = what_speaks_against(program);
+    text += why.empty() ? "  then it puts hooks on the allocators of CPython (" +
+                              base::printable(program.python_path) + "), under its lock\n"
+                        : "  " + why + "\n";
+  }
   if (evidence.facts.seccomp != 0) {
     text += "  its seccomp filter is read when the thread is stopped, before anything is changed\n";
   }

@@ -1,6 +1,7 @@
 // Why a process must not be attached to. Pure: a test makes the evidence.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ enum class Reason {
   address_space,
   shadow_stack,
   no_proc,
+  no_python,
 };
 
 struct Refusal {
@@ -47,6 +49,12 @@ inline constexpr std::uint64_t address_space_needed = std::uint64_t{512} << 20;
 /// Everything that speaks against it, the weightiest first; none: it may be tried. A seccomp
 /// filter is judged later (attach/seccomp.h): only who traces a process may read it.
 [[nodiscard]] std::vector<Refusal> judge(const Evidence& evidence);
+
+/// Why its CPython alone cannot be watched.
+[[nodiscard]] std::optional<Refusal> judge_python(const Program& program);
+/// Why one is not watched, as a sentence without a full stop; `name`: "CPython 3.14.0".
+[[nodiscard]] std::string unknown_python(const std::string& name);
+[[nodiscard]] std::string free_threaded_python(const std::string& name);
 
 /// "process 12 (name)".
 [[nodiscard]] std::string named(const Evidence& evidence);

@@ -57,6 +57,9 @@ heapwatch_attach_code_borrow:
 1:                                # start(room)
   pushq %rbx
   movq %rdi, %rbx
+  movl $186, %eax
+  syscall                         # gettid()
+  movl %eax, 784(%rbx)
   movl $1, 76(%rbx)               # began
   movq %fs:0x10, %rdi             # pthread_self()
   callq *32(%rbx)                 # pthread_detach(...)

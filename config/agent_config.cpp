@@ -7,7 +7,7 @@
 #include "base/ownership.h"
 #include "config/agent_options.h"
 #include "config/exposure.h"
-#include "config/remote_write_options.h"
+#include "config/receiver_options.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 
@@ -180,10 +180,10 @@ OptionPlace place_of(std::string_view key, const std::vector<Variable>& variable
                                         .written = shown(*value)};
 }
 
-/// As remote_write_of() reads it: with its variable in force, and paths that are whole.
-void overlay_remote_write(const std::vector<Variable>& variables,
-                          const std::filesystem::path& folder, Value& settings) {
-  constexpr std::string_view key = "remote_write";
+/// Receivers as remote_write_of() and its siblings read them: with their variable in force, and
+/// paths that are whole.
+void overlay_receivers(std::string_view key, const std::vector<Variable>& variables,
+                       const std::filesystem::path& folder, Value& settings) {
   const auto member = [&] {
     return std::find_if(settings.members.begin(), settings.members.end(),
                         [&](const Value::Member& one) { return one.key == key; });
@@ -197,7 +197,7 @@ void overlay_remote_write(const std::vector<Variable>& variables,
     }
   }
   if (const auto found = member(); found != settings.members.end()) {
-    settle_remote_write(found->value, folder);
+    settle_receivers(found->value, folder);
   }
 }
 
@@ -254,7 +254,9 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
       [&](std::string_view key) { return place_of(key, variables, root, name); }, diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
-  overlay_remote_write(variables, folder, loaded.config.settings);
+  for (const std::string_view key : {"remote_write", "otlp"}) {
+    overlay_receivers(key, variables, folder, loaded.config.settings);
+  }
   SettingsWriter(loaded.config.settings).text("web.config_file", draft.web_config_file);
   return loaded;
 }

@@ -140,6 +140,7 @@ struct AgentConfig {
   PythonProfiler profiler = PythonProfiler::none;
   bool python_memory = true;                 // telemetry.python_memory
   bool allow_untrusted_code = false;         // load code that other users can change
+  bool attach = false;                       // instances of the check memory may attach
   std::filesystem::path additional_checksd;  // one more folder of Python checks; empty: none
   std::filesystem::path run_path = "/var/lib/heapwatch";  // what is kept over restarts
   std::string cluster_name;

@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "config/option_readers.h"
-#include "config/remote_write_options.h"
+#include "config/receiver_options.h"
 #include "config/settings.h"
 
 namespace heapwatch::config {
@@ -203,7 +203,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 78> rows{{
+constexpr std::array<AgentOptionRow, 79> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -243,6 +243,7 @@ constexpr std::array<AgentOptionRow, 78> rows{{
     option<ReadBy<read_profiler, ProfilerWord>>("profiler"),
     option<Boolean<&A::python_memory>>("telemetry.python_memory"),
     option<Boolean<&A::allow_untrusted_code>>("allow_untrusted_code"),
+    option<Boolean<&A::attach>>("attach"),
     option<ReadBy<read_check_isolation, IsolationWord>>("check_isolation", at_reload),
     option<Texts<Shape::words, &A::isolation, &IsolationConfig::include>>("check_isolation_include",
                                                                           at_reload),
@@ -287,6 +288,7 @@ constexpr std::array<AgentOptionRow, 78> rows{{
                   Texts<Shape::items, &A::prometheus, &PrometheusConfig::probe_targets>>>(
         "prometheus.probe_targets", at_reload),
     option<OnlyRead<read_remote_write>>("remote_write"),
+    option<OnlyRead<read_otlp>>("otlp"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(

@@ -29,8 +29,8 @@ constexpr std::array<std::string_view, 10> top_level_keys{"init_config",
                                                           "advanced_ad_identifiers",
                                                           "check_tag_cardinality",
                                                           "ignore_autodiscovery_tags"};
-constexpr std::array<std::string_view, 3> discovery_keys{
-    "ad_identifiers", "advanced_ad_identifiers", "docker_images"};
+constexpr std::array<std::string_view, 2> discovery_keys{"advanced_ad_identifiers",
+                                                         "docker_images"};
 
 enum class FileKind : std::uint8_t { regular, fallback, discovery };
 
@@ -116,6 +116,25 @@ std::vector<File> find_files(const std::filesystem::path& folder,
   return files;
 }
 
+/// A file with `ad_identifiers` says for all its instances what `discover` says for one.
+void add_identifiers(Value& instance, const Value& identifiers) {
+  auto discover = std::find_if(instance.members.begin(), instance.members.end(),
+                               [](const Value::Member& one) { return one.key == "discover"; });
+  if (discover == instance.members.end()) {
+    Value map;
+    map.kind = Value::Kind::map;
+    map.line = identifiers.line;
+    map.column = identifiers.column;
+    instance.members.push_back({"discover", identifiers.line, identifiers.column, std::move(map)});
+    discover = std::prev(instance.members.end());
+  }
+  if (discover->value.kind == Value::Kind::map &&
+      discover->value.find("ad_identifiers") == nullptr) {
+    discover->value.members.push_back(
+        {"ad_identifiers", identifiers.line, identifiers.column, identifiers});
+  }
+}
+
 /// init_config and instances, when they are as they should be.
 std::optional<CheckConfig> take_parts(Value root, std::string_view file, Diagnostics& diagnostics) {
   Section top(root, file, diagnostics);
@@ -123,11 +142,17 @@ std::optional<CheckConfig> take_parts(Value root, std::string_view file, Diagnos
   top.finish();
   for (const std::string_view key : discovery_keys) {
     if (root.find(key) != nullptr) {
-      top.warning(key, "a template for Autodiscovery, which heapwatch does not do; not loaded");
+      top.warning(key, std::string("a template for Autodiscovery by ") + std::string(key) +
+                           ", which heapwatch does not do; not loaded");
       return std::nullopt;
     }
   }
   CheckConfig config;
+  const Value* const identifiers = root.find("ad_identifiers");
+  const std::optional<Value> autodiscovery =
+      identifiers == nullptr || identifiers->kind == Value::Kind::null
+          ? std::nullopt
+          : std::optional(*identifiers);
   config.init_config.kind = Value::Kind::map;
   Value instances;
   for (Value::Member& member : root.members) {
@@ -162,6 +187,9 @@ std::optional<CheckConfig> take_parts(Value root, std::string_view file, Diagnos
       diagnostics.error(file, instance.line, instance.column,
                         "instances -> " + std::to_string(i + 1) +
                             " must be a map of keys and values, not " + shown(instance));
+    }
+    if (autodiscovery && instance.kind == Value::Kind::map) {
+      add_identifiers(instance, *autodiscovery);
     }
   }
   config.instances = std::move(instances.items);

@@ -1,6 +1,7 @@
 #include "discovery/endpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "base/text.h"
@@ -41,6 +42,16 @@ bool is_address(std::string_view text) {
   });
 }
 
+constexpr std::array<std::string_view, 3> process_options{"systemd_unit", "cgroup", "process_name"};
+
+void add_tags(const Labels& labels, std::vector<std::string>& tags) {
+  for (const auto& [name, value] : labels) {
+    if (!name.starts_with("__")) {
+      tags.push_back(name + ":" + value);
+    }
+  }
+}
+
 }  // namespace
 
 base::Result<Endpoint> endpoint_of(const Labels& labels) {
@@ -65,16 +76,28 @@ base::Result<Endpoint> endpoint_of(const Labels& labels) {
                       base::percent_encoded(name.substr(param_prefix.size()), is_unreserved) + "=" +
                       base::percent_encoded(value, is_unreserved);
       separator = '&';
-    } else if (!name.starts_with("__")) {
-      endpoint.tags.push_back(name + ":" + value);
     }
   }
+  add_tags(labels, endpoint.tags);
   const auto place = net::parse_authority(endpoint.url);
   if (!place) {
     return wrong("\"" + address + "\" is not an address: HOST:PORT");
   }
   endpoint.host = place->host;
   endpoint.port = place->port;
+  return endpoint;
+}
+
+base::Result<Endpoint> process_endpoint_of(const Labels& labels) {
+  Endpoint endpoint;
+  endpoint.url = value_of(labels, address_label);
+  endpoint.option = value_of(labels, process_option_label);
+  if (endpoint.url.empty() || std::find(process_options.begin(), process_options.end(),
+                                        endpoint.option) == process_options.end()) {
+    return wrong("processes without an address or an option (the labels __address__ and " +
+                 std::string(process_option_label) + ")");
+  }
+  add_tags(labels, endpoint.tags);
   return endpoint;
 }
 

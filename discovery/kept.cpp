@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "base/file.h"
@@ -18,6 +21,7 @@ namespace {
 
 constexpr mode_t file_mode = 0640;
 constexpr mode_t folder_mode = 0750;
+constexpr std::string_view ending = ".targets";
 constexpr std::string_view first_words = "heapwatch targets 1\n";
 /// What a list of a source takes here at most: more than it takes where it comes from.
 constexpr std::size_t kept_bytes_max = std::size_t{4} * list_bytes_max;
@@ -39,13 +43,23 @@ base::Result<void> make_file(const std::filesystem::path& path) {
   return {};
 }
 
+std::string name_of_list(std::uint64_t identity) {
+  std::string name;
+  base::append_hex(name, identity, 16);
+  return name + std::string(ending);
+}
+
+bool is_list_name(std::string_view name) {
+  constexpr std::size_t digits = 16;
+  return name.size() == digits + ending.size() && name.ends_with(ending) &&
+         name.find_first_not_of("0123456789abcdef") == digits;
+}
+
 }  // namespace
 
 KeptList::KeptList(const std::filesystem::path& folder, std::uint64_t identity) {
   if (!folder.empty()) {
-    std::string name;
-    base::append_hex(name, identity, 16);
-    file_ = folder / (name + ".targets");
+    file_ = folder / name_of_list(identity);
   }
 }
 
@@ -75,6 +89,29 @@ base::Result<void> KeptList::save(const Groups& groups) const {
     return made;
   }
   return base::write_file(file_, std::string(first_words) + to_json(groups));
+}
+
+std::size_t drop_other_lists(const std::filesystem::path& folder,
+                             const std::set<std::uint64_t>& identities) {
+  std::set<std::string> keep;
+  for (const std::uint64_t identity : identities) {
+    keep.insert(name_of_list(identity));
+  }
+  std::vector<std::filesystem::path> others;
+  std::error_code failure;
+  std::filesystem::directory_iterator entry(folder, failure);
+  for (const std::filesystem::directory_iterator end; !failure && entry != end;
+       entry.increment(failure)) {
+    const std::string name = entry->path().filename().string();
+    if (is_list_name(name) && !keep.contains(name)) {
+      others.push_back(entry->path());
+    }
+  }
+  std::size_t dropped = 0;
+  for (const std::filesystem::path& other : others) {
+    dropped += unlink(other.c_str()) == 0 ? 1 : 0;
+  }
+  return dropped;
 }
 
 bool KeptList::confirm() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "discovery/targets.h"
@@ -33,5 +34,9 @@ class KeptList {
  private:
   std::filesystem::path file_;  // empty: none
 };
+
+/// Removes the lists in `folder` that are of none of these. How many there were.
+std::size_t drop_other_lists(const std::filesystem::path& folder,
+                             const std::set<std::uint64_t>& identities);
 
 }  // namespace heapwatch::discovery

@@ -32,6 +32,8 @@ struct SourceOptions {
   std::optional<AllowedTargets> allowed;
   /// What it says comes from elsewhere: its targets are not followed to where they redirect.
   bool is_remote = false;
+  /// Its targets are processes of this machine, for the check `memory`.
+  bool are_processes = false;
 };
 
 /// What there is.
@@ -80,6 +82,7 @@ struct SourceKind {
 struct CommonDefaults {
   std::chrono::milliseconds refresh_interval{0};
   bool must_be_allowed = false;  // `allowed_targets` has to be there
+  bool has_hosts = true;         // false: there is no `allowed_targets`
 };
 [[nodiscard]] SourceOptions read_common(config::Section& section, const CommonDefaults& defaults);
 
@@ -87,5 +90,13 @@ struct CommonDefaults {
                                                        const config::AgentConfig& agent);
 [[nodiscard]] std::unique_ptr<Source> read_http_source(config::Section& section,
                                                        const config::AgentConfig& agent);
+[[nodiscard]] std::unique_ptr<Source> read_dns_source(config::Section& section,
+                                                      const config::AgentConfig& agent);
+[[nodiscard]] std::unique_ptr<Source> read_docker_source(config::Section& section,
+                                                         const config::AgentConfig& agent);
+[[nodiscard]] std::unique_ptr<Source> read_process_source(config::Section& section,
+                                                          const config::AgentConfig& agent);
+[[nodiscard]] std::unique_ptr<Source> read_kubernetes_source(config::Section& section,
+                                                             const config::AgentConfig& agent);
 
 }  // namespace heapwatch::discovery

@@ -9,9 +9,13 @@ namespace heapwatch::discovery {
 
 namespace {
 
-constexpr std::array<SourceKind, 2> kinds{{
+constexpr std::array<SourceKind, 6> kinds{{
     {.key = "file_sd_configs", .read = read_file_source},
     {.key = "http_sd_configs", .read = read_http_source},
+    {.key = "dns_sd_configs", .read = read_dns_source},
+    {.key = "docker_sd_configs", .read = read_docker_source},
+    {.key = "kubernetes_sd_configs", .read = read_kubernetes_source},
+    {.key = "processes", .read = read_process_source},
 }};
 
 constexpr std::chrono::milliseconds interval_min{1'000};
@@ -32,7 +36,9 @@ SourceOptions read_common(config::Section& section, const CommonDefaults& defaul
   if (const auto most = section.integer("max_targets", 1, targets_limit_max)) {
     options.limits.targets_max = static_cast<std::size_t>(*most);
   }
-  options.allowed = read_allowed(section, "allowed_targets");
+  if (defaults.has_hosts) {
+    options.allowed = read_allowed(section, "allowed_targets");
+  }
   if (!options.allowed && defaults.must_be_allowed && section.raw("allowed_targets") == nullptr) {
     section.error("", section.name_of("allowed_targets") +
                           " is missing: what answers decides whom heapwatch asks, so name the "

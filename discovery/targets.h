@@ -30,7 +30,7 @@ struct Limits {
   std::size_t targets_max = 10'000;
 };
 inline constexpr std::size_t targets_limit_max = 1'000'000;
-inline constexpr std::size_t group_labels_max = 128;
+inline constexpr std::size_t group_labels_max = 250;
 inline constexpr std::size_t address_bytes_max = 1024;
 inline constexpr std::size_t list_bytes_max = std::size_t{16} * 1024 * 1024;
 

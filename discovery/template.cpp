@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/hash.h"
@@ -35,7 +37,8 @@ void read_defaults(Section& discover, Labels& defaults) {
   }
 }
 
-void read_sources(Section& discover, const config::AgentConfig& agent, Template& made) {
+void read_sources(Section& discover, const config::AgentConfig& agent, Template& made,
+                  bool needs_one = true) {
   bool has_any = false;
   for (const SourceKind& kind : source_kinds()) {
     auto sections = discover.sections(kind.key);
@@ -51,17 +54,116 @@ void read_sources(Section& discover, const config::AgentConfig& agent, Template&
       }
     }
   }
-  if (!has_any && !discover.diagnostics().has_errors()) {
+  if (needs_one && !has_any && !discover.diagnostics().has_errors()) {
     std::string keys;
     for (const SourceKind& kind : source_kinds()) {
       keys += (keys.empty() ? "" : ", ") + std::string(kind.key);
     }
-    discover.error("", discover.name_of("") + " names no source; one of " + keys);
+    const std::string name = discover.name_of("");  // with an arrow behind it
+    discover.error("", name.substr(0, name.rfind(" ->")) + " names no source; one of " + keys);
   }
 }
 
-/// The memory check watches processes of this machine, by other options.
-constexpr std::string_view check_without_targets = "memory";
+/// Where containers are found when nothing says so: at the sockets of a Docker and of a Podman of
+/// this machine, and, in a pod, by the API of Kubernetes.
+void add_usual_sources(Section& discover, const config::AgentConfig& agent, Template& made) {
+  static constexpr std::array<std::string_view, 3> sockets{
+      "/var/run/docker.sock", "/run/podman/podman.sock", "/host/var/run/docker.sock"};
+  const auto add = [&](const std::string& text, decltype(SourceKind::read) read) {
+    config::Diagnostics told_elsewhere;
+    const Value options = config::parse_yaml(text, "", told_elsewhere);
+    Section section(options, discover.file(), discover.diagnostics(),
+                    discover.name_of("ad_identifiers"));
+    if (auto source = read(section, agent)) {
+      made.sources.push_back(std::move(source));
+    }
+  };
+  for (const std::string_view socket : sockets) {
+    std::error_code failure;
+    if (std::filesystem::is_socket(socket, failure)) {
+      add("{host: \"unix://" + std::string(socket) + "\", refresh_interval: 15s}",
+          read_docker_source);
+    }
+  }
+  const bool is_in_pod = config::process_environment("KUBERNETES_SERVICE_HOST").has_value();
+  if (is_in_pod && config::process_environment("NODE_NAME").has_value()) {
+    add("{role: pod}", read_kubernetes_source);
+  } else if (is_in_pod) {
+    discover.warning("",
+                     "a template for Autodiscovery in a pod without the variable NODE_NAME, "
+                     "which says of which node the pods are: none are looked for");
+  }
+  if (made.sources.empty()) {
+    discover.warning("",
+                     "a template for Autodiscovery, and there is neither a Docker nor a Podman "
+                     "here, nor is this a pod of Kubernetes: nothing is found");
+  }
+}
+
+/// Whether the instance has variables.
+bool read_autodiscovery(Section& discover, Template& made) {
+  const auto identifiers = discover.texts("ad_identifiers");
+  const bool annotations = discover.boolean("ad_annotations").value_or(false);
+  const auto options = discover.texts("ad_annotation_options");
+  if (identifiers && (identifiers->empty() || identifiers->size() > identifiers_max)) {
+    discover.error("ad_identifiers", discover.name_of("ad_identifiers") +
+                                         " must be a list of 1 to " +
+                                         std::to_string(identifiers_max) + " texts");
+  }
+  if (!identifiers && !annotations) {
+    return false;
+  }
+  made.autodiscovery =
+      AutodiscoveryOptions{.identifiers = identifiers.value_or(std::vector<std::string>{}),
+                           .annotations = annotations,
+                           .options = options.value_or(std::vector<std::string>{})};
+  return true;
+}
+
+void read_shard(Section& discover, const config::AgentConfig& agent, Template& made) {
+  auto shard = discover.section("shard");
+  if (!shard) {
+    return;
+  }
+  const std::size_t before = made.sources.size();
+  bool has_members = false;
+  if (auto members = shard->section("members")) {
+    has_members = true;
+    read_sources(*members, agent, made);
+    members->finish();
+  }
+  made.member_sources = made.sources.size() - before;
+  made.shard = discovery::read_shard(*shard, has_members);
+  shard->finish();
+}
+
+/// It watches processes of this machine, and all others what has an address.
+constexpr std::string_view check_of_processes = "memory";
+
+void check_sources(Section& discover, const Template& made) {
+  const bool is_of_processes = made.file.check_name == check_of_processes;
+  const std::size_t own = made.sources.size() - made.member_sources;
+  if (is_of_processes && made.autodiscovery) {
+    discover.error("",
+                   "discover: the check memory watches processes of this machine, which "
+                   "processes names, and not containers");
+    return;
+  }
+  for (std::size_t i = 0; i < made.sources.size(); ++i) {
+    const SourceOptions& options = made.sources[i]->options();
+    if (i < own && options.are_processes != is_of_processes) {
+      discover.error("", is_of_processes
+                             ? "discover: the check memory watches processes of this machine, "
+                               "which processes names, and not what has an address"
+                             : "discover: processes are for the check memory");
+      return;
+    }
+    if (i >= own && options.are_processes) {
+      discover.error("", "discover -> shard -> members: processes name no agents");
+      return;
+    }
+  }
+}
 
 }  // namespace
 
@@ -90,12 +192,16 @@ std::optional<Template> read_template(const check::InstanceSource& source,
   if (auto rules = relabel::read_rules(discover, "relabel_configs")) {
     made.rules = *std::move(rules);
   }
-  read_sources(discover, source.agent, made);
-  discover.finish();
-  if (source.file.check_name == check_without_targets) {
-    discover.error("", "discover: the check memory watches processes of this machine, not targets");
+  const bool has_variables = read_autodiscovery(discover, made);
+  read_sources(discover, source.agent, made, !has_variables);
+  if (has_variables && made.sources.empty()) {
+    add_usual_sources(discover, source.agent, made);
   }
-  if (const Value* const url = made.instance.find(made.url_option)) {
+  read_shard(discover, source.agent, made);
+  discover.finish();
+  check_sources(discover, made);
+  if (const Value* const url = made.instance.find(made.url_option);
+      url != nullptr && !has_variables) {
     own.error(file, url->line, url->column,
               made.url_option +
                   " comes from the targets that are discovered; give the rest of the "
@@ -109,12 +215,10 @@ std::optional<Template> read_template(const check::InstanceSource& source,
   return well ? std::optional(std::move(made)) : std::nullopt;
 }
 
-Value instance_of(const Template& from, const Endpoint& endpoint, bool is_remote) {
-  Value instance = from.instance;
-  set(instance, from.url_option, Value::scalar(endpoint.url));
+Value with_tags(Value instance, const Endpoint& endpoint, bool is_remote) {
   Value tags;
   tags.kind = Value::Kind::list;
-  if (const Value* const own = from.instance.find("tags")) {
+  if (const Value* const own = instance.find("tags")) {
     tags.items = own->items;
   }
   for (const std::string& tag : endpoint.tags) {
@@ -127,6 +231,13 @@ Value instance_of(const Template& from, const Endpoint& endpoint, bool is_remote
     set(instance, "allow_redirects", Value::scalar("false", false));
   }
   return instance;
+}
+
+Value instance_of(const Template& from, const Endpoint& endpoint, bool is_remote) {
+  Value instance = from.instance;
+  set(instance, endpoint.option.empty() ? from.url_option : endpoint.option,
+      Value::scalar(endpoint.url));
+  return with_tags(std::move(instance), endpoint, is_remote);
 }
 
 }  // namespace heapwatch::discovery

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "check/loader.h"
+#include "discovery/autodiscovery.h"
 #include "discovery/endpoint.h"
+#include "discovery/sharing.h"
 #include "discovery/source.h"
 
 namespace heapwatch::discovery {
@@ -26,6 +28,9 @@ struct Template {
   Labels defaults;                // of labels that a target does not have
   relabel::Rules rules;
   std::vector<std::unique_ptr<Source>> sources;
+  std::optional<AutodiscoveryOptions> autodiscovery;  // the instance has variables of containers
+  std::optional<ShardOptions> shard;
+  std::size_t member_sources = 0;  // so many of the sources, the last, name the agents
 };
 
 [[nodiscard]] bool is_template(const config::Value& instance);
@@ -35,7 +40,11 @@ struct Template {
 [[nodiscard]] std::optional<Template> read_template(const check::InstanceSource& source,
                                                     config::Diagnostics& diagnostics);
 
-/// The instance that watches a target. `is_remote`: its address comes from another machine.
+/// `instance` with the tags of a target. `is_remote`: its address comes from another machine.
+[[nodiscard]] config::Value with_tags(config::Value instance, const Endpoint& endpoint,
+                                      bool is_remote);
+
+/// The instance that watches a target.
 [[nodiscard]] config::Value instance_of(const Template& from, const Endpoint& endpoint,
                                         bool is_remote);
 

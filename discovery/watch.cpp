@@ -42,6 +42,8 @@ struct Watch::Watched {
 
   // Under mutex_:
   std::shared_ptr<const Groups> groups;
+  std::shared_ptr<const Groups> remembered;
+  bool is_remembering = false;
   SourceState state;
 };
 
@@ -50,6 +52,7 @@ Watch::Watch(std::vector<std::unique_ptr<Source>> sources, WatchOptions options)
   watched_.reserve(sources.size());
   for (auto& source : sources) {
     watched_.push_back(std::make_unique<Watched>(std::move(source), options_.kept_folder));
+    watched_.back()->is_remembering = watched_.size() > sources.size() - options_.remembers;
   }
 }
 
@@ -131,7 +134,14 @@ bool Watch::wait(Watched& watched) {
     if (std::chrono::steady_clock::now() >= began + pause) {
       return true;
     }
+    const bool tells = tells_ && std::chrono::steady_clock::now() >= *tells_;
+    if (tells) {
+      tells_.reset();
+    }
     lock.unlock();
+    if (tells) {
+      (void)base::within_memory([&] { changed_(); });
+    }
     bool has_changed = false;
     (void)base::within_memory([&] { has_changed = watched.source->has_changed(); });
     lock.lock();
@@ -171,6 +181,7 @@ void Watch::restore(Watched& watched) {
   watched.state.good = list->time;
   watched.state.is_kept = true;
   watched.groups = std::make_shared<const Groups>(std::move(list->groups));
+  watched.remembered = watched.is_remembering ? watched.groups : nullptr;
 }
 
 bool Watch::take(Watched& watched, base::Result<Answer> answer) {
@@ -233,6 +244,18 @@ void Watch::keep(Watched& watched, bool is_another) {
   }
 }
 
+void Watch::tell_again(std::chrono::steady_clock::time_point when) {
+  const std::lock_guard lock(mutex_);
+  tells_ = when;
+}
+
+bool Watch::has_asked_all() const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(watched_.begin(), watched_.end(), [](const auto& one) {
+    return one->state.asked != 0 || !one->state.trouble.empty();
+  });
+}
+
 void Watch::ask_once() {
   for (const auto& watched : watched_) {
     (void)ask(*watched);
@@ -243,7 +266,9 @@ std::vector<SourceList> Watch::lists() const {
   std::vector<SourceList> all;
   const std::lock_guard lock(mutex_);
   for (const auto& watched : watched_) {
-    all.push_back({.options = &watched->source->options(), .groups = watched->groups});
+    all.push_back({.options = &watched->source->options(),
+                   .groups = watched->groups,
+                   .kept = watched->remembered});
   }
   return all;
 }

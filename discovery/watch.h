@@ -35,8 +35,9 @@ struct SourceState {
 
 /// A list and where it comes from.
 struct SourceList {
-  const SourceOptions* options = nullptr;  // lives as long as the watch
-  std::shared_ptr<const Groups> groups;    // null: nothing is known yet
+  const SourceOptions* options = nullptr;   // lives as long as the watch
+  std::shared_ptr<const Groups> groups;     // null: nothing is known yet
+  std::shared_ptr<const Groups> kept = {};  // of the last of WatchOptions: before a restart
 };
 
 struct WatchOptions {
@@ -44,6 +45,7 @@ struct WatchOptions {
   bool keeps = true;                              // false: what is kept there is read alone
   std::chrono::milliseconds notice_after{1'000};  // between two has_changed()
   std::chrono::milliseconds retry_after{10'000};  // a failure, where the source is asked less often
+  std::size_t remembers = 0;  // the last of the sources: what they said before a restart is shown
 };
 
 /// Threads: lists() and states() from any; start() and stop_soon() from one.
@@ -61,6 +63,11 @@ class Watch {
   /// The threads end; has_ended() says when they have.
   void stop_soon() noexcept;
   [[nodiscard]] bool has_ended() const;
+
+  /// `changed` is called once more then, on a thread of a source; an earlier call counts no more.
+  void tell_again(std::chrono::steady_clock::time_point when);
+  /// Each source was asked once, and `changed` will be or was called with what they said.
+  [[nodiscard]] bool has_asked_all() const;
 
   /// Asks each once, on this thread: for a command that runs once.
   void ask_once();
@@ -84,9 +91,10 @@ class Watch {
   std::function<void()> changed_;
   std::vector<std::unique_ptr<Watched>> watched_;
   mutable std::mutex mutex_;
-  std::condition_variable told_;  // under mutex_
-  bool stopping_ = false;         // likewise
-  std::size_t running_ = 0;       // likewise
+  std::condition_variable told_;                                // under mutex_
+  bool stopping_ = false;                                       // likewise
+  std::size_t running_ = 0;                                     // likewise
+  std::optional<std::chrono::steady_clock::time_point> tells_;  // likewise
 };
 
 }  // namespace heapwatch::discovery

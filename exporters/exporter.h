@@ -50,6 +50,9 @@ class Exporter {
   /// The instance is configured no more: what is kept of it goes.
   virtual void forget(const metrics::Instance& instance) = 0;
 
+  /// Likewise, and another agent goes on with its series: they have not ended.
+  virtual void hand_over(const metrics::Instance& instance) { forget(instance); }
+
   /// Snapshots for which there was no memory. From any thread.
   [[nodiscard]] virtual std::uint64_t lost() const = 0;
 

@@ -78,7 +78,9 @@ class Spaces {
     constexpr double mostly = 0.5;
     if (is_counted_) {
       native = signal_of("native", counted_points(watch_, "native"));
-      python = signal_of("python", counted_points(watch_, "python"));
+      if (const auto counted = counted_points(watch_, "python"); !counted.empty()) {
+        python = signal_of("python", counted);
+      }
     } else if (has_python && python_share_of_native(watch_) >= mostly) {
       // The large objects of Python are blocks of the C allocator.
       python = signal_of("python", sum_of_rows(watch_, [](const Amount& row) {

@@ -77,6 +77,22 @@ struct FunctionChunk {
   const Function* functions[functions_per_chunk];
 };
 
+/// What became of the hooks on the allocators of an interpreter that were to be put in place, or
+/// taken away, while the program runs.
+enum class Hooks : std::uint32_t {
+  none,           // none were to be
+  looking,        // for the interpreter
+  absent,         // there is no interpreter
+  unknown,        // it is of a version that is not known
+  free_threaded,  // it has no lock for all threads
+  idle,           // it does not run: it was not started, or has ended
+  waiting,        // for its lock
+  on,
+  removing,  // waiting for its lock, to take them away
+  removed,
+  left,  // some could not be taken away: they pass everything on
+};
+
 /// An interpreter in the process.
 struct Interpreter {
   static constexpr std::size_t chunks_max = 64;
@@ -90,6 +106,10 @@ struct Interpreter {
   std::atomic<std::uint64_t> arena_bytes;
   std::atomic<std::uint32_t> function_count;
   FunctionChunk* chunks[chunks_max];
+  std::atomic<Hooks> hooks;
+  // Small blocks from before the hooks, that were freed since.
+  std::atomic<std::uint64_t> older_frees;
+  std::atomic<std::uint64_t> older_freed_bytes;
 };
 
 /// The samples of one size from one place.
@@ -178,7 +198,7 @@ using ThreadName = char[16];  // as the kernel knows it
 /// Pointers in it are those of the process it belongs to, into its pool.
 struct alignas(page_bytes) Books {
   static constexpr std::uint64_t magic_value = 0x6865617077617463U;
-  static constexpr std::uint32_t current_version = 4;
+  static constexpr std::uint32_t current_version = 5;
   static constexpr std::size_t chunks_max = 256;
   static constexpr std::size_t live_chunks_max = 2048;
   static constexpr std::size_t mappings_max = 512;
@@ -216,7 +236,8 @@ struct alignas(page_bytes) Books {
 
   std::atomic<std::uint64_t> untracked[memtrack_components_max];
   std::atomic<std::uint64_t> double_frees;
-  std::atomic<std::uint64_t> older_frees;
+  std::atomic<std::uint64_t> older_frees;        // since accounting was last begun
+  std::atomic<std::uint64_t> older_freed_bytes;  // as far as their sizes can be told
   std::atomic<std::uint64_t> freed_elsewhere;
   std::atomic<std::uint64_t> unrecorded;
   std::atomic<std::uint64_t> site_count;

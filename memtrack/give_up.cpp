@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "memtrack/books.h"
 #include "memtrack/fallback.h"
@@ -32,6 +34,11 @@ void give_up_all() noexcept {
   clear(small::regions);
   fallback::clear();
   sampler::clear();
+  for (std::atomic<std::uint64_t>* const count :
+       {&books.older_frees, &books.older_freed_bytes, &books.interpreter.older_frees,
+        &books.interpreter.older_freed_bytes}) {
+    count->store(0, std::memory_order_relaxed);
+  }
   for (memtrack_component id = 0; id < memtrack_components_max; ++id) {
     const memtrack_counters left = sum_counters(id, id + 1);
     Cell& cell = books.cells_without_block[id];

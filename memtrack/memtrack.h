@@ -99,6 +99,7 @@ typedef struct {
   uint64_t mapped_bytes; /* address space taken for the books; resident is what was touched of it */
   uint64_t double_frees; /* untracked frees that were certain double frees and not executed */
   uint64_t older_frees;  /* frees of blocks from a time without accounting */
+  uint64_t older_freed_bytes; /* of those whose sizes can be told */
   uint64_t freed_elsewhere; /* blocks that went to free() behind our back, noticed when the address
                                came again; the preloaded library, which only __libc_free gets
                                round, sees few of them */

@@ -60,9 +60,10 @@ struct ThreadState {
   // What cells[0] of the block has allocated when the next sample is due; 0 while there is an
   // owner, so that the slow path is told of each allocation.
   std::uint64_t sample_at;
-  std::uint32_t owner;  // of the blocks it allocates, as run.h says; 0: nobody
-  std::int64_t left;    // bytes until the next sample, while there is an owner
-  bool busy;            // inside our own slow path: take no sample, call no callback
+  std::uint32_t owner;        // of the blocks it allocates, as run.h says; 0: nobody
+  std::int64_t left;          // bytes until the next sample, while there is an owner
+  bool busy;                  // inside our own slow path: take no sample, call no callback
+  std::uint32_t older_frees;  // that it has made
   Draws draws;
   std::uint64_t interval;  // that the next sample was drawn for; 0: it was not drawn
   std::uintptr_t stack_low;

@@ -235,10 +235,20 @@ Stranger identify(void* block, Reuse reuse) {
                                                                              : Stranger::foreign;
 }
 
+std::size_t bytes_of_older(void* block) {
+  return usable_bytes == nullptr ? 0 : usable_bytes(block);
+}
+
+void count_older_free(std::size_t bytes) {
+  ++thread_state.older_frees;
+  books.older_frees.fetch_add(1, std::memory_order_relaxed);
+  books.older_freed_bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 Fate dismiss(void* block, const void* caller, Reuse reuse) {
   switch (identify(block, reuse)) {
     case Stranger::older:
-      books.older_frees.fetch_add(1, std::memory_order_relaxed);
+      count_older_free(bytes_of_older(block));
       break;
     case Stranger::foreign:
       note_untracked(memtrack_foreign_free, block, caller);
@@ -379,6 +389,7 @@ Moving begin_move(void* block, const void* caller, Reuse reuse) noexcept {
   switch (identify(block, reuse)) {
     case Stranger::older:
       moving.was = Moving::Was::older;
+      moving.entry.size = bytes_of_older(block);
       break;
     case Stranger::foreign:
       break;
@@ -408,7 +419,7 @@ void finish_move(const Moving& moving, void* to, std::size_t size, const void* c
       count(moving.entry, false);
       break;
     case Moving::Was::older:
-      books.older_frees.fetch_add(1, std::memory_order_relaxed);
+      count_older_free(moving.entry.size);
       break;
     case Moving::Was::foreign:
       note_untracked(memtrack_foreign_free, moving.block, caller);
@@ -503,6 +514,7 @@ memtrack_health health() noexcept {
   health.mapped_bytes = mapped_bytes();
   health.double_frees = double_frees();
   health.older_frees = books.older_frees.load(std::memory_order_relaxed);
+  health.older_freed_bytes = books.older_freed_bytes.load(std::memory_order_relaxed);
   health.freed_elsewhere = books.freed_elsewhere.load(std::memory_order_relaxed);
   health.unrecorded = books.unrecorded.load(std::memory_order_relaxed);
   health.samples = sampler::samples();

@@ -18,6 +18,8 @@ Mode begin_mode(Mode seen) noexcept;
 /// Defined by who has something to do when accounting begins, each time it does so; on the thread
 /// that allocates the first block, holding no lock. Absent otherwise.
 [[gnu::weak]] void accounting_begins() noexcept;
+/// Defined by who knows the allocator: how many bytes a block of it has. Absent otherwise.
+[[gnu::weak]] std::size_t usable_bytes(void* block) noexcept;
 /// Does something while all locks are held, as in a fork: what other threads note waits for it, and
 /// so does a fork. Counts of theirs may get lost. `act` allocates nothing.
 void do_while_nothing_is_noted(void (*act)()) noexcept;

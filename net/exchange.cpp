@@ -8,6 +8,7 @@
 #include "base/counted.h"
 #include "base/memory_reserve.h"
 #include "base/text.h"
+#include "net/stream_filter.h"
 #include "net/transfer_error.h"
 
 namespace heapwatch::net {
@@ -62,6 +63,7 @@ Result<void> Exchange::begin(HttpRequestPtr request, BodyFilterPtr filter) {
   const bool same = reusable_ && request == request_;
   request_ = std::move(request);
   filter_ = std::move(filter);
+  is_stream_ = dynamic_cast<const StreamFilter*>(filter_.get()) != nullptr;
   redirects_ = 0;
   token_renewed_ = false;
   began_ = Clock::now();
@@ -294,7 +296,7 @@ bool Exchange::take_body(std::string_view bytes) {
     return false;
   }
   response_.body_bytes += bytes.size();
-  if (!response_.filtered && response_.body_bytes > filtered_bytes_min && wants_filter()) {
+  if (!response_.filtered && wants_filter(response_.body_bytes)) {
     begin_filter();
   }
   if (response_.filtered) {
@@ -312,7 +314,7 @@ bool Exchange::begin_body() {
     refusal_ = Refusal::body_too_large;
     return false;
   }
-  if (announced > filtered_bytes_min && wants_filter()) {
+  if (wants_filter(announced)) {
     begin_filter();
   } else {
     response_.body.reserve(announced);
@@ -320,8 +322,8 @@ bool Exchange::begin_body() {
   return true;
 }
 
-bool Exchange::wants_filter() const {
-  if (filter_ == nullptr) {
+bool Exchange::wants_filter(std::size_t bytes) const {
+  if (filter_ == nullptr || (!is_stream_ && bytes <= filtered_bytes_min)) {
     return false;
   }
   constexpr long ok = 200;

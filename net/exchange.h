@@ -61,7 +61,7 @@ class Exchange {
   /// What curl calls: bytes taken, none when `take` refuses or finds no memory for them.
   std::size_t taken(std::string_view bytes, bool (Exchange::*take)(std::string_view)) noexcept;
   bool begin_body();
-  [[nodiscard]] bool wants_filter() const;
+  [[nodiscard]] bool wants_filter(std::size_t bytes) const;
   void begin_filter();
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count,
@@ -73,6 +73,7 @@ class Exchange {
   CurlLists lists_;
   HttpRequestPtr request_;
   BodyFilterPtr filter_;
+  bool is_stream_ = false;  // the filter is for bodies of any length
   Hop hop_;
   bool reusable_ = false;  // the handle's options are those of the request's first hop
   int redirects_ = 0;

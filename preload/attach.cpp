@@ -361,6 +361,10 @@ void heapwatch::memtrack::accounting_begins() noexcept {
   preload::python::begin();
 }
 
+std::size_t heapwatch::memtrack::usable_bytes(void* block) noexcept {
+  return preload::below.usable_size(block);
+}
+
 void heapwatch::memtrack::sampler::choose_interval() noexcept {
   if (const char* const text = getenv(preload::interval_variable); text != nullptr) {
     set_interval(preload::number_in(text));

@@ -7,6 +7,8 @@
 // on the books is a free of an older block, and an entry that stands where a new block begins was
 // freed behind our back.
 #define MEMTRACK_ALLOW_RAW
+#include "preload/python/attached.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -79,6 +81,7 @@ const void* address(Function* function) {
 /// The first four must be there.
 constinit Intercepted functions[intercepted_count]{};
 constinit bool is_attached = false;
+constinit bool has_redirected = false;  // malloc and its like
 constinit bool has_definitions = false;
 
 /// Of the tables of objects; nobody forks while it is held.
@@ -93,6 +96,10 @@ void after_fork() {
 }
 
 enum : std::size_t { malloc_at, free_at, calloc_at, realloc_at, memalign_at, aligned_alloc_at };
+
+std::size_t no_size(void* /*block*/) {
+  return 0;
+}
 
 bool find_functions() {
   if (has_definitions) {
@@ -129,6 +136,10 @@ bool find_functions() {
   set(found.realloc, realloc_at);
   set(found.aligned_alloc,
       functions[memalign_at].definition != nullptr ? memalign_at : aligned_alloc_at);
+  const void* const usable = find_beside(functions[malloc_at].definition, "malloc_usable_size");
+  found.usable_size =
+      usable == nullptr ? no_size
+                        : reinterpret_cast<decltype(found.usable_size)>(const_cast<void*>(usable));
   below = found;
   has_definitions = true;
   return true;
@@ -167,7 +178,10 @@ Outcome attach(const Room& room) {
   memtrack_set_sample_interval(room.sample_interval);
   // Hooks first, which pass all through until accounting begins: a block whose free is seen was
   // seen before.
-  redirect_all(functions);
+  if (room.python != Python::only) {
+    redirect_all(functions);
+    has_redirected = true;
+  }
   is_attached = true;
   memtrack::set_enabled(true);
   return Outcome::done;
@@ -182,23 +196,12 @@ Outcome detach() {
   memtrack::go_dormant();
   put_all_back(functions);
   is_attached = false;
+  has_redirected = false;
   return Outcome::done;
 }
 
-}  // namespace
-
-}  // namespace heapwatch::preload
-
-extern "C" [[gnu::visibility("default")]] void* heapwatch_attached(
-    heapwatch::preload::Room* room) noexcept;
-
-void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
-  using namespace heapwatch::preload;
-  if (room->library_file >= 0) {
-    close(room->library_file);
-  }
-  room->outcome = room->operation == Operation::attach ? attach(*room) : detach();
-  const bool is_to_look_again = is_attached;
+/// Says that the work is done, and takes the room away when nobody else is in it.
+void leave(Room* room) {
   void* const begin = reinterpret_cast<void*>(room->begin);  // NOLINT(performance-no-int-to-ptr)
   const std::size_t bytes = room->bytes;
   std::uint32_t* const released = &room->released;
@@ -214,14 +217,44 @@ void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
     }
     sleep_ms(1);
   }
+}
+
+}  // namespace
+
+}  // namespace heapwatch::preload
+
+extern "C" [[gnu::visibility("default")]] void* heapwatch_attached(
+    heapwatch::preload::Room* room) noexcept;
+
+void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
+  using namespace heapwatch::preload;
+  if (room->library_file >= 0) {
+    close(room->library_file);
+  }
+  const bool attaches = room->operation == Operation::attach;
+  const bool has_hooks_of_python = attaches ? room->python != Python::off : is_attached;
+  room->outcome = attaches ? attach(*room) : detach();
+  const bool is_to_look_again = has_redirected;
+  // Held back until nobody is in the room: it may take long.
+  const bool is_python_next =
+      has_hooks_of_python && (room->outcome == Outcome::done || room->outcome == Outcome::already);
+  if (is_python_next) {
+    python::announce_hooks();
+  }
+  leave(room);
   if (is_to_look_again) {
     // A thread that was looking a function up while its entry was changed has written over it.
     constexpr long pause_ms = 100;
     sleep_ms(pause_ms);
     const heapwatch::memtrack::Locked locked(heapwatch::preload::lock);
-    if (is_attached) {
+    if (has_redirected) {
       redirect_all(functions);
     }
+  }
+  if (is_python_next && attaches) {
+    python::hook_attached(has_redirected ? python::Malloc::watched : python::Malloc::not_watched);
+  } else if (is_python_next) {
+    python::unhook_attached();
   }
   return nullptr;
 }

@@ -26,6 +26,13 @@ enum class Outcome : std::uint64_t {
   sanitizer = 5,
 };
 
+/// What of CPython is to be watched, where the process has one.
+enum class Python : std::uint32_t {
+  off = 0,
+  automatic = 1,
+  only = 2,  // and nothing else
+};
+
 /// How far the borrowed thread is.
 enum class Borrowed : std::uint32_t { calling = 0, waiting = 1, left = 2 };
 /// How far the new thread is.
@@ -59,6 +66,8 @@ struct Room {
   char name[32];
   char error[512];
   std::uint32_t is_alone;  // its one thread is held until the library is done
+  Python python;
+  std::int32_t fresh_thread;  // its number
 };
 
 static_assert(offsetof(Room, errno_location) == 40 && offsetof(Room, thread) == 48 &&
@@ -67,6 +76,6 @@ static_assert(offsetof(Room, errno_location) == 40 && offsetof(Room, thread) == 
               offsetof(Room, fresh) == 76 && offsetof(Room, pause) == 80 &&
               offsetof(Room, scratch) == 96 && offsetof(Room, entry) == 112 &&
               offsetof(Room, path) == 168 && offsetof(Room, name) == 232 &&
-              offsetof(Room, error) == 264);
+              offsetof(Room, error) == 264 && offsetof(Room, fresh_thread) == 784);
 
 }  // namespace heapwatch::preload

@@ -44,35 +44,6 @@ struct Symbol {
 };
 constinit Symbol symbols[intercepted_count]{};
 
-/// By DT_GNU_HASH; null when the object does not define it.
-const ElfW(Sym) * find_defined(const Tables& tables, const char* name) {
-  if (tables.hash == nullptr || tables.hash[0] == 0) {
-    return nullptr;
-  }
-  std::uint32_t hash = 5381;
-  for (const char* c = name; *c != '\0'; ++c) {
-    hash = hash * 33 + static_cast<unsigned char>(*c);
-  }
-  const std::uint32_t bucket_count = tables.hash[0];
-  const std::uint32_t first = tables.hash[1];
-  const std::size_t bloom_words = tables.hash[2];
-  const std::uint32_t* const buckets = tables.hash + 4 + bloom_words * 2;
-  const std::uint32_t* const chain = buckets + bucket_count;
-  for (std::uint32_t i = buckets[hash % bucket_count]; i >= first; ++i) {
-    const std::uint32_t word = chain[i - first];
-    const ElfW(Sym)& symbol = tables.symbols[i];
-    if ((word | 1U) == (hash | 1U) && symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 &&
-        ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
-        strcmp(tables.names + symbol.st_name, name) == 0) {
-      return &symbol;
-    }
-    if ((word & 1U) != 0) {
-      break;
-    }
-  }
-  return nullptr;
-}
-
 /// Ours, the loader and what the kernel brings.
 bool is_left_out(const dl_phdr_info& object) {
   return is_inside(object, reinterpret_cast<std::uintptr_t>(&remembered)) || is_of_kernel(object) ||
@@ -273,6 +244,28 @@ bool find_definitions(Intercepted* functions) noexcept {
     object = info.dli_fbase;
   }
   return true;
+}
+
+const void* find_beside(const void* function, const char* name) noexcept {
+  struct Search {
+    std::uintptr_t function;
+    const char* name;
+    const void* found;
+  } search{reinterpret_cast<std::uintptr_t>(function), name, nullptr};
+  dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* context) {
+        Search& wanted = *static_cast<Search*>(context);
+        Tables tables{};
+        if (!is_inside(*object, wanted.function) || !find_tables(*object, tables)) {
+          return 0;
+        }
+        if (const ElfW(Sym)* const symbol = find_defined(tables, wanted.name); symbol != nullptr) {
+          wanted.found = at<const void>(object->dlpi_addr + symbol->st_value);
+        }
+        return 1;
+      },
+      &search);
+  return search.found;
 }
 
 std::size_t redirect_all(const Intercepted* functions) noexcept {

@@ -23,6 +23,9 @@ struct Intercepted {
 /// found, or all are not of one object.
 [[nodiscard]] bool find_definitions(Intercepted* functions) noexcept;
 
+/// The function of that name that the same object defines as the other; null: it does not.
+[[nodiscard]] const void* find_beside(const void* function, const char* name) noexcept;
+
 /// Writes the hooks into the tables through which objects call, and into the symbol table of the
 /// object that defines the functions, so that what is loaded later finds them, too. Again, it does
 /// so for what has come or changed since. Returns how many entries changed.

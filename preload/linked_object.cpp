@@ -83,6 +83,34 @@ bool find_tables(const dl_phdr_info& object, Tables& tables) noexcept {
   return tables.symbols != nullptr && tables.names != nullptr;
 }
 
+const ElfW(Sym) * find_defined(const Tables& tables, const char* name) noexcept {
+  if (tables.hash == nullptr || tables.hash[0] == 0) {
+    return nullptr;
+  }
+  std::uint32_t hash = 5381;
+  for (const char* c = name; *c != '\0'; ++c) {
+    hash = hash * 33 + static_cast<unsigned char>(*c);
+  }
+  const std::uint32_t bucket_count = tables.hash[0];
+  const std::uint32_t first = tables.hash[1];
+  const std::size_t bloom_words = tables.hash[2];
+  const std::uint32_t* const buckets = tables.hash + 4 + bloom_words * 2;
+  const std::uint32_t* const chain = buckets + bucket_count;
+  for (std::uint32_t i = buckets[hash % bucket_count]; i >= first; ++i) {
+    const std::uint32_t word = chain[i - first];
+    const ElfW(Sym)& symbol = tables.symbols[i];
+    if ((word | 1U) == (hash | 1U) && symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 &&
+        ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
+        strcmp(tables.names + symbol.st_name, name) == 0) {
+      return &symbol;
+    }
+    if ((word & 1U) != 0) {
+      break;
+    }
+  }
+  return nullptr;
+}
+
 bool is_inside(const dl_phdr_info& object, std::uintptr_t address) noexcept {
   for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = object.dlpi_phdr[i];

@@ -29,6 +29,8 @@ T* at(std::uintptr_t address) {
 
 /// False: it has no names, or no symbols.
 [[nodiscard]] bool find_tables(const dl_phdr_info& object, Tables& tables) noexcept;
+/// A function that the object defines, by DT_GNU_HASH; null: it does not.
+[[nodiscard]] const ElfW(Sym) * find_defined(const Tables& tables, const char* name) noexcept;
 [[nodiscard]] bool is_inside(const dl_phdr_info& object, std::uintptr_t address) noexcept;
 [[nodiscard]] bool is_loader(const dl_phdr_info& object) noexcept;
 /// What the kernel brings.

@@ -2,27 +2,25 @@
 // go. `heapwatch detach` lets go of what was left.
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <iomanip>
 #include <iostream>
-#include <memory>
-#include <sstream>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "agent/access/private_server.h"
+#include "agent/commands/attach_steps.h"
 #include "agent/commands/commands.h"
 #include "agent/commands/exec_watch.h"
 #include "agent/commands/failure.h"
+#include "agent/commands/go_part.h"
 #include "agent/commands/watching.h"
 #include "agent/process/held_signals.h"
-#include "attach/helper.h"
 #include "attach/refusals.h"
+#include "attach/session.h"
 #include "base/descriptor.h"
 #include "base/printable.h"
 #include "memory/native/find_books.h"
@@ -33,8 +31,6 @@ namespace heapwatch::agent::commands {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using preload::Operation;
-using preload::Outcome;
 
 base::Result<int> one_process(const std::string& target) {
   if (target.empty()) {
@@ -57,164 +53,73 @@ base::Result<int> one_process(const std::string& target) {
   return found->front().pid;
 }
 
-/// What was seen, when nothing speaks against it; else that is said.
-base::Result<attach::Evidence> look(const std::string& target) {
-  const auto pid = one_process(target);
-  if (!pid) {
-    return tl::unexpected(pid.error());
-  }
-  auto seen = attach::gather(*pid, attach::ourselves());
-  if (!seen) {
-    return tl::unexpected(seen.error());
-  }
-  if (const auto refusals = attach::judge(seen->evidence); !refusals.empty()) {
-    std::string text = attach::to_text(seen->evidence, refusals);
-    text.pop_back();
-    return base::fail(base::ErrorKind::refused, text);
-  }
-  return std::move(seen->evidence);
+base::Result<attach::Evidence> look(const std::string& target, preload::Python python) {
+  return one_process(target).and_then(
+      [&](int pid) { return attach::look_for_session(pid, python); });
 }
 
-bool was_injected(const attach::Evidence& evidence) {
-  return evidence.program.our_library_path.starts_with("/memfd:");
-}
-bool was_preloaded(const attach::Evidence& evidence) {
-  return !evidence.program.our_library_path.empty() && !was_injected(evidence);
-}
+enum class Over { time, signal, process };
 
-std::string_view words_for(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::done:
-      return "done";
-    case Outcome::already:
-      return "that is so already";
-    case Outcome::not_found:
-      return "the allocation functions that the program uses were not found there";
-    case Outcome::not_shared:
-      return "it is a child of a process that was attached to, which keeps books of its own";
-    case Outcome::sanitizer:
-      return "a sanitizer keeps its memory";
-    case Outcome::none:
-      break;
-  }
-  return "the library did not say what became of it";
-}
-
-/// So that whoever looks after the machine can tell who did this.
-void note_in_log(const attach::Evidence& evidence, const char* what) {
-  openlog("heapwatch", LOG_PID, LOG_USER);
-  syslog(LOG_NOTICE, "%s %s, of user %u, by user %u", what, attach::named(evidence).c_str(),
-         evidence.facts.uid, getuid());
-  closelog();
-}
-
-std::string milliseconds(double value) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(value < 10 ? 2 : 0) << value << " ms";
-  return text.str();
-}
-
-/// Errors: those of the injection; refused with what the library says.
-base::Result<attach::Injection> operate(const attach::Evidence& evidence, Operation operation,
-                                        std::size_t sample_interval) {
-  auto library = preload_library(preload_library_name);
-  if (!library) {
-    return tl::unexpected(library.error());
-  }
-  auto injected = attach::inject_apart(
-      evidence, {.library = *library, .operation = operation, .sample_interval = sample_interval});
-  if (injected && injected->outcome != Outcome::done && injected->outcome != Outcome::already) {
-    return base::fail(base::ErrorKind::refused, std::string(words_for(injected->outcome)));
-  }
-  return injected;
-}
-
-/// By what the process is: its library is switched on, or brought.
-base::Result<void> begin(const attach::Evidence& evidence, const AttachOptions& options) {
-  if (was_preloaded(evidence)) {
-    const auto books = memory::native::find_books(evidence.facts.pid, evidence.facts.command);
-    if (books == nullptr || !books->switch_accounting(true)) {
-      return base::fail(base::ErrorKind::refused,
-                        "it has our library loaded, but its books cannot be opened; what has "
-                        "started it watches it, or root may");
-    }
-    std::cerr << "heapwatch: " << attach::named(evidence)
-              << " has our library loaded; its accounting is on\n";
-    return {};
-  }
-  const auto injected = operate(evidence, Operation::attach, options.sample_interval);
-  if (!injected) {
-    return tl::unexpected(injected.error());
-  }
-  std::cerr << "heapwatch: attached to " << attach::named(evidence) << "; a thread stood still for "
-            << milliseconds(injected->stopped_ms)
-            << (injected->tries > 1 ? " (at try " + std::to_string(injected->tries) + ")" : "")
-            << '\n';
-  return {};
-}
-
-/// False: it was not attached to.
-base::Result<bool> end(const attach::Evidence& before) {
-  if (was_preloaded(before)) {
-    const auto books = memory::native::find_books(before.facts.pid, before.facts.command);
-    return books != nullptr && books->switch_accounting(false)
-               ? base::Result<bool>{true}
-               : base::fail(base::ErrorKind::io, "its accounting cannot be switched off");
-  }
-  auto seen = attach::gather(before.facts.pid, attach::ourselves());
-  if (!seen) {
-    return tl::unexpected(seen.error());
-  }
-  if (seen->evidence.facts.start_ticks != before.facts.start_ticks) {
-    return base::fail(base::ErrorKind::not_found, attach::named(before) + " has ended");
-  }
-  if (const auto refusals = attach::judge(seen->evidence); !refusals.empty()) {
-    std::string text = attach::to_text(seen->evidence, refusals);
-    text.pop_back();
-    return base::fail(base::ErrorKind::refused, text);
-  }
-  return operate(seen->evidence, Operation::detach, 0).map([](const attach::Injection& done) {
-    return done.outcome == Outcome::done;
-  });
-}
-
-/// Until the time is over, a signal comes or the process ends. False: it has ended.
-bool wait_for_end(double length_s, int process) {
+/// Until that moment, if there is one, a signal, or the end of the process.
+Over wait_until(std::optional<Clock::time_point> until, int process) {
   const sigset_t signals = process::handled_signals();
   const base::Descriptor told(signalfd(-1, &signals, SFD_CLOEXEC));
-  const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                        std::chrono::duration<double>(length_s));
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-    if (length_s > 0 && left.count() <= 0) {
-      return true;
+    int wait_ms = -1;
+    if (until) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now());
+      if (left.count() <= 0) {
+        return Over::time;
+      }
+      constexpr int longest_ms = 3'600'000;
+      wait_ms = static_cast<int>(std::min<std::int64_t>(left.count(), longest_ms));
     }
-    constexpr int longest_ms = 3'600'000;
-    const int wait_ms =
-        length_s > 0 ? static_cast<int>(std::min<std::int64_t>(left.count(), longest_ms)) : -1;
     pollfd both[] = {{told.get(), POLLIN, 0}, {process, POLLIN, 0}};
     if (poll(both, 2, wait_ms) > 0) {
-      return both[1].revents == 0;
+      return both[1].revents != 0 ? Over::process : Over::signal;
     }
   }
 }
 
-/// As it is said; false when it could not be.
-bool let_go(const attach::Evidence& evidence) {
-  const auto ended = end(evidence);
-  if (!ended) {
-    (void)fail_with("cannot detach from " + attach::named(evidence) + ": " + ended.error().message +
-                    "; heapwatch detach " + std::to_string(evidence.facts.pid) + " tries again");
+/// Caches of the program fill again with new blocks at first: what its sites hold by then is no
+/// growth. A share of the time, and no more than that.
+constexpr double warm_up_share = 1.0 / 3;
+constexpr std::chrono::seconds warm_up_max{30};
+
+/// Until it is over, with a look in between.
+Over watch_until_end(const memory::native::WatchedProcess& books, double length_s, Watch& watch) {
+  const auto length = std::chrono::duration<double>(length_s);
+  const auto begin = Clock::now();
+  const auto after = [begin](std::chrono::duration<double> time) {
+    return begin + std::chrono::duration_cast<Clock::duration>(time);
+  };
+  const std::chrono::duration<double> warm_up =
+      length_s > 0 ? std::min<std::chrono::duration<double>>(warm_up_share * length, warm_up_max)
+                   : warm_up_max;
+  if (const Over over = wait_until(after(warm_up), books.descriptor()); over != Over::time) {
+    return over;
+  }
+  watch.rank_since(books.heap());
+  return wait_until(length_s > 0 ? std::optional(after(length)) : std::nullopt, books.descriptor());
+}
+
+/// Where it is asked for. False: it is not to be had, which is said.
+bool add_go_heap(const AttachOptions& options, Watch& watch) {
+  if (options.url.empty()) {
+    return true;
+  }
+  auto profile = fetch_go_heap(options.url);
+  if (!profile) {
+    (void)fail_with("Go's heap is left out: " + profile.error().message);
     return false;
   }
-  note_in_log(evidence, "has detached from");
-  std::cerr << "heapwatch: " << (*ended ? "detached from " : "nobody is attached to ")
-            << attach::named(evidence) << '\n';
+  watch.add_go_heap(*std::move(profile));
   return true;
 }
 
-/// What follows begin().
-base::Result<bool> watch_attached(const attach::Evidence& evidence, const AttachOptions& options) {
+/// What follows begin(). False: something was not as wanted, which is said.
+base::Result<bool> watch_attached(const attach::Evidence& evidence, const AttachOptions& options,
+                                  const std::string& library) {
   const int pid = evidence.facts.pid;
   const ExecOptions as_exec{.listen = options.listen,
                             .web_config = options.web_config,
@@ -227,22 +132,34 @@ base::Result<bool> watch_attached(const attach::Evidence& evidence, const Attach
   if (!processes) {
     return tl::unexpected(processes.error());
   }
-  auto books = memory::native::find_books(pid, evidence.facts.command);
-  if (books == nullptr) {
+  auto found = memory::native::find_books(pid, evidence.facts.command);
+  if (found == nullptr) {
     return base::fail(base::ErrorKind::io, "its books cannot be opened");
   }
-  const int descriptor = books->descriptor();
-  (*processes)->adopt(std::move(books));
+  (*processes)->adopt(std::move(found));
+  const auto books = (*processes)->find(pid);
+  if (books == nullptr) {
+    return base::fail(base::ErrorKind::io, "its books cannot be read");
+  }
   Watch watch(as_exec, **processes, "");
   watch.set_program(pid);
   if (const auto listening = watch.listen(); !listening) {
     return tl::unexpected(listening.error());
   }
-  const bool is_alive = wait_for_end(options.length_s, descriptor);
+  if (options.python != preload::Python::off && !attach::was_preloaded(evidence)) {
+    const bool is_watched = say_what_became_of_python(*books);
+    if (options.python == preload::Python::only && !is_watched) {
+      watch.stop_serving();
+      (void)let_go_and_say(evidence, library);
+      return false;
+    }
+  }
+  const Over over = watch_until_end(*books, options.length_s, watch);
   watch.stop_serving();
+  const bool has_go = over == Over::process || add_go_heap(options, watch);
   // First: it is not to be counted while names are looked up. Its books stay as they are.
-  const bool has_let_go = !is_alive || let_go(evidence);
-  return watch.report("") && has_let_go;
+  const bool has_let_go = over == Over::process || let_go_and_say(evidence, library);
+  return watch.report("") && has_let_go && has_go;
 }
 
 int list_attached() {
@@ -250,7 +167,11 @@ int list_attached() {
     const auto books = memory::native::find_books(entry.pid, entry.command);
     if (books != nullptr) {
       std::cout << entry.pid << '\t' << base::printable(entry.command) << '\t'
-                << (books->is_accounting() ? "attached" : "dormant") << '\n';
+                << (books->is_accounting() ? "attached" : "dormant");
+      if (const auto hooks = books->interpreter_hooks(); hooks.are_on) {
+        std::cout << '\t' << base::printable(hooks.interpreter);
+      }
+      std::cout << '\n';
     }
   }
   return std::cout.flush() ? 0 : 1;
@@ -262,7 +183,7 @@ int attach_to_process(const AttachOptions& options) {
   if (options.list) {
     return list_attached();
   }
-  const auto evidence = look(options.target);
+  const auto evidence = look(options.target, options.python);
   if (!evidence) {
     return fail_with(evidence.error().message);
   }
@@ -275,27 +196,37 @@ int attach_to_process(const AttachOptions& options) {
       return fail_with(may.error().message);
     }
   }
-  note_in_log(*evidence, "attaches to");
-  if (const auto begun = begin(*evidence, options); !begun) {
-    return fail_with("cannot attach to " + attach::named(*evidence) + ": " + begun.error().message);
+  const auto library = preload_library(preload_library_name);
+  if (!library) {
+    return fail_with(library.error().message);
   }
-  const auto reported = watch_attached(*evidence, options);
-  if (!reported) {
-    (void)fail_with(reported.error().message);
-    (void)let_go(*evidence);
+  if (const auto begun = attach_and_say(*evidence, {.library = *library,
+                                                    .python = options.python,
+                                                    .sample_interval = options.sample_interval});
+      !begun) {
+    return fail_with(begun.error().message);
   }
-  return reported && *reported ? 0 : 1;
+  const auto watched = watch_attached(*evidence, options, *library);
+  if (!watched) {
+    (void)fail_with(watched.error().message);
+    (void)let_go_and_say(*evidence, *library);
+  }
+  return watched && *watched ? 0 : 1;
 }
 
 int detach_from_process(const std::string& target) {
-  const auto evidence = look(target);
+  const auto evidence = look(target, preload::Python::automatic);
   if (!evidence) {
     return fail_with(evidence.error().message);
   }
   if (evidence->program.our_library_path.empty()) {
     return fail_with(attach::named(*evidence) + " is not attached to");
   }
-  return let_go(*evidence) ? 0 : 1;
+  const auto library = preload_library(preload_library_name);
+  if (!library) {
+    return fail_with(library.error().message);
+  }
+  return let_go_and_say(*evidence, *library) ? 0 : 1;
 }
 
 }  // namespace heapwatch::agent::commands

@@ -12,6 +12,7 @@
 #include "agent/commands/memory_profile.h"
 #include "agent/wiring/configured.h"
 #include "base/error.h"
+#include "preload/injected.h"
 
 namespace heapwatch::agent::commands {
 
@@ -63,11 +64,13 @@ struct ExecOptions {
 struct AttachOptions {
   std::string target;        // a pid, a name or a part of a command line
   double length_s = 0;       // 0: until interrupted
+  std::string url;           // of the debug pages of a Go program; empty: Go's heap is left out
   std::string listen;        // HOST:PORT or unix:PATH; empty: no pages
   std::string web_config{};  // as in ExecOptions
   std::string report;        // a file; empty: none
   std::string flame;         // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
+  preload::Python python = preload::Python::automatic;
   bool dry_run = false;  // say what would be done, and do nothing
   bool list = false;     // the processes that are attached to
 };
@@ -110,6 +113,7 @@ struct LeakOptions {
   double length_s = 300;
   double every_s = 0;    // between looks; 0: as their cost allows
   bool collect = false;  // have Go collect its garbage
+  bool attach = false;   // to the processes, meanwhile
   bool json = false;
   std::string save;     // a folder; empty: none
   std::string from;     // one that --save has written: judged again

@@ -23,6 +23,9 @@ struct DashboardNames {
   std::string rtloader_prefix = "datadog.agent.";
   bool suffixes = true;             // `_total` at Prometheus
   bool go_collector_names = false;  // go_memstats_heap_inuse_bytes at Prometheus
+  // Where heapwatch itself is scraped.
+  std::string own_pages = "localhost:5000";
+  std::string metrics_page = "localhost:9464";
 };
 
 /// `text` with those names in place of the default ones.

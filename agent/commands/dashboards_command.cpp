@@ -1,4 +1,5 @@
-// `heapwatch dashboards`: writes the dashboards with the names in use.
+// `heapwatch dashboards`: writes the dashboards with the names in use, and what others scrape us
+// by.
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -44,6 +45,21 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> go_names
      {"pause_ns_count", "go_gc_duration_seconds_count"},
      {"pause_ns", "go_gc_duration_seconds"},
      {"total_alloc", "go_memstats_alloc_bytes_total"}}};
+
+Renames address_renames(const DashboardNames& names) {
+  return {{"localhost:5000", names.own_pages}, {"localhost:9464", names.metrics_page}};
+}
+
+/// An address to ask at, of one that is listened on.
+std::string address_to_ask(std::string_view host, std::string_view port) {
+  const bool is_this_machine = host.empty() || host == "127.0.0.1" || host == "0.0.0.0" ||
+                               host == "::" || host == "[::]" || host == "::1" || host == "[::1]";
+  std::string shown(is_this_machine ? "localhost" : host);
+  if (shown.find(':') != std::string::npos && shown.front() != '[') {
+    shown.insert(0, 1, '[').append(1, ']');
+  }
+  return shown.append(1, ':').append(port);
+}
 
 Renames datadog_renames(const DashboardNames& names) {
   Renames renames;
@@ -107,6 +123,14 @@ DashboardNames names_in_use(const wiring::Configured& configured) {
   names.suffixes = configured.agent.prometheus.suffixes;
   names.go_collector_names =
       configured.agent.prometheus.memstats_names == config::MemstatsNames::go_collector;
+  if (configured.agent.expvar_port != 0) {
+    names.own_pages =
+        address_to_ask(configured.agent.expvar_host, std::to_string(configured.agent.expvar_port));
+  }
+  const std::string& listen = configured.agent.prometheus.listen;
+  if (const auto colon = listen.rfind(':'); colon != std::string::npos) {
+    names.metrics_page = address_to_ask(listen.substr(0, colon), listen.substr(colon + 1));
+  }
   std::set<std::string> memstats;
   std::set<std::string> rtloader;
   std::set<bool> reference;
@@ -148,8 +172,10 @@ DashboardNames names_in_use(const wiring::Configured& configured) {
 
 std::string with_names(const Dashboard& dashboard, const DashboardNames& names) {
   std::string text(dashboard.text);
-  const bool datadog = dashboard.file.starts_with("datadog/");
-  for (const auto& [from, to] : datadog ? datadog_renames(names) : prometheus_renames(names)) {
+  const Renames renames = dashboard.file.starts_with("scrape/")    ? address_renames(names)
+                          : dashboard.file.starts_with("datadog/") ? datadog_renames(names)
+                                                                   : prometheus_renames(names);
+  for (const auto& [from, to] : renames) {
     replace_all(text, from, to);
   }
   return text;

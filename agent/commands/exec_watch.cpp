@@ -8,21 +8,23 @@
 #include <vector>
 
 #include "agent/access/private_server.h"
+#include "agent/commands/go_part.h"
 #include "agent/commands/watching.h"
 #include "base/counted.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/query.h"
 #include "memory/native/leak_summary.h"
+#include "pprof/encode.h"
 #include "pprof/flame/page.h"
+#include "pprof/gunzip.h"
 
 namespace heapwatch::agent::commands {
 
 namespace {
 
-base::Result<std::string> flame_page(const memory::native::NativeHeap& heap) {
-  const auto source = pprof::flame::prepare(memory::native::native_profile(heap, {}), {},
-                                            [](const std::string&) {});
+base::Result<std::string> flame_page(pprof::Profile profile) {
+  const auto source = pprof::flame::prepare(std::move(profile), {}, [](const std::string&) {});
   if (!source) {
     return tl::unexpected(source.error());
   }
@@ -126,6 +128,7 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   const memtrack_health health = process.health();
   for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
                                    {"older_frees", health.older_frees},
+                                   {"older_freed_bytes", health.older_freed_bytes},
                                    {"freed_elsewhere", health.freed_elsewhere},
                                    {"unrecorded", health.unrecorded},
                                    {"samples", health.samples},
@@ -135,8 +138,13 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   json.object("spaces", [&] {
     for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
                                        memtrack_space_mmap, memtrack_space_stack}) {
-      json.object(memory::native::space_name(space),
-                  [&] { pages::write_counters(json, process.space_counters(space)); });
+      json.object(memory::native::space_name(space), [&] {
+        pages::write_counters(json, process.space_counters(space));
+        const auto older = process.older(space);
+        json.member("OlderFrees", older.frees);
+        json.member("OlderFreedBytes", older.bytes);
+        json.member("GrowthBytes", process.growth(space));
+      });
     }
   });
   json.member("waiting_threads", process.waiting_threads());
@@ -194,12 +202,16 @@ bool Watch::report(const std::string& how) {
                                    : std::string(why_not_))
               << '\n';
   } else {
-    std::cerr << memory::native::leak_summary({*program, how});
+    std::cerr << memory::native::leak_summary(
+        {.process = *program, .how = how, .since = since_ ? &*since_ : nullptr});
   }
   memory::native::NativeHeap all =
       program ? program->heap(plumbing()) : memory::native::NativeHeap{};
   report_children(program, all);
-  return write_results(options_, all);
+  if (go_heap_) {
+    std::cerr << go_summary(*go_heap_);
+  }
+  return write_results(options_, all, go_heap_ ? &*go_heap_ : nullptr);
 }
 
 void Watch::report_children(const memory::native::WatchedProcesses::ProcessPtr& program,
@@ -235,7 +247,12 @@ void Watch::report_children(const memory::native::WatchedProcesses::ProcessPtr& 
   }
 }
 
-bool write_results(const ExecOptions& options, const memory::native::NativeHeap& heap) {
+bool write_results(const ExecOptions& options, const memory::native::NativeHeap& heap,
+                   const pprof::Profile* go) {
+  const auto profile = [&]() -> base::Result<pprof::Profile> {
+    pprof::Profile native = memory::native::native_profile(heap, {});
+    return go == nullptr ? std::move(native) : merged_with_go(std::move(native), *go);
+  };
   bool all_written = true;
   const auto write = [&](const std::string& file, const base::Result<std::string>& text) {
     const auto written = text ? base::write_file(file, *text) : tl::unexpected(text.error());
@@ -246,11 +263,14 @@ bool write_results(const ExecOptions& options, const memory::native::NativeHeap&
     return written.has_value();
   };
   if (!options.report.empty() &&
-      write(options.report, memory::native::native_profile_bytes(heap, {}))) {
+      write(options.report, profile().map([](const pprof::Profile& made) {
+        const std::string plain = pprof::encode_proto(made);
+        return pprof::gzip(plain);
+      }))) {
     std::cerr << "heapwatch: profile in " << options.report << "; read it with heapwatch pprof or "
               << "go tool pprof\n";
   }
-  if (!options.flame.empty() && write(options.flame, flame_page(heap))) {
+  if (!options.flame.empty() && write(options.flame, profile().and_then(flame_page))) {
     std::cerr << "heapwatch: flame graph in " << options.flame << '\n';
   }
   return all_written;

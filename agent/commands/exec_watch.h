@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/commands/commands.h"
@@ -16,12 +18,15 @@
 #include "base/error.h"
 #include "memory/native/watched_processes.h"
 #include "net/routes.h"
+#include "pprof/profile.h"
 
 namespace heapwatch::agent::commands {
 
 /// The profile into the file of --report, and its flame graph into that of --flame, where they are
-/// asked for. False when one cannot be written, which is said.
-bool write_results(const ExecOptions& options, const memory::native::NativeHeap& heap);
+/// asked for. False when one cannot be written, which is said. `go`: the profile of Go's own heap,
+/// to be in it, too; null: none.
+bool write_results(const ExecOptions& options, const memory::native::NativeHeap& heap,
+                   const pprof::Profile* go = nullptr);
 
 /// Threads: one; the pages are served by others.
 class Watch {
@@ -40,6 +45,10 @@ class Watch {
     server_.reset();
     history_.reset();
   }
+  /// The places of the program are ranked by what they grew by since that moment.
+  void rank_since(memory::native::NativeHeap moment) { since_ = std::move(moment); }
+  /// Is told and written, too.
+  void add_go_heap(pprof::Profile profile) { go_heap_ = std::move(profile); }
   /// The profile of all processes into the file, and the summary of each to the terminal.
   bool report(const std::string& how);
 
@@ -68,6 +77,8 @@ class Watch {
         return process ? base::Result<memory::native::NativeHeap>((*process)->heap(plumbing()))
                        : tl::unexpected(process.error());
       }};
+  std::optional<memory::native::NativeHeap> since_;
+  std::optional<pprof::Profile> go_heap_;
   std::unique_ptr<web::OutsideHistory> history_;  // null: there is no page
   std::unique_ptr<net::HttpServer> server_;
 };

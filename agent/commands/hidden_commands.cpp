@@ -1,5 +1,6 @@
 // The parts that this program plays for another of its kind, which starts it: the keeper of the
-// children of checks, and the host of one check (`check_isolation: process`).
+// children of checks, the host of one check (`check_isolation: process`), and who is attached to a
+// process that a check watches.
 #include <cstdlib>
 #include <optional>
 #include <span>
@@ -7,8 +8,10 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/commands/attach_steps.h"
 #include "agent/commands/commands.h"
 #include "agent/wiring/configured.h"
+#include "check/children/attacher.h"
 #include "check/children/fork.h"
 #include "check/children/keeper.h"
 #include "check/isolation/host.h"
@@ -66,6 +69,9 @@ std::optional<int> run_hidden_command(std::span<char* const> arguments) {
     return std::nullopt;
   }
   const std::string_view part = arguments[1];
+  if (part.starts_with(check::children::attacher_argument)) {
+    return stay_attached(std::string(part.substr(check::children::attacher_argument.size())));
+  }
   if (part == check::children::keeper_argument) {
     return check::children::run_keeper();
   }

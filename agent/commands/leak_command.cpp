@@ -12,6 +12,7 @@
 
 #include "agent/commands/failure.h"
 #include "agent/commands/leak_answer.h"
+#include "agent/commands/leak_attach.h"
 #include "agent/commands/leak_options.h"
 #include "agent/commands/leak_target.h"
 #include "agent/commands/leak_watch.h"
@@ -122,6 +123,14 @@ int watch_and_judge(const LeakCommand& options) {
   if (!process::hold_signals()) {
     return fail_with("cannot hold signals back");
   }
+  std::unique_ptr<LeakAttachment> attachment;
+  if (options.attach) {
+    auto begun = LeakAttachment::begin(*targets);
+    if (!begun) {
+      return fail_with(begun.error().message);
+    }
+    attachment = *std::move(begun);
+  }
   Watches running;
   for (LeakTarget& target : *targets) {
     LeakWatchOptions watch{.length = std::chrono::duration<double>(options.length_s),
@@ -132,6 +141,7 @@ int watch_and_judge(const LeakCommand& options) {
     running.push_back(std::make_unique<LeakWatch>(std::move(target), watch));
   }
   watch_all(running, options);
+  attachment.reset();
   std::vector<leak::Watch> watches;
   std::vector<leak::Judgement> judgements;
   for (std::size_t i = 0; i < running.size(); ++i) {
@@ -176,6 +186,11 @@ base::Result<double> parse_duration(std::string_view text) {
 int tell_leaks(const LeakCommand& options, const wiring::GlobalOptions& global) {
   if (const re2::RE2 pattern(options.ignore, re2::RE2::Quiet); !pattern.ok()) {
     return fail_with("--ignore \"" + options.ignore + "\": " + pattern.error());
+  }
+  const bool has_processes =
+      options.from.empty() && options.check.empty() && options.program.empty();
+  if (options.attach && !has_processes) {
+    return fail_with("--attach is for processes that run: not beside --from, --check or a program");
   }
   if (!options.from.empty()) {
     return judge_saved(options);

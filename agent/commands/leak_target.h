@@ -20,8 +20,9 @@ struct LeakTarget {
   std::optional<net::HttpRequest> request;  // of its /debug/vars
   /// The books of a program that is watched; null while it has none. Empty: it is not.
   std::function<memory::native::WatchedProcesses::ProcessPtr()> books;
-  bool is_started = false;  // by us
-  std::string missing;      // what cannot be seen of it, and why; empty: nothing is known to be
+  bool is_started = false;   // by us
+  bool is_attached = false;  // to by us
+  std::string missing;       // what cannot be seen of it, and why; empty: nothing is known to be
 };
 
 /// The request for another page of the same program: "/debug/pprof/heap".

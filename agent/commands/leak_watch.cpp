@@ -158,6 +158,7 @@ void LeakWatch::read_books(leak::Look& look) {
     next_native_ = 0;
   }
   look.counted = leak::stacks::counted_by_books(*process);
+  add_what_was_there(look);
   if (look.at >= next_native_) {
     constexpr double least_s = 1;
     constexpr double share = 1.0 / 20;
@@ -166,11 +167,30 @@ void LeakWatch::read_books(leak::Look& look) {
   }
 }
 
-/// Where memory grew, without the start of a program that was started for this.
+/// The books of a process that was attached to tell of its growth alone. What was there before is
+/// taken to be what was seen from outside at the first look.
+void LeakWatch::add_what_was_there(leak::Look& look) {
+  if (!target_.is_attached) {
+    return;
+  }
+  for (leak::Amount& counted : look.counted) {
+    const auto [known, is_first] = was_there_.try_emplace(counted.space, -counted.bytes);
+    if (is_first) {
+      for (const leak::Amount& row : look.rows) {
+        known->second += row.space == counted.space && row.state == "live" ? row.bytes : 0;
+      }
+    }
+    counted.bytes = std::max(0.0, counted.bytes + known->second);
+  }
+}
+
+/// Where memory grew, without the start of a program that was started for this, and without what
+/// refills the caches of one that was attached to.
 void LeakWatch::set_sites() {
   watch_.sites = sites_that_grew(first_, last_);
   if (native_.moments() > 0 && !watch_.looks.empty()) {
-    const double begin = target_.is_started ? leak::start_of(watch_.looks.back().at) : 0;
+    const double begin =
+        target_.is_started || target_.is_attached ? leak::start_of(watch_.looks.back().at) : 0;
     std::vector<leak::SiteGrowth> sites = native_.sites(begin);
     std::move(sites.begin(), sites.end(), std::back_inserter(watch_.sites));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -45,6 +46,7 @@ class LeakWatch {
   void take(TakenLook taken);
   void take_profiles();
   void read_books(leak::Look& look);
+  void add_what_was_there(leak::Look& look);
   void set_sites();
   void end(std::string why);
 
@@ -58,6 +60,7 @@ class LeakWatch {
   unsigned long long start_ticks_ = 0;
   memory::native::WatchedProcesses::ProcessPtr books_;
   leak::stacks::NativeStacks native_;
+  std::map<std::string, double> was_there_;  // before the books began, by space
   double next_native_ = 0;
   GoProfiles first_;
   GoProfiles last_;

@@ -192,6 +192,13 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
                                       history_->forget(instance);
                                     }
                                   },
+                              .hand_over =
+                                  [this](const metrics::Instance& instance) {
+                                    exporters_.hand_over(instance);
+                                    if (history_) {
+                                      history_->forget(instance);
+                                    }
+                                  },
                               .applied =
                                   [this] {
                                     measure_python_memory();

@@ -35,6 +35,10 @@ std::string discovery_lines(const std::vector<wiring::DiscoveryState>& all,
              base::counted(one.instances, "instance") + ", " +
              base::counted(one.dropped, "target") + " dropped by rules, " +
              std::to_string(one.refused) + " refused\n";
+    if (!one.share.empty()) {
+      lines += "      shared: " + one.share + "; " + base::counted(one.elsewhere, "target") +
+               (one.elsewhere == 1 ? " is" : " are") + " for others\n";
+    }
     for (const discovery::SourceState& source : one.sources) {
       lines += source_lines(source, now);
     }
@@ -57,6 +61,8 @@ std::string discovery_json(const std::vector<wiring::DiscoveryState>& all) {
     json.member("dropped", one.dropped);
     json.member("refused", one.refused);
     json.member("refusals", one.refusals);
+    json.member("share", one.share);
+    json.member("elsewhere", one.elsewhere);
     json.objects("sources", one.sources, [&](const discovery::SourceState& source) {
       json.member("source", source.name);
       json.member("targets", source.targets);

@@ -159,6 +159,7 @@ void write_health(base::JsonWriter& json) {
   json.member("mapped_bytes", health.mapped_bytes);
   json.member("double_frees", health.double_frees);
   json.member("older_frees", health.older_frees);
+  json.member("older_freed_bytes", health.older_freed_bytes);
   json.member("freed_elsewhere", health.freed_elsewhere);
   json.member("unrecorded", health.unrecorded);
   json.member("samples", health.samples);

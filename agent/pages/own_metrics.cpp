@@ -157,6 +157,9 @@ void add_discovery(Families& out, const std::vector<wiring::DiscoveryState>& all
       "Targets that are not watched: not allowed, without an address, or wrong.", Type::gauge);
   OwnFamily& dropped = out.family("heapwatch_discovery_dropped_targets",
                                   "Targets that rules of relabelling drop.", Type::gauge);
+  OwnFamily& elsewhere =
+      out.family("heapwatch_discovery_elsewhere_targets",
+                 "Targets that are for other agents, by the shard of the template.", Type::gauge);
   OwnFamily& targets =
       out.family("heapwatch_discovery_targets", "Targets that a source names.", Type::gauge);
   OwnFamily& requests =
@@ -174,6 +177,7 @@ void add_discovery(Families& out, const std::vector<wiring::DiscoveryState>& all
     add(instances, labels, static_cast<double>(one.instances));
     add(refused, labels, static_cast<double>(one.refused));
     add(dropped, labels, static_cast<double>(one.dropped));
+    add(elsewhere, labels, static_cast<double>(one.elsewhere));
     for (const discovery::SourceState& source : one.sources) {
       auto of_source = labels;
       of_source.emplace_back("source", source.name);

@@ -1,5 +1,5 @@
 // The program that is started as `heapwatch`: reports on profiles in files, by itself and at once;
-// all else is the agent's.
+// all else is the agent's, or that of heapwatch-pprof.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -79,9 +79,14 @@ int report(const std::vector<std::string>& args) {
   return exit_failure;
 }
 
-/// Becomes the agent, which stands beside this program. Its libraries take several times the
-/// memory and the time of a report.
-int become_agent(char** argv) {
+bool asks_for_pprof(int argc, char** argv) {
+  return argc > 1 && std::strcmp(argv[1], "pprof") == 0;
+}
+
+/// Becomes the agent, which stands beside this program, or, where that is not installed, what has
+/// all of pprof and nothing else. Their libraries take several times the memory and the time of a
+/// report.
+int become_another(int argc, char** argv) {
   if (!heapwatch::agent::process::hold_signals()) {  // until the agent, whose libraries take their
                                                      // time, can answer
     std::cerr << "heapwatch: cannot hold signals back\n";
@@ -89,9 +94,19 @@ int become_agent(char** argv) {
   }
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string program = (self.parent_path() / "heapwatch-agent").string();
-  execv(program.c_str(), argv);
-  std::cerr << "heapwatch: cannot start " << program << ": " << std::strerror(errno) << '\n';
+  const std::string agent = (self.parent_path() / "heapwatch-agent").string();
+  execv(agent.c_str(), argv);
+  const int problem = errno;
+  const std::string pprof = (self.parent_path() / "heapwatch-pprof").string();
+  if (problem == ENOENT && access(pprof.c_str(), X_OK) == 0) {
+    if (asks_for_pprof(argc, argv)) {
+      execv(pprof.c_str(), argv);
+    }
+    std::cerr << "heapwatch: only `heapwatch pprof` is installed here; the package heapwatch has "
+                 "the other commands\n";
+    return 1;
+  }
+  std::cerr << "heapwatch: cannot start " << agent << ": " << std::strerror(problem) << '\n';
   return 1;
 }
 
@@ -99,13 +114,13 @@ int become_agent(char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc > 2 && std::string(argv[1]) == "pprof") {
+    if (argc > 2 && asks_for_pprof(argc, argv)) {
       const std::vector<std::string> args(argv + 2, argv + argc);
       if (is_report_on_files(args)) {
         return report(args);
       }
     }
-    return become_agent(argv);
+    return become_another(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "heapwatch: " << error.what() << '\n';
     return 1;

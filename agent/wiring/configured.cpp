@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "agent/wiring/write_relabel.h"
 #include "base/log.h"
 #include "check/isolation/host.h"
 #include "check/isolation/isolated_check.h"
@@ -75,6 +76,7 @@ config::AgentConfigFile load_agent(const GlobalOptions& options) {
     file.reset();
   }
   config::AgentConfigFile loaded = config::load_agent_config(file, config::process_environment);
+  check_write_relabel(loaded.config.settings, file ? file->string() : "", loaded.diagnostics);
   if (options.confd) {
     loaded.config.confd_path = *options.confd;
   }
@@ -126,9 +128,15 @@ std::optional<discovery::Template> make_template(const check::InstanceSource& so
                                                  config::Diagnostics& diagnostics) {
   auto made = discovery::read_template(source, diagnostics);
   // To make any other is to start it.
-  if (made && is_native(source.file.check_name)) {
+  // With variables it is made for a container alone.
+  if (made && !made->autodiscovery && is_native(source.file.check_name)) {
     discovery::Endpoint nobody;
     nobody.url = address_of_nobody;
+    if (std::any_of(made->sources.begin(), made->sources.end(),
+                    [](const auto& one) { return one->options().are_processes; })) {
+      nobody.url = "nobody";
+      nobody.option = "process_name";
+    }
     const config::Value instance = discovery::instance_of(*made, nobody, false);
     if (!make_check({made->file, instance, source.agent}, diagnostics)) {
       return std::nullopt;

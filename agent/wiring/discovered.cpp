@@ -1,67 +1,26 @@
 #include "agent/wiring/discovered.h"
 
 #include <algorithm>
-#include <deque>
+#include <set>
 #include <thread>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
-#include "agent/wiring/discovered_check.h"
+#include "agent/wiring/discovered_running.h"
 #include "base/counted.h"
 #include "base/log.h"
-#include "discovery/selection.h"
+#include "discovery/kept.h"
 
 namespace heapwatch::agent::wiring {
 
 namespace {
 
 using base::LogLevel;
-using discovery::Chosen;
 
 /// Instances that come or go before others have their turn on the loop.
 constexpr std::size_t slice = 100;
 constexpr std::chrono::milliseconds pause{5};
 
-using TargetPtr = std::shared_ptr<const DiscoveredTarget>;
-
-struct Start {
-  std::string key;
-  std::unique_ptr<check::ConfiguredCheck> check;
-};
-
 }  // namespace
-
-/// A template at work.
-struct Discovered::Running {
-  Running(discovery::Template its_template, std::shared_ptr<const config::AgentConfig> its_agent)
-      : from(std::move(its_template)),
-        agent(std::move(its_agent)),
-        watch(std::move(from.sources), discovery_options(*agent, true)) {}
-
-  discovery::Template from;  // its sources are the watch's
-  std::shared_ptr<const config::AgentConfig> agent;
-
-  // The loop's:
-  std::unordered_map<std::string, metrics::InstancePtr> instances;  // by id
-  bool is_gone = false;
-  bool is_pumping = false;
-  std::size_t came = 0;
-  std::size_t went = 0;
-
-  std::mutex selecting;  // held while a list is worked out; what is under it:
-  std::unordered_map<std::string, std::string> ids;    // by key of a target
-  std::unordered_map<std::string, TargetPtr> targets;  // by key
-
-  std::mutex state_mutex;  // under it:
-  DiscoveryState state;
-  std::vector<TargetPtr> shown;
-  std::deque<std::string> to_stop;  // ids
-  std::deque<Start> to_start;
-  std::unordered_set<std::string> gave_way;  // keys, to other instances of their ids
-
-  discovery::Watch watch;  // last: its threads use the rest
-};
 
 Discovered::Discovered(Parts parts) : parts_(std::move(parts)) {}
 
@@ -72,8 +31,11 @@ Discovered::~Discovered() {
 }
 
 std::vector<std::string> Discovered::set(std::vector<discovery::Template> templates,
-                                         const config::AgentConfig& agent, bool all_anew) {
+                                         const config::AgentConfig& agent, How how) {
   drop_the_ended();
+  if (how.is_whole) {
+    drop_lists(templates, agent);
+  }
   std::vector<std::string> told;
   const auto shared = std::make_shared<const config::AgentConfig>(agent);
   std::vector<RunningPtr> before;
@@ -84,7 +46,7 @@ std::vector<std::string> Discovered::set(std::vector<discovery::Template> templa
   std::vector<discovery::Template> fresh;
   for (discovery::Template& one : templates) {
     const auto same = std::find_if(before.begin(), before.end(), [&](const RunningPtr& running) {
-      return running != nullptr && !all_anew && running->from.fingerprint == one.fingerprint &&
+      return running != nullptr && !how.all_anew && running->from.fingerprint == one.fingerprint &&
              running->from.file.file == one.file.file;
     });
     if (same == before.end()) {
@@ -97,22 +59,26 @@ std::vector<std::string> Discovered::set(std::vector<discovery::Template> templa
   for (const RunningPtr& running : before) {
     if (running) {
       told.push_back("discovery of " + running->from.name + " ends");
-      end(running);
+      retire(running);
     }
   }
+  if (how.all_anew || fresh.empty()) {
+    end_the_retired();
+  }
+  const auto left = left_behind();
   for (discovery::Template& one : fresh) {
     told.push_back("discovery of " + one.name + " begins, with " +
                    base::counted(one.sources.size(), "source"));
-    begin(std::move(one), shared);
+    begin(std::move(one), shared, left);
   }
   return told;
 }
 
 void Discovered::begin(discovery::Template from,
-                       const std::shared_ptr<const config::AgentConfig>& agent) {
+                       const std::shared_ptr<const config::AgentConfig>& agent,
+                       const std::shared_ptr<const LeftBehind>& left) {
   auto running = std::make_shared<Running>(std::move(from), agent);
-  running->state.check_name = running->from.file.check_name;
-  running->state.name = running->from.name;
+  running->left_behind = left;
   {
     const std::lock_guard lock(mutex_);
     running_.push_back(running);
@@ -125,17 +91,71 @@ void Discovered::begin(discovery::Template from,
   });
 }
 
-/// Its instances go at once, its threads when they can.
-void Discovered::end(const RunningPtr& running) {
+/// Its threads end when they can; its instances go on until it is known which of them other
+/// templates have.
+void Discovered::retire(const RunningPtr& running) {
   running->is_gone = true;
   running->watch.stop_soon();
   leaving_.push_back(running);
-  std::vector<std::string> ids;
-  for (const auto& [id, instance] : running->instances) {
-    ids.push_back(id);
+  retired_.push_back(running);
+}
+
+std::shared_ptr<const LeftBehind> Discovered::left_behind() const {
+  if (retired_.empty()) {
+    return nullptr;
   }
-  for (const std::string& id : ids) {
-    remove(*running, id);
+  auto left = std::make_shared<LeftBehind>();
+  for (const RunningPtr& running : retired_) {
+    for (const auto& [id, held] : running->instances) {
+      left->fingerprints.emplace(id, held.fingerprint);
+    }
+    const std::lock_guard selecting(running->selecting);
+    left->ids.insert(running->ids.begin(), running->ids.end());
+  }
+  return left;
+}
+
+/// What has no place in other templates goes, when all of them have found what there is.
+void Discovered::end_the_retired() {
+  for (const RunningPtr& running : std::exchange(retired_, {})) {
+    std::vector<std::string> ids;
+    for (const auto& [id, held] : running->instances) {
+      ids.push_back(id);
+    }
+    for (const std::string& id : ids) {
+      (void)remove(*running, id, false);
+    }
+  }
+  for (const RunningPtr& running : running_) {
+    const std::lock_guard lock(running->state_mutex);
+    running->left_behind = nullptr;
+  }
+}
+
+void Discovered::settle(const RunningPtr& running) {
+  running->is_settled = true;
+  const bool are_all = std::all_of(running_.begin(), running_.end(),
+                                   [](const RunningPtr& one) { return one->is_settled; });
+  if (are_all && !retired_.empty()) {
+    end_the_retired();
+    take_back();
+    parts_.changed();
+  }
+}
+
+/// Lists of sources that are configured no more.
+void Discovered::drop_lists(const std::vector<discovery::Template>& templates,
+                            const config::AgentConfig& agent) const {
+  std::set<std::uint64_t> identities;
+  for (const discovery::Template& one : templates) {
+    for (const auto& source : one.sources) {
+      identities.insert(source->options().identity);
+    }
+  }
+  const std::size_t dropped = discovery::drop_other_lists(lists_folder(agent), identities);
+  if (dropped != 0) {
+    base::log(LogLevel::info,
+              base::counted(dropped, "kept list") + " of sources that are configured no more went");
   }
 }
 
@@ -143,56 +163,8 @@ void Discovered::drop_the_ended() {
   std::erase_if(leaving_, [](const RunningPtr& one) { return one->watch.has_ended(); });
 }
 
-/// On the thread of a source, or on the loop's. What is new is made here; the loop only adds it.
 void Discovered::select(const RunningPtr& running) {
-  const std::lock_guard selecting(running->selecting);
-  discovery::Selection selection = discovery::select(running->from, running->watch.lists());
-  std::unordered_map<std::string, std::string> ids;
-  std::unordered_map<std::string, TargetPtr> targets;
-  std::deque<Start> to_start;
-  for (const Chosen& chosen : selection.chosen) {
-    const std::string key = discovery::key_of(chosen);
-    if (const auto known = running->ids.find(key); known != running->ids.end()) {
-      ids.insert(running->ids.extract(known));
-      targets.insert(running->targets.extract(key));
-      continue;
-    }
-    std::string why;
-    auto check = make_discovered(running->from, chosen, *running->agent, why);
-    if (!check) {
-      ++selection.refused;
-      selection.refusals.push_back(std::move(why));
-      continue;
-    }
-    ids.emplace(key, check->instance->id);
-    targets.emplace(key, std::make_shared<const DiscoveredTarget>(
-                             DiscoveredTarget{.check_name = running->from.file.check_name,
-                                              .id = check->instance->id,
-                                              .endpoint = chosen.endpoint,
-                                              .tags = tags_of_discovered(running->from, chosen)}));
-    to_start.push_back({.key = key, .check = std::move(check)});
-  }
-  const auto gone = std::exchange(running->ids, std::move(ids));
-  running->targets = std::move(targets);
-  std::vector<TargetPtr> shown;
-  shown.reserve(running->targets.size());
-  for (const auto& [key, target] : running->targets) {
-    shown.push_back(target);
-  }
-  selection.refusals.resize(std::min(selection.refusals.size(), discovery::refusals_told_max));
-  {
-    const std::lock_guard lock(running->state_mutex);
-    std::erase_if(running->to_start, [&](const Start& one) { return gone.contains(one.key); });
-    for (const auto& [key, id] : gone) {
-      running->gave_way.erase(key);
-      running->to_stop.push_back(id);
-    }
-    std::move(to_start.begin(), to_start.end(), std::back_inserter(running->to_start));
-    running->state.dropped = selection.dropped;
-    running->state.refused = selection.refused;
-    running->state.refusals = std::move(selection.refusals);
-    running->shown = std::move(shown);
-  }
+  running->select();
   parts_.loop.post([this, running] {
     if (!std::exchange(running->is_pumping, true)) {
       pump(running);
@@ -202,9 +174,10 @@ void Discovered::select(const RunningPtr& running) {
 
 /// A slice of what is to come and to go; what goes goes first.
 void Discovered::pump(const RunningPtr& running) {
-  std::vector<std::string> stop;
-  std::vector<Start> start_now;
+  std::vector<Running::Stop> stop;
+  std::vector<DiscoveredStart> start_now;
   bool is_done = false;
+  bool has_all = false;
   {
     const std::lock_guard lock(running->state_mutex);
     while (!running->to_stop.empty() && stop.size() < slice) {
@@ -217,16 +190,21 @@ void Discovered::pump(const RunningPtr& running) {
       running->to_start.pop_front();
     }
     is_done = running->to_stop.empty() && running->to_start.empty();
+    has_all = running->has_all;
   }
   if (running->is_gone) {
     running->is_pumping = false;
     return;
   }
-  for (const std::string& id : stop) {
-    remove(*running, id);
+  for (const Running::Stop& one : stop) {
+    if (!remove(*running, one.id, one.is_moved)) {
+      for (const RunningPtr& retired : retired_) {
+        (void)remove(*retired, one.id, one.is_moved);
+      }
+    }
   }
-  for (Start& one : start_now) {
-    start(running, std::move(one.key), std::move(one.check));
+  for (DiscoveredStart& one : start_now) {
+    start(running, std::move(one));
   }
   if (!is_done) {
     parts_.loop.post([this, running] { pump(running); });
@@ -242,34 +220,55 @@ void Discovered::pump(const RunningPtr& running) {
                                   " are watched");
     parts_.changed();
   }
+  if (has_all && !running->is_settled) {
+    settle(running);
+  }
   if (went != 0) {
     take_back();
   }
 }
 
-void Discovered::start(const RunningPtr& running, std::string key,
-                       std::unique_ptr<check::ConfiguredCheck> check) {
-  const metrics::InstancePtr instance = check->instance;
-  if (parts_.is_taken(instance->id) || is_running(instance->id)) {
+/// An instance that was left behind goes on as it is when it is configured as the new one would be.
+void Discovered::start(const RunningPtr& running, DiscoveredStart one) {
+  if (parts_.is_taken(one.id) || is_running(one.id)) {
     const std::lock_guard lock(running->state_mutex);
-    running->gave_way.insert(std::move(key));
+    running->gave_way.insert(std::move(one.key));
     return;
   }
-  running->instances.emplace(instance->id, instance);
-  ++running->came;
-  {
-    const std::lock_guard lock(running->state_mutex);
-    running->state.instances = running->instances.size();
+  Running::Held held{.instance = one.check ? one.check->instance : nullptr,
+                     .fingerprint = one.fingerprint};
+  for (const RunningPtr& retired : retired_) {
+    const auto found = retired->instances.find(one.id);
+    if (found != retired->instances.end() && found->second.fingerprint == one.fingerprint) {
+      held = found->second;
+      retired->instances.erase(found);
+      one.check = nullptr;
+    } else {
+      (void)remove(*retired, one.id, false);
+    }
   }
-  parts_.scheduler.add(std::move(check));
+  if (!held.instance) {  // it has ended since: it is to be made
+    const std::lock_guard lock(running->state_mutex);
+    running->gave_way.insert(std::move(one.key));
+    running->left_behind = nullptr;
+    ++running->went;
+    return;
+  }
+  if (one.check) {
+    ++running->came;
+    parts_.scheduler.add(std::move(one.check));
+  }
+  running->instances.emplace(one.id, std::move(held));
+  const std::lock_guard lock(running->state_mutex);
+  running->state.instances = running->instances.size();
 }
 
-void Discovered::remove(Running& running, const std::string& id) {
+bool Discovered::remove(Running& running, const std::string& id, bool is_moved) {
   const auto found = running.instances.find(id);
   if (found == running.instances.end()) {
-    return;
+    return false;
   }
-  const metrics::InstancePtr instance = found->second;
+  const metrics::InstancePtr instance = found->second.instance;
   running.instances.erase(found);
   ++running.went;
   {
@@ -277,7 +276,12 @@ void Discovered::remove(Running& running, const std::string& id) {
     running.state.instances = running.instances.size();
   }
   parts_.scheduler.remove(id);
-  parts_.forget(*instance);
+  if (is_moved) {
+    parts_.hand_over(*instance);
+  } else {
+    parts_.forget(*instance);
+  }
+  return true;
 }
 
 bool Discovered::is_running(std::string_view id) const {
@@ -288,11 +292,13 @@ bool Discovered::is_running(std::string_view id) const {
 
 void Discovered::give_way(std::string_view id) {
   const std::string key(id);
+  for (const RunningPtr& retired : retired_) {
+    (void)remove(*retired, key, false);
+  }
   for (const RunningPtr& running : running_) {
-    if (!running->instances.contains(key)) {
+    if (!remove(*running, key, false)) {
       continue;
     }
-    remove(*running, key);
     const std::lock_guard selecting(running->selecting);
     const std::lock_guard lock(running->state_mutex);
     for (const auto& [target, its_id] : running->ids) {
@@ -339,6 +345,9 @@ std::size_t Discovered::instances() const {
   for (const RunningPtr& running : running_) {
     count += running->instances.size();
   }
+  for (const RunningPtr& retired : retired_) {
+    count += retired->instances.size();
+  }
   return count;
 }
 
@@ -363,7 +372,7 @@ std::vector<DiscoveredTarget> Discovered::targets() const {
   std::vector<DiscoveredTarget> targets;
   for (const RunningPtr& running : running()) {
     const std::lock_guard lock(running->state_mutex);
-    for (const TargetPtr& target : running->shown) {
+    for (const auto& target : running->shown) {
       targets.push_back(*target);
     }
   }

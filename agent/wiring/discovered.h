@@ -25,6 +25,9 @@
 
 namespace heapwatch::agent::wiring {
 
+struct DiscoveredStart;
+struct LeftBehind;
+
 /// What the pages show of a template.
 struct DiscoveryState {
   std::string check_name;
@@ -32,6 +35,8 @@ struct DiscoveryState {
   std::size_t instances = 0;          // that are watched
   std::size_t dropped = 0;            // targets, by rules
   std::size_t refused = 0;            // targets that are not allowed, or have no address
+  std::size_t elsewhere = 0;          // targets that other agents watch
+  std::string share = {};             // which part is this agent's; empty: all
   std::vector<std::string> refusals;  // sentences: the first few, and why a check could not be made
   std::vector<discovery::SourceState> sources;
 };
@@ -54,6 +59,8 @@ class Discovered {
     std::function<bool(std::string_view id)> is_taken;
     /// The instance is watched no more.
     std::function<void(const metrics::Instance&)> forget;
+    /// Likewise, and another agent watches it from now on.
+    std::function<void(const metrics::Instance&)> hand_over;
     /// Instances have come or gone.
     std::function<void()> changed;
   };
@@ -63,10 +70,14 @@ class Discovered {
   /// Waits for sources that are being asked.
   ~Discovered();
 
-  /// Those templates and no others, from now on; one that was there before goes on as it was
-  /// unless `all_anew`. What changed, as sentences.
+  struct How {
+    bool all_anew = false;  // what instances share has changed: none goes on as it was
+    bool is_whole = true;   // nothing is missing for an error: what is kept of others may go
+  };
+  /// Those templates and no others, from now on. One that was there before goes on as it was; of
+  /// one that has changed, the instances that come out as before do. What changed, as sentences.
   std::vector<std::string> set(std::vector<discovery::Template> templates,
-                               const config::AgentConfig& agent, bool all_anew);
+                               const config::AgentConfig& agent, How how);
   /// An instance of conf.d of this id is about to start.
   void give_way(std::string_view id);
   /// Instances of conf.d have gone: what gave way to them can be watched.
@@ -83,19 +94,26 @@ class Discovered {
   struct Running;
   using RunningPtr = std::shared_ptr<Running>;
 
-  void begin(discovery::Template from, const std::shared_ptr<const config::AgentConfig>& agent);
-  void end(const RunningPtr& running);
+  void begin(discovery::Template from, const std::shared_ptr<const config::AgentConfig>& agent,
+             const std::shared_ptr<const LeftBehind>& left);
+  void retire(const RunningPtr& running);
+  [[nodiscard]] std::shared_ptr<const LeftBehind> left_behind() const;
+  void end_the_retired();
+  void settle(const RunningPtr& running);
   void select(const RunningPtr& running);
   void pump(const RunningPtr& running);
-  void start(const RunningPtr& running, std::string key,
-             std::unique_ptr<check::ConfiguredCheck> check);
-  void remove(Running& running, const std::string& id);
+  void start(const RunningPtr& running, DiscoveredStart one);
+  /// False: it has no such instance.
+  bool remove(Running& running, const std::string& id, bool is_moved);
+  void drop_lists(const std::vector<discovery::Template>& templates,
+                  const config::AgentConfig& agent) const;
   [[nodiscard]] bool is_running(std::string_view id) const;
   [[nodiscard]] std::vector<RunningPtr> running() const;
   void drop_the_ended();
 
   Parts parts_;
   std::vector<RunningPtr> leaving_;  // their threads may not have ended
+  std::vector<RunningPtr> retired_;  // configured no more; their instances go on for now
 
   mutable std::mutex mutex_;
   std::vector<RunningPtr> running_;  // under mutex_ where it changes, and on other threads

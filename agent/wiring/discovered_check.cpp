@@ -1,5 +1,8 @@
 #include "agent/wiring/discovered_check.h"
 
+#include <chrono>
+#include <optional>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -9,15 +12,20 @@ namespace heapwatch::agent::wiring {
 
 using discovery::Chosen;
 
-discovery::WatchOptions discovery_options(const config::AgentConfig& agent, bool keeps) {
-  return {.kept_folder = agent.run_path / "discovery", .keeps = keeps};
+discovery::WatchOptions discovery_options(const config::AgentConfig& agent,
+                                          const discovery::Template& from, bool keeps) {
+  return {.kept_folder = lists_folder(agent), .keeps = keeps, .remembers = from.member_sources};
+}
+
+std::filesystem::path lists_folder(const config::AgentConfig& agent) {
+  return agent.run_path / "discovery";
 }
 
 std::unique_ptr<check::ConfiguredCheck> make_discovered(const discovery::Template& from,
                                                         const Chosen& chosen,
+                                                        const config::Value& instance,
                                                         const config::AgentConfig& agent,
                                                         std::string& why) {
-  const config::Value instance = discovery::instance_of(from, chosen.endpoint, chosen.is_remote);
   config::Diagnostics diagnostics;
   auto check = make_check({from.file, instance, agent}, diagnostics);
   if (!check) {
@@ -54,19 +62,34 @@ std::vector<DiscoveryState> discover_now(Configured& configured) {
     ids.insert(check->instance->id);
   }
   for (discovery::Template& from : configured.templates) {
-    discovery::Watch watch(std::move(from.sources), discovery_options(configured.agent, false));
+    discovery::Watch watch(std::move(from.sources),
+                           discovery_options(configured.agent, from, false));
     watch.ask_once();
-    discovery::Selection selection = discovery::select(from, watch.lists());
+    const auto lists = watch.lists();
+    const std::span all(lists);
+    std::optional<discovery::Sharing> sharing;
+    discovery::Share share;
+    if (from.shard) {
+      from.shard->hand_over = {};  // what it comes to is asked for
+      sharing.emplace(*from.shard, discovery::names_of_this_machine());
+      sharing->update(all.last(from.member_sources), std::chrono::steady_clock::now());
+      share.is_own = [&](std::string_view url) { return sharing->is_own(url); };
+    }
+    discovery::Selection selection =
+        discovery::select(from, all.first(all.size() - from.member_sources), share);
     DiscoveryState& state = states.emplace_back();
     state.check_name = from.file.check_name;
     state.name = from.name;
     state.dropped = selection.dropped;
     state.refused = selection.refused;
+    state.elsewhere = selection.elsewhere;
+    state.share = sharing ? sharing->shown() : std::string();
     state.refusals = std::move(selection.refusals);
     state.sources = watch.states();
     for (const Chosen& chosen : selection.chosen) {
       std::string why;
-      auto check = make_discovered(from, chosen, configured.agent, why);
+      const config::Value instance = discovery::instance_of(from, chosen);
+      auto check = make_discovered(from, chosen, instance, configured.agent, why);
       if (check && ids.insert(check->instance->id).second) {
         ++state.instances;
         configured.checks.push_back(std::move(check));

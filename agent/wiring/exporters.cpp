@@ -6,14 +6,16 @@
 #include <utility>
 
 #include "agent/wiring/exporter_options.h"
+#include "agent/wiring/otlp_options.h"
+#include "agent/wiring/receiver_options.h"
 #include "agent/wiring/remote_write_options.h"
 #include "base/log.h"
 #include "exporters/dogstatsd/dogstatsd_exporter.h"
+#include "exporters/otlp/exporter.h"
 #include "exporters/prometheus/exporter.h"
 #include "exporters/prometheus/provided.h"
 #include "exporters/prometheus/self_metrics.h"
 #include "exporters/remote_write/exporter.h"
-#include "net/target.h"
 
 namespace heapwatch::agent::wiring {
 
@@ -56,8 +58,9 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent, const Own& /
               dogstatsd.url_shown_as.empty() ? dogstatsd.url : dogstatsd.url_shown_as};
 }
 
-base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own& own) {
-  auto options = remote_write_options(agent);
+/// Of those that push to receivers.
+template <typename Exporter, typename Options>
+base::Result<Made> make_push(base::Result<Options> options, const Own& own) {
   if (!options) {
     return tl::unexpected(options.error());
   }
@@ -65,17 +68,23 @@ base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own
     return Made{};
   }
   std::string addresses;
-  for (const exporters::remote_write::EndpointOptions& endpoint : options->endpoints) {
-    const net::HttpRequest& request = endpoint.request;
-    addresses += (addresses.empty() ? "" : ", ") +
-                 (request.shown_as.empty() ? net::shown_url(request.url) : request.shown_as);
+  for (const auto& endpoint : options->endpoints) {
+    addresses += (addresses.empty() ? "" : ", ") + shown_address(endpoint.receiver);
   }
   options->collectables = {own.self, exporters::prometheus::provided(own.families)};
-  auto exporter = exporters::remote_write::RemoteWriteExporter::start(*std::move(options));
+  auto exporter = Exporter::start(*std::move(options));
   if (!exporter) {
     return tl::unexpected(exporter.error());
   }
   return Made{std::move(*exporter), std::move(addresses)};
+}
+
+base::Result<Made> make_remote_write(const config::AgentConfig& agent, const Own& own) {
+  return make_push<exporters::remote_write::RemoteWriteExporter>(remote_write_options(agent), own);
+}
+
+base::Result<Made> make_otlp(const config::AgentConfig& agent, const Own& own) {
+  return make_push<exporters::otlp::OtlpExporter>(otlp_options(agent), own);
 }
 
 struct Row {
@@ -89,6 +98,7 @@ constexpr std::array rows{
     Row{"prometheus", "Prometheus", "prometheus.enabled", make_prometheus},
     Row{"dogstatsd", "DogStatsD", "dogstatsd_port", make_dogstatsd},
     Row{"remote_write", "Remote write", "remote_write", make_remote_write},
+    Row{"otlp", "OTLP", "otlp", make_otlp},
 };
 
 std::string ways_to_switch_one_on() {
@@ -156,6 +166,10 @@ check::schedule::Scheduler::Slice Exporters::publish_slices(const metrics::Snaps
 
 void Exporters::forget(const metrics::Instance& instance) {
   each([&](exporters::Exporter& exporter) { exporter.forget(instance); });
+}
+
+void Exporters::hand_over(const metrics::Instance& instance) {
+  each([&](exporters::Exporter& exporter) { exporter.hand_over(instance); });
 }
 
 bool Exporters::tidy(std::chrono::milliseconds slice) {

@@ -38,6 +38,7 @@ class Exporters {
   void publish(const metrics::Snapshot& snapshot);
   [[nodiscard]] check::schedule::Scheduler::Slice publish_slices(const metrics::Snapshot& snapshot);
   void forget(const metrics::Instance& instance);
+  void hand_over(const metrics::Instance& instance);
   /// Gives back memory for so long; false when there is no more.
   bool tidy(std::chrono::milliseconds slice);
   /// Waits for all of them; each waits so long at most.

@@ -36,6 +36,7 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
                    .scheduler = parts_.scheduler,
                    .is_taken = [this](std::string_view id) { return running_.contains(id); },
                    .forget = parts_.forget,
+                   .hand_over = parts_.hand_over,
                    .changed =
                        [this] {
                          tell_ready();
@@ -54,7 +55,8 @@ Reloader::Reloader(Parts parts, GlobalOptions options, Configured& configured)
   }
   configured.checks.clear();
   for (const std::string& sentence :
-       discovered_.set(std::exchange(configured.templates, {}), configured.agent, false)) {
+       discovered_.set(std::exchange(configured.templates, {}), configured.agent,
+                       {.all_anew = false, .is_whole = !configured.diagnostics.has_errors()})) {
     base::log(LogLevel::info, sentence);
   }
 }
@@ -137,7 +139,8 @@ void Reloader::begin() {
 
 void Reloader::finish(Reload reload) {
   std::vector<std::string> told =
-      discovered_.set(std::exchange(reload.templates, {}), reload.in_force.agent, reload.all_anew);
+      discovered_.set(std::exchange(reload.templates, {}), reload.in_force.agent,
+                      {.all_anew = reload.all_anew, .is_whole = !reload.diagnostics.has_errors()});
   reload.templates_changed = !told.empty();
   std::move(told.begin(), told.end(), std::back_inserter(reload.told));
   note(reload);

@@ -33,6 +33,8 @@ class Reloader {
     const process::ServiceManager& service;
     /// The instance is configured no more.
     std::function<void(const metrics::Instance&)> forget;
+    /// Likewise, and another agent watches it from now on.
+    std::function<void(const metrics::Instance&)> hand_over;
     /// After each reading: what runs may be of kinds that did not run before.
     std::function<void()> applied;
     /// Targets have come or gone in between.

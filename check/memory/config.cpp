@@ -86,12 +86,17 @@ std::optional<Choice> read_text_choice(Section& instance, std::string_view key, 
 struct Key {
   std::string_view name;
   ChoiceKind kind;
+  bool is_of_many = true;  // it may be several processes, whichever they are
 };
 constexpr std::array keys{
-    Key{"pid_file", ChoiceKind::pid_file}, Key{"process_name", ChoiceKind::process_name},
-    Key{"pattern", ChoiceKind::pattern},   Key{"systemd_unit", ChoiceKind::systemd_unit},
-    Key{"cgroup", ChoiceKind::cgroup},     Key{"port", ChoiceKind::port},
-    Key{"expvar_url", ChoiceKind::port},   Key{"self", ChoiceKind::self},
+    Key{"pid_file", ChoiceKind::pid_file, false},
+    Key{"process_name", ChoiceKind::process_name},
+    Key{"pattern", ChoiceKind::pattern},
+    Key{"systemd_unit", ChoiceKind::systemd_unit},
+    Key{"cgroup", ChoiceKind::cgroup},
+    Key{"port", ChoiceKind::port},
+    Key{"expvar_url", ChoiceKind::port, false},
+    Key{"self", ChoiceKind::self, false},
     Key{"exec", ChoiceKind::exec},
 };
 
@@ -113,11 +118,15 @@ std::optional<Choice> read_choice_at(Section& instance, const Key& key, MemoryCo
   return read_text_choice(instance, key.name, key.kind);
 }
 
-/// Exactly one of the keys says which processes are meant.
-std::optional<Choice> read_choice(Section& instance, MemoryConfig& config) {
+/// Exactly one of the keys says which processes are meant. `what` is what has them.
+std::optional<Choice> read_choice(Section& instance, MemoryConfig& config, bool are_many,
+                                  const std::string& what) {
   std::vector<const Key*> given;
   std::string names;
   for (const Key& key : keys) {
+    if (are_many && !key.is_of_many) {
+      continue;
+    }
     names += (names.empty() ? "" : ", ") + std::string(key.name);
     const config::Value* const value = instance.raw(key.name);
     if (value == nullptr || value->kind == config::Value::Kind::null) {
@@ -129,11 +138,11 @@ std::optional<Choice> read_choice(Section& instance, MemoryConfig& config) {
     }
   }
   if (given.empty()) {
-    instance.error("", "an instance needs one of " + names + ", to say which processes it watches");
+    instance.error("", what + " needs one of " + names + ", to say which processes it watches");
     return std::nullopt;
   }
   if (given.size() > 1) {
-    instance.error(given[1]->name, "an instance takes one of " + names + ", not both " +
+    instance.error(given[1]->name, what + " takes one of " + names + ", not both " +
                                        std::string(given[0]->name) + " and " +
                                        std::string(given[1]->name));
     return std::nullopt;
@@ -219,6 +228,28 @@ void read_leak(Section& init_config, Section& instance, MemoryConfig& config) {
   }
 }
 
+/// To processes that are named: what a pattern or a control group has may be anything.
+constexpr std::array attach_kinds{ChoiceKind::process_name, ChoiceKind::pid_file,
+                                  ChoiceKind::systemd_unit, ChoiceKind::port};
+
+bool read_attach(Section& instance, const std::optional<Choice>& choice,
+                 const config::AgentConfig& agent) {
+  if (!instance.boolean("attach").value_or(false)) {
+    return false;
+  }
+  if (!agent.attach) {
+    instance.error("attach",
+                   "attach: true needs attach: true in heapwatch.yaml, too, and the rights for it");
+  }
+  if (choice &&
+      std::find(attach_kinds.begin(), attach_kinds.end(), choice->kind) == attach_kinds.end()) {
+    instance.error("attach",
+                   "attach is for processes that are named: by process_name, pid_file, "
+                   "systemd_unit, port or expvar_url");
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<MemoryConfig> read_config(const InstanceSource& source,
@@ -228,9 +259,10 @@ std::optional<MemoryConfig> read_config(const InstanceSource& source,
   Section& instance = sections.instance;
   MemoryConfig config;
   auto options = read_instance_options(init_config, instance, source.file.check_name, source.agent);
-  auto choice = read_choice(instance, config);
+  auto choice = read_choice(instance, config, false, "an instance");
   read_limits(init_config, instance, config);
   read_leak(init_config, instance, config);
+  config.attach = read_attach(instance, choice, source.agent);
   const bool well = sections.finish(diagnostics);
   if (!well || !choice || !options) {
     return std::nullopt;
@@ -252,6 +284,11 @@ std::optional<MemoryConfig> read_config(const InstanceSource& source,
     return patterns.allows(name);
   };
   return config;
+}
+
+std::optional<Choice> read_choice_of_processes(Section& section) {
+  MemoryConfig not_needed;
+  return read_choice(section, not_needed, true, "a source of processes");
 }
 
 }  // namespace heapwatch::check::memory

@@ -11,6 +11,7 @@
 #include "check/loader.h"
 #include "check/memory/choice.h"
 #include "check/memory/profile_folder.h"
+#include "config/section.h"
 #include "config/value.h"
 #include "metrics/context.h"
 #include "net/http.h"
@@ -34,6 +35,7 @@ struct MemoryConfig {
   /// Seconds: of the windows in which processes are judged, the shortest first. None: they are not.
   std::vector<double> leak_windows{600, 3600, 86'400};
   ProfileFolderOptions profiles;
+  bool attach = false;  // to each of the processes
   std::chrono::milliseconds profile_interval = std::chrono::minutes(10);  // for the history
   /// Of a Go program: where it tells its own counters. Asked when its heap cannot be walked.
   std::optional<net::HttpRequest> page;
@@ -42,5 +44,9 @@ struct MemoryConfig {
 /// Everything that is wrong goes to `diagnostics`, and the result is then empty.
 [[nodiscard]] std::optional<MemoryConfig> read_config(const InstanceSource& source,
                                                       config::Diagnostics& diagnostics);
+
+/// Which processes a map of a configuration means, by the same keys but those for one process that
+/// is known (pid_file, expvar_url, self). What is wrong goes to the section's diagnostics.
+[[nodiscard]] std::optional<Choice> read_choice_of_processes(config::Section& section);
 
 }  // namespace heapwatch::check::memory

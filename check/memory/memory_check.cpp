@@ -58,7 +58,11 @@ std::string trouble_of(const Survey& survey) {
 }  // namespace
 
 MemoryCheck::MemoryCheck(MemoryConfig config, std::shared_ptr<Machine> machine)
-    : config_(std::move(config)), machine_(std::move(machine)), profiles_(config_.profiles) {}
+    : config_(std::move(config)), machine_(std::move(machine)), profiles_(config_.profiles) {
+  if (config_.attach) {
+    attachments_.emplace("/proc/self/exe");
+  }
+}
 
 MemoryCheck::~MemoryCheck() {
   machine_->budget().withdraw(this);
@@ -73,6 +77,7 @@ base::Result<RunReport> MemoryCheck::run(metrics::SampleSink& sink) {
   const auto pids = chosen();
   if (pids) {
     take_in(*pids, report);
+    attach(report);
     look_at_those_due(report);
   } else {
     watched_.clear();
@@ -149,6 +154,20 @@ void MemoryCheck::take_in(const std::vector<int>& pids, RunReport& report) {
     warn(report, config_.target + " is " + std::to_string(pids.size()) + " processes, and the " +
                      base::counted(config_.processes_max, "largest is", "largest are") +
                      " watched; the option max_processes says how many may be");
+  }
+}
+
+void MemoryCheck::attach(RunReport& report) {
+  if (!attachments_) {
+    return;
+  }
+  std::vector<Facts> all;
+  all.reserve(watched_.size());
+  for (const auto& [pid, watched] : watched_) {
+    all.push_back(watched.facts);
+  }
+  for (std::string& trouble : attachments_->keep(all, machine_->now())) {
+    warn(report, std::move(trouble));
   }
 }
 

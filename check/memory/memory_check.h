@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/memory/attachments.h"
 #include "check/memory/config.h"
 #include "check/memory/leak_series.h"
 #include "check/memory/machine.h"
@@ -51,6 +52,7 @@ class MemoryCheck final : public Check {
   };
 
   [[nodiscard]] base::Result<std::vector<int>> chosen();
+  void attach(RunReport& report);
   void take_in(const std::vector<int>& pids, RunReport& report);
   void look_at_those_due(RunReport& report);
   [[nodiscard]] Watched* next_due();
@@ -78,6 +80,7 @@ class MemoryCheck final : public Check {
   MemoryConfig config_;
   std::shared_ptr<Machine> machine_;
   ProfileFolder profiles_;
+  std::optional<Attachments> attachments_;               // none: nothing is attached to
   std::map<int, Watched> watched_;                       // by pid
   std::map<std::string, std::optional<Cgroup>> groups_;  // of a run, by the text that names them
   bool held_back_ = false;                               // looks wait for the budget

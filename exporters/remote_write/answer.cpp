@@ -3,25 +3,14 @@
 #include <algorithm>
 
 #include "base/number.h"
-#include "base/printable.h"
 #include "base/text.h"
-#include "base/utf8.h"
-#include "net/http_date.h"
 
 namespace heapwatch::exporters::remote_write {
 
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr std::string_view written_prefix = "x-prometheus-remote-write-";
 constexpr std::string_view samples_written = "x-prometheus-remote-write-samples-written";
-
-std::string_view header(const net::Headers& headers, std::string_view name) {
-  const auto found = std::find_if(headers.begin(), headers.end(),
-                                  [&](const auto& one) { return one.first == name; });
-  return found == headers.end() ? std::string_view{} : std::string_view{found->second};
-}
 
 bool has_counts(const net::HttpResponse& response) {
   return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& one) {
@@ -32,16 +21,6 @@ bool has_counts(const net::HttpResponse& response) {
 std::optional<std::uint64_t> count_of(std::string_view text) {
   const auto number = base::parse_number(base::trimmed(text));
   return number ? number->to_uint64() : std::nullopt;
-}
-
-std::string problem_of(const net::HttpResponse& response) {
-  std::string problem = "it answers " + net::status_text(response.status);
-  const std::string_view said =
-      base::whole_characters(base::trimmed(response.body), said_bytes_max);
-  if (!said.empty()) {
-    problem += ": " + std::string(base::printable(said));
-  }
-  return problem;
 }
 
 constexpr int first_success = 200;
@@ -80,34 +59,14 @@ Answer judge(const net::HttpResult& result, Version version, const Spoken& spoke
     return answer;
   }
   answer.outcome = outcome_of(*result, version, spoken);
-  answer.written_samples = count_of(header(result->headers, samples_written));
+  answer.written_samples = count_of(push::header(result->headers, samples_written));
   if (answer.outcome != Outcome::taken) {
-    answer.problem = problem_of(*result);
+    answer.problem = push::problem_of(*result);
   }
   if (answer.outcome == Outcome::retry) {
-    answer.retry_after =
-        parse_retry_after(header(result->headers, "retry-after"), now).value_or(milliseconds{0});
+    answer.retry_after = push::retry_after(result->headers, now);
   }
   return answer;
-}
-
-std::optional<milliseconds> parse_retry_after(std::string_view text, base::Instant now) {
-  text = base::trimmed(text);
-  std::chrono::seconds wanted{0};
-  if (const auto seconds = count_of(text)) {
-    wanted = std::chrono::seconds(
-        std::min<std::uint64_t>(*seconds, std::chrono::seconds(retry_after_max).count()));
-  } else {
-    const auto date = net::parse_http_date(text);
-    if (!date) {
-      return std::nullopt;
-    }
-    wanted = std::chrono::ceil<std::chrono::seconds>(*date - now.wall);
-  }
-  if (wanted.count() <= 0) {
-    return std::nullopt;
-  }
-  return std::min<milliseconds>(wanted, retry_after_max);
 }
 
 }  // namespace heapwatch::exporters::remote_write

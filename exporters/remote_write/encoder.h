@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "exporters/remote_write/batch.h"
 #include "exporters/remote_write/labels.h"
+#include "exporters/remote_write/parts.h"
 
 namespace heapwatch::exporters::remote_write {
 

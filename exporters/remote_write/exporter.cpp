@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "exporters/remote_write/figures.h"
-#include "exporters/remote_write/own_rows.h"
+#include "exporters/push/figures.h"
+#include "exporters/push/own_rows.h"
 
 namespace heapwatch::exporters::remote_write {
 
@@ -47,7 +47,7 @@ void RemoteWriteExporter::publish_own() {
     return;
   }
   own_due_ = now.steady + own_interval_;
-  const std::vector<OwnRow> rows = own_rows(collectables_);
+  const std::vector<OwnRow> rows = push::own_rows(collectables_);
   for (const auto& endpoint : endpoints_) {
     endpoint->publish_own(rows, now);
   }
@@ -112,14 +112,20 @@ void RemoteWriteExporter::forget(const metrics::Instance& instance) {
   }
 }
 
+void RemoteWriteExporter::hand_over(const metrics::Instance& instance) {
+  for (const auto& endpoint : endpoints_) {
+    endpoint->hand_over(instance);
+  }
+}
+
 ExporterFigures RemoteWriteExporter::figures() const {
   std::vector<std::pair<std::string, Figures>> endpoints;
   endpoints.reserve(endpoints_.size());
   for (const auto& endpoint : endpoints_) {
     endpoints.emplace_back(endpoint->name(), endpoint->figures());
   }
-  return figures_of(
-      endpoints,
+  return push::figures_of(
+      "heapwatch_remote_write", endpoints,
       std::chrono::floor<std::chrono::milliseconds>(clock_().wall.time_since_epoch()).count());
 }
 

@@ -36,6 +36,7 @@ class RemoteWriteExporter final : public Exporter {
   [[nodiscard]] base::Result<void> publish(const metrics::Snapshot& snapshot) override;
   [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
   void forget(const metrics::Instance& instance) override;
+  void hand_over(const metrics::Instance& instance) override;
   [[nodiscard]] std::uint64_t lost() const override { return losses_.count(); }
   [[nodiscard]] ExporterFigures figures() const override;
   [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override;

@@ -1,9 +1,11 @@
 #include "exporters/remote_write/labels.h"
 
 #include "base/utf8.h"
-#include "exporters/remote_write/wire.h"
+#include "exporters/push/wire.h"
 
 namespace heapwatch::exporters::remote_write {
+
+namespace wire = push::wire;
 
 namespace {
 

@@ -190,6 +190,9 @@ SeriesTable::Run::Run(SeriesTable& table, Group& group, std::int64_t time_ms)
 SeriesTable::Run::~Run() {
   if (!is_ended_) {
     for (const Index index : lines_) {
+      if (index == none) {
+        continue;
+      }
       Series& series = table_.series_[index];
       if (--series.users == 0 && !series.is_ending) {
         table_.release(index);  // the group has not got it either: it was new
@@ -238,6 +241,9 @@ void SeriesTable::Run::put(const metrics::Context& context, FamilyType type,
 }
 
 void SeriesTable::Run::put_value(Index index, FamilyType type, const Number& value) {
+  if (index == none) {
+    return;
+  }
   Series& series = table_.series_[index];
   if (series.type != type && series.users > 1) {
     ++table_.counts_.type_conflicts;
@@ -261,7 +267,9 @@ void SeriesTable::Run::leave_the_known() {
   entries_.assign(group_.entries_.begin(),
                   group_.entries_.begin() + static_cast<std::ptrdiff_t>(entry_));
   for (std::size_t i = 0; i < line_; ++i) {
-    ++table_.series_[group_.lines_[i]].users;
+    if (group_.lines_[i] != none) {
+      ++table_.series_[group_.lines_[i]].users;
+    }
     lines_.push_back(group_.lines_[i]);
   }
 }
@@ -290,15 +298,14 @@ void SeriesTable::Run::find_lines(const metrics::Context& context, FamilyType ty
       Metadata{.family = name,
                .help = context.help().empty() ? context.name() : context.help(),
                .type = metadata_type(type)});
-  const SeriesNamePtr plain{SeriesName(name)};
   if (!has_parts(type)) {
-    add_line(plain, label_bytes_, metadata, type);
+    add_as_told(name, labels_, metadata, type);
     return;
   }
   const auto add_quantile = [&](std::string_view quantile) {
     prometheus::Labels labels = labels_;
     labels["quantile"] = quantile;
-    add_line(plain, LabelBytesPtr(LabelBytes(labels)), metadata, type);
+    add_as_told(name, labels, metadata, type);
   };
   if (type == FamilyType::quartiles) {
     std::for_each(quartiles.begin(), quartiles.end(), add_quantile);
@@ -307,8 +314,34 @@ void SeriesTable::Run::find_lines(const metrics::Context& context, FamilyType ty
       add_quantile(prometheus::boundary_text(percent / 100.0));
     }
   }
-  add_line(SeriesNamePtr(SeriesName(name + "_sum")), label_bytes_, metadata, type);
-  add_line(SeriesNamePtr(SeriesName(name + "_count")), label_bytes_, metadata, type);
+  add_as_told(name + "_sum", labels_, metadata, type);
+  add_as_told(name + "_count", labels_, metadata, type);
+}
+
+/// `labels` may be `labels_`, whose bytes are known.
+void SeriesTable::Run::add_as_told(const std::string& name, const prometheus::Labels& labels,
+                                   const MetadataPtr& metadata, FamilyType type) {
+  if (!table_.options_.relabel) {
+    add_line(SeriesNamePtr(SeriesName(name)),
+             &labels == &labels_ ? label_bytes_ : LabelBytesPtr(LabelBytes(labels)), metadata,
+             type);
+    return;
+  }
+  prometheus::Labels all = labels;
+  all[std::string(name_label)] = name;
+  auto told = table_.options_.relabel(std::move(all));
+  const std::string new_name = told ? std::exchange((*told)[std::string(name_label)], {}) : "";
+  if (new_name.empty()) {
+    lines_.push_back(none);
+    return;
+  }
+  told->erase(std::string(name_label));
+  const bool is_renamed = new_name != name && !has_parts(type);
+  add_line(SeriesNamePtr(SeriesName(new_name)), LabelBytesPtr(LabelBytes(*told)),
+           is_renamed ? MetadataPtr(Metadata{
+                            .family = new_name, .help = metadata->help, .type = metadata->type})
+                      : metadata,
+           type);
 }
 
 void SeriesTable::Run::end() {
@@ -328,6 +361,9 @@ void SeriesTable::Run::end() {
   group_.remembers_.set(group_.entries_.capacity() * sizeof(Group::Entry) +
                         group_.lines_.capacity() * sizeof(Index));
   for (const Index index : lines_) {
+    if (index == none) {
+      continue;
+    }
     Series& series = table_.series_[index];
     if (--series.users == 0 && !series.is_ending) {
       series.is_ending = true;

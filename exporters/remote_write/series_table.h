@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +49,9 @@ class SeriesTable {
     bool suffixes = true;               // as PrometheusOptions
     prometheus::Labels labels;          // on every series that does not have them
     std::vector<int> percentiles = {};  // of summaries
+    /// What is sent of a series with these labels, of which `__name__` is one; nothing: none of it.
+    /// Asked once for each series. Null: all is sent as it is.
+    std::function<std::optional<prometheus::Labels>(prometheus::Labels)> relabel = nullptr;
   };
   struct Counts {
     std::uint64_t duplicates = 0;      // samples that were not sent, or took the place of another
@@ -130,7 +135,7 @@ class SeriesTable::Group {
     prometheus::FamilyType type = prometheus::FamilyType::gauge;
   };
   std::vector<Entry> entries_;
-  std::vector<Index> lines_;
+  std::vector<Index> lines_;  // `none`: is not sent
   base::Remembers remembers_;
 };
 
@@ -156,6 +161,8 @@ class SeriesTable::Run {
  private:
   void leave_the_known();
   void find_lines(const metrics::Context& context, prometheus::FamilyType type);
+  void add_as_told(const std::string& name, const prometheus::Labels& labels,
+                   const MetadataPtr& metadata, prometheus::FamilyType type);
   void add_line(const SeriesNamePtr& name, const LabelBytesPtr& labels, const MetadataPtr& metadata,
                 prometheus::FamilyType type);
   void put_value(Index index, prometheus::FamilyType type, const base::Number& value);

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "exporters/remote_write/batch.h"
+#include "exporters/remote_write/parts.h"
 
 namespace heapwatch::exporters::remote_write {
 

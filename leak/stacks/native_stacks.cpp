@@ -155,11 +155,13 @@ std::vector<Amount> counted_by_books(const memory::native::WatchedProcess& proce
   std::vector<Amount> counted;
   for (const memtrack_space space :
        {memtrack_space_native, memtrack_space_python, memtrack_space_mmap, memtrack_space_stack}) {
-    const memtrack_counters counters = process.space_counters(space);
+    if (space == memtrack_space_python && process.interpreter().empty()) {
+      continue;
+    }
     counted.push_back({.space = std::string(memory::native::space_name(space)),
                        .owner = "",
                        .state = "live",
-                       .bytes = static_cast<double>(counters.inuse_bytes)});
+                       .bytes = static_cast<double>(process.growth(space))});
   }
   return counted;
 }

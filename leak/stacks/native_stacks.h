@@ -13,7 +13,8 @@
 
 namespace heapwatch::leak::stacks {
 
-/// What the books of the program count as alive, by space; exact.
+/// What the books of the program count as alive, by space; exact. Of one whose accounting began
+/// while it ran: by how much it grew since. Of an interpreter that is not watched: nothing.
 [[nodiscard]] std::vector<Amount> counted_by_books(const memory::native::WatchedProcess& process);
 
 /// The samples of a program at several moments, stack by stack.

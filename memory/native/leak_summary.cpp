@@ -27,6 +27,7 @@ constexpr double further_share_min = 0.01;  // of the bytes of such a list
 
 struct Place {
   double bytes = 0;
+  double grown = 0;  // since an earlier moment
   double blocks = 0;
   const NativeHeap::Record* example = nullptr;
   std::chrono::milliseconds oldest{0};
@@ -61,15 +62,29 @@ void add_ages(Place& place, const NativeHeap::Record& record, const NativeHeap& 
       static_cast<double>(std::min(blocks_older(record, heap.mark), record.at_mark)) * bytes;
 }
 
-/// Those with memory of a space, the greatest first.
+/// How many blocks of a record were in use at that moment. Records keep their numbers.
+std::int64_t inuse_at(const NativeHeap* moment, const NativeHeap::Record& record) {
+  return moment != nullptr && record.number < moment->records.size()
+             ? moment->records[record.number].inuse
+             : 0;
+}
+
+/// Those with memory of a space, the greatest first, or those that grew most since a moment.
 std::vector<Place> places_of(const NativeHeap& heap, memtrack_space space,
-                             Which which = &NativeHeap::Record::inuse) {
+                             Which which = &NativeHeap::Record::inuse,
+                             const NativeHeap* since = nullptr) {
   std::map<std::vector<std::uintptr_t>, Place> by_stack;
   for (const NativeHeap::Record& record : heap.records) {
-    if (record.*which <= 0 || record.space != space) {
+    const std::int64_t then = inuse_at(since, record);
+    if ((record.*which <= 0 && then == 0) || record.space != space) {
       continue;
     }
     Place& place = by_stack[record.stack];
+    place.grown += static_cast<double>(record.*which - then) * record.weight *
+                   static_cast<double>(record.size);
+    if (record.*which <= 0) {
+      continue;
+    }
     const double blocks = static_cast<double>(record.*which) * record.weight;
     place.blocks += blocks;
     place.bytes += blocks * static_cast<double>(record.size);
@@ -79,10 +94,13 @@ std::vector<Place> places_of(const NativeHeap& heap, memtrack_space space,
   std::vector<Place> places;
   places.reserve(by_stack.size());
   for (const auto& [stack, place] : by_stack) {
-    places.push_back(place);
+    if (place.example != nullptr) {
+      places.push_back(place);
+    }
   }
-  std::sort(places.begin(), places.end(),
-            [](const Place& a, const Place& b) { return a.bytes > b.bytes; });
+  std::sort(places.begin(), places.end(), [since](const Place& a, const Place& b) {
+    return since == nullptr ? a.bytes > b.bytes : a.grown > b.grown;
+  });
   return places;
 }
 
@@ -143,11 +161,19 @@ void append_place(std::ostringstream& out, const NativeHeap& heap, const Place& 
   }
 }
 
+std::string grown_text(double bytes) {
+  return bytes < 0 ? "-" + bytes_text(-bytes) : bytes_text(bytes);
+}
+
 void append_places(std::ostringstream& out, const NativeHeap& heap, memtrack_space space,
-                   const char* what) {
-  const std::vector<Place> places = places_of(heap, space);
+                   const char* what, const NativeHeap* since = nullptr) {
+  const std::vector<Place> places = places_of(heap, space, &NativeHeap::Record::inuse, since);
   for (std::size_t i = 0; i < places.size() && i < places_max; ++i) {
     append_place(out, heap, places[i], what);
+    if (since != nullptr) {
+      out << "      grown by " << grown_text(places[i].grown) << " in the last "
+          << time_text(heap.now - since->now) << '\n';
+    }
     if (const std::string ages = age_text(places[i], heap); !ages.empty()) {
       out << "      " << ages << '\n';
     }
@@ -213,15 +239,27 @@ void append_unwatched(std::ostringstream& out, const WatchedProcess& process) {
   }
 }
 
+/// What was freed of blocks from before, where there is any, and what is left of the growth then.
+void append_older(std::ostringstream& out, const WatchedProcess& process, memtrack_space space) {
+  const WatchedProcess::Older older = process.older(space);
+  if (older.frees > 0) {
+    out << "  older blocks freed: " << bytes_in(older.bytes, older.frees)
+        << "; with them it grew by " << process.growth(space) << " bytes"
+        << (space == memtrack_space_python ? " in Python\n" : " in native code\n");
+  }
+}
+
 /// What the program mapped by itself and the stacks of its threads, where there are any.
-void append_spaces(std::ostringstream& out, const WatchedProcess& process, const NativeHeap& heap) {
+void append_spaces(std::ostringstream& out, const WatchedProcess& process, const NativeHeap& heap,
+                   const NativeHeap* since) {
   if (const std::string python = process.interpreter(); !python.empty()) {
     const memtrack_counters held = process.space_counters(memtrack_space_python);
     const WatchedProcess::Arenas arenas = process.arenas();
     out << "  of that by " << python << ": "
         << bytes_in(held.inuse_bytes, held.allocations - held.frees) << ", and arenas of "
         << base::counted(arenas.bytes, "byte") << " for its small blocks\n";
-    append_places(out, heap, memtrack_space_python, "block");
+    append_older(out, process, memtrack_space_python);
+    append_places(out, heap, memtrack_space_python, "block", since);
   }
   if (const auto mapped = process.space_counters(memtrack_space_mmap); mapped.inuse_bytes > 0) {
     out << "  mapped by the program itself: "
@@ -263,6 +301,7 @@ std::string leak_summary(const Ended& ended) {
       << bytes_in(counters.freed_bytes, counters.frees)
       << "\n  not freed: " << bytes_in(counters.inuse_bytes, counters.allocations - counters.frees)
       << "; untracked frees: " << counters.untracked_frees << '\n';
+  append_older(out, process, memtrack_space_native);
   if (!process.is_accounting()) {
     out << "  its accounting is switched off\n";
   }
@@ -274,9 +313,9 @@ std::string leak_summary(const Ended& ended) {
   }
   if (!places_of(heap, memtrack_space_native).empty()) {
     out << "  held by" << basis(heap) << ":\n";
-    append_places(out, heap, memtrack_space_native, "block");
+    append_places(out, heap, memtrack_space_native, "block", ended.since);
   }
-  append_spaces(out, process, heap);
+  append_spaces(out, process, heap, ended.since);
   append_peak(out, heap, held_by_samples(heap));
   append_temporary(out, heap);
   append_unwatched(out, process);

@@ -151,6 +151,7 @@ memtrack_health WatchedProcess::health() const {
   memtrack_health health{};
   health.double_frees = books_->double_frees.load(std::memory_order_relaxed);
   health.older_frees = books_->older_frees.load(std::memory_order_relaxed);
+  health.older_freed_bytes = books_->older_freed_bytes.load(std::memory_order_relaxed);
   health.freed_elsewhere = books_->freed_elsewhere.load(std::memory_order_relaxed);
   health.unrecorded = books_->unrecorded.load(std::memory_order_relaxed);
   health.samples = books_->samples.load(std::memory_order_relaxed);
@@ -252,6 +253,30 @@ std::string WatchedProcess::interpreter() const {
   return books_->interpreter.component_count.load(std::memory_order_acquire) == 0
              ? std::string()
              : text_in(books_->interpreter.name);
+}
+
+WatchedProcess::InterpreterHooks WatchedProcess::interpreter_hooks() const {
+  const memtrack::Hooks state = books_->interpreter.hooks.load(std::memory_order_acquire);
+  return {state, text_in(books_->interpreter.name), state == memtrack::Hooks::on};
+}
+
+WatchedProcess::Older WatchedProcess::older(memtrack_space space) const {
+  const auto read = [](const std::atomic<std::uint64_t>& frees,
+                       const std::atomic<std::uint64_t>& bytes) {
+    return Older{frees.load(std::memory_order_relaxed), bytes.load(std::memory_order_relaxed)};
+  };
+  switch (space) {
+    case memtrack_space_native:
+      return read(books_->older_frees, books_->older_freed_bytes);
+    case memtrack_space_python:
+      return read(books_->interpreter.older_frees, books_->interpreter.older_freed_bytes);
+    default:
+      return {};
+  }
+}
+
+std::int64_t WatchedProcess::growth(memtrack_space space) const {
+  return static_cast<std::int64_t>(space_counters(space).inuse_bytes - older(space).bytes);
 }
 
 WatchedProcess::Arenas WatchedProcess::arenas() const {

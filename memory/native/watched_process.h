@@ -21,6 +21,7 @@
 
 namespace heapwatch::memtrack {
 struct Books;
+enum class Hooks : std::uint32_t;
 struct Record;
 struct Stack;
 }  // namespace heapwatch::memtrack
@@ -62,6 +63,15 @@ class WatchedProcess {
   [[nodiscard]] memtrack_counters counters() const;
   [[nodiscard]] std::vector<std::pair<std::string, memtrack_counters>> components() const;
   [[nodiscard]] memtrack_health health() const;
+  /// What was freed since accounting was last begun of blocks from before that.
+  struct Older {
+    std::uint64_t frees = 0;
+    std::uint64_t bytes = 0;  // as far as their sizes can be told
+  };
+  [[nodiscard]] Older older(memtrack_space space) const;
+  /// In use of what came since accounting was last begun, less what was freed of what was there
+  /// before.
+  [[nodiscard]] std::int64_t growth(memtrack_space space) const;
   /// Of the blocks, of what the program mapped by itself, or of the stacks of its threads; exact.
   [[nodiscard]] memtrack_counters space_counters(memtrack_space space) const;
   /// The library whose allocator it has, when that is not glibc's.
@@ -85,6 +95,14 @@ class WatchedProcess {
   [[nodiscard]] std::uint64_t stacks_read() const;
   /// "CPython 3.11.2"; empty when the program has none that is watched.
   [[nodiscard]] std::string interpreter() const;
+  /// What became of hooks on its allocators that were to come or go while the program runs, and
+  /// which interpreter that is, also where it is not watched.
+  struct InterpreterHooks {
+    memtrack::Hooks state{};
+    std::string interpreter;
+    bool are_on = false;
+  };
+  [[nodiscard]] InterpreterHooks interpreter_hooks() const;
   /// What the interpreter's small blocks lie in.
   struct Arenas {
     std::uint64_t count = 0;

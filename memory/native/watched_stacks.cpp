@@ -12,8 +12,10 @@ namespace {
 std::vector<AddressRange> own_code(const std::vector<NativeHeap::Mapping>& mappings) {
   std::vector<AddressRange> own;
   for (const NativeHeap::Mapping& mapping : mappings) {
+    // What an attach has brought is loaded by the number of a descriptor, as nothing else is.
     if (mapping.path.ends_with("/libheapwatch_preload.so") ||
-        mapping.path.ends_with("/heapwatch_python.so")) {
+        mapping.path.ends_with("/heapwatch_python.so") ||
+        mapping.path.starts_with("/proc/self/fd/")) {
       own.push_back({mapping.start, mapping.limit});
     }
   }

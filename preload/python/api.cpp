@@ -9,6 +9,7 @@
 
 #include "memtrack/books.h"
 #include "memtrack/pages.h"
+#include "preload/linked_object.h"
 
 namespace heapwatch::preload::python {
 
@@ -34,7 +35,7 @@ int parse_version(const char* text, char* name, std::size_t size) {
   }
   name[at] = '\0';
   const char* const number = name + sizeof prefix - 1;
-  if (strncmp(number, "3.", 2) != 0 || strstr(text, "free-threading") != nullptr) {
+  if (strncmp(number, "3.", 2) != 0) {
     return -1;
   }
   int minor = 0;
@@ -54,6 +55,8 @@ bool find_functions(void* handle, Api& found) {
          look_up(handle, "Py_IsInitialized", found.is_initialized) &&
          (look_up(handle, "_Py_IsFinalizing", found.is_finalizing) ||
           look_up(handle, "Py_IsFinalizing", found.is_finalizing)) &&
+         look_up(handle, "PyGILState_Ensure", found.ensure) &&
+         look_up(handle, "PyGILState_Release", found.release) &&
          look_up(handle, "PyGILState_GetThisThreadState", found.this_thread) &&
          look_up(handle, "PyCode_Addr2Line", found.line_at) &&
          look_up(handle, "PyCode_Type", found.code_type) &&
@@ -125,7 +128,11 @@ Found find_api(const void* inside) noexcept {
     return Found::none;
   }
   memtrack::Interpreter& books = memtrack::books.interpreter;
-  const int minor = parse_version(found.get_version(), books.name, sizeof books.name);
+  const char* const version = found.get_version();
+  const int minor = parse_version(version, books.name, sizeof books.name);
+  if (strstr(version, "free-threading") != nullptr) {
+    return Found::free_threaded;
+  }
   found.layout = complete ? layout_of(minor) : nullptr;
   if (found.layout == nullptr) {
     return Found::unknown;
@@ -133,6 +140,29 @@ Found find_api(const void* inside) noexcept {
   note_code(found);
   api = found;
   return Found::known;
+}
+
+Found find_api_anywhere() noexcept {
+  if (const Found found = find_api(nullptr); found != Found::none) {
+    return found;
+  }
+  // A library that a program has loaded for itself alone is not among those that are searched.
+  const void* inside = nullptr;
+  dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* context) {
+        Tables tables{};
+        if (is_of_kernel(*object) || !find_tables(*object, tables)) {
+          return 0;
+        }
+        const ElfW(Sym)* const symbol = find_defined(tables, "PyMem_SetAllocator");
+        if (symbol == nullptr) {
+          return 0;
+        }
+        *static_cast<const void**>(context) = at<const void>(object->dlpi_addr + symbol->st_value);
+        return 1;
+      },
+      &inside);
+  return inside == nullptr ? Found::none : find_api(inside);
 }
 
 bool redirect(const void* symbol, const char* name, const void* to) noexcept {

@@ -37,6 +37,8 @@ struct Api {
   int (*is_initialized)();
   int (*is_finalizing)();
   const char* (*get_version)();
+  int (*ensure)();            // the calling thread has the GIL then
+  void (*release)(int had);   // and is as it was before
   void* (*current_thread)();  // the state of the thread that runs code; up to 3.11 of any thread
   void* (*this_thread)();     // of the calling thread in the main interpreter
   int (*line_at)(void* code, int offset);
@@ -50,10 +52,17 @@ struct Api {
 /// Null members until one was found.
 extern Api api;
 
-enum class Found { none, unknown, known };
+enum class Found {
+  none,
+  unknown,        // of another version
+  free_threaded,  // without one lock for all threads
+  known,
+};
 
 /// Looks in the program and its libraries or, with an address, in the library that it lies in.
 Found find_api(const void* inside) noexcept;
+/// The same in all that is loaded, in whatever way.
+Found find_api_anywhere() noexcept;
 
 /// Points to what `symbol` is called by in the table of the object that defines it; so code that is
 /// linked from now on calls `to`. False when it cannot be changed.

@@ -55,4 +55,20 @@ void hook_arenas(bool is_late) noexcept {
   api.set_arena_allocator(&mine);
 }
 
+void unhook_arenas() noexcept {
+  if (!arenas_are_hooked) {
+    return;
+  }
+  ArenaAllocator now{};
+  api.get_arena_allocator(&now);
+  if (now.alloc != alloc_arena) {
+    return;
+  }
+  api.set_arena_allocator(&arenas_below);
+  arenas_are_hooked = false;
+  memtrack::Interpreter& books = memtrack::books.interpreter;
+  books.arenas.store(0, std::memory_order_relaxed);
+  books.arena_bytes.store(0, std::memory_order_relaxed);
+}
+
 }  // namespace heapwatch::preload::python

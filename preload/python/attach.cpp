@@ -66,7 +66,8 @@ void find(const void* inside) {
 
 /// At any moment, as domains.cpp says. `is_late`: CPython has set up its allocators long ago.
 void hook(bool is_late) {
-  if (found == Found::unknown && !is_told.exchange(true, std::memory_order_relaxed)) {
+  if ((found == Found::unknown || found == Found::free_threaded) &&
+      !is_told.exchange(true, std::memory_order_relaxed)) {
     tell_unknown();
   }
   if (found == Found::known && has_components) {

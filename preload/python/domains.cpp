@@ -20,6 +20,10 @@
 // Layers. CPython itself replaces all tables when it reads PYTHONMALLOC or -X dev. The hooks are
 // put on top then a second time, as another layer, since the first may be below it for all one
 // knows. The first layer passes everything on from then on.
+//
+// In a program that was attached to, hooks come and go while it runs. One that is on top is taken
+// away by putting back what it lies on. One that somebody has put others on stays; whether it is
+// there still, when hooks are wanted again, is found out by a block: does the hook note it?
 #include "preload/python/domains.h"
 
 #include <atomic>
@@ -31,6 +35,8 @@
 #include "memtrack/small_blocks.h"
 #include "memtrack/tracker.h"
 #include "preload/python/api.h"
+#include "preload/python/older_blocks.h"
+#include "preload/python/own_blocks.h"
 
 namespace heapwatch::preload::python {
 
@@ -40,6 +46,19 @@ namespace small = memtrack::small;
 
 constexpr unsigned layers = 2;
 constexpr std::size_t pymalloc_max = 512;
+
+/// What RAW has of malloc is on the books by malloc's own hooks.
+constinit std::atomic<bool> malloc_is_watched{true};
+
+bool is_for_raw_to_note() {
+  return !malloc_is_watched.load(std::memory_order_relaxed);
+}
+
+older::From unknown_block_of(Domain domain) {
+  return domain != raw          ? older::From::pymalloc_or_malloc
+         : is_for_raw_to_note() ? older::From::malloc
+                                : older::From::elsewhere;
+}
 
 /// What the hooks know of a domain.
 struct State {
@@ -193,22 +212,48 @@ struct Hook {
   }
 
   [[gnu::noinline]] static void free_other(void* context, void* block) {
-    (void)small::forget_slowly(block);
+    if (small::forget_slowly(block)) {
+      below().free(context, block);
+      return;
+    }
+    const older::Free free(block, unknown_block_of(domain));
+    if (domain == raw && is_for_raw_to_note()) {
+      own::forget(block);
+    }
     below().free(context, block);
   }
 
   [[gnu::noinline]] static void* realloc_other(void* context, void* block, std::size_t size,
                                                const void* caller) {
     const auto reallocate = [&] { return below().realloc(context, block, size); };
+    if (domain == raw && block != nullptr && is_for_raw_to_note()) {
+      return move_raw(context, block, size, caller);
+    }
     if (domain == raw || block == nullptr || !is_active()) {
       return allocate(size, caller, reallocate);
     }
     const small::Moving moving = small::begin_move(block);
+    older::Free free(moving.word == 0 ? block : nullptr, unknown_block_of(domain));
     void* const moved = allocate(size, caller, reallocate);
     if (moved == nullptr) {
       small::cancel_move(moving);
+      free.cancel();
     } else {
       small::finish_move(moving);
+    }
+    return moved;
+  }
+
+  static void* move_raw(void* context, void* block, std::size_t size, const void* caller) {
+    older::Free free(block, unknown_block_of(domain));
+    const own::Moving moving = own::begin_move(block);
+    void* const moved =
+        allocate(size, caller, [&] { return below().realloc(context, block, size); });
+    if (moved == nullptr) {
+      own::cancel_move(moving);
+      free.cancel();
+    } else {
+      own::finish_move(moving);
     }
     return moved;
   }
@@ -221,6 +266,13 @@ struct Hook {
       return call();
     }
     const Charged charged(domain);
+    if (domain == raw && is_for_raw_to_note()) {
+      void* const block = call();
+      if (block != nullptr && is_tracking()) {
+        own::record(block, size, caller);
+      }
+      return block;
+    }
     if (domain == raw || size - 1 >= pymalloc_max) {
       return call();
     }
@@ -253,6 +305,58 @@ void install_if_missing(bool at_start) {
   }
 }
 
+/// Whether a block of the domain comes to the hook that is active, whoever is on top. With
+/// accounting on.
+template <Domain domain>
+bool is_reached(const Allocator& now) {
+  const MallocWatch watch(domain);
+  constexpr std::size_t probe_bytes = 24;
+  void* const block = now.malloc(now.context, probe_bytes);
+  if (block != nullptr) {
+    now.free(now.context, block);
+  }
+  return watch.has_seen();
+}
+
+template <Domain domain>
+void install_late() {
+  const State& state = states[domain];
+  Allocator now{};
+  api.get_allocator(domain, &now);
+  if (now.malloc == Hook<domain, 0>::malloc || now.malloc == Hook<domain, 1>::malloc) {
+    return;
+  }
+  if (state.installed[0] && is_reached<domain>(now)) {
+    return;
+  }
+  if (state.active.load(std::memory_order_relaxed) == 0) {
+    Hook<domain, 0>::install();
+  } else {
+    Hook<domain, 1>::install();
+  }
+}
+
+/// False when it is not on top.
+template <Domain domain, unsigned layer>
+bool uninstall(const Allocator& now) {
+  if (now.malloc != Hook<domain, layer>::malloc) {
+    return false;
+  }
+  State& state = states[domain];
+  api.set_allocator(domain, &state.below[layer]);
+  state.installed[layer] = false;
+  return true;
+}
+
+template <Domain domain>
+bool uninstall_any() {
+  const State& state = states[domain];
+  Allocator now{};
+  api.get_allocator(domain, &now);
+  const bool is_gone = uninstall<domain, 0>(now) || uninstall<domain, 1>(now);
+  return is_gone || !(state.installed[0] || state.installed[1]);
+}
+
 void hook_all(bool at_start) {
   install_if_missing<raw>(at_start);
   install_if_missing<mem>(at_start);
@@ -267,6 +371,20 @@ void hook_domains() noexcept {
 
 void hook_domains_at_start() noexcept {
   hook_all(true);
+}
+
+void hook_domains_late(bool malloc_has_hooks) noexcept {
+  malloc_is_watched.store(malloc_has_hooks, std::memory_order_relaxed);
+  older::begin();
+  install_late<raw>();
+  install_late<mem>();
+  install_late<object>();
+}
+
+bool unhook_domains() noexcept {
+  // Each of them.
+  const bool gone[] = {uninstall_any<raw>(), uninstall_any<mem>(), uninstall_any<object>()};
+  return gone[raw] && gone[mem] && gone[object];
 }
 
 }  // namespace heapwatch::preload::python

@@ -4,8 +4,12 @@ namespace heapwatch::preload::python {
 
 namespace {
 
+constexpr std::size_t small_pool = 4096;
+constexpr std::size_t large_pool = 16384;
+
 constexpr Layout before_311(int minor, std::size_t place, int place_unit) {
   return {.minor = minor,
+          .pool_bytes = minor < 10 ? small_pool : large_pool,
           .entry = Layout::Entry::every_frame,
           .place_unit = place_unit,
           .thread_frame_is_indirect = false,
@@ -30,6 +34,7 @@ constexpr Layout layouts[] = {
     before_311(9, 104, 1),
     before_311(10, 96, 2),
     {.minor = 11,
+     .pool_bytes = large_pool,
      .entry = Layout::Entry::flag,
      .place_unit = 1,
      .thread_frame_is_indirect = true,
@@ -48,6 +53,7 @@ constexpr Layout layouts[] = {
      .ascii_text = 48,
      .other_text = 72},
     {.minor = 12,
+     .pool_bytes = large_pool,
      .entry = Layout::Entry::shim,
      .place_unit = 1,
      .thread_frame_is_indirect = true,
@@ -66,6 +72,7 @@ constexpr Layout layouts[] = {
      .ascii_text = 40,
      .other_text = 56},
     {.minor = 13,
+     .pool_bytes = large_pool,
      .entry = Layout::Entry::shim,
      .place_unit = 1,
      .thread_frame_is_indirect = false,

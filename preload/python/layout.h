@@ -18,7 +18,8 @@ struct Layout {
     shim,         // a frame that belongs to the C stack lies below the one a call began with
   };
 
-  int minor;  // 3.minor
+  int minor;               // 3.minor
+  std::size_t pool_bytes;  // of what pymalloc cuts small blocks out of
   Entry entry;
   int place_unit;  // bytes that the place of a frame counts in, where it is an int
   bool thread_frame_is_indirect;
@@ -47,5 +48,7 @@ struct Layout {
 
 /// What versions are known, for messages.
 constexpr const char* known_versions = "3.8 to 3.13";
+constexpr int first_known_minor = 8;
+constexpr int last_known_minor = 13;
 
 }  // namespace heapwatch::preload::python

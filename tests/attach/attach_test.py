@@ -1,5 +1,6 @@
 """heapwatch attach over real programs: what it says, what it refuses, and that they go on."""
 import json
+import os
 import pathlib
 import re
 import signal
@@ -11,7 +12,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, fetch, wait_until  # noqa: E402
 
-HEAPWATCH = TARGET = ""
+HEAPWATCH = TARGET = GO_TARGET = ""
 
 
 class AttachTest(unittest.TestCase):
@@ -105,9 +106,66 @@ class AttachTest(unittest.TestCase):
         self.assertNotIn("heapwatch library", pathlib.Path(f"/proc/{child}/maps").read_text())
         self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
 
+    def test_a_container_with_a_root_of_its_own(self):
+        # Its own mounts and processes; the folder of the library is not to be seen there, its root is read only.
+        library = pathlib.Path(HEAPWATCH).resolve().parents[1] / "preload"
+        script = ('mount --rbind / /mnt && mount -t tmpfs none "/mnt$1" && mount -o remount,bind,ro /mnt && exec chroot /mnt "$2" calm 2')
+        program = self.start("unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh", library, TARGET)
+        child = int(pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0])
+        self.assertNotEqual(pathlib.Path(f"/proc/{child}/root").stat().st_dev, 0)
+        for _ in range(2):
+            done = self.heapwatch("attach", child, "--for", "1s", "--sample-interval", 4096)
+            self.assertIn("untracked frees: 0", done.stderr)
+            self.assertRegex(done.stderr, r"turn\+0x\w+ \S*target_program.c")
+            self.assertIn(f"detached from process {child} (attach_target)\n", done.stderr)
+        self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_each_is_noted_in_the_log_with_who_and_whom(self):
+        # What listens for the log in a mount namespace of its own.
+        program = self.start(TARGET, "calm", 1)
+        listener = ("import os, socket, subprocess, sys\n"
+                    "log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); log.bind('/dev/log')\n"
+                    "done = subprocess.run(sys.argv[1:], stderr=subprocess.PIPE)\n"
+                    "log.setblocking(False)\n"
+                    "try:\n"
+                    "    while True: print(log.recv(4096).decode())\n"
+                    "except BlockingIOError: pass\n"
+                    "print('status', done.returncode)\n")
+        script = ('mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && exec "$@"')
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", listener, HEAPWATCH, "attach",
+                               str(program.pid), "--for", "1s"], capture_output=True, text=True, timeout=120, env=clean_environment(),
+                              check=True)
+        said = done.stdout.splitlines()
+        self.assertEqual(said[-1], "status 0", done)
+        who = f"process {program.pid} (attach_target), of user {os.getuid()}, by user {os.getuid()}"
+        self.assertRegex(said[0], rf"heapwatch\[\d+\]: attaches to {re.escape(who)}")
+        self.assertRegex(said[1], rf"heapwatch\[\d+\]: has detached from {re.escape(who)}")
+
     def test_what_is_meant_must_be_one_process(self):
         self.assertIn("attach needs a process", self.heapwatch("attach", status=1).stderr)
         self.assertIn("is the first process of the system", self.heapwatch("attach", 1, status=1).stderr)
+
+    def test_go_tells_of_its_own_heap_by_its_address(self):
+        program = subprocess.Popen([GO_TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment())
+        self.addCleanup(lambda: (program.communicate(), program.wait()))
+        url = program.stdout.readline().strip()
+        for _ in range(30):
+            fetch(url + "/hold")
+        for _ in range(2):
+            fetch(url + "/gc")
+        report, flame = self.folder / "heap.pb.gz", self.folder / "flame.html"
+        said = self.heapwatch("attach", program.pid, "--url", url, "--for", "1s", "--report", report, "--flame", flame).stderr
+        self.assertRegex(said, r"in Go's own heap, by its profile: \d{8} bytes in \d+ objects\n"
+                               r"heapwatch:     \d{8} bytes in \d+ objects\nheapwatch:       main\.main\.func\d+ \S*main\.go:\d+\n")
+        text = subprocess.run(["go", "tool", "pprof", "-top", "-unit=b", "-symbolize=none", "-tagfocus=space=go$", str(report)],
+                              timeout=60, capture_output=True, text=True, env=clean_environment(), check=True).stdout
+        held = re.search(r"^ *(\d+)B .* main\.main\.func", text, re.M)
+        self.assertGreaterEqual(int(held[1]), 29 << 20, text)
+        self.assertIn("main.main.func", flame.read_text())
+        # Without an answer the rest is told all the same.
+        said = self.heapwatch("attach", program.pid, "--url", "127.0.0.1:1", "--for", "1s", status=1).stderr
+        self.assertIn("Go's heap is left out: ", said)
+        self.assertIn("detached from", said)
 
     def test_python_goes_on(self):
         code = ("import json,sys,threading,time\n"
@@ -128,5 +186,5 @@ class AttachTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, TARGET = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1])
+    HEAPWATCH, TARGET, GO_TARGET = sys.argv[1:4]
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:])

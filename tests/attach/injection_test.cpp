@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "attach/refusals.h"
@@ -98,6 +100,70 @@ TEST(Injection, loading_forking_and_signals_do_not_matter) {
 
 TEST(Injection, a_fork_and_a_timer_beside_one_thread_do_not_matter) {
   expect_rounds({"forks", "1"}, count(3));
+}
+
+TEST(Injection, children_of_vfork_do_not_matter) {
+  expect_rounds({"vforks", "2"}, count(3));
+}
+
+TEST(Injection, threads_that_come_and_go_all_the_time_do_not_matter) {
+  expect_rounds({"threads", "1"}, count(3));
+}
+
+TEST(Injection, huge_pages_do_not_matter) {
+  expect_rounds({"huge", "1"}, count(1));
+}
+
+TEST(Injection, five_hundred_threads_do_not_matter) {
+  Target target(TARGET_PROGRAM, {"calm", "500"});
+  for (int i = 0; i < count(1); ++i) {
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done) << "round " << i;
+    EXPECT_TRUE(waits_until([&] { return allocations(target.pid()) > 1000; })) << "round " << i;
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done) << "round " << i;
+  }
+  EXPECT_THAT(target.end(), checked_some());
+}
+
+std::set<std::string> files_of(int pid) {
+  std::set<std::string> files;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error)) {
+    files.insert(entry.path().filename().string());
+  }
+  return files;
+}
+
+/// Code that lies in no file, as that of an injection does.
+std::size_t nameless_code(int pid) {
+  const auto mappings = mappings_of(pid);
+  return static_cast<std::size_t>(
+      std::count_if(mappings.begin(), mappings.end(), [](const auto& mapping) {
+        return mapping.executable && !mapping.is_file() && mapping.name.empty();
+      }));
+}
+
+TEST(Injection, what_a_failed_one_has_mapped_goes_again) {
+  for (const std::vector<std::string>& mode : {std::vector<std::string>{"calm", "3"}, {"alone"}}) {
+    Target target(TARGET_PROGRAM, mode);
+    const auto files = files_of(target.pid());
+    ASSERT_EQ(nameless_code(target.pid()), 0);
+    const auto seen = gather(target.pid(), ourselves());
+    ASSERT_TRUE(seen);
+    // No library.
+    const auto injected = inject(seen->evidence, {.library = "/proc/version"});
+    ASSERT_FALSE(injected);
+    EXPECT_THAT(injected.error().message, HasSubstr("the library cannot be loaded there: "));
+    EXPECT_EQ(nameless_code(target.pid()), 0);
+    EXPECT_EQ(files_of(target.pid()), files);
+    // Nor a file.
+    const auto missing = inject(seen->evidence, {.library = "/no/such/file"});
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(nameless_code(target.pid()), 0);
+    EXPECT_EQ(files_of(target.pid()), files);
+    ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+    EXPECT_THAT(target.end(), checked_some());
+  }
 }
 
 TEST(Injection, it_comes_and_goes_twenty_times_under_load) {
@@ -229,6 +295,11 @@ TEST(Injection, blocks_from_before_are_older_frees_and_nothing_is_untracked) {
   ASSERT_NE(books, nullptr);
   EXPECT_GT(books->health().older_frees, 1000);
   EXPECT_LE(books->health().older_frees, 3 * 512 + 64);
+  // Of 8 to 608 bytes, and each 32nd of 20000.
+  EXPECT_GT(books->health().older_freed_bytes, books->health().older_frees * 200);
+  EXPECT_LT(books->health().older_freed_bytes, books->health().older_frees * 2500);
+  const auto grown = books->growth(memtrack_space_native);
+  EXPECT_LT(std::abs(grown), 3'000'000) << "what came in place of it is no growth";
   EXPECT_EQ(books->health().double_frees, 0);
   EXPECT_EQ(books->counters().untracked_frees, 0);
   EXPECT_THAT(target.end(), checked_some());

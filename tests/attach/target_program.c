@@ -1,5 +1,6 @@
 // A program to attach to. It checks all that it allocates, and says "ready" and, when its standard
-// input ends, how many blocks it has checked. A block that is not what it was ends it with a signal.
+// input ends, how many blocks it has checked. A block that is not what it was ends it with a
+// signal.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -136,6 +137,63 @@ static void* make_children(void* nothing) {
   return nothing;
 }
 
+/// A child that shares our memory until it is another program.
+static void* make_vfork_children(void* nothing) {
+  while (!atomic_load(&stop_now)) {
+    const pid_t child = vfork();
+    if (child == 0) {
+      execl("/bin/true", "true", (char*)NULL);
+      _exit(1);
+    }
+    int status = 0;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (child > 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
+      fprintf(stderr, "a child of vfork has failed: status %d\n", status);
+      abort();
+    }
+  }
+  return nothing;
+}
+
+static void* short_life(void* nothing) {
+  void* const block = malloc(200);
+  if (block == NULL) {
+    abort();
+  }
+  memset(block, 1, 200);
+  free(block);
+  return nothing;
+}
+
+static void* make_threads(void* nothing) {
+  while (!atomic_load(&stop_now)) {
+    pthread_t some[8];
+    int made = 0;
+    while (made < 8 && pthread_create(&some[made], NULL, short_life, NULL) == 0) {
+      ++made;
+    }
+    for (int i = 0; i < made; ++i) {
+      pthread_join(some[i], NULL);
+    }
+  }
+  return nothing;
+}
+
+/// Its heap and its mappings in pages of 2 MiB, where the kernel has some.
+static void ask_for_huge_pages(void) {
+  prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+  const size_t bytes = (size_t)64 << 20;
+  char* const room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) {
+    abort();
+  }
+  madvise(room, bytes, MADV_HUGEPAGE);
+  memset(room, 1, bytes);
+  char* const heap = malloc((size_t)8 << 20);
+  memset(heap, 1, (size_t)8 << 20);
+}
+
 static void on_signal(int number) {
   (void)number;
 }
@@ -206,6 +264,14 @@ int main(int count, char** arguments) {
   if (strcmp(mode, "storm") == 0 || strcmp(mode, "forks") == 0) {
     pthread_create(&threads[started++], NULL, make_children, NULL);
     start_timer();
+  }
+  if (strcmp(mode, "vforks") == 0) {
+    pthread_create(&threads[started++], NULL, make_vfork_children, NULL);
+  } else if (strcmp(mode, "threads") == 0) {
+    pthread_create(&threads[started++], NULL, make_threads, NULL);
+    pthread_create(&threads[started++], NULL, make_threads, NULL);
+  } else if (strcmp(mode, "huge") == 0) {
+    ask_for_huge_pages();
   }
   printf("ready\n");
   fflush(stdout);

@@ -8,7 +8,7 @@
 namespace heapwatch::base {
 namespace {
 
-bool is_open(int descriptor) {
+bool still_open(int descriptor) {
   return fcntl(descriptor, F_GETFD) >= 0;
 }
 
@@ -19,12 +19,12 @@ TEST(OwnedDescriptors, AForkedChildClosesWhatIsOursAndNothingElse) {
   const pid_t child = fork();
   if (child == 0) {
     close_owned_descriptors();
-    _exit((is_open(ours) ? 1 : 0) + (is_open(theirs) ? 2 : 0) + (is_open(given_up) ? 4 : 0));
+    _exit((still_open(ours) ? 1 : 0) + (still_open(theirs) ? 2 : 0) + (still_open(given_up) ? 4 : 0));
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 6);
-  EXPECT_TRUE(is_open(ours));
+  EXPECT_TRUE(still_open(ours));
   for (const int descriptor : {ours, theirs, given_up}) {
     close(disown_descriptor(descriptor));
   }

@@ -66,13 +66,13 @@ void remote_write(benchmark::State& state, Version version, bool on_disk) {
   std::string name = "/tmp/heapwatch-bench-XXXXXX";
   const std::filesystem::path folder = ::mkdtemp(name.data());
   EndpointOptions endpoint;
-  endpoint.name = "bench";
-  endpoint.request.url = receiver.url();
+  endpoint.receiver.name = "bench";
+  endpoint.receiver.request.url = receiver.url();
   endpoint.version = version;
   endpoint.metadata = false;
-  endpoint.memory_bytes_max = std::size_t{256} << 20U;
+  endpoint.receiver.memory_bytes_max = std::size_t{256} << 20U;
   if (on_disk) {
-    endpoint.disk_folder = folder / "queue";
+    endpoint.receiver.disk_folder = folder / "queue";
   }
   RemoteWriteOptions options;
   options.endpoints = {endpoint};

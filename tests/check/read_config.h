@@ -21,13 +21,13 @@ template <typename Config>
 ReadConfig<Config> read_alone(std::string_view check_name,
                               std::optional<Config> (*read)(const InstanceSource&,
                                                             config::Diagnostics&),
-                              std::string_view instance, std::string_view init_config) {
+                              std::string_view instance, std::string_view init_config,
+                              const config::AgentConfig& agent = {}) {
   config::Diagnostics diagnostics;
   config::CheckConfig file{.check_name = std::string(check_name),
                            .file = "f.yaml",
                            .init_config = config::parse_yaml(init_config, "f.yaml", diagnostics),
                            .instances = {config::parse_yaml(instance, "f.yaml", diagnostics)}};
-  const config::AgentConfig agent;
   ReadConfig<Config> outcome{read({file, file.instances[0], agent}, diagnostics), {}};
   for (const auto& diagnostic : diagnostics.all()) {
     outcome.said.push_back(to_text(diagnostic));

@@ -28,6 +28,7 @@ TEST_F(AgentConfigTest, HasTheAgentsDefaults) {
   EXPECT_FALSE(config.tracemalloc_debug);
   EXPECT_EQ(config.profiler, PythonProfiler::none);
   EXPECT_FALSE(config.allow_untrusted_code);
+  EXPECT_FALSE(config.attach);
   EXPECT_EQ(config.isolation, IsolationConfig{});
   EXPECT_THAT(config.histogram_aggregates, ElementsAre("max", "median", "avg", "count"));
   EXPECT_THAT(config.histogram_percentiles, ElementsAre(95));
@@ -74,6 +75,7 @@ void expect_every_key_set(const AgentConfig& config) {
   EXPECT_EQ(config.proxy.https, "http://p:2");
   EXPECT_THAT(config.proxy.no_proxy, ElementsAre("x", "y"));
   EXPECT_TRUE(config.allow_untrusted_code);
+  EXPECT_TRUE(config.attach);
   EXPECT_EQ(config.isolation, (IsolationConfig{true, {"p", "q"}, {"r"}}));
   EXPECT_EQ(config.secrets.command, "/s");
   EXPECT_THAT(config.secrets.arguments, ElementsAre("-a", "b"));
@@ -118,6 +120,7 @@ ad_allowed_env_vars: [A, B]
 ad_disable_env_var_resolution: true
 proxy: {http: "http://p:1", https: "http://p:2", no_proxy: [x, y]}
 allow_untrusted_code: true
+attach: true
 check_isolation: process
 check_isolation_include: [p, q]
 check_isolation_exclude: [r]

@@ -165,15 +165,31 @@ TEST_F(ConfdTest, KeysWrittenTwiceOrUnknownAreWarnings) {
 }
 
 TEST_F(ConfdTest, TemplatesForAutodiscoveryAreNotLoaded) {
-  for (const char* key : {"ad_identifiers", "advanced_ad_identifiers", "docker_images"}) {
+  for (const char* key : {"advanced_ad_identifiers", "docker_images"}) {
     const std::string name = std::string(key) + ".yaml";
     folder_.write(name, std::string(good) + key + ": [x]\n");
   }
   EXPECT_THAT(load(), IsEmpty());
-  const std::string end = "a template for Autodiscovery, which heapwatch does not do; not loaded";
-  EXPECT_THAT(said_, ElementsAre("warning ad_identifiers.yaml:2:17: " + end,
-                                 "warning advanced_ad_identifiers.yaml:2:26: " + end,
-                                 "warning docker_images.yaml:2:16: " + end));
+  const std::string begin = "a template for Autodiscovery by ";
+  const std::string end = ", which heapwatch does not do; not loaded";
+  EXPECT_THAT(said_,
+              ElementsAre("warning advanced_ad_identifiers.yaml:2:26: " + begin +
+                              "advanced_ad_identifiers" + end,
+                          "warning docker_images.yaml:2:16: " + begin + "docker_images" + end));
+}
+
+TEST_F(ConfdTest, IdentifiersOfAFileAreThoseOfEachOfItsInstances) {
+  Diagnostics diagnostics;
+  const auto file = parse_check_config(
+      "ad_identifiers: [shop]\ninstances:\n  - {a: 1}\n  - {b: 2, discover: {scheme: https}}\n"
+      "  - {c: 3, discover: {ad_identifiers: [own]}}\n",
+      "f.yaml", {}, diagnostics);
+  ASSERT_TRUE(file);
+  ASSERT_EQ(file->instances.size(), 3U);
+  EXPECT_EQ(to_yaml(file->instances[0]), "a: 1\ndiscover:\n  ad_identifiers:\n    - shop\n");
+  EXPECT_EQ(to_yaml(file->instances[1]),
+            "b: 2\ndiscover:\n  scheme: https\n  ad_identifiers:\n    - shop\n");
+  EXPECT_EQ(to_yaml(file->instances[2]), "c: 3\ndiscover:\n  ad_identifiers:\n    - own\n");
 }
 
 TEST_F(ConfdTest, AFolderThatIsNotThereIsAnError) {

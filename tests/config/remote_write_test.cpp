@@ -1,10 +1,9 @@
 // `remote_write` in heapwatch.yaml: what it comes to, and what is wrong with it.
-#include "config/remote_write.h"
-
 #include <gmock/gmock.h>
 
 #include "agent_config_fixture.h"
 #include "config/duration.h"
+#include "config/receivers.h"
 
 namespace heapwatch::config {
 namespace {
@@ -199,9 +198,6 @@ TEST_F(RemoteWriteConfigTest, WhatIsWrongIsSaidWithItsPlace) {
        "remote_write -> 1 -> authorization -> credentials is missing, or credentials_file"},
       {"oauth2: {client_id: a, client_secret: b}",
        "remote_write -> 1 -> oauth2 -> token_url is missing"},
-      {"write_relabel_configs: [{action: drop}]",
-       "remote_write -> 1 -> write_relabel_configs is not supported; leave series out at the "
-       "receiver, or in conf.d"},
       {"sigv4: {region: x}",
        "remote_write -> 1 -> sigv4 is not supported; send through a proxy that signs"},
   };

@@ -67,6 +67,7 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "proxy.no_proxy",
       "prometheus.probe_targets",
       "remote_write",
+      "otlp",
       "dogstatsd_host",
       "dogstatsd_port",
       "dogstatsd_socket",

@@ -80,24 +80,36 @@ class ConfigurationPageTest(unittest.TestCase):
         keys = keys_read("check/memory/config.cpp") | set(re.findall(r'Key\{"(\w+)"', source))
         self.assertEqual({key for key in keys if not re.search(rf"^ *[-# ]*{key}: ", example, re.M)}, set())
 
-    def test_every_option_of_remote_write_is_listed_and_no_other(self):
-        page = (ROOT / "docs/remote-write.md").read_text().split("\n## Options\n", 1)[1].split("\n## ", 1)[0]
-        rows = [row.split("|") for row in page.splitlines() if row.startswith("| `")]
+    def options_of_receivers(self, page, kind):
+        """Those that are listed, those that rows tell of in passing, and those that are read."""
+        text = (ROOT / "docs" / page).read_text().split("\n## Options\n", 1)[1].split("\n## ", 1)[0]
+        rows = [row.split("|") for row in text.splitlines() if row.startswith("| `")]
         listed = {key.removeprefix("queue_config.") for row in rows for key in CODE.findall(row[1])}
         below = {key for row in rows for key in CODE.findall(row[3]) if WORD.fullmatch(f'"{key}"')}
-        source = "".join((ROOT / f"config/remote_write_{part}.cpp").read_text() for part in ("options", "access"))
-        read = set(re.findall(r'(?:\.|->|read_\w+\()(?:text|texts|text_map|boolean|integer|section|one_of<bool>)?\(?(?:\*?\w+, )?"(\w+)"', source))
-        self.assertEqual(read - listed - below, {"queue_config", "remote_write"}, "read and not listed")
+        source = "".join((ROOT / f"config/{name}.cpp").read_text() for name in (kind, "receiver_options", "receiver_access"))
+        read = set(re.findall(r'(?:\.|->|read_\w+\()(?:text|texts|text_map|boolean|integer|section|one_of<bool>|raw)?\(?(?:\*?\w+, )?"(\w+)"', source))
+        return listed, below, read
+
+    def test_every_option_of_remote_write_is_listed_and_no_other(self):
+        listed, below, read = self.options_of_receivers("remote-write.md", "remote_write_options")
+        self.assertEqual(read - listed - below, {"queue_config"}, "read and not listed")
+        self.assertEqual(listed - read, set(), "listed and not read")
+
+    def test_every_option_of_otlp_is_listed_and_no_other(self):
+        listed, below, read = self.options_of_receivers("otlp.md", "otlp_options")
+        self.assertEqual(read - listed - below, {"queue_config"}, "read and not listed")
         self.assertEqual(listed - read, set(), "listed and not read")
 
     def test_every_option_of_discovery_is_listed_and_no_other(self):
         page = (ROOT / "docs/fleet.md").read_text()
         tables = re.findall(r"\n\| option \|.*?\n\n", page, re.S)
         listed = {key for table in tables for row in table.splitlines() for key in CODE.findall(row.split("|")[1] if "|" in row else "")}
-        files = [f"discovery/{name}" for name in ("template.cpp", "sources.cpp", "file_source.cpp", "http_source.cpp")]
+        files = [f"discovery/{name}" for name in ("template.cpp", "sources.cpp", "sharing.cpp", "file_source.cpp", "http_source.cpp", "dns_source.cpp", "docker_source.cpp",
+                                                  "kubernetes_source.cpp", "process_source.cpp")]
         read = {key for file in (*files, "discovery/relabel/rules.cpp") for key in keys_read(file)}
         sources = "".join((ROOT / file).read_text() for file in (*files, "discovery/relabel/rules.cpp"))
         read |= set(re.findall(r'(?:read_duration|read_allowed|read_text|read_rules)\(\w+, "(\w+)"', sources))
+        read |= set(re.findall(r'Key\{"(\w+)", ChoiceKind::\w+\}', (ROOT / "check/memory/config.cpp").read_text()))
         kinds = set(re.findall(r'\.key = "(\w+)"', sources))
         refused = set(re.findall(r'\{"(\w+)", "use ', sources))
         self.assertEqual((read | kinds) - refused - {"discover"}, listed)

@@ -14,7 +14,7 @@ class ScriptsTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for program in AT_HAND:
                 (pathlib.Path(folder) / program).symlink_to(shutil.which(program))
-            for script in ("run", "test"):
+            for script in ("run", "test", "package"):
                 for word in ("--help", "-h"):
                     with self.subTest(script=script, word=word):
                         done = subprocess.run([ROOT / "scripts" / script, word], cwd=folder, env={"PATH": folder},

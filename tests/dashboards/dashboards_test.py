@@ -12,11 +12,13 @@ import time
 import unittest
 import urllib.request
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/testing"))
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from real_parts import GoProgram, made_control_group  # noqa: E402
-from agent import Agent, Confd, run, wait_until  # noqa: E402
+from agent import Agent, Confd, documented_pages, run, wait_until  # noqa: E402
 from pages import Pages  # noqa: E402
 from remote_write import Receiver  # noqa: E402
 
@@ -140,7 +142,7 @@ class DashboardsTest(unittest.TestCase):
         self.assertGreater(len(emitted.wanted[0]), 25)
         self.assertGreater(len(emitted.wanted[1]), 30)
         self.assertEqual(emitted.missing(), ([], []))
-        for file in sorted(path for path in SHIPPED.rglob("*") if path.is_file()):
+        for file in sorted(path for path in SHIPPED.rglob("*") if path.is_file() and path.parent.name != "scrape"):
             self.assertEqual((emitted.folder / file.relative_to(SHIPPED)).read_text(), file.read_text(), file)
 
     def test_other_names_are_written_where_the_configuration_gives_them(self):
@@ -239,6 +241,42 @@ class DashboardsTest(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             alerts = set(re.findall(r"alert: (\w+)", (SHIPPED / "prometheus/heapwatch.rules.yml").read_text()))
             self.assertEqual(alerts, set(re.findall(r"alertname: (\w+)", RULES.read_text())), "an alert is not tested")
+
+    def test_what_others_scrape_us_by_names_the_addresses_in_use(self):
+        for config, pages, metrics in (("", "localhost:5000", "localhost:9464"),
+                                       ("expvar_port: 6000\nprometheus: {listen: ':9999'}\n", "localhost:6000", "localhost:9999"),
+                                       ("expvar_host: 10.0.0.7\nprometheus: {listen: '[2001:db8::1]:99'}\n", "10.0.0.7:5000",
+                                        "[2001:db8::1]:99")):
+            with self.subTest(config), Confd() as folder:
+                done = run(PROGRAM, "-c", folder.config(config), "--confd", folder.confd, "dashboards", "--out", folder.root / "out")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                scrape = folder.root / "out/scrape"
+                prometheus = yaml.safe_load((scrape / "prometheus.yml").read_text())
+                self.assertEqual(prometheus["scrape_configs"][0]["static_configs"], [{"targets": [metrics]}])
+                checked = subprocess.run(["promtool", "check", "config", scrape / "prometheus.yml"], capture_output=True, text=True, check=False)
+                self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+                self.assertIn("rules found", checked.stdout)
+                parca = yaml.safe_load((scrape / "parca.yaml").read_text())
+                own, go = parca["scrape_configs"]
+                self.assertEqual(own["static_configs"], [{"targets": [pages]}])
+                self.assertEqual(go["http_sd_configs"], [{"url": f"http://{pages}/api/v1/http_sd?check=go_expvar"}])
+                alloy = (scrape / "heapwatch.alloy").read_text()
+                self.assertEqual(set(re.findall(r'"__address__" = "([^"]*)"', alloy)), {pages, metrics})
+                self.assertIn(f'"http://{pages}/api/v1/http_sd?check=go_expvar"', alloy)
+                for opening, closing in ("{}", "[]", "()"):
+                    self.assertEqual(alloy.count(opening), alloy.count(closing))
+                components = set(re.findall(r'^([\w.]+) "(\w+)" \{', alloy, re.M))
+                spoken_of = set(re.findall(r"= \[?((?:prometheus|pyroscope|discovery)\.\w+)\.(\w+)\.\w+", alloy))
+                self.assertEqual(spoken_of - components, set(), "a part that is not there")
+
+    def test_the_profiles_that_others_scrape_are_pages_of_heapwatch(self):
+        pages = documented_pages("operations.md", "At `expvar_port`:")
+        parca = yaml.safe_load((SHIPPED / "scrape/parca.yaml").read_text())["scrape_configs"][0]["profiling_config"]["pprof_config"]
+        paths = {one["path"] for one in parca.values() if one["enabled"]}
+        self.assertEqual(paths, {"/debug/pprof/heap"})
+        self.assertLess(paths | {"/api/v1/http_sd"}, set(pages))
+        alloy = (SHIPPED / "scrape/heapwatch.alloy").read_text()
+        self.assertEqual(set(re.findall(r'path += "([^"]*)"', alloy)), paths)
 
     def test_every_alert_is_explained(self):
         page = (ROOT / "docs/operations.md").read_text().lower()

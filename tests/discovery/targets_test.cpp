@@ -79,7 +79,7 @@ TEST(TargetList, LimitsAreTold) {
     labels += (i == 0 ? "" : ",") + ("\"l" + std::to_string(i)) + "\": \"x\"";
   }
   EXPECT_EQ(message(parse_json_list("[{\"labels\": {" + labels + "}}]", {})),
-            "group 1 has more than 128 labels");
+            "group 1 has more than 250 labels");
   const std::string deep(3'000'000, '[');
   EXPECT_THAT(message(parse_json_list(deep, {})), HasSubstr("no JSON"));
 }

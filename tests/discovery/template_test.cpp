@@ -48,10 +48,12 @@ std::vector<std::string> urls(const Selection& some) {
 }
 
 Selection selected(const Template& from, Groups local, Groups remote = {}) {
-  return select(from, {{.options = &from.sources.at(0)->options(),
-                        .groups = std::make_shared<const Groups>(std::move(local))},
-                       {.options = &from.sources.at(1)->options(),
-                        .groups = std::make_shared<const Groups>(std::move(remote))}});
+  const std::vector<SourceList> lists{
+      {.options = &from.sources.at(0)->options(),
+       .groups = std::make_shared<const Groups>(std::move(local))},
+      {.options = &from.sources.at(1)->options(),
+       .groups = std::make_shared<const Groups>(std::move(remote))}};
+  return select(from, lists);
 }
 
 TEST(Template, ATargetGivesTheInstanceItsAddressAndItsTags) {
@@ -137,10 +139,62 @@ TEST(Template, EachFaultIsToldWithItsPlace) {
               ElementsAre(HasSubstr("discover must be a map")));
   EXPECT_THAT(discovery::read(text_of(), "memory").messages,
               ElementsAre(HasSubstr("watches processes of this machine")));
+  EXPECT_THAT(discovery::read("instances:\n  - discover: {processes: [{exec: true}]}\n").messages,
+              ElementsAre(HasSubstr("discover: processes are for the check memory")));
+  EXPECT_THAT(
+      discovery::read(text_of("      shard: {members: {processes: [{exec: true}]}}\n")).messages,
+      ElementsAre(HasSubstr("processes name no agents")));
   EXPECT_THAT(discovery::read(text_of("      relabel_configs: [{action: keeep}]\n")).messages,
               ElementsAre(HasSubstr("discover -> relabel_configs -> 1 -> action must be one of")));
   EXPECT_THAT(discovery::read(text_of("      files_sd: []\n")).messages,
               ElementsAre(HasSubstr("unknown key \"files_sd\"")));
+}
+
+TEST(Template, ProcessesGiveTheCheckMemoryTheOptionThatTheyAreBy) {
+  const ReadTemplate read = discovery::read(
+      "instances:\n  - walk_interval: 300\n    discover: {processes: [{pattern: .}]}\n", "memory");
+  ASSERT_TRUE(read.made);
+  EXPECT_THAT(read.messages, IsEmpty());
+  const std::vector<SourceList> lists{
+      {.options = &read.made->sources.at(0)->options(),
+       .groups = std::make_shared<const Groups>(
+           Groups{{.addresses = {"nginx.service"},
+                   .labels = {{"__process_option__", "systemd_unit"}, {"team", "web"}}}})}};
+  const Selection some = select(*read.made, lists);
+  ASSERT_EQ(some.chosen.size(), 1U);
+  EXPECT_EQ(key_of(some.chosen.front()), "systemd_unitnginx.service\nteam:web");
+  EXPECT_EQ(config::to_yaml(instance_of(*read.made, some.chosen.front().endpoint, false)),
+            "walk_interval: 300\nsystemd_unit: \"nginx.service\"\ntags:\n  - \"team:web\"\n");
+}
+
+TEST(Template, OfWhatIsSharedTheTargetsOfOthersAreCountedAndThoseThatMovedAreNamed) {
+  const ReadTemplate read = discovery::read(text_of("      shard: {index: 0, count: 2}\n"));
+  ASSERT_TRUE(read.made);
+  EXPECT_THAT(read.messages, IsEmpty());
+  EXPECT_EQ(read.made->shard->count, 2U);
+  EXPECT_EQ(read.made->member_sources, 0U);
+  const std::vector<SourceList> lists{{.options = &read.made->sources.at(0)->options(),
+                                       .groups = std::make_shared<const Groups>(Groups{
+                                           {.addresses = {"a:1", "b:1", "c:1"}, .labels = {}}})}};
+  const Selection some =
+      select(*read.made, lists,
+             {.is_own = [](std::string_view url) { return url == "http://a:1/debug/vars"; },
+              .is_watched = [](const std::string& key) { return key == "http://b:1/debug/vars"; }});
+  EXPECT_THAT(urls(some), ElementsAre("http://a:1/debug/vars"));
+  EXPECT_EQ(some.elsewhere, 2U);
+  EXPECT_THAT(some.moved, ElementsAre("http://b:1/debug/vars"));
+}
+
+TEST(Template, SourcesOfMembersAreTheLast) {
+  const ReadTemplate read = discovery::read(
+      text_of("      shard:\n        members: {dns_sd_configs: [{names: [heapwatch.test]}]}\n"));
+  ASSERT_TRUE(read.made);
+  EXPECT_THAT(read.messages, IsEmpty());
+  ASSERT_EQ(read.made->sources.size(), 3U);
+  EXPECT_EQ(read.made->member_sources, 1U);
+  EXPECT_EQ(read.made->sources.back()->options().name, "dns_sd heapwatch.test");
+  EXPECT_THAT(discovery::read(text_of("      shard: {members: {}}\n")).messages,
+              ElementsAre(HasSubstr("shard -> members names no source")));
 }
 
 }  // namespace

@@ -10,12 +10,12 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
-from agent import Agent, Confd, fetch, run, wait_until  # noqa: E402
+from agent import fetch, run, wait_until  # noqa: E402
+from fleet import INTERVAL, Fleet, group, seen, series, value  # noqa: E402
 from pages import Pages  # noqa: E402
 from real_parts import Program  # noqa: E402
 
 PROGRAM = ""
-INTERVAL = "    min_collection_interval: 0.2\n    memstats: false\n    metrics: [{path: n, type: monotonic_counter}]\n"
 
 
 def template(sources, namespace="found", extra=""):
@@ -29,48 +29,6 @@ def by_files(pattern="targets/*.json", more=""):
 
 def by_http(url, allowed="[127.0.0.1]", more=""):
     return f"      http_sd_configs:\n        - url: {url}\n          allowed_targets: {allowed}\n          refresh_interval: 1s\n{more}"
-
-
-def group(*targets, **labels):
-    return {"targets": list(targets), "labels": labels}
-
-
-class Fleet(Confd):
-    """conf.d with a folder `targets` beside its file of go_expvar."""
-
-    def lists(self, name, *groups):
-        path = self.confd / "go_expvar.d/targets" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(groups))
-        draft.rename(path)
-        return path
-
-    def template(self, text, name="conf.yaml"):
-        return self.write(f"go_expvar.d/{name}", text)
-
-    def agent(self, extra=""):
-        return Agent(PROGRAM, self, f"run_path: {self.root}/run\n{extra}")
-
-    def __init__(self):
-        super().__init__()
-        (self.root / "run").mkdir()
-
-
-def series(agent, name="found_n_total"):
-    """The label sets of a metric on the page of Prometheus."""
-    return [dict(re.findall(r'(\w+)="([^"]*)"', line)) for line in agent.metrics().splitlines() if line.startswith(name + "{")]
-
-
-def seen(agent, label, name="found_n_total"):
-    return sorted(one.get(label, "") for one in series(agent, name))
-
-
-def value(agent, name, **labels):
-    for line in agent.metrics("text/plain").splitlines():
-        if line.startswith(name + "{") and all(f'{key}="{text}"' in line for key, text in labels.items()):
-            return float(line.rsplit(" ", 1)[1])
-    return None
 
 
 def status(agent, *arguments):
@@ -328,5 +286,5 @@ class DiscoveryTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    PROGRAM = Fleet.program = os.path.abspath(sys.argv.pop(1))
     unittest.main()

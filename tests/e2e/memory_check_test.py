@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -112,11 +113,11 @@ class MemoryCheckTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
-    def agent(self, instances, init=""):
+    def agent(self, instances, init="", more=""):
         folder = Confd()
         self.addCleanup(folder.close)
         folder.write("memory.d/conf.yaml", f"init_config: {{{init}}}\ninstances:\n{instances}")
-        agent = Agent(PROGRAM, folder, "min_collection_interval: 0.5\n")
+        agent = Agent(PROGRAM, folder, "min_collection_interval: 0.5\n" + more)
         self.addCleanup(agent.stop)
         return agent
 
@@ -207,6 +208,37 @@ class MemoryCheckTest(unittest.TestCase):
             self.assertIn(said, done.stdout + done.stderr)
             self.assertRegex(done.stdout, r"process\.memory\.can_read\s+1\s")
             self.assertRegex(done.stdout, r"process\.memory\.rss +\tgauge\t\d+\t\d{6,}")
+
+    def test_it_attaches_to_named_processes_where_both_files_say_so_and_lets_go_at_its_end(self):
+        def state(pid):
+            listed = run(PROGRAM, "attach", "--list").stdout
+            found = re.search(rf"^{pid}\t\S+\t(\w+)", listed, re.M)
+            return found and found[1]
+
+        instance = "  - {process_name: %s, attach: true, min_collection_interval: 0.5}\n" % OWN_NAME
+        with Target(self.plain_program(), ready=None) as target:
+            for signal_number in (signal.SIGTERM, signal.SIGKILL):
+                agent = self.agent(instance, more="attach: true\n")
+                wait_until(lambda: state(target.pid) == "attached", "the attach")
+                wait_until(lambda: f"attached to process {target.pid}" in agent.log(), "the line of the log")
+                agent.stop(signal_number)
+                wait_until(lambda: state(target.pid) == "dormant", f"the detach after signal {signal_number}")
+                self.assertIsNone(target.process.poll())
+            folder = Confd()
+            self.addCleanup(folder.close)
+            folder.write("memory.d/conf.yaml", f"init_config:\ninstances:\n{instance}")
+            refused = run(PROGRAM, "-c", folder.config(f"confd_path: {folder.confd}\n"), "configcheck")
+            self.assertIn("attach: true needs attach: true in heapwatch.yaml, too", refused.stdout + refused.stderr)
+
+    def plain_program(self):
+        """Without a sanitizer, under a name that no other process has; it waits, and says a line first."""
+        folder = self.folder()
+        source = pathlib.Path(folder, "program.c")
+        source.write_text('#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts("ready"); fflush(stdout); '
+                          "char byte; while (read(0, &byte, 1) > 0) {} return 0; }\n")
+        program = f"{folder}/{OWN_NAME}"
+        subprocess.run(["cc", "-o", program, str(source)], check=True)
+        return program
 
     def test_the_shipped_configuration_watches_heapwatch(self):
         folder = Confd()

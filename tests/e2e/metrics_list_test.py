@@ -89,7 +89,8 @@ class MetricsListTest(unittest.TestCase):
             folder.write("quiet.d/conf.yaml", "init_config:\ninstances: [{}]\n")
             folder.write("../checks.d/quiet.py", QUIET_CHECK)
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"
-                       f"dogstatsd_port: {reader.getsockname()[1]}\nremote_write: [{{url: '{pages.url()}', queue_config: {{disk_max_size: 0}}}}]\n",
+                       f"dogstatsd_port: {reader.getsockname()[1]}\nremote_write: [{{url: '{pages.url()}', queue_config: {{disk_max_size: 0}}}}]\n"
+                       f"otlp: [{{url: '{pages.url()}', queue_config: {{disk_max_size: 0}}}}]\n",
                        port=port,
                        env={"DD_HISTORY_ENABLED": "true", "DD_HISTORY_PATH": str(folder.root / "history.db")}) as agent:
                 try:

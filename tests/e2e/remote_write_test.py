@@ -289,6 +289,23 @@ class Temper(unittest.TestCase):
         for text in (agent.log(), agent.metrics(), json.dumps(agent.vars())):
             self.assertNotIn("t0ken", text)
 
+    def test_rules_say_what_is_sent_and_a_wrong_one_is_told_with_its_place(self):
+        receiver = self.receiver()
+        rules = ("    external_labels: {cluster: c1}\n    write_relabel_configs:\n"
+                 "      - {source_labels: [__name__], regex: 'go_expvar_.*', action: keep}\n"
+                 "      - {source_labels: [__name__], regex: go_expvar_third, action: drop}\n"
+                 "      - {source_labels: [cluster], target_label: place}\n"
+                 "      - {regex: expvar_url, action: labeldrop}\n")
+        self.agent(remote(receiver.url(), rules))
+        self.is_whole(receiver, 5)
+        named = {labels["__name__"]: labels for labels in map(dict, receiver.series)}
+        self.assertEqual(set(named), {"go_expvar_n", "go_expvar_fixed"})
+        self.assertEqual(named["go_expvar_n"], {"__name__": "go_expvar_n", "bare": "true", "cluster": "c1", "place": "c1", "team": "a b"})
+        config = self.folder.config(remote(receiver.url(), "    write_relabel_configs: [{action: kep}]\n"))
+        checked = run(PROGRAM, "-c", config, "configcheck")
+        self.assertNotEqual(checked.returncode, 0)
+        self.assertRegex(checked.stdout + checked.stderr, r"heapwatch.yaml:4:\d+: .*write_relabel_configs.*kep.*keep")
+
     def test_a_token_of_oauth2_is_fetched(self):
         asked = []
 

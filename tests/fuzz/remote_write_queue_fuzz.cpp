@@ -7,12 +7,13 @@
 #include <span>
 #include <string_view>
 
-#include "exporters/remote_write/record.h"
+#include "exporters/push/record.h"
 #include "exporters/remote_write/transcode.h"
 
 namespace {
 
-using namespace heapwatch::exporters::remote_write;  // NOLINT(google-build-using-namespace)
+using namespace heapwatch::exporters::push;  // NOLINT(google-build-using-namespace)
+using heapwatch::exporters::remote_write::transcoded;
 
 class Bytes final : public RecordBytes {
  public:

@@ -127,7 +127,7 @@ TEST(Memtrack, ABlockMayReachRawFree) {
 }
 
 TEST(Memtrack, ADoubleFreeIsNotExecuted) {
-  for (const std::size_t size : {16, 100, 2000, 40000, 4000000}) {
+  for (const std::size_t size : {16U, 100U, 2000U, 40000U, 4000000U}) {
     void* volatile block = _malloc(size);
     const Growth growth;
     const std::uint64_t before = memtrack_self().double_frees;

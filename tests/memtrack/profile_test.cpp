@@ -199,7 +199,7 @@ TEST(Poisson, IntervalsAreExponentiallyDistributed) {
   std::sort(intervals.begin(), intervals.end());
   for (int i = 0; i < count; i += 500) {
     const double above = 1 - (i + 0.5) / count;
-    EXPECT_NEAR(std::exp(-intervals[i]), above, 0.001) << i;
+    EXPECT_NEAR(std::exp(-intervals[static_cast<std::size_t>(i)]), above, 0.001) << i;
   }
 }
 

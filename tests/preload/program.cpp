@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -122,8 +123,9 @@ void run_family() {
   kept(new char[leaked_bytes]);
   kept(static_cast<char*>(operator new (leaked_bytes, std::align_val_t{64})));
   kept(strdup(std::string(leaked_bytes - 1, 'x').c_str()));
-  if (std::malloc(kept(reinterpret_cast<char*>(-1)) - static_cast<char*>(nullptr)) != nullptr ||
-      errno != ENOMEM || malloc_usable_size(kept(std::malloc(1))) < 1) {
+  const volatile std::size_t too_much = SIZE_MAX;
+  if (std::malloc(too_much) != nullptr || errno != ENOMEM ||
+      malloc_usable_size(kept(std::malloc(1))) < 1) {
     std::abort();
   }
 }

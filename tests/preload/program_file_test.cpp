@@ -62,7 +62,7 @@ TEST_F(ProgramFile, OfAnotherWidthOrMachineIsTold) {
 
 TEST_F(ProgramFile, ThatEndsEarlyIsHeldToItsBytes) {
   const std::string content = own_content();
-  for (const std::size_t bytes : {4, 5, 6, 20, 40, 64, 100, 500, 700}) {
+  for (const std::size_t bytes : {4U, 5U, 6U, 20U, 40U, 64U, 100U, 500U, 700U}) {
     EXPECT_LE(program_kind(file(content.substr(0, bytes)).c_str()), ProgramKind::linked_statically)
         << bytes;
   }

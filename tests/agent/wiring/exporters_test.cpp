@@ -47,7 +47,7 @@ TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
   ASSERT_TRUE(one.start(agent(false, true), own_families));
   EXPECT_THAT(names_and_addresses(one),
               ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD udp://127.0.0.1:2",
-                          "remote_write Remote write "));
+                          "remote_write Remote write ", "otlp OTLP "));
   EXPECT_THAT(one.states().front().figures.counters, IsEmpty());
   EXPECT_EQ(one.states()[1].figures.queued, 0U);
   EXPECT_THAT(one.served(), IsEmpty());
@@ -55,33 +55,51 @@ TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
   base::set_log_level(base::LogLevel::off);
   Exporters none;
   ASSERT_TRUE(none.start(agent(false, false), own_families));
-  EXPECT_THAT(
-      names_and_addresses(none),
-      ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ", "remote_write Remote write "));
+  EXPECT_THAT(names_and_addresses(none),
+              ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ",
+                          "remote_write Remote write ", "otlp OTLP "));
 }
 
-TEST(Exporters, ReceiversOfRemoteWriteAreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
+/// A kind of receivers by the names it has in the configuration, in the state and in errors.
+struct Push {
+  const char* key;
+  const char* title;
+  const char* name;
+};
+
+class PushExporters : public testing::TestWithParam<Push> {};
+
+TEST_P(PushExporters, AreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
   config::AgentConfig config = agent(false, false);
   config::Diagnostics said;
+  const std::string key = GetParam().key;
   const auto configure = [&](const std::string& url) {
     config.settings = config::parse_yaml(
-        "remote_write: [{name: a, url: \"" + url + "\", queue_config: {disk_max_size: 0}}]", "",
-        said);
+        key + ": [{name: a, url: \"" + url + "\", queue_config: {disk_max_size: 0}}]", "", said);
   };
   configure("http://127.0.0.1:1/write?token=secret");
   Exporters exporters;
   ASSERT_TRUE(exporters.start(config, own_families));
-  EXPECT_EQ(names_and_addresses(exporters).back(),
-            "remote_write Remote write http://127.0.0.1:1/write?...");
-  EXPECT_EQ(exporters.states().back().figures.counters.front(),
-            (std::pair<std::string, std::uint64_t>("endpoints", 1)));
+  EXPECT_THAT(names_and_addresses(exporters),
+              testing::Contains(key + ' ' + GetParam().title + " http://127.0.0.1:1/write?..."));
+  for (const ExporterState& state : exporters.states()) {
+    if (state.name == key) {
+      EXPECT_EQ(state.figures.counters.front(),
+                (std::pair<std::string, std::uint64_t>("endpoints", 1)));
+    }
+  }
 
   configure("http://127.0.0.1:port/");
   Exporters none;
   const auto refused = none.start(config, own_families);
   ASSERT_FALSE(refused.has_value());
-  EXPECT_THAT(refused.error().message, HasSubstr("remote write a: "));
+  EXPECT_THAT(refused.error().message, HasSubstr(std::string(GetParam().name) + " a: "));
 }
+
+INSTANTIATE_TEST_SUITE_P(All, PushExporters,
+                         testing::Values(Push{"remote_write", "Remote write", "remote write"},
+                                         Push{"otlp", "OTLP", "otlp"}),
+                         [](const auto& one) { return std::string(one.param.key); });
 
 TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
   Exporters exporters;

@@ -134,6 +134,30 @@ TEST(MemoryConfig, AnInstanceTakesOneWayToChoose) {
                           ", not both process_name and port"));
 }
 
+TEST(MemoryConfig, AnInstanceAttachesToNamedProcessesWhereTheAgentMay) {
+  config::AgentConfig may_attach;
+  may_attach.attach = true;
+  const auto read_with = [](const config::AgentConfig& agent, std::string_view instance) {
+    return read_alone("memory", read_config, instance, "", agent);
+  };
+  EXPECT_FALSE(read_with(may_attach, "process_name: a").config->attach);
+  for (const std::string_view named : {"process_name: a", "pid_file: /a", "systemd_unit: a",
+                                       "port: 7", "expvar_url: http://a:7"}) {
+    const auto outcome = read_with(may_attach, std::string(named) + "\nattach: true");
+    EXPECT_THAT(outcome.said, IsEmpty()) << named;
+    EXPECT_TRUE(outcome.config->attach) << named;
+  }
+  EXPECT_THAT(read_with({}, "process_name: a\nattach: true").said,
+              ElementsAre("f.yaml:2:9: attach: true needs attach: true in heapwatch.yaml, too, and "
+                          "the rights for it"));
+  for (const std::string_view others : {"pattern: a", "cgroup: /a", "self: true", "exec: true"}) {
+    EXPECT_THAT(read_with(may_attach, std::string(others) + "\nattach: true").said,
+                ElementsAre("f.yaml:2:9: attach is for processes that are named: by process_name, "
+                            "pid_file, systemd_unit, port or expvar_url"))
+        << others;
+  }
+}
+
 TEST(MemoryConfig, WhatIsWrongIsSaidWithItsPlace) {
   EXPECT_THAT(read("pattern: '('").said,
               ElementsAre("f.yaml:1:10: pattern must be a regular expression (RE2): missing ): ("));

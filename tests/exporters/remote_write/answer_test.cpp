@@ -68,14 +68,14 @@ TEST(RemoteWriteAnswer, WhatWasWrittenIsReadAndWhatIsSaidIsCutAndFitToBeRead) {
 }
 
 TEST(RemoteWriteAnswer, RetryAfterIsSecondsOrADate) {
-  EXPECT_EQ(parse_retry_after("7", noon()), seconds(7));
-  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", noon()), seconds(60));
-  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT", noon()), std::nullopt);
-  EXPECT_EQ(parse_retry_after("99999999999999999999", noon()), std::nullopt);
-  EXPECT_EQ(parse_retry_after("999999", noon()), std::chrono::hours(1));
-  EXPECT_EQ(parse_retry_after("soon", noon()), std::nullopt);
-  EXPECT_EQ(parse_retry_after("-3", noon()), std::nullopt);
-  EXPECT_EQ(parse_retry_after("", noon()), std::nullopt);
+  EXPECT_EQ(push::parse_retry_after("7", noon()), seconds(7));
+  EXPECT_EQ(push::parse_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", noon()), seconds(60));
+  EXPECT_EQ(push::parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT", noon()), std::nullopt);
+  EXPECT_EQ(push::parse_retry_after("99999999999999999999", noon()), std::nullopt);
+  EXPECT_EQ(push::parse_retry_after("999999", noon()), std::chrono::hours(1));
+  EXPECT_EQ(push::parse_retry_after("soon", noon()), std::nullopt);
+  EXPECT_EQ(push::parse_retry_after("-3", noon()), std::nullopt);
+  EXPECT_EQ(push::parse_retry_after("", noon()), std::nullopt);
   EXPECT_EQ(judge(response(503, {{"retry-after", "9"}}), Version::v1, {}, noon()).retry_after,
             milliseconds(9000));
 }

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "exporters/remote_write/batch.h"
+#include "exporters/push/batch.h"
 #include "exporters/remote_write/encoder.h"
 #include "exporters/remote_write/transcode.h"
 

@@ -47,9 +47,9 @@ metrics::Snapshot snapshot(const std::string& id, int after, int series) {
 
 EndpointOptions endpoint(const std::string& name, const std::string& url) {
   EndpointOptions options;
-  options.name = name;
-  options.request.url = url;
-  options.deadline = milliseconds(20);
+  options.receiver.name = name;
+  options.receiver.request.url = url;
+  options.receiver.deadline = milliseconds(20);
   options.metadata = false;
   return options;
 }
@@ -145,7 +145,7 @@ TEST(RemoteWriteExporter, TheInstanceItselfIsToldOfAlsoWhenItsRunFails) {
 TEST(RemoteWriteExporter, ALargeRunIsCutIntoMessagesAndAllOfItArrives) {
   const ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
-  options.samples_max = 100;
+  options.receiver.samples_max = 100;
   const auto exporter = started({options});
   for (int run = 1; run <= 3; ++run) {
     publish_in_slices(*exporter, snapshot("x", run, 1000));
@@ -192,8 +192,8 @@ TEST(RemoteWriteExporter, WhatIsNotSentAtTheEndIsSentByTheNextStart) {
   const heapwatch::tests::TemporaryFolder folder;
   ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
-  options.disk_folder = folder.path() / "queue";
-  options.deadline = milliseconds(60'000);
+  options.receiver.disk_folder = folder.path() / "queue";
+  options.receiver.deadline = milliseconds(60'000);
   {
     server.answer(500);
     const auto exporter = started({options});
@@ -219,13 +219,13 @@ TEST(RemoteWriteExporter, AQueueThatIsAskedForAndCannotBeIsAnErrorAndElseIsLeftO
   const heapwatch::tests::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   EndpointOptions options = endpoint("a", "http://127.0.0.1:1/");
-  options.disk_folder = folder.path() / "file" / "queue";
+  options.receiver.disk_folder = folder.path() / "file" / "queue";
   RemoteWriteOptions all;
   all.endpoints = {options};
   const auto refused = RemoteWriteExporter::start(all);
   ASSERT_FALSE(refused.has_value());
   EXPECT_THAT(refused.error().message, HasSubstr("remote write a: "));
-  all.endpoints[0].disk_is_wanted = false;
+  all.endpoints[0].receiver.disk_is_wanted = false;
   EXPECT_TRUE(RemoteWriteExporter::start(all).has_value());
 }
 
@@ -233,14 +233,14 @@ TEST(RemoteWriteExporter, CredentialsAreReadFromFilesForEachRequest) {
   const heapwatch::tests::TemporaryFolder folder;
   const ReceiverServer server;
   EndpointOptions options = endpoint("a", server.url());
-  options.request.auth = net::HttpAuth::basic;
-  options.request.username = "me";
-  options.password_file = folder.path() / "password";
-  std::ofstream(options.password_file) << "one\n";
+  options.receiver.request.auth = net::HttpAuth::basic;
+  options.receiver.request.username = "me";
+  options.receiver.password_file = folder.path() / "password";
+  std::ofstream(options.receiver.password_file) << "one\n";
   const auto exporter = started({options});
   publish(*exporter, snapshot("x", 1, 1));
   ASSERT_TRUE(exporter->drain(patience));
-  std::ofstream(options.password_file) << "two\n";
+  std::ofstream(options.receiver.password_file) << "two\n";
   publish(*exporter, snapshot("x", 2, 1));
   ASSERT_TRUE(exporter->drain(patience));
   ASSERT_EQ(server.requests().size(), 2U);

@@ -1,5 +1,5 @@
 // The rules of sending, with receivers of every temper and hours that pass at once.
-#include "exporters/remote_write/sender.h"
+#include "exporters/push/sender.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,11 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "exporters/remote_write/protocol.h"
 #include "tests/testing/temporary_folder.h"
 #include "world.h"
 
 namespace heapwatch::exporters::remote_write {
 namespace {
+
+using namespace push;  // NOLINT(google-build-using-namespace)
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
@@ -26,6 +29,7 @@ using ::testing::HasSubstr;
 class RemoteWriteSender : public ::testing::Test {
  protected:
   RemoteWriteSender() {
+    options_.protocol = &protocol;
     options_.name = "test";
     options_.request = [](const std::string& token) {
       net::HttpRequest request;

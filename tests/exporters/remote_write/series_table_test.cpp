@@ -6,6 +6,7 @@
 #include <bit>
 #include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -178,6 +179,63 @@ TEST_F(RemoteWriteSeries, ARunThatIsGivenUpChangesNothing) {
   run(group_, 3000, {gauge("a", 1)});
   EXPECT_EQ(sink_.take(),
             (Lines{R"({__name__="a",host="h"} 1@3000)", R"({__name__="b",host="h"} stale@3000)"}));
+}
+
+TEST_F(RemoteWriteSeries, WhatIsToldOfASeriesIsSentInItsPlaceAndAskedForOnce) {
+  int asked = 0;
+  SeriesTable table(
+      {.labels = {{"host", "h"}},
+       .percentiles = {50},
+       .relabel = [&asked](prometheus::Labels labels) -> std::optional<prometheus::Labels> {
+         ++asked;
+         if (labels["__name__"] == "unwanted" || labels["quantile"] == "0.5") {
+           return std::nullopt;
+         }
+         if (labels["__name__"] == "nameless") {
+           labels["__name__"] = "";
+         }
+         if (labels["__name__"] == "old") {
+           labels["__name__"] = "new";
+           labels["host"] = "";
+           labels["zone"] = "z";
+         }
+         return labels;
+       }});
+  const auto put_all = [&](std::int64_t time_ms, bool with_old) {
+    SeriesTable::Run run(table, group_, time_ms);
+    const auto put = [&](const Put& one) { run.put(one.context, one.type, one.values); };
+    put(gauge("unwanted", 1));
+    put({context("spread"), FamilyType::summary, {Number::of(5), Number::of(6), Number::of(7)}});
+    if (with_old) {
+      put(gauge("old", 2));
+    }
+    put(gauge("nameless", 3));
+    put(gauge("last", 4));
+    run.end();
+    while (run.emit(sink_, 1)) {
+    }
+    return sink_.take();
+  };
+  EXPECT_EQ(put_all(10, true),
+            (Lines{R"({__name__="spread_sum",host="h"} 6@10)",
+                   R"({__name__="spread_count",host="h"} 7@10)",
+                   R"({__name__="new",zone="z"} 2@10)", R"({__name__="last",host="h"} 4@10)"}));
+  EXPECT_EQ(asked, 7);
+  EXPECT_EQ(put_all(20, true).size(), 4U);
+  EXPECT_EQ(asked, 7);
+  EXPECT_EQ(put_all(30, false),
+            (Lines{R"({__name__="spread_sum",host="h"} 6@30)",
+                   R"({__name__="spread_count",host="h"} 7@30)",
+                   R"({__name__="last",host="h"} 4@30)", R"({__name__="new",zone="z"} stale@30)"}));
+  {
+    SeriesTable::Run given_up(table, group_, 40);
+    given_up.put(context("unwanted"), FamilyType::gauge, std::vector{Number::of(1)});
+    given_up.put(context("other"), FamilyType::gauge, std::vector{Number::of(1)});
+  }
+  EXPECT_EQ(table.series(), 3U);
+  table.end_all(group_, 50, sink_);
+  EXPECT_EQ(sink_.take().size(), 3U);
+  EXPECT_EQ(table.series(), 0U);
 }
 
 TEST_F(RemoteWriteSeries, MetadataIsThereOncePerFamily) {

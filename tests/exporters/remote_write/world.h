@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "decoded.h"
-#include "exporters/remote_write/surroundings.h"
+#include "exporters/push/surroundings.h"
 
 namespace heapwatch::exporters::remote_write {
 
 /// Time goes on from one task to the next at once.
-class World final : public Surroundings {
+class World final : public push::Surroundings {
  public:
   using Time = std::chrono::steady_clock::time_point;
   /// What comes back for a request, and how long it takes.

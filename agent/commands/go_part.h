@@ -1,0 +1,24 @@
+// Go's own heap of a program whose native memory is watched: its profile, which the program serves,
+// beside what is on the books.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "pprof/profile.h"
+
+namespace heapwatch::agent::commands {
+
+/// The profile of the heap that the program serves; `url`: the address of any of its debug pages.
+/// Errors: invalid for what is no address; those of the exchange; invalid for what is no profile.
+[[nodiscard]] base::Result<pprof::Profile> fetch_go_heap(const std::string& url);
+
+/// Both as one: samples of Go have the label `space` with the value `go`. Errors: those of
+/// pprof::merge().
+[[nodiscard]] base::Result<pprof::Profile> merged_with_go(pprof::Profile native,
+                                                          const pprof::Profile& go);
+
+/// What it holds and by which stacks, lines that begin with "heapwatch: ".
+[[nodiscard]] std::string go_summary(const pprof::Profile& go);
+
+}  // namespace heapwatch::agent::commands

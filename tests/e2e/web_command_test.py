@@ -177,7 +177,7 @@ class WebCommandTest(unittest.TestCase):
             with self.subTest(arguments=arguments), Page(self.folder, "web", *arguments, "--every", "300ms") as page:
                 profiles = wait_until(lambda: self.profiles_of(page, go.process.pid), "a profile", patience_s=120)
                 self.assertEqual([one["kind"] for one in profiles], ["go"])
-                self.assertTrue(any("main." in frame["function"] for site in profiles[0]["sites"] for frame in site["stack"]), profiles)
+                self.assertTrue(any(frame["file"].endswith(".go") for site in profiles[0]["sites"] for frame in site["stack"]), profiles)
                 rows = {(row["space"], row["state"]) for row in page.ask(f"memory/{go.process.pid}")["rows"]}
                 self.assertIn(("go", "live"), rows)
                 self.assertEqual(page.stop(), 0)

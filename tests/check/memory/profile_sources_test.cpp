@@ -15,11 +15,11 @@
 namespace heapwatch::check::memory {
 namespace {
 
-using testing::code;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::KeptBooks;
-using testing::loop;
+using tests::code_begin;
+using tests::KeptBooks;
+using tests::loop_begin;
 
 /// A process that has the files of this one, and waits.
 class Child {
@@ -84,8 +84,8 @@ Seen seen_in(const TakenProfile& taken) {
 TEST(ProfileSources, WhatPythonHoldsInAWatchedProgramIsAProfileOfItsOwnWithItsLines) {
   KeptBooks books;
   const std::uint32_t keep = books.function("keep");
-  books.hold(books.stack({code + 1}), 3);
-  books.hold(books.stack({loop + 1}, {memtrack::Frame::of(keep, 41, true)}), 5,
+  books.hold(books.stack({code_begin + 1}), 3);
+  books.hold(books.stack({loop_begin + 1}, {memtrack::Frame::of(keep, 41, true)}), 5,
              memtrack_space_python);
   const Child child;
   const auto taken = take_profiles(child.pid(), std::nullopt, "/proc");
@@ -97,7 +97,7 @@ TEST(ProfileSources, WhatPythonHoldsInAWatchedProgramIsAProfileOfItsOwnWithItsLi
 
 TEST(ProfileSources, AProgramWithoutPythonHasNoProfileOfIt) {
   KeptBooks books;
-  books.hold(books.stack({code + 1}), 3);
+  books.hold(books.stack({code_begin + 1}), 3);
   const Child child;
   EXPECT_THAT(kinds_of(take_profiles(child.pid(), std::nullopt, "/proc")), ElementsAre("native"));
 }

@@ -15,11 +15,11 @@
 #include "memtrack/books.h"
 #include "preload/attach.h"
 
-namespace heapwatch::testing {
+namespace heapwatch::tests {
 
 /// Where its code is mapped, and the loop of its interpreter.
-inline constexpr std::uintptr_t code = 0x400000;
-inline constexpr std::uintptr_t loop = 0x500000;
+inline constexpr std::uintptr_t code_begin = 0x400000;
+inline constexpr std::uintptr_t loop_begin = 0x500000;
 inline constexpr std::size_t pool_bytes = std::size_t{4} << 20U;
 
 /// They lie in a file of the name by which others find them.
@@ -38,9 +38,9 @@ class KeptBooks {
     books_->chunks[0] = chunk_;
     functions_ = take<memtrack::FunctionChunk>(sizeof(memtrack::FunctionChunk));
     books_->interpreter.chunks[0] = functions_;
-    books_->interpreter.loop_start = loop;
-    books_->interpreter.loop_limit = loop + 0x100;
-    map(code, "/usr/bin/program");
+    books_->interpreter.loop_start = loop_begin;
+    books_->interpreter.loop_limit = loop_begin + 0x100;
+    map(code_begin, "/usr/bin/program");
   }
   KeptBooks(const KeptBooks&) = delete;
   KeptBooks& operator=(const KeptBooks&) = delete;
@@ -123,4 +123,4 @@ class KeptBooks {
   std::size_t used_ = 0;
 };
 
-}  // namespace heapwatch::testing
+}  // namespace heapwatch::tests

@@ -11,10 +11,10 @@
 namespace heapwatch::memory::native {
 namespace {
 
-using testing::code;
 using ::testing::ElementsAre;
-using testing::KeptBooks;
-using testing::loop;
+using tests::code_begin;
+using tests::KeptBooks;
+using tests::loop_begin;
 
 /// A frame of an interpreter as its name and line, another as its distance from the code's start.
 std::vector<std::string> described(const NativeHeap& heap, std::size_t record) {
@@ -34,7 +34,7 @@ TEST(WatchedProcess, ALookReadsTheStacksThatAreNewSinceTheLastOne) {
   KeptBooks books;
   const auto process = books.opened();
   for (std::uintptr_t i = 0; i < 100; ++i) {
-    books.hold(books.stack({code + i, code + 0x1000}), 1);
+    books.hold(books.stack({code_begin + i, code_begin + 0x1000}), 1);
   }
   EXPECT_EQ(process->heap().records.size(), 100U);
   EXPECT_EQ(process->stacks_read(), 100U);
@@ -43,20 +43,20 @@ TEST(WatchedProcess, ALookReadsTheStacksThatAreNewSinceTheLastOne) {
   const NativeHeap second = process->heap();
   EXPECT_EQ(process->stacks_read(), 100U);
   EXPECT_EQ(second.records[7].inuse, 42);
-  EXPECT_THAT(second.records[7].stack.frames(), ElementsAre(code + 7, code + 0x1000));
+  EXPECT_THAT(second.records[7].stack.frames(), ElementsAre(code_begin + 7, code_begin + 0x1000));
 
-  const memtrack::Stack* const another = books.stack({code + 0x2000});
+  const memtrack::Stack* const another = books.stack({code_begin + 0x2000});
   books.hold(another, 1);
   books.hold(another, 1);
   const NativeHeap third = process->heap();
   EXPECT_EQ(process->stacks_read(), 101U);
-  EXPECT_THAT(third.records[101].stack.frames(), ElementsAre(code + 0x2000));
+  EXPECT_THAT(third.records[101].stack.frames(), ElementsAre(code_begin + 0x2000));
 }
 
 TEST(WatchedProcess, LooksShareTheFramesOfAStack) {
   KeptBooks books;
   const auto process = books.opened();
-  books.hold(books.stack({code + 1, code + 2}), 1);
+  books.hold(books.stack({code_begin + 1, code_begin + 2}), 1);
   const NativeHeap first = process->heap();
   const NativeHeap second = process->heap();
   EXPECT_EQ(&first.records[0].stack.frames(), &second.records[0].stack.frames());
@@ -66,13 +66,13 @@ TEST(WatchedProcess, AFrameOfAnInterpreterHasOneNumberAtAllLooks) {
   KeptBooks books;
   const auto process = books.opened();
   const std::uint32_t keep = books.function("keep");
-  books.hold(books.stack({loop + 1}, {memtrack::Frame::of(keep, 41, true)}), 1);
+  books.hold(books.stack({loop_begin + 1}, {memtrack::Frame::of(keep, 41, true)}), 1);
   const NativeHeap first = process->heap();
   EXPECT_THAT(described(first, 0), ElementsAre("keep:41"));
 
   const std::uint32_t other = books.function("other");
-  books.hold(books.stack({loop + 1}, {memtrack::Frame::of(other, 7, false),
-                                      memtrack::Frame::of(keep, 41, true)}),
+  books.hold(books.stack({loop_begin + 1}, {memtrack::Frame::of(other, 7, false),
+                                            memtrack::Frame::of(keep, 41, true)}),
              1);
   const NativeHeap second = process->heap();
   EXPECT_THAT(described(second, 0), ElementsAre("keep:41"));
@@ -84,11 +84,12 @@ TEST(WatchedProcess, StacksAreReadAnewWhenAMappingTurnsOutToBeTheInterpreters) {
   KeptBooks books;
   const auto process = books.opened();
   const std::uint32_t keep = books.function("keep");
-  books.hold(books.stack({code + 1, loop + 0x200, loop + 1}, {memtrack::Frame::of(keep, 41, true)}),
+  books.hold(books.stack({code_begin + 1, loop_begin + 0x200, loop_begin + 1},
+                         {memtrack::Frame::of(keep, 41, true)}),
              1);
   EXPECT_THAT(described(process->heap(), 0), ElementsAre("0x400001", "0x500200", "keep:41"));
 
-  books.map(loop, "/usr/lib/libpython3.11.so.1.0");
+  books.map(loop_begin, "/usr/lib/libpython3.11.so.1.0");
   EXPECT_THAT(described(process->heap(), 0), ElementsAre("0x400001", "keep:41"));
   EXPECT_EQ(process->stacks_read(), 2U);
   // Another mapping changes nothing of that.
@@ -99,10 +100,11 @@ TEST(WatchedProcess, StacksAreReadAnewWhenAMappingTurnsOutToBeTheInterpreters) {
 
 TEST(WatchedProcess, WhoWantsTheInterpretersFramesHasStacksOfHisOwn) {
   KeptBooks books;
-  books.map(loop, "/usr/lib/libpython3.11.so.1.0");
+  books.map(loop_begin, "/usr/lib/libpython3.11.so.1.0");
   const auto process = books.opened();
   const std::uint32_t keep = books.function("keep");
-  books.hold(books.stack({code + 1, loop + 0x200, loop + 1}, {memtrack::Frame::of(keep, 41, true)}),
+  books.hold(books.stack({code_begin + 1, loop_begin + 0x200, loop_begin + 1},
+                         {memtrack::Frame::of(keep, 41, true)}),
              1);
   for (int look = 0; look < 2; ++look) {
     EXPECT_THAT(described(process->heap(Plumbing::hidden), 0), ElementsAre("0x400001", "keep:41"));
@@ -116,7 +118,7 @@ TEST(WatchedProcess, SeveralThreadsMayLookAtOnce) {
   KeptBooks books;
   const auto process = books.opened();
   for (std::uintptr_t i = 0; i < 1000; ++i) {
-    books.hold(books.stack({code + i}), 1);
+    books.hold(books.stack({code_begin + i}), 1);
   }
   std::vector<std::thread> threads;
   std::vector<NativeHeap> heaps(4);
@@ -128,7 +130,7 @@ TEST(WatchedProcess, SeveralThreadsMayLookAtOnce) {
   }
   EXPECT_EQ(process->stacks_read(), 1000U);
   for (const NativeHeap& heap : heaps) {
-    EXPECT_THAT(heap.records.at(999).stack.frames(), ElementsAre(code + 999));
+    EXPECT_THAT(heap.records.at(999).stack.frames(), ElementsAre(code_begin + 999));
   }
 }
 

@@ -89,6 +89,7 @@ Labels docker_labels_of(const DockerJson& container) {
 /// In one of its networks: each TCP port of it, or, where it has none, the container.
 void add_network(const DockerJson& container, const Labels& labels, const std::string& address,
                  const DockerOptions& options, Groups& groups) {
+  const std::size_t before = groups.size();
   bool has_port = false;
   const DockerJson* const ports = docker_member(&container, "Ports");
   for (rapidjson::SizeType i = 0; ports != nullptr && ports->IsArray() && i < ports->Size(); ++i) {
@@ -103,7 +104,7 @@ void add_network(const DockerJson& container, const Labels& labels, const std::s
     set_docker(of_port, "port_public_ip", docker_text(docker_member(port, "IP")));
     Group group{.addresses = {net::bracketed(address) + ":" + inner}, .labels = std::move(of_port)};
     // A port that is published at an IPv4 and an IPv6 address is there twice.
-    if (groups.empty() || groups.back().addresses != group.addresses) {
+    if (groups.size() == before || groups.back().addresses != group.addresses) {
       groups.push_back(std::move(group));
     }
     has_port = true;

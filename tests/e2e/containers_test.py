@@ -105,7 +105,7 @@ class ContainersTest(unittest.TestCase):
         with self.fleet.agent() as agent:
             wait_until(lambda: seen(agent, "container_name") == ["good"], "the container")
             self.assertEqual(seen(agent, "asked"), ["yes"])
-            self.assertEqual(value(agent, "heapwatch_discovery_refused_targets"), 1)
+            wait_until(lambda: value(agent, "heapwatch_discovery_refused_targets") == 1, "the refusal")
             status = wait_until(lambda: run(Fleet.program, "-c", agent.config_file, "status").stdout, "the status")
             self.assertIn("is not the container, nor among the allowed_targets", status)
 

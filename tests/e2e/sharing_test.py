@@ -128,7 +128,8 @@ class SharingTest(unittest.TestCase):
                     self.assertTrue(after[0] <= before[0] and after[1] <= before[1], "and nothing else moves")
                     moved = sorted(after[2])
                     self.assertTrue(4 <= len(moved) <= 18, moved)
-                    self.assertRegex(run(Fleet.program, "-c", three.config_file, "status").stdout, r"shared: member 2 of 3, three.*; \d+ targets? (is|are) for others")
+                    status = wait_until(lambda: run(Fleet.program, "-c", three.config_file, "status").stdout, "the status")
+                    self.assertRegex(status, r"shared: member 2 of 3, three.*; \d+ targets? (is|are) for others")
                     asked = dict(self.counters.numbers)
                     wait_until(lambda: all(self.counters.numbers[name] >= asked[name] + 50 for name in moved), "some runs of the third")
 

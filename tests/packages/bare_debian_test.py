@@ -119,7 +119,8 @@ class BareDebianTest(unittest.TestCase):
                 self.status(debian)
                 self.assertIsNone(running.poll())
             finally:
-                running.terminate()
+                # nsenter stays behind: it is the agent that has to hear of it.
+                debian.run("start-stop-daemon", "--stop", "--quiet", "--oknodo", "--signal", "TERM", "--exec", "/usr/bin/heapwatch-agent")
                 output = running.communicate(timeout=30)[0]
             self.assertNotRegex(output, r"(?i)read-only|permission denied")
 

@@ -58,7 +58,7 @@ std::size_t files_in(const std::filesystem::path& folder) {
   return files;
 }
 
-TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARestart) {
+TEST(PushDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARestart) {
   const heapwatch::tests::TemporaryFolder folder;
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 1; i <= 300; ++i) {
@@ -82,7 +82,7 @@ TEST(RemoteWriteDiskQueue, BatchesComeOutInTheOrderInWhichTheyWentInAlsoAfterARe
   EXPECT_EQ(files_in(folder.path()), 0U);
 }
 
-TEST(RemoteWriteDiskQueue, WhatIsDoneStaysDoneAfterRestartsWhenAllFilesAreGone) {
+TEST(PushDiskQueue, WhatIsDoneStaysDoneAfterRestartsWhenAllFilesAreGone) {
   const heapwatch::tests::TemporaryFolder folder;
   for (std::uint32_t round = 0; round < 4; ++round) {
     const auto queue = opened(folder.path());
@@ -92,7 +92,7 @@ TEST(RemoteWriteDiskQueue, WhatIsDoneStaysDoneAfterRestartsWhenAllFilesAreGone) 
   }
 }
 
-TEST(RemoteWriteDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
+TEST(PushDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
   const heapwatch::tests::TemporaryFolder folder;
   {
     const auto queue = opened(folder.path());
@@ -110,7 +110,7 @@ TEST(RemoteWriteDiskQueue, BatchesThatAreDoneOutOfOrderAreNotTakenAgain) {
   EXPECT_EQ(drained(*queue), (std::vector<std::uint32_t>{1, 3, 5, 6, 7}));
 }
 
-TEST(RemoteWriteDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
+TEST(PushDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
   const heapwatch::tests::TemporaryFolder folder;
   const auto queue = opened(folder.path());
   std::vector<DiskQueue::Taken> taken;
@@ -127,7 +127,7 @@ TEST(RemoteWriteDiskQueue, NoMoreAreTakenThanCanBeWrittenDownAsDone) {
   EXPECT_EQ(queue->take()->batch.samples, DiskQueue::open_max + 1);
 }
 
-TEST(RemoteWriteDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
+TEST(PushDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
   const heapwatch::tests::TemporaryFolder folder;
   constexpr std::uint64_t bound = std::uint64_t{1} << 20U;
   const auto queue = opened(folder.path(), bound);
@@ -146,7 +146,7 @@ TEST(RemoteWriteDiskQueue, AFullQueueLosesItsOldestAndCountsThem) {
   EXPECT_GT(left.size(), 80U);  // most of the bound is used
 }
 
-TEST(RemoteWriteDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) {
+TEST(PushDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) {
   const heapwatch::tests::TemporaryFolder folder;
   const auto queue = opened(folder.path(), std::uint64_t{1} << 20U);
   ASSERT_TRUE(queue->append(small_batch(1, 10'000)));
@@ -159,7 +159,7 @@ TEST(RemoteWriteDiskQueue, WhatIsOnItsWayWhenItsFileIsDroppedIsDoneWithoutHarm) 
   EXPECT_EQ(left.size(), 400U - left.front() + 1);
 }
 
-TEST(RemoteWriteDiskQueue, TwoProcessesDoNotShareAQueue) {
+TEST(PushDiskQueue, TwoProcessesDoNotShareAQueue) {
   const heapwatch::tests::TemporaryFolder folder;
   const auto queue = opened(folder.path());
   const auto second = DiskQueue::open({.folder = folder.path()});
@@ -168,7 +168,7 @@ TEST(RemoteWriteDiskQueue, TwoProcessesDoNotShareAQueue) {
   EXPECT_EQ(second.error().message, folder.path().string() + ": another process has this queue");
 }
 
-TEST(RemoteWriteDiskQueue, AFolderThatCannotBeMadeIsSaid) {
+TEST(PushDiskQueue, AFolderThatCannotBeMadeIsSaid) {
   const heapwatch::tests::TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "x";
   const auto queue = DiskQueue::open({.folder = folder.path() / "file" / "queue"});
@@ -177,7 +177,7 @@ TEST(RemoteWriteDiskQueue, AFolderThatCannotBeMadeIsSaid) {
             (folder.path() / "file" / "queue").string() + ": Not a directory");
 }
 
-TEST(RemoteWriteDiskQueue, DamageIsPassedOverAndCounted) {
+TEST(PushDiskQueue, DamageIsPassedOverAndCounted) {
   const heapwatch::tests::TemporaryFolder folder;
   {
     const auto queue = opened(folder.path());
@@ -200,7 +200,7 @@ TEST(RemoteWriteDiskQueue, DamageIsPassedOverAndCounted) {
   EXPECT_EQ(queue->lost().damaged_bytes, 148U);
 }
 
-TEST(RemoteWriteDiskQueue, AnyOrderOfUseKeepsWhatAQueueKeeps) {
+TEST(PushDiskQueue, AnyOrderOfUseKeepsWhatAQueueKeeps) {
   std::mt19937 random(11);
   for (int round = 0; round < 20; ++round) {
     const heapwatch::tests::TemporaryFolder folder;
@@ -298,7 +298,7 @@ void fill_and_kill(const std::filesystem::path& folder, std::uint32_t first, int
   }
 }
 
-TEST(RemoteWriteDiskQueue, AHundredKillsLoseNothingThatWasKeptAndBringBackNothingThatWasDone) {
+TEST(PushDiskQueue, AHundredKillsLoseNothingThatWasKeptAndBringBackNothingThatWasDone) {
   const heapwatch::tests::TemporaryFolder folder;
   std::mt19937 random(3);
   Told told;

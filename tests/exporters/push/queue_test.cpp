@@ -29,7 +29,7 @@ std::vector<std::uint32_t> drained(Queue& queue) {
   return numbers;
 }
 
-TEST(RemoteWriteQueue, MemoryThatIsFullLosesItsOldest) {
+TEST(PushQueue, MemoryThatIsFullLosesItsOldest) {
   Queue queue({.disk = nullptr, .memory_bytes_max = 3500});
   for (std::uint32_t i = 1; i <= 5; ++i) {
     queue.push(batch(i));
@@ -60,7 +60,7 @@ class FullDisk {
   rlimit before_{};
 };
 
-TEST(RemoteWriteQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
+TEST(PushQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
   const heapwatch::tests::TemporaryFolder folder;
   Queue queue({.disk = std::move(*DiskQueue::open({.folder = folder.path()}))});
   queue.push(batch(1));
@@ -79,7 +79,7 @@ TEST(RemoteWriteQueue, BatchesWaitInMemoryWhileTheDiskIsFullAndKeepTheirOrder) {
   EXPECT_EQ(drained(queue), (std::vector<std::uint32_t>{1, 2, 3, 4, 5}));
 }
 
-TEST(RemoteWriteQueue, WhatIsInMemoryIsSentAfterWhatIsOnTheDisk) {
+TEST(PushQueue, WhatIsInMemoryIsSentAfterWhatIsOnTheDisk) {
   const heapwatch::tests::TemporaryFolder folder;
   Queue queue({.disk = std::move(*DiskQueue::open({.folder = folder.path()}))});
   queue.push(batch(1));

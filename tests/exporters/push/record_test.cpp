@@ -51,7 +51,7 @@ std::vector<Batch> all_in(const Text& text) {
   return batches;
 }
 
-TEST(RemoteWriteRecord, BatchesComeBackAsTheyWere) {
+TEST(PushRecord, BatchesComeBackAsTheyWere) {
   std::string text;
   std::vector<Batch> written;
   for (int i = 0; i < 40; ++i) {
@@ -61,7 +61,7 @@ TEST(RemoteWriteRecord, BatchesComeBackAsTheyWere) {
   EXPECT_EQ(all_in(Text(text)), written);
 }
 
-TEST(RemoteWriteRecord, WhatIsCutOffLosesTheLastRecordAlone) {
+TEST(PushRecord, WhatIsCutOffLosesTheLastRecordAlone) {
   std::string text;
   append_record(text, batch(5));
   const std::size_t first = text.size();
@@ -71,7 +71,7 @@ TEST(RemoteWriteRecord, WhatIsCutOffLosesTheLastRecordAlone) {
   }
 }
 
-TEST(RemoteWriteRecord, OneByteThatIsWrongCostsOneRecord) {
+TEST(PushRecord, OneByteThatIsWrongCostsOneRecord) {
   std::string text;
   std::vector<std::size_t> ends;
   for (int i = 1; i < 12; ++i) {
@@ -92,7 +92,7 @@ TEST(RemoteWriteRecord, OneByteThatIsWrongCostsOneRecord) {
   }
 }
 
-TEST(RemoteWriteRecord, RubbishBetweenRecordsIsPassedOver) {
+TEST(PushRecord, RubbishBetweenRecordsIsPassedOver) {
   std::mt19937 random(7);
   std::string text;
   std::vector<Batch> written;

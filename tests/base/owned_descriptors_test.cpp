@@ -19,7 +19,8 @@ TEST(OwnedDescriptors, AForkedChildClosesWhatIsOursAndNothingElse) {
   const pid_t child = fork();
   if (child == 0) {
     close_owned_descriptors();
-    _exit((still_open(ours) ? 1 : 0) + (still_open(theirs) ? 2 : 0) + (still_open(given_up) ? 4 : 0));
+    _exit((still_open(ours) ? 1 : 0) + (still_open(theirs) ? 2 : 0) +
+          (still_open(given_up) ? 4 : 0));
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

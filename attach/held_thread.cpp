@@ -26,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 
 /// A thread that waits for a disk does not stop until it has been served.
 constexpr std::chrono::milliseconds stop_patience{100};
+/// For one that did not stop in time: it would stop later, and stay so for as long as we live.
+constexpr std::chrono::milliseconds let_go_patience{10'000};
 constexpr std::chrono::milliseconds call_patience{5000};
 constexpr std::size_t vectors_bytes_max = std::size_t{64} * 1024;
 constexpr int event_stop = 128;  // PTRACE_EVENT_STOP
@@ -273,7 +275,8 @@ HeldThread::~HeldThread() {
   if (!is_seized_ || has_ended_) {
     return;
   }
-  if (!is_stopped_ && (trace(PTRACE_INTERRUPT, tid_) != 0 || !wait_for_event_stop())) {
+  if (!is_stopped_ &&
+      (trace(PTRACE_INTERRUPT, tid_) != 0 || !wait_for_event_stop(let_go_patience))) {
     return;
   }
   const int first = kept_signals_.empty() ? 0 : kept_signals_.front();
@@ -308,9 +311,9 @@ base::Result<int> HeldThread::wait(std::chrono::milliseconds limit) {
   }
 }
 
-base::Result<void> HeldThread::wait_for_event_stop() {
+base::Result<void> HeldThread::wait_for_event_stop(std::chrono::milliseconds patience) {
   for (;;) {
-    const auto status = wait(stop_patience);
+    const auto status = wait(patience);
     if (!status) {
       return tl::unexpected(status.error());
     }
@@ -350,7 +353,7 @@ base::Result<ThreadState> HeldThread::stop() {
   if (trace(PTRACE_INTERRUPT, tid_) != 0) {
     return system_error(tid_, "cannot be stopped");
   }
-  if (auto stopped = wait_for_event_stop(); !stopped) {
+  if (auto stopped = wait_for_event_stop(stop_patience); !stopped) {
     return tl::unexpected(stopped.error());
   }
   ThreadState state;

@@ -81,7 +81,7 @@ class HeldThread {
 
  private:
   [[nodiscard]] base::Result<int> wait(std::chrono::milliseconds limit);
-  [[nodiscard]] base::Result<void> wait_for_event_stop();
+  [[nodiscard]] base::Result<void> wait_for_event_stop(std::chrono::milliseconds patience);
 
   int pid_;
   int tid_;

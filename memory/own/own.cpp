@@ -1,4 +1,4 @@
-// The library that `heapwatch exec` puts into a program has all its memory from pages that it maps
+// The library that `heapwatch exec` or `heapwatch attach` puts into a program has all its memory from pages that it maps
 // for itself, and its data lead to each of them: the pool of the books, the regions of the shadow,
 // tables beside it. They keep to themselves, since they are marked against huge pages, which the
 // kernel does not merge with what is not. Books that a reader has asked for are in a file without a
@@ -15,6 +15,7 @@ namespace heapwatch::memory::own {
 namespace {
 
 constexpr std::string_view library = "libheapwatch_preload.so";
+constexpr std::string_view injected_library = "memfd:heapwatch library";
 constexpr std::string_view books_file = "/memfd:heapwatch books";
 constexpr std::uint64_t data_bytes_max = std::uint64_t{64} << 20;
 
@@ -29,7 +30,7 @@ Claim claim_of(std::uint64_t begin, std::uint64_t end) {
           .owner = "memtrack",
           .state = State::overhead,
           .source = Source::inferred,
-          .detail = "books and shadow of heapwatch exec"};
+          .detail = "books and shadow of heapwatch"};
 }
 
 bool may_be_ours(const process::Mapping& mapping) {
@@ -77,7 +78,8 @@ Found find(const Look& look) {
     return found;
   }
   for (const process::Module& module : process::find_modules(look.view)) {
-    if (begins_with(module.base_name(), library)) {
+    if (begins_with(module.base_name(), library) ||
+        begins_with(module.base_name(), injected_library)) {
       take_pages(look.view, module, found);
     }
   }

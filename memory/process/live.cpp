@@ -178,8 +178,9 @@ struct Snapshot {
 base::Result<Snapshot> read_snapshot(const Facts& facts, const LiveOptions& options,
                                      std::vector<Obstacle>& obstacles) {
   const std::string folder = folder_of(facts.pid, options);
+  const auto is_refused = [](int error) { return error == EACCES || error == EPERM; };
   auto smaps = read_text(folder + "/smaps", smaps_text_max);
-  if (!smaps && (smaps.error() == EACCES || smaps.error() == EPERM)) {
+  if (!smaps && is_refused(smaps.error())) {
     obstacles.push_back(obstacle("its mappings", facts, options));
     return Snapshot{};
   }
@@ -192,6 +193,11 @@ base::Result<Snapshot> read_snapshot(const Facts& facts, const LiveOptions& opti
   Snapshot snapshot;
   snapshot.mappings = parse_smaps(*smaps);
   const base::Descriptor pagemap(open((folder + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
+  // CAP_SYS_PTRACE alone opens the one, and not the other.
+  if (!pagemap && is_refused(errno)) {
+    obstacles.push_back(obstacle("its page tables", facts, options));
+    return Snapshot{};
+  }
   if (!pagemap) {
     return has_ended(facts.pid);
   }

@@ -160,7 +160,7 @@ class AttachTest(unittest.TestCase):
         text = subprocess.run(["go", "tool", "pprof", "-top", "-unit=b", "-symbolize=none", "-tagfocus=space=go$", str(report)],
                               timeout=60, capture_output=True, text=True, env=clean_environment(), check=True).stdout
         held = re.search(r"^ *(\d+)B .* main\.main\.func", text, re.M)
-        self.assertGreaterEqual(int(held[1]), 29 << 20, text)
+        self.assertGreaterEqual(int(held[1]), 20 << 20, text)  # Go samples: of 30 blocks of a MiB it notes 26, give or take 2
         self.assertIn("main.main.func", flame.read_text())
         # Without an answer the rest is told all the same.
         said = self.heapwatch("attach", program.pid, "--url", "127.0.0.1:1", "--for", "1s", status=1).stderr

@@ -176,6 +176,7 @@ TEST_F(AgentConfigTest, EveryKeyHasAVariableThatWinsOverTheFile) {
        {"DD_PROXY_HTTPS", "http://p:2"},
        {"DD_PROXY_NO_PROXY", "x,y"},
        {"DD_ALLOW_UNTRUSTED_CODE", "true"},
+       {"DD_ATTACH", "true"},
        {"DD_CHECK_ISOLATION", "process"},
        {"DD_CHECK_ISOLATION_INCLUDE", "p q"},
        {"DD_CHECK_ISOLATION_EXCLUDE", "r"},

@@ -373,6 +373,21 @@ class MemoryTest(unittest.TestCase):
                                                 "remedy": f"sudo heapwatch memory {target.pid}"}])
             self.assertEqual(sum(row["bytes"] for row in page["rows"]), page["rss_bytes"])
 
+    def test_what_may_trace_but_not_read_files_of_others_is_told_what_it_lacks(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to become another user")
+        with Target(HEAP_PROGRAM, "heap", "1") as target:
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+sys_ptrace",
+                                   "--ambient-caps=+sys_ptrace", HEAPWATCH, "memory", str(target.pid), "--json"],
+                                  capture_output=True, text=True, timeout=60, env=clean_environment(), check=False)
+            if done.returncode != 0 and "Permission denied" in done.stderr:
+                self.skipTest("another user may not run the program from where it was built")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            page = json.loads(done.stdout)
+            self.assertEqual(page["missing"][0], {"what": "its page tables", "why": "it runs as user 0, not as ours",
+                                                  "remedy": f"sudo heapwatch memory {target.pid}"})
+            self.assertEqual(sum(row["bytes"] for row in page["rows"]), page["rss_bytes"])
+
     def test_looks_at_processes_that_come_and_go_end_well(self):
         for _ in range(15):
             target = subprocess.Popen(["/bin/sh", "-c", "/bin/true; exec /bin/sleep 0.02"])

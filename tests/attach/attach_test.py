@@ -69,6 +69,10 @@ class AttachTest(unittest.TestCase):
             return json.loads(fetch(url + "/debug/vars"))["memtrack"]["older_frees"]
         wait_until(lambda: older_frees() > 100, "older frees")
         self.assertIn(f"{program.pid}\tattach_target\tattached\n", self.heapwatch("attach", "--list").stdout)
+        rows = json.loads(self.heapwatch("memory", program.pid, "--json").stdout)["rows"]
+        by_space = {space: sum(row["bytes"] for row in rows if row["space"] == space) for space in ("own", "unexplained")}
+        self.assertGreater(by_space["own"], 200_000, rows)
+        self.assertLess(by_space["unexplained"], 64_000, rows)
         attached.send_signal(signal.SIGINT)
         self.assertEqual(attached.wait(timeout=60), 0)
         self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")

@@ -124,7 +124,8 @@ void read_python(Words& words, Symbols& symbols, const Module& module, Program& 
   if (const auto at = symbols.find("Py_Version")) {
     set_version(words.get<std::uint32_t>(*at).value_or(0));
   } else if (const std::size_t name = module.name.rfind("python3."); name != std::string::npos) {
-    const std::string_view digits = std::string_view(module.name).substr(name + 8);
+    std::string_view digits = module.name;
+    digits.remove_prefix(name + std::string_view("python3.").size());
     (void)std::from_chars(digits.data(), digits.data() + digits.size(), program.python_minor);
   }
   // From 3.13 on its state begins with a description of itself.

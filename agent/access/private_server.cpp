@@ -82,7 +82,7 @@ std::string PrivateServer::url(const std::string& listen) const {
          ':' + std::to_string(server->port());
 }
 
-base::Result<PrivateServer> start_private_server(net::ServerOptions options,
+base::Result<PrivateServer> start_private_server(const net::ServerOptions& options,
                                                  net::ServerHandler handler,
                                                  const std::string& web_config) {
   const auto access = access_to(options.listen, web_config);

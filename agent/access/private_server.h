@@ -27,7 +27,7 @@ struct PrivateServer {
 /// Serves where may_serve() says so. On a loopback address a request that names another host is
 /// refused, and every reply tells a browser to take nothing from elsewhere, unless the page says
 /// what it takes. Errors: those of may_serve() and of HttpServer::start().
-[[nodiscard]] base::Result<PrivateServer> start_private_server(net::ServerOptions options,
+[[nodiscard]] base::Result<PrivateServer> start_private_server(const net::ServerOptions& options,
                                                                net::ServerHandler handler,
                                                                const std::string& web_config);
 

@@ -18,8 +18,8 @@ struct Layout {
     shim,         // a frame that belongs to the C stack lies below the one a call began with
   };
 
-  int minor;               // 3.minor
   std::size_t pool_bytes;  // of what pymalloc cuts small blocks out of
+  int minor;               // 3.minor
   Entry entry;
   int place_unit;  // bytes that the place of a frame counts in, where it is an int
   bool thread_frame_is_indirect;

@@ -1,8 +1,8 @@
-// The library that `heapwatch exec` or `heapwatch attach` puts into a program has all its memory from pages that it maps
-// for itself, and its data lead to each of them: the pool of the books, the regions of the shadow,
-// tables beside it. They keep to themselves, since they are marked against huge pages, which the
-// kernel does not merge with what is not. Books that a reader has asked for are in a file without a
-// name.
+// The library that `heapwatch exec` or `heapwatch attach` puts into a program has all its memory
+// from pages that it maps for itself, and its data lead to each of them: the pool of the books, the
+// regions of the shadow, tables beside it. They keep to themselves, since they are marked against
+// huge pages, which the kernel does not merge with what is not. Books that a reader has asked for
+// are in a file without a name.
 #include "memory/own/own.h"
 
 #include <algorithm>

@@ -31,15 +31,29 @@ Result<rapidjson::Document> parse_json(std::string_view text, std::string_view s
 }
 
 const JsonValue* json_member(const JsonValue& object, const char* key) {
+  if (!object.IsObject()) {
+    return nullptr;
+  }
   const auto found = object.FindMember(key);
   return found == object.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
 }
 
-std::string json_text(const JsonValue& object, const char* key) {
-  const JsonValue* const value = json_member(object, key);
+const JsonValue* json_member(const JsonValue* object, const char* key) {
+  return object == nullptr ? nullptr : json_member(*object, key);
+}
+
+std::string json_text(const JsonValue* value) {
   return value != nullptr && value->IsString()
              ? std::string(value->GetString(), value->GetStringLength())
              : "";
+}
+
+std::string json_text(const JsonValue& object, const char* key) {
+  return json_text(json_member(object, key));
+}
+
+std::string json_text(const JsonValue* object, const char* key) {
+  return json_text(json_member(object, key));
 }
 
 std::vector<const JsonValue*> json_objects(const JsonValue& object, const char* key) {

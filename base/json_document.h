@@ -22,9 +22,13 @@ using JsonValue = rapidjson::Value;
 [[nodiscard]] Result<rapidjson::Document> parse_json(std::string_view text, std::string_view schema,
                                                      std::string_view writer);
 
-/// Null when it is not there, or is null.
+/// Null when it is not there, or is null, or when `object` is none.
 [[nodiscard]] const JsonValue* json_member(const JsonValue& object, const char* key);
+[[nodiscard]] const JsonValue* json_member(const JsonValue* object, const char* key);
+/// Empty where it is no text.
+[[nodiscard]] std::string json_text(const JsonValue* value);
 [[nodiscard]] std::string json_text(const JsonValue& object, const char* key);
+[[nodiscard]] std::string json_text(const JsonValue* object, const char* key);
 /// The objects of a list.
 [[nodiscard]] std::vector<const JsonValue*> json_objects(const JsonValue& object, const char* key);
 

@@ -67,11 +67,8 @@ std::string asked_by(const Labels& labels, const std::string& name) {
   if (container.empty()) {
     return of_docker(labels, "container_label_com_datadoghq_ad_" + name);
   }
-  std::string in_label = container;
-  std::replace_if(
-      in_label.begin(), in_label.end(),
-      [](char c) { return !relabel::is_label_name(std::string("_") + c); }, '_');
-  return of_pod(labels, "annotation_ad_datadoghq_com_" + in_label + "_" + name);
+  return of_pod(labels,
+                "annotation_ad_datadoghq_com_" + relabel::to_label_name(container) + "_" + name);
 }
 
 std::vector<std::string> identifiers_of(const Labels& labels) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json_document.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "check/http/http_options.h"
@@ -16,7 +17,9 @@ namespace heapwatch::discovery {
 
 namespace {
 
-using DockerJson = rapidjson::Value;
+using base::json_member;
+using base::json_text;
+using base::JsonValue;
 
 constexpr std::chrono::milliseconds docker_refresh{60'000};
 constexpr std::size_t filters_max = 32;
@@ -29,21 +32,7 @@ struct DockerOptions {
   std::string host_networking_host = "localhost";  // of those in the network of the machine
 };
 
-const DockerJson* docker_member(const DockerJson* object, const char* name) {
-  if (object == nullptr || !object->IsObject()) {
-    return nullptr;
-  }
-  const auto found = object->FindMember(name);
-  return found == object->MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
-}
-
-std::string docker_text(const DockerJson* value) {
-  return value != nullptr && value->IsString()
-             ? std::string(value->GetString(), value->GetStringLength())
-             : std::string();
-}
-
-std::string docker_number(const DockerJson* value) {
+std::string docker_number(const JsonValue* value) {
   return value != nullptr && value->IsUint() && value->GetUint() != 0
              ? std::to_string(value->GetUint())
              : std::string();
@@ -56,30 +45,22 @@ void set_docker(Labels& labels, const std::string& name, const std::string& valu
   }
 }
 
-std::string docker_label_name(std::string_view name) {
-  std::string made(name);
-  std::replace_if(
-      made.begin(), made.end(),
-      [](char c) { return !relabel::is_label_name(std::string("_") + c); }, '_');
-  return made;
-}
-
-Labels docker_labels_of(const DockerJson& container) {
+Labels docker_labels_of(const JsonValue& container) {
   Labels labels;
-  set_docker(labels, "container_id", docker_text(docker_member(&container, "Id")));
-  set_docker(labels, "container_image", docker_text(docker_member(&container, "Image")));
+  set_docker(labels, "container_id", json_text(&container, "Id"));
+  set_docker(labels, "container_image", json_text(&container, "Image"));
   set_docker(labels, "container_network_mode",
-             docker_text(docker_member(docker_member(&container, "HostConfig"), "NetworkMode")));
-  const DockerJson* const names = docker_member(&container, "Names");
+             json_text(json_member(&container, "HostConfig"), "NetworkMode"));
+  const JsonValue* const names = json_member(&container, "Names");
   if (names != nullptr && names->IsArray() && !names->Empty()) {
-    set_docker(labels, "container_name", docker_text(&*names->Begin()));
+    set_docker(labels, "container_name", json_text(&*names->Begin()));
   }
-  const DockerJson* const own = docker_member(&container, "Labels");
+  const JsonValue* const own = json_member(&container, "Labels");
   if (own != nullptr && own->IsObject()) {
     for (const auto& one : own->GetObject()) {
       if (labels.size() < group_labels_max / 2) {
-        set_docker(labels, "container_label_" + docker_label_name(docker_text(&one.name)),
-                   docker_text(&one.value));
+        set_docker(labels, "container_label_" + relabel::to_label_name(json_text(&one.name)),
+                   json_text(&one.value));
       }
     }
   }
@@ -87,21 +68,21 @@ Labels docker_labels_of(const DockerJson& container) {
 }
 
 /// In one of its networks: each TCP port of it, or, where it has none, the container.
-void add_network(const DockerJson& container, const Labels& labels, const std::string& address,
+void add_network(const JsonValue& container, const Labels& labels, const std::string& address,
                  const DockerOptions& options, Groups& groups) {
   const std::size_t before = groups.size();
   bool has_port = false;
-  const DockerJson* const ports = docker_member(&container, "Ports");
+  const JsonValue* const ports = json_member(&container, "Ports");
   for (rapidjson::SizeType i = 0; ports != nullptr && ports->IsArray() && i < ports->Size(); ++i) {
-    const DockerJson* const port = &(*ports)[i];
-    const std::string inner = docker_number(docker_member(port, "PrivatePort"));
-    if (docker_text(docker_member(port, "Type")) != "tcp" || inner.empty() || address.empty()) {
+    const JsonValue* const port = &(*ports)[i];
+    const std::string inner = docker_number(json_member(port, "PrivatePort"));
+    if (json_text(port, "Type") != "tcp" || inner.empty() || address.empty()) {
       continue;
     }
     Labels of_port = labels;
     set_docker(of_port, "port_private", inner);
-    set_docker(of_port, "port_public", docker_number(docker_member(port, "PublicPort")));
-    set_docker(of_port, "port_public_ip", docker_text(docker_member(port, "IP")));
+    set_docker(of_port, "port_public", docker_number(json_member(port, "PublicPort")));
+    set_docker(of_port, "port_public_ip", json_text(port, "IP"));
     Group group{.addresses = {net::bracketed(address) + ":" + inner}, .labels = std::move(of_port)};
     // A port that is published at an IPv4 and an IPv6 address is there twice.
     if (groups.size() == before || groups.back().addresses != group.addresses) {
@@ -120,23 +101,23 @@ void add_network(const DockerJson& container, const Labels& labels, const std::s
   }
 }
 
-void add_docker_container(const DockerJson& container, const DockerOptions& options,
+void add_docker_container(const JsonValue& container, const DockerOptions& options,
                           Groups& groups) {
   const Labels labels = docker_labels_of(container);
-  const DockerJson* const networks =
-      docker_member(docker_member(&container, "NetworkSettings"), "Networks");
+  const JsonValue* const networks =
+      json_member(json_member(&container, "NetworkSettings"), "Networks");
   if (networks == nullptr || !networks->IsObject() || networks->ObjectEmpty()) {
     add_network(container, labels, "", options, groups);
     return;
   }
   for (const auto& network : networks->GetObject()) {
     Labels in_network = labels;
-    std::string address = docker_text(docker_member(&network.value, "IPAddress"));
+    std::string address = json_text(&network.value, "IPAddress");
     if (address.empty()) {
-      address = docker_text(docker_member(&network.value, "GlobalIPv6Address"));
+      address = json_text(&network.value, "GlobalIPv6Address");
     }
-    set_docker(in_network, "network_name", docker_text(&network.name));
-    set_docker(in_network, "network_id", docker_text(docker_member(&network.value, "NetworkID")));
+    set_docker(in_network, "network_name", json_text(&network.name));
+    set_docker(in_network, "network_id", json_text(&network.value, "NetworkID"));
     set_docker(in_network, "network_ip", address);
     add_network(container, in_network, address, options, groups);
   }
@@ -190,17 +171,14 @@ class DockerSource final : public Source {
                         options().name + ": the answer is no list of containers");
     }
     Answer answer;
-    for (const DockerJson& container : document.GetArray()) {
+    for (const JsonValue& container : document.GetArray()) {
       add_docker_container(container, docker_, answer.groups);
     }
     std::sort(answer.groups.begin(), answer.groups.end(), [](const Group& a, const Group& b) {
       return std::tie(a.labels, a.addresses) < std::tie(b.labels, b.addresses);
     });
-    if (const std::size_t count = count_targets(answer.groups);
-        count > options().limits.targets_max) {
-      return base::fail(base::ErrorKind::limit, std::to_string(count) +
-                                                    " targets, and the limit of max_targets is " +
-                                                    std::to_string(options().limits.targets_max));
+    if (auto checked = check_count(count_targets(answer.groups), options().limits); !checked) {
+      return tl::unexpected(checked.error());
     }
     return answer;
   }

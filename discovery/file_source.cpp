@@ -92,10 +92,8 @@ class FileSource final : public Source {
     files_ = std::move(files);
     seen_ = found;
     last_seen_ = found;
-    if (targets > options().limits.targets_max) {
-      return base::fail(base::ErrorKind::limit, std::to_string(targets) +
-                                                    " targets, and the limit of max_targets is " +
-                                                    std::to_string(options().limits.targets_max));
+    if (auto checked = check_count(targets, options().limits); !checked) {
+      return tl::unexpected(checked.error());
     }
     for (const auto& [path, file] : files_) {
       answer.groups.insert(answer.groups.end(), file.groups.begin(), file.groups.end());

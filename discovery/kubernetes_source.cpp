@@ -84,11 +84,8 @@ class KubernetesSource final : public Source {
     if (!is_any_listed) {
       return base::fail(base::ErrorKind::unreachable, answer.troubles.front());
     }
-    if (const std::size_t count = count_targets(answer.groups);
-        count > options().limits.targets_max) {
-      return base::fail(base::ErrorKind::limit, std::to_string(count) +
-                                                    " targets, and the limit of max_targets is " +
-                                                    std::to_string(options().limits.targets_max));
+    if (auto checked = check_count(count_targets(answer.groups), options().limits); !checked) {
+      return tl::unexpected(checked.error());
     }
     return answer;
   }

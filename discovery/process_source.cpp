@@ -71,10 +71,8 @@ class ProcessSource final : public Source {
         add(base::valid_utf8(name->second), machine_.cgroup_text(pid), found);
       }
     }
-    if (found.size() > options().limits.targets_max) {
-      return base::fail(base::ErrorKind::limit, std::to_string(found.size()) +
-                                                    " targets, and the limit of max_targets is " +
-                                                    std::to_string(options().limits.targets_max));
+    if (auto checked = check_count(found.size(), options().limits); !checked) {
+      return tl::unexpected(checked.error());
     }
     for (auto& [place, labels] : found) {
       labels[std::string(process_option_label)] = place.first;

@@ -208,6 +208,15 @@ std::size_t count_targets(const Groups& groups) {
   return count;
 }
 
+Result<void> check_count(std::size_t targets, const Limits& limits) {
+  if (targets <= limits.targets_max) {
+    return {};
+  }
+  return base::fail(base::ErrorKind::limit, std::to_string(targets) +
+                                                " targets, and the limit of max_targets is " +
+                                                std::to_string(limits.targets_max));
+}
+
 Result<Groups> parse_json_list(std::string_view text, const Limits& limits) {
   rapidjson::Document document;
   // Iterative: however deep it is, it takes no stack.

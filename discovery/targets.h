@@ -35,6 +35,8 @@ inline constexpr std::size_t address_bytes_max = 1024;
 inline constexpr std::size_t list_bytes_max = std::size_t{16} * 1024 * 1024;
 
 [[nodiscard]] std::size_t count_targets(const Groups& groups);
+/// Errors: limit, when there are more targets than a source may have.
+[[nodiscard]] base::Result<void> check_count(std::size_t targets, const Limits& limits);
 
 /// The list of a file_sd or of an http_sd: `[{"targets": ["host:1"], "labels": {"a": "b"}}]`.
 /// Errors: invalid, limit; the message names the group, counted from 1.

@@ -150,4 +150,11 @@ bool is_label_name(std::string_view name) {
                      [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
+std::string to_label_name(std::string_view text) {
+  std::string name(text);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !is_label_name(std::string("_") + c); }, '_');
+  return name;
+}
+
 }  // namespace heapwatch::discovery::relabel

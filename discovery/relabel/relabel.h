@@ -67,4 +67,7 @@ using Rules = std::vector<Rule>;
 /// Letters, digits and `_`, no digit first.
 [[nodiscard]] bool is_label_name(std::string_view name);
 
+/// Any text as a part of a label's name: what a name cannot hold becomes `_`.
+[[nodiscard]] std::string to_label_name(std::string_view text);
+
 }  // namespace heapwatch::discovery::relabel

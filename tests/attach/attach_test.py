@@ -6,34 +6,16 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, fetch, wait_until  # noqa: E402
+from started import StartedTest  # noqa: E402
 
 HEAPWATCH = TARGET = GO_TARGET = ""
 
 
-class AttachTest(unittest.TestCase):
-    maxDiff = None
-
-    def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-
-    def start(self, *command):
-        program = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                   env=clean_environment())
-
-        def end():
-            program.kill()
-            program.wait()
-            program.stdin.close()
-            program.stdout.close()
-        self.addCleanup(end)
-        self.assertEqual(program.stdout.readline(), "ready\n")
-        return program
-
+class AttachTest(StartedTest):
     def end(self, program):
         return program.communicate(timeout=60)[0]
 

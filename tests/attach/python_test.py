@@ -5,12 +5,12 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, wait_until  # noqa: E402
+from started import StartedTest  # noqa: E402
 
 HEAPWATCH = FAKE = TARGET = THREE_RUNTIMES = ""
 PYTHON = "/usr/bin/python3"
@@ -95,27 +95,12 @@ def versions():
     return found
 
 
-class PythonTest(unittest.TestCase):
-    maxDiff = None
-
+class PythonTest(StartedTest):
     def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        super().setUp()
         self.script = self.folder / "shop.py"
         self.script.write_text(PROGRAM)
         self.report = self.folder / "heap.pb.gz"
-
-    def start(self, *command):
-        program = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                   env=clean_environment())
-
-        def end():
-            program.kill()
-            program.wait()
-            program.stdin.close()
-            program.stdout.close()
-        self.addCleanup(end)
-        self.assertEqual(program.stdout.readline(), "ready\n")
-        return program
 
     def shop(self, threads=2, python=PYTHON):
         return self.start(python, "-S", self.script, threads)

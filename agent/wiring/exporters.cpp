@@ -71,7 +71,7 @@ base::Result<Made> make_push(base::Result<Options> options, const Own& own) {
   for (const auto& endpoint : options->endpoints) {
     addresses += (addresses.empty() ? "" : ", ") + shown_address(endpoint.receiver);
   }
-  options->collectables = {own.self, exporters::prometheus::provided(own.families)};
+  options->own.collectables = {own.self, exporters::prometheus::provided(own.families)};
   auto exporter = Exporter::start(*std::move(options));
   if (!exporter) {
     return tl::unexpected(exporter.error());

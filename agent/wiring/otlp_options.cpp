@@ -42,7 +42,7 @@ exporters::otlp::Attributes resource_of(const config::AgentConfig& agent,
 base::Result<exporters::otlp::OtlpOptions> otlp_options(const config::AgentConfig& agent) {
   exporters::otlp::OtlpOptions options;
   options.common.histogram = histogram_options(agent);
-  options.own_interval = agent.min_collection_interval;
+  options.own.interval = agent.min_collection_interval;
   for (const config::OtlpConfig& otlp : config::otlp_of(agent.settings)) {
     auto receiver = receiver_options("otlp", "otlp", agent, otlp);
     if (!receiver) {

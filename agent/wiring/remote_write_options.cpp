@@ -18,7 +18,7 @@ base::Result<exporters::remote_write::RemoteWriteOptions> remote_write_options(
   options.common.labels =
       exporters::prometheus::labels_of(metrics::TagsAndHost(agent.tags, std::nullopt), {});
   options.common.histogram = histogram_options(agent);
-  options.own_interval = agent.min_collection_interval;
+  options.own.interval = agent.min_collection_interval;
   for (const config::RemoteWriteConfig& remote : config::remote_write_of(agent.settings)) {
     auto receiver = receiver_options("remote write", "remote_write", agent, remote);
     if (!receiver) {

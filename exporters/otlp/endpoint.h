@@ -14,9 +14,8 @@
 #include "exporters/otlp/points.h"
 #include "exporters/prometheus/shown.h"
 #include "exporters/prometheus/target_values.h"
-#include "exporters/publication.h"
+#include "exporters/push/endpoint.h"
 #include "exporters/push/outlet.h"
-#include "exporters/push/own_rows.h"
 #include "metrics/snapshot.h"
 
 namespace heapwatch::exporters::otlp {
@@ -35,29 +34,23 @@ struct CommonOptions {
 /// publish() writes points into a message; a thread of its own compresses, keeps and sends those
 /// that are full, or old enough. Messages go one after the other, so that a receiver gets the
 /// points of each series in the order of time.
-///
-/// Threads: publish(), begin(), forget() and publish_own() by one at a time; figures() and drain()
-/// from any.
-class Endpoint {
+class Endpoint final : public push::Endpoint {
  public:
   /// Errors: those of Outlet::start().
   [[nodiscard]] static base::Result<std::unique_ptr<Endpoint>> start(EndpointOptions options,
                                                                      const CommonOptions& common);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
-  /// Keeps on the disk what is not sent.
-  ~Endpoint();
+  ~Endpoint() override;
 
-  /// All of it. Throws std::bad_alloc; then forget() what is kept of the instance.
-  void publish(const metrics::Snapshot& snapshot);
-  /// In slices; the same.
-  [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot);
-  void forget(const metrics::Instance& instance);
-  void publish_own(const std::vector<push::OwnRow>& rows, base::Instant time);
+  void publish(const metrics::Snapshot& snapshot) override;
+  [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
+  void forget(const metrics::Instance& instance) override;
+  void publish_own(const std::vector<push::OwnRow>& rows, base::Instant time) override;
 
-  [[nodiscard]] const std::string& name() const { return outlet_->receiver().name; }
-  [[nodiscard]] push::Figures figures() const { return outlet_->figures(); }
-  [[nodiscard]] bool drain(std::chrono::milliseconds timeout);
+  [[nodiscard]] const std::string& name() const override { return outlet_->receiver().name; }
+  [[nodiscard]] push::Figures figures() const override { return outlet_->figures(); }
+  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override;
 
  private:
   class Slices;

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "exporters/prometheus/shown.h"
 #include "exporters/prometheus/target_values.h"
-#include "exporters/publication.h"
+#include "exporters/push/endpoint.h"
 #include "exporters/push/outlet.h"
 #include "exporters/remote_write/lanes.h"
 #include "exporters/remote_write/parts.h"
@@ -46,31 +46,25 @@ struct CommonOptions {
 
 /// publish() writes samples into the messages of the lanes; a thread of its own compresses, keeps
 /// and sends those that are full, or old enough.
-///
-/// Threads: publish(), begin(), forget() and publish_own() by one at a time; figures() and drain()
-/// from any.
-class Endpoint {
+class Endpoint final : public push::Endpoint {
  public:
   /// Errors: io, refused: the queue on the disk; also of the event loop.
   [[nodiscard]] static base::Result<std::unique_ptr<Endpoint>> start(EndpointOptions options,
                                                                      const CommonOptions& common);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
-  /// Keeps on the disk what is not sent.
-  ~Endpoint();
+  ~Endpoint() override;
 
-  /// All of it. Throws std::bad_alloc; then forget() what is kept of the instance.
-  void publish(const metrics::Snapshot& snapshot);
-  /// In slices; the same.
-  [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot);
-  void forget(const metrics::Instance& instance) { end(instance, lanes_); }
+  void publish(const metrics::Snapshot& snapshot) override;
+  [[nodiscard]] std::unique_ptr<Publication> begin(const metrics::Snapshot& snapshot) override;
+  void forget(const metrics::Instance& instance) override { end(instance, lanes_); }
   /// Without stale markers: another agent sends its series from now on.
-  void hand_over(const metrics::Instance& instance);
-  void publish_own(const std::vector<OwnRow>& rows, base::Instant time);
+  void hand_over(const metrics::Instance& instance) override;
+  void publish_own(const std::vector<OwnRow>& rows, base::Instant time) override;
 
-  [[nodiscard]] const std::string& name() const { return outlet_->receiver().name; }
-  [[nodiscard]] Figures figures() const;
-  [[nodiscard]] bool drain(std::chrono::milliseconds timeout);
+  [[nodiscard]] const std::string& name() const override { return outlet_->receiver().name; }
+  [[nodiscard]] Figures figures() const override;
+  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override;
 
  private:
   class Slices;

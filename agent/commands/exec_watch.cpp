@@ -31,6 +31,46 @@ base::Result<std::string> flame_page(pprof::Profile profile) {
   return pprof::flame::make_page(*source);
 }
 
+/// The books of memtrack in a watched process: what they hold, and how well they were kept.
+void write_memtrack(base::JsonWriter& json, const memory::native::WatchedProcess& process) {
+  json.key("memtrack");
+  json.begin_object();
+  json.member("accounting", process.is_accounting() ? "on" : "off");
+  const memtrack_health health = process.health();
+  for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
+                                   {"older_frees", health.older_frees},
+                                   {"older_freed_bytes", health.older_freed_bytes},
+                                   {"freed_elsewhere", health.freed_elsewhere},
+                                   {"unrecorded", health.unrecorded},
+                                   {"samples", health.samples},
+                                   {"lost_samples", health.lost_samples}}) {
+    json.member(key, value);
+  }
+  json.object("spaces", [&] {
+    for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
+                                       memtrack_space_mmap, memtrack_space_stack}) {
+      json.object(memory::native::space_name(space), [&] {
+        pages::write_counters(json, process.space_counters(space));
+        const auto older = process.older(space);
+        json.member("OlderFrees", older.frees);
+        json.member("OlderFreedBytes", older.bytes);
+        json.member("GrowthBytes", process.growth(space));
+      });
+    }
+  });
+  json.member("waiting_threads", process.waiting_threads());
+  json.key("components");
+  json.begin_object();
+  for (const auto& [name, counters] : process.components()) {
+    json.key(name);
+    json.begin_object();
+    pages::write_counters(json, counters);
+    json.end_object();
+  }
+  json.end_object();
+  json.end_object();
+}
+
 }  // namespace
 
 base::Result<void> Watch::listen() {
@@ -122,42 +162,7 @@ std::string Watch::vars(const memory::native::WatchedProcess& process) const {
   json.begin_object();
   pages::write_counters(json, process.counters());
   json.end_object();
-  json.key("memtrack");
-  json.begin_object();
-  json.member("accounting", process.is_accounting() ? "on" : "off");
-  const memtrack_health health = process.health();
-  for (const auto& [key, value] : {std::pair{"double_frees", health.double_frees},
-                                   {"older_frees", health.older_frees},
-                                   {"older_freed_bytes", health.older_freed_bytes},
-                                   {"freed_elsewhere", health.freed_elsewhere},
-                                   {"unrecorded", health.unrecorded},
-                                   {"samples", health.samples},
-                                   {"lost_samples", health.lost_samples}}) {
-    json.member(key, value);
-  }
-  json.object("spaces", [&] {
-    for (const memtrack_space space : {memtrack_space_native, memtrack_space_python,
-                                       memtrack_space_mmap, memtrack_space_stack}) {
-      json.object(memory::native::space_name(space), [&] {
-        pages::write_counters(json, process.space_counters(space));
-        const auto older = process.older(space);
-        json.member("OlderFrees", older.frees);
-        json.member("OlderFreedBytes", older.bytes);
-        json.member("GrowthBytes", process.growth(space));
-      });
-    }
-  });
-  json.member("waiting_threads", process.waiting_threads());
-  json.key("components");
-  json.begin_object();
-  for (const auto& [name, counters] : process.components()) {
-    json.key(name);
-    json.begin_object();
-    pages::write_counters(json, counters);
-    json.end_object();
-  }
-  json.end_object();
-  json.end_object();
+  write_memtrack(json, process);
   if (const std::string interpreter = process.interpreter(); !interpreter.empty()) {
     const memory::native::WatchedProcess::Arenas arenas = process.arenas();
     json.key("python");

@@ -126,6 +126,7 @@ class Agent {
   [[nodiscard]] std::size_t series() const { return scheduler_->totals().contexts; }
 
  private:
+  void watch_configuration();
   base::Result<void> start_pages();
   void measure_python_memory();
   void watch_checks();
@@ -181,38 +182,7 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
         keep_in_history(snapshot);
         return exporters_.publish_slices(snapshot);
       });
-  reloader_ = std::make_unique<wiring::Reloader>(
-      wiring::Reloader::Parts{.loop = *loop_,
-                              .scheduler = *scheduler_,
-                              .service = service_,
-                              .forget =
-                                  [this](const metrics::Instance& instance) {
-                                    exporters_.forget(instance);
-                                    if (history_) {
-                                      history_->forget(instance);
-                                    }
-                                  },
-                              .hand_over =
-                                  [this](const metrics::Instance& instance) {
-                                    exporters_.hand_over(instance);
-                                    if (history_) {
-                                      history_->forget(instance);
-                                    }
-                                  },
-                              .applied =
-                                  [this] {
-                                    measure_python_memory();
-                                    if (auto read = read_access(); !read) {
-                                      base::log(LogLevel::error,
-                                                "who may reach the pages stays as it was: " +
-                                                    read.error().message);
-                                    }
-                                  },
-                              .changed = [this] { measure_python_memory(); }},
-      global_, configured_);
-  if (configured_.agent.watch_config) {
-    reloader_->watch_files();
-  }
+  watch_configuration();
   pulse_ = std::make_unique<pages::Pulse>(
       *loop_, std::min(pulse_interval, service_.watchdog().value_or(pulse_interval)), [this] {
         base::refill_memory_reserve();
@@ -234,6 +204,43 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   measure_python_memory();
   return start_pages();
+}
+
+/// Files that change, and checks that come and go with them.
+void Agent::watch_configuration() {
+  const auto forget_in_history = [this](const metrics::Instance& instance) {
+    if (history_) {
+      history_->forget(instance);
+    }
+  };
+  reloader_ = std::make_unique<wiring::Reloader>(
+      wiring::Reloader::Parts{.loop = *loop_,
+                              .scheduler = *scheduler_,
+                              .service = service_,
+                              .forget =
+                                  [this, forget_in_history](const metrics::Instance& instance) {
+                                    exporters_.forget(instance);
+                                    forget_in_history(instance);
+                                  },
+                              .hand_over =
+                                  [this, forget_in_history](const metrics::Instance& instance) {
+                                    exporters_.hand_over(instance);
+                                    forget_in_history(instance);
+                                  },
+                              .applied =
+                                  [this] {
+                                    measure_python_memory();
+                                    if (auto read = read_access(); !read) {
+                                      base::log(LogLevel::error,
+                                                "who may reach the pages stays as it was: " +
+                                                    read.error().message);
+                                    }
+                                  },
+                              .changed = [this] { measure_python_memory(); }},
+      global_, configured_);
+  if (configured_.agent.watch_config) {
+    reloader_->watch_files();
+  }
 }
 
 /// Once there is a Python interpreter, which the first Python check brings.

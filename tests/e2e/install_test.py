@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "tests/testing"))
 from agent import Confd, clean_environment, run  # noqa: E402
 from pages import Pages  # noqa: E402
 
-BUILD = GO_CACHE = ""
+BUILD = ""
 SUBCOMMAND = re.compile(r"^  (\w+)(?:, ?\w+)* {2,}\S", re.M)
 OPTION_LINE = re.compile(r"^ +(-[-\w]+(?:, ?-[-\w]+)*)", re.M)
 COUNTS = "allocations 2, frees 1, in use 300, untracked frees 0\n"
@@ -209,7 +209,7 @@ class InstallTest(unittest.TestCase):
     def test_a_go_program_links_memtrack_by_cgo(self):
         folder = self.project("by_cgo", main_go=GO_PROGRAM, go_mod="module outside\n\ngo 1.19\n")
         command("go", "build", "-o", "outside", ".", cwd=folder, PKG_CONFIG_PATH=str(self.libraries / "pkgconfig"),
-                GOCACHE=GO_CACHE, GOFLAGS="-mod=mod", GOTOOLCHAIN="local", CGO_ENABLED="1", HOME=str(folder))
+                GOFLAGS="-mod=mod", GOTOOLCHAIN="local", CGO_ENABLED="1", HOME=str(folder))
         self.assertEqual(command(folder / "outside"), COUNTS)
 
     def test_a_plugin_is_built_with_the_header_alone(self):
@@ -266,6 +266,5 @@ class InstallTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    GO_CACHE = sys.argv.pop()
     BUILD = sys.argv.pop()
     unittest.main()

@@ -88,7 +88,7 @@ class DisasmTest(unittest.TestCase):
     def test_go_has_the_rows_of_go_tool_pprof(self):
         program = self.path("go")
         subprocess.run(["go", "build", "-buildmode=pie", "-o", program, "."], cwd=SOURCES / "go", check=True, timeout=240,
-                       env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": self.path("cache"), "HOME": self.folder})
+                       env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "HOME": self.folder})
         profile = self.profile(program, step=5, only="main.copyText")
         arguments = self.assert_same_rows("main.copyText", profile, 50)
         found = parsed(self.ours(*arguments))[1]

@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
 from agent import clean_environment, fetch, run, wait_until  # noqa: E402
 
-PROGRAM = GO_CACHE = ""
+PROGRAM = ""
 PROFILES = pathlib.Path(__file__).resolve().parent.parent / "pprof" / "go_profiles" / "main.go"
 
 # Each is fed to both. Left out is where Debian's Go 1.19 differs from the newest: bare names of choices (lines, cum), tags.
@@ -40,7 +40,7 @@ class Profiles:
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory()
         self.path = self._folder.name
-        self.environment = clean_environment(TZ="UTC", GO111MODULE="off", GOFLAGS="", GOCACHE=GO_CACHE, HOME=self.path)
+        self.environment = clean_environment(TZ="UTC", GO111MODULE="off", GOFLAGS="", HOME=self.path)
         self.call("go", "build", "-o", "program", str(PROFILES))
         self.call("./program", self.path)
         for kind in ("heap", "goroutine", "cpu"):
@@ -270,5 +270,5 @@ class ServerTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM, GO_CACHE = os.path.abspath(sys.argv.pop(1)), os.path.abspath(sys.argv.pop(1))
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
     unittest.main()

@@ -82,8 +82,7 @@ class OracleTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="heapwatch-pprof-")
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        cls.environment = {**os.environ, "TZ": "UTC", "GO111MODULE": "off", "GOFLAGS": "",
-                           "GOCACHE": os.path.join(cls.folder, "cache"), "HOME": cls.folder}
+        cls.environment = {**os.environ, "TZ": "UTC", "GO111MODULE": "off", "GOFLAGS": "", "HOME": cls.folder}
         cls.run_checked("go", "build", "-o", "program", str(PROGRAM))
         cls.run_checked("./program", cls.folder)
         os.mkdir(os.path.join(cls.folder, "base"))

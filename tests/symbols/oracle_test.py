@@ -64,7 +64,7 @@ class OracleTest(unittest.TestCase):
 
     def go(self, name, *flags):
         run("go", "build", "-o", self.path(name), *flags, ".", cwd=PROGRAMS / "go",
-            env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": self.path("cache"), "HOME": self.folder})
+            env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "HOME": self.folder})
         return self.path(name)
 
     def addresses(self, program):

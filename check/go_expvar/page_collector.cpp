@@ -352,9 +352,11 @@ PageCollector& PageCollector::operator=(PageCollector&&) noexcept = default;
 PageCollector::~PageCollector() = default;
 
 PageCollector::Workspace& PageCollector::workspace() {
-  // Instances by the thousand take turns on a thread, and none keeps a page or its matches.
-  thread_local Workspace of_thread;
-  return of_thread;
+  // Instances by the thousand take turns on a thread, and none keeps a page or its matches. Not in
+  // the thread's own block: a library that is loaded late, as our plugin is by other hosts, has
+  // some hundred bytes of that.
+  thread_local const auto of_thread = std::make_unique<Workspace>();
+  return *of_thread;
 }
 
 base::Result<RunReport> PageCollector::collect(std::string_view page, metrics::SampleSink& sink) {

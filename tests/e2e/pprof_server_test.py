@@ -7,8 +7,9 @@ import unittest
 import urllib.error
 import urllib.request
 
-from agent import clean_environment, fetch
 from pprof_site import Pages
+
+from agent import clean_environment, fetch
 
 
 class ServedTest(unittest.TestCase):

@@ -6,9 +6,10 @@ import sys
 import tempfile
 import unittest
 
+from real_parts import GoProgram
+
 from agent import clean_environment, fetch
 from browser import Browser
-from real_parts import GoProgram
 
 PROGRAM, GO_TARGET = sys.argv[1:3]
 BAR = "#bar a, #bar select, #bar input, #bar button, #bar .brand"

@@ -25,6 +25,8 @@ constexpr std::int64_t text_bytes_max = 65536;
 constexpr std::int64_t budget_bytes_min = std::int64_t{1} * 1024 * 1024;
 constexpr std::int64_t budget_bytes_max = std::int64_t{1} << 40U;
 
+constexpr std::int64_t profiles_interval_ms_min = 1'000;
+constexpr std::int64_t profiles_interval_ms_max = 86'400'000;
 constexpr std::int64_t history_bytes_min = std::int64_t{4} * 1024 * 1024;
 constexpr std::int64_t history_interval_ms_min = 1'000;
 constexpr std::int64_t history_interval_ms_max = 600'000;
@@ -203,7 +205,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 80> rows{{
+constexpr std::array<AgentOptionRow, 82> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -289,6 +291,9 @@ constexpr std::array<AgentOptionRow, 80> rows{{
         "prometheus.probe_targets", at_reload),
     option<OnlyRead<read_remote_write>>("remote_write"),
     option<OnlyRead<read_otlp>>("otlp"),
+    option<OnlyRead<read_push>>("profiles.push"),
+    option<Seconds<profiles_interval_ms_min, profiles_interval_ms_max, &A::profiles,
+                   &ProfilesConfig::interval>>("profiles.interval"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(

@@ -44,7 +44,7 @@ std::vector<std::string> names_and_addresses(const Exporters& exporters) {
 
 TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
   Exporters one;
-  ASSERT_TRUE(one.start(agent(false, true), own_families));
+  ASSERT_TRUE(one.start(agent(false, true), own_families, no_programs));
   EXPECT_THAT(names_and_addresses(one),
               ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD udp://127.0.0.1:2",
                           "remote_write Remote write ", "otlp OTLP "));
@@ -54,7 +54,7 @@ TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
 
   base::set_log_level(base::LogLevel::off);
   Exporters none;
-  ASSERT_TRUE(none.start(agent(false, false), own_families));
+  ASSERT_TRUE(none.start(agent(false, false), own_families, no_programs));
   EXPECT_THAT(names_and_addresses(none),
               ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ",
                           "remote_write Remote write ", "otlp OTLP "));
@@ -79,7 +79,7 @@ TEST_P(PushExporters, AreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
   };
   configure("http://127.0.0.1:1/write?token=secret");
   Exporters exporters;
-  ASSERT_TRUE(exporters.start(config, own_families));
+  ASSERT_TRUE(exporters.start(config, own_families, no_programs));
   EXPECT_THAT(names_and_addresses(exporters),
               testing::Contains(key + ' ' + GetParam().title + " http://127.0.0.1:1/write?..."));
   for (const ExporterState& state : exporters.states()) {
@@ -91,7 +91,7 @@ TEST_P(PushExporters, AreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
 
   configure("http://127.0.0.1:port/");
   Exporters none;
-  const auto refused = none.start(config, own_families);
+  const auto refused = none.start(config, own_families, no_programs);
   ASSERT_FALSE(refused.has_value());
   EXPECT_THAT(refused.error().message, HasSubstr(std::string(GetParam().name) + " a: "));
 }
@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(All, PushExporters,
 
 TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
   Exporters exporters;
-  ASSERT_TRUE(exporters.start(agent(true, true), own_families));
+  ASSERT_TRUE(exporters.start(agent(true, true), own_families, no_programs));
   const auto served = exporters.served();
   ASSERT_EQ(served.size(), 1U);
   EXPECT_EQ(served.front().name, "prometheus");
@@ -115,7 +115,7 @@ TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
 
 TEST(Exporters, AllGetWhatIsPublishedAtOnceOrInSlices) {
   Exporters exporters;
-  ASSERT_TRUE(exporters.start(agent(true, true), own_families));
+  ASSERT_TRUE(exporters.start(agent(true, true), own_families, no_programs));
   auto instance = std::make_shared<metrics::Instance>();
   instance->id = "one:1";
   instance->check_name = "one";
@@ -144,7 +144,7 @@ TEST(Exporters, AreRefusedForAnAddressThatIsNone) {
   config::AgentConfig wrong = agent(true, true);
   wrong.dogstatsd.url = "ftp://a";
   Exporters exporters;
-  const auto started = exporters.start(wrong, own_families);
+  const auto started = exporters.start(wrong, own_families, no_programs);
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("ftp://a"));
 }

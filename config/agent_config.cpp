@@ -249,7 +249,8 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
       [&](std::string_view key) { return place_of(key, variables, root, name); }, diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
-  for (const std::string_view key : {"remote_write", "otlp", "profiles.push"}) {
+  for (const std::string_view key :
+       {"remote_write", "otlp", "profiles.push", "profiles.interval"}) {
     overlay_receivers(key, variables, folder, loaded.config.settings);
   }
   SettingsWriter(loaded.config.settings).text("web.config_file", draft.web_config_file);

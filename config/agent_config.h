@@ -95,13 +95,6 @@ struct HistoryConfig {
   friend bool operator==(const HistoryConfig&, const HistoryConfig&) = default;
 };
 
-/// Heap profiles for others; where they go is push_of().
-struct ProfilesConfig {
-  std::chrono::milliseconds interval{60'000};
-
-  friend bool operator==(const ProfilesConfig&, const ProfilesConfig&) = default;
-};
-
 /// On what is remembered of names and series; see metrics::Limits and base::RememberedBytes.
 struct LimitsConfig {
   std::size_t name_bytes_max = 1024;
@@ -163,7 +156,6 @@ struct AgentConfig {
   SecretsConfig secrets;
   DogStatsdConfig dogstatsd;
   PrometheusConfig prometheus;
-  ProfilesConfig profiles;
   SharedLibrariesConfig shared_libraries;
   IsolationConfig isolation;
   LimitsConfig limits;

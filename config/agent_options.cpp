@@ -25,8 +25,6 @@ constexpr std::int64_t text_bytes_max = 65536;
 constexpr std::int64_t budget_bytes_min = std::int64_t{1} * 1024 * 1024;
 constexpr std::int64_t budget_bytes_max = std::int64_t{1} << 40U;
 
-constexpr std::int64_t profiles_interval_ms_min = 1'000;
-constexpr std::int64_t profiles_interval_ms_max = 86'400'000;
 constexpr std::int64_t history_bytes_min = std::int64_t{4} * 1024 * 1024;
 constexpr std::int64_t history_interval_ms_min = 1'000;
 constexpr std::int64_t history_interval_ms_max = 600'000;
@@ -292,8 +290,7 @@ constexpr std::array<AgentOptionRow, 82> rows{{
     option<OnlyRead<read_remote_write>>("remote_write"),
     option<OnlyRead<read_otlp>>("otlp"),
     option<OnlyRead<read_push>>("profiles.push"),
-    option<Seconds<profiles_interval_ms_min, profiles_interval_ms_max, &A::profiles,
-                   &ProfilesConfig::interval>>("profiles.interval"),
+    option<OnlyRead<read_profiles_interval>>("profiles.interval"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(

@@ -9,6 +9,8 @@ namespace {
 
 /// Pyroscope refuses older ones.
 constexpr std::chrono::hours profile_age_limit{1};
+/// In seconds.
+constexpr Section::Range interval_range{.min = 1, .max = 86'400};
 
 void read_api(Section& section, PushConfig& push) {
   static constexpr std::array<std::pair<std::string_view, ProfileApi>, 3> words{
@@ -39,14 +41,19 @@ void read_push(Section& section, std::string_view name, AgentDraft& /*draft*/) {
   (void)read_receivers<PushConfig>(section, name, read_push_endpoint);
 }
 
-std::vector<PushConfig> push_of(const Value& settings) {
-  const Value* const profiles = settings.find("profiles");
-  if (profiles == nullptr) {
-    return {};
+void read_profiles_interval(Section& section, std::string_view name, AgentDraft& /*draft*/) {
+  (void)section.seconds(name, interval_range);
+}
+
+ProfilesConfig profiles_of(const Value& settings) {
+  ProfilesConfig profiles;
+  if (const Value* const value = settings.find("profiles")) {
+    Diagnostics said_before;
+    Section section(*value, "", said_before, "profiles");
+    profiles.push = read_receivers<PushConfig>(section, "push", read_push_endpoint);
+    assign(profiles.interval, section.seconds("interval", interval_range));
   }
-  Diagnostics said_before;
-  Section section(*profiles, "", said_before, "profiles");
-  return read_receivers<PushConfig>(section, "push", read_push_endpoint);
+  return profiles;
 }
 
 }  // namespace heapwatch::config

@@ -19,6 +19,7 @@ namespace heapwatch::config {
 void read_remote_write(Section& section, std::string_view name, AgentDraft& draft);
 void read_otlp(Section& section, std::string_view name, AgentDraft& draft);
 void read_push(Section& section, std::string_view name, AgentDraft& draft);
+void read_profiles_interval(Section& section, std::string_view name, AgentDraft& draft);
 
 /// Paths below `value`, which is one of these lists, are relative to the folder of heapwatch.yaml;
 /// afterwards they are not.

@@ -110,12 +110,20 @@ struct PushConfig : ReceiverConfig {
   friend bool operator==(const PushConfig&, const PushConfig&) = default;
 };
 
+/// `profiles`.
+struct ProfilesConfig {
+  std::vector<PushConfig> push;
+  std::chrono::milliseconds interval{60'000};
+
+  friend bool operator==(const ProfilesConfig&, const ProfilesConfig&) = default;
+};
+
 /// `remote_write` of AgentConfig::settings, which are right: load_agent_config() has said what is
 /// wrong with it. Not a member of AgentConfig, since nobody but its exporter needs it.
 [[nodiscard]] std::vector<RemoteWriteConfig> remote_write_of(const Value& settings);
 /// The same of `otlp`.
 [[nodiscard]] std::vector<OtlpConfig> otlp_of(const Value& settings);
-/// The same of `profiles.push`.
-[[nodiscard]] std::vector<PushConfig> push_of(const Value& settings);
+/// The same of `profiles`.
+[[nodiscard]] ProfilesConfig profiles_of(const Value& settings);
 
 }  // namespace heapwatch::config

@@ -38,10 +38,11 @@ base::Result<exporters::pyroscope::PyroscopeOptions> pyroscope_options(
     const config::AgentConfig& agent) {
   namespace pyroscope = exporters::pyroscope;
   using exporters::prometheus::Labels;
-  pyroscope::PyroscopeOptions options{.endpoints = {}, .interval = agent.profiles.interval};
+  const config::ProfilesConfig profiles = config::profiles_of(agent.settings);
+  pyroscope::PyroscopeOptions options{.endpoints = {}, .interval = profiles.interval};
   const Labels own =
       exporters::prometheus::labels_of(metrics::TagsAndHost(agent.tags, std::nullopt), {});
-  for (const config::PushConfig& push : config::push_of(agent.settings)) {
+  for (const config::PushConfig& push : profiles.push) {
     const pyroscope::Api api = api_of(push.api);
     // A queue on the disk holds messages of one API.
     const std::string folder = api == pyroscope::Api::push     ? "profiles-push"

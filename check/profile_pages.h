@@ -1,6 +1,8 @@
 // The pages of heap profiles of Go programs, of instances whose configuration asks for them.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -73,6 +75,7 @@ class ToldProfilePage {
 };
 
 inline constexpr std::size_t profile_page_bytes_max = std::size_t{8} << 20U;
+inline constexpr std::chrono::seconds profile_page_time_max{30};
 
 /// The request for `/debug/pprof/heap` of the program whose expvars `vars` asks for, by the same
 /// way and with the same credentials: beside `/debug/vars`, or else at the root. Without the query.
@@ -86,6 +89,9 @@ inline constexpr std::size_t profile_page_bytes_max = std::size_t{8} << 20U;
   url += "/debug/pprof/heap";
   vars.accept_encoding = false;  // a profile is compressed by itself
   vars.body_bytes_max = profile_page_bytes_max;
+  constexpr std::chrono::milliseconds time_max = profile_page_time_max;
+  vars.total_timeout =
+      vars.total_timeout.count() == 0 ? time_max : std::min(vars.total_timeout, time_max);
   return std::make_shared<const net::HttpRequest>(std::move(vars));
 }
 

@@ -26,7 +26,7 @@ using std::chrono::milliseconds;
 /// What programs there are is asked so often, or ten times in an interval.
 constexpr milliseconds between_lists{5'000};
 /// Pages that are asked at once.
-constexpr std::size_t transfers_max = 4;
+constexpr std::size_t transfers_max = 8;
 
 base::Result<std::optional<Heap>> heap_of_page(const net::HttpResult& result) {
   if (!result) {
@@ -141,14 +141,7 @@ void Collector::look_at(const WatchedPtr& watched) {
     return;
   }
   if (!watched->program.page) {
-    try {
-      take(*watched, watched->program.take());
-    } catch (const std::bad_alloc&) {
-      base::refill_memory_reserve();
-      failed(*watched, "there was no memory for its profile");
-    } catch (const std::exception& error) {
-      failed(*watched, error.what());
-    }
+    take(*watched, watched->program.take);
     return;
   }
   watched->is_asked = true;
@@ -156,38 +149,43 @@ void Collector::look_at(const WatchedPtr& watched) {
                [this, weak = std::weak_ptr<Watched>(watched)](const net::HttpResult& result) {
                  if (const WatchedPtr one = weak.lock()) {
                    one->is_asked = false;
-                   answered(*one, result);
+                   take(*one, [&result] { return heap_of_page(result); });
                  }
                });
 }
 
-void Collector::answered(Watched& watched, const net::HttpResult& result) {
+/// Whatever a profile does costs that profile alone.
+void Collector::take(Watched& watched, const Take& heap) {
   try {
-    take(watched, heap_of_page(result));
+    if (auto taken = take_or_fail(watched, heap); !taken) {
+      failed(watched, taken.error().message);
+    }
   } catch (const std::bad_alloc&) {
     base::refill_memory_reserve();
     failed(watched, "there was no memory for its profile");
+  } catch (const std::exception& error) {
+    failed(watched, error.what());
   }
 }
 
-void Collector::take(Watched& watched, base::Result<std::optional<Heap>> heap) {
+base::Result<void> Collector::take_or_fail(Watched& watched, const Take& take) {
+  const auto heap = take();
   if (!heap) {
-    failed(watched, heap.error().message);
-    return;
+    return tl::unexpected(heap.error());
   }
   if (!*heap) {
-    return;
+    return {};
   }
   if (!watched.changes.is_due((*heap)->state, options_.clock().steady)) {
     count(&CollectorFigures::unchanged);
   } else if (auto sent = send(watched, **heap); !sent) {
-    failed(watched, sent.error().message);
-    return;
+    return sent;
   }
   if (std::exchange(watched.is_failing, false)) {
     base::log(LogLevel::info, "pyroscope: the profiles of " +
                                   base::printable(watched.program.service) + " are there again");
   }
+  return {};
 }
 
 base::Result<void> Collector::send(Watched& watched, const Heap& heap) {

@@ -29,7 +29,7 @@ struct CollectorFigures {
 };
 
 /// Its thread asks the pages of Go programs, a few at a time, and takes the profiles of all others
-/// by itself. A program that does not answer holds up nobody, and is not asked again meanwhile.
+/// by itself. A program that does not answer is not asked again meanwhile.
 ///
 /// Threads: figures() from any.
 class Collector {
@@ -71,8 +71,8 @@ class Collector {
   void take_in();
   void wait_for_turn(const WatchedPtr& watched);
   void look_at(const WatchedPtr& watched);
-  void answered(Watched& watched, const net::HttpResult& result);
-  void take(Watched& watched, base::Result<std::optional<Heap>> heap);
+  void take(Watched& watched, const Take& heap);
+  [[nodiscard]] base::Result<void> take_or_fail(Watched& watched, const Take& heap);
   [[nodiscard]] base::Result<void> send(Watched& watched, const Heap& heap);
   void failed(Watched& watched, const std::string& why);
   void count(std::uint64_t CollectorFigures::*what);

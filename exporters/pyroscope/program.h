@@ -22,6 +22,9 @@ struct Heap {
   std::function<pprof::Profile()> profile;
 };
 
+/// Absent: there is none to be had now, which is no fault.
+using Take = std::function<base::Result<std::optional<Heap>>()>;
+
 struct Program {
   std::string id;       // each another, and the same at each look
   std::string service;  // what its profiles are filed under
@@ -30,8 +33,7 @@ struct Program {
 
   // One of these. The page is that of a Go program's heap.
   net::HttpRequestPtr page;
-  /// Absent: there is none to be had now, which is no fault.
-  std::function<base::Result<std::optional<Heap>>()> take;
+  Take take;
 };
 
 /// All that there are now. Called on the thread that takes their profiles.

@@ -35,6 +35,11 @@ TEST(ProfilePages, TheRequestIsThatOfTheVariablesButForItsBounds) {
   expected.url = "http://h/debug/pprof/heap";
   expected.accept_encoding = false;
   expected.body_bytes_max = profile_page_bytes_max;
+  expected.total_timeout = profile_page_time_max;
+  EXPECT_EQ(*profile_request(vars), expected);
+  vars.total_timeout = std::chrono::seconds(0);  // none
+  EXPECT_EQ(*profile_request(vars), expected);
+  vars.total_timeout = expected.total_timeout = std::chrono::seconds(2);
   EXPECT_EQ(*profile_request(vars), expected);
 }
 

@@ -82,10 +82,10 @@ TEST_P(PushExporters, AreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
   config::Diagnostics said;
   const std::string key = GetParam().key;
   const auto configure = [&](const std::string& url) {
-    config.settings = config::parse_yaml(
-        GetParam().before + ("[{name: a, url: \"" + url) + "\", queue_config: {disk_max_size: 0}}]" +
-            GetParam().after,
-        "", said);
+    config.settings =
+        config::parse_yaml(GetParam().before + ("[{name: a, url: \"" + url) +
+                               "\", queue_config: {disk_max_size: 0}}]" + GetParam().after,
+                           "", said);
   };
   const bool takes_query = GetParam().path == std::string("/write");
   configure(std::string("http://127.0.0.1:1/write") + (takes_query ? "?token=secret" : ""));

@@ -185,14 +185,17 @@ OptionPlace place_of(std::string_view key, const std::vector<Variable>& variable
 void overlay_receivers(std::string_view key, const std::vector<Variable>& variables,
                        const std::filesystem::path& folder, Value& settings) {
   const auto [parent, name] = split_key(key);
-  Value& map = parent.empty() ? settings : member_of(settings, parent);
+  const auto map = [&, above = parent]() -> Value& {
+    return above.empty() ? settings : member_of(settings, above);
+  };
   for (const Variable& variable : variables) {
     if (variable.option->key == key) {
-      member_of(map, name) = *variable.map.find(name);
+      member_of(map(), name) = *variable.map.find(name);
     }
   }
-  if (map.find(name) != nullptr) {
-    settle_receivers(member_of(map, name), folder);
+  const Value* const found = parent.empty() ? &settings : settings.find(parent);
+  if (found != nullptr && found->find(name) != nullptr) {
+    settle_receivers(member_of(map(), name), folder);
   }
 }
 

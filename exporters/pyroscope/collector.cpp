@@ -86,6 +86,9 @@ void Collector::count(std::uint64_t CollectorFigures::*what) {
 
 /// The programs that there are now: of those that stay all goes on.
 void Collector::take_in() {
+  (void)loop_->at(
+      std::chrono::steady_clock::now() + std::min(between_lists, options_.interval / 10),
+      [this] { take_in(); });
   std::vector<Program> programs = options_.programs();
   if (programs.size() > programs_max && !are_too_many_) {
     base::log(LogLevel::warn, "pyroscope: of " + base::counted(programs.size(), "program") +
@@ -111,9 +114,6 @@ void Collector::take_in() {
     const std::lock_guard lock(mutex_);
     figures_.programs = watched_.size();
   }
-  (void)loop_->at(
-      std::chrono::steady_clock::now() + std::min(between_lists, options_.interval / 10),
-      [this] { take_in(); });
 }
 
 /// The next moment that is the program's own: all are spread over the interval, and the same after
@@ -155,9 +155,9 @@ void Collector::look_at(const WatchedPtr& watched) {
 }
 
 /// Whatever a profile does costs that profile alone.
-void Collector::take(Watched& watched, const Take& heap) {
+void Collector::take(Watched& watched, const Take& wanted) {
   try {
-    if (auto taken = take_or_fail(watched, heap); !taken) {
+    if (auto taken = take_or_fail(watched, wanted); !taken) {
       failed(watched, taken.error().message);
     }
   } catch (const std::bad_alloc&) {
@@ -168,8 +168,8 @@ void Collector::take(Watched& watched, const Take& heap) {
   }
 }
 
-base::Result<void> Collector::take_or_fail(Watched& watched, const Take& take) {
-  const auto heap = take();
+base::Result<void> Collector::take_or_fail(Watched& watched, const Take& wanted) {
+  const auto heap = wanted();
   if (!heap) {
     return tl::unexpected(heap.error());
   }

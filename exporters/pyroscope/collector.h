@@ -71,8 +71,8 @@ class Collector {
   void take_in();
   void wait_for_turn(const WatchedPtr& watched);
   void look_at(const WatchedPtr& watched);
-  void take(Watched& watched, const Take& heap);
-  [[nodiscard]] base::Result<void> take_or_fail(Watched& watched, const Take& heap);
+  void take(Watched& watched, const Take& wanted);
+  [[nodiscard]] base::Result<void> take_or_fail(Watched& watched, const Take& wanted);
   [[nodiscard]] base::Result<void> send(Watched& watched, const Heap& heap);
   void failed(Watched& watched, const std::string& why);
   void count(std::uint64_t CollectorFigures::*what);

@@ -85,7 +85,7 @@ class PyroscopeTest(unittest.TestCase):
         self.assertEqual(sums(first.profile, IN_USE), sums(page, IN_USE))
         self.assertGreater(first.profile.sums["inuse_space"], 10 << 20)
         self.assertEqual(sums(first.profile, ALLOCATED), (0, 0), "nobody knows since when")
-        self.assertIn("main.main.func3", " ".join(first.profile.functions))
+        self.assertTrue(any(name.startswith("main.main.func") for name in first.profile.functions), first.profile.functions)
         self.assertLess(abs(first.profile.time / 1e9 - time.time()), 60)
 
         unchanged = 'heapwatch_pyroscope_looks_total{result="unchanged"}'
@@ -151,7 +151,8 @@ class PyroscopeTest(unittest.TestCase):
         growth = [one.profile.sums["inuse_space"] for one in receiver.of("leaks")]
         self.assertEqual(growth, sorted(growth))
         steps = [(b - a, c.profile.sums["alloc_space"]) for a, b, c in zip(growth, growth[1:], receiver.of("leaks")[1:])]
-        self.assertEqual([kept for kept, _ in steps], [made for _, made in steps], "it frees nothing, so what it made is what it holds more")
+        for kept, allocated in steps:
+            self.assertAlmostEqual(kept / allocated, 1, delta=0.02, msg="it frees nothing, so what it allocated is what it holds more")
         self.assertTrue(any("leak" in name for name in first.profile.functions), first.profile.functions)
         self.assertEqual(receiver.problems, [])
 
@@ -221,7 +222,7 @@ class PyroscopeTest(unittest.TestCase):
             self.assertEqual(sums(receiver.of("shop")[0].profile, IN_USE), sums(page, IN_USE))
             self.assertGreaterEqual(len(receiver.heads), 4)
             self.assertIn("does not take profiles, which wait: it answers 429 Too Many Requests: slow down", agent.log())
-            self.assertIn("takes profiles again", agent.log())
+            wait_until(lambda: "takes profiles again" in agent.log(), "a line of the log")
         with self.subTest("killed"):
             port = receiver.port
             receiver.close()
@@ -234,7 +235,9 @@ class PyroscopeTest(unittest.TestCase):
             self.assertEqual(again.problems, [])
         with self.subTest("slow"):
             again.answer = lambda number, request: None
+            before = len(again.heads)
             self.hold(program, 1)
+            wait_until(lambda: len(again.heads) > before, "a request that gets no answer")
             began = time.monotonic()
             self.assertGreater(agent.vars()["scheduler"]["instances"], 0)
             self.assertLess(time.monotonic() - began, 20)
@@ -253,7 +256,7 @@ class PyroscopeTest(unittest.TestCase):
                     dropped = f'heapwatch_pyroscope_profiles_dropped_total{{endpoint="127.0.0.1:{receiver.port}",reason="refused"}}'
                     wait_until(lambda: self.number(agent, dropped) >= 1, "a profile that is dropped")
                     self.assertRegex(agent.log(), f"profiles? dropped: {said}")
-                    self.assertEqual(len(receiver.heads), self.number(agent, dropped), "nothing is sent twice")
+                    wait_until(lambda: len(receiver.heads) == self.number(agent, dropped), "each request to be one profile less")
         with self.subTest("full"):
             receiver = self.receiver(answer=lambda number, request: (507, {}, b"no room"))
             with Agent(PROGRAM, self.folder, push(receiver.url, queue="max_backoff: 100ms, sample_age_limit: 1s")) as agent:

@@ -1,11 +1,13 @@
 """Pyroscope from its specification: the messages of its push API and of pprof by protobuf of others, and a receiver that keeps what it is
 sent and goes wrong as it is told."""
 import collections
+import contextlib
 import email
 import gzip
 import http.server
 import json
 import re
+import socket
 import threading
 import urllib.parse
 
@@ -108,11 +110,15 @@ class Receiver:
         self.answer = answer or (lambda number, request: (200, {}, b""))
         self.heads, self.pushed, self.problems = [], [], []
         self.lock = threading.Lock()
-        self.closing = threading.Event()
+        self.closing, self.connections = threading.Event(), []
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                receiver.connections.append(self.connection)
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -179,6 +185,9 @@ class Receiver:
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self):
         return self

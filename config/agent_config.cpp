@@ -172,7 +172,7 @@ OptionPlace place_of(std::string_view key, const std::vector<Variable>& variable
     return {.file = variable->name, .written = shown(*variable->map.find(name))};
   }
   const Value* const map = parent.empty() ? &root : root.find(parent);
-  const Value* const value = map == nullptr ? nullptr : map.find(name);
+  const Value* const value = map == nullptr ? nullptr : map->find(name);
   return value == nullptr ? OptionPlace{.file = file}
                           : OptionPlace{.file = file,
                                         .line = value->line,

@@ -184,20 +184,18 @@ OptionPlace place_of(std::string_view key, const std::vector<Variable>& variable
 /// paths that are whole.
 void overlay_receivers(std::string_view key, const std::vector<Variable>& variables,
                        const std::filesystem::path& folder, Value& settings) {
-  const auto member = [&] {
-    return std::find_if(settings.members.begin(), settings.members.end(),
-                        [&](const Value::Member& one) { return one.key == key; });
+  const auto [parent, name] = split_key(key);
+  const auto map = [&, above = parent]() -> Value& {
+    return above.empty() ? settings : member_of(settings, above);
   };
   for (const Variable& variable : variables) {
     if (variable.option->key == key) {
-      if (member() == settings.members.end()) {
-        settings.members.push_back({std::string(key), 0, 0, {}});
-      }
-      member()->value = *variable.map.find(key);
+      member_of(map(), name) = *variable.map.find(name);
     }
   }
-  if (const auto found = member(); found != settings.members.end()) {
-    settle_receivers(found->value, folder);
+  const Value* const found = parent.empty() ? &settings : settings.find(parent);
+  if (found != nullptr && found->find(name) != nullptr) {
+    settle_receivers(member_of(map(), name), folder);
   }
 }
 
@@ -254,7 +252,8 @@ AgentConfigFile load_agent_config(const std::optional<std::filesystem::path>& fi
       [&](std::string_view key) { return place_of(key, variables, root, name); }, diagnostics);
   loaded.config = std::move(draft.config);
   loaded.config.settings = settings(loaded.config, std::move(root));
-  for (const std::string_view key : {"remote_write", "otlp"}) {
+  for (const std::string_view key :
+       {"remote_write", "otlp", "profiles.push", "profiles.interval"}) {
     overlay_receivers(key, variables, folder, loaded.config.settings);
   }
   SettingsWriter(loaded.config.settings).text("web.config_file", draft.web_config_file);

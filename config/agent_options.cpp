@@ -203,7 +203,7 @@ using S = Section;
 using N = std::string_view;
 using D = AgentDraft;
 
-constexpr std::array<AgentOptionRow, 80> rows{{
+constexpr std::array<AgentOptionRow, 82> rows{{
     option<Text<&A::confd_path>>("confd_path", at_reload),
     option<ReadBy<read_hostname, Text<&A::hostname>>>("hostname"),
     {.key = "tags",
@@ -289,6 +289,8 @@ constexpr std::array<AgentOptionRow, 80> rows{{
         "prometheus.probe_targets", at_reload),
     option<OnlyRead<read_remote_write>>("remote_write"),
     option<OnlyRead<read_otlp>>("otlp"),
+    option<OnlyRead<read_push>>("profiles.push"),
+    option<OnlyRead<read_profiles_interval>>("profiles.interval"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::name_bytes_max>>(
         "limits.name_bytes_max"),
     option<Integer<64, text_bytes_max, &A::limits, &LimitsConfig::tag_bytes_max>>(

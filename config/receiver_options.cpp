@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
 #include "base/hash.h"
@@ -19,6 +20,8 @@ constexpr milliseconds one_ms{1};
 constexpr milliseconds hour{3'600'000};
 constexpr milliseconds year{std::int64_t{365} * 24 * 3'600'000};
 constexpr std::size_t receivers_max = 16;
+constexpr std::size_t labels_max = 64;
+constexpr std::size_t label_bytes_max = 4096;
 constexpr std::int64_t shards_max = 10'000;
 constexpr std::uint16_t shards_used_max = 12;  // more are no faster
 constexpr std::int64_t samples_max = 100'000;
@@ -33,6 +36,13 @@ constexpr std::array<std::string_view, 14> reserved_headers{
     "content-type",     "user-agent", "transfer-encoding",  "x-prometheus-remote-write-version",
     "connection",       "keep-alive", "proxy-authenticate", "proxy-authorization",
     "www-authenticate", "expect"};
+
+bool is_label_name(std::string_view name) {
+  return !name.empty() && (std::isdigit(static_cast<unsigned char>(name.front())) == 0) &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return c < 0x80 && (std::isalnum(c) != 0 || c == '_');
+         });
+}
 
 void read_headers(Section& section, ReceiverConfig& remote) {
   const auto headers = section.text_map("headers");
@@ -143,6 +153,32 @@ void read_receiver(Section& section, ReceiverConfig& receiver) {
   read_queue(section, receiver);
 }
 
+void read_external_labels(Section& section,
+                          std::vector<std::pair<std::string, std::string>>& external_labels) {
+  const auto labels = section.text_map("external_labels");
+  if (!labels) {
+    return;
+  }
+  const std::string where = section.name_of("external_labels");
+  if (labels->size() > labels_max) {
+    section.error("external_labels",
+                  where + " must be at most " + std::to_string(labels_max) + " labels");
+    return;
+  }
+  for (const auto& [name, value] : *labels) {
+    if (!is_label_name(name) || name == "__name__" || name == "le" || name == "quantile") {
+      section.error("external_labels",
+                    where + " -> " + name +
+                        " must be the name of a label: letters, digits and \"_\", no digit first, "
+                        "and none of __name__, le, quantile");
+    } else if (value.size() > label_bytes_max) {
+      section.error("external_labels", where + " -> " + name + " must have at most " +
+                                           std::to_string(label_bytes_max) + " bytes");
+    }
+  }
+  external_labels = *labels;
+}
+
 std::optional<std::vector<Section>> receiver_sections(Section& section, std::string_view name,
                                                       Value& alone) {
   const Value* const value = section.raw(name);
@@ -156,13 +192,14 @@ std::optional<std::vector<Section>> receiver_sections(Section& section, std::str
     alone.column = value->column;
     alone.members.push_back({"url", value->line, value->column, *value});
     sections.emplace().emplace_back(alone, section.file(), section.diagnostics(),
-                                    std::string(name));
+                                    section.name_of(name));
   } else {
     sections = section.sections(name);
   }
   if (sections && sections->size() > receivers_max) {
-    section.error(name, std::string(name) + " must have at most " + std::to_string(receivers_max) +
-                            " receivers, not " + std::to_string(sections->size()));
+    section.error(name, section.name_of(name) + " must have at most " +
+                            std::to_string(receivers_max) + " receivers, not " +
+                            std::to_string(sections->size()));
     return std::nullopt;
   }
   return sections;

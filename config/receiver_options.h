@@ -15,9 +15,11 @@
 namespace heapwatch::config {
 
 /// A list of receivers, or the URL of one. What is wrong goes to the section's diagnostics; what it
-/// comes to is read again by remote_write_of() and otlp_of().
+/// comes to is read again by remote_write_of() and its siblings.
 void read_remote_write(Section& section, std::string_view name, AgentDraft& draft);
 void read_otlp(Section& section, std::string_view name, AgentDraft& draft);
+void read_push(Section& section, std::string_view name, AgentDraft& draft);
+void read_profiles_interval(Section& section, std::string_view name, AgentDraft& draft);
 
 /// Paths below `value`, which is one of these lists, are relative to the folder of heapwatch.yaml;
 /// afterwards they are not.
@@ -27,6 +29,10 @@ void settle_receivers(Value& value, const std::filesystem::path& folder);
 
 /// What all kinds have.
 void read_receiver(Section& section, ReceiverConfig& receiver);
+
+/// `external_labels`, by their names at Prometheus.
+void read_external_labels(Section& section,
+                          std::vector<std::pair<std::string, std::string>>& external_labels);
 
 /// An entry each; a lone URL is put into `alone`, which has to stay.
 [[nodiscard]] std::optional<std::vector<Section>> receiver_sections(Section& section,

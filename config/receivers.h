@@ -95,10 +95,35 @@ struct OtlpConfig : ReceiverConfig {
   friend bool operator==(const OtlpConfig&, const OtlpConfig&) = default;
 };
 
+/// How a receiver of profiles wants them.
+enum class ProfileApi : std::uint8_t {
+  push,         // Pyroscope's push API
+  ingest,       // its older one: a profile as it is
+  ingest_form,  // the same, with what its values mean
+};
+
+/// One entry of `profiles.push`.
+struct PushConfig : ReceiverConfig {
+  ProfileApi api = ProfileApi::push;
+  std::vector<std::pair<std::string, std::string>> external_labels;
+
+  friend bool operator==(const PushConfig&, const PushConfig&) = default;
+};
+
+/// `profiles`.
+struct ProfilesConfig {
+  std::vector<PushConfig> push;
+  std::chrono::milliseconds interval{60'000};
+
+  friend bool operator==(const ProfilesConfig&, const ProfilesConfig&) = default;
+};
+
 /// `remote_write` of AgentConfig::settings, which are right: load_agent_config() has said what is
 /// wrong with it. Not a member of AgentConfig, since nobody but its exporter needs it.
 [[nodiscard]] std::vector<RemoteWriteConfig> remote_write_of(const Value& settings);
 /// The same of `otlp`.
 [[nodiscard]] std::vector<OtlpConfig> otlp_of(const Value& settings);
+/// The same of `profiles`.
+[[nodiscard]] ProfilesConfig profiles_of(const Value& settings);
 
 }  // namespace heapwatch::config

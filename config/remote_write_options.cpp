@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <chrono>
 
 #include "config/duration.h"
@@ -13,40 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds metadata_interval_max{24 * 3'600'000};
-constexpr std::size_t labels_max = 64;
-constexpr std::size_t label_bytes_max = 4096;
-
-bool is_label_name(std::string_view name) {
-  return !name.empty() && (std::isdigit(static_cast<unsigned char>(name.front())) == 0) &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return c < 0x80 && (std::isalnum(c) != 0 || c == '_');
-         });
-}
-
-void read_external_labels(Section& section, RemoteWriteConfig& remote) {
-  const auto labels = section.text_map("external_labels");
-  if (!labels) {
-    return;
-  }
-  const std::string where = section.name_of("external_labels");
-  if (labels->size() > labels_max) {
-    section.error("external_labels",
-                  where + " must be at most " + std::to_string(labels_max) + " labels");
-    return;
-  }
-  for (const auto& [name, value] : *labels) {
-    if (!is_label_name(name) || name == "__name__" || name == "le" || name == "quantile") {
-      section.error("external_labels",
-                    where + " -> " + name +
-                        " must be the name of a label: letters, digits and \"_\", no digit first, "
-                        "and none of __name__, le, quantile");
-    } else if (value.size() > label_bytes_max) {
-      section.error("external_labels", where + " -> " + name + " must have at most " +
-                                           std::to_string(label_bytes_max) + " bytes");
-    }
-  }
-  remote.external_labels = *labels;
-}
 
 void read_protobuf_message(Section& section, RemoteWriteConfig& remote) {
   static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
@@ -91,7 +55,7 @@ RemoteWriteConfig read_endpoint(Section& section) {
   RemoteWriteConfig remote;
   read_receiver(section, remote);
   read_protobuf_message(section, remote);
-  read_external_labels(section, remote);
+  read_external_labels(section, remote.external_labels);
   read_metadata(section, remote);
   (void)section.raw("write_relabel_configs");  // read by who knows of rules
   refuse_the_unknown(section);

@@ -7,9 +7,7 @@
 
 namespace heapwatch::config {
 
-namespace {
-
-Value& member(Value& map, std::string_view key) {
+Value& member_of(Value& map, std::string_view key) {
   if (map.kind != Value::Kind::map) {
     map = {};
     map.kind = Value::Kind::map;
@@ -21,8 +19,6 @@ Value& member(Value& map, std::string_view key) {
   }
   return map.members.emplace_back(Value::Member{std::string(key), 0, 0, {}}).value;
 }
-
-}  // namespace
 
 void SettingsWriter::text(std::string_view key, const std::string& text) {
   if (!text.empty()) {
@@ -54,10 +50,10 @@ void SettingsWriter::list(std::string_view key, const std::vector<std::string>& 
 void SettingsWriter::set(std::string_view key, Value value) {
   Value* map = &root_;
   for (auto dot = key.find('.'); dot != std::string_view::npos; dot = key.find('.')) {
-    map = &member(*map, key.substr(0, dot));
+    map = &member_of(*map, key.substr(0, dot));
     key.remove_prefix(dot + 1);
   }
-  member(*map, key) = std::move(value);
+  member_of(*map, key) = std::move(value);
 }
 
 Value settings(const AgentConfig& config, Value file) {

@@ -34,6 +34,9 @@ class SettingsWriter {
   Value& root_;
 };
 
+/// The value of a key, which is there then if it was not. What is no map becomes one.
+[[nodiscard]] Value& member_of(Value& map, std::string_view key);
+
 /// `file` (the map of heapwatch.yaml, or null) with each known option of `config` set over it.
 /// Options that are empty by default and were not set are not there.
 [[nodiscard]] Value settings(const AgentConfig& config, Value file);

@@ -23,6 +23,7 @@
 #include "agent/process/held_signals.h"
 #include "agent/process/service_manager.h"
 #include "agent/process/signal_watch.h"
+#include "agent/profiles/programs.h"
 #include "agent/web/history_of_agent.h"
 #include "agent/web/site.h"
 #include "agent/wiring/exporter_options.h"
@@ -167,8 +168,9 @@ base::Result<void> Agent::start(process::SignalWatch& signals) {
   }
   loop_ = std::move(*loop);
   signals_ = &signals;
-  if (auto started =
-          exporters_.start(configured_.agent, [this] { return pages::own_metrics(own_figures()); });
+  if (auto started = exporters_.start(
+          configured_.agent, [this] { return pages::own_metrics(own_figures()); },
+          profiles::programs);
       !started) {
     return started;
   }

@@ -7,6 +7,7 @@
 
 #include "agent/wiring/exporter_options.h"
 #include "agent/wiring/otlp_options.h"
+#include "agent/wiring/pyroscope_options.h"
 #include "agent/wiring/receiver_options.h"
 #include "agent/wiring/remote_write_options.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "exporters/prometheus/exporter.h"
 #include "exporters/prometheus/provided.h"
 #include "exporters/prometheus/self_metrics.h"
+#include "exporters/pyroscope/exporter.h"
 #include "exporters/remote_write/exporter.h"
 
 namespace heapwatch::agent::wiring {
@@ -32,6 +34,7 @@ struct Made {
 struct Own {
   Exporters::OwnFamilies families;
   std::shared_ptr<exporters::prometheus::SelfMetrics> self;
+  exporters::pyroscope::Programs programs;
 };
 
 base::Result<Made> make_prometheus(const config::AgentConfig& agent, const Own& own) {
@@ -58,6 +61,15 @@ base::Result<Made> make_dogstatsd(const config::AgentConfig& agent, const Own& /
               dogstatsd.url_shown_as.empty() ? dogstatsd.url : dogstatsd.url_shown_as};
 }
 
+template <typename Endpoints>
+std::string addresses_of(const Endpoints& endpoints) {
+  std::string addresses;
+  for (const auto& endpoint : endpoints) {
+    addresses += (addresses.empty() ? "" : ", ") + shown_address(endpoint.receiver);
+  }
+  return addresses;
+}
+
 /// Of those that push to receivers.
 template <typename Exporter, typename Options>
 base::Result<Made> make_push(base::Result<Options> options, const Own& own) {
@@ -67,10 +79,7 @@ base::Result<Made> make_push(base::Result<Options> options, const Own& own) {
   if (options->endpoints.empty()) {
     return Made{};
   }
-  std::string addresses;
-  for (const auto& endpoint : options->endpoints) {
-    addresses += (addresses.empty() ? "" : ", ") + shown_address(endpoint.receiver);
-  }
+  std::string addresses = addresses_of(options->endpoints);
   options->own.collectables = {own.self, exporters::prometheus::provided(own.families)};
   auto exporter = Exporter::start(*std::move(options));
   if (!exporter) {
@@ -87,6 +96,23 @@ base::Result<Made> make_otlp(const config::AgentConfig& agent, const Own& own) {
   return make_push<exporters::otlp::OtlpExporter>(otlp_options(agent), own);
 }
 
+base::Result<Made> make_pyroscope(const config::AgentConfig& agent, const Own& own) {
+  auto options = pyroscope_options(agent);
+  if (!options) {
+    return tl::unexpected(options.error());
+  }
+  if (options->endpoints.empty()) {
+    return Made{};
+  }
+  std::string addresses = addresses_of(options->endpoints);
+  options->programs = own.programs;
+  auto exporter = exporters::pyroscope::PyroscopeExporter::start(*std::move(options));
+  if (!exporter) {
+    return tl::unexpected(exporter.error());
+  }
+  return Made{std::move(*exporter), std::move(addresses)};
+}
+
 struct Row {
   std::string_view name;
   std::string_view title;
@@ -99,6 +125,7 @@ constexpr std::array rows{
     Row{"dogstatsd", "DogStatsD", "dogstatsd_port", make_dogstatsd},
     Row{"remote_write", "Remote write", "remote_write", make_remote_write},
     Row{"otlp", "OTLP", "otlp", make_otlp},
+    Row{"pyroscope", "Pyroscope", "profiles.push", make_pyroscope},
 };
 
 std::string ways_to_switch_one_on() {
@@ -120,11 +147,13 @@ void Exporters::each(const Do& act) const {
   }
 }
 
-base::Result<void> Exporters::start(const config::AgentConfig& agent, const OwnFamilies& own) {
+base::Result<void> Exporters::start(const config::AgentConfig& agent, const OwnFamilies& own,
+                                    const exporters::pyroscope::Programs& programs) {
   bool is_one_on = false;
   const Own provided{
       .families = own,
-      .self = std::make_shared<exporters::prometheus::SelfMetrics>(HEAPWATCH_VERSION)};
+      .self = std::make_shared<exporters::prometheus::SelfMetrics>(HEAPWATCH_VERSION),
+      .programs = programs};
   for (const Row& row : rows) {
     auto made = row.make(agent, provided);
     if (!made) {

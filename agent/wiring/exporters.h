@@ -12,6 +12,7 @@
 #include "check/schedule/scheduler.h"
 #include "config/agent_config.h"
 #include "exporters/exporter.h"
+#include "exporters/pyroscope/program.h"
 
 namespace heapwatch::agent::wiring {
 
@@ -32,8 +33,10 @@ class Exporters {
   /// What heapwatch counts of itself, for an exporter that is scraped. Called from any thread.
   using OwnFamilies = std::function<std::vector<exporters::OwnFamily>()>;
 
-  /// Makes them. Errors: invalid, when an option of one is wrong.
-  [[nodiscard]] base::Result<void> start(const config::AgentConfig& agent, const OwnFamilies& own);
+  /// Makes them. `programs`: whose heap profiles are sent. Errors: invalid, when an option of one
+  /// is wrong.
+  [[nodiscard]] base::Result<void> start(const config::AgentConfig& agent, const OwnFamilies& own,
+                                         const exporters::pyroscope::Programs& programs);
 
   void publish(const metrics::Snapshot& snapshot);
   [[nodiscard]] check::schedule::Scheduler::Slice publish_slices(const metrics::Snapshot& snapshot);

@@ -228,6 +228,7 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
   config::Diagnostics lost;
   CollectorOptions collector = read_collector(init_config, instance, source.agent, lost);
   const bool can_connect = instance.boolean("can_connect").value_or(false);
+  const bool push_profile = instance.boolean("push_profile").value_or(false);
   const bool well = sections.finish(diagnostics);
   diagnostics.append(lost);
   if (!well || !target || !request || !options) {
@@ -251,6 +252,11 @@ std::optional<GoExpvarConfig> read_config(const InstanceSource& source,
                         .can_connect_tags = std::nullopt};
   if (can_connect) {
     config.can_connect_tags = collector.tags;
+  }
+  if (push_profile) {
+    config.profile = ProfilePage{.target = target->shown,
+                                 .request = profile_request(*config.request),
+                                 .tags = collector.tags};
   }
   config.collector = std::move(collector);
   return config;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check/go_expvar/page_collector.h"
+#include "check/profile_pages.h"
 #include "check/registry.h"
 #include "config/value.h"
 #include "net/http.h"
@@ -20,6 +21,7 @@ struct GoExpvarConfig {
   CollectorOptions collector;
   /// What is wrong with entries of `metrics`, which are left out: a warning of each run.
   std::vector<std::string> lost_entries;
+  std::optional<ProfilePage> profile = std::nullopt;  // that is asked for
   /// Of the service check go_expvar.can_connect; absent when it is not wanted.
   std::optional<metrics::Tags> can_connect_tags;
 };

@@ -9,9 +9,16 @@ GoExpvarCheck::GoExpvarCheck(GoExpvarConfig config)
       target_(std::move(config.target)),
       lost_entries_(std::move(config.lost_entries)),
       can_connect_tags_(std::move(config.can_connect_tags)),
-      collector_(std::move(config.collector)) {}
+      collector_(std::move(config.collector)) {
+  if (config.profile) {
+    profile_ = std::make_unique<ToldProfilePage>(*std::move(config.profile));
+  }
+}
 
 base::Result<net::HttpRequestPtr> GoExpvarCheck::request() {
+  if (profile_) {
+    profile_->tell();
+  }
   return request_.get();
 }
 

@@ -10,6 +10,7 @@
 #include "check/go_expvar/config.h"
 #include "check/go_expvar/page_collector.h"
 #include "check/http/target_request.h"
+#include "check/profile_pages.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -30,6 +31,7 @@ class GoExpvarCheck final : public HttpCheck {
 
   http::TargetRequest request_;
   std::string target_;
+  std::unique_ptr<ToldProfilePage> profile_;  // null: nobody wants it
   std::vector<std::string> lost_entries_;
   std::optional<metrics::Tags> can_connect_tags_;
   PageCollector collector_;

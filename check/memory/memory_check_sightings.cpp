@@ -13,7 +13,8 @@ Sighting MemoryCheck::sighting_of(const Watched& watched) {
                 .swap = watched.facts.vm_swap,
                 .threads = watched.facts.threads,
                 .looks = watched.looks};
-  for (const std::string& tag : tags_of(watched)) {
+  seen.tags = tags_of(watched);
+  for (const std::string& tag : seen.tags) {
     seen.service += (seen.service.empty() ? "" : ",") + tag;
   }
   if (const auto& group = group_of(watched); group && group->limit_bytes) {

@@ -107,7 +107,7 @@ ExporterFigures PushExporter::figures() const {
     endpoints.emplace_back(endpoint->name(), endpoint->figures());
   }
   return figures_of(
-      metrics_, endpoints,
+      {.metrics = metrics_}, endpoints,
       std::chrono::floor<std::chrono::milliseconds>(clock_().wall.time_since_epoch()).count());
 }
 

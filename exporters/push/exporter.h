@@ -36,7 +36,7 @@ class PushExporter : public Exporter {
   [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override;
 
  protected:
-  /// `name`: in the log; `metrics`: as of figures_of(). Both are literals.
+  /// `name`: in the log; `metrics`: as of FigureNames. Both are literals.
   PushExporter(std::string_view name, std::string_view metrics, base::Clock clock, OwnSeries own);
 
   void add(std::unique_ptr<Endpoint> endpoint) { endpoints_.push_back(std::move(endpoint)); }

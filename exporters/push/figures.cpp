@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string_view>
 #include <utility>
 
@@ -38,9 +39,9 @@ double lag_seconds(const Figures& figures, std::int64_t now_ms) {
 }
 
 template <typename Read>
-OwnFamily family(const Endpoints& endpoints, std::string name, const char* help, Type type,
+OwnFamily family(const Endpoints& endpoints, std::string name, std::string help, Type type,
                  const Read& read) {
-  OwnFamily made{.name = std::move(name), .help = help, .type = type, .metrics = {}};
+  OwnFamily made{.name = std::move(name), .help = std::move(help), .type = type, .metrics = {}};
   for (const auto& [endpoint, figures] : endpoints) {
     made.metrics.push_back(
         {.labels = {{"endpoint", endpoint}}, .value = static_cast<double>(read(figures))});
@@ -49,9 +50,10 @@ OwnFamily family(const Endpoints& endpoints, std::string name, const char* help,
 }
 
 template <std::size_t count>
-OwnFamily family_by(const Endpoints& endpoints, std::string name, const char* help,
+OwnFamily family_by(const Endpoints& endpoints, std::string name, std::string help,
                     const char* label, const std::array<Reason, count>& reasons) {
-  OwnFamily made{.name = std::move(name), .help = help, .type = Type::counter, .metrics = {}};
+  OwnFamily made{
+      .name = std::move(name), .help = std::move(help), .type = Type::counter, .metrics = {}};
   for (const auto& [endpoint, figures] : endpoints) {
     for (const Reason& reason : reasons) {
       made.metrics.push_back({.labels = {{"endpoint", endpoint}, {label, reason.name}},
@@ -74,21 +76,26 @@ OwnFamily request_seconds(const Endpoints& endpoints, std::string name) {
   return made;
 }
 
-std::vector<OwnFamily> families_of(std::string_view metrics, const Endpoints& endpoints,
+std::vector<OwnFamily> families_of(const FigureNames& names, const Endpoints& endpoints,
                                    std::int64_t now_ms) {
-  const auto named = [&](std::string_view name) { return std::string(metrics).append(name); };
+  const auto named = [&](std::string_view name) { return std::string(names.metrics).append(name); };
+  const std::string one(names.noun);
+  const std::string many = one + 's';
+  std::string capital = many;
+  capital.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(capital.front())));
   return {
-      family(endpoints, named("_samples_sent_total"), "Samples that the receiver has taken.",
-             Type::counter, [](const Figures& f) { return f.samples_sent; }),
-      family_by(endpoints, named("_samples_dropped_total"),
-                "Samples that were not sent, or not taken, and never will be, by reason.", "reason",
-                drop_reasons),
+      family(endpoints, named("_" + many + "_sent_total"),
+             capital + " that the receiver has taken.", Type::counter,
+             [](const Figures& f) { return f.samples_sent; }),
+      family_by(endpoints, named("_" + many + "_dropped_total"),
+                capital + " that were not sent, or not taken, and never will be, by reason.",
+                "reason", drop_reasons),
       family_by(endpoints, named("_requests_total"), "Requests by what came of them.", "result",
                 request_results),
       request_seconds(endpoints, named("_request_duration_seconds")),
       family(endpoints, named("_bytes_sent_total"), "Bytes of the requests that were taken.",
              Type::counter, [](const Figures& f) { return f.bytes_sent; }),
-      family(endpoints, named("_queue_samples"), "Samples that wait, or are on their way.",
+      family(endpoints, named("_queue_" + many), capital + " that wait, or are on their way.",
              Type::gauge, [](const Figures& f) { return f.queue_samples; }),
       family(endpoints, named("_queue_memory_bytes"),
              "Memory of requests that wait, or are on their way.", Type::gauge,
@@ -98,20 +105,22 @@ std::vector<OwnFamily> families_of(std::string_view metrics, const Endpoints& en
       family(endpoints, named("_queue_disk_failing"), "1 while the disk does not take the queue.",
              Type::gauge, [](const Figures& f) { return f.disk_fails ? 1 : 0; }),
       family(endpoints, named("_lag_seconds"),
-             "Age of the oldest sample that waits to be sent; 0 when none waits.", Type::gauge,
+             "Age of the oldest " + one + " that waits to be sent; 0 when none waits.", Type::gauge,
              [now_ms](const Figures& f) { return lag_seconds(f, now_ms); }),
       family(endpoints, named("_newest_sent_timestamp_seconds"),
-             "Time of the newest sample that the receiver has taken, in Unix time.", Type::gauge,
+             "Time of the newest " + one + " that the receiver has taken, in Unix time.",
+             Type::gauge,
              [](const Figures& f) { return static_cast<double>(f.newest_sent_ms) / ms_in_second; }),
-      family(endpoints, named("_reachable"), "0 while the receiver does not take samples.",
+      family(endpoints, named("_reachable"), "0 while the receiver does not take " + many + ".",
              Type::gauge, [](const Figures& f) { return f.reachable ? 1 : 0; }),
   };
 }
 
 }  // namespace
 
-ExporterFigures figures_of(std::string_view metrics, const Endpoints& endpoints,
+ExporterFigures figures_of(const FigureNames& names, const Endpoints& endpoints,
                            std::int64_t now_ms) {
+  const std::string many = std::string(names.noun) + 's';
   Figures sum;
   std::uint64_t retried = 0;
   std::uint64_t dropped = 0;
@@ -130,15 +139,15 @@ ExporterFigures figures_of(std::string_view metrics, const Endpoints& endpoints,
   }
   return {.counters = {{"endpoints", endpoints.size()},
                        {"endpoints_reachable", reachable},
-                       {"samples_sent", sum.samples_sent},
-                       {"samples_dropped", dropped},
+                       {many + "_sent", sum.samples_sent},
+                       {many + "_dropped", dropped},
                        {"requests_taken", sum.requests_taken},
                        {"requests_retried", retried},
                        {"bytes_sent", sum.bytes_sent},
-                       {"queue_samples", sum.queue_samples},
+                       {"queue_" + many, sum.queue_samples},
                        {"queue_disk_bytes", sum.queue_disk_bytes}},
           .queued = std::nullopt,
-          .families = families_of(metrics, endpoints, now_ms)};
+          .families = families_of(names, endpoints, now_ms)};
 }
 
 }  // namespace heapwatch::exporters::push

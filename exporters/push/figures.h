@@ -59,10 +59,15 @@ class SharedFigures {
   Figures figures_;
 };
 
-/// Of all endpoints, by their names. `metrics`: what the names of the metrics begin with, such as
-/// "heapwatch_remote_write".
+/// How an exporter calls what it counts. Literals.
+struct FigureNames {
+  std::string_view metrics;          // what the names of the metrics begin with
+  std::string_view noun = "sample";  // as Protocol::noun
+};
+
+/// Of all endpoints, by their names.
 [[nodiscard]] ExporterFigures figures_of(
-    std::string_view metrics, const std::vector<std::pair<std::string, Figures>>& endpoints,
+    const FigureNames& names, const std::vector<std::pair<std::string, Figures>>& endpoints,
     std::int64_t now_ms);
 
 }  // namespace heapwatch::exporters::push

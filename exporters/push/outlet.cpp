@@ -69,9 +69,10 @@ base::Result<Queue::Options> Outlet::open_queue() const {
   } else if (receiver_.disk_is_wanted) {
     return base::fail(disk.error().kind, whose + disk.error().message);
   } else {
-    base::log(base::LogLevel::warn,
-              whose + "samples wait in memory alone, and are lost when heapwatch ends: " +
-                  disk.error().message);
+    base::log(
+        base::LogLevel::warn,
+        whose + std::string(options_.protocol->noun) +
+            "s wait in memory alone, and are lost when heapwatch ends: " + disk.error().message);
   }
   return queue;
 }

@@ -23,6 +23,9 @@ struct Protocol {
   /// The batch in the other version; null where there is but one. Errors: invalid.
   base::Result<Batch> (*transcoded)(const Batch& batch, Version to) = nullptr;
   std::string_view (*version_name)(Version version) = nullptr;
+  /// What of the message in the body of a request is not its body; null: nothing.
+  void (*unpack)(net::HttpRequest& request) = nullptr;
+  std::string_view noun = "sample";  // what a message holds, in the log and in names of metrics
 };
 
 }  // namespace heapwatch::exporters::push

@@ -160,6 +160,9 @@ void Sender::send(const ItemPtr& item) {
   request->method = "POST";
   request->accept_encoding = false;
   request->body = item->taken.batch.message;
+  if (options_.protocol->unpack != nullptr) {
+    options_.protocol->unpack(*request);
+  }
   for (auto& header : options_.protocol->headers(version_)) {
     request->headers.push_back(std::move(header));
   }
@@ -210,8 +213,8 @@ void Sender::answered(const ItemPtr& item, const net::HttpResult& result) {
 void Sender::taken(const ItemPtr& item, const Answer& answer) {
   const Batch& batch = item->taken.batch;
   if (failures_ > 0) {
-    tell(LogLevel::info,
-         "takes samples again; " + base::counted(queue_.samples(), "sample") + " wait");
+    tell(LogLevel::info, "takes " + nouns() + " again; " +
+                             base::counted(queue_.samples(), options_.protocol->noun) + " wait");
   }
   failures_ = 0;
   backoff_ = options_.min_backoff;
@@ -277,7 +280,7 @@ void Sender::speak_other(const ItemPtr& item, const Answer& answer) {
 
 void Sender::wait_and_retry(const Answer& answer) {
   if (failures_++ == 0) {
-    tell(LogLevel::warn, "does not take samples, which wait: " + answer.problem);
+    tell(LogLevel::warn, "does not take " + nouns() + ", which wait: " + answer.problem);
   }
   figures_.update([](Figures& figures) {
     ++figures.requests_retried;
@@ -319,9 +322,14 @@ void Sender::tell_dropped(std::uint64_t samples, const std::string& why) {
   const auto now = surroundings_.now().steady;
   if (told_drop_ == std::chrono::steady_clock::time_point{} || now >= told_drop_) {
     told_drop_ = now + drop_lines_pause;
-    tell(LogLevel::error, base::counted(std::exchange(untold_samples_, 0), "sample") + " dropped" +
-                              (why.empty() ? "" : ": " + why));
+    tell(LogLevel::error,
+         base::counted(std::exchange(untold_samples_, 0), options_.protocol->noun) + " dropped" +
+             (why.empty() ? "" : ": " + why));
   }
+}
+
+std::string Sender::nouns() const {
+  return std::string(options_.protocol->noun) + 's';
 }
 
 void Sender::tell(LogLevel level, const std::string& what) {

@@ -85,6 +85,7 @@ class Sender {
   void drop(const ItemPtr& item, std::uint64_t Figures::*reason, std::uint64_t samples,
             const std::string& why);
   void tell_dropped(std::uint64_t samples, const std::string& why);
+  [[nodiscard]] std::string nouns() const;
   void tell(base::LogLevel level, const std::string& what);
   void count_queue();
 

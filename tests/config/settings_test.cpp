@@ -68,6 +68,8 @@ TEST(Settings, EveryOptionWithADefaultIsThere) {
       "prometheus.probe_targets",
       "remote_write",
       "otlp",
+      "profiles.push",
+      "profiles.interval",
       "dogstatsd_host",
       "dogstatsd_port",
       "dogstatsd_socket",

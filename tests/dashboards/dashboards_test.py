@@ -278,6 +278,26 @@ class DashboardsTest(unittest.TestCase):
         alloy = (SHIPPED / "scrape/heapwatch.alloy").read_text()
         self.assertEqual(set(re.findall(r'path += "([^"]*)"', alloy)), paths)
 
+    def test_what_is_scraped_for_pyroscope_is_filed_as_what_is_pushed(self):
+        """docs/fleet.md says how heapwatch files what it sends: who scrapes in place of that finds the same names."""
+        alloy = (SHIPPED / "scrape/heapwatch.alloy").read_text()
+        page = (ROOT / "docs/fleet.md").read_text()
+        section = page[page.index("## Profiles to Pyroscope"):]
+        section = section[:section.index("\n## ")]
+        self.assertIn("profiles.push", alloy[:alloy.index("prometheus.scrape")], "it says that both together send twice")
+        self.assertIn("| heapwatch itself | `heapwatch` |", section)
+        self.assertIn('"service_name" = "heapwatch"', alloy)
+        self.assertIn("the tag `service`, or HOST:PORT", section)
+        rule = re.search(r'source_labels = \["service", "__address__"\]\n(.*?)target_label  = "service_name"', alloy, re.S).group(1)
+        regex, replacement = re.search(r'regex +"?= "(.*)"', rule).group(1), "$1$2"
+        self.assertIn(f'replacement   = "{replacement}"', rule)
+        for service, address, name in (("shop", "h:1", "shop"), ("", "h:1", "h:1")):
+            found = re.fullmatch(regex, f"{service};{address}")
+            self.assertEqual("".join(part or "" for part in found.groups()), name)
+        intervals = set(re.findall(r'pyroscope\.scrape "\w+" \{.*?scrape_interval = "(\d+)s"', alloy, re.S))
+        self.assertEqual(intervals, set(re.findall(r"\| `profiles.interval` \| `DD_PROFILES_INTERVAL` \| (\d+) \|",
+                                                   (ROOT / "docs/configuration.md").read_text())))
+
     def test_every_alert_is_explained(self):
         page = (ROOT / "docs/operations.md").read_text().lower()
         for anchor in re.findall(r"runbook_url: docs/operations.md#(\w+)", (SHIPPED / "prometheus/heapwatch.rules.yml").read_text()):

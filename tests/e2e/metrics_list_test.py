@@ -90,7 +90,7 @@ class MetricsListTest(unittest.TestCase):
             folder.write("../checks.d/quiet.py", QUIET_CHECK)
             with Agent(PROGRAM, folder, "min_collection_interval: 0.2\ntracemalloc_debug: true\ndogstatsd_histogram_aggregates: true\n"
                        f"dogstatsd_port: {reader.getsockname()[1]}\nremote_write: [{{url: '{pages.url()}', queue_config: {{disk_max_size: 0}}}}]\n"
-                       f"otlp: [{{url: '{pages.url()}', queue_config: {{disk_max_size: 0}}}}]\n",
+                       f"otlp: [{{url: '{pages.url()}', queue_config: {{disk_max_size: 0}}}}]\nprofiles: {{push: '{pages.url()}'}}\n",
                        port=port,
                        env={"DD_HISTORY_ENABLED": "true", "DD_HISTORY_PATH": str(folder.root / "history.db")}) as agent:
                 try:

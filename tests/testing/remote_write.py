@@ -18,7 +18,7 @@ except ImportError:
 STALE_BITS = 0x7FF0000000000002
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _TYPES = {"string": _FIELD.TYPE_STRING, "double": _FIELD.TYPE_DOUBLE, "int64": _FIELD.TYPE_INT64, "uint32": _FIELD.TYPE_UINT32,
-          "int32": _FIELD.TYPE_INT32}
+          "int32": _FIELD.TYPE_INT32, "uint64": _FIELD.TYPE_UINT64, "bytes": _FIELD.TYPE_BYTES}
 
 
 def _file(name, package, messages):

@@ -25,6 +25,10 @@ std::vector<exporters::OwnFamily> own_families() {
            .metrics = {{.labels = {}, .value = 7}}}};
 }
 
+std::vector<exporters::pyroscope::Program> no_programs() {
+  return {};
+}
+
 config::AgentConfig agent(bool prometheus, bool dogstatsd) {
   config::AgentConfig agent;
   agent.prometheus.enabled = prometheus;
@@ -44,27 +48,31 @@ std::vector<std::string> names_and_addresses(const Exporters& exporters) {
 
 TEST(Exporters, AreAllTherePerStateAlsoThoseThatAreOff) {
   Exporters one;
-  ASSERT_TRUE(one.start(agent(false, true), own_families));
+  ASSERT_TRUE(one.start(agent(false, true), own_families, no_programs));
   EXPECT_THAT(names_and_addresses(one),
               ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD udp://127.0.0.1:2",
-                          "remote_write Remote write ", "otlp OTLP "));
+                          "remote_write Remote write ", "otlp OTLP ", "pyroscope Pyroscope "));
   EXPECT_THAT(one.states().front().figures.counters, IsEmpty());
   EXPECT_EQ(one.states()[1].figures.queued, 0U);
   EXPECT_THAT(one.served(), IsEmpty());
 
   base::set_log_level(base::LogLevel::off);
   Exporters none;
-  ASSERT_TRUE(none.start(agent(false, false), own_families));
+  ASSERT_TRUE(none.start(agent(false, false), own_families, no_programs));
   EXPECT_THAT(names_and_addresses(none),
               ElementsAre("prometheus Prometheus ", "dogstatsd DogStatsD ",
-                          "remote_write Remote write ", "otlp OTLP "));
+                          "remote_write Remote write ", "otlp OTLP ", "pyroscope Pyroscope "));
 }
 
-/// A kind of receivers by the names it has in the configuration, in the state and in errors.
+/// A kind of receivers: what is before and after a list of them in the configuration, and its names
+/// in the state and in errors.
 struct Push {
+  const char* before;
+  const char* after;
   const char* key;
   const char* title;
   const char* name;
+  const char* path = "/write";  // of the address that is shown
 };
 
 class PushExporters : public testing::TestWithParam<Push> {};
@@ -74,14 +82,18 @@ TEST_P(PushExporters, AreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
   config::Diagnostics said;
   const std::string key = GetParam().key;
   const auto configure = [&](const std::string& url) {
-    config.settings = config::parse_yaml(
-        key + ": [{name: a, url: \"" + url + "\", queue_config: {disk_max_size: 0}}]", "", said);
+    config.settings =
+        config::parse_yaml(GetParam().before + ("[{name: a, url: \"" + url) +
+                               "\", queue_config: {disk_max_size: 0}}]" + GetParam().after,
+                           "", said);
   };
-  configure("http://127.0.0.1:1/write?token=secret");
+  const bool takes_query = GetParam().path == std::string("/write");
+  configure(std::string("http://127.0.0.1:1/write") + (takes_query ? "?token=secret" : ""));
   Exporters exporters;
-  ASSERT_TRUE(exporters.start(config, own_families));
+  ASSERT_TRUE(exporters.start(config, own_families, no_programs));
   EXPECT_THAT(names_and_addresses(exporters),
-              testing::Contains(key + ' ' + GetParam().title + " http://127.0.0.1:1/write?..."));
+              testing::Contains(key + ' ' + GetParam().title + " http://127.0.0.1:1" +
+                                GetParam().path + (takes_query ? "?..." : "")));
   for (const ExporterState& state : exporters.states()) {
     if (state.name == key) {
       EXPECT_EQ(state.figures.counters.front(),
@@ -91,19 +103,22 @@ TEST_P(PushExporters, AreStartedAndShownWithoutWhatIsSecretInTheirAddresses) {
 
   configure("http://127.0.0.1:port/");
   Exporters none;
-  const auto refused = none.start(config, own_families);
+  const auto refused = none.start(config, own_families, no_programs);
   ASSERT_FALSE(refused.has_value());
   EXPECT_THAT(refused.error().message, HasSubstr(std::string(GetParam().name) + " a: "));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PushExporters,
-                         testing::Values(Push{"remote_write", "Remote write", "remote write"},
-                                         Push{"otlp", "OTLP", "otlp"}),
+                         testing::Values(Push{"remote_write: ", "", "remote_write", "Remote write",
+                                              "remote write"},
+                                         Push{"otlp: ", "", "otlp", "OTLP", "otlp"},
+                                         Push{"profiles: {push: ", "}", "pyroscope", "Pyroscope",
+                                              "pyroscope", "/write/push.v1.PusherService/Push"}),
                          [](const auto& one) { return std::string(one.param.key); });
 
 TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
   Exporters exporters;
-  ASSERT_TRUE(exporters.start(agent(true, true), own_families));
+  ASSERT_TRUE(exporters.start(agent(true, true), own_families, no_programs));
   const auto served = exporters.served();
   ASSERT_EQ(served.size(), 1U);
   EXPECT_EQ(served.front().name, "prometheus");
@@ -115,7 +130,7 @@ TEST(Exporters, ServeThePagesOfThoseThatAreRead) {
 
 TEST(Exporters, AllGetWhatIsPublishedAtOnceOrInSlices) {
   Exporters exporters;
-  ASSERT_TRUE(exporters.start(agent(true, true), own_families));
+  ASSERT_TRUE(exporters.start(agent(true, true), own_families, no_programs));
   auto instance = std::make_shared<metrics::Instance>();
   instance->id = "one:1";
   instance->check_name = "one";
@@ -144,7 +159,7 @@ TEST(Exporters, AreRefusedForAnAddressThatIsNone) {
   config::AgentConfig wrong = agent(true, true);
   wrong.dogstatsd.url = "ftp://a";
   Exporters exporters;
-  const auto started = exporters.start(wrong, own_families);
+  const auto started = exporters.start(wrong, own_families, no_programs);
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("ftp://a"));
 }

@@ -178,6 +178,18 @@ TEST(ReadConfig, SendsTheServiceCheckOnlyWhenAsked) {
       testing::Optional(ElementsAre("a:b", "expvar_url:http://h:1/debug/vars")));
 }
 
+TEST(ReadConfig, AsksForAProfileOnlyWhenTold) {
+  EXPECT_EQ(read(url).config.value().profile, std::nullopt);
+  const auto profile = read(std::string(url) + "push_profile: true\ntags: [a:b]\nusername: u\n")
+                           .config.value()
+                           .profile.value();
+  EXPECT_EQ(profile.target, "http://h:1/debug/vars");
+  EXPECT_EQ(profile.request->url, "http://h:1/debug/pprof/heap");
+  EXPECT_EQ(profile.request->username, "u");
+  EXPECT_THAT(profile.tags, ElementsAre("a:b", "expvar_url:http://h:1/debug/vars"));
+  EXPECT_FALSE(read(std::string(url) + "push_profile: 3\n").config);
+}
+
 TEST(ReadConfig, CollectsOnceWhatIsListedTwice) {
   const auto outcome = read(std::string(url) + "metrics:\n- path: a\n- path: a\n");
   ASSERT_TRUE(outcome.config);

@@ -137,6 +137,10 @@ void hook_attached(Malloc malloc) noexcept {
   }
 }
 
+bool is_hooked() noexcept {
+  return memtrack::books.interpreter.hooks.load(std::memory_order_acquire) == Hooks::on;
+}
+
 void unhook_attached() noexcept {
   wanted.store(Wanted::none);
   // Nothing was ever hooked where CPython is not known.

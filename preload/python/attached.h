@@ -15,6 +15,9 @@ void hook_attached(Malloc malloc) noexcept;
 /// The same when accounting has ended: takes them away.
 void unhook_attached() noexcept;
 
+/// Whether its hooks are in place.
+[[nodiscard]] bool is_hooked() noexcept;
+
 /// To be said before hook_attached() and unhook_attached() are called, so that whoever reads the
 /// books knows that there is something to wait for.
 void announce_hooks() noexcept;

@@ -216,7 +216,7 @@ Outcome detach() {
 /// have of it are, too, which say so.
 void redirect_track() {
   const memtrack::Locked locked(lock);
-  if (has_redirected && python::is_hooked()) {
+  if (has_redirected && python::are_hooks_wanted()) {
     functions[track_at].definition = address(python::api.track);
     redirect_all(functions);
   }
@@ -273,11 +273,15 @@ void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
       redirect_all(functions);
     }
   }
-  if (is_python_next && attaches) {
-    python::hook_attached(has_redirected ? python::Malloc::watched : python::Malloc::not_watched);
-    redirect_track();
-  } else if (is_python_next) {
-    python::unhook_attached();
+  if (is_python_next) {
+    const bool is_hooked = attaches
+                               ? python::hook_attached(has_redirected ? python::Malloc::watched
+                                                                      : python::Malloc::not_watched)
+                               : python::unhook_attached();
+    if (is_hooked) {
+      redirect_track();
+      python::tell_hooked();
+    }
   }
   return nullptr;
 }

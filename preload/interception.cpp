@@ -199,7 +199,7 @@ void visit_symbols(const dl_phdr_info& object, const Tables& tables, Work& work)
         known = {const_cast<ElfW(Sym)*>(found), found->st_value};
       }
     }
-    if (known.symbol == nullptr ||
+    if (known.symbol == nullptr || (work.is_to_hook && function.definition == nullptr) ||
         !is_inside(object, reinterpret_cast<std::uintptr_t>(known.symbol))) {
       continue;
     }

@@ -12,9 +12,9 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
-from agent import clean_environment, fetch  # noqa: E402
+from agent import clean_environment, fetch, wait_until  # noqa: E402
 from coverage_programs import PROGRAMS  # noqa: E402
-from kernel_counts import Counters, Forbidden, Probes, mount_tracing, unmount_tracing  # noqa: E402
+from kernel_counts import Calls, Forbidden, Probes, count_all, mount_tracing, unmount_tracing  # noqa: E402
 
 HEAPWATCH = ""
 WORKS = {}
@@ -63,7 +63,7 @@ class CoverageTest(unittest.TestCase):
     def try_out(cls):
         probes = Probes(cls.tracing, MACHINE, allocator(os.getpid()), ["malloc"])
         try:
-            Counters(MACHINE, os.getpid(), probes, (0, 1)).close()
+            count_all(MACHINE, os.getpid(), probes, (0, 1)).close()
         finally:
             probes.close()
 
@@ -91,16 +91,24 @@ class CoverageTest(unittest.TestCase):
         return {"allocations": counters["Allocations"], "frees": counters["Frees"] + health["older_frees"],
                 "untracked": counters["UntrackedFrees"]}
 
+    def quiet(self, counters, url):
+        """The kernel's counts and the books, of one moment: nothing was called between the first and the last look."""
+        def look():
+            calls = counters.calls()
+            books = self.books(url)
+            return (calls, books) if counters.calls() == calls else None
+        return wait_until(look, "a moment without calls")
+
     def count(self, program, probes, url):
         """The kernel's counts and those of the books, of the same work."""
-        counters = Counters(MACHINE, program.pid, probes, our_code(program.pid))
-        with contextlib.closing(counters):
-            before = self.books(url)
+        with contextlib.closing(count_all(MACHINE, program.pid, probes, our_code(program.pid))) as counters:
+            calls_before, books_before = self.quiet(counters, url)
             for _ in range(ROUNDS):
                 program.work(program.amount)
-            after = self.books(url)
+            calls, books = self.quiet(counters, url)
             threads = sorted(os.listdir(f"/proc/{program.pid}/task"))
-            return counters.calls(), {key: after[key] - before[key] for key in after}, threads == counters.threads
+            made = {name: Calls(*(now - before for now, before in zip(calls[name], calls_before[name]))) for name in calls}
+            return made, {key: books[key] - books_before[key] for key in books}, threads == counters.threads
 
     def check(self, name):
         program = PROGRAMS[name](self.stack, self.folder, WORKS)

@@ -5,7 +5,9 @@ returns to, and its first argument. Counters that are filtered by those say how 
 """
 import collections
 import ctypes
+import errno
 import fcntl
+import itertools
 import os
 import pathlib
 import re
@@ -13,11 +15,14 @@ import struct
 import subprocess
 import tempfile
 
+from agent import wait_until
+
 PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 FIRST_ARGUMENT = {"x86_64": "%di", "aarch64": "%x0"}
 RETURN_ADDRESS = {"x86_64": "+0(%sp)", "aarch64": "%x30"}
 TRACEPOINT = 2
 ENABLE, SET_FILTER = 0x2400, 0x40082406
+GROUP = "heapwatch_coverage_"
 NEW_MOUNTS, RECURSIVE, PRIVATE = 0x20000, 0x4000, 0x40000
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -28,6 +33,10 @@ MALLOC_ALIGNMENT = 16
 
 class Forbidden(Exception):
     """This machine does not let us count."""
+
+
+class ThreadEnded(Exception):
+    """Between the list of threads and its counter."""
 
 
 def checked(result, what):
@@ -73,29 +82,54 @@ def offsets(library, names):
     return found
 
 
+def remove_left_behind(events):
+    """What a test has left that was killed."""
+    for pid, name in re.findall(rf"^p:{GROUP}(\d+)(_\d+/\w+) ", events.read_text(), re.M):
+        if not pathlib.Path("/proc", pid).exists():
+            write_line(events, f"-:{GROUP}{pid}{name}")
+
+
+def write_line(events, line):
+    file = os.open(events, os.O_WRONLY | os.O_APPEND)
+    try:
+        os.write(file, line.encode() + b"\n")
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise
+        raise Forbidden(f"a uprobe: {error.strerror}") from error
+    finally:
+        os.close(file)
+
+
 class Probes:
     """Uprobes at functions of a library; nothing is slowed by them until somebody counts."""
 
+    numbers = itertools.count()
+
     def __init__(self, tracing, machine, library, names):
         self._events = tracing / "uprobe_events"
-        self._group = f"heapwatch_{os.getpid()}_{pathlib.Path(library).name.replace('.', '_').replace('-', '_')}"
+        self._group = f"{GROUP}{os.getpid()}_{next(self.numbers)}"
         self.ids = {}
-        for name, offset in offsets(library, names).items():
-            self._write(f"p:{self._group}/{name} {library}:0x{offset:x} from={RETURN_ADDRESS[machine]}:u64 what={FIRST_ARGUMENT[machine]}:u64")
-            self.ids[name] = int((tracing / "events" / self._group / name / "id").read_text())
-
-    def _write(self, line):
-        file = os.open(self._events, os.O_WRONLY | os.O_APPEND)
+        remove_left_behind(self._events)
         try:
-            os.write(file, line.encode() + b"\n")
-        except OSError as error:
-            raise Forbidden(f"a uprobe: {error.strerror}") from error
-        finally:
-            os.close(file)
+            for name, offset in offsets(library, names).items():
+                write_line(self._events, f"p:{self._group}/{name} {library}:0x{offset:x} from={RETURN_ADDRESS[machine]}:u64 "
+                                         f"what={FIRST_ARGUMENT[machine]}:u64")
+                self.ids[name] = None
+                self.ids[name] = int((tracing / "events" / self._group / name / "id").read_text())
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
+        def remove(name):
+            try:
+                write_line(self._events, f"-:{self._group}/{name}")
+            except OSError:
+                return False  # the last counter is just being closed
+            return True
         for name in self.ids:
-            self._write(f"-:{self._group}/{name}")
+            wait_until(lambda name=name: remove(name), "the end of a uprobe")
 
 
 class Counters:
@@ -104,16 +138,24 @@ class Counters:
     def __init__(self, machine, pid, probes, code):
         """`code`: those that come from other addresses than these are counted apart."""
         self._call = PERF_EVENT_OPEN[machine]
-        self.threads = sorted(os.listdir(f"/proc/{pid}/task"))
+        self._opened = []
         low, limit = code
         kinds = {"all": None, "null": "what == 0", "aligned": f"what > {MALLOC_ALIGNMENT}", "elsewhere": f"from < {low} || from >= {limit}"}
-        self._files = {name: {kind: [self._open(number, int(thread), wanted) for thread in self.threads]
-                              for kind, wanted in kinds.items()} for name, number in probes.ids.items()}
+        try:
+            self.threads = sorted(os.listdir(f"/proc/{pid}/task"))
+            self._files = {name: {kind: [self._open(number, int(thread), wanted) for thread in self.threads]
+                                  for kind, wanted in kinds.items()} for name, number in probes.ids.items()}
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, event, thread, wanted):
         disabled = 1
         attributes = struct.pack("IIQQQQQIIQ", TRACEPOINT, 64, event, 0, 0, 0, disabled, 0, 0, 0)
-        file = checked(libc.syscall(self._call, attributes, thread, -1, -1, 8), "perf_event_open of a uprobe")
+        file = libc.syscall(self._call, attributes, thread, -1, -1, 8)
+        if file < 0 and ctypes.get_errno() == errno.ESRCH:
+            raise ThreadEnded
+        self._opened.append(checked(file, "perf_event_open of a uprobe"))
         if wanted is not None:
             text = ctypes.create_string_buffer(wanted.encode())
             checked(libc.ioctl(file, SET_FILTER, text), f"the filter {wanted}")
@@ -127,7 +169,15 @@ class Counters:
         return {name: Calls(**{kind: count(files) for kind, files in kinds.items()}) for name, kinds in self._files.items()}
 
     def close(self):
-        for kinds in self._files.values():
-            for files in kinds.values():
-                for file in files:
-                    os.close(file)
+        for file in self._opened:
+            os.close(file)
+
+
+def count_all(machine, pid, probes, code):
+    """Counters of all threads that the process has; one of them may end meanwhile."""
+    def begin():
+        try:
+            return Counters(machine, pid, probes, code)
+        except ThreadEnded:
+            return None
+    return wait_until(begin, "a moment in which no thread ends")

@@ -295,13 +295,19 @@ void describe_exec(CommandLine& line) {
   CLI::App* const command = line.app.add_subcommand(
       "exec", "Run a program with its native memory watched: exec [OPTIONS] -- PROGRAM ARGS");
   commands::ExecOptions& options = line.exec;
-  command
-      ->add_option("--listen", options.listen,
-                   "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT or "
-                   "unix:PATH")
-      ->check(not_empty);
+  CLI::Option* const listen =
+      command
+          ->add_option("--listen", options.listen,
+                       "Serve the live page, /debug/vars and /debug/pprof/heap of it at HOST:PORT "
+                       "or unix:PATH")
+          ->check(not_empty);
   command->add_option("--web-config", options.web_config, web_config_help)
       ->check(CLI::ExistingFile);
+  command
+      ->add_option("--url", options.url,
+                   "The address of its Go debug pages: Go's own heap is in the pages of --listen, "
+                   "too")
+      ->needs(listen);
   command
       ->add_option("--report", options.report, "Write its heap profile to this file when it ends")
       ->check(not_empty);

@@ -35,6 +35,17 @@ using preload::Borrowed;
 using preload::Fresh;
 using preload::Room;
 
+namespace {
+
+/// A stop would come when it wakes up, for as long as we live.
+std::string sleeps_deeply(int tid) {
+  return "thread " + std::to_string(tid) +
+         " sleeps where nothing can stop it (state D: in a call that waits for a disk, a file "
+         "system or a child of vfork)";
+}
+
+}  // namespace
+
 Range Injector::section_of(const ThreadState& state) const {
   struct Section {
     std::uint32_t version;
@@ -72,6 +83,10 @@ base::Result<Injector::Found> Injector::find_thread(Use use) {
     // Later than the threads, so that their stacks are there; and while nothing stands still.
     const Mappings mappings = use == Use::system_calls ? mappings_of(pid_) : Mappings{};
     for (const Task& task : tasks) {
+      if (task.state == 'D') {
+        why = sleeps_deeply(task.tid);
+        continue;
+      }
       Found found{std::make_unique<HeldThread>(pid_, task.tid), {}, Clock::now()};
       auto state = found.thread->stop();
       ++result_.stops;

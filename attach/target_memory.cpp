@@ -87,10 +87,13 @@ std::vector<Task> tasks_of(int pid) {
     }
     const std::string stat = base::read_file(at->path() / "stat", stat_bytes_max).value_or("");
     const std::size_t state = stat.rfind(") ");
-    task.runs = state != std::string::npos && state + 2 < stat.size() && stat[state + 2] == 'R';
+    if (state != std::string::npos && state + 2 < stat.size()) {
+      task.state = stat[state + 2];
+    }
     tasks.push_back(task);
   }
-  std::stable_partition(tasks.begin(), tasks.end(), [](const Task& task) { return task.runs; });
+  std::stable_partition(tasks.begin(), tasks.end(),
+                        [](const Task& task) { return task.state == 'R'; });
   return tasks;
 }
 

@@ -47,7 +47,7 @@ class TargetMemory {
 
 struct Task {
   int tid = 0;
-  bool runs = false;
+  char state = '?';  // as /proc says
 };
 /// Its threads, those that run first.
 [[nodiscard]] std::vector<Task> tasks_of(int pid);

@@ -25,6 +25,8 @@
 #include "preload/interception.h"
 #include "preload/other_allocator.h"
 #include "preload/owner.h"
+#include "preload/python/api.h"
+#include "preload/python/tracked.h"
 
 namespace heapwatch::preload {
 
@@ -95,7 +97,15 @@ void after_fork() {
   lock.release();
 }
 
-enum : std::size_t { malloc_at, free_at, calloc_at, realloc_at, memalign_at, aligned_alloc_at };
+enum : std::size_t {
+  malloc_at,
+  free_at,
+  calloc_at,
+  realloc_at,
+  memalign_at,
+  aligned_alloc_at,
+  track_at = allocation_functions
+};
 
 std::size_t no_size(void* /*block*/) {
   return 0;
@@ -116,6 +126,7 @@ bool find_functions() {
       {"reallocarray", address(hook_reallocarray), nullptr},
       {"valloc", address(hook_valloc), nullptr},
       {"pvalloc", address(hook_pvalloc), nullptr},
+      {python::track_name, address(python::track), nullptr},
   };
   for (std::size_t i = 0; i < intercepted_count; ++i) {
     functions[i] = wanted[i];
@@ -195,9 +206,20 @@ Outcome detach() {
   // Threads are in the hooks, or about to be: those pass all through from now on, for ever.
   memtrack::go_dormant();
   put_all_back(functions);
+  functions[track_at].definition = nullptr;
   is_attached = false;
   has_redirected = false;
   return Outcome::done;
+}
+
+/// Once the blocks that come from malloc for CPython's domains are Python's, those that extensions
+/// have of it are, too, which say so.
+void redirect_track() {
+  const memtrack::Locked locked(lock);
+  if (has_redirected && python::are_hooks_wanted()) {
+    functions[track_at].definition = address(python::api.track);
+    redirect_all(functions);
+  }
 }
 
 /// Says that the work is done, and takes the room away when nobody else is in it.
@@ -251,10 +273,15 @@ void* heapwatch_attached(heapwatch::preload::Room* room) noexcept {
       redirect_all(functions);
     }
   }
-  if (is_python_next && attaches) {
-    python::hook_attached(has_redirected ? python::Malloc::watched : python::Malloc::not_watched);
-  } else if (is_python_next) {
-    python::unhook_attached();
+  if (is_python_next) {
+    const bool is_hooked = attaches
+                               ? python::hook_attached(has_redirected ? python::Malloc::watched
+                                                                      : python::Malloc::not_watched)
+                               : python::unhook_attached();
+    if (is_hooked) {
+      redirect_track();
+      python::tell_hooked();
+    }
   }
   return nullptr;
 }

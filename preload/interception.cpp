@@ -12,6 +12,10 @@
 // The symbol table: an object that is loaded later looks the functions up there. The value of each
 // is changed to the hook's address, less where the object is loaded.
 //
+// Variables: a program keeps those of libraries that it uses by name in its own memory, where the
+// loader has copied them (R_..._COPY). Nobody reads what the library had any more, so the words of
+// such a copy are looked through by what they hold. libxml2's xmlFree in PostgreSQL is one.
+//
 // The loader itself calls by four words of its data, found by what they hold.
 #include "preload/interception.h"
 
@@ -102,6 +106,14 @@ bool is_entry(std::uint64_t info) {
   }
 }
 
+bool is_copy(std::uint64_t info) {
+#if defined(__x86_64__)
+  return ELF64_R_TYPE(info) == R_X86_64_COPY;
+#elif defined(__aarch64__)
+  return ELF64_R_TYPE(info) == R_AARCH64_COPY;
+#endif
+}
+
 /// One entry of an object, of one function.
 bool hook_entry(const dl_phdr_info& object, std::uintptr_t entry, const Intercepted& function) {
   const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(entry), __ATOMIC_ACQUIRE);
@@ -125,12 +137,40 @@ bool unhook_entry(const dl_phdr_info& object, std::uintptr_t entry, const Interc
   return write_word(object, entry, reinterpret_cast<std::uintptr_t>(before));
 }
 
+/// A word that is known by what it holds alone.
+bool hook_word(const dl_phdr_info& object, std::uintptr_t word, std::uintptr_t held,
+               const Intercepted& function) {
+  return held == reinterpret_cast<std::uintptr_t>(function.definition) && held != 0 &&
+         remember(word, function.definition) &&
+         write_word(object, word, reinterpret_cast<std::uintptr_t>(function.hook));
+}
+
+/// Words that hold the address of one of the first `count` functions.
+void visit_words(const dl_phdr_info& object, std::uintptr_t begin, std::uintptr_t end,
+                 std::size_t count, Work& work) {
+  constexpr std::uintptr_t word_bytes = sizeof(std::uintptr_t);
+  begin = (begin + word_bytes - 1) & ~(word_bytes - 1);
+  for (std::uintptr_t word = begin; word + word_bytes <= end; word += word_bytes) {
+    const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(word), __ATOMIC_RELAXED);
+    for (std::size_t k = 0; k < count; ++k) {
+      if (work.is_to_hook ? hook_word(object, word, held, work.functions[k])
+                          : unhook_entry(object, word, work.functions[k])) {
+        ++work.changed;
+        break;
+      }
+    }
+  }
+}
+
 void visit_entries(const dl_phdr_info& object, const Tables& tables, const ElfW(Rela) * relocations,
                    std::size_t bytes, Work& work) {
   for (std::size_t i = 0; i < bytes / sizeof *relocations; ++i) {
     const ElfW(Rela)& relocation = relocations[i];
     const auto index = ELF64_R_SYM(relocation.r_info);
     const std::uintptr_t entry = object.dlpi_addr + relocation.r_offset;
+    if (is_copy(relocation.r_info) && index != 0) {
+      visit_words(object, entry, entry + tables.symbols[index].st_size, intercepted_count, work);
+    }
     if (!is_entry(relocation.r_info) || index == 0 || entry % sizeof entry != 0) {
       continue;
     }
@@ -159,7 +199,7 @@ void visit_symbols(const dl_phdr_info& object, const Tables& tables, Work& work)
         known = {const_cast<ElfW(Sym)*>(found), found->st_value};
       }
     }
-    if (known.symbol == nullptr ||
+    if (known.symbol == nullptr || (work.is_to_hook && function.definition == nullptr) ||
         !is_inside(object, reinterpret_cast<std::uintptr_t>(known.symbol))) {
       continue;
     }
@@ -183,20 +223,8 @@ void visit_loader(const dl_phdr_info& object, Work& work) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0) {
       continue;
     }
-    constexpr std::uintptr_t word_bytes = sizeof(std::uintptr_t);
-    const std::uintptr_t begin =
-        (object.dlpi_addr + segment.p_vaddr + word_bytes - 1) & ~(word_bytes - 1);
-    const std::uintptr_t end = object.dlpi_addr + segment.p_vaddr + segment.p_memsz;
-    for (std::uintptr_t word = begin; word + word_bytes <= end; word += word_bytes) {
-      const std::uintptr_t held = __atomic_load_n(at<std::uintptr_t>(word), __ATOMIC_RELAXED);
-      for (std::size_t k = 0; k < called; ++k) {
-        const auto hook = reinterpret_cast<std::uintptr_t>(work.functions[k].hook);
-        const auto definition = reinterpret_cast<std::uintptr_t>(work.functions[k].definition);
-        if (held == (work.is_to_hook ? definition : hook)) {
-          work.changed += write_word(object, word, work.is_to_hook ? hook : definition) ? 1 : 0;
-        }
-      }
-    }
+    const std::uintptr_t begin = object.dlpi_addr + segment.p_vaddr;
+    visit_words(object, begin, begin + segment.p_memsz, called, work);
   }
 }
 
@@ -219,7 +247,7 @@ int find_in(dl_phdr_info* object, std::size_t /*bytes*/, void* context) {
   if (is_left_out(*object) || !find_tables(*object, tables)) {
     return 0;
   }
-  for (std::size_t k = 0; k < intercepted_count; ++k) {
+  for (std::size_t k = 0; k < allocation_functions; ++k) {
     const ElfW(Sym)* const found =
         functions[k].definition == nullptr ? find_defined(tables, functions[k].name) : nullptr;
     if (found != nullptr) {

@@ -9,18 +9,20 @@
 
 namespace heapwatch::preload {
 
-constexpr std::size_t intercepted_count = 10;
+/// The allocation functions, and one of CPython.
+constexpr std::size_t allocation_functions = 10;
+constexpr std::size_t intercepted_count = allocation_functions + 1;
 
-/// One of the allocation functions: what objects call, and what they are to call.
+/// One of them: what objects call, and what they are to call.
 struct Intercepted {
   const char* name;
   const void* hook;
   const void* definition;  // in use in the program; null: it has none
 };
 
-/// Looks up what the program uses: for each the first object that defines it, in the order in which
-/// the loader searches. Then `below` leads there. False when malloc, calloc, realloc or free is not
-/// found, or all are not of one object.
+/// Looks up the allocation functions that the program uses: for each the first object that defines
+/// it, in the order in which the loader searches. Then `below` leads there. False when malloc,
+/// calloc, realloc or free is not found, or all are not of one object.
 [[nodiscard]] bool find_definitions(Intercepted* functions) noexcept;
 
 /// The function of that name that the same object defines as the other; null: it does not.

@@ -123,6 +123,7 @@ base::Result<bool> watch_attached(const attach::Evidence& evidence, const Attach
   const int pid = evidence.facts.pid;
   const ExecOptions as_exec{.listen = options.listen,
                             .web_config = options.web_config,
+                            .url = options.url,
                             .report = options.report,
                             .sample_interval = options.sample_interval,
                             .flame = options.flame,

@@ -47,6 +47,7 @@ struct CheckOptions {
 struct ExecOptions {
   std::string listen;      // HOST:PORT or unix:PATH; empty: no pages
   std::string web_config;  // who may ask for them; empty: whoever reaches a loopback address
+  std::string url;         // of the program's Go pages, whose heap is served, too; empty: none
   std::string report;      // a file; empty: none
   std::size_t sample_interval = std::size_t{512} * 1024;
   bool interpreter_frames = false;   // beside those of the code that it runs

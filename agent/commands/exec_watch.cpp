@@ -78,6 +78,13 @@ base::Result<void> Watch::listen() {
   if (listen.empty()) {
     return {};
   }
+  if (!options_.url.empty()) {
+    auto page = go_page(options_.url);
+    if (!page) {
+      return tl::unexpected(page.error());
+    }
+    go_page_ = *std::move(page);
+  }
   std::vector<net::Route> routes{
       {.path = "/debug/vars",
        .help = "The counters of the program and its processes, as expvars",
@@ -102,17 +109,21 @@ base::Result<void> Watch::listen() {
 }
 
 std::vector<net::Route> Watch::live_page() {
-  auto history = web::OutsideHistory::start({.processes =
-                                                 [this] {
-                                                   std::vector<int> pids;
-                                                   for (const auto& one : processes_.all()) {
-                                                     if (one->is_alive()) {
-                                                       pids.push_back(one->pid());
-                                                     }
-                                                   }
-                                                   return pids;
-                                                 },
-                                             .version = HEAPWATCH_VERSION});
+  auto history = web::OutsideHistory::start(
+      {.processes =
+           [this] {
+             std::vector<int> pids;
+             for (const auto& one : processes_.all()) {
+               // Which of them has the Go pages is known
+               // once the program is.
+               if (one->is_alive() && program_ != 0) {
+                 pids.push_back(one->pid());
+               }
+             }
+             return pids;
+           },
+       .page = [this](int pid) { return pid == program_ ? go_page_ : std::nullopt; },
+       .version = HEAPWATCH_VERSION});
   if (!history) {
     std::cerr << "heapwatch: there is no live page: " << history.error().message << '\n';
     return {};
@@ -147,6 +158,24 @@ base::Result<memory::native::WatchedProcesses::ProcessPtr> Watch::chosen(
   return base::fail(base::ErrorKind::unreachable,
                     "the program has not loaded " + std::string(preload_library_name) +
                         ": it is just starting, or it began another program");
+}
+
+std::string Watch::encoded(const net::ServerRequest& request,
+                           const memory::native::NativeHeap& heap,
+                           const memory::native::NativeProfileOptions& options) const {
+  const auto process = chosen(request);
+  if (!go_page_ || !process || (*process)->pid() != program_) {
+    return memory::native::native_profile_bytes(heap, options);
+  }
+  pprof::Profile native = memory::native::native_profile(heap, options);
+  auto both = fetch_go_heap(options_.url).and_then([&](const pprof::Profile& go) {
+    return merged_with_go(native, go);
+  });
+  if (!both) {
+    native.comments.push_back(native.strings.add("Go's heap is left out: " + both.error().message));
+    both = std::move(native);
+  }
+  return pprof::gzip(pprof::encode_proto(*both));
 }
 
 std::string Watch::vars(const memory::native::WatchedProcess& process) const {

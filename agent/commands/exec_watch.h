@@ -17,6 +17,7 @@
 #include "agent/web/outside.h"
 #include "base/error.h"
 #include "memory/native/watched_processes.h"
+#include "net/http.h"
 #include "net/routes.h"
 #include "pprof/profile.h"
 
@@ -61,6 +62,10 @@ class Watch {
   [[nodiscard]] net::ServerReply vars_page(const net::ServerRequest& request) const;
   [[nodiscard]] base::Result<memory::native::WatchedProcesses::ProcessPtr> chosen(
       const net::ServerRequest& request) const;
+  /// With Go's own heap, where the program serves it.
+  [[nodiscard]] std::string encoded(const net::ServerRequest& request,
+                                    const memory::native::NativeHeap& heap,
+                                    const memory::native::NativeProfileOptions& options) const;
   [[nodiscard]] std::string vars(const memory::native::WatchedProcess& process) const;
   [[nodiscard]] memory::native::Plumbing plumbing() const {
     return options_.interpreter_frames ? memory::native::Plumbing::shown
@@ -76,7 +81,12 @@ class Watch {
         const auto process = chosen(request);
         return process ? base::Result<memory::native::NativeHeap>((*process)->heap(plumbing()))
                        : tl::unexpected(process.error());
+      },
+      [this](const net::ServerRequest& request, const memory::native::NativeHeap& heap,
+             const memory::native::NativeProfileOptions& options) {
+        return encoded(request, heap, options);
       }};
+  std::optional<net::HttpRequest> go_page_;  // set before anything is served
   std::optional<memory::native::NativeHeap> since_;
   std::optional<pprof::Profile> go_heap_;
   std::unique_ptr<web::OutsideHistory> history_;  // null: there is no page

@@ -94,7 +94,7 @@ std::string counted(const Held& held) {
 
 }  // namespace
 
-base::Result<pprof::Profile> fetch_go_heap(const std::string& url) {
+base::Result<net::HttpRequest> go_page(const std::string& url) {
   const auto targets = leak_targets({url});
   if (!targets) {
     return tl::unexpected(targets.error());
@@ -103,7 +103,15 @@ base::Result<pprof::Profile> fetch_go_heap(const std::string& url) {
     return base::fail(base::ErrorKind::invalid,
                       "\"" + url + "\" is not the address of Go's /debug pages");
   }
-  net::HttpRequest request = page_of(*targets->front().request, "/debug/pprof/heap");
+  return *targets->front().request;
+}
+
+base::Result<pprof::Profile> fetch_go_heap(const std::string& url) {
+  const auto page = go_page(url);
+  if (!page) {
+    return tl::unexpected(page.error());
+  }
+  net::HttpRequest request = page_of(*page, "/debug/pprof/heap");
   request.total_timeout = fetch_timeout;
   request.body_bytes_max = profile_bytes_max;
   request.accept_encoding = false;

@@ -5,9 +5,14 @@
 #include <string>
 
 #include "base/error.h"
+#include "net/http.h"
 #include "pprof/profile.h"
 
 namespace heapwatch::agent::commands {
+
+/// What asks for the /debug/vars of a Go program; `url`: the address of any of its debug pages.
+/// Errors: invalid for what is no such address.
+[[nodiscard]] base::Result<net::HttpRequest> go_page(const std::string& url);
 
 /// The profile of the heap that the program serves; `url`: the address of any of its debug pages.
 /// Errors: invalid for what is no address; those of the exchange; invalid for what is no profile.

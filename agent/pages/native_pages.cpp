@@ -67,10 +67,12 @@ net::ServerReply HeapPages::profile(const net::ServerRequest& request, Kind kind
   if (*debug > 0) {
     return net::ServerReply{.body = memory::native::native_profile_text(*heap)};
   }
+  const memory::native::NativeProfileOptions options{.allocations = allocations,
+                                                     .symbolize = symbolize.value_or("1") == "1"};
   return net::ServerReply{
       .content_type = "application/octet-stream",
-      .body = memory::native::native_profile_bytes(
-          *heap, {.allocations = allocations, .symbolize = symbolize.value_or("1") == "1"}),
+      .body = encoder_ && *seconds == 0 ? encoder_(request, *heap, options)
+                                        : memory::native::native_profile_bytes(*heap, options),
       .headers = {{"Content-Disposition", std::string("attachment; filename=\"") +
                                               (allocations ? "allocs" : "heap") + "\""}}};
 }

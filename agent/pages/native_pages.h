@@ -20,7 +20,13 @@ namespace heapwatch::agent::pages {
 class HeapPages {
  public:
   using Source = std::function<base::Result<memory::native::NativeHeap>(const net::ServerRequest&)>;
-  explicit HeapPages(Source source) : source_(std::move(source)) {}
+  /// What is sent of a heap that is no difference.
+  using Encoder =
+      std::function<std::string(const net::ServerRequest&, const memory::native::NativeHeap&,
+                                const memory::native::NativeProfileOptions&)>;
+  /// `encoder`: null: the profile of the heap alone.
+  explicit HeapPages(Source source, Encoder encoder = nullptr)
+      : source_(std::move(source)), encoder_(std::move(encoder)) {}
 
   /// They take long: they may wait for ?seconds=, and they read the symbols of libraries. This
   /// object must outlive whoever serves them.
@@ -39,6 +45,7 @@ class HeapPages {
                                                    std::int64_t seconds);
 
   Source source_;
+  Encoder encoder_;
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool stopping_ = false;

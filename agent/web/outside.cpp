@@ -86,7 +86,7 @@ void OutsideHistory::after_round() {
     return;
   }
   for (const int pid : options_.processes()) {
-    (void)watches_.watch(pid);
+    (void)watches_.watch(pid, options_.page ? options_.page(pid) : std::nullopt);
   }
 }
 

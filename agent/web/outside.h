@@ -28,6 +28,8 @@ class OutsideHistory {
     /// Processes that are watched as soon as they are there, asked before each look; null: those of
     /// watch() alone.
     std::function<std::vector<int>()> processes;
+    /// Where such a process tells its counters, if it is a Go program; null: none does.
+    std::function<std::optional<net::HttpRequest>(int pid)> page;
     std::string version;  // of heapwatch
   };
 

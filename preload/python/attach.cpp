@@ -7,12 +7,12 @@
 #include <atomic>
 
 #include "memtrack/interpreter.h"
-#include "memtrack/small_blocks.h"
 #include "memtrack/tracker.h"
 #include "preload/python/api.h"
 #include "preload/python/arenas.h"
 #include "preload/python/domains.h"
 #include "preload/python/frames.h"
+#include "preload/python/tracked.h"
 
 // NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): glibc's
 extern "C" int __pthread_key_create(pthread_key_t* key, void (*destructor)(void*));
@@ -40,14 +40,6 @@ void tell_unknown() {
   (void)!write(STDERR_FILENO, message, strlen(message));
 }
 
-/// numpy and others report what they have of malloc.
-int track(unsigned domain, std::uintptr_t address, std::size_t size) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the number is an address, as a rule
-  memtrack::recharge(reinterpret_cast<void*>(address), 0,
-                     memtrack::small::component_of_kind(tracked));
-  return api.track(domain, address, size);
-}
-
 /// What can only be done while the program has one thread, or as long as CPython starts.
 void find(const void* inside) {
   if (found != Found::none) {
@@ -58,7 +50,7 @@ void find(const void* inside) {
     has_components =
         memtrack::interpreter::claim_components(component_names, std::size(component_names)) != 0;
     if (has_components) {
-      redirect(reinterpret_cast<const void*>(api.track), "PyTraceMalloc_Track",
+      redirect(reinterpret_cast<const void*>(api.track), track_name,
                reinterpret_cast<const void*>(track));
     }
   }

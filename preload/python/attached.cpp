@@ -26,6 +26,7 @@
 #include "preload/python/arenas.h"
 #include "preload/python/domains.h"
 #include "preload/python/frames.h"
+#include "preload/python/tracked.h"
 
 namespace heapwatch::preload::python {
 
@@ -67,18 +68,18 @@ bool runs() {
   return api.is_initialized() != 0 && api.is_finalizing() == 0;
 }
 
-/// With the lock.
-void hook(Wanted how) {
+/// With the lock. False: there is no room in the books.
+bool hook(Wanted how) {
   using namespace memtrack::interpreter;
   if (claim_components(component_names, std::size(component_names)) == 0) {
     tell(Hooks::absent);
-    return;
+    return false;
   }
   (void)memtrack::begin_mode(memtrack::mode());
   set_frame_source(find_frames);
   hook_arenas(true);
   hook_domains_late(how == Wanted::with_malloc);
-  tell(Hooks::on);
+  return true;
 }
 
 /// With the lock.
@@ -88,28 +89,36 @@ void unhook() {
   tell(unhook_domains() ? Hooks::removed : Hooks::left);
 }
 
-/// Waits for the lock, unless a thread does that already, and does what is wanted then.
-void do_with_lock() {
+/// Waits for the lock, unless a thread does that already, and does what is wanted then. True: has
+/// put the hooks in place.
+bool do_with_lock() {
   const int mine = static_cast<int>(syscall(SYS_gettid));
   int other = waiting_thread.load();
   do {
     if (other != 0 && is_there(other)) {
-      return;
+      return false;
     }
   } while (!waiting_thread.compare_exchange_weak(other, mine));
   const int had = api.ensure();
   waiting_thread.store(0);
+  bool are_in_place = false;
   if (const Wanted now = wanted.load(); now != Wanted::none) {
-    hook(now);
+    are_in_place = hook(now);
   } else {
     unhook();
   }
   api.release(had);
+  return are_in_place;
 }
 
 /// For the state that says why there are no hooks; `waiting`: there may be.
 Hooks look() {
-  switch (find_api_anywhere()) {
+  const auto known_track = api.track;
+  const Found found = find_api_anywhere();
+  if (api.track == track) {
+    api.track = known_track;  // who attaches again finds what is called in its place
+  }
+  switch (found) {
     case Found::none:
       return Hooks::absent;
     case Found::unknown:
@@ -128,28 +137,39 @@ void announce_hooks() noexcept {
   tell(Hooks::looking);
 }
 
-void hook_attached(Malloc malloc) noexcept {
+bool hook_attached(Malloc malloc) noexcept {
   const Hooks state = look();
   tell(state);
-  if (state == Hooks::waiting) {
-    wanted.store(malloc == Malloc::watched ? Wanted::with_malloc : Wanted::without_malloc);
-    do_with_lock();
+  if (state != Hooks::waiting) {
+    return false;
   }
+  wanted.store(malloc == Malloc::watched ? Wanted::with_malloc : Wanted::without_malloc);
+  return do_with_lock();
 }
 
-void unhook_attached() noexcept {
+bool are_hooks_wanted() noexcept {
+  return wanted.load() != Wanted::none;
+}
+
+void tell_hooked() noexcept {
+  Hooks state = Hooks::waiting;
+  memtrack::books.interpreter.hooks.compare_exchange_strong(state, Hooks::on,
+                                                            std::memory_order_acq_rel);
+}
+
+bool unhook_attached() noexcept {
   wanted.store(Wanted::none);
   // Nothing was ever hooked where CPython is not known.
   if (api.layout == nullptr || memtrack::interpreter::frame_source() == nullptr) {
     tell(Hooks::removed);
-    return;
+    return false;
   }
   if (!runs()) {
     tell(Hooks::left);
-    return;
+    return false;
   }
   tell(Hooks::removing);
-  do_with_lock();
+  return do_with_lock();
 }
 
 }  // namespace heapwatch::preload::python

@@ -131,7 +131,8 @@ class AttachTest(StartedTest):
         self.assertIn("attach needs a process", self.heapwatch("attach", status=1).stderr)
         self.assertIn("is the first process of the system", self.heapwatch("attach", 1, status=1).stderr)
 
-    def test_go_tells_of_its_own_heap_by_its_address(self):
+    def go_program(self):
+        """It holds 30 MiB in Go; its address."""
         program = subprocess.Popen([GO_TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment())
         self.addCleanup(lambda: (program.communicate(), program.wait()))
         url = program.stdout.readline().strip()
@@ -139,6 +140,35 @@ class AttachTest(StartedTest):
             fetch(url + "/hold")
         for _ in range(2):
             fetch(url + "/gc")
+        return program, url
+
+    def test_go_is_in_the_pages_that_are_served(self):
+        program, url = self.go_program()
+        attached = subprocess.Popen([HEAPWATCH, "attach", str(program.pid), "--url", url, "--listen", "127.0.0.1:0"],
+                                    stderr=subprocess.PIPE, text=True, env=clean_environment())
+        self.addCleanup(attached.stderr.close)
+        said = attached.stderr.readline() + attached.stderr.readline()
+        pages = re.search(r"pages at (http://\S+)/debug/vars", said).group(1)
+
+        def traces(which):
+            return subprocess.run(["go", "tool", "pprof", "-traces", "-symbolize=none", pages + which], timeout=120, capture_output=True,
+                                  text=True, env=clean_environment(PPROF_TMPDIR=str(self.folder)), check=True).stdout
+        heap = traces("/debug/pprof/heap")
+        self.assertRegex(heap, r"space: +go\n(.*\n)* .*main\.main\.func")
+        # A difference has none of it.
+        self.assertNotRegex(traces("/debug/pprof/heap?seconds=1"), r"space: +go\n")
+
+        def kinds():
+            try:
+                return {one["kind"] for one in json.loads(fetch(f"{pages}/api/v1/suspects/{program.pid}"))["profiles"]}
+            except OSError:
+                return set()
+        wait_until(lambda: "go" in kinds(), "the profile of Go on the live page", patience_s=150)
+        attached.send_signal(signal.SIGINT)
+        self.assertEqual(attached.wait(timeout=60), 0)
+
+    def test_go_tells_of_its_own_heap_by_its_address(self):
+        program, url = self.go_program()
         report, flame = self.folder / "heap.pb.gz", self.folder / "flame.html"
         said = self.heapwatch("attach", program.pid, "--url", url, "--for", "1s", "--report", report, "--flame", flame).stderr
         self.assertRegex(said, r"in Go's own heap, by its profile: \d{8} bytes in \d+ objects\n"

@@ -110,6 +110,46 @@ TEST(Injection, threads_that_come_and_go_all_the_time_do_not_matter) {
   expect_rounds({"threads", "1"}, count(3));
 }
 
+bool sleeps_deeply_now(int pid) {
+  const std::vector<Task> tasks = tasks_of(pid);
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [pid](const Task& task) { return task.tid == pid && task.state == 'D'; });
+}
+
+TEST(Injection, a_process_that_sleeps_where_nothing_can_stop_it_is_left_alone) {
+  Target target(TARGET_PROGRAM, {"deep"});
+  ASSERT_TRUE(waits_until([&] { return sleeps_deeply_now(target.pid()); }));
+  const auto seen = gather(target.pid(), ourselves());
+  ASSERT_TRUE(seen);
+  const auto began = std::chrono::steady_clock::now();
+  const auto injected = inject(
+      seen->evidence, {.library = PRELOAD_LIBRARY, .search_limit = std::chrono::milliseconds(500)});
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+  ASSERT_FALSE(injected);
+  const std::string number = std::to_string(target.pid());
+  EXPECT_EQ(injected.error().message,
+            "no thread of process " + number +
+                " was found at a point where it may be borrowed; the last one: thread " + number +
+                " sleeps where nothing can stop it (state D: in a call that waits for a disk, a "
+                "file system or a child of vfork)");
+  const auto after = gather(target.pid(), ourselves());
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->evidence.facts.tracer, 0);
+  EXPECT_THAT(base::read_file("/proc/" + number + "/maps", 1 << 20).value_or(""),
+              Not(HasSubstr("heapwatch")));
+  EXPECT_EQ(target.end(), "checked 0");
+}
+
+TEST(Injection, a_thread_that_nothing_can_stop_does_not_keep_the_others_from_being_used) {
+  Target target(TARGET_PROGRAM, {"deep", "2"});
+  ASSERT_TRUE(waits_until([&] { return sleeps_deeply_now(target.pid()); }));
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+  EXPECT_TRUE(waits_until([&] { return allocations(target.pid()) > 1000; }));
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
+  EXPECT_TRUE(sleeps_deeply_now(target.pid()));
+  EXPECT_THAT(target.end(), checked_some());
+}
+
 TEST(Injection, huge_pages_do_not_matter) {
   expect_rounds({"huge", "1"}, count(1));
 }

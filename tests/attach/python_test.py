@@ -84,6 +84,22 @@ assert all(order.number == at and order.text == "order %d" % at for at, order in
 print("well", flush=True)
 """
 
+# Its data comes from malloc, and is reported to Python.
+ARRAYS = """
+import numpy, sys
+kept = []
+def make(count):
+    kept.extend(numpy.zeros(100_003, dtype=numpy.int8) for _ in range(count))
+    gone = [numpy.zeros(100_003, dtype=numpy.int8) for _ in range(count)]
+make(5)
+print("ready", flush=True)
+for line in sys.stdin:
+    make(int(line))
+    print("done", flush=True)
+assert all(array.sum() == 0 for array in kept)
+print("well", flush=True)
+"""
+
 
 def versions():
     """Besides Debian's: those that pyenv has built, if there are any."""
@@ -171,6 +187,30 @@ class PythonTest(StartedTest):
                 self.assertGreater(native.get("lose_blocks", 0), 500 * 3001 * 0.7, said)
                 self.assertNotIn("keep_large", native)
         self.assert_ends_well(program)
+
+    def test_numpys_data_is_pythons(self):
+        program = self.start(PYTHON, "-c", ARRAYS)
+        for option, space, other in (("auto", "python", "native"), ("off", "native", "python"), ("auto", "python", "native")):
+            attached = self.attach(program, "--sample-interval", 4096, "--python", option)
+            if option == "auto":
+                self.assertIn("is watched, too", attached.stderr.readline())
+            self.ask(program, "40")
+            said = self.detach(attached)
+            with self.subTest(option=option):
+                self.assertIn("untracked frees: 0", said)
+                held = self.held_in_blocks_of(100_003, space)
+                self.assertGreaterEqual(held, 39 * 100_003, said)
+                self.assertLess(held, 50 * 100_003, said)
+                self.assertEqual(self.held_in_blocks_of(100_003, other), 0)
+                if option == "auto":
+                    self.assertGreater(self.held("python").get("make", 0), 39 * 100_003, said)
+        self.assert_ends_well(program)
+
+    def held_in_blocks_of(self, size, space):
+        raw = subprocess.run(["go", "tool", "pprof", "-raw", "-symbolize=none", str(self.report)], timeout=120, capture_output=True, text=True,
+                             env=clean_environment(), check=True).stdout
+        return sum(int(held) for held, labels in re.findall(r"^ +\d+ +\d+ +\d+ +(\d+): .*\n((?: +\w+:\[.*\n)+)", raw, re.M)
+                   if f"bytes:[{size}" in labels and f"space:[{space}]" in labels)
 
     def test_blocks_from_before_are_older_frees_with_their_bytes(self):
         program = self.shop(0)

@@ -212,6 +212,18 @@ static void wait_for_end(void) {
   }
 }
 
+/// As a disk that does not answer: neither a signal nor a tracer is seen until the input ends.
+static void sleep_deeply(void) {
+  const pid_t child = vfork();
+  if (child == 0) {
+    wait_for_end();
+    _exit(0);
+  }
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+}
+
 static int has_ended(void) {
   struct pollfd input = {.fd = 0, .events = POLLIN};
   return poll(&input, 1, 0) > 0;
@@ -277,6 +289,8 @@ int main(int count, char** arguments) {
   fflush(stdout);
   if (strcmp(mode, "alone") == 0) {
     churn_alone();
+  } else if (strcmp(mode, "deep") == 0) {
+    sleep_deeply();
   } else {
     wait_for_end();
   }

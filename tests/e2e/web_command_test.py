@@ -14,10 +14,10 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testing"))
-from agent import clean_environment, fetch, run, wait_until  # noqa: E402
+from agent import clean_environment, fetch, free_port, run, wait_until  # noqa: E402
 from real_parts import GoProgram  # noqa: E402
 
-HEAPWATCH = LEAKS = GO_TARGET = ""
+HEAPWATCH = LEAKS = GO_TARGET = GO_LEAK = ""
 RATE = 700_000  # bytes a second
 
 
@@ -223,6 +223,26 @@ class WebCommandTest(unittest.TestCase):
             page.process.communicate(timeout=60)
         self.assertEqual(os.listdir(self.folder / "tmp"), [])
 
+    def test_go_in_a_program_under_exec_is_in_the_pages_by_its_address(self):
+        address = f"127.0.0.1:{free_port()}"
+        with Page(self.folder, "exec", "--listen", "127.0.0.1:0", "--url", address, "--", GO_LEAK, address) as page:
+            self.assertEqual(page.process.stdout.readline().decode().strip(), f"http://{address}")
+            for _ in range(200):  # of 32 KiB, which Go samples
+                fetch(f"http://{address}/order")
+            fetch(f"http://{address}/gc")
+            fetch(f"http://{address}/gc")
+            pid, = [one["pid"] for one in wait_until(lambda: self.seen_names(page, 1) and page.ask("processes")["processes"], "it")]
+            traces = subprocess.run(["go", "tool", "pprof", "-traces", "-symbolize=none", page.url.split("debug")[0] + "debug/pprof/heap"],
+                                    timeout=120, capture_output=True, text=True, check=True,
+                                    env=clean_environment(PPROF_TMPDIR=str(self.folder))).stdout
+            self.assertRegex(traces, r"space: +go\n")
+            profiles = wait_until(lambda: [one for one in self.profiles_of(page, pid) or [] if one["kind"] == "go"], "a profile",
+                                  patience_s=150)
+            self.assertTrue(any(frame["file"].endswith(".go") for site in profiles[0]["sites"] for frame in site["stack"]), profiles)
+        done = run(HEAPWATCH, "exec", "--url", address, "--", "true")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--url requires --listen", done.stderr)
+
     @staticmethod
     def seen_names(page, count):
         try:
@@ -233,5 +253,5 @@ class WebCommandTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, LEAKS, GO_TARGET = sys.argv[1:4]
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+    HEAPWATCH, LEAKS, GO_TARGET, GO_LEAK = sys.argv[1:5]
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:])

@@ -223,6 +223,9 @@ std::vector<process::Range> thread_heaps_in(const ProcessView& view,
   for (const process::Range& part : parts) {
     for (std::uint64_t at = align(part.begin, heap_bytes);
          at < part.end && heaps.size() < heaps_of_arena_max; at += heap_bytes) {
+      if (!view.residency().is_resident(at)) {
+        continue;
+      }
       const std::uint64_t arena = words.u64(at).value_or(0);
       const std::uint64_t first = arena & ~(heap_bytes - 1);
       if (arena - first <= header_max && arena % 16 == 0 && heap_at(words, at, arena, heap_bytes) &&

@@ -213,6 +213,7 @@ constexpr std::size_t types_max = 30;
 
 void append_types(std::string& out, const Survey& survey) {
   if (survey.types.empty()) {
+    out += "live objects by type: none of Python, and none of C++ classes with virtual functions\n";
     return;
   }
   out += "live objects by type, most bytes first:\n";

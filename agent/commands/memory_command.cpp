@@ -194,20 +194,45 @@ int show_once(const MemoryOptions& options, const MemoryTargets& targets, bool o
   return std::cout ? 0 : 1;
 }
 
+/// What the options ask for that cannot be, before anything is looked at; empty when all can.
+std::string refusal(const MemoryOptions& options, const MemoryTargets& targets, bool one) {
+  const std::string meant = std::to_string(targets.pids.size()) + " are meant";
+  if (!one && !options.against.empty()) {
+    return "--against wants one process, and " + meant;
+  }
+  const char* const stops = options.reach ? "--reach" : options.pause ? "--pause" : nullptr;
+  if (targets.is_listing && stops != nullptr) {
+    return std::string(stops) + " stops a process for a moment: name the one that is meant";
+  }
+  const char* const of_one = options.reach   ? "--reach"
+                             : options.types ? "--types"
+                             : options.files ? "--files"
+                                             : nullptr;
+  if (!one && !options.json && of_one != nullptr) {
+    return std::string(of_one) + " tells of one process, and " + meant +
+           ": name one of them, or add --json";
+  }
+  return {};
+}
+
 }  // namespace
 
 int show_memory(const MemoryOptions& options) {
   if (options.json && !options.against.empty()) {
     return fail_with("--against tells what grew as text: without --json");
   }
+  if (options.watch && !options.against.empty()) {
+    return fail_with(
+        "--against tells what grew since a file, --watch what grew since the look before: give one "
+        "of them");
+  }
   auto targets = memory_targets(options);
   if (!targets) {
     return fail_with(targets.error().message);
   }
   const bool one = targets->pids.size() == 1 && !targets->is_listing;
-  if (!one && !options.against.empty()) {
-    return fail_with("--against wants one process, and " + std::to_string(targets->pids.size()) +
-                     " are meant");
+  if (const std::string why = refusal(options, *targets, one); !why.empty()) {
+    return fail_with(why);
   }
   return options.watch ? watch(options, *std::move(targets), one)
                        : show_once(options, *targets, one);

@@ -214,6 +214,29 @@ std::vector<FreeChunk> held_by(const Arena& arena, const std::vector<FreeChunk>&
 
 }  // namespace
 
+std::vector<process::Range> thread_heaps_in(const ProcessView& view,
+                                            const std::vector<process::Range>& parts) {
+  constexpr std::uint64_t heap_bytes = heap_sizes[0];
+  constexpr std::uint64_t header_max = 64;
+  Words words(view, process::pages_to_read(view));
+  std::vector<process::Range> heaps;
+  for (const process::Range& part : parts) {
+    for (std::uint64_t at = align(part.begin, heap_bytes);
+         at < part.end && heaps.size() < heaps_of_arena_max; at += heap_bytes) {
+      if (!view.residency().is_resident(at)) {
+        continue;
+      }
+      const std::uint64_t arena = words.u64(at).value_or(0);
+      const std::uint64_t first = arena & ~(heap_bytes - 1);
+      if (arena - first <= header_max && arena % 16 == 0 && heap_at(words, at, arena, heap_bytes) &&
+          heap_at(words, first, arena, heap_bytes)) {
+        heaps.push_back({at, at + heap_bytes});
+      }
+    }
+  }
+  return heaps;
+}
+
 Arena read_arena(const ProcessView& view, Words& words, const Layout& layout, std::size_t index) {
   const StateLayout& state = layout.state;
   Arena arena{.address = layout.arenas[index], .is_main = index == 0};

@@ -7,6 +7,11 @@
 
 namespace heapwatch::memory::glibc {
 
+/// Heaps of threads, by what stands at the beginning of each, in parts of anonymous memory; where
+/// the arenas do not lead to them.
+[[nodiscard]] std::vector<process::Range> thread_heaps_in(const process::ProcessView& view,
+                                                          const std::vector<process::Range>& parts);
+
 /// Reads an arena's own words and finds its memory; `broken` says what is wrong with them.
 [[nodiscard]] Arena read_arena(const process::ProcessView& view, process::Words& words,
                                const Layout& layout, std::size_t index);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/counted.h"
+#include "memory/glibc/arena.h"
 #include "memory/glibc/heaps.h"
 #include "memory/glibc/types.h"
 
@@ -86,6 +87,25 @@ void take_mmapped(const Heaps& heaps, Found& found) {
     live.note = "mapped one by one";
     live.torn_bytes = torn_bytes_of(heaps);
     found.splits.push_back(std::move(live));
+  }
+}
+
+/// What is glibc's by its place and shape, as a whole, where its arenas do not tell. What others
+/// have claimed stays theirs.
+void claim_by_place(const Look& look, Found& found) {
+  std::vector<process::Range> parts =
+      thread_heaps_in(look.view, look.so_far.unclaimed_heap_memory());
+  if (const auto heap = brk_heap(look.view)) {
+    parts.push_back(*heap);
+  }
+  for (const process::Range& part : parts) {
+    found.claims.push_back({.begin = part.begin,
+                            .end = part.end,
+                            .space = Space::native,
+                            .owner = owner,
+                            .state = State::mapped,
+                            .source = Source::mapping,
+                            .detail = not_walked});
   }
 }
 
@@ -177,6 +197,7 @@ Found find(const Look& look) {
       found.checks.push_back({owner, false,
                               std::string(has_run ? "torn: " : "") +
                                   "libc is there, and its arenas were not made out"});
+      claim_by_place(look, found);
     }
     return found;
   }
@@ -189,6 +210,11 @@ Found find(const Look& look) {
   }
   take_mmapped(*heaps, found);
   split_arenas(*heaps, found);
+  // An arena that does not tell its heaps, or one that came meanwhile.
+  if (heaps->has_run || std::any_of(heaps->arenas.begin(), heaps->arenas.end(),
+                                    [](const Arena& arena) { return !arena.broken.empty(); })) {
+    claim_by_place(look, found);
+  }
   found.checks.push_back(check_of(*heaps));
   found.allocators.push_back(report_of(*heaps));
   if (look.options.types) {

@@ -12,6 +12,10 @@
 // seen from the words themselves: memory taken from the system is never less than the arena's top
 // chunk.
 //
+// A process that runs on changes its bins while they are read: the page of an arena that was read a
+// moment ago says nothing of the chunks that are read now. So a ring that does not hold is read
+// again by itself, bin and neighbours within a few microseconds of one another, some times over.
+//
 // Everything may be forged. A ring that holds costs a bounded number of reads, and what is wrong
 // after it does not pass the walk (walk.cpp).
 #include "memory/glibc/layout.h"
@@ -20,6 +24,7 @@
 #include <array>
 #include <cstring>
 #include <set>
+#include <span>
 
 #include "memory/process/modules.h"
 
@@ -36,31 +41,71 @@ constexpr std::size_t binmap_bytes = 16;
 constexpr std::size_t bad_rings_max = 3;  // of a process that runs on
 constexpr std::uint64_t data_bytes_max = std::uint64_t{256} << 20;
 constexpr std::size_t starts_max = 4096;
-constexpr std::uint64_t before_bins_max = 0x80;
+/// From an arena to its bins: 2.27 to 2.42, up to 2.26, from 2.43.
+constexpr std::array<std::uint64_t, 3> distances{0x70, 0x68, 0x18};
 constexpr std::uint64_t fastbins_bytes = 80;
 
-/// Whether the two words at `slot` head a ring.
-bool is_ring(Words& words, std::uint64_t slot) {
+/// How often that is read again which does not hold together, and how many such reads there are in
+/// all: what only looks like bins does not hold either.
+constexpr int moments_max = 8;
+constexpr std::size_t reads_again_max = 20'000;
+
+/// Words as they are now, past what was read before.
+class Now {
+ public:
+  explicit Now(const ProcessView& view) : view_(view) {}
+
+  /// Whether something may be read once more.
+  [[nodiscard]] bool may_read_again() { return again_ < reads_again_max && ++again_ > 0; }
+
+  template <typename T>
+  [[nodiscard]] std::optional<T> get(std::uint64_t address) const {
+    T value{};
+    const auto out = std::as_writable_bytes(std::span(&value, 1));
+    return view_.read(address, out) == sizeof value ? std::optional(value) : std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> u64(std::uint64_t address) const {
+    return get<std::uint64_t>(address);
+  }
+
+ private:
+  const ProcessView& view_;
+  std::size_t again_ = 0;
+};
+
+/// Whether the two words at `slot` head a ring. `words`: Words, or Now.
+template <typename From>
+bool is_ring(From& words, std::uint64_t slot) {
   const std::uint64_t self = slot - header_bytes;
-  const auto first = words.u64(slot);
-  const auto last = words.u64(slot + 8);
-  if (!first || !last) {
+  const auto pair = words.template get<std::array<std::uint64_t, 2>>(slot);
+  if (!pair) {
     return false;
   }
-  if (*first == self && *last == self) {
+  const auto [first, last] = *pair;
+  if (first == self && last == self) {
     return true;
   }
   // Two copies of one word are no proof: both neighbours must point back.
-  return *first % 16 == 0 && *last % 16 == 0 && words.u64(*first + 24) == self &&
-         words.u64(*last + 16) == self;
+  return first % 16 == 0 && last % 16 == 0 && words.u64(first + 24) == self &&
+         words.u64(last + 16) == self;
+}
+
+bool is_ring_at_some_moment(Now& now, std::uint64_t slot) {
+  for (int i = 0; i < moments_max && now.may_read_again(); ++i) {
+    if (is_ring(now, slot)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /// Of the rings that would be an arena's bins, those that do not hold; more than bad_rings_max is
 /// not counted further.
-std::size_t bad_rings(Words& words, std::uint64_t start) {
+std::size_t bad_rings(Words& words, Now& now, std::uint64_t start) {
   std::size_t bad = 0;
   for (std::size_t i = 0; i < bins && bad <= bad_rings_max; ++i) {
-    bad += is_ring(words, start + i * 16) ? 0 : 1;
+    const std::uint64_t slot = start + i * 16;
+    bad += is_ring(words, slot) || is_ring_at_some_moment(now, slot) ? 0 : 1;
   }
   return bad;
 }
@@ -82,7 +127,8 @@ std::vector<Range> data_of(const process::Module& module) {
 }
 
 /// Places in a range where nearly all rings hold, the best first.
-std::vector<Candidate> find_bins(const ProcessView& view, Words& words, const Range& range) {
+std::vector<Candidate> find_bins(const ProcessView& view, Words& words, Now& now,
+                                 const Range& range) {
   std::vector<Candidate> candidates;
   std::set<std::uint64_t> tried;
   process::Window window(view);
@@ -96,7 +142,7 @@ std::vector<Candidate> find_bins(const ProcessView& view, Words& words, const Ra
       if (start < range.begin || !tried.insert(start).second) {
         continue;
       }
-      if (const std::size_t bad = bad_rings(words, start); bad <= bad_rings_max) {
+      if (const std::size_t bad = bad_rings(words, now, start); bad <= bad_rings_max) {
         candidates.push_back({start, bad});
       }
     }
@@ -109,91 +155,91 @@ std::vector<Candidate> find_bins(const ProcessView& view, Words& words, const Ra
   return candidates;
 }
 
-/// Follows the ring of arenas from the word at `next_slot`. Empty when it does not close.
+/// The arenas in the order of their ring, the main one first, when it lies so far below its bins:
+/// as far as all others do. Empty when the ring does not close.
 std::vector<std::uint64_t> arenas_of(Words& words, std::uint64_t bins_start,
-                                     std::uint64_t& main_arena) {
-  const std::uint64_t next_slot = bins_start + bins * 16 + binmap_bytes;
-  std::vector<std::uint64_t> ring;
-  std::set<std::uint64_t> seen;
-  auto arena = words.u64(next_slot);
-  main_arena = 0;
-  // The distance of `next` within an arena is known once the main arena is.
-  while (arena && ring.size() < arenas_max) {
-    const bool is_main = *arena < bins_start && bins_start - *arena <= before_bins_max;
-    if (is_main) {
-      main_arena = *arena;
-      break;
-    }
-    ring.push_back(*arena);
-    if (!seen.insert(*arena).second) {
+                                     std::uint64_t distance) {
+  const std::uint64_t next_at = distance + bins * 16 + binmap_bytes;
+  const std::uint64_t main_arena = bins_start - distance;
+  std::vector<std::uint64_t> ring{main_arena};
+  std::set<std::uint64_t> seen{main_arena};
+  auto next = words.u64(main_arena + next_at);
+  while (next && *next != main_arena) {
+    if (*next == 0 || ring.size() >= arenas_max || !seen.insert(*next).second) {
       return {};
     }
-    // All arenas have one layout: the main one's distance is among three.
-    std::optional<std::uint64_t> next;
-    for (const std::uint64_t distance : {0x70U, 0x68U, 0x18U}) {
-      const auto word = words.u64(*arena + distance + bins * 16 + binmap_bytes);
-      const bool is_own_bin =
-          words.u64(*arena + distance).has_value() && is_ring(words, *arena + distance);
-      if (word && is_own_bin && *word != 0) {
-        next = word;
-        break;
-      }
-    }
-    arena = next;
+    ring.push_back(*next);
+    next = words.u64(*next + next_at);
   }
-  if (main_arena == 0) {
-    return {};
-  }
-  ring.insert(ring.begin(), main_arena);
-  return ring;
+  return next ? ring : std::vector<std::uint64_t>{};
 }
 
-/// Whether system_mem and max_system_mem stand at an offset, in every arena. The top chunk of an
-/// arena may lack its header while a thread is at work there: most must hold.
-bool is_system_mem(Words& words, const Layout& layout, std::uint64_t offset) {
+enum class SystemMem : std::uint8_t { no, odd, yes };
+
+/// Whether an arena's system_mem and max_system_mem stand at an offset. Odd: they may, and its top
+/// chunk lacks its header, or is larger. What a thread is at work on is read in the order in which
+/// glibc writes it, the last first.
+template <typename From>
+SystemMem system_mem_of(From& words, const StateLayout& state, std::uint64_t arena,
+                        std::uint64_t offset) {
+  const auto top = words.u64(arena + state.top);
+  const bool is_initial = top == arena + state.bins - header_bytes;
+  const auto top_size = top && !is_initial ? words.u64(*top + 8) : std::nullopt;
+  const auto size_and_most = words.template get<std::array<std::uint64_t, 2>>(arena + offset);
+  if (!top || !size_and_most) {
+    return SystemMem::no;
+  }
+  const auto [size, most] = *size_and_most;
+  if (size > most || size % 16 != 0 || most % 16 != 0) {
+    return SystemMem::no;
+  }
+  return is_initial || (top_size && (*top_size & size_mask) <= size) ? SystemMem::yes
+                                                                     : SystemMem::odd;
+}
+
+/// Whether they stand there in every arena. A top chunk may lack its header while a thread is at
+/// work there: most must hold.
+bool is_system_mem(Words& words, Now& now, const Layout& layout, std::uint64_t offset) {
   std::size_t odd = 0;
   for (const std::uint64_t arena : layout.arenas) {
-    const auto size = words.u64(arena + offset);
-    const auto most = words.u64(arena + offset + 8);
-    const auto top = words.u64(arena + layout.state.top);
-    if (!size || !most || !top || *size > *most || *size % 16 != 0 || *most % 16 != 0) {
+    SystemMem found = system_mem_of(words, layout.state, arena, offset);
+    for (int i = 0; i < moments_max && found != SystemMem::yes && now.may_read_again(); ++i) {
+      found = system_mem_of(now, layout.state, arena, offset);
+    }
+    if (found == SystemMem::no) {
       return false;
     }
-    const bool is_initial = *top == arena + layout.state.bins - header_bytes;
-    const auto top_size = words.u64(*top + 8);
-    odd += !is_initial && (!top_size || (*top_size & size_mask) > *size) ? 1 : 0;
+    odd += found == SystemMem::odd ? 1 : 0;
   }
   return odd * 2 < layout.arenas.size();
 }
 
-std::optional<Layout> layout_at(Words& words, std::uint64_t bins_start) {
-  Layout layout;
-  std::uint64_t main_arena = 0;
-  layout.arenas = arenas_of(words, bins_start, main_arena);
-  if (layout.arenas.empty()) {
-    return std::nullopt;
-  }
-  StateLayout& state = layout.state;
-  state.bins = bins_start - main_arena;
-  state.top = state.bins - 16;
-  if (state.bins == 0x68 || state.bins == 0x70) {
-    state.fastbins = state.top - fastbins_bytes;
-  } else if (state.bins != 0x18) {
-    return std::nullopt;
-  }
-  state.next = state.bins + bins * 16 + binmap_bytes;
-  for (const std::uint64_t offset : {state.next + 16, state.next + 24}) {
-    if (is_system_mem(words, layout, offset)) {
-      state.system_mem = offset;
-      state.bytes = offset + 16;
-      return layout;
+std::optional<Layout> layout_at(Words& words, Now& now, std::uint64_t bins_start) {
+  for (const std::uint64_t distance : distances) {
+    Layout layout;
+    layout.arenas = arenas_of(words, bins_start, distance);
+    if (layout.arenas.empty()) {
+      continue;
+    }
+    StateLayout& state = layout.state;
+    state.bins = distance;
+    state.top = state.bins - 16;
+    state.fastbins = state.bins > fastbins_bytes ? state.top - fastbins_bytes : 0;
+    state.next = state.bins + bins * 16 + binmap_bytes;
+    for (const std::uint64_t offset : {state.next + 16, state.next + 24}) {
+      if (is_system_mem(words, now, layout, offset)) {
+        state.system_mem = offset;
+        state.bytes = offset + 16;
+        return layout;
+      }
     }
   }
   return std::nullopt;
 }
 
 /// Whether a word of libc's data is sbrk_base, by what stands before it.
-std::optional<Parameters> parameters_at(Words& words, std::uint64_t at, std::uint64_t base) {
+template <typename From>
+std::optional<Parameters> parameters_at(From& words, std::uint64_t at, std::uint64_t base) {
   for (const std::uint64_t to_mmapped : {16U, 24U}) {
     const auto mmapped = words.u64(at - to_mmapped);
     const auto most = words.u64(at - to_mmapped + 8);
@@ -201,7 +247,8 @@ std::optional<Parameters> parameters_at(Words& words, std::uint64_t at, std::uin
       continue;
     }
     for (const std::uint64_t to_counts : {16U, 20U}) {
-      const auto counts = words.get<std::array<std::uint32_t, 4>>(at - to_mmapped - to_counts);
+      const auto counts =
+          words.template get<std::array<std::uint32_t, 4>>(at - to_mmapped - to_counts);
       if (!counts) {
         continue;
       }
@@ -217,8 +264,8 @@ std::optional<Parameters> parameters_at(Words& words, std::uint64_t at, std::uin
 
 /// malloc_par in a range of data. Its sbrk_base is the beginning of the brk heap, or, in a static
 /// program, a place above it where a chunk stands; 0 while brk was not used.
-std::optional<Parameters> find_parameters(const ProcessView& view, Words& words, const Range& data,
-                                          const std::optional<Range>& heap) {
+std::optional<Parameters> find_parameters(const ProcessView& view, Words& words, Now& now,
+                                          const Range& data, const std::optional<Range>& heap) {
   if (!heap) {
     return std::nullopt;
   }
@@ -230,7 +277,11 @@ std::optional<Parameters> find_parameters(const ProcessView& view, Words& words,
       continue;
     }
     if (*word == heap->begin) {
-      if (auto found = parameters_at(words, at, *word)) {
+      auto found = parameters_at(words, at, *word);
+      for (int i = 0; i < moments_max && !found && now.may_read_again(); ++i) {
+        found = parameters_at(now, at, *word);
+      }
+      if (found) {
         return found;
       }
     } else if (!above) {
@@ -289,7 +340,9 @@ std::string other_malloc(const ProcessView& view) {
   Words words(view);
   for (const process::Module& module : process::find_modules(view)) {
     const bool is_system = is_libc(module) || module.base_name().substr(0, 3) == "ld-";
-    if (!is_system && process::Symbols(words, module).find("malloc")) {
+    // heapwatch's own counts what it passes on.
+    if (!is_system && !process::is_heapwatch_library(module) &&
+        process::Symbols(words, module).find("malloc")) {
       return std::string(module.base_name());
     }
   }
@@ -298,6 +351,7 @@ std::string other_malloc(const ProcessView& view) {
 
 std::optional<Layout> find_layout(const ProcessView& view) {
   Words words(view);
+  Now now(view);
   const std::vector<process::Module> modules = process::find_modules(view);
   const auto libc = std::find_if(modules.begin(), modules.end(), is_libc);
   const std::optional<Range> heap = brk_heap(view);
@@ -308,14 +362,14 @@ std::optional<Layout> find_layout(const ProcessView& view) {
       continue;
     }
     for (const Range& data : data_of(module)) {
-      for (const Candidate& candidate : find_bins(view, words, data)) {
-        auto layout = layout_at(words, candidate.bins);
+      for (const Candidate& candidate : find_bins(view, words, now, data)) {
+        auto layout = layout_at(words, now, candidate.bins);
         if (!layout) {
           continue;
         }
         layout->version = version_of(words, module);
         layout->data = data;
-        layout->parameters = find_parameters(view, words, data, heap);
+        layout->parameters = find_parameters(view, words, now, data, heap);
         return layout;
       }
     }

@@ -7,7 +7,6 @@
 #include <set>
 #include <span>
 
-#include "memory/process/modules.h"
 #include "memory/process/reading.h"
 
 namespace heapwatch::memory::golang {
@@ -91,9 +90,9 @@ void take_arenas(const ProcessView& view, const Heap& heap, Found& found) {
 }
 
 /// Unclaimed anonymous memory that the heap's own records lie in, or that is pointed at from there
-/// or from the module's data. The tables of the page allocator are reserved for the whole address
-/// space, without rights, and pages of them are opened as they are needed: a pointer into what is
-/// reserved leads to the pages that were opened behind it.
+/// or from Go's data, which is not that of C in the same program. The tables of the page allocator
+/// are reserved for the whole address space, without rights, and pages of them are opened as they
+/// are needed: a pointer into what is reserved leads to the pages that were opened behind it.
 class Metadata {
  public:
   Metadata(const Look& look, const Heap& heap) : view_(look.view) {
@@ -114,13 +113,8 @@ class Metadata {
     for (const std::uint64_t record : heap.records) {
       reach(record);
     }
-  }
-
-  void reach_from_data(const process::Module& module) {
-    for (const process::Segment& segment : module.segments) {
-      if (segment.writable) {
-        scan(segment.begin, segment.memory_end);
-      }
+    for (const Range& range : heap.data) {
+      scan(range.begin, range.end);
     }
   }
 
@@ -242,11 +236,6 @@ Found find(const Look& look) {
   take_spans(look.view, **heap, found);
   take_arenas(look.view, **heap, found);
   Metadata metadata(look, **heap);
-  for (const process::Module& module : process::find_modules(look.view)) {
-    if (module.is_program) {
-      metadata.reach_from_data(module);
-    }
-  }
   for (const Range& range : metadata.take()) {
     found.claims.push_back(claim_of(range.begin, range.end, State::overhead,
                                     "the runtime's own records", Source::inferred));

@@ -34,6 +34,7 @@ struct Heap {
   std::optional<std::uint64_t> goroutines;
   /// MemStats.NumGC, near the end of a collection one less. Absent: not found.
   std::optional<std::uint64_t> collections;
+  std::vector<process::Range> data;    // of Go's own, in the program or library
   std::uint64_t span_list = 0;         // the address of the list of spans
   std::vector<std::uint64_t> records;  // the addresses of the spans' own records
 };

@@ -24,6 +24,7 @@
 #include "memory/golang/build_info.h"
 #include "memory/golang/golang.h"
 #include "memory/golang/goroutines.h"
+#include "memory/golang/module_data.h"
 #include "memory/golang/slices.h"
 
 namespace heapwatch::memory::golang {
@@ -279,6 +280,7 @@ base::Result<Heap> read_once(const ProcessView& view, const process::Module& mod
     return tl::unexpected(sum.error());
   }
   heap.goroutines = count_goroutines(words, slices);
+  heap.data = data_of(view, module);
   return heap;
 }
 

@@ -14,8 +14,6 @@ namespace heapwatch::memory::own {
 
 namespace {
 
-constexpr std::string_view library = "libheapwatch_preload.so";
-constexpr std::string_view injected_library = "memfd:heapwatch library";
 constexpr std::string_view books_file = "/memfd:heapwatch books";
 constexpr std::uint64_t data_bytes_max = std::uint64_t{64} << 20;
 
@@ -78,8 +76,7 @@ Found find(const Look& look) {
     return found;
   }
   for (const process::Module& module : process::find_modules(look.view)) {
-    if (begins_with(module.base_name(), library) ||
-        begins_with(module.base_name(), injected_library)) {
+    if (process::is_heapwatch_library(module)) {
       take_pages(look.view, module, found);
     }
   }

@@ -86,6 +86,14 @@ std::vector<Module> find_modules(const ProcessView& view) {
   return modules;
 }
 
+bool is_heapwatch_library(const Module& module) {
+  const std::string_view name = module.base_name();
+  const auto begins_with = [name](std::string_view begin) {
+    return name.substr(0, begin.size()) == begin;
+  };
+  return begins_with("libheapwatch_preload") || begins_with("memfd:heapwatch library");
+}
+
 Symbols::Symbols(Words& words, const Module& module) : words_(words), module_(module) {
   if (!module.has_dynamic) {
     return;

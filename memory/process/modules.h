@@ -45,6 +45,9 @@ inline constexpr std::size_t modules_max = 4096;
 /// Every ELF file whose first page is mapped. Only x86-64 little-endian ones.
 [[nodiscard]] std::vector<Module> find_modules(const ProcessView& view);
 
+/// What `heapwatch exec` or `heapwatch attach` has put into the program.
+[[nodiscard]] bool is_heapwatch_library(const Module& module);
+
 /// Looks exported symbols up as the loader does, by DT_GNU_HASH or DT_HASH.
 class Symbols {
  public:

@@ -185,7 +185,13 @@ Picture without_roots(const Look& look, const glibc::Heaps& heaps) {
 Found find(const Look& look) {
   Found found;
   const glibc::Heaps* const heaps = look.so_far.glibc();
-  if (!look.options.reach || heaps == nullptr) {
+  if (!look.options.reach) {
+    return found;
+  }
+  if (heaps == nullptr) {
+    found.missing.push_back({"what can be reached",
+                             "no heap of glibc was walked, and blocks of others are not marked",
+                             ""});
     return found;
   }
   for (const glibc::Arena& arena : heaps->arenas) {

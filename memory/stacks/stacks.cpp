@@ -26,7 +26,7 @@ using process::ProcessView;
 using process::Window;
 
 constexpr std::uint64_t red_zone = 128;
-constexpr std::uint64_t block_alignment = 64;
+constexpr std::uint64_t block_alignment = 64;  // musl's has 8
 constexpr std::uint64_t descriptor_bytes = 0xa00;
 constexpr std::uint64_t search_bytes_max = std::uint64_t{256} * 1024 * 1024;
 /// How far below the top of a mapping a control block is looked for: thread-local variables and
@@ -34,50 +34,86 @@ constexpr std::uint64_t search_bytes_max = std::uint64_t{256} * 1024 * 1024;
 constexpr std::uint64_t top_bytes = std::uint64_t{64} * 1024;
 constexpr std::uint64_t stack_bytes_max = std::uint64_t{64} << 30;
 
-/// The stack that the control block at `address` tells of. The block lies near the end of its
-/// mapping, `end`.
-std::optional<Stack> stack_of_block(Window& window, std::uint64_t address, std::uint64_t end) {
-  constexpr std::size_t words_max = descriptor_bytes / 8;
-  const std::size_t words = std::min<std::size_t>(words_max, (end - address) / 8);
-  const auto bytes = window.at(address, words * 8);
-  if (bytes.empty()) {
-    return std::nullopt;
-  }
-  std::array<std::uint64_t, words_max> block{};
-  std::memcpy(block.data(), bytes.data(), bytes.size());
-  if (block[0] != address || block[2] != address) {
+constexpr std::size_t block_words = descriptor_bytes / 8;
+using Block = std::array<std::uint64_t, block_words>;
+
+/// Whether a range of whole pages holds the control block at `address`, near its end.
+bool may_be_stack(std::uint64_t begin, std::uint64_t size, std::uint64_t address) {
+  return begin != 0 && begin % process::page_bytes == 0 && begin < address &&
+         size % process::page_bytes == 0 && size <= stack_bytes_max && begin + size > address &&
+         begin + size - address <= top_bytes;
+}
+
+std::optional<Stack> stack_of_glibc(const Block& block, std::size_t words, std::uint64_t address) {
+  if (block[2] != address || address % block_alignment != 0) {
     return std::nullopt;
   }
   for (std::size_t i = 3; i + 1 < words; ++i) {
-    const std::uint64_t begin = block[i];
-    const std::uint64_t size = block[i + 1];
-    const bool plausible = begin != 0 && begin % process::page_bytes == 0 && begin < address &&
-                           size % process::page_bytes == 0 && size <= stack_bytes_max;
-    if (plausible && begin + size > address && begin + size - address <= top_bytes) {
-      return Stack{.begin = begin, .end = begin + size, .exact = true};
+    if (may_be_stack(block[i], block[i + 1], address)) {
+      return Stack{.begin = block[i], .end = block[i] + block[i + 1], .exact = true};
     }
   }
   return std::nullopt;
 }
 
-/// The stack of the first control block within a range, which ends where its mapping does.
-std::optional<Stack> search(const ProcessView& view, std::uint64_t begin, std::uint64_t end) {
-  Window window(view);
-  begin = (begin + block_alignment - 1) & ~(block_alignment - 1);
-  for (std::uint64_t at = begin; at + block_alignment <= end; at += block_alignment) {
-    const auto word = window.get<std::uint64_t>(at);
-    if (!word) {
-      // Not known: go on with the next page.
-      at = ((at + process::page_bytes) & ~(process::page_bytes - 1)) - block_alignment;
-      continue;
-    }
-    if (*word == at) {
-      if (const auto stack = stack_of_block(window, at, end)) {
-        return stack;
-      }
+std::optional<Stack> stack_of_musl(const Block& block, std::size_t words, std::uint64_t address) {
+  for (std::size_t i = 3; i + 3 < words; ++i) {
+    const std::uint64_t begin = block[i];
+    const std::uint64_t top = block[i + 2];
+    const std::uint64_t size = block[i + 3];
+    if (may_be_stack(begin, block[i + 1], address) && top > begin && top <= address && size > 0 &&
+        size <= top - begin) {
+      return Stack{.begin = begin, .end = begin + block[i + 1], .exact = true};
     }
   }
   return std::nullopt;
+}
+
+/// The stack that the control block at `address` tells of. The block lies near the end of its
+/// mapping, `end`.
+std::optional<Stack> stack_of_block(Window& window, std::uint64_t address, std::uint64_t end) {
+  const std::size_t words = std::min<std::size_t>(block_words, (end - address) / 8);
+  const auto bytes = window.at(address, words * 8);
+  if (bytes.empty()) {
+    return std::nullopt;
+  }
+  Block block{};
+  std::memcpy(block.data(), bytes.data(), bytes.size());
+  if (block[0] != address) {
+    return std::nullopt;
+  }
+  const auto stack = stack_of_glibc(block, words, address);
+  return stack ? stack : stack_of_musl(block, words, address);
+}
+
+/// The stack of the first control block within a range, which ends where its mapping does. Page by
+/// page; what is not known is passed over.
+std::optional<Stack> search(const ProcessView& view, std::uint64_t begin, std::uint64_t end) {
+  constexpr std::uint64_t step = 8;
+  Window window(view);
+  Window blocks(view);
+  std::uint64_t page = (begin + step - 1) & ~(step - 1);
+  while (page + block_alignment <= end) {
+    const std::uint64_t next = (page + process::page_bytes) & ~(process::page_bytes - 1);
+    const std::uint64_t stop = std::min(next, end & ~(step - 1));
+    const auto bytes = window.at(page, stop - page);
+    for (std::size_t at = 0; at + step <= bytes.size(); at += step) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data() + at, sizeof word);
+      const bool is_its_own = word == page + at;
+      if (const auto stack = is_its_own ? stack_of_block(blocks, word, end) : std::nullopt) {
+        return stack;
+      }
+    }
+    page = next;
+  }
+  return std::nullopt;
+}
+
+/// Where Go has its heap, and the stacks of goroutines and of its own threads in it: no thread
+/// library has one there, and a search would read all of the heap.
+bool is_in_go_heap(std::uint64_t address) {
+  return address >= 0xc000000000 && address < 0xd000000000;
 }
 
 bool is_plain(const Mapping& mapping) {
@@ -140,7 +176,8 @@ std::vector<Stack> find_stacks(const ProcessView& view) {
       continue;
     }
     const std::uint64_t stop = std::min(mapping->end, pointer + search_bytes_max);
-    auto stack = is_plain(*mapping) ? search(view, pointer, stop) : std::nullopt;
+    const bool may_be = is_plain(*mapping) && !is_in_go_heap(pointer);
+    auto stack = may_be ? search(view, pointer, stop) : std::nullopt;
     if (stack && stack->begin <= pointer) {
       stack->pointer = pointer;
       add(stacks, *stack);

@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, free_port, wait_until  # noqa: E402
 
-HEAPWATCH = THREE_RUNTIMES = GO_SERVER = ""
+HEAPWATCH = THREE_RUNTIMES = GO_SERVER = LOAD_PROGRAM = ""
 PAGE = 4096
 NUMPY = """
 import sys, numpy
@@ -194,6 +194,30 @@ class ProgramsTest(unittest.TestCase):
             self.assertLessEqual(lost["blocks of 3024 bytes"], 500)
             self.assertGreater(page["cost"]["stopped_ms"], 0)
             self.assertEqual(program.ask("c 1"), "done")
+
+    def test_a_leak_of_c_is_told_as_one_of_c_while_other_threads_of_c_never_rest(self):
+        with Program(THREE_RUNTIMES) as program:
+            self.assertEqual(program.ask("churn 3"), "done")
+            before = looked_at(program.pid)
+            self.assertEqual(program.ask("c 16000"), "done")
+            after = looked_at(program.pid)
+            grown = {space: sum_of(after, space=space) - sum_of(before, space=space)
+                     for space in ("go", "native", "python", "unexplained")}
+            self.assertGreater(grown["native"], 16000 * 3009 * 0.8, grown)
+            for space in ("go", "python", "unexplained"):
+                self.assertLess(abs(grown[space]), 2 << 20, grown)
+
+    def test_the_heap_of_a_busy_program_is_glibcs_whether_heapwatch_watches_it_or_not(self):
+        for start in ([], [HEAPWATCH, "exec", "--"]):
+            with Program(*start, LOAD_PROGRAM, "random", "4") as program:
+                pid = (children_of(program.pid) or [program.pid])[0]
+                for _ in range(5):
+                    page = looked_at(pid)
+                    notes = [check["note"] for check in page["checks"] if check["reader"] == "glibc"]
+                    self.assertEqual(len(notes), 1)
+                    self.assertRegex(notes[0], "5 arenas walked|was not walked")
+                    self.assertEqual(sum_of(page, owner="brk heap"), 0, notes)
+                    self.assertLess(sum_of(page, space="unexplained"), page["rss_bytes"] * 0.05 + page["rss_uncertainty_bytes"])
 
     def test_whoever_pauses_it_may_be_killed_at_any_moment(self):
         def state_of(pid):
@@ -386,5 +410,5 @@ class ProgramsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, THREE_RUNTIMES, GO_SERVER = sys.argv[1:4]
+    HEAPWATCH, THREE_RUNTIMES, GO_SERVER, LOAD_PROGRAM = sys.argv[1:5]
     unittest.main(argv=sys.argv[:1])

@@ -347,6 +347,22 @@ class MemoryTest(unittest.TestCase):
             done = heapwatch(*arguments)
             self.assertEqual((done.returncode, done.stderr[:len(message)]), (1, message))
 
+    def test_what_cannot_be_together_is_refused(self):
+        with Target(HEAP_PROGRAM, "sizes", "10", "100") as first, Target(HEAP_PROGRAM, "sizes", "10", "100") as second:
+            several = [first.pid, second.pid]
+            for arguments, message in (
+                ([first.pid, "--watch", "--against", __file__],
+                 "--against tells what grew since a file, --watch what grew since the look before: give one of them"),
+                (["--pause"], "--pause stops a process for a moment: name the one that is meant"),
+                (["--json", "--reach"], "--reach stops a process for a moment: name the one that is meant"),
+                ([*several, "--types"], "--types tells of one process, and 2 are meant: name one of them, or add --json"),
+                ([*several, "--files"], "--files tells of one process, and 2 are meant: name one of them, or add --json"),
+                ([*several, "--against", __file__], "--against wants one process, and 2 are meant"),
+            ):
+                done = heapwatch(*arguments)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", f"heapwatch: {message}\n"))
+            self.assertEqual(len(json.loads(heapwatch(*several, "--types", "--json").stdout)), 2)
+
     def test_of_several_those_that_are_not_there_are_named_beside_the_rest(self):
         with Target(HEAP_PROGRAM, "sizes", "10", "100") as target:
             done = heapwatch(target.pid, "4194304", "--json")

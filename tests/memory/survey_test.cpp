@@ -118,6 +118,12 @@ TEST(SurveyText, IsATableWithSharesAndNotes) {
             "missing: its memory: Yama forbids it; try: sudo heapwatch memory 12\n");
 }
 
+TEST(SurveyText, WhereNoTypesWereFoundItSaysSo) {
+  EXPECT_THAT(to_text(sample(), {.types = true}),
+              ::testing::HasSubstr("\nlive objects by type: none of Python, and none of C++"));
+  EXPECT_THAT(to_text(sample()), ::testing::Not(::testing::HasSubstr("live objects")));
+}
+
 TEST(SurveyText, WhatIsOfHugetlbfsOrTornIsSaid) {
   MadeProcess process;
   process.map(0x50000, 0x58000, "rw-p").touch(0x50000, 0x56000);

@@ -1,6 +1,7 @@
 // Heaps that change all the time, and hold the same bytes: what is told is right, or torn.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -102,6 +103,53 @@ class ChangedUnderAWalk : public process::Memory {
   mutable bool is_changed_ = false;
 };
 
+/// Bytes that are others whenever the page of the arena was read.
+class ChangedBesideTheArena : public process::Memory {
+ public:
+  ChangedBesideTheArena(std::shared_ptr<const process::Memory> one,
+                        std::shared_ptr<const process::Memory> other)
+      : moments_{std::move(one), std::move(other)} {}
+  [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override {
+    const process::Memory& now = *moments_[turns_ % 2];
+    turns_ += address == (MadeHeap::bins & ~(process::page_bytes - 1)) ? 1 : 0;
+    return now.read(address, out);
+  }
+  [[nodiscard]] std::size_t read_file(const process::Mapping& mapping, std::uint64_t offset,
+                                      std::span<std::byte> out) const override {
+    return moments_[0]->read_file(mapping, offset, out);
+  }
+  [[nodiscard]] std::size_t turns() const { return turns_; }
+
+ private:
+  std::array<std::shared_ptr<const process::Memory>, 2> moments_;
+  mutable std::size_t turns_ = 0;
+};
+
+/// Twelve chunks with one in use behind each; of them the ones with even numbers, or the others,
+/// are free, each in a bin of its own.
+MadeHeap heap_with_free(bool even) {
+  constexpr std::uint64_t large = 0x1000;
+  constexpr std::uint64_t small = 0x20;
+  constexpr std::uint64_t count = 12;
+  constexpr std::uint64_t first_bin = 40;
+  std::vector<std::uint64_t> sizes;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    sizes.insert(sizes.end(), {large, small});
+  }
+  MadeHeap heap(0x20000, sizes);
+  for (std::uint64_t i = even ? 0 : 1; i < count; i += 2) {
+    const std::uint64_t bin = MadeHeap::bins + (first_bin + i / 2) * 16;
+    const std::uint64_t free = MadeHeap::heap + i * (large + small);
+    heap.process()
+        .write(free + large + 8, small)
+        .write(free + 16, bin - 16)
+        .write(free + 24, bin - 16)
+        .write(bin, free)
+        .write(bin + 8, free);
+  }
+  return heap;
+}
+
 Picture picture_of_memory(MadeHeap& heap, std::shared_ptr<const process::Memory> memory) {
   const auto view = heap.process().view();
   return picture_of(std::make_shared<process::ProcessView>(
@@ -177,6 +225,19 @@ TEST(GlibcMoments, AWalkThatIsLedAstrayComesAgainFromSomeChunksBefore) {
   EXPECT_EQ(torn_check(picture), "");
   ASSERT_NE(picture.glibc(), nullptr);
   EXPECT_EQ(picture.glibc()->arenas[0].live_blocks(), 6U);
+}
+
+/// The bins that were read a moment ago lead to chunks that are in use by now.
+TEST(GlibcMoments, AnArenaWhoseBinsChangeWhileTheyAreReadIsMadeOut) {
+  MadeHeap one = heap_with_free(true);
+  MadeHeap other = heap_with_free(false);
+  const auto memory = std::make_shared<ChangedBesideTheArena>(one.process().view()->memory(),
+                                                              other.process().view()->memory());
+  const Picture picture = picture_of_memory(one, memory);
+  EXPECT_GT(memory->turns(), 0U);
+  EXPECT_EQ(torn_check(picture), "");
+  ASSERT_NE(picture.glibc(), nullptr);
+  EXPECT_EQ(picture.glibc()->arenas[0].live_blocks(), 18U);
 }
 
 TEST(GlibcMoments, LessThanHalfAPercentIsNotCalledTorn) {

@@ -44,6 +44,47 @@ TEST(GoMade, AnHonestHeapIsWalked) {
   EXPECT_EQ((*heap)->stacks_in_use, 8192U);
 }
 
+/// The runtime's own record of its parts of the data.
+void write_module_data(MadeGo& go, std::uint64_t begin, std::uint64_t end) {
+  using Program = heapwatch::tests::MadeProgram;
+  std::uint64_t at = Program::data + 0x3000;
+  for (const std::uint64_t word :
+       {Program::text + 0x100, Program::text + 0x1000, begin, begin + 0x100, begin + 0x100,
+        begin + 0x200, begin + 0x200, begin + 0x200, begin + 0x200, end}) {
+    go.process().write(at, word);
+    at += 8;
+  }
+}
+
+std::uint64_t records_in(const Picture& picture) {
+  std::uint64_t bytes = 0;
+  for (const Row& row : picture.rows()) {
+    bytes += row.owner == "go" && row.state == State::overhead ? row.bytes : 0;
+  }
+  return bytes;
+}
+
+TEST(GoMade, WhatDataOfCLeadToIsNotTheRuntimes) {
+  using Program = heapwatch::tests::MadeProgram;
+  constexpr std::uint64_t of_go = 0x7f1000000000;
+  constexpr std::uint64_t of_c = 0x7f2000000000;
+  constexpr std::uint64_t bytes = 0x8000;
+  MadeGo go;
+  for (const std::uint64_t begin : {of_go, of_c}) {
+    go.process().map(begin, begin + bytes, "rw-p").touch(begin, begin + bytes);
+  }
+  go.process().write(Program::data + 0x2000, of_go).write(Program::data + 0x6000, of_c);
+  const std::uint64_t all = records_in(picture_of(go.process().view()));
+  write_module_data(go, Program::free_data, Program::data + 0x4000);
+  const Picture picture = picture_of(go.process().view());
+  EXPECT_EQ(records_in(picture), all - bytes);
+  ASSERT_EQ(picture.unexplained().size(), 1U);
+  EXPECT_EQ(picture.unexplained()[0].begin, of_c);
+  // A row that leads out of the data is none.
+  write_module_data(go, Program::free_data, Program::data_end + 0x1000);
+  EXPECT_EQ(records_in(picture_of(go.process().view())), all);
+}
+
 TEST(GoMade, ASpanOverAnotherIsNone) {
   MadeGo go;
   go.process().write(record(3) + 32, std::uint64_t{2});

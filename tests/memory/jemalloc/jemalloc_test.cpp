@@ -94,7 +94,29 @@ TEST_P(JemallocUnderLoad, LiveBytesAreWithinOnePercentOrTornAndWithinTheirBound)
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, JemallocUnderLoad,
-                         ::testing::Values("still", "random", "ring", "stack", "hand"),
+                         ::testing::Values("still", "random", "ring", "stack", "large", "hand"),
+                         [](const auto& one) { return std::string(one.param); });
+
+class JemallocTwin : public ::testing::TestWithParam<const char*> {};
+
+/// All of it at one moment: but for what each thread is about to exchange.
+TEST_P(JemallocTwin, LiveBytesAreThoseThatTheProgramHolds) {
+  constexpr double threads = 8;
+  const heapwatch::tests::LoadProgram program(
+      GetParam(), "8", {"LD_PRELOAD=" JEMALLOC_LIBRARY, "MALLOC_CONF=tcache:false"});
+  const double exchanged = std::string(GetParam()) == "large" ? 256 * 1024 : 8 * 4096;
+  for (int look = 0; look < heapwatch::tests::looks_wanted(); ++look) {
+    const auto seen = survey(program.pid(), {.pause = true});
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_GT(seen->stopped_ms, 0);
+    const auto answer = heapwatch::tests::answer_of(*seen, "jemalloc");
+    EXPECT_FALSE(answer.is_torn);
+    const auto held = static_cast<double>(program.held());
+    EXPECT_NEAR(static_cast<double>(answer.live), held, held / 1000 + threads * exchanged);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, JemallocTwin, ::testing::Values("random", "large", "hand"),
                          [](const auto& one) { return std::string(one.param); });
 
 TEST(JemallocMoments, WhatWasNotAlikeInTwoReadingsIsHowFarTheLaterMayBeOff) {

@@ -63,6 +63,7 @@ inline Answer answer_of(const memory::Survey& survey, const std::string& allocat
       answer.is_torn = true;
       answer.is_walked = answer.is_walked && check.is_torn;
       EXPECT_THAT(check.note, ::testing::HasSubstr("torn"));
+      EXPECT_THAT(check.note, ::testing::Not(::testing::HasSubstr("not made out")));
     }
   }
   return answer;

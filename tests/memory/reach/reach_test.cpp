@@ -6,7 +6,9 @@
 #include <string>
 
 #include "../../testing/subprocess.h"
+#include "../process/made_process.h"
 #include "../programs/heap_program.h"
+#include "memory/readers.h"
 #include "memory/survey.h"
 
 namespace heapwatch::memory::reach {
@@ -63,6 +65,16 @@ TEST(Reach, TellsWhatLeakSanitizerTells) {
   EXPECT_GE(seen->reach->blocks, blocks - 5);
   EXPECT_LE(seen->reach->bytes, bytes);
   EXPECT_GE(seen->reach->bytes, bytes - 5U * 40);
+}
+
+TEST(Reach, OfAProcessWithoutAHeapOfGlibcIsToldToBeMissing) {
+  heapwatch::tests::MadeProcess process;
+  process.map(0x10000, 0x20000, "rw-p").touch(0x10000, 0x20000);
+  const Picture picture = picture_of(process.view(), {.reach = true});
+  EXPECT_FALSE(picture.reach());
+  ASSERT_EQ(picture.missing().size(), 1U);
+  EXPECT_EQ(picture.missing()[0].what, "what can be reached");
+  EXPECT_TRUE(picture_of(process.view()).missing().empty());
 }
 
 TEST(Reach, IsNotToldUnlessAskedFor) {

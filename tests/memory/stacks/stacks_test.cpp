@@ -48,6 +48,29 @@ MadeProcess& with_stack(MadeProcess& process, std::uint64_t guard, std::uint64_t
   return process;
 }
 
+/// As musl lays one out: no guard by another mapping, and the block where its size lets it.
+TEST(Stacks, OfMuslsThreadsHaveTheBordersThatTheirBlocksTell) {
+  constexpr std::uint64_t begin = 0x10000;
+  constexpr std::uint64_t end = 0x33000;
+  constexpr std::uint64_t block = end - 0x4d8;
+  MadeProcess process;
+  process.map(begin, begin + 0x2000, "---p").map(begin + 0x2000, end, "rw-p");
+  process.write(block, block)
+      .write(block + 16, std::uint64_t{0x555000})
+      .write(block + 24, std::uint64_t{0x556000});
+  process.write(block + 0x48, begin).write(block + 0x50, end - begin);
+  process.write(block + 0x58, block - 0x18).write(block + 0x60, block - 0x18 - begin - 0x2000);
+  process.touch(end - 0x3000, end).thread(1, end - 0x1800);
+  const std::vector<Stack> stacks = find_stacks(*process.view());
+  ASSERT_EQ(stacks.size(), 1U);
+  EXPECT_EQ(stacks[0].begin, begin);
+  EXPECT_EQ(stacks[0].end, end);
+  EXPECT_EQ(stacks[0].pointer, end - 0x1800);
+  // A stack that would end above its own block is none.
+  process.write(block + 0x58, end);
+  EXPECT_TRUE(find_stacks(*process.view()).empty());
+}
+
 TEST(Stacks, OfEndedThreadsAreHeld) {
   MadeProcess process;
   with_stack(process, 0x10000, 0x20000);

@@ -1,6 +1,6 @@
 // A program of three runtimes, as the Datadog Agent is one: Go, C through cgo, and an embedded CPython. Each holds some
 // memory. It says "ready", and then leaks as it is told on its input: "go 1000", "c 1000", "lost 1000" or "python 1000"
-// records, each answered by "done".
+// records, each answered by "done". "churn 2" starts two threads of C that allocate and free without rest.
 package main
 
 /*
@@ -84,6 +84,8 @@ func main() {
 			keepOrders(count)
 		case "c":
 			C.sessions_keep(C.int(count))
+		case "churn":
+			C.threads_churn(C.int(count))
 		case "lost":
 			C.sessions_lose(C.int(count))
 		case "python":

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,6 +61,28 @@ int sessions_open(int count) {
   while (sem_wait(&opened) != 0) {
   }
   return pthread_detach(thread);
+}
+
+static void *churn(void *argument) {
+  enum { slots = 2000 };
+  unsigned seed = (unsigned)(uintptr_t)argument;
+  void **blocks = calloc(slots, sizeof *blocks);
+  for (;;) {
+    seed = seed * 1103515245 + 12345;
+    void **slot = &blocks[(seed >> 8) % slots];
+    free(*slot);
+    *slot = malloc(16 + (seed >> 12) % 3000);
+  }
+}
+
+int threads_churn(int count) {
+  for (int i = 1; i <= count; i++) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, churn, (void *)(uintptr_t)i) != 0) {
+      return -1;
+    }
+  }
+  return 0;
 }
 
 int python_start(void) {

@@ -13,3 +13,6 @@ int sessions_open(int count);
 // Allocates `count` more of them here. Kept: in a list. Lost: no pointer to them is left.
 void sessions_keep(int count);
 void sessions_lose(int count);
+
+// Starts threads that allocate and free without rest.
+int threads_churn(int count);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int links_max = 40;
 
-tl::unexpected<Error> system_failure(const std::filesystem::path& path, int number) {
+tl::unexpected<Error> path_failure(const std::filesystem::path& path, int number) {
   return fail(number == ENOENT || number == ENOTDIR ? ErrorKind::not_found : ErrorKind::io,
               path.string() + ": " + std::strerror(number));
 }
@@ -63,7 +63,7 @@ std::list<std::string> parts_of(const std::filesystem::path& path) {
 
 Result<OwnedFile> opened(int folder, const char* name, const std::filesystem::path& shown) {
   const int descriptor = ::openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  return descriptor < 0 ? Result<OwnedFile>(system_failure(shown, errno))
+  return descriptor < 0 ? Result<OwnedFile>(path_failure(shown, errno))
                         : Result<OwnedFile>(OwnedFile(descriptor, shown));
 }
 
@@ -71,7 +71,7 @@ Result<std::string> target_of(const OwnedFile& link) {
   std::array<char, PATH_MAX> text{};
   const ssize_t bytes = ::readlinkat(link.descriptor(), "", text.data(), text.size());
   if (bytes < 0) {
-    return system_failure(link.path(), errno);
+    return path_failure(link.path(), errno);
   }
   return std::string(text.data(), static_cast<std::size_t>(bytes));
 }
@@ -81,7 +81,7 @@ Result<OwnedFile> readable(OwnedFile file) {
   const std::string self = "/proc/self/fd/" + std::to_string(file.descriptor());
   const int descriptor = ::open(self.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (descriptor < 0) {
-    return system_failure(file.path(), errno);
+    return path_failure(file.path(), errno);
   }
   return OwnedFile(descriptor, file.path());
 }
@@ -97,7 +97,7 @@ Result<OwnedFile> open_owned(const std::filesystem::path& path) {
   while (here) {
     struct stat status {};
     if (::fstat(here->descriptor(), &status) != 0) {
-      return system_failure(here->path(), errno);
+      return path_failure(here->path(), errno);
     }
     if (const auto right = check(here->path(), status, !parts.empty()); !right) {
       return tl::unexpected(right.error());
@@ -110,7 +110,7 @@ Result<OwnedFile> open_owned(const std::filesystem::path& path) {
     auto next = opened(here->descriptor(), name.c_str(),
                        name == ".." ? here->path().parent_path() : here->path() / name);
     if (!next || ::fstat(next->descriptor(), &status) != 0) {
-      return next ? Result<OwnedFile>(system_failure(next->path(), errno)) : std::move(next);
+      return next ? Result<OwnedFile>(path_failure(next->path(), errno)) : std::move(next);
     }
     if (!S_ISLNK(status.st_mode)) {
       here = std::move(next);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view replacement_character = "\\ufffd";
 
-bool is_space(char c) {
+bool is_json_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
@@ -53,7 +53,7 @@ class Repair {
   void run() {
     while (at_ < page_.size()) {
       const char c = page_[at_];
-      if (is_space(c)) {
+      if (is_json_space(c)) {
         copy(1);
       } else if (c == '"') {
         string();
@@ -110,7 +110,7 @@ class Repair {
   void bare_word() {
     std::size_t end = page_.find_first_of(",]}{[\":\n", at_);
     end = std::min(end, page_.size());
-    while (is_space(page_[end - 1])) {
+    while (is_json_space(page_[end - 1])) {
       --end;
     }
     const std::string_view word = page_.substr(at_, end - at_);

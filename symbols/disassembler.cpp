@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "symbols/library_function.h"
 
 namespace heapwatch::symbols {
 
@@ -29,13 +30,7 @@ struct Capstone {
   decltype(&::cs_disasm_iter) disasm_iter = nullptr;
 };
 
-template <typename Function>
-bool find(void* library, const char* name, Function& to) {
-  to = reinterpret_cast<Function>(dlsym(library, name));
-  return to != nullptr;
-}
-
-Result<Capstone> load() {
+Result<Capstone> load_capstone() {
   void* const library = dlopen("libcapstone.so.4", RTLD_NOW | RTLD_LOCAL);
   Capstone found;
   if (library == nullptr) {
@@ -43,10 +38,12 @@ Result<Capstone> load() {
                 "instructions need capstone 4, which is not installed (apt-get install "
                 "libcapstone4); -list shows source lines");
   }
-  if (!find(library, "cs_open", found.open) || !find(library, "cs_close", found.close) ||
-      !find(library, "cs_option", found.option) || !find(library, "cs_malloc", found.malloc) ||
-      !find(library, "cs_free", found.free) ||
-      !find(library, "cs_disasm_iter", found.disasm_iter)) {
+  if (!find_function(library, "cs_open", found.open) ||
+      !find_function(library, "cs_close", found.close) ||
+      !find_function(library, "cs_option", found.option) ||
+      !find_function(library, "cs_malloc", found.malloc) ||
+      !find_function(library, "cs_free", found.free) ||
+      !find_function(library, "cs_disasm_iter", found.disasm_iter)) {
     return fail(ErrorKind::not_found, "this capstone is of a version that is not known");
   }
   return found;
@@ -105,7 +102,7 @@ std::string not_an_instruction(std::string_view bytes) {
 
 Result<std::vector<Instruction>> disassembled(
     const Code& code, const std::function<std::string(std::uint64_t)>& name_of) {
-  static const Result<Capstone> loaded = load();
+  static const Result<Capstone> loaded = load_capstone();
   if (!loaded) {
     return tl::unexpected(loaded.error());
   }

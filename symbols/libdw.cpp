@@ -2,17 +2,13 @@
 
 #include <dlfcn.h>
 
+#include "symbols/library_function.h"
+
 namespace heapwatch::symbols {
 
 namespace {
 
-template <typename Function>
-bool find(void* library, const char* name, Function& to) {
-  to = reinterpret_cast<Function>(dlsym(library, name));
-  return to != nullptr;
-}
-
-base::Result<Libdw> load() {
+base::Result<Libdw> load_libdw() {
   void* const dw = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
   void* const elf = dw == nullptr ? nullptr : dlopen("libelf.so.1", RTLD_NOW | RTLD_LOCAL);
   if (elf == nullptr) {
@@ -22,21 +18,29 @@ base::Result<Libdw> load() {
   }
   Libdw f;
   const bool has_all =
-      find(elf, "elf_version", f.elf_version) && find(elf, "elf_begin", f.elf_begin) &&
-      find(elf, "elf_end", f.elf_end) && find(elf, "elf_memory", f.elf_memory) &&
-      find(dw, "dwarf_begin_elf", f.begin_elf) && find(dw, "dwarf_end", f.end) &&
-      find(dw, "dwarf_get_units", f.get_units) && find(dw, "dwarf_cu_info", f.cu_info) &&
-      find(dw, "dwarf_cu_getdwarf", f.cu_getdwarf) && find(dw, "dwarf_offdie", f.offdie) &&
-      find(dw, "dwarf_dieoffset", f.dieoffset) && find(dw, "dwarf_child", f.child) &&
-      find(dw, "dwarf_siblingof", f.siblingof) && find(dw, "dwarf_tag", f.tag) &&
-      find(dw, "dwarf_ranges", f.ranges) && find(dw, "dwarf_attr", f.attr) &&
-      find(dw, "dwarf_attr_integrate", f.attr_integrate) &&
-      find(dw, "dwarf_formstring", f.formstring) && find(dw, "dwarf_formudata", f.formudata) &&
-      find(dw, "dwarf_diename", f.diename) && find(dw, "dwarf_decl_line", f.decl_line) &&
-      find(dw, "dwarf_getsrcfiles", f.getsrcfiles) && find(dw, "dwarf_filesrc", f.filesrc) &&
-      find(dw, "dwarf_getsrclines", f.getsrclines) && find(dw, "dwarf_getsrc_die", f.getsrc_die) &&
-      find(dw, "dwarf_linesrc", f.linesrc) && find(dw, "dwarf_lineno", f.lineno) &&
-      find(dw, "dwarf_linecol", f.linecol);
+      find_function(elf, "elf_version", f.elf_version) &&
+      find_function(elf, "elf_begin", f.elf_begin) && find_function(elf, "elf_end", f.elf_end) &&
+      find_function(elf, "elf_memory", f.elf_memory) &&
+      find_function(dw, "dwarf_begin_elf", f.begin_elf) && find_function(dw, "dwarf_end", f.end) &&
+      find_function(dw, "dwarf_get_units", f.get_units) &&
+      find_function(dw, "dwarf_cu_info", f.cu_info) &&
+      find_function(dw, "dwarf_cu_getdwarf", f.cu_getdwarf) &&
+      find_function(dw, "dwarf_offdie", f.offdie) &&
+      find_function(dw, "dwarf_dieoffset", f.dieoffset) &&
+      find_function(dw, "dwarf_child", f.child) &&
+      find_function(dw, "dwarf_siblingof", f.siblingof) && find_function(dw, "dwarf_tag", f.tag) &&
+      find_function(dw, "dwarf_ranges", f.ranges) && find_function(dw, "dwarf_attr", f.attr) &&
+      find_function(dw, "dwarf_attr_integrate", f.attr_integrate) &&
+      find_function(dw, "dwarf_formstring", f.formstring) &&
+      find_function(dw, "dwarf_formudata", f.formudata) &&
+      find_function(dw, "dwarf_diename", f.diename) &&
+      find_function(dw, "dwarf_decl_line", f.decl_line) &&
+      find_function(dw, "dwarf_getsrcfiles", f.getsrcfiles) &&
+      find_function(dw, "dwarf_filesrc", f.filesrc) &&
+      find_function(dw, "dwarf_getsrclines", f.getsrclines) &&
+      find_function(dw, "dwarf_getsrc_die", f.getsrc_die) &&
+      find_function(dw, "dwarf_linesrc", f.linesrc) &&
+      find_function(dw, "dwarf_lineno", f.lineno) && find_function(dw, "dwarf_linecol", f.linecol);
   if (!has_all || f.elf_version(EV_CURRENT) == EV_NONE) {
     return base::fail(base::ErrorKind::not_found, "this libdw is of a version that is not known");
   }
@@ -46,7 +50,7 @@ base::Result<Libdw> load() {
 }  // namespace
 
 base::Result<const Libdw*> Libdw::open() {
-  static const base::Result<Libdw> loaded = load();
+  static const base::Result<Libdw> loaded = load_libdw();
   if (!loaded) {
     return tl::unexpected(loaded.error());
   }

@@ -13,7 +13,7 @@ namespace {
 
 /// Of a Go profile; a larger one names no place.
 constexpr std::size_t kept_bytes_max = std::size_t{4} << 20;
-constexpr std::size_t profile_bytes_max = std::size_t{64} << 20;  // decompressed
+constexpr std::size_t heap_bytes_max = std::size_t{64} << 20;  // decompressed
 
 }  // namespace
 
@@ -51,8 +51,7 @@ bool LeakPlaces::take(double at, PlaceSources sources) {
     }
     native_.drop_last();
   }
-  const leak::stacks::GrownOptions options{.seconds = at - *first_at_,
-                                           .bytes_max = profile_bytes_max};
+  const leak::stacks::GrownOptions options{.seconds = at - *first_at_, .bytes_max = heap_bytes_max};
   for (auto [kind, before, now] :
        {std::tuple{leak::stacks::ProfileKind::go_heap, &go_heap_, &sources.go_heap},
         {leak::stacks::ProfileKind::goroutines, &goroutines_, &sources.goroutines}}) {

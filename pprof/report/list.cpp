@@ -11,8 +11,6 @@
 namespace heapwatch::pprof {
 namespace {
 
-constexpr std::int64_t lines_around = 5;
-
 using NodeList = std::vector<const Node*>;
 
 Weight sum_of(const NodeList& nodes, Weight Node::*side) {

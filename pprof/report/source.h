@@ -1,6 +1,7 @@
 // Source files by the names in profiles. Private to the reports.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,9 @@
 #include "pprof/report/report.h"
 
 namespace heapwatch::pprof {
+
+/// Lines that are shown before and after those with samples.
+inline constexpr std::int64_t lines_around = 5;
 
 /// Finds and reads source files by the names in profiles.
 class SourceReader {

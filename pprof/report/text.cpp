@@ -8,7 +8,7 @@ namespace {
 
 using base::printable;
 
-constexpr std::string_view separator =
+constexpr std::string_view block_separator =
     "----------------------------------------------------------+-------------\n";
 constexpr std::string_view table_head = "      flat  flat%   sum%        cum   cum%\n";
 constexpr std::string_view tree_head =
@@ -65,18 +65,18 @@ ReportText tree_report(Report& report) {
     return tl::unexpected(table.error());
   }
   std::string out = head_of(*table);
-  out += separator;
+  out += block_separator;
   out += tree_head;
   std::int64_t sum = 0;
   for (const TableRow& row : table->rows) {
     sum = wrapping_add(sum, row.flat);
-    out += separator;
+    out += block_separator;
     append_calls(out, report, row.callers, row.cum);
     out += columns(report, row, sum) + "                | " + printable(row.name) + "\n";
     append_calls(out, report, row.callees, row.cum);
   }
   if (!table->rows.empty()) {
-    out += separator;
+    out += block_separator;
   }
   return out;
 }

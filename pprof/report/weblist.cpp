@@ -10,8 +10,6 @@
 namespace heapwatch::pprof {
 namespace {
 
-constexpr std::int64_t lines_around = 5;
-
 constexpr std::string_view page_start = R"(<!DOCTYPE html>
 <html>
 <head>

@@ -9,7 +9,7 @@ namespace heapwatch::check::python::memory {
 
 namespace {
 
-struct Total {
+struct TypeTotal {
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;
 };
@@ -30,7 +30,7 @@ int note_referent(PyObject* object, void* context) {
 }
 
 /// As sys.getsizeof has it, and nothing for an object that fails to say.
-std::uint64_t size_of(PyObject* object) {
+std::uint64_t told_size_of(PyObject* object) {
   const std::size_t size = _PySys_GetSizeOf(object);
   if (size == static_cast<std::size_t>(-1)) {
     PyErr_Clear();
@@ -53,11 +53,11 @@ std::string type_name(PyTypeObject* type) {
   return text;
 }
 
-PyObject* as_list(const std::unordered_map<PyTypeObject*, Total>& by_type) {
+PyObject* as_list(const std::unordered_map<PyTypeObject*, TypeTotal>& by_type) {
   // Types of one name are one.
-  std::unordered_map<std::string, Total> by_name;
+  std::unordered_map<std::string, TypeTotal> by_name;
   for (const auto& [type, total] : by_type) {
-    Total& sum = by_name[type_name(type)];
+    TypeTotal& sum = by_name[type_name(type)];
     sum.count += total.count;
     sum.bytes += total.bytes;
   }
@@ -81,7 +81,7 @@ PyObject* object_census() {
     return nullptr;
   }
   std::pair<Seen, std::vector<PyObject*>> walk;
-  std::unordered_map<PyTypeObject*, Total> by_type;
+  std::unordered_map<PyTypeObject*, TypeTotal> by_type;
   std::vector<Object> types;  // held, so that none dies while it is a key
   const auto count = [&](PyObject* object) {
     PyTypeObject* const type = Py_TYPE(object);
@@ -90,7 +90,7 @@ PyObject* object_census() {
       types.push_back(borrow(reinterpret_cast<PyObject*>(type)));
     }
     ++entry->second.count;
-    entry->second.bytes += size_of(object);
+    entry->second.bytes += told_size_of(object);
   };
   try {
     const Py_ssize_t size = PyList_GET_SIZE(containers.get());

@@ -53,7 +53,7 @@ std::optional<Heap> heap_of(NativeHeap heap) {
 }
 
 std::optional<std::string> service_tag(const metrics::Tags& tags) {
-  constexpr std::string_view key = "service:";
+  static constexpr std::string_view key = "service:";
   const auto found = std::find_if(tags.begin(), tags.end(), [](const std::string& tag) {
     return tag.starts_with(key) && tag.size() > key.size();
   });

@@ -26,7 +26,7 @@ Ready ready(prometheus::Labels labels = {{"zone", "eu,1"}}) {
 
 TEST(PyroscopeMessage, APushIsASeriesWithSortedLabelsAndOneProfile) {
   const std::string message = message_of(ready({{"zone", "e"}}), Api::push);
-  EXPECT_EQ(message, std::string("\x0a\x5f"
+  EXPECT_EQ(message, std::string("\x0a\x57"
                                  "\x0a\x12\x0a\x09__delta__\x12\x05"
                                  "false"
                                  "\x0a\x12\x0a\x08__name__\x12\x06memory"

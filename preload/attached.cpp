@@ -217,7 +217,12 @@ Outcome detach() {
 void redirect_track() {
   const memtrack::Locked locked(lock);
   if (has_redirected && python::are_hooks_wanted()) {
-    functions[track_at].definition = address(python::api.track);
+    // Who attaches a second time finds ours by the name.
+    Intercepted& function = functions[track_at];
+    if (function.definition == nullptr && python::api.track != python::track) {
+      python::lead_track_to(python::api.track);
+      function.definition = address(python::api.track);
+    }
     redirect_all(functions);
   }
 }

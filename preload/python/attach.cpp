@@ -49,7 +49,8 @@ void find(const void* inside) {
   if (found == Found::known) {
     has_components =
         memtrack::interpreter::claim_components(component_names, std::size(component_names)) != 0;
-    if (has_components) {
+    if (has_components && api.track != nullptr) {
+      lead_track_to(api.track);
       redirect(reinterpret_cast<const void*>(api.track), track_name,
                reinterpret_cast<const void*>(track));
     }

@@ -26,7 +26,6 @@
 #include "preload/python/arenas.h"
 #include "preload/python/domains.h"
 #include "preload/python/frames.h"
-#include "preload/python/tracked.h"
 
 namespace heapwatch::preload::python {
 
@@ -113,12 +112,7 @@ bool do_with_lock() {
 
 /// For the state that says why there are no hooks; `waiting`: there may be.
 Hooks look() {
-  const auto known_track = api.track;
-  const Found found = find_api_anywhere();
-  if (api.track == track) {
-    api.track = known_track;  // who attaches again finds what is called in its place
-  }
-  switch (found) {
+  switch (find_api_anywhere()) {
     case Found::none:
       return Hooks::absent;
     case Found::unknown:

@@ -8,6 +8,11 @@ namespace heapwatch::preload::python {
 
 inline constexpr const char* track_name = "PyTraceMalloc_Track";
 
+using Track = int (*)(unsigned domain, std::uintptr_t address, std::size_t size);
+
+/// What track() goes on to: CPython's own. Before anybody is redirected.
+void lead_track_to(Track definition) noexcept;
+
 /// What is called in its place: a native block on the books is Python's from then on. While nothing
 /// is noted, it passes on.
 int track(unsigned domain, std::uintptr_t address, std::size_t size) noexcept;

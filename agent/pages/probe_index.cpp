@@ -16,7 +16,7 @@ using check::go_expvar::written_namespace;
 using config::Value;
 
 /// Instances that are unpacked at a time: all at once would be twenty kilobytes each.
-constexpr std::size_t chunk = 64;
+constexpr std::size_t index_chunk = 64;
 
 std::uint64_t hash_of(const check::TargetUrl& target) {
   return base::fnv1a(target.unix_socket, base::fnv1a(target.url));
@@ -36,8 +36,8 @@ ProbeIndex::ProbeIndex(std::shared_ptr<const wiring::InForce> in_force)
     if (packed.check_name != check_name) {
       continue;
     }
-    for (std::size_t begin = 0; begin < packed.instances; begin += chunk) {
-      const auto some = packed.unpack(begin, std::min(begin + chunk, packed.instances));
+    for (std::size_t begin = 0; begin < packed.instances; begin += index_chunk) {
+      const auto some = packed.unpack(begin, std::min(begin + index_chunk, packed.instances));
       auto at = static_cast<std::uint32_t>(begin);
       for (const Value& instance : some.instances) {
         if (const auto target = target_of(instance)) {

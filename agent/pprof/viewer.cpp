@@ -27,14 +27,14 @@ using base::Result;
 /// Whether a program of this name can be run.
 bool is_installed(const std::string& program) {
   if (program.find('/') != std::string::npos) {
-    return access(program.c_str(), X_OK) == 0;
+    return ::access(program.c_str(), X_OK) == 0;
   }
   const char* const path = std::getenv("PATH");
   const std::string folders = path == nullptr ? "/usr/bin:/bin" : path;
   for (std::size_t at = 0; at <= folders.size();) {
     const std::size_t end = std::min(folders.find(':', at), folders.size());
     const std::string file = folders.substr(at, end - at) + "/" + program;
-    if (access(file.c_str(), X_OK) == 0) {
+    if (::access(file.c_str(), X_OK) == 0) {
       return true;
     }
     at = end + 1;

@@ -43,7 +43,11 @@ void take_pages(const process::ProcessView& view, const process::Module& module,
     if (!segment.writable) {
       continue;
     }
-    found.claims.push_back(claim_of(segment.begin, segment.memory_end));
+    // The rest of its last page is nobody else's. What follows a part over which the books were
+    // mapped is not seen to be .bss.
+    const std::uint64_t last_page_end =
+        (segment.memory_end + process::page_bytes - 1) & ~(process::page_bytes - 1);
+    found.claims.push_back(claim_of(segment.begin, last_page_end));
     process::Window window(view);
     for (const process::Run& run : view.residency().runs_in(segment.begin, segment.memory_end)) {
       const std::uint64_t begin = (std::max(run.begin, segment.begin) + 7) & ~std::uint64_t{7};

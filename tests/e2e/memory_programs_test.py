@@ -275,6 +275,7 @@ class ProgramsTest(unittest.TestCase):
             [watched] = wait_until(lambda: children_of(program.pid), "the program") if children_of(program.pid) else [program.pid]
             page = self.explained(watched, 0.002)
             self.assertGreater(sum_of(page, space="own", owner="memtrack"), 1 << 20)
+            self.assertEqual(sum_of(page, space="unexplained"), 0)
 
     def test_redis(self):
         with Folder() as folder:

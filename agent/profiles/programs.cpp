@@ -91,8 +91,8 @@ std::string place_of(const std::string& target) {
   if (begin == std::string::npos) {
     return target;
   }
-  const std::string_view rest = std::string_view(target).substr(begin + 3);
-  return std::string(rest.substr(0, rest.find('/')));
+  const std::size_t host = begin + 3;
+  return target.substr(host, std::min(target.find('/', host), target.size()) - host);
 }
 
 Program target(check::ProfilePage page) {

@@ -17,12 +17,12 @@ namespace heapwatch::agent::commands {
 namespace {
 
 constexpr std::size_t page_bytes_max = std::size_t{64} << 20;
-constexpr std::chrono::milliseconds page_timeout{20'000};
+constexpr std::chrono::milliseconds go_page_timeout{20'000};
 /// A profile of more goroutines holds up the program too long.
 constexpr double goroutines_max = 100'000;
 
 base::Result<std::string> fetched(net::HttpRequest request) {
-  request.total_timeout = page_timeout;
+  request.total_timeout = go_page_timeout;
   request.body_bytes_max = page_bytes_max;
   return net::fetch_page(request);
 }

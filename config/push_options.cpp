@@ -30,7 +30,7 @@ PushConfig read_push_endpoint(Section& section) {
                              " must have no query: heapwatch adds what the API has to its path");
   }
   read_api(section, push);
-  read_external_labels(section, push.external_labels);
+  read_external_labels(section, "external_labels", push.external_labels);
   section.finish();
   return push;
 }

@@ -153,27 +153,26 @@ void read_receiver(Section& section, ReceiverConfig& receiver) {
   read_queue(section, receiver);
 }
 
-void read_external_labels(Section& section,
+void read_external_labels(Section& section, std::string_view key,
                           std::vector<std::pair<std::string, std::string>>& external_labels) {
-  const auto labels = section.text_map("external_labels");
+  const auto labels = section.text_map(key);
   if (!labels) {
     return;
   }
-  const std::string where = section.name_of("external_labels");
+  const std::string where = section.name_of(key);
   if (labels->size() > labels_max) {
-    section.error("external_labels",
-                  where + " must be at most " + std::to_string(labels_max) + " labels");
+    section.error(key, where + " must be at most " + std::to_string(labels_max) + " labels");
     return;
   }
   for (const auto& [name, value] : *labels) {
     if (!is_label_name(name) || name == "__name__" || name == "le" || name == "quantile") {
-      section.error("external_labels",
+      section.error(key,
                     where + " -> " + name +
                         " must be the name of a label: letters, digits and \"_\", no digit first, "
                         "and none of __name__, le, quantile");
     } else if (value.size() > label_bytes_max) {
-      section.error("external_labels", where + " -> " + name + " must have at most " +
-                                           std::to_string(label_bytes_max) + " bytes");
+      section.error(key, where + " -> " + name + " must have at most " +
+                             std::to_string(label_bytes_max) + " bytes");
     }
   }
   external_labels = *labels;

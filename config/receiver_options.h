@@ -30,8 +30,8 @@ void settle_receivers(Value& value, const std::filesystem::path& folder);
 /// What all kinds have.
 void read_receiver(Section& section, ReceiverConfig& receiver);
 
-/// `external_labels`, by their names at Prometheus.
-void read_external_labels(Section& section,
+/// Labels by their names at Prometheus.
+void read_external_labels(Section& section, std::string_view key,
                           std::vector<std::pair<std::string, std::string>>& external_labels);
 
 /// An entry each; a lone URL is put into `alone`, which has to stay.

@@ -55,7 +55,7 @@ RemoteWriteConfig read_endpoint(Section& section) {
   RemoteWriteConfig remote;
   read_receiver(section, remote);
   read_protobuf_message(section, remote);
-  read_external_labels(section, remote.external_labels);
+  read_external_labels(section, "external_labels", remote.external_labels);
   read_metadata(section, remote);
   (void)section.raw("write_relabel_configs");  // read by who knows of rules
   refuse_the_unknown(section);

@@ -13,9 +13,10 @@ Sighting MemoryCheck::sighting_of(const Watched& watched) {
                 .swap = watched.facts.vm_swap,
                 .threads = watched.facts.threads,
                 .looks = watched.looks};
-  seen.tags = tags_of(watched);
-  for (const std::string& tag : seen.tags) {
+  seen.tags = config_.tags;
+  for (const std::string& tag : tags_of(watched)) {
     seen.service += (seen.service.empty() ? "" : ",") + tag;
+    seen.tags.push_back(tag);
   }
   if (const auto& group = group_of(watched); group && group->limit_bytes) {
     seen.limit = group->limit_bytes;

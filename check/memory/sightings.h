@@ -27,7 +27,7 @@ struct Sighting {
   std::uint64_t start_ticks = 0;  // with the pid, who this is
   std::string name;               // as the tag process_name has it
   std::string service;            // its service's tags
-  std::vector<std::string> tags;  // the same, one by one
+  std::vector<std::string> tags;  // of its series
   std::uint64_t rss = 0;
   std::uint64_t swap = 0;
   std::uint64_t threads = 0;

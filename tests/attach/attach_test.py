@@ -165,7 +165,7 @@ class AttachTest(StartedTest):
                 return set()
         wait_until(lambda: "go" in kinds(), "the profile of Go on the live page", patience_s=150)
         attached.send_signal(signal.SIGINT)
-        self.assertEqual(attached.wait(timeout=60), 0)
+        self.assertEqual(attached.wait(timeout=150), 0)
 
     def test_go_tells_of_its_own_heap_by_its_address(self):
         program, url = self.go_program()

@@ -97,16 +97,15 @@ TEST_P(JemallocUnderLoad, LiveBytesAreWithinOnePercentOrTornAndWithinTheirBound)
   for (int look = 0; look < heapwatch::tests::looks_wanted(); ++look) {
     const auto seen = survey(program.pid(), {});
     ASSERT_TRUE(seen) << seen.error().message;
-    auto answer = heapwatch::tests::answer_of(*seen, "jemalloc");
+    const auto answer = heapwatch::tests::answer_of(*seen, "jemalloc");
     EXPECT_TRUE(answer.live > 0 || answer.is_torn);
-    answer.live = in_use_of(*seen);
     EXPECT_TRUE(!answer.is_torn || std::string(GetParam()) != "still");
     heapwatch::tests::expect_right_or_torn(answer, program.held());
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, JemallocUnderLoad,
-                         ::testing::Values("still", "random", "ring", "stack", "large", "hand"),
+                         ::testing::Values("still", "random", "ring", "stack", "hand"),
                          [](const auto& one) { return std::string(one.param); });
 
 class JemallocTwin : public ::testing::TestWithParam<const char*> {};

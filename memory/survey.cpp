@@ -142,6 +142,7 @@ namespace {
 struct Taken {
   process::Sighting sighting;
   double stopped_ms = 0;
+  bool is_twin = false;    // all of it is of one moment, whatever the process does meanwhile
   std::string not_paused;  // why not, when it was wanted
 };
 
@@ -153,6 +154,7 @@ base::Result<Taken> take(int pid, const Options& options, const process::LiveOpt
     if (twin) {
       taken.sighting = std::move(twin->sighting);
       taken.stopped_ms = twin->stopped_ms;
+      taken.is_twin = true;
       return taken;
     }
     taken.not_paused = twin.error().message;
@@ -202,7 +204,9 @@ base::Result<Survey> survey(int pid, const Options& options, const process::Live
     if (!sighting->view->mappings().empty()) {
       if (const auto after = process::read_rollup(pid, live)) {
         set_rss(survey, survey.rss, after->rss);
-        say_torn(survey);
+        if (!taken->is_twin) {
+          say_torn(survey);
+        }
       }
     }
     survey.cgroup = read_cgroup(sighting->view->facts().cgroup);

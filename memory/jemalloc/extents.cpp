@@ -72,8 +72,9 @@ std::optional<Extent> extent_of(const Fields& words, std::uint64_t record) {
     return std::nullopt;
   }
   extent.block_bytes = bytes_of_class(index);
+  // A record that was a slab's before keeps its count of free blocks, which says nothing any more.
   const std::uint64_t blocks = extent.is_slab ? extent.bytes / extent.block_bytes : 1;
-  if (extent.block_bytes > extent.bytes || free > blocks) {
+  if (extent.block_bytes > extent.bytes || (extent.is_slab && free > blocks)) {
     return std::nullopt;
   }
   extent.live_blocks = extent.is_slab ? blocks - free : 1;

@@ -35,6 +35,7 @@ constexpr std::array known{
     Known{"V8", Space::other, "libv8", {"_ZN2v87Isolate10GetCurrentEv", "_ZN2v82V810GetVersionEv"}},
     Known{"Java", Space::other, "libjvm.", {"JNI_CreateJavaVM", ""}},
     Known{".NET", Space::other, "libcoreclr.", {"coreclr_initialize", ""}},
+    Known{"Python 2", Space::python, "libpython2.", {"PyString_FromString", ""}},
     Known{"Ruby", Space::other, "libruby", {"rb_gc_start", ""}},
     Known{"PHP", Space::other, "libphp", {"_emalloc", "zend_mm_heap"}},
     Known{"LuaJIT", Space::other, "libluajit", {"luaJIT_setmode", ""}},

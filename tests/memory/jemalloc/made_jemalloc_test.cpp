@@ -49,6 +49,13 @@ TEST(MadeJemalloc, IsSplitByItsRecords) {
   EXPECT_THAT(picture.allocators()[0].sizes, ElementsAre(SizeCount{16384, 1}, SizeCount{64, 54}));
 }
 
+TEST(MadeJemalloc, ALargeBlockWhoseRecordWasASlabsIsLive) {
+  MadeJemalloc made;
+  made.record(1, MadeJemalloc::large + 0x40, 0x5000, MadeJemalloc::bits(36, 10, false, 0));
+  EXPECT_THAT(picture_of(made.process().view()).allocators()[0].sizes,
+              ElementsAre(SizeCount{16384, 1}, SizeCount{64, 54}));
+}
+
 TEST(MadeJemalloc, WhatTheTreeDoesNotLeadToIsLeftOut) {
   MadeJemalloc made;
   made.record(3, MadeJemalloc::slab, 0x1000, MadeJemalloc::bits(4, 0, true, 0));  // an old one

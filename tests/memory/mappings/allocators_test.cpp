@@ -46,6 +46,14 @@ TEST(Allocators, AreNamedAndTakeWhatIsLeft) {
               ::testing::ElementsAre("native jemalloc 8192", "files mapped files 4096"));
 }
 
+TEST(Allocators, Python2IsOfPythonsSpace) {
+  MadeProcess process;
+  add_module(process, 0x10000, "/usr/lib/libpython2.7.so.1.0");
+  process.map(0x50000, 0x60000, "rw-p").touch(0x50000, 0x52000);
+  EXPECT_THAT(rows_of(process),
+              ::testing::ElementsAre("python Python 2 8192", "files mapped files 4096"));
+}
+
 TEST(Allocators, TwoOfThemShareARow) {
   MadeProcess process;
   add_module(process, 0x10000, "/usr/lib/libtcmalloc_minimal.so.4");

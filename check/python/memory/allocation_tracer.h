@@ -88,4 +88,8 @@ class AllocationTracer {
   AllocationTracer() = default;
 };
 
+[[nodiscard]] inline AllocationTracer& tracer() {
+  return AllocationTracer::instance();
+}
+
 }  // namespace heapwatch::check::python::memory

@@ -28,12 +28,12 @@ class Frames {
 
  private:
   Object make(CallStacks::Id stack) {
-    if (const auto* const site = AllocationTracer::instance().text_site(stack); site != nullptr) {
+    if (const auto* const site = tracer().text_site(stack); site != nullptr) {
       const Object file(PyUnicode_DecodeUTF8(
           site->first.data(), static_cast<Py_ssize_t>(site->first.size()), "surrogatepass"));
       return Object(file ? Py_BuildValue("((Oi))", file.get(), site->second) : nullptr);
     }
-    const auto sites = AllocationTracer::instance().stacks().sites_of(stack);
+    const auto sites = tracer().stacks().sites_of(stack);
     if (sites.empty()) {
       return Object(Py_BuildValue("((si))", "<unknown>", 0));
     }
@@ -51,7 +51,7 @@ class Frames {
   PyObject* frame_of(CallStacks::SiteId id) {
     Object& frame = by_site_[id];
     if (!frame) {
-      const Site& site = AllocationTracer::instance().stacks().site(id);
+      const Site& site = tracer().stacks().site(id);
       frame.reset(Py_BuildValue("(Oi)", site.file.get(), site.line));
     }
     return frame.get();
@@ -62,9 +62,7 @@ class Frames {
 };
 
 std::uint32_t import_of(CallStacks::Id stack) {
-  return AllocationTracer::instance().text_site(stack) != nullptr
-             ? 0
-             : AllocationTracer::instance().stacks()[stack].import;
+  return tracer().text_site(stack) != nullptr ? 0 : tracer().stacks()[stack].import;
 }
 
 Object import_name(std::uint32_t import) {
@@ -93,7 +91,7 @@ class OwnFiles {
   /// The frame that a block is put down to: the innermost one outside of these files, or else the
   /// innermost of all.
   Py_ssize_t frame_of(CallStacks::Id stack, PyObject* frames) {
-    const auto sites = AllocationTracer::instance().stacks().sites_of(stack);
+    const auto sites = tracer().stacks().sites_of(stack);
     for (std::size_t i = 0; i < sites.size(); ++i) {
       if (!is_own(sites[i], PyTuple_GET_ITEM(PyTuple_GET_ITEM(frames, i), 0))) {
         return static_cast<Py_ssize_t>(i);
@@ -126,7 +124,7 @@ PyObject* stacks(PyObject* /*module*/, PyObject* args) {
     return nullptr;
   }
   std::map<std::pair<CallStacks::Id, MemoryDomains::Index>, Total> totals;
-  for (const Block& block : AllocationTracer::instance().held()) {
+  for (const Block& block : tracer().held()) {
     if (block.run == run && block.reused == 0 && (run != 0 || block.own == 0)) {
       totals[{block.stack, block.domain}].add(block);
     }
@@ -138,8 +136,7 @@ PyObject* stacks(PyObject* /*module*/, PyObject* args) {
     if (!list || !import ||
         !append(list.get(),
                 Py_BuildValue("(IOKKOs)", key.first, frames.of(key.first), total.size, total.count,
-                              import.get(),
-                              AllocationTracer::instance().domain_name(key.second).c_str()))) {
+                              import.get(), tracer().domain_name(key.second).c_str()))) {
       return nullptr;
     }
   }
@@ -154,16 +151,15 @@ PyObject* traces(PyObject* /*module*/, PyObject* args) {
   Object list(PyList_New(0));
   Frames frames;
   std::map<std::tuple<CallStacks::Id, std::uint64_t, MemoryDomains::Index>, Object> shared;
-  for (const Block& block : AllocationTracer::instance().held()) {
+  for (const Block& block : tracer().held()) {
     if (block.run != run || block.reused != 0) {
       continue;
     }
     Object& trace = shared[{block.stack, block.size, block.domain}];
     if (!trace) {
-      const bool is_text = AllocationTracer::instance().text_site(block.stack) != nullptr;
-      const std::uint32_t total =
-          is_text ? 1 : AllocationTracer::instance().stacks()[block.stack].total;
-      trace.reset(Py_BuildValue("(IKOI)", AllocationTracer::instance().domain_number(block.domain),
+      const bool is_text = tracer().text_site(block.stack) != nullptr;
+      const std::uint32_t total = is_text ? 1 : tracer().stacks()[block.stack].total;
+      trace.reset(Py_BuildValue("(IKOI)", tracer().domain_number(block.domain),
                                 static_cast<unsigned long long>(block.size), frames.of(block.stack),
                                 total == 0 ? 1U : total));
     }
@@ -186,7 +182,7 @@ PyObject* lines(PyObject* /*module*/, PyObject* args) {
     std::uint64_t between = 0;
   };
   std::map<CallStacks::Id, Line> by_stack;
-  for (const Block& block : AllocationTracer::instance().held(false)) {
+  for (const Block& block : tracer().held(false)) {
     if (block.run <= run && (block.run != AllocationTracer::between_runs || block.own == 0)) {
       Line& line = by_stack[block.stack];
       line.all.add(block);
@@ -203,10 +199,8 @@ PyObject* lines(PyObject* /*module*/, PyObject* args) {
     if (!list || all == nullptr || !import) {
       return nullptr;
     }
-    PyObject* const frame =
-        PyTuple_GET_ITEM(all, AllocationTracer::instance().text_site(stack) != nullptr
-                                  ? 0
-                                  : own_files.frame_of(stack, all));
+    PyObject* const frame = PyTuple_GET_ITEM(
+        all, tracer().text_site(stack) != nullptr ? 0 : own_files.frame_of(stack, all));
     if (!append(list.get(), Py_BuildValue("(OOOKKKK)", PyTuple_GET_ITEM(frame, 0),
                                           PyTuple_GET_ITEM(frame, 1), import.get(), line.all.size,
                                           line.all.count, line.earlier, line.between))) {
@@ -219,7 +213,7 @@ PyObject* lines(PyObject* /*module*/, PyObject* args) {
 PyObject* native_calls(PyObject* /*module*/, PyObject* /*args*/) {
   Object list(PyList_New(0));
   Frames frames;
-  for (const auto& [stack, calls] : AllocationTracer::instance().native_calls()) {
+  for (const auto& [stack, calls] : tracer().native_calls()) {
     PyObject* const all = frames.of(stack);
     if (!list || all == nullptr) {
       return nullptr;
@@ -233,7 +227,7 @@ PyObject* native_calls(PyObject* /*module*/, PyObject* /*args*/) {
 
 PyObject* native_held(PyObject* /*module*/, PyObject* /*args*/) {
   std::uint64_t bytes = 0;
-  for (const Block& block : AllocationTracer::instance().held()) {
+  for (const Block& block : tracer().held()) {
     bytes += block.domain == MemoryDomains::native && block.run != AllocationTracer::between_runs
                  ? block.size
                  : 0;
@@ -243,7 +237,7 @@ PyObject* native_held(PyObject* /*module*/, PyObject* /*args*/) {
 
 PyObject* domains(PyObject* /*module*/, PyObject* /*args*/) {
   std::map<MemoryDomains::Index, Total> totals;
-  for (const Block& block : AllocationTracer::instance().held()) {
+  for (const Block& block : tracer().held()) {
     if (block.domain != MemoryDomains::python && block.domain != MemoryDomains::native &&
         block.own == 0) {
       totals[block.domain].add(block);
@@ -251,10 +245,8 @@ PyObject* domains(PyObject* /*module*/, PyObject* /*args*/) {
   }
   Object list(PyList_New(0));
   for (const auto& [domain, total] : totals) {
-    if (!list ||
-        !append(list.get(),
-                Py_BuildValue("(sKK)", AllocationTracer::instance().domain_name(domain).c_str(),
-                              total.count, total.size))) {
+    if (!list || !append(list.get(), Py_BuildValue("(sKK)", tracer().domain_name(domain).c_str(),
+                                                   total.count, total.size))) {
       return nullptr;
     }
   }
@@ -282,7 +274,7 @@ PyObject* profile(PyObject* /*module*/, PyObject* args) {
   if (PyErr_Occurred() != nullptr) {
     return nullptr;
   }
-  const std::string proto = memory_profile(AllocationTracer::instance(), kept, check_id);
+  const std::string proto = memory_profile(tracer(), kept, check_id);
   return PyBytes_FromStringAndSize(proto.data(), static_cast<Py_ssize_t>(proto.size()));
 }
 

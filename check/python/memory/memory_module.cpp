@@ -15,10 +15,6 @@ namespace heapwatch::check::python::memory {
 
 namespace {
 
-AllocationTracer& tracer() {
-  return AllocationTracer::instance();
-}
-
 PyObject* start(PyObject* /*module*/, PyObject* args) {
   Py_ssize_t frames = 0;
   if (PyArg_ParseTuple(args, "n", &frames) == 0) {

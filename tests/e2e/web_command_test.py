@@ -227,7 +227,7 @@ class WebCommandTest(unittest.TestCase):
         address = f"127.0.0.1:{free_port()}"
         with Page(self.folder, "exec", "--listen", "127.0.0.1:0", "--url", address, "--", GO_LEAK, address) as page:
             self.assertEqual(page.process.stdout.readline().decode().strip(), f"http://{address}")
-            for _ in range(200):  # of 32 KiB, which Go samples
+            for _ in range(200):  # each leaves a goroutine
                 fetch(f"http://{address}/order")
             fetch(f"http://{address}/gc")
             fetch(f"http://{address}/gc")

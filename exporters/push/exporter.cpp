@@ -1,8 +1,9 @@
 #include "exporters/push/exporter.h"
 
-#include <algorithm>
 #include <new>
 #include <utility>
+
+#include "exporters/push/endpoints.h"
 
 namespace heapwatch::exporters::push {
 
@@ -101,25 +102,11 @@ void PushExporter::hand_over(const metrics::Instance& instance) {
 }
 
 ExporterFigures PushExporter::figures() const {
-  std::vector<std::pair<std::string, Figures>> endpoints;
-  endpoints.reserve(endpoints_.size());
-  for (const auto& endpoint : endpoints_) {
-    endpoints.emplace_back(endpoint->name(), endpoint->figures());
-  }
-  return figures_of(
-      {.metrics = metrics_}, endpoints,
-      std::chrono::floor<std::chrono::milliseconds>(clock_().wall.time_since_epoch()).count());
+  return figures_of_all({.metrics = metrics_}, endpoints_, clock_);
 }
 
 bool PushExporter::drain(std::chrono::milliseconds timeout) {
-  const auto end = std::chrono::steady_clock::now() + timeout;
-  bool is_drained = true;
-  for (const auto& endpoint : endpoints_) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
-    is_drained = endpoint->drain(std::max(left, std::chrono::milliseconds{0})) && is_drained;
-  }
-  return is_drained;
+  return drain_all(endpoints_, timeout);
 }
 
 }  // namespace heapwatch::exporters::push

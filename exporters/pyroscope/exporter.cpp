@@ -1,8 +1,8 @@
 #include "exporters/pyroscope/exporter.h"
 
-#include <algorithm>
-#include <string>
 #include <utility>
+
+#include "exporters/push/endpoints.h"
 
 namespace heapwatch::exporters::pyroscope {
 
@@ -33,14 +33,8 @@ base::Result<std::unique_ptr<PyroscopeExporter>> PyroscopeExporter::start(
 }
 
 ExporterFigures PyroscopeExporter::figures() const {
-  std::vector<std::pair<std::string, push::Figures>> endpoints;
-  endpoints.reserve(endpoints_.size());
-  for (const auto& endpoint : endpoints_) {
-    endpoints.emplace_back(endpoint->name(), endpoint->figures());
-  }
-  ExporterFigures figures = push::figures_of(
-      {.metrics = "heapwatch_pyroscope", .noun = "profile"}, endpoints,
-      std::chrono::floor<std::chrono::milliseconds>(clock_().wall.time_since_epoch()).count());
+  ExporterFigures figures = push::figures_of_all(
+      {.metrics = "heapwatch_pyroscope", .noun = "profile"}, endpoints_, clock_);
   const CollectorFigures looks = collector_->figures();
   figures.counters.emplace_back("programs", looks.programs);
   figures.counters.emplace_back("profiles_unchanged", looks.unchanged);
@@ -61,14 +55,7 @@ ExporterFigures PyroscopeExporter::figures() const {
 }
 
 bool PyroscopeExporter::drain(std::chrono::milliseconds timeout) {
-  const auto end = std::chrono::steady_clock::now() + timeout;
-  bool is_drained = true;
-  for (const auto& endpoint : endpoints_) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
-    is_drained = endpoint->drain(std::max(left, std::chrono::milliseconds{0})) && is_drained;
-  }
-  return is_drained;
+  return push::drain_all(endpoints_, timeout);
 }
 
 }  // namespace heapwatch::exporters::pyroscope

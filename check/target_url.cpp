@@ -270,6 +270,15 @@ UrlAddress address_of(std::string_view url) {
   return address;
 }
 
+std::string place_of(std::string_view shown) {
+  const auto scheme = shown.find("://");
+  if (scheme == std::string_view::npos || shown.starts_with("unix")) {
+    return std::string(shown);
+  }
+  shown.remove_prefix(scheme + 3);
+  return std::string(shown.substr(0, shown.find_first_of("/?#")));
+}
+
 void aim(net::HttpRequest& request, const TargetUrl& target) {
   request.url = target.url;
   request.unix_socket = target.unix_socket;

@@ -44,6 +44,9 @@ struct UrlAddress {
 };
 [[nodiscard]] UrlAddress address_of(std::string_view url);
 
+/// `host:port` of an address as it is shown; of a socket, and of what has no scheme, all of it.
+[[nodiscard]] std::string place_of(std::string_view shown);
+
 /// Makes `target` what `request` asks for; its credentials count unless the request has others.
 void aim(net::HttpRequest& request, const TargetUrl& target);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "check/go_expvar/gc_pauses.h"
+#include "check/target_url.h"
 
 namespace heapwatch::check::go_expvar {
 
@@ -53,21 +54,11 @@ constexpr std::array<Field, 24> fields{{
 
 constexpr double nanoseconds_per_second = 1e9;  // a divisor: 1e-9 itself is not exact
 
-/// `host:port`, or the whole address of a socket.
-std::string instance_of(std::string_view target) {
-  const auto scheme = target.find("://");
-  if (scheme == std::string_view::npos || target.starts_with("unix")) {
-    return std::string(target);
-  }
-  target.remove_prefix(scheme + 3);
-  return std::string(target.substr(0, target.find_first_of("/?#")));
-}
-
 }  // namespace
 
 GoCollector::GoCollector(const Options& options) {
   metrics::Tags tags = options.tags;
-  tags.push_back("instance:" + instance_of(options.target));
+  tags.push_back("instance:" + place_of(options.target));
   const auto make = [&](std::string_view name, std::string help) -> metrics::Context {
     return options.allows(name) ? metrics::make_context({.name = std::string(name),
                                                          .tags = tags,

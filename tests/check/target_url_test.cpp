@@ -181,5 +181,13 @@ TEST(AddressOf, IsTheHostAndThePortOfAUrl) {
   EXPECT_EQ(text("http://a:x"), "a 0");
 }
 
+TEST(PlaceOf, IsTheHostAndThePortOrAllThatThereIs) {
+  EXPECT_EQ(place_of("http://localhost:6060/debug/vars"), "localhost:6060");
+  EXPECT_EQ(place_of("https://a.b?x=*"), "a.b");
+  EXPECT_EQ(place_of("http://[::1]:7000"), "[::1]:7000");
+  EXPECT_EQ(place_of("unix:///run/a.sock/debug/vars"), "unix:///run/a.sock/debug/vars");
+  EXPECT_EQ(place_of("ENC[handle]"), "ENC[handle]");
+}
+
 }  // namespace
 }  // namespace heapwatch::check

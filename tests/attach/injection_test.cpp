@@ -44,7 +44,6 @@ base::Result<Injection> operate(int pid, Operation operation,
   return inject(seen->evidence, {.library = PRELOAD_LIBRARY,
                                  .operation = operation,
                                  .sample_interval = 4096,
-                                 .tries = 40,  // on a machine that does much else
                                  .at_step = at_step});
 }
 

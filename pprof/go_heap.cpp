@@ -4,25 +4,11 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/mix.h"
+#include "pprof/sample_types.h"
+
 namespace heapwatch::pprof {
 namespace {
-
-// Values are scaled by the mean size of a stack's objects, which moves them a little.
-constexpr double allocated_share_min = 0.99;
-
-std::optional<std::size_t> find_type(const Profile& profile, std::string_view name) {
-  for (std::size_t i = 0; i < profile.sample_types.size(); ++i) {
-    if (profile.text(profile.sample_types[i].type) == name) {
-      return i;
-    }
-  }
-  return std::nullopt;
-}
-
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
-  return hash ^ (hash >> 29U);
-}
 
 /// `# NumGC = 12`, which Go's text ends with.
 std::optional<std::int64_t> collections_of(const Profile& profile) {
@@ -44,8 +30,8 @@ std::optional<std::int64_t> collections_of(const Profile& profile) {
 }  // namespace
 
 std::optional<GoHeapState> go_heap_state(const Profile& profile) {
-  const auto allocated = find_type(profile, "alloc_space");
-  if (!allocated || !find_type(profile, "inuse_space")) {
+  const auto allocated = find_sample_type(profile, "alloc_space");
+  if (!allocated || !find_sample_type(profile, "inuse_space")) {
     return std::nullopt;
   }
   // The C and C++ space has the same types.
@@ -68,10 +54,10 @@ std::optional<GoHeapState> go_heap_state(const Profile& profile) {
     state.allocated = wrapping_add(state.allocated, values[*allocated]);
     std::uint64_t hash = 0;
     for (const std::uint32_t frame : profile.samples.frames(i)) {
-      hash = mixed(hash, profile.locations[frame].address);
+      hash = base::mix(hash, profile.locations[frame].address);
     }
     for (const std::int64_t value : values) {
-      hash = mixed(hash, static_cast<std::uint64_t>(value));
+      hash = base::mix(hash, static_cast<std::uint64_t>(value));
     }
     state.fingerprint += hash;
   }

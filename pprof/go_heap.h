@@ -25,6 +25,10 @@ struct GoHeapState {
 /// No collection ended between them, or nothing was allocated.
 [[nodiscard]] bool is_same_state(const GoHeapState& a, const GoHeapState& b);
 
+/// A program that has allocated less than this share of what it had before has begun anew. Values
+/// are scaled by the mean size of a stack's objects, which moves them a little.
+inline constexpr double allocated_share_min = 0.99;
+
 /// The program of `later` is not the one of `earlier`: what a program has allocated never gets
 /// less.
 [[nodiscard]] bool is_started_anew(const GoHeapState& earlier, const GoHeapState& later);

@@ -108,7 +108,7 @@ bool add_go_heap(const AttachOptions& options, Watch& watch) {
   if (options.url.empty()) {
     return true;
   }
-  auto profile = fetch_go_heap(options.url);
+  auto profile = go_page(options.url).and_then(fetch_go_heap);
   if (!profile) {
     (void)fail_with("Go's heap is left out: " + profile.error().message);
     return false;

@@ -114,8 +114,7 @@ std::vector<net::Route> Watch::live_page() {
            [this] {
              std::vector<int> pids;
              for (const auto& one : processes_.all()) {
-               // Which of them has the Go pages is known
-               // once the program is.
+               // Which of them has the Go pages is known once the program is.
                if (one->is_alive() && program_ != 0) {
                  pids.push_back(one->pid());
                }
@@ -168,9 +167,8 @@ std::string Watch::encoded(const net::ServerRequest& request,
     return memory::native::native_profile_bytes(heap, options);
   }
   pprof::Profile native = memory::native::native_profile(heap, options);
-  auto both = fetch_go_heap(options_.url).and_then([&](const pprof::Profile& go) {
-    return merged_with_go(native, go);
-  });
+  auto both = fetch_go_heap(*go_page_).and_then(
+      [&](const pprof::Profile& go) { return merged_with_go(native, go); });
   if (!both) {
     native.comments.push_back(native.strings.add("Go's heap is left out: " + both.error().message));
     both = std::move(native);

@@ -13,6 +13,7 @@
 #include "net/page.h"
 #include "pprof/merge.h"
 #include "pprof/parse.h"
+#include "pprof/sample_types.h"
 
 namespace heapwatch::agent::commands {
 
@@ -41,16 +42,6 @@ pprof::Samples labelled(pprof::Profile& go) {
   return all;
 }
 
-/// Of a kind of values; none: -1.
-int position_of(const pprof::Profile& profile, std::string_view type) {
-  for (std::size_t i = 0; i < profile.sample_types.size(); ++i) {
-    if (profile.text(profile.sample_types[i].type) == type) {
-      return static_cast<int>(i);
-    }
-  }
-  return -1;
-}
-
 struct Held {
   std::int64_t bytes = 0;
   std::int64_t objects = 0;
@@ -59,17 +50,17 @@ struct Held {
 
 /// The stacks that hold most, and their sum.
 std::vector<Held> places_of(const pprof::Profile& go, Held& sum) {
-  const int bytes = position_of(go, "inuse_space");
-  const int objects = position_of(go, "inuse_objects");
+  const auto bytes = pprof::find_sample_type(go, "inuse_space");
+  const auto objects = pprof::find_sample_type(go, "inuse_objects");
   std::map<std::vector<std::uint32_t>, Held> by_stack;
-  for (std::size_t i = 0; bytes >= 0 && objects >= 0 && i < go.samples.size(); ++i) {
+  for (std::size_t i = 0; bytes && objects && i < go.samples.size(); ++i) {
     const auto values = go.samples.values(i);
     const auto frames = go.samples.frames(i);
     Held& held = by_stack[{frames.begin(), frames.end()}];
     held.sample = i;
     for (Held* const one : {&held, &sum}) {
-      one->bytes = pprof::wrapping_add(one->bytes, values[static_cast<std::size_t>(bytes)]);
-      one->objects = pprof::wrapping_add(one->objects, values[static_cast<std::size_t>(objects)]);
+      one->bytes = pprof::wrapping_add(one->bytes, values[*bytes]);
+      one->objects = pprof::wrapping_add(one->objects, values[*objects]);
     }
   }
   std::vector<Held> places;
@@ -106,12 +97,8 @@ base::Result<net::HttpRequest> go_page(const std::string& url) {
   return *targets->front().request;
 }
 
-base::Result<pprof::Profile> fetch_go_heap(const std::string& url) {
-  const auto page = go_page(url);
-  if (!page) {
-    return tl::unexpected(page.error());
-  }
-  net::HttpRequest request = page_of(*page, "/debug/pprof/heap");
+base::Result<pprof::Profile> fetch_go_heap(const net::HttpRequest& page) {
+  net::HttpRequest request = page_of(page, "/debug/pprof/heap");
   request.total_timeout = fetch_timeout;
   request.body_bytes_max = profile_bytes_max;
   request.accept_encoding = false;

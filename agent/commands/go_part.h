@@ -14,9 +14,9 @@ namespace heapwatch::agent::commands {
 /// Errors: invalid for what is no such address.
 [[nodiscard]] base::Result<net::HttpRequest> go_page(const std::string& url);
 
-/// The profile of the heap that the program serves; `url`: the address of any of its debug pages.
-/// Errors: invalid for what is no address; those of the exchange; invalid for what is no profile.
-[[nodiscard]] base::Result<pprof::Profile> fetch_go_heap(const std::string& url);
+/// The profile of the heap that the program serves; `page`: as of go_page().
+/// Errors: those of the exchange; invalid for what is no profile.
+[[nodiscard]] base::Result<pprof::Profile> fetch_go_heap(const net::HttpRequest& page);
 
 /// Both as one: samples of Go have the label `space` with the value `go`. Errors: those of
 /// pprof::merge().

@@ -12,8 +12,10 @@
 #include "agent/pages/own_heap.h"
 #include "agent/wiring/configured.h"
 #include "base/hash.h"
+#include "base/mix.h"
 #include "check/memory_verdicts.h"
 #include "check/profile_pages.h"
+#include "check/target_url.h"
 #include "memory/native/find_books.h"
 #include "memory/native/native_heap.h"
 
@@ -25,20 +27,15 @@ using exporters::pyroscope::Heap;
 using exporters::pyroscope::Program;
 using memory::native::NativeHeap;
 
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
-  return hash ^ (hash >> 29U);
-}
-
 /// Equal when no block that is on the books was allocated or freed. Blocks grow older, and that is
 /// no change.
 std::uint64_t state_of(const NativeHeap& heap) {
   std::uint64_t state = 0;
   for (const NativeHeap::Record& record : heap.records) {
     if (record.allocated != 0 || record.inuse != 0) {
-      std::uint64_t hash = mixed(static_cast<std::uint64_t>(record.books), record.number);
-      hash = mixed(hash, static_cast<std::uint64_t>(record.allocated));
-      state += mixed(hash, static_cast<std::uint64_t>(record.inuse));
+      std::uint64_t hash = base::mix(static_cast<std::uint64_t>(record.books), record.number);
+      hash = base::mix(hash, static_cast<std::uint64_t>(record.allocated));
+      state += base::mix(hash, static_cast<std::uint64_t>(record.inuse));
     }
   }
   return state;
@@ -85,23 +82,13 @@ Program watched(const check::memory::Sighting& seen) {
           }};
 }
 
-/// HOST:PORT of an address as it is shown.
-std::string place_of(const std::string& target) {
-  const std::size_t begin = target.find("://");
-  if (begin == std::string::npos) {
-    return target;
-  }
-  const std::size_t host = begin + 3;
-  return target.substr(host, std::min(target.find('/', host), target.size()) - host);
-}
-
 Program target(check::ProfilePage page) {
   std::string id = "go " + page.target;
   for (const std::string& tag : page.tags) {
     id += ' ' + tag;
   }
   return {.id = std::move(id),
-          .service = service_tag(page.tags).value_or(place_of(page.target)),
+          .service = service_tag(page.tags).value_or(check::place_of(page.target)),
           .tags = std::move(page.tags),
           .spy = "gospy",
           .page = std::move(page.request),

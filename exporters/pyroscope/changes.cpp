@@ -7,8 +7,11 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/mix.h"
 #include "pprof/filter.h"
+#include "pprof/go_heap.h"
 #include "pprof/merge.h"
+#include "pprof/sample_types.h"
 
 namespace heapwatch::exporters::pyroscope {
 
@@ -16,18 +19,6 @@ namespace {
 
 /// Pyroscope makes a series of each set of labels; threads come and go.
 constexpr std::string_view unbounded_label = "thread";
-/// A program that has allocated less than this share of what it had before has begun anew. Values
-/// are scaled by the mean size of a stack's objects, which moves them a little.
-constexpr double allocated_share_min = 0.99;
-
-std::optional<std::size_t> column_of(const pprof::Profile& profile, std::string_view name) {
-  for (std::size_t i = 0; i < profile.sample_types.size(); ++i) {
-    if (profile.text(profile.sample_types[i].type) == name) {
-      return i;
-    }
-  }
-  return std::nullopt;
-}
 
 /// Numbers, such as sizes and ages of blocks, are no labels for Pyroscope.
 void drop_labels(pprof::Profile& profile) {
@@ -43,11 +34,6 @@ void drop_labels(pprof::Profile& profile) {
   });
 }
 
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
-  return hash ^ (hash >> 29U);
-}
-
 /// What a location is from one profile of a process to the next: its address, and where it has
 /// none its lines.
 std::vector<std::uint64_t> hashes_of_locations(const pprof::Profile& profile) {
@@ -58,9 +44,9 @@ std::vector<std::uint64_t> hashes_of_locations(const pprof::Profile& profile) {
     if (hash == 0) {
       for (const pprof::Line& line : profile.lines_of(location)) {
         const pprof::Function& function = profile.functions[line.function];
-        hash = mixed(hash, base::fnv1a(profile.text(function.file),
-                                       base::fnv1a(profile.text(function.name))));
-        hash = mixed(hash, static_cast<std::uint64_t>(line.line));
+        hash = base::mix(hash, base::fnv1a(profile.text(function.file),
+                                           base::fnv1a(profile.text(function.name))));
+        hash = base::mix(hash, static_cast<std::uint64_t>(line.line));
       }
     }
     hashes.push_back(hash);
@@ -72,10 +58,11 @@ std::uint64_t hash_of(const pprof::Profile& profile, std::size_t sample,
                       const std::vector<std::uint64_t>& locations) {
   std::uint64_t hash = 0;
   for (const std::uint32_t frame : profile.samples.frames(sample)) {
-    hash = mixed(hash, locations[frame]);
+    hash = base::mix(hash, locations[frame]);
   }
   for (const pprof::Label& label : profile.samples.labels(sample)) {
-    hash = mixed(hash, base::fnv1a(profile.text(label.text), base::fnv1a(profile.text(label.key))));
+    hash = base::mix(hash,
+                     base::fnv1a(profile.text(label.text), base::fnv1a(profile.text(label.key))));
   }
   return hash;
 }
@@ -93,9 +80,9 @@ bool Changes::is_due(std::uint64_t state, Time now) const {
 base::Result<std::optional<pprof::Profile>> Changes::take(pprof::Profile profile,
                                                           std::uint64_t state, Time now,
                                                           std::size_t bytes_max) {
-  const auto objects = column_of(profile, "alloc_objects");
-  const auto bytes = column_of(profile, "alloc_space");
-  if (!objects || !bytes || !column_of(profile, "inuse_space")) {
+  const auto objects = pprof::find_sample_type(profile, "alloc_objects");
+  const auto bytes = pprof::find_sample_type(profile, "alloc_space");
+  if (!objects || !bytes || !pprof::find_sample_type(profile, "inuse_space")) {
     return base::fail(base::ErrorKind::invalid,
                       "is no heap profile: it has no alloc_objects, alloc_space and inuse_space");
   }
@@ -138,7 +125,7 @@ void Changes::subtract(pprof::Profile& profile, const Columns& columns, std::siz
                    .bytes = values[columns.bytes]});
     sum_now += static_cast<double>(now.back().bytes);
   }
-  if (sum_now < sum_before * allocated_share_min) {
+  if (sum_now < sum_before * pprof::allocated_share_min) {
     before_.clear();  // all that it has allocated, it has since then
   }
   for (std::size_t i = 0; i < count; ++i) {

@@ -10,6 +10,7 @@
 #include "leak/sites.h"
 #include "pprof/parse.h"
 #include "pprof/profile.h"
+#include "pprof/sample_types.h"
 
 namespace heapwatch::leak::stacks {
 
@@ -48,15 +49,6 @@ std::vector<Frame> stack_of(const pprof::Profile& profile, std::size_t sample,
   return stack;
 }
 
-std::optional<std::size_t> index_of(const pprof::Profile& profile, std::string_view type) {
-  for (std::size_t i = 0; i < profile.sample_types.size(); ++i) {
-    if (profile.text(profile.sample_types[i].type) == type) {
-      return i;
-    }
-  }
-  return std::nullopt;
-}
-
 /// The places of the values in a sample.
 struct Values {
   std::size_t count = 0;
@@ -66,17 +58,18 @@ struct Values {
 
 base::Result<Values> values_of(const pprof::Profile& profile, ProfileKind kind) {
   if (kind == ProfileKind::goroutines) {
-    if (const auto count = index_of(profile, "goroutine")) {
+    if (const auto count = pprof::find_sample_type(profile, "goroutine")) {
       return Values{.count = *count, .bytes = {}, .used = {}};
     }
     return base::fail(base::ErrorKind::invalid, "it is no profile of goroutines");
   }
-  const auto count = index_of(profile, "inuse_objects");
-  const auto bytes = index_of(profile, "inuse_space");
+  const auto count = pprof::find_sample_type(profile, "inuse_objects");
+  const auto bytes = pprof::find_sample_type(profile, "inuse_space");
   if (!count || !bytes) {
     return base::fail(base::ErrorKind::invalid, "it is no profile of a heap");
   }
-  return Values{.count = *count, .bytes = bytes, .used = index_of(profile, "alloc_space")};
+  return Values{
+      .count = *count, .bytes = bytes, .used = pprof::find_sample_type(profile, "alloc_space")};
 }
 
 base::Result<ByStack> held_by_stack(const std::string& bytes, ProfileKind kind,

@@ -18,20 +18,16 @@ namespace heapwatch::memtrack {
 namespace {
 
 /// The kernel gives zeroed pages when they are touched again.
-template <typename Region, std::size_t count>
-void clear(Region* const (&regions)[count]) {
-  for (Region* const& place : regions) {
-    if (Region* const region = __atomic_load_n(&place, __ATOMIC_ACQUIRE); region != nullptr) {
-      madvise(region, sizeof(Region), MADV_DONTNEED);
-    }
-  }
+template <typename Region>
+void empty(Region* region) {
+  madvise(region, sizeof(Region), MADV_DONTNEED);
 }
 
 }  // namespace
 
 void give_up_all() noexcept {
-  clear(shadow::regions);
-  clear(small::regions);
+  each_region(shadow::regions, shadow::regions_in_use, empty<shadow::Region>);
+  each_region(small::regions, small::regions_in_use, empty<small::Region>);
   fallback::clear();
   sampler::clear();
   for (std::atomic<std::uint64_t>* const count :

@@ -1,26 +1,16 @@
 #include "memtrack/shadow.h"
 
-#include "memtrack/pages.h"
-
 namespace heapwatch::memtrack::shadow {
 
 constinit Region* regions[region_count];
+constinit PartsInUse<region_count> regions_in_use;
 
 Word* find_or_map(const void* block) noexcept {
   if (Word* const word = find(block); word != nullptr || !is_fit(block)) {
     return word;
   }
-  auto* const mapped = static_cast<Region*>(map_pages(sizeof(Region)));
-  if (mapped == nullptr) {
-    return nullptr;
-  }
-  Region* expected = nullptr;
   const auto address = reinterpret_cast<std::uintptr_t>(block);
-  if (!__atomic_compare_exchange_n(&regions[address >> region_bits], &expected, mapped, false,
-                                   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-    unmap_pages(mapped, sizeof(Region));
-  }
-  return find(block);
+  return map_region(regions, regions_in_use, address >> region_bits) ? find(block) : nullptr;
 }
 
 std::uintptr_t live_block_below(std::uintptr_t address, std::size_t distance_max) noexcept {

@@ -49,6 +49,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "memtrack/region_table.h"
+
 namespace heapwatch::memtrack::shadow {
 
 using Word = std::atomic<std::uint16_t>;
@@ -199,6 +201,7 @@ struct Region {
 // Plain pointers, read and written with the atomic builtins: zeroed by the loader, never by a
 // constructor.
 [[gnu::visibility("hidden")]] extern Region* regions[region_count];
+[[gnu::visibility("hidden")]] extern PartsInUse<region_count> regions_in_use;
 
 [[gnu::always_inline]] inline bool is_fit(const void* block) {
   constexpr std::uintptr_t unfit =

@@ -2,12 +2,12 @@
 
 #include <time.h>
 
-#include "memtrack/pages.h"
 #include "memtrack/sampler.h"
 
 namespace heapwatch::memtrack::small {
 
 Region* regions[region_count];
+PartsInUse<region_count> regions_in_use;
 constinit thread_local ThreadState small_state{};
 
 namespace {
@@ -52,16 +52,8 @@ Word* find_or_map(const void* block) {
   if (Word* const at = find(block); at != nullptr || !shadow::is_fit(block)) {
     return at;
   }
-  auto* fresh = static_cast<Region*>(map_pages(sizeof(Region)));
-  if (fresh == nullptr) {
-    return nullptr;
-  }
-  Region* seen = nullptr;
-  if (!__atomic_compare_exchange_n(&region_of(block), &seen, fresh, false, __ATOMIC_ACQ_REL,
-                                   __ATOMIC_ACQUIRE)) {
-    unmap_pages(fresh, sizeof(Region));  // another thread was faster
-  }
-  return find(block);
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  return map_region(regions, regions_in_use, address >> region_bits) ? find(block) : nullptr;
 }
 
 void seed(Draws& draws) {

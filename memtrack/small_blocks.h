@@ -50,6 +50,7 @@ struct Region {
   Word words[region_words];
 };
 [[gnu::visibility("hidden")]] extern Region* regions[region_count];
+[[gnu::visibility("hidden")]] extern PartsInUse<region_count> regions_in_use;
 
 /// What a thread has at hand.
 struct ThreadState {

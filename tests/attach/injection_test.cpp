@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -367,6 +368,29 @@ TEST(Injection, each_blocked_call_may_be_that_of_the_borrowed_thread) {
     }
     EXPECT_EQ(target.end(), "all as ever") << call;
   }
+}
+
+/// Private memory that is resident.
+std::size_t private_bytes(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  std::size_t shared = 0;
+  EXPECT_TRUE(file >> all >> resident >> shared);
+  return (resident - shared) * 4096;
+}
+
+TEST(Injection, attaching_again_walks_over_no_table_of_the_books) {
+  Target target(CALLS_PROGRAM, {"nanosleep"});
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
+  const std::size_t before = private_bytes(target.pid());
+  // All that was noted before is given up with the first block.
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
+  const std::uint64_t blocks = allocations(target.pid());
+  ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
+  EXPECT_GT(allocations(target.pid()), blocks);
+  EXPECT_LT(private_bytes(target.pid()), before + (4U << 20));
 }
 
 TEST(Injection, a_filter_that_would_kill_is_read_and_nothing_is_changed) {

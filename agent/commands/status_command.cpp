@@ -55,6 +55,7 @@ int show_status(const wiring::GlobalOptions& global, bool json) {
   request.url = "http://" + agent.expvar_host + ":" + std::to_string(agent.expvar_port) +
                 "/status" + (json ? "?format=json" : colors);
   request.connect_timeout = std::chrono::seconds(5);
+  request.read_timeout = request.total_timeout;  // it looks at the agent's memory before it answers
   if (auto adapted = adapt(request, agent); !adapted) {
     std::cerr << "heapwatch: " << adapted.error().message << "\n";
     return 1;

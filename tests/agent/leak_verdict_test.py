@@ -96,7 +96,10 @@ class LeakVerdictTest(unittest.TestCase):
 
     @classmethod
     def status(cls):
-        return json.loads(run(PROGRAM, "-c", cls.agent.config_file, "status", "--json").stdout)
+        done = run(PROGRAM, "-c", cls.agent.config_file, "status", "--json")
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        return json.loads(done.stdout)
 
     @classmethod
     def verdicts(cls):

@@ -269,9 +269,16 @@ class MemoryCheckTest(unittest.TestCase):
             self.assertTrue(fetch(url, {"Accept": "text/html"}).startswith(f"pid {agent.process.pid}"))
             done = run(PROGRAM, "-c", agent.config_file, "status")
             self.assertRegex(done.stdout, r"(?s)\nMemory\n======\n\n  RSS: [\d.]+ M\n.*    files mapped: [\d.]+ [KM]\n")
-            status = json.loads(run(PROGRAM, "-c", agent.config_file, "status", "--json").stdout)
-            self.assertEqual(sum(row["bytes"] for row in status["memory"]["rows"] if row["space"] == "files"),
-                             sum(row["bytes"] for row in page["rows"] if row["space"] == "files"))
+
+            def of_one_look():  # it is shown for some seconds: what stands on the page before and after, the status has, too
+                pictures = [json.loads(fetch(url)),
+                            json.loads(run(PROGRAM, "-c", agent.config_file, "status", "--json").stdout)["memory"],
+                            json.loads(fetch(url))]
+                files = [sum(row["bytes"] for row in picture["rows"] if row["space"] == "files") for picture in pictures]
+                return files if files[0] == files[2] else None
+
+            files = wait_until(of_one_look, "a page, the status and the page again, of one look")
+            self.assertEqual(files[1], files[0])
 
 
 def target_name(pid):

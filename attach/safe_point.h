@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
-#include "attach/held_thread.h"
 #include "attach/program.h"
+#include "attach/thread_state.h"
 #include "memory/process/facts.h"
 
 namespace heapwatch::attach {

@@ -2,7 +2,7 @@
 // nothing that was forged is shown as counted.
 #include <gmock/gmock.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "../testing/subprocess.h"
 #include "memory/survey.h"
@@ -21,10 +21,10 @@ class Hostile : public ::testing::Test {
         std::make_unique<Subprocess>(std::vector<std::string>{HOSTILE_PROGRAM, runtime, how});
     while (process_->read_line() != "ready") {
     }
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();
     auto seen = survey(process_->pid(), {.types = types});
-    // A second without sanitizers on a machine of its own.
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+    // Of CPU, whoever else is on the machine; a second without sanitizers.
+    EXPECT_LT((std::clock() - begin) / CLOCKS_PER_SEC, 60);
     ASSERT_TRUE(seen) << seen.error().message;
     survey_ = *std::move(seen);
     std::uint64_t sum = 0;

@@ -67,6 +67,11 @@ int exec_program(const ExecOptions& options) {
   if (const auto listening = watch.listen(); !listening) {
     return fail_with(listening.error().message);
   }
+  if (!watching->why_not.empty()) {
+    // Before the program writes to the same terminal.
+    std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
+                     std::string(watching->why_not) + '\n';
+  }
   const auto started = program.start(
       options.program, watched_environment(*watching, processes.socket_path(),
                                            {.sample_interval = options.sample_interval,
@@ -77,11 +82,6 @@ int exec_program(const ExecOptions& options) {
     return started.error().status;
   }
   watch.set_program(*started);
-  if (!watching->why_not.empty()) {
-    // In one piece: the program writes to the same terminal.
-    std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
-                     std::string(watching->why_not) + '\n';
-  }
   const int status = program.wait();
   watch.stop_serving();
   const std::string how = WIFSIGNALED(status)

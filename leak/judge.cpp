@@ -4,8 +4,11 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <string>
 #include <utility>
 
+#include "base/counted.h"
 #include "leak/candidates.h"
 #include "leak/runs.h"
 #include "leak/sentence.h"
@@ -140,6 +143,25 @@ std::string too_little(const Watch& watch, double window) {
   return "";
 }
 
+/// Why growth is not explained: most looks may not have come to the end of a heap.
+std::string why_unexplained(const Watch& watch) {
+  std::map<std::string, std::size_t> unread;
+  std::size_t looks = 0;
+  for (const Look& look : watch.looks) {
+    looks += look.rows.empty() ? 0 : 1;
+    for (const std::string& space : look.torn) {
+      ++unread[space];
+    }
+  }
+  for (const auto& [space, count] : unread) {
+    if (2 * count > looks) {
+      return space_text(space) + " could not be read to its end in " + std::to_string(count) +
+             " of " + base::counted(looks, "look");
+    }
+  }
+  return "what is in use does not explain it";
+}
+
 /// What no finding explains of growth that counts.
 void add_unexplained(const Watch& watch, std::vector<Finding>& findings, double rss_growth,
                      double window) {
@@ -152,9 +174,9 @@ void add_unexplained(const Watch& watch, std::vector<Finding>& findings, double 
   const bool counts = rss_growth >= std::max(rss_floor, rss_share * level) &&
                       rss.course != Course::flat && rss.course != Course::filled;
   if (counts && explained < unexplained_share * rss_growth) {
-    findings.push_back(cannot_tell(
-        "RSS grew by " + bytes_text(rss_growth) + ", and what is in use does not explain it",
-        std::max(ask_least_s, ask_factor * window)));
+    findings.push_back(
+        cannot_tell("RSS grew by " + bytes_text(rss_growth) + ", and " + why_unexplained(watch),
+                    std::max(ask_least_s, ask_factor * window)));
     findings.back().growth = rss_growth - explained;
   }
 }

@@ -77,7 +77,7 @@ class LeakVerdictTest(unittest.TestCase):
         cls.addClassCleanup(go.stop)
         made_control_group(cls.folder.root / "cgroup", go.process.pid, 1000 << 20, 850 << 20)
         instances += f"  - expvar_url: {go.url()}\n    name: near\n    cgroup_root: {cls.folder.root}/cgroup\n"
-        cls.folder.write("memory.d/conf.yaml", f"init_config: {{walk_interval: 1, cpu_budget: 100, leak_windows: {WINDOWS}, "
+        cls.folder.write("memory.d/conf.yaml", f"init_config: {{walk_interval: 1, timeout: 30, cpu_budget: 100, leak_windows: {WINDOWS}, "
                          f"profile_dir: {cls.profiles}, max_profiles: 3}}\ninstances:\n{instances}")
         cls.folder.write("leaky.d/conf.yaml", "init_config:\ninstances:\n  - {}\n")
         (cls.folder.root / "checks.d").mkdir()

@@ -346,6 +346,20 @@ TEST(Judge, LeavesOutLooksThatDidNotRecogniseAHeap) {
   EXPECT_NEAR(judgement.verdict().rate->value * 60, 2 * mib, 1);
 }
 
+TEST(Judge, SaysWhenMostLooksDidNotComeToTheEndOfAHeap) {
+  Model model;
+  model.native = leaking(20 * mib, 2 * mib);
+  Watch watch = watch_of(model, 180);
+  for (std::size_t i = 0; i < watch.looks.size(); ++i) {
+    if (i != 3) {
+      watch.looks[i].torn = {"native"};
+    }
+  }
+  const Finding verdict = judge(watch).verdict();
+  EXPECT_EQ(verdict.verdict, Verdict::cannot_tell);
+  EXPECT_THAT(verdict.sentence, HasSubstr("and native memory could not be read to its end in "));
+}
+
 TEST(Judge, IgnoresWhatItIsToldTo) {
   Model model;
   model.native = leaking(20 * mib, 2 * mib);

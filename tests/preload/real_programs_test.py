@@ -3,13 +3,14 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
-from agent import clean_environment, free_port, wait_until  # noqa: E402
+from agent import clean_environment, fetch, free_port, wait_until  # noqa: E402
 
 HEAPWATCH = ""
 UNTRACKED = re.compile(r"untracked frees: (\d+)")
@@ -21,6 +22,16 @@ NODE = "let a = []; for (let i = 0; i < 20000; i++) { a.push({i, s: 'x'.repeat(i
        "console.log(JSON.stringify(a).length); process.exit(4);"
 TCL = "for {set i 0} {$i < 5000} {incr i} { dict set d k$i [string repeat x [expr {$i % 50}]] }\nputs [dict size $d]\nexit 5\n"
 C = "#include <stdio.h>\nint main(void) { printf(\"%d\\n\", 6 * 7); return 0; }\n"
+FLASK = """import sys
+from flask import Flask
+app = Flask(__name__)
+kept = []
+@app.route("/")
+def page():
+    kept.append({"n": len(kept), "text": f"{len(kept):0400}"})
+    return f"{len(kept)}\\n"
+app.run(host="127.0.0.1", port=int(sys.argv[1]))
+"""
 COMMANDS = {
     "bash": ["bash", "-c", "for i in {1..200}; do a[$i]=$(( i * i )); done; echo ${a[200]} $(echo child); exit 9"],
     "sort": ["sh", "-c", "seq 20000 -1 1 | sort -n | tail -n 1"],
@@ -95,15 +106,15 @@ class RealProgramsTest(unittest.TestCase):
                 with self.subTest(name):
                     self.expect_as_alone(command)
 
-    def server(self, *command, before=()):
-        process = subprocess.Popen([*before, HEAPWATCH, "exec", "--", *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    def server(self, *command, before=(), options=()):
+        process = subprocess.Popen([*before, HEAPWATCH, "exec", *map(str, options), "--", *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    text=True, env=self.environment, cwd=self.folder)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.kill)
         return process
 
-    def end(self, process, status=0):
-        process.terminate()
+    def end(self, process, status=0, by=signal.SIGTERM):
+        process.send_signal(by)
         told = process.stderr.read()
         self.assertEqual(process.wait(timeout=60), status, told)
         self.assertEqual(set(UNTRACKED.findall(told)), {"0"}, told)
@@ -148,6 +159,21 @@ class RealProgramsTest(unittest.TestCase):
         wait_until(lambda: query("select 1") == "1\n", "postgres")
         self.assertEqual(query("select count(*) from generate_series(1, 10000) a, generate_series(1, 10) b"), "100000\n")
         self.end(process)
+
+    def test_a_flask_app_serves_and_its_line_is_named(self):
+        port, page, requests = free_port(), free_port(), 200
+        (self.folder / "app.py").write_text(FLASK)
+        process = self.server("/usr/bin/python3", self.folder / "app.py", port,
+                              options=("--listen", f"127.0.0.1:{page}", "--sample-interval", 4096))
+        wait_until(lambda: self.run_in("curl", "-s", f"http://127.0.0.1:{port}/none").returncode == 0, "the app")
+        for number in range(1, requests + 1):
+            self.assertEqual(fetch(f"http://127.0.0.1:{port}/"), f"{number}\n")
+        top = self.run_in(HEAPWATCH, "pprof", "-top", "-lines", "-unit=b", "-focus=app.py", "-nodefraction=0",
+                          f"http://127.0.0.1:{page}/debug/pprof/heap").stdout
+        self.end(process, by=signal.SIGINT)
+        line = re.search(r"^ *(\d+)B .* page \S*app\.py:7$", top, re.M)
+        self.assertTrue(line, top)
+        self.assertLess(abs(int(line[1]) / (requests * 650) - 1), 0.5, top)
 
 
 if __name__ == "__main__":

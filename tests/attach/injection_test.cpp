@@ -385,11 +385,11 @@ TEST(Injection, attaching_again_walks_over_no_table_of_the_books) {
   ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
   ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
   const std::size_t before = private_bytes(target.pid());
+  const std::uint64_t blocks = allocations(target.pid());
   // All that was noted before is given up with the first block.
   ASSERT_EQ(outcome(operate(target.pid(), Operation::attach)), Outcome::done);
-  const std::uint64_t blocks = allocations(target.pid());
   ASSERT_EQ(outcome(operate(target.pid(), Operation::detach)), Outcome::done);
-  EXPECT_GT(allocations(target.pid()), blocks);
+  ASSERT_GT(allocations(target.pid()), blocks);
   EXPECT_LT(private_bytes(target.pid()), before + (4U << 20));
 }
 

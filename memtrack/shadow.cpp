@@ -3,7 +3,7 @@
 namespace heapwatch::memtrack::shadow {
 
 constinit Region* regions[region_count];
-constinit PartsInUse<region_count> regions_in_use;
+constinit PartsInUse<region_count> regions_in_use{};
 
 Word* find_or_map(const void* block) noexcept {
   if (Word* const word = find(block); word != nullptr || !is_fit(block)) {

@@ -7,7 +7,7 @@
 namespace heapwatch::memtrack::small {
 
 Region* regions[region_count];
-PartsInUse<region_count> regions_in_use;
+PartsInUse<region_count> regions_in_use{};
 constinit thread_local ThreadState small_state{};
 
 namespace {

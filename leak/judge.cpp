@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -149,7 +150,8 @@ std::string why_unexplained(const Watch& watch) {
   std::size_t looks = 0;
   for (const Look& look : watch.looks) {
     looks += look.rows.empty() ? 0 : 1;
-    for (const std::string& space : look.torn) {
+    // Two readers of one space may have failed.
+    for (const std::string& space : std::set(look.torn.begin(), look.torn.end())) {
       ++unread[space];
     }
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/access/web_access.h"
 #include "agent/commands/check_readings.h"
 #include "agent/pages/own_pages.h"
 #include "agent/pages/python_vars.h"

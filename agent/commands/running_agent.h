@@ -4,7 +4,6 @@
 #include <memory>
 #include <vector>
 
-#include "agent/access/web_access.h"
 #include "agent/pages/check_verdicts.h"
 #include "agent/pages/memory_page.h"
 #include "agent/pages/native_pages.h"
@@ -26,7 +25,7 @@
 
 namespace heapwatch::agent::commands {
 
-/// Threads: the one that runs it; what others ask for is posted to its loop.
+/// Threads: start() and run() from one; the pages read it from threads of the servers.
 class Agent {
  public:
   Agent(wiring::Configured configured, const wiring::GlobalOptions& global)

@@ -352,12 +352,15 @@ TEST(Judge, SaysWhenMostLooksDidNotComeToTheEndOfAHeap) {
   Watch watch = watch_of(model, 180);
   for (std::size_t i = 0; i < watch.looks.size(); ++i) {
     if (i != 3) {
-      watch.looks[i].torn = {"native"};
+      watch.looks[i].torn = {"native", "native"};
     }
   }
   const Finding verdict = judge(watch).verdict();
   EXPECT_EQ(verdict.verdict, Verdict::cannot_tell);
-  EXPECT_THAT(verdict.sentence, HasSubstr("and native memory could not be read to its end in "));
+  const std::string count =
+      std::to_string(watch.looks.size() - 1) + " of " + std::to_string(watch.looks.size());
+  EXPECT_THAT(verdict.sentence,
+              HasSubstr("and native memory could not be read to its end in " + count + " looks"));
 }
 
 TEST(Judge, IgnoresWhatItIsToldTo) {

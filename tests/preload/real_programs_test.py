@@ -107,8 +107,8 @@ class RealProgramsTest(unittest.TestCase):
                     self.expect_as_alone(command)
 
     def server(self, *command, before=(), options=()):
-        process = subprocess.Popen([*before, HEAPWATCH, "exec", *map(str, options), "--", *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   text=True, env=self.environment, cwd=self.folder)
+        process = subprocess.Popen([*before, HEAPWATCH, "exec", *map(str, options), "--", *map(str, command)], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True, env=self.environment, cwd=self.folder)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.kill)
         return process

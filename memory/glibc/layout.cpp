@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <set>
 #include <span>
 
@@ -90,7 +91,17 @@ bool is_ring(From& words, std::uint64_t slot) {
          words.u64(last + 16) == self;
 }
 
-bool is_ring_at_some_moment(Now& now, std::uint64_t slot) {
+/// Whether two words may be a bin's at some moment: never zero, and as aligned as chunks are.
+bool may_head_a_ring(Words& words, std::uint64_t slot) {
+  const auto pair = words.get<std::array<std::uint64_t, 2>>(slot);
+  return pair && std::all_of(pair->begin(), pair->end(),
+                             [](std::uint64_t word) { return word != 0 && word % 16 == 0; });
+}
+
+bool is_ring_at_some_moment(Words& words, Now& now, std::uint64_t slot) {
+  if (!may_head_a_ring(words, slot)) {
+    return false;
+  }
   for (int i = 0; i < moments_max && now.may_read_again(); ++i) {
     if (is_ring(now, slot)) {
       return true;
@@ -99,13 +110,31 @@ bool is_ring_at_some_moment(Now& now, std::uint64_t slot) {
   return false;
 }
 
+/// Which slots head a ring. Each is judged once, however many places the bins might begin at.
+class Rings {
+ public:
+  Rings(Words& words, Now& now) : words_(words), now_(now) {}
+
+  [[nodiscard]] bool holds(std::uint64_t slot) {
+    const auto [known, is_new] = judged_.try_emplace(slot, false);
+    if (is_new) {
+      known->second = is_ring(words_, slot) || is_ring_at_some_moment(words_, now_, slot);
+    }
+    return known->second;
+  }
+
+ private:
+  Words& words_;
+  Now& now_;
+  std::map<std::uint64_t, bool> judged_;
+};
+
 /// Of the rings that would be an arena's bins, those that do not hold; more than bad_rings_max is
 /// not counted further.
-std::size_t bad_rings(Words& words, Now& now, std::uint64_t start) {
+std::size_t bad_rings(Rings& rings, std::uint64_t start) {
   std::size_t bad = 0;
   for (std::size_t i = 0; i < bins && bad <= bad_rings_max; ++i) {
-    const std::uint64_t slot = start + i * 16;
-    bad += is_ring(words, slot) || is_ring_at_some_moment(now, slot) ? 0 : 1;
+    bad += rings.holds(start + i * 16) ? 0 : 1;
   }
   return bad;
 }
@@ -132,6 +161,7 @@ std::vector<Candidate> find_bins(const ProcessView& view, Words& words, Now& now
   std::vector<Candidate> candidates;
   std::set<std::uint64_t> tried;
   process::Window window(view);
+  Rings rings(words, now);
   for (std::uint64_t at = range.begin; at + 16 <= range.end; at += 8) {
     const auto pair = window.get<std::array<std::uint64_t, 2>>(at);
     if (!pair || (*pair)[0] != at - header_bytes || (*pair)[1] != at - header_bytes) {
@@ -142,7 +172,7 @@ std::vector<Candidate> find_bins(const ProcessView& view, Words& words, Now& now
       if (start < range.begin || !tried.insert(start).second) {
         continue;
       }
-      if (const std::size_t bad = bad_rings(words, now, start); bad <= bad_rings_max) {
+      if (const std::size_t bad = bad_rings(rings, start); bad <= bad_rings_max) {
         candidates.push_back({start, bad});
       }
     }

@@ -241,5 +241,37 @@ TEST(GlibcLive, AHeapUnderLoadAddsUpAndIsExactOrSaysThatItIsNot) {
   }
 }
 
+/// Another's bytes, and how often somebody asked for them.
+class Counted : public process::Memory {
+ public:
+  explicit Counted(std::shared_ptr<const process::Memory> memory) : memory_(std::move(memory)) {}
+  [[nodiscard]] std::size_t read(std::uint64_t address, std::span<std::byte> out) const override {
+    ++reads_;
+    return memory_->read(address, out);
+  }
+  [[nodiscard]] std::size_t read_file(const process::Mapping& mapping, std::uint64_t offset,
+                                      std::span<std::byte> out) const override {
+    return memory_->read_file(mapping, offset, out);
+  }
+  [[nodiscard]] std::size_t reads() const { return reads_; }
+
+ private:
+  std::shared_ptr<const process::Memory> memory_;
+  mutable std::size_t reads_ = 0;
+};
+
+TEST(GlibcExact, ItsArenasAreFoundInFewReads) {
+  const HeapProgram program({"heap", "0"});
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const process::ProcessView& seen = *sighting->view;
+  const auto counted = std::make_shared<Counted>(seen.memory());
+  const process::ProcessView view(seen.facts(), {seen.mappings().begin(), seen.mappings().end()},
+                                  seen.residency(), {seen.threads().begin(), seen.threads().end()},
+                                  counted);
+  ASSERT_TRUE(find_layout(view));
+  EXPECT_LT(counted->reads(), 300);
+}
+
 }  // namespace
 }  // namespace heapwatch::memory::glibc

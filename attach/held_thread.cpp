@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "memory/process/tracer.h"
 
 namespace heapwatch::attach {
 
@@ -62,24 +63,6 @@ tl::unexpected<base::Error> system_error(int tid, const std::string& what) {
                                                  : base::ErrorKind::io;
   return base::fail(kind,
                     "thread " + std::to_string(tid) + " " + what + ": " + std::strerror(number));
-}
-
-/// Whether the thread ends just now.
-bool is_at_its_end(int pid, int tid) {
-  const std::string stat =
-      "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stat";
-  constexpr std::size_t bytes_max = 4096;
-  constexpr int looks = 10;
-  for (int i = 0; i < looks; ++i) {
-    const std::string text = base::read_file(stat, bytes_max).value_or("");
-    const std::size_t name_end = text.rfind(") ");
-    const char state = name_end == std::string::npos ? 'X' : text[name_end + 2];
-    if (state == 'Z' || state == 'X' || state == 'x') {
-      return true;
-    }
-    usleep(2000);
-  }
-  return false;
 }
 
 /// 0: nobody.
@@ -202,7 +185,7 @@ base::Result<ThreadState> HeldThread::stop() {
     // One that is at its end is refused, too, and one that did not stop in time before and so is
     // traced by us still.
     const int why = errno;
-    if (why == EPERM && is_at_its_end(pid_, tid_)) {
+    if (why == EPERM && memory::process::is_at_its_end(pid_, tid_)) {
       return base::fail(base::ErrorKind::not_found,
                         "thread " + std::to_string(tid_) + " has ended");
     }

@@ -23,8 +23,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <optional>
+#include <set>
 #include <string_view>
+
+#include "base/file.h"
 
 namespace heapwatch::memory::process {
 
@@ -57,18 +59,22 @@ std::vector<int> tasks_of(int pid) {
   return tasks;
 }
 
-/// The wait status of a thread that stops in time.
-std::optional<int> wait_for_stop(int tid, std::chrono::milliseconds limit = patience) {
+/// The wait status of a thread that stops in time. Errors: timeout; not_found when it has ended.
+tl::expected<int, base::ErrorKind> wait_for_stop(int tid,
+                                                 std::chrono::milliseconds limit = patience) {
   const auto deadline = Clock::now() + limit;
   useconds_t pause_us = 20;
   for (;;) {
     int status = 0;
     const pid_t done = waitpid(tid, &status, __WALL | WNOHANG);
-    if (done == tid) {
-      return WIFSTOPPED(status) ? std::optional(status) : std::nullopt;
+    if (done == tid && WIFSTOPPED(status)) {
+      return status;
     }
-    if ((done < 0 && errno != EINTR) || Clock::now() > deadline) {
-      return std::nullopt;
+    if (done == tid || (done < 0 && errno != EINTR)) {
+      return tl::unexpected(base::ErrorKind::not_found);
+    }
+    if (Clock::now() > deadline) {
+      return tl::unexpected(base::ErrorKind::timeout);
     }
     usleep(pause_us);
     pause_us = std::min<useconds_t>(pause_us * 2, 500);
@@ -97,6 +103,23 @@ long trace(__ptrace_request request, int tid, std::uint64_t address = 0, std::ui
 
 }  // namespace
 
+bool is_at_its_end(int pid, int tid) {
+  const std::string stat =
+      "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/stat";
+  constexpr std::size_t bytes_max = 4096;
+  constexpr int looks = 10;
+  for (int i = 0; i < looks; ++i) {
+    const std::string text = base::read_file(stat, bytes_max).value_or("");
+    const std::size_t name_end = text.rfind(") ");
+    const char state = name_end == std::string::npos ? 'X' : text[name_end + 2];
+    if (state == 'Z' || state == 'X' || state == 'x') {
+      return true;
+    }
+    usleep(2000);
+  }
+  return false;
+}
+
 void Tracer::remember_signal(int tid, int status) {
   if (event_of(status) == 0 && !is_call_stop(status)) {
     signals_[tid].push_back(WSTOPSIG(status));
@@ -104,27 +127,34 @@ void Tracer::remember_signal(int tid, int status) {
 }
 
 base::Result<void> Tracer::stop(int tid) {
+  const std::string named = "thread " + std::to_string(tid);
   if (trace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0) {
-    return tl::unexpected(system_error("thread " + std::to_string(tid) + " cannot be traced"));
+    const base::Error error = system_error(named + " cannot be traced");
+    return is_at_its_end(pid_, tid) ? base::fail(base::ErrorKind::not_found, named + " has ended")
+                                    : tl::unexpected(error);
   }
   stopped_.push_back(tid);
-  if (trace(PTRACE_INTERRUPT, tid) != 0) {
-    return tl::unexpected(system_error("thread " + std::to_string(tid) + " cannot be stopped"));
+  // One that has ended is waited for all the same, so that it does not stay as a zombie.
+  if (trace(PTRACE_INTERRUPT, tid) != 0 && errno != ESRCH) {
+    return tl::unexpected(system_error(named + " cannot be stopped"));
   }
   // A signal may come first. It is kept, and the thread goes on to the stop that was asked for.
   for (;;) {
     const auto status = wait_for_stop(tid);
+    if (!status && status.error() == base::ErrorKind::not_found) {
+      stopped_.pop_back();
+      return base::fail(base::ErrorKind::not_found, named + " has ended");
+    }
     if (!status) {
-      return base::fail(base::ErrorKind::timeout, "thread " + std::to_string(tid) +
-                                                      " did not stop within " +
-                                                      std::to_string(patience.count()) + " ms");
+      return base::fail(base::ErrorKind::timeout,
+                        named + " did not stop within " + std::to_string(patience.count()) + " ms");
     }
     if (event_of(*status) == event_stop) {
       break;
     }
     remember_signal(tid, *status);
-    if (trace(PTRACE_CONT, tid) != 0) {
-      return tl::unexpected(system_error("thread " + std::to_string(tid) + " cannot go on"));
+    if (trace(PTRACE_CONT, tid) != 0 && errno != ESRCH) {
+      return tl::unexpected(system_error(named + " cannot go on"));
     }
   }
   user_regs_struct registers{};
@@ -135,11 +165,13 @@ base::Result<void> Tracer::stop(int tid) {
 }
 
 base::Result<void> Tracer::stop_all() {
-  // A thread that still runs may make others: until a list holds no new one.
+  // A thread that still runs may make others, and so may one that ends: until a list holds no new
+  // one.
+  std::set<int> known;
   for (;;) {
     bool found = false;
     for (const int tid : tasks_of(pid_)) {
-      if (std::find(stopped_.begin(), stopped_.end(), tid) != stopped_.end()) {
+      if (!known.insert(tid).second) {
         continue;
       }
       found = true;

@@ -13,6 +13,10 @@
 
 namespace heapwatch::memory::process {
 
+/// Whether a thread ends just now: the kernel lets nobody trace it any more. Waits up to 20 ms for
+/// it to be seen.
+[[nodiscard]] bool is_at_its_end(int pid, int tid);
+
 /// Holds the threads of a process stopped, by ptrace. x86-64 only.
 ///
 /// Threads: the kernel takes ptrace calls from the thread alone that seized.

@@ -119,7 +119,8 @@ TEST_P(JemallocTwin, LiveBytesAreThoseThatTheProgramHolds) {
   for (int look = 0; look < heapwatch::tests::looks_wanted(); ++look) {
     const auto seen = survey(program.pid(), {.pause = true});
     ASSERT_TRUE(seen) << seen.error().message;
-    EXPECT_GT(seen->stopped_ms, 0);
+    EXPECT_GT(seen->stopped_ms, 0)
+        << (seen->missing.empty() ? std::string() : seen->missing.front().why);
     EXPECT_FALSE(heapwatch::tests::answer_of(*seen, "jemalloc").is_torn);
     const auto held = static_cast<double>(program.held());
     EXPECT_NEAR(static_cast<double>(in_use_of(*seen)), held, held / 1000 + threads * exchanged);

@@ -62,6 +62,16 @@ TEST(Twin, OfAProcessThatNeverRestsIsTakenAgainAndAgain) {
   EXPECT_EQ(kill(program.pid(), 0), 0);
 }
 
+TEST(Twin, OfAProcessWhoseThreadsEndWhileTheyAreStopped) {
+  const HeapProgram program({"short", "4"});
+  for (int look = 0; look < 50; ++look) {
+    const auto twin = look_at_twin(program.pid());
+    ASSERT_TRUE(twin) << look << ": " << twin.error().message;
+    EXPECT_LT(twin->stopped_ms, 1000);
+  }
+  EXPECT_EQ(children_of(program.pid()), "");
+}
+
 TEST(Twin, IsRefusedForAStoppedProcess) {
   const HeapProgram program({"area"});
   kill(program.pid(), SIGSTOP);

@@ -5,6 +5,7 @@
  *   heap_program heap THREADS        so many threads allocate and free, and keep the rest
  *   heap_program fenced THREADS      the same, with something in the way of brk
  *   heap_program churn THREADS       threads that never stop, and count what they hold
+ *   heap_program short THREADS       so many threads, each of which ends at once and starts the next
  *   heap_program forked THREADS      the same; it is a child, made meanwhile, that tells and waits
  *   heap_program lost COUNT [end]    lists of three blocks, pairs in a circle, and blocks that are held; ends at once
  *   heap_program sizes COUNT SIZE    so many live blocks of one size
@@ -145,6 +146,15 @@ static void start_threads(int threads) {
       abort();
     }
   }
+}
+
+static void* start_the_next(void* unused) {
+  pthread_t next;
+  while (pthread_create(&next, NULL, start_the_next, NULL) != 0) {
+    usleep(100);
+  }
+  pthread_detach(next);
+  return unused;
 }
 
 static void use_an_area(void) {
@@ -288,6 +298,10 @@ int main(int argc, char** argv) {
       return 1;
     }
     never_rest();
+  } else if (strcmp(mode, "short") == 0) {
+    for (int i = 0; i < count; ++i) {
+      start_the_next(NULL);
+    }
   } else if (strcmp(mode, "area") == 0) {
     use_an_area();
   } else if (strcmp(mode, "reserved") == 0) {

@@ -15,7 +15,7 @@ from real_parts import GoProgram, made_control_group  # noqa: E402
 from agent import Agent, Confd, clean_environment, fetch, run, wait_until  # noqa: E402
 
 PROGRAM = FRONT = LEAKS = GO_TARGET = ""
-RATE = 700_000  # bytes a second
+RATE = 400_000  # bytes a second
 KEPT = 60_000  # bytes a run of a Python check
 LEAKY = f"""
 from datadog_checks.base import AgentCheck
@@ -85,7 +85,7 @@ class LeakVerdictTest(unittest.TestCase):
         cls.agent = Agent(PROGRAM, cls.folder, f"min_collection_interval: 0.5\ndogstatsd_port: {cls.datagrams.port}\n")
         cls.addClassCleanup(cls.agent.stop)
         try:
-            wait_until(cls.are_judged, "a verdict on both programs", patience_s=100)
+            wait_until(cls.are_judged, "a verdict on both programs", patience_s=300)  # on a busy machine looks come seldom
         except AssertionError as failure:
             raise AssertionError(json.dumps(cls.verdicts(), indent=1) + cls.agent.log()) from failure
 
@@ -123,7 +123,7 @@ class LeakVerdictTest(unittest.TestCase):
                     r"RSS growth, seen for \d+ s$")
         # The leak may be sure some looks before the size of its blocks is.
         try:
-            wait_until(lambda: re.search(sentence, self.verdicts()["leaks"]["sentence"]), "the size of the blocks", patience_s=40)
+            wait_until(lambda: re.search(sentence, self.verdicts()["leaks"]["sentence"]), "the size of the blocks", patience_s=100)
         except AssertionError:
             pass  # told below, with the sentence
         verdict = self.verdicts()["leaks"]
@@ -158,7 +158,7 @@ class LeakVerdictTest(unittest.TestCase):
         self.assertIn("m:process " + str(self.leaks) + " (leaks): leak in native memory", checks[-1])
 
     def test_a_check_of_its_own_that_leaks_is_told_with_its_bytes_a_run(self):
-        wait_until(lambda: self.checks().get(("python", "python"), {}).get("verdict") == "leak", "the verdict on Python checks", patience_s=100)
+        wait_until(lambda: self.checks().get(("python", "python"), {}).get("verdict") == "leak", "the verdict on Python checks", patience_s=300)
         told = self.checks()[("python", "python")]
         self.assertLess(abs(told["kept_bytes_per_run"] / KEPT - 1), 0.2, told)
         self.assertRegex(told["sentence"], r"^leak in Python: keeps \d+ KiB a run \(.*\), over \d+ runs$")

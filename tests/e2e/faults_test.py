@@ -27,8 +27,13 @@ FAULTS = {  # what the log says of each
 }
 
 
+# Small, since time on a core is what endless bodies do cost, and a busy machine has none left.
+MAX_BODY_SIZE = 1_000_000
+
+
 def instance(url, name, interval=0.5, timeout=2):
     return (f"  - expvar_url: {url}\n    namespace: {name}\n    memstats: false\n    min_collection_interval: {interval}\n"
+            f"    max_body_size: {MAX_BODY_SIZE}\n"
             f"    timeout: {timeout}\n    total_timeout: {timeout + 0.5}\n    metrics: [{{path: n}}]\n")
 
 
@@ -53,8 +58,8 @@ class FaultsTest(unittest.TestCase):
                 wait_until(lambda: sum("} 0" in line for line in agent.metrics().splitlines()
                                        if line.startswith("heapwatch_target_up")) >= len(FAULTS) + 1, "all faults to show")
                 before = dict(server.counts)
-                wait_until(lambda: server.counts["/good/1"] >= before["/good/1"] + 20, "turns of the agent without faults")
-                self.assertGreaterEqual(server.counts["/good/0"] - before["/good/0"], 20 * 0.7)
+                wait_until(lambda: server.counts["/good/1"] >= before["/good/1"] + 30, "turns of the agent without faults", 120)
+                self.assertGreaterEqual(server.counts["/good/0"] - before["/good/0"], 30 * 0.7)
                 page = agent.metrics()
                 self.assertRegex(page, r'(?m)^good_n\{[^}]*\} 42$')
                 self.assertNotRegex(page, r"(?m)^bad_")
@@ -65,7 +70,7 @@ class FaultsTest(unittest.TestCase):
                     self.assertRegex(lines[0], f"(?i){sentence}", kind)
                     self.assertLessEqual(len(lines), 3, kind)
                 self.assertLess(resident_mb(agent.process.pid), 1500)  # with the sanitizers' own memory
-                self.assertLess(server.sent_bytes, 4_000_000_000)
+                self.assertLess(server.sent_bytes, 400_000_000)
                 wait_until(lambda: "heapwatch_check_skipped_turns_total" in agent.metrics() and re.search(
                     r'skipped_turns_total\{check="go_expvar",reason="backoff"\} [1-9]', agent.metrics()), "turns sat out")
 

@@ -45,6 +45,16 @@ namespace heapwatch::base {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
 }
 
+/// A name of a label, as Prometheus has it: letters, digits and `_`, no digit first.
+[[nodiscard]] constexpr bool is_label_name(std::string_view name) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !name.empty() && is_letter(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+
 /// Without a line end or a zero, as the value of a header is.
 [[nodiscard]] constexpr bool is_one_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;

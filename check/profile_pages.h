@@ -77,16 +77,20 @@ class ToldProfilePage {
 inline constexpr std::size_t profile_page_bytes_max = std::size_t{8} << 20U;
 inline constexpr std::chrono::seconds profile_page_time_max{30};
 
-/// The request for `/debug/pprof/heap` of the program whose expvars `vars` asks for, by the same
-/// way and with the same credentials: beside `/debug/vars`, or else at the root. Without the query.
-[[nodiscard]] inline net::HttpRequestPtr profile_request(net::HttpRequest vars) {
+/// The URL of another page of the program whose expvars are at `vars`: beside `/debug/vars`, or
+/// else at the root. Without the query of `vars`.
+[[nodiscard]] inline std::string url_of_page(std::string vars, std::string_view path) {
   constexpr std::string_view vars_path = "/debug/vars";
-  std::string& url = vars.url;
-  url.resize(url.find_first_of("?#") == std::string::npos ? url.size() : url.find_first_of("?#"));
-  const std::size_t root = url.find('/', url.find("://") + 3);
-  url.resize(url.ends_with(vars_path) ? url.size() - vars_path.size()
-                                      : (root == std::string::npos ? url.size() : root));
-  url += "/debug/pprof/heap";
+  vars.resize(std::min(vars.size(), vars.find_first_of("?#")));
+  const std::size_t root = std::min(vars.size(), vars.find('/', vars.find("://") + 3));
+  vars.resize(vars.ends_with(vars_path) ? vars.size() - vars_path.size() : root);
+  return vars.append(path);
+}
+
+/// The request for `/debug/pprof/heap` of the program whose expvars `vars` asks for, by the same
+/// way and with the same credentials.
+[[nodiscard]] inline net::HttpRequestPtr profile_request(net::HttpRequest vars) {
+  vars.url = url_of_page(std::move(vars.url), "/debug/pprof/heap");
   vars.accept_encoding = false;  // a profile is compressed by itself
   vars.body_bytes_max = profile_page_bytes_max;
   constexpr std::chrono::milliseconds time_max = profile_page_time_max;

@@ -37,13 +37,6 @@ constexpr std::array<std::string_view, 14> reserved_headers{
     "connection",       "keep-alive", "proxy-authenticate", "proxy-authorization",
     "www-authenticate", "expect"};
 
-bool is_label_name(std::string_view name) {
-  return !name.empty() && (std::isdigit(static_cast<unsigned char>(name.front())) == 0) &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return c < 0x80 && (std::isalnum(c) != 0 || c == '_');
-         });
-}
-
 void read_headers(Section& section, ReceiverConfig& remote) {
   const auto headers = section.text_map("headers");
   if (!headers) {
@@ -165,7 +158,7 @@ void read_external_labels(Section& section, std::string_view key,
     return;
   }
   for (const auto& [name, value] : *labels) {
-    if (!is_label_name(name) || name == "__name__" || name == "le" || name == "quantile") {
+    if (!base::is_label_name(name) || name == "__name__" || name == "le" || name == "quantile") {
       section.error(key,
                     where + " -> " + name +
                         " must be the name of a label: letters, digits and \"_\", no digit first, "

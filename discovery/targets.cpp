@@ -41,7 +41,7 @@ class ListReader {
   }
 
   Result<void> add_label(std::string_view name, std::string_view value) {
-    if (!relabel::is_label_name(name) || name.size() > relabel::name_bytes_max) {
+    if (!base::is_label_name(name) || name.size() > relabel::name_bytes_max) {
       return wrong("has a label \"" + std::string(base::whole_characters(name, 100)) +
                    "\", which is not the name of one: letters, digits and \"_\", no digit first");
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "check/target_url.h"
 
 namespace heapwatch::discovery {
@@ -29,7 +30,7 @@ void read_defaults(Section& discover, Labels& defaults) {
   defaults["__metrics_path__"] = discover.text("metrics_path").value_or("/debug/vars");
   for (auto& [name, value] :
        discover.text_map("params").value_or(std::vector<std::pair<std::string, std::string>>{})) {
-    if (!relabel::is_label_name("_" + name)) {
+    if (!base::is_label_name("_" + name)) {
       discover.error("params", discover.name_of("params") + ": \"" + name +
                                    "\" must have letters, digits and \"_\" alone");
     }

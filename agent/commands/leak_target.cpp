@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/commands/memory_targets.h"
+#include "check/profile_pages.h"
 #include "check/target_url.h"
 #include "memory/native/find_books.h"
 #include "memory/process/find.h"
@@ -91,11 +92,7 @@ void find_its_books(LeakTarget& target) {
 
 net::HttpRequest page_of(const net::HttpRequest& vars, const std::string& path) {
   net::HttpRequest request = vars;
-  const std::size_t at = request.url.find(vars_path);
-  if (at != std::string::npos) {
-    request.url.erase(at);
-  }
-  request.url += path;
+  request.url = check::url_of_page(vars.url, path);
   request.shown_as.clear();
   return request;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/query.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "check/go_expvar/instance_names.h"
 #include "discovery/targets.h"
@@ -27,9 +28,9 @@ void add_tag(std::string_view tag, discovery::Labels& labels) {
   const std::size_t colon = tag.find(':');
   std::string name(tag.substr(0, colon));
   std::replace_if(
-      name.begin(), name.end(),
-      [](char c) { return !discovery::relabel::is_label_name(std::string("_") + c); }, '_');
-  if (!discovery::relabel::is_label_name(name)) {
+      name.begin(), name.end(), [](char c) { return !base::is_label_name(std::string("_") + c); },
+      '_');
+  if (!base::is_label_name(name)) {
     name.insert(0, "_");
   }
   if (!name.starts_with("__")) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "check/profile_pages.h"
 #include "memory/native/find_books.h"
 #include "memory/native/native_heap.h"
 #include "memtrack/memtrack.h"
@@ -21,14 +22,8 @@ namespace native = heapwatch::memory::native;
 constexpr std::size_t profile_bytes_max = std::size_t{32} << 20;
 constexpr std::chrono::milliseconds fetch_timeout{5000};
 
-/// Its debug pages are beside that of its variables.
-std::optional<std::string> go_profile(net::HttpRequest request, const char* name) {
-  constexpr std::string_view vars = "/debug/vars";
-  const std::size_t at = request.url.find(vars);
-  if (at != std::string::npos) {
-    request.url.erase(at);
-  }
-  request.url += std::string("/debug/pprof/") + name;
+std::optional<std::string> go_profile(net::HttpRequest request, const std::string& name) {
+  request.url = url_of_page(std::move(request.url), "/debug/pprof/" + name);
   request.total_timeout = fetch_timeout;
   request.body_bytes_max = profile_bytes_max;
   request.accept_encoding = false;

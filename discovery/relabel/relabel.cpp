@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "discovery/relabel/expand.h"
 #include "discovery/relabel/hash.h"
 #include "discovery/relabel/letters.h"
@@ -44,7 +45,7 @@ void replace(const Rule& rule, const std::string& text, Labels& labels) {
     return;
   }
   const std::string name = expand(rule.target_label, *rule.regex, *groups);
-  if (is_label_name(name)) {
+  if (base::is_label_name(name)) {
     set(labels, name, expand(rule.replacement, *rule.regex, *groups));
   }
 }
@@ -141,19 +142,11 @@ base::Result<std::optional<Labels>> apply(const Rules& rules, Labels labels) {
   return std::optional<Labels>(std::move(labels));
 }
 
-bool is_label_name(std::string_view name) {
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  return !name.empty() && is_letter(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
-}
-
 std::string to_label_name(std::string_view text) {
   std::string name(text);
   std::replace_if(
-      name.begin(), name.end(), [](char c) { return !is_label_name(std::string("_") + c); }, '_');
+      name.begin(), name.end(), [](char c) { return !base::is_label_name(std::string("_") + c); },
+      '_');
   return name;
 }
 

@@ -64,9 +64,6 @@ using Rules = std::vector<Rule>;
 /// What the rules make of `labels`; empty: they drop the target. Errors: limit.
 [[nodiscard]] base::Result<std::optional<Labels>> apply(const Rules& rules, Labels labels);
 
-/// Letters, digits and `_`, no digit first.
-[[nodiscard]] bool is_label_name(std::string_view name);
-
 /// Any text as a part of a label's name: what a name cannot hold becomes `_`.
 [[nodiscard]] std::string to_label_name(std::string_view text);
 

@@ -121,7 +121,7 @@ class RuleReader {
   void read_source_labels() {
     rule_.source_labels = section_.texts("source_labels").value_or(std::vector<std::string>{});
     for (const std::string& name : rule_.source_labels) {
-      if (!is_label_name(name)) {
+      if (!base::is_label_name(name)) {
         section_.error("source_labels", section_.name_of("source_labels") + ": \"" + name +
                                             "\" is not the name of a label");
       }
@@ -210,7 +210,7 @@ class RuleReader {
   void check_target() {
     if (rule_.target_label.empty()) {
       wrong("target_label", "is missing");
-    } else if (!is_label_name(rule_.target_label)) {
+    } else if (!base::is_label_name(rule_.target_label)) {
       wrong("target_label", "must be the name of a label, not \"" + rule_.target_label + "\",");
     }
   }

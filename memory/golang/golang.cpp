@@ -1,13 +1,10 @@
 #include "memory/golang/golang.h"
 
 #include <algorithm>
-#include <cstring>
-#include <iterator>
-#include <map>
 #include <set>
-#include <span>
 
-#include "memory/process/reading.h"
+#include "memory/golang/records.h"
+#include "memory/process/residency.h"
 
 namespace heapwatch::memory::golang {
 
@@ -15,10 +12,6 @@ namespace {
 
 using process::ProcessView;
 using process::Range;
-
-/// Go takes its heap from the system in arenas of this size and alignment.
-constexpr std::uint64_t arena_bytes = std::uint64_t{64} << 20;
-constexpr std::uint64_t metadata_read_max = std::uint64_t{256} << 20;
 
 std::string count_of(std::uint64_t count, const char* what) {
   return std::to_string(count) + " " + what;
@@ -89,105 +82,6 @@ void take_arenas(const ProcessView& view, const Heap& heap, Found& found) {
   }
 }
 
-/// Unclaimed anonymous memory that the heap's own records lie in, or that is pointed at from there
-/// or from Go's data, which is not that of C in the same program. The tables of the page allocator
-/// are reserved for the whole address space, without rights, and pages of them are opened as they
-/// are needed: a pointer into what is reserved leads to the pages that were opened behind it.
-class Metadata {
- public:
-  Metadata(const Look& look, const Heap& heap) : view_(look.view) {
-    for (const Range& range : look.so_far.unclaimed_heap_memory()) {
-      pieces_.emplace(range.begin, range.end);
-    }
-    for (const process::Mapping& mapping : look.view.mappings()) {
-      const bool is_reserved = mapping.is_anonymous() && !mapping.readable && !mapping.writable;
-      if (is_reserved && pieces_.count(mapping.end) != 0) {
-        reserved_.emplace(mapping.begin, mapping.end);
-      }
-    }
-    // What the heap claims is no metadata.
-    for (const Span& span : heap.spans) {
-      heap_windows_.insert(span.begin & ~(arena_bytes - 1));
-    }
-    reach(heap.span_list);
-    for (const std::uint64_t record : heap.records) {
-      reach(record);
-    }
-    for (const Range& range : heap.data) {
-      scan(range.begin, range.end);
-    }
-  }
-
-  [[nodiscard]] std::vector<Range> take() {
-    while (!to_scan_.empty()) {
-      const Range range = to_scan_.back();
-      to_scan_.pop_back();
-      scan(range.begin, range.end);
-    }
-    return std::move(reached_);
-  }
-
- private:
-  void reach(std::uint64_t address) {
-    if (const auto behind = reserved_.upper_bound(address); behind != reserved_.begin()) {
-      const std::uint64_t end = std::prev(behind)->second;
-      address = address < end ? end : address;
-    }
-    auto piece = pieces_.upper_bound(address);
-    if (piece == pieces_.begin() || heap_windows_.count(address & ~(arena_bytes - 1)) != 0) {
-      return;
-    }
-    --piece;
-    if (address < piece->second) {
-      const Range range{piece->first, piece->second};
-      pieces_.erase(piece);
-      reached_.push_back(range);
-      to_scan_.push_back(range);
-    }
-  }
-
-  /// A page at a time; what is not resident is zero, or in a file that the linker wrote.
-  void scan(std::uint64_t begin, std::uint64_t end) {
-    process::Window window(view_);
-    begin = (begin + 7) & ~std::uint64_t{7};
-    while (begin + 8 <= end && scanned_ < metadata_read_max) {
-      const std::uint64_t page_end = (begin + process::page_bytes) & ~(process::page_bytes - 1);
-      const std::uint64_t stop = std::min(page_end, end & ~std::uint64_t{7});
-      if (view_.residency().is_resident(begin)) {
-        scanned_ += stop - begin;
-        scan_words(window.at(begin, stop - begin));
-      }
-      begin = stop;
-    }
-  }
-
-  void scan_words(std::span<const std::byte> bytes) {
-    if (pieces_.empty()) {
-      return;
-    }
-    std::uint64_t lowest = pieces_.begin()->first;
-    if (!reserved_.empty()) {
-      lowest = std::min(lowest, reserved_.begin()->first);
-    }
-    const std::uint64_t highest = pieces_.rbegin()->second;
-    for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes.data() + at, sizeof word);
-      if (word >= lowest && word < highest) {
-        reach(word);
-      }
-    }
-  }
-
-  const ProcessView& view_;
-  std::map<std::uint64_t, std::uint64_t> pieces_;
-  std::map<std::uint64_t, std::uint64_t> reserved_;  // without rights, before a piece
-  std::set<std::uint64_t> heap_windows_;
-  std::vector<Range> reached_;
-  std::vector<Range> to_scan_;
-  std::uint64_t scanned_ = 0;
-};
-
 /// What is left in a program with a race detector: it keeps shadow cells beside all memory that the
 /// program uses, at fixed addresses, and has an allocator of its own.
 void take_race_detector(const Look& look, Found& found) {
@@ -235,8 +129,7 @@ Found find(const Look& look) {
   }
   take_spans(look.view, **heap, found);
   take_arenas(look.view, **heap, found);
-  Metadata metadata(look, **heap);
-  for (const Range& range : metadata.take()) {
+  for (const Range& range : records_of(look, **heap)) {
     found.claims.push_back(claim_of(range.begin, range.end, State::overhead,
                                     "the runtime's own records", Source::inferred));
   }

@@ -11,6 +11,9 @@
 
 namespace heapwatch::memory::golang {
 
+/// Go takes its heap from the system in arenas of this size and alignment.
+inline constexpr std::uint64_t arena_bytes = std::uint64_t{64} << 20;
+
 /// A span: a run of 8 KiB pages that hold objects of one size, or stacks.
 struct Span {
   std::uint64_t begin = 0;

@@ -73,6 +73,7 @@ TEST_P(GoHeap, HasAPlaceInThePictureAndLeavesNextToNothingUnexplained) {
   EXPECT_GE(go["heap"], program["heap_alloc"] * 9 / 10);
   EXPECT_GT(go["goroutine stacks"], 300U * 2048);
   EXPECT_GT(go["the runtime's own records"], 0U);
+  EXPECT_LE(go["the runtime's own records"], program["records"]);
   EXPECT_LT(picture.unexplained_bytes(), all / 500);
   for (const Check& check : picture.checks()) {
     EXPECT_TRUE(check.ok) << check.reader << ": " << check.note;
@@ -82,6 +83,22 @@ TEST_P(GoHeap, HasAPlaceInThePictureAndLeavesNextToNothingUnexplained) {
 INSTANTIATE_TEST_SUITE_P(Go, GoHeap,
                          ::testing::Values("go_heap", "go_stripped", "go_pie", "go_cgo"),
                          [](const auto& one) { return one.param; });
+
+TEST(GoMmaps, WhatCMapsBesideTheRuntimesRecordsIsNotTheRuntimes) {
+  constexpr std::uint64_t mapped = 40 * 5 * (std::uint64_t{256} << 10);
+  const GoProgram program("go_mmaps");
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  const Picture picture = picture_of(sighting->view);
+  EXPECT_GE(picture.unexplained_bytes(), mapped - mapped / 100);
+  EXPECT_LE(picture.unexplained_bytes(), mapped + mapped / 100);
+  std::uint64_t records = 0;
+  for (const Row& row : picture.rows()) {
+    records += row.detail == "the runtime's own records" ? row.bytes : 0;
+  }
+  EXPECT_GT(records, program["records"] / 4);
+  EXPECT_LE(records, program["records"]);
+}
 
 TEST(GoRace, WhatTheRaceDetectorKeepsHasItsNameAndNothingIsUnexplained) {
   const GoProgram program("go_race");

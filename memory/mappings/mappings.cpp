@@ -46,6 +46,11 @@ std::string_view shared_kind(const Mapping& mapping) {
   return mapping.shared && !has_path ? "anonymous, shared" : std::string_view{};
 }
 
+/// Of what the shared memory is, where its name tells: ZGC has Java's heap in a memfd.
+std::string shared_detail(const Mapping& mapping) {
+  return starts_with(mapping.name, "/memfd:java_heap") ? "Java's heap" : "";
+}
+
 }  // namespace
 
 Found find_kernel(const Look& look) {
@@ -66,13 +71,14 @@ Found find_shared(const Look& look) {
       continue;
     }
     if (mapping.shared) {
-      found.claims.push_back(whole(mapping, Space::shared, std::string(kind)));
+      found.claims.push_back(
+          whole(mapping, Space::shared, std::string(kind), shared_detail(mapping)));
       continue;
     }
     // Mapped privately: what was written is a copy of the process's own.
     for (const process::Run& run : look.view.residency().runs_in(mapping.begin, mapping.end)) {
       if (run.file) {
-        Claim claim = whole(mapping, Space::shared, std::string(kind));
+        Claim claim = whole(mapping, Space::shared, std::string(kind), shared_detail(mapping));
         claim.begin = std::max(run.begin, mapping.begin);
         claim.end = std::min(run.end, mapping.end);
         found.claims.push_back(std::move(claim));

@@ -25,12 +25,15 @@ TEST(SharedMappings, AreShared) {
   process.map(0x10000, 0x14000, "rw-s", "/memfd:a (deleted)", 5)
       .map(0x20000, 0x22000, "rw-s", "/SYSV00000000 (deleted)", 6)
       .map(0x30000, 0x31000, "rw-s", "/dev/zero (deleted)", 7)
+      .map(0x40000, 0x42000, "rw-s", "/memfd:java_heap (deleted)", 8)
       .touch(0x10000, 0x14000, true)
       .touch(0x20000, 0x22000, true)
-      .touch(0x30000, 0x31000, true);
-  EXPECT_THAT(rows_of(picture_of(process.view())),
-              UnorderedElementsAre("shared memfd 16384", "shared System V 8192",
-                                   "shared anonymous, shared 4096"));
+      .touch(0x30000, 0x31000, true)
+      .touch(0x40000, 0x42000, true);
+  EXPECT_THAT(
+      rows_of(picture_of(process.view())),
+      UnorderedElementsAre("shared memfd 16384", "shared System V 8192",
+                           "shared memfd: Java's heap 8192", "shared anonymous, shared 4096"));
 }
 
 TEST(SharedMappings, OfAPrivateOneWhatWasWrittenIsTheProcesssOwn) {

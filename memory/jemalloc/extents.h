@@ -41,8 +41,9 @@ struct Extents {
   [[nodiscard]] bool is_torn() const;
 };
 
-/// The library or program that is jemalloc; nothing when there is none.
-[[nodiscard]] std::optional<process::Module> find_module(const process::ProcessView& view);
+/// The library or program that is jemalloc; nothing when there is none. A program into which it is
+/// linked, without symbols, is known by its messages, where much memory has no owner yet.
+[[nodiscard]] std::optional<process::Module> find_module(const Look& look);
 
 /// The size of the blocks of a class.
 [[nodiscard]] std::uint64_t bytes_of_class(std::uint64_t index);

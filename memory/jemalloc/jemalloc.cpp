@@ -75,7 +75,7 @@ Found find(const Look& look) {
   if (!look.view.denied().empty()) {
     return found;
   }
-  const auto module = find_module(look.view);
+  const auto module = find_module(look);
   if (!module) {
     return found;
   }

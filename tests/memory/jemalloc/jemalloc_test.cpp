@@ -17,8 +17,8 @@ using heapwatch::tests::Subprocess;
 
 class JemallocProgram {
  public:
-  explicit JemallocProgram(const std::string& threads)
-      : process_({"/usr/bin/env", "LD_PRELOAD=" JEMALLOC_LIBRARY, JEMALLOC_PROGRAM, threads}) {
+  /// "4", or "4 linked".
+  explicit JemallocProgram(const std::string& threads) : process_(command(threads)) {
     for (std::string line = process_.read_line(); line != "ready"; line = process_.read_line()) {
       const std::size_t blank = line.find(' ');
       values_[line.substr(0, blank)] = std::stoull(line.substr(blank + 1));
@@ -30,6 +30,14 @@ class JemallocProgram {
   }
 
  private:
+  static std::vector<std::string> command(const std::string& threads) {
+    const std::string count = threads.substr(0, threads.find(' '));
+    return count != threads
+               ? std::vector<std::string>{LINKED_JEMALLOC_PROGRAM, count}
+               : std::vector<std::string>{"/usr/bin/env", "LD_PRELOAD=" JEMALLOC_LIBRARY,
+                                          JEMALLOC_PROGRAM, count};
+  }
+
   Subprocess process_;
   std::map<std::string, std::uint64_t> values_;
 };
@@ -40,10 +48,11 @@ TEST_P(Jemalloc, CountsAreThoseOfItsOwnStatistics) {
   const JemallocProgram program(GetParam());
   const auto sighting = process::look_at(program.pid());
   ASSERT_TRUE(sighting) << sighting.error().message;
-  const auto module = find_module(*sighting->view);
-  ASSERT_TRUE(module);
   const Picture nothing_claimed(sighting->view);
-  const Extents extents = find_extents({*sighting->view, nothing_claimed, {}}, *module);
+  const Look look{*sighting->view, nothing_claimed, {}};
+  const auto module = find_module(look);
+  ASSERT_TRUE(module);
+  const Extents extents = find_extents(look, *module);
   EXPECT_FALSE(extents.overlap);
   const Totals totals = totals_of(extents);
   EXPECT_NEAR(static_cast<double>(totals.active), program["active"], program["active"] / 1000);
@@ -74,8 +83,11 @@ TEST_P(Jemalloc, HasItsRowsInThePicture) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, Jemalloc, ::testing::Values("1", "4"),
-                         [](const auto& one) { return "Of" + one.param; });
+INSTANTIATE_TEST_SUITE_P(Threads, Jemalloc, ::testing::Values("1", "4", "4 linked"),
+                         [](const auto& one) {
+                           return "Of" + one.param.substr(0, 1) +
+                                  (one.param.size() > 1 ? "Linked" : "");
+                         });
 
 /// What jemalloc has given out, resident or not: of large blocks the last pages may be untouched,
 /// which malloc_usable_size counts.

@@ -1,4 +1,5 @@
-/* A program that runs with libjemalloc preloaded: allocates in threads, prints jemalloc's own statistics, then waits. */
+/* A program that runs with libjemalloc preloaded, or has it linked in (JEMALLOC_IS_LINKED): allocates in threads, prints
+ * jemalloc's own statistics, then waits. */
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -10,6 +11,10 @@
 #include <unistd.h>
 
 typedef int mallctl_function(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size);
+
+#ifdef JEMALLOC_IS_LINKED
+mallctl_function mallctl;
+#endif
 
 static pthread_barrier_t filled;
 
@@ -35,10 +40,12 @@ static void* fill(void* argument) {
 int main(int argc, char** argv) {
   const unsigned threads = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+#ifndef JEMALLOC_IS_LINKED
   mallctl_function* const mallctl = (mallctl_function*)(uintptr_t)dlsym(RTLD_DEFAULT, "mallctl");
   if (mallctl == NULL) {
     return 1;
   }
+#endif
   static char buffer[4096];
   setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
   pthread_barrier_init(&filled, NULL, threads + 1);

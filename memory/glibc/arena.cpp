@@ -88,11 +88,15 @@ void read_main(const ProcessView& view, const Layout& layout, Arena& arena) {
     arena.broken = "its top chunk does not fit into the brk heap";
     return;
   }
+  // Others call sbrk, too: what lies before and behind is theirs, but for what a static program
+  // takes for its first thread.
+  constexpr std::uint64_t of_first_thread_max = 64 * 1024;
+  const bool is_first = base - heap->begin <= of_first_thread_max;
   arena.pieces.push_back({.begin = align(base, 16),
                           .end = end,
                           .top = has_top ? arena.top : 0,
-                          .claim_begin = heap->begin,
-                          .claim_end = heap->end});
+                          .claim_begin = is_first ? heap->begin : align(base, 16),
+                          .claim_end = has_top ? align(end, page_bytes) : heap->end});
 }
 
 /// Adds chunks of one piece to an arena's totals.

@@ -92,6 +92,19 @@ TEST(GlibcExact, AStaticProgramIsWalkedToTheByte) {
   expect_exact(HeapProgram({"heap", "4"}, STATIC_HEAP_PROGRAM), 5);
 }
 
+TEST(GlibcExact, WhatOthersTakeByBrkIsNotGlibcs) {
+  constexpr std::uint64_t taken = std::uint64_t{8} << 20;
+  const HeapProgram program({"beside", "0"});
+  expect_exact(program, 1);
+  const auto sighting = process::look_at(program.pid());
+  ASSERT_TRUE(sighting) << sighting.error().message;
+  std::uint64_t others = 0;
+  for (const Row& row : picture_of(sighting->view).rows()) {
+    others += row.owner == "brk heap" ? row.bytes : 0;
+  }
+  EXPECT_EQ(others, taken);
+}
+
 TEST(GlibcExact, AMainArenaThatCannotGrowByBrkIsWalkedToTheByte) {
   const HeapProgram program({"fenced", "2"});
   const auto sighting = process::look_at(program.pid());

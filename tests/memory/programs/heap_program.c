@@ -4,6 +4,7 @@
  *   heap_program reserved            terabytes of which some pages are written
  *   heap_program heap THREADS        so many threads allocate and free, and keep the rest
  *   heap_program fenced THREADS      the same, with something in the way of brk
+ *   heap_program beside THREADS      the same, and takes 8 MiB by sbrk for itself
  *   heap_program churn THREADS       threads that never stop, and count what they hold
  *   heap_program short THREADS       so many threads, each of which ends at once and starts the next
  *   heap_program forked THREADS      the same; it is a child, made meanwhile, that tells and waits
@@ -350,6 +351,9 @@ int main(int argc, char** argv) {
       usleep(50000); /* the last thread is back from the barrier */
       tell_heap();
       tell_stacks(count);
+      if (strcmp(mode, "beside") == 0) {
+        memset(sbrk(area_bytes), 1, area_bytes);
+      }
     }
   }
   if (write(1, text, text_used) < 0 || write(1, "ready\n", 6) < 0) {

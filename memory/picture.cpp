@@ -78,6 +78,14 @@ std::vector<process::Range> Picture::unclaimed_heap_memory() const {
   return parts;
 }
 
+std::uint64_t Picture::unclaimed_heap_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const process::Range& range : unclaimed_heap_memory()) {
+    bytes += view_->residency().bytes(range.begin, range.end);
+  }
+  return bytes;
+}
+
 /// Makes a range claimed; the resident bytes that were not claimed before.
 std::uint64_t Picture::claim(std::uint64_t begin, std::uint64_t end) {
   std::uint64_t bytes = 0;

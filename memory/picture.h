@@ -241,6 +241,8 @@ class Picture {
   /// The unclaimed parts of anonymous, private, writable memory: where heaps are looked for.
   /// Neighbouring mappings count as one piece of memory.
   [[nodiscard]] std::vector<process::Range> unclaimed_heap_memory() const;
+  /// Its resident bytes.
+  [[nodiscard]] std::uint64_t unclaimed_heap_bytes() const;
 
   /// Ordered by space, then owner and state; the unexplained rest comes last. Rows without a byte
   /// are left out, but for those with blocks.

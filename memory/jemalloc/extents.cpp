@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 #include <utility>
 
 namespace heapwatch::memory::jemalloc {
@@ -30,7 +29,6 @@ constexpr std::uint64_t leaf_words = std::uint64_t{1} << 18;
 constexpr std::uint64_t leaf_shift = 30;  // a leaf is for 1 GiB
 constexpr std::uint64_t pointer_mask = 0x0000'ffff'ffff'ff80;
 constexpr std::uint64_t data_bytes_max = std::uint64_t{64} << 20;
-constexpr std::uint64_t text_bytes_max = std::uint64_t{512} << 20;  // of a program
 constexpr std::size_t records_max = 8'000'000;
 constexpr std::size_t leaves_max = 4096;
 constexpr std::size_t samples_max = 32;
@@ -166,37 +164,6 @@ std::optional<std::uint64_t> leaf_of(process::Words& words, const Group& group,
   return best;
 }
 
-/// Anonymous memory that is resident and no other reader's so far: a heap, perhaps.
-bool has_much_unclaimed(const Look& look) {
-  constexpr std::uint64_t much = std::uint64_t{1} << 20;
-  std::uint64_t bytes = 0;
-  for (const process::Range& range : look.so_far.unclaimed_heap_memory()) {
-    bytes += look.view.residency().bytes(range.begin, range.end);
-  }
-  return bytes >= much;
-}
-
-/// Whether the text that each of jemalloc's messages begins with is in what the linker wrote.
-bool has_messages(const ProcessView& view, const process::Module& module) {
-  constexpr std::string_view text = "<jemalloc>: ";
-  constexpr std::uint64_t step = process::Window::bytes_min - text.size();
-  std::uint64_t left = text_bytes_max;
-  for (const process::Segment& segment : module.segments) {
-    process::Window window(view);
-    for (std::uint64_t at = segment.begin; !segment.writable && at < segment.file_end && left > 0;
-         at += step) {
-      // A part that overlaps the next, so that the text is whole in one of them.
-      const auto bytes = window.at(at, std::min(step + text.size(), segment.file_end - at));
-      const std::string_view part(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      if (part.find(text) != std::string_view::npos) {
-        return true;
-      }
-      left -= std::min(left, step);
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::uint64_t bytes_of_class(std::uint64_t index) {
@@ -229,9 +196,10 @@ std::optional<process::Module> find_module(const Look& look) {
       program = module;
     }
   }
-  const bool may_be_linked =
-      program && has_much_unclaimed(look) && has_messages(look.view, *program);
-  return may_be_linked ? program : std::nullopt;
+  constexpr std::uint64_t much = std::uint64_t{1} << 20;
+  const bool is_linked = program && look.so_far.unclaimed_heap_bytes() >= much &&
+                         process::has_text(look.view, *program, "<jemalloc>: ");
+  return is_linked ? program : std::nullopt;
 }
 
 namespace {

@@ -17,6 +17,7 @@ struct Known {
   Space space;
   std::string_view library;                  // its file's name begins so; empty: no library
   std::array<std::string_view, 2> exported;  // or the program exports one of these
+  std::string_view text = {};  // or this is in the program, where much memory has no owner
 };
 
 // clang-format off: a row a line
@@ -25,7 +26,8 @@ constexpr std::array known{
     Known{"tcmalloc",
           Space::native,
           "libtcmalloc",
-          {"MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"}},
+          {"MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"},
+          "Bytes in page heap freelist"},
     Known{"mimalloc", Space::native, "libmimalloc", {"mi_malloc", "mi_heap_malloc"}},
     Known{musl, Space::native, "ld-musl-", {}},
     Known{"AddressSanitizer", Space::native, "libasan.", {"__asan_init", ""}},
@@ -52,6 +54,15 @@ bool is_musl(const process::ProcessView& view, const std::vector<process::Module
                      [](const process::Module& one) { return one.base_name() == "libc.so"; }) ||
          std::any_of(mappings.begin(), mappings.end(), [](const process::Mapping& one) {
            return one.name == "[heap]" && !one.readable && !one.writable && !one.executable;
+         });
+}
+
+/// Linked into the program, which exports nothing of it.
+bool is_linked(const Look& look, const std::vector<process::Module>& modules, const Known& one) {
+  constexpr std::uint64_t much = std::uint64_t{1} << 20;
+  return !one.text.empty() && look.so_far.unclaimed_heap_bytes() >= much &&
+         std::any_of(modules.begin(), modules.end(), [&](const process::Module& module) {
+           return module.is_program && process::has_text(look.view, module, one.text);
          });
 }
 
@@ -84,7 +95,7 @@ Found find_allocators(const Look& look) {
     const bool is_loaded =
         std::any_of(modules.begin(), modules.end(),
                     [&](const process::Module& module) { return is_it(words, module, one); }) ||
-        (one.owner == musl && is_musl(look.view, modules));
+        (one.owner == musl && is_musl(look.view, modules)) || is_linked(look, modules, one);
     if (is_loaded) {
       owners += (owners.empty() ? "" : " or ") + std::string(one.owner);
       space = owners == one.owner ? one.space : Space::other;

@@ -46,6 +46,20 @@ TEST(Allocators, AreNamedAndTakeWhatIsLeft) {
               ::testing::ElementsAre("native jemalloc 8192", "files mapped files 4096"));
 }
 
+TEST(Allocators, OneThatIsLinkedIntoTheProgramIsKnownByItsMessagesWhereMuchHasNoOwner) {
+  constexpr std::uint64_t much = std::uint64_t{1} << 20;
+  for (const std::uint64_t bytes : {much, much / 2}) {
+    MadeProcess process;
+    process.recording().facts.exe = "/usr/bin/server";
+    add_module(process, 0x10000, "/usr/bin/server");
+    process.write(0x10800, "12 Bytes in page heap freelist");
+    process.map(0x100000, 0x100000 + much, "rw-p").touch(0x100000, 0x100000 + bytes);
+    const std::string owner = bytes == much ? "native tcmalloc " : "unexplained  ";
+    EXPECT_THAT(rows_of(process), ::testing::UnorderedElementsAre(owner + std::to_string(bytes),
+                                                                  "files mapped files 4096"));
+  }
+}
+
 TEST(Allocators, Python2IsOfPythonsSpace) {
   MadeProcess process;
   add_module(process, 0x10000, "/usr/lib/libpython2.7.so.1.0");

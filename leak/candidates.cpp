@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "leak/finding.h"
@@ -37,6 +38,26 @@ bool is_mapping(const Amount& row) {
 bool is_unsplit(const Amount& row) {
   const bool is_other = row.space == "other" && row.owner != "kernel" && !is_mapping(row);
   return row.state == "mapped" && (row.space == "native" || is_other);
+}
+
+/// Of the owners of some rows, the one with more of them at the end than at the begin.
+std::string owner_that_grew(const Watch& watch, bool (*counts)(const Amount&)) {
+  std::map<std::string, double> growth;
+  if (watch.looks.empty()) {
+    return {};
+  }
+  for (const auto& [look, sign] :
+       {std::pair(&watch.looks.front(), -1.0), {&watch.looks.back(), 1.0}}) {
+    for (const Amount& row : look->rows) {
+      if (counts(row)) {
+        growth[row.owner] += sign * row.bytes;
+      }
+    }
+  }
+  const auto most =
+      std::max_element(growth.begin(), growth.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == growth.end() ? "" : most->first;
 }
 
 bool is_free(const Amount& row) {
@@ -111,14 +132,9 @@ class Spaces {
 
   /// What is used of it and what is free cannot be told apart.
   void unsplit() {
-    std::string owner;
-    for (const Look& look : watch_.looks) {
-      for (const Amount& row : look.rows) {
-        owner = is_unsplit(row) ? row.owner : owner;
-      }
-    }
-    add_doubt(signal_of("native", sum_of_rows(watch_, is_unsplit)),
-              "what " + owner + " uses and what it keeps free are not told apart");
+    Signal signal = signal_of("native", sum_of_rows(watch_, is_unsplit));
+    signal.owner = owner_that_grew(watch_, is_unsplit);
+    add_doubt(signal, "what " + signal.owner + " uses and what it keeps free are not told apart");
     add_doubt(
         signal_of("mmap",
                   sum_of_rows(watch_, [](const Amount& row) { return row.space == "shared"; }),

@@ -195,10 +195,14 @@ std::vector<std::string> reasons_of(const std::vector<Signal>& signals) {
     const bool is_count =
         signal.space == "goroutine" || signal.space == "threads" || signal.space == "descriptors";
     const std::string growth = is_count ? number_text(result.growth) : bytes_text(result.growth);
-    std::array<char, 160> line{};
+    constexpr std::size_t label_bytes_max = 60;
+    std::array<char, 240> line{};
     std::snprintf(line.data(), line.size(),
                   "%s: %s, %s (steadiness %.1f, late rate %.2f of the early one, %zu values)",
-                  space_text(signal.space).c_str(), std::string(name_of(result.course)).c_str(),
+                  (space_text(signal.space) + (signal.owner.empty() ? "" : " of ") + signal.owner)
+                      .substr(0, label_bytes_max)
+                      .c_str(),
+                  std::string(name_of(result.course)).c_str(),
                   (result.growth >= 0 ? "+" + growth : growth).c_str(),
                   std::min(result.steadiness, 999.0), result.late_ratio, result.values);
     why.emplace_back(line.data());

@@ -16,6 +16,7 @@ struct Signal {
   std::string space;  // as Finding has it
   std::vector<Point> points;
   SeriesResult result;
+  std::string owner;  // whose it is, where it is not the space's: "Java"
 };
 
 /// Whether rows that `counts` chooses are of a space whose heap changed under the eyes of its

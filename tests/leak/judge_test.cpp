@@ -346,6 +346,21 @@ TEST(Judge, LeavesOutLooksThatDidNotRecogniseAHeap) {
   EXPECT_NEAR(judgement.verdict().rate->value * 60, 2 * mib, 1);
 }
 
+TEST(Judge, NamesTheOwnerWhoseUseIsNotToldApartAndGrew) {
+  const Model model;
+  Watch watch = watch_of(model, 180);
+  for (std::size_t i = 0; i < watch.looks.size(); ++i) {
+    Look& look = watch.looks[i];
+    look.rows.push_back({"other", "Java", "mapped", static_cast<double>(i + 20) * mib});
+    look.rows.push_back({"other", "generated code", "mapped", 2 * mib});
+    look.rss += static_cast<double>(i + 22) * mib;
+  }
+  const Judgement judgement = judge(watch);
+  EXPECT_THAT(judgement.verdict().sentence,
+              HasSubstr("what Java uses and what it keeps free are not told apart"));
+  EXPECT_THAT(judgement.why, ::testing::Contains(StartsWith("native memory of Java: grows")));
+}
+
 TEST(Judge, SaysWhenMostLooksDidNotComeToTheEndOfAHeap) {
   Model model;
   model.native = leaking(20 * mib, 2 * mib);

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "memtrack/pages.h"
 #include "preload/linked_object.h"
 
 namespace heapwatch::preload {
@@ -65,12 +66,10 @@ Remembered* find_remembered(std::uintptr_t entry) {
 
 bool remember(std::uintptr_t entry, const void* before) {
   if (remembered == nullptr) {
-    void* const room = mmap(nullptr, remembered_max * sizeof(Remembered), PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) {
+    remembered = static_cast<Remembered*>(memtrack::map_pages(remembered_max * sizeof(Remembered)));
+    if (remembered == nullptr) {
       return false;
     }
-    remembered = static_cast<Remembered*>(room);
   }
   if (Remembered* const known = find_remembered(entry); known != nullptr) {
     known->before = before;

@@ -15,6 +15,7 @@
 #include "attach/refusals.h"
 #include "check/children/attacher.h"
 #include "memory/native/find_books.h"
+#include "memory/process/linked_allocator.h"
 
 namespace heapwatch::agent::commands {
 
@@ -26,9 +27,10 @@ std::string milliseconds_text(double value) {
   return text.str();
 }
 
-}  // namespace
-
-namespace {
+std::string not_seen_of_linked(const attach::Evidence& evidence) {
+  const std::string exe = "/proc/" + std::to_string(evidence.facts.pid) + "/exe";
+  return not_seen_of(memory::process::linked_allocator(exe), attach::named(evidence));
+}
 
 /// Until standard input or the process ends.
 void wait_until_unwanted(int process) {
@@ -62,6 +64,9 @@ base::Result<void> attach_until_unwanted(int pid) {
   const auto good = check::children::attacher_good;
   std::cout << good << "attached to " << attach::named(*evidence) << "; a thread stood still for "
             << milliseconds_text(begun->stopped_ms) << std::endl;
+  if (const std::string not_seen = not_seen_of_linked(*evidence); !not_seen.empty()) {
+    std::cout << not_seen << std::endl;
+  }
   const auto books = memory::native::find_books(pid, evidence->facts.command);
   if (books != nullptr) {
     const attach::PythonAnswer python = attach::wait_for_python(*books);
@@ -113,6 +118,9 @@ base::Result<void> attach_and_say(const attach::Evidence& evidence,
   std::cerr << "heapwatch: attached to " << attach::named(evidence) << "; a thread stood still for "
             << milliseconds_text(begun->stopped_ms)
             << (begun->tries > 1 ? " (at try " + std::to_string(begun->tries) + ")" : "") << '\n';
+  if (const std::string not_seen = not_seen_of_linked(evidence); !not_seen.empty()) {
+    std::cerr << "heapwatch: " << not_seen << '\n';
+  }
   return {};
 }
 

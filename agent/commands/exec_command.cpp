@@ -71,6 +71,9 @@ int exec_program(const ExecOptions& options) {
     // Before the program writes to the same terminal.
     std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
                      std::string(watching->why_not) + '\n';
+  } else if (const std::string not_seen = not_seen_of(watching->allocator, options.program[0]);
+             !not_seen.empty()) {
+    std::cerr << "heapwatch: " + not_seen + '\n';
   }
   const auto started = program.start(
       options.program, watched_environment(*watching, processes.socket_path(),

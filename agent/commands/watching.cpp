@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "memory/native/why_not_watched.h"
+#include "memory/process/linked_allocator.h"
 #include "preload/attach.h"
 #include "preload/program_file.h"
 
@@ -32,6 +33,7 @@ std::optional<std::string_view> value_of(std::string_view entry, std::string_vie
 struct Target {
   preload::ProgramKind kind = preload::ProgramKind::watchable;
   bool brings_allocator = false;
+  std::string_view allocator;  // that is linked into it
 };
 
 Target examine(const std::string& program) {
@@ -39,7 +41,8 @@ Target examine(const std::string& program) {
   std::array<char, PATH_MAX> path{};
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   if (preload::find_program(program.c_str(), std::getenv("PATH"), path.data(), path.size())) {
-    target = {preload::program_kind(path.data()), preload::brings_allocator(path.data())};
+    target = {preload::program_kind(path.data()), preload::brings_allocator(path.data()),
+              memory::process::linked_allocator(path.data())};
   }
   const char* const loaded = std::getenv("LD_PRELOAD");  // NOLINT(concurrency-mt-unsafe): likewise
   std::string_view rest = loaded == nullptr ? "" : loaded;
@@ -74,6 +77,13 @@ base::Result<std::string> preload_library(const std::string& name) {
                         " (and its path may hold no blank and no colon)");
 }
 
+std::string not_seen_of(std::string_view allocator, const std::string& program) {
+  return allocator.empty() ? ""
+                           : "what " + program + " allocates with the " + std::string(allocator) +
+                                 " that is linked into it is not seen; heapwatch memory tells how "
+                                 "much it holds";
+}
+
 base::Result<Watching> prepare_watching(const std::string& program) {
   auto library = preload_library(preload_library_name);
   if (!library) {
@@ -91,7 +101,8 @@ base::Result<Watching> prepare_watching(const std::string& program) {
     library->clear();
   }
   return Watching{.library = *std::move(library),
-                  .why_not = memory::native::why_not_watched(target.kind)};
+                  .why_not = memory::native::why_not_watched(target.kind),
+                  .allocator = target.allocator};
 }
 
 base::Result<WatchedStart> prepare_start() {

@@ -20,6 +20,8 @@ struct Watching {
   std::string library;  // what is loaded into the program; empty: nothing may be
   /// Completes "its memory is not seen: it ..."; empty when it can be watched.
   std::string_view why_not;
+  /// Linked into the program, whose calls are not seen: "jemalloc".
+  std::string_view allocator;
 };
 /// The file of a library of ours, beside the program as it is installed or built. Errors:
 /// not_found.
@@ -27,6 +29,10 @@ struct Watching {
 
 /// For a program as execvp() finds it. Errors: not_found.
 [[nodiscard]] base::Result<Watching> prepare_watching(const std::string& program);
+
+/// "what PROGRAM allocates with the jemalloc that is linked into it is not seen; ..."; empty where
+/// there is no such allocator.
+[[nodiscard]] std::string not_seen_of(std::string_view allocator, const std::string& program);
 
 /// What it takes to start a program and to be told of its books.
 struct WatchedStart {

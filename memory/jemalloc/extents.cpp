@@ -15,6 +15,8 @@
 #include <array>
 #include <utility>
 
+#include "memory/process/linked_allocator.h"
+
 namespace heapwatch::memory::jemalloc {
 
 namespace {
@@ -180,7 +182,7 @@ std::uint64_t bytes_of_class(std::uint64_t index) {
   return doubling < 48 ? (std::uint64_t{128} << doubling) + (step * 32 << doubling) : 0;
 }
 
-std::optional<process::Module> find_module(const Look& look) {
+std::optional<Home> find_home(const Look& look) {
   process::Words words(look.view);
   std::optional<process::Module> program;
   for (const process::Module& module : process::find_modules(look.view)) {
@@ -190,7 +192,7 @@ std::optional<process::Module> find_module(const Look& look) {
     }
     process::Symbols symbols(words, module);
     if (symbols.find("mallctl") || symbols.find("je_mallctl")) {
-      return module;
+      return Home{module, true};
     }
     if (module.is_program) {
       program = module;
@@ -198,8 +200,8 @@ std::optional<process::Module> find_module(const Look& look) {
   }
   constexpr std::uint64_t much = std::uint64_t{1} << 20;
   const bool is_linked = program && look.so_far.unclaimed_heap_bytes() >= much &&
-                         process::has_text(look.view, *program, "<jemalloc>: ");
-  return is_linked ? program : std::nullopt;
+                         process::has_text(look.view, *program, process::jemalloc_text);
+  return is_linked ? std::optional(Home{*program}) : std::nullopt;
 }
 
 namespace {

@@ -41,9 +41,14 @@ struct Extents {
   [[nodiscard]] bool is_torn() const;
 };
 
-/// The library or program that is jemalloc; nothing when there is none. A program into which it is
-/// linked, without symbols, is known by its messages, where much memory has no owner yet.
-[[nodiscard]] std::optional<process::Module> find_module(const Look& look);
+/// The library or program that is jemalloc.
+struct Home {
+  process::Module module;
+  bool is_sure = false;  // by its symbols; else by its messages alone
+};
+/// Nothing when there is none. A program into which it is linked, without symbols, is looked for
+/// where much memory has no owner yet.
+[[nodiscard]] std::optional<Home> find_home(const Look& look);
 
 /// The size of the blocks of a class.
 [[nodiscard]] std::uint64_t bytes_of_class(std::uint64_t index);

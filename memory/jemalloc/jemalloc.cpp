@@ -75,11 +75,14 @@ Found find(const Look& look) {
   if (!look.view.denied().empty()) {
     return found;
   }
-  const auto module = find_module(look);
-  if (!module) {
+  const auto home = find_home(look);
+  if (!home) {
     return found;
   }
-  const Extents extents = find_extents(look, *module);
+  const Extents extents = find_extents(look, home->module);
+  if (extents.extents.empty() && !home->is_sure) {
+    return found;  // a program that only speaks of it
+  }
   if (extents.extents.empty() || extents.overlap || extents.too_much) {
     const char* const why = extents.too_much  ? "too much looks like records of extents"
                             : extents.overlap ? "its extents overlap"

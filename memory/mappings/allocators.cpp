@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "memory/process/modules.h"
+#include "memory/process/linked_allocator.h"
 
 namespace heapwatch::memory::mappings {
 
@@ -17,7 +17,7 @@ struct Known {
   Space space;
   std::string_view library;                  // its file's name begins so; empty: no library
   std::array<std::string_view, 2> exported;  // or the program exports one of these
-  std::string_view text = {};  // or this is in the program, where much memory has no owner
+  process::SplitText text = {};  // or this is in the program, where much memory has no owner
 };
 
 // clang-format off: a row a line
@@ -27,7 +27,7 @@ constexpr std::array known{
           Space::native,
           "libtcmalloc",
           {"MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"},
-          "Bytes in page heap freelist"},
+          process::tcmalloc_text},
     Known{"mimalloc", Space::native, "libmimalloc", {"mi_malloc", "mi_heap_malloc"}},
     Known{musl, Space::native, "ld-musl-", {}},
     Known{"AddressSanitizer", Space::native, "libasan.", {"__asan_init", ""}},
@@ -60,7 +60,7 @@ bool is_musl(const process::ProcessView& view, const std::vector<process::Module
 /// Linked into the program, which exports nothing of it.
 bool is_linked(const Look& look, const std::vector<process::Module>& modules, const Known& one) {
   constexpr std::uint64_t much = std::uint64_t{1} << 20;
-  return !one.text.empty() && look.so_far.unclaimed_heap_bytes() >= much &&
+  return one.text.size() > 0 && look.so_far.unclaimed_heap_bytes() >= much &&
          std::any_of(modules.begin(), modules.end(), [&](const process::Module& module) {
            return module.is_program && process::has_text(look.view, module, one.text);
          });

@@ -35,8 +35,13 @@ bool may_be_ours(const process::Mapping& mapping) {
   return mapping.is_anonymous() && mapping.name.empty() && mapping.writable && !mapping.executable;
 }
 
-/// The mappings that the module's data lead to, by a pointer to a page.
+/// The mappings that the module's data lead to, by a pointer to a page. A pointer may lead to what
+/// is the program's, too: ours are marked, where the system has huge pages.
 void take_pages(const process::ProcessView& view, const process::Module& module, Found& found) {
+  const auto mappings = view.mappings();
+  const bool are_marked =
+      std::any_of(mappings.begin(), mappings.end(),
+                  [](const process::Mapping& mapping) { return mapping.without_huge; });
   std::set<std::uint64_t> taken;
   std::uint64_t looked_at = 0;
   for (const process::Segment& segment : module.segments) {
@@ -59,7 +64,8 @@ void take_pages(const process::ProcessView& view, const process::Module& module,
           continue;
         }
         const process::Mapping* const mapping = view.mapping_at(*word);
-        if (mapping != nullptr && may_be_ours(*mapping) && taken.insert(mapping->begin).second) {
+        if (mapping != nullptr && may_be_ours(*mapping) && mapping->without_huge == are_marked &&
+            taken.insert(mapping->begin).second) {
           found.claims.push_back(claim_of(mapping->begin, mapping->end));
         }
       }

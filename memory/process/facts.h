@@ -45,6 +45,9 @@ struct Mapping {
   std::uint64_t shared_hugetlb = 0;
   /// Device memory and hugetlb: in the page tables, and not in RSS.
   bool outside_rss = false;
+  /// Marked against transparent huge pages. The kernel makes one mapping of neighbours only where
+  /// they are marked alike.
+  bool without_huge = false;
 
   [[nodiscard]] Range range() const { return {begin, end}; }
   [[nodiscard]] bool is_file() const { return inode != 0; }

@@ -94,26 +94,6 @@ bool is_heapwatch_library(const Module& module) {
   return begins_with("libheapwatch_preload") || begins_with("memfd:heapwatch library");
 }
 
-bool has_text(const ProcessView& view, const Module& module, std::string_view text) {
-  constexpr std::uint64_t bytes_max = std::uint64_t{512} << 20;
-  const std::uint64_t step = Window::bytes_min - text.size();
-  std::uint64_t left = bytes_max;
-  for (const Segment& segment : module.segments) {
-    Window window(view);
-    for (std::uint64_t at = segment.begin; !segment.writable && at < segment.file_end && left > 0;
-         at += step) {
-      // Each part goes on into the next, so that the text is whole in one of them.
-      const auto bytes = window.at(at, std::min(step + text.size(), segment.file_end - at));
-      const std::string_view part(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      if (part.find(text) != std::string_view::npos) {
-        return true;
-      }
-      left -= std::min(left, step);
-    }
-  }
-  return false;
-}
-
 Symbols::Symbols(Words& words, const Module& module) : words_(words), module_(module) {
   if (!module.has_dynamic) {
     return;

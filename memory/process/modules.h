@@ -48,10 +48,6 @@ inline constexpr std::size_t modules_max = 4096;
 /// What `heapwatch exec` or `heapwatch attach` has put into the program.
 [[nodiscard]] bool is_heapwatch_library(const Module& module);
 
-/// Whether a text is in what the linker wrote and nobody changes, such as the beginning of a
-/// library's messages: so it is known where it is linked in without symbols. Reads up to 512 MiB.
-[[nodiscard]] bool has_text(const ProcessView& view, const Module& module, std::string_view text);
-
 /// Looks exported symbols up as the loader does, by DT_GNU_HASH or DT_HASH.
 class Symbols {
  public:

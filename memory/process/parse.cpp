@@ -86,6 +86,7 @@ void parse_field(std::string_view line, Mapping& mapping) {
   if (name == "VmFlags") {
     while (!rest.empty()) {
       const std::string_view flag = take_word(rest);
+      mapping.without_huge = mapping.without_huge || flag == "nh";
       mapping.outside_rss = mapping.outside_rss || flag == "pf" || flag == "ht" || flag == "io";
     }
     return;

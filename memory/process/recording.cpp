@@ -126,6 +126,7 @@ void append_mapping(std::string& out, const Mapping& mapping) {
   out += mapping.executable ? 'x' : '-';
   out += mapping.shared ? 's' : 'p';
   out += mapping.outside_rss ? 'o' : '-';
+  out += mapping.without_huge ? 'n' : '-';
   out += " " + hexadecimal(mapping.offset);
   for (const std::uint64_t number : {mapping.inode, mapping.rss, mapping.pss, mapping.swap,
                                      mapping.anonymous, mapping.lazy_free, mapping.huge}) {
@@ -139,7 +140,8 @@ Mapping read_mapping(Cursor& line) {
   mapping.begin = line.number(16);
   mapping.end = line.number(16);
   const std::string_view flags = line.word();
-  if (flags.size() != 5 || mapping.begin >= mapping.end) {
+  // Older recordings have no sixth one.
+  if (flags.size() < 5 || flags.size() > 6 || mapping.begin >= mapping.end) {
     line.fail();
     return mapping;
   }
@@ -148,6 +150,7 @@ Mapping read_mapping(Cursor& line) {
   mapping.executable = flags[2] == 'x';
   mapping.shared = flags[3] == 's';
   mapping.outside_rss = flags[4] == 'o';
+  mapping.without_huge = flags.size() == 6 && flags[5] == 'n';
   mapping.offset = line.number(16);
   for (std::uint64_t* const field : {&mapping.inode, &mapping.rss, &mapping.pss, &mapping.swap,
                                      &mapping.anonymous, &mapping.lazy_free, &mapping.huge}) {

@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from agent import clean_environment, fetch, wait_until  # noqa: E402
 from started import StartedTest  # noqa: E402
 
-HEAPWATCH = TARGET = GO_TARGET = ""
+HEAPWATCH = TARGET = GO_TARGET = LINKED_JEMALLOC = ""
 
 
 class AttachTest(StartedTest):
@@ -38,6 +38,23 @@ class AttachTest(StartedTest):
         self.assertIn(f"{program.pid}\tattach_target\tdormant\n", self.heapwatch("attach", "--list").stdout)
         self.assertIn("nobody is attached to", self.heapwatch("detach", program.pid).stderr)
         self.assertRegex(self.end(program), r"^checked [1-9]\d*\n$")
+
+    def test_an_allocator_that_is_linked_in_is_said_not_to_be_seen(self):
+        sentence = "allocates with the jemalloc that is linked into it is not seen; heapwatch memory tells how much it holds"
+        program = subprocess.Popen([HEAPWATCH, "exec", "--", LINKED_JEMALLOC, "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=clean_environment())
+        self.addCleanup(program.communicate)
+        self.addCleanup(program.terminate)
+        self.assertEqual(program.stderr.readline(), f"heapwatch: what {LINKED_JEMALLOC} {sentence}\n")
+        program = subprocess.Popen([LINKED_JEMALLOC, "1"], stdout=subprocess.PIPE, text=True, env=clean_environment())
+        self.addCleanup(program.communicate)
+        self.addCleanup(program.kill)
+        wait_until(lambda: program.stdout.readline() == "ready\n", "the program to hold its memory")
+        done = self.heapwatch("attach", program.pid, "--for", "1s")
+        self.assertIn(f"heapwatch: what process {program.pid} (memory_linked_j) {sentence}\n", done.stderr)
+        # What is ours beside what is jemalloc's.
+        for check in json.loads(self.heapwatch("memory", program.pid, "--json").stdout)["checks"]:
+            self.assertTrue(check["ok"], check)
 
     def test_its_pages_are_served_and_a_signal_ends_it(self):
         program = self.start(TARGET, "calm", 2)
@@ -202,5 +219,5 @@ class AttachTest(StartedTest):
 
 
 if __name__ == "__main__":
-    HEAPWATCH, TARGET, GO_TARGET = sys.argv[1:4]
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+    HEAPWATCH, TARGET, GO_TARGET, LINKED_JEMALLOC = sys.argv[1:5]
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:])

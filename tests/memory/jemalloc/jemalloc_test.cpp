@@ -50,9 +50,9 @@ TEST_P(Jemalloc, CountsAreThoseOfItsOwnStatistics) {
   ASSERT_TRUE(sighting) << sighting.error().message;
   const Picture nothing_claimed(sighting->view);
   const Look look{*sighting->view, nothing_claimed, {}};
-  const auto module = find_module(look);
-  ASSERT_TRUE(module);
-  const Extents extents = find_extents(look, *module);
+  const auto home = find_home(look);
+  ASSERT_TRUE(home);
+  const Extents extents = find_extents(look, home->module);
   EXPECT_FALSE(extents.overlap);
   const Totals totals = totals_of(extents);
   EXPECT_NEAR(static_cast<double>(totals.active), program["active"], program["active"] / 1000);

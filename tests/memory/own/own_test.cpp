@@ -32,5 +32,21 @@ TEST(Own, ZeroedDataBehindTheBooksAreOursToTheEndOfTheirLastPage) {
   EXPECT_EQ(bytes, last_page_end - MadeProgram::data);
 }
 
+TEST(Own, AProgramsMappingThatTheLibrarysDataLeadToIsTheProgramsWhereOursAreMarked) {
+  constexpr std::uint64_t ours = 0x700000;
+  constexpr std::uint64_t programs = 0x900000;
+  for (const bool are_marked : {true, false}) {
+    MadeProgram library("/usr/lib/libheapwatch_preload.so");
+    library.put(MadeProgram::free_data, ours, 8);
+    library.put(MadeProgram::free_data + 8, programs, 8);
+    library.process().map(ours, ours + 0x3000, "rw-p").touch(ours, ours + 0x3000);
+    library.process().recording().mappings.back().without_huge = are_marked;
+    library.process().map(programs, programs + 0x5000, "rw-p").touch(programs, programs + 0x5000);
+    const Picture picture = picture_of(library.process().view());
+    // Without the mark nobody knows.
+    EXPECT_EQ(picture.unexplained_bytes(), are_marked ? 0x5000U : 0U);
+  }
+}
+
 }  // namespace
 }  // namespace heapwatch::memory::own

@@ -227,7 +227,7 @@ void add_runs(const Mapping& mapping, const Residency& twin, const Residency& pa
   files_between(from, mapping.end);
 }
 
-std::shared_ptr<const ProcessView> combined(const Started& started,
+std::shared_ptr<const ProcessView> combined(const Started& started, const ProcessView& before,
                                             const std::shared_ptr<const ProcessView>& twin,
                                             const std::shared_ptr<const ProcessView>& parent) {
   std::vector<Mapping> mappings(twin->mappings().begin(), twin->mappings().end());
@@ -260,9 +260,9 @@ std::shared_ptr<const ProcessView> combined(const Started& started,
     for (std::size_t i = first; i < runs.size(); ++i) {
       mapping.rss += runs[i].end - runs[i].begin;
     }
-    // Shares are those of the process: its twin halves them.
-    const Mapping* const of_parent = parent->mapping_at(mapping.begin);
-    mapping.pss = of_parent != nullptr ? of_parent->pss : mapping.pss;
+    // Shares are those from before: the twin halves its own and the process's.
+    const Mapping* const alone = before.mapping_at(mapping.begin);
+    mapping.pss = alone != nullptr ? alone->pss : mapping.pss;
   }
   std::vector<Thread> threads;
   for (Thread thread : parent->threads()) {
@@ -348,7 +348,7 @@ base::Result<TwinSighting> look_at_twin(int pid, const LiveOptions& options) {
   }
   TwinSighting sighting;
   sighting.stopped_ms = started->stopped_ms;
-  sighting.sighting.view = combined(*started, twin->view, parent->view);
+  sighting.sighting.view = combined(*started, view, twin->view, parent->view);
   return sighting;
 }
 

@@ -41,6 +41,11 @@ TEST(Twin, HasTheMemoryOfTheProcessAndLeavesNothingBehind) {
     ASSERT_TRUE(twin) << twin.error().message;
     EXPECT_GT(twin->stopped_ms, 0);
     EXPECT_EQ(twin->sighting.view->residency().total(), rss);
+    std::uint64_t shares = 0;
+    for (const Mapping& mapping : twin->sighting.view->mappings()) {
+      shares += mapping.pss;
+    }
+    EXPECT_GT(shares, rss / 4 * 3) << "the twin takes no part of it";
     EXPECT_EQ(twin->sighting.view->facts().pid, program.pid());
     EXPECT_EQ(twin->sighting.view->threads().size(), 5U);
     for (const Thread& thread : twin->sighting.view->threads()) {

@@ -90,7 +90,7 @@ void read_main(const ProcessView& view, const Layout& layout, Arena& arena) {
   }
   // Others call sbrk, too: what lies before and behind is theirs, but for what a static program
   // takes for its first thread.
-  constexpr std::uint64_t of_first_thread_max = 64 * 1024;
+  constexpr std::uint64_t of_first_thread_max = std::uint64_t{64} << 10;
   const bool is_first = base - heap->begin <= of_first_thread_max;
   arena.pieces.push_back({.begin = align(base, 16),
                           .end = end,

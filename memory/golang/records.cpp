@@ -52,7 +52,9 @@ class Records {
     highest_ = pieces_.rbegin()->second;
     // What the heap claims is no record.
     for (const Span& span : heap.spans) {
-      heap_windows_.insert(span.begin & ~(arena_bytes - 1));
+      for (std::uint64_t at = span.begin & ~(arena_bytes - 1); at < span.end; at += arena_bytes) {
+        heap_windows_.insert(at);
+      }
     }
     reach(heap.span_list, heap.spans_listed * sizeof(std::uint64_t));
     for (const std::uint64_t record : heap.records) {

@@ -168,8 +168,13 @@ base::Result<void> Tracer::stop_all() {
   // A thread that still runs may make others, and so may one that ends: until a list holds no new
   // one.
   std::set<int> known;
+  const auto deadline = Clock::now() + patience;
   for (;;) {
     bool found = false;
+    if (Clock::now() > deadline) {
+      return base::fail(base::ErrorKind::timeout, "its threads could not all be stopped within " +
+                                                      std::to_string(patience.count()) + " ms");
+    }
     for (const int tid : tasks_of(pid_)) {
       if (!known.insert(tid).second) {
         continue;

@@ -6,29 +6,31 @@ namespace heapwatch::memory::process {
 
 std::span<const std::byte> Window::at(std::uint64_t address, std::size_t size) {
   if (address >= begin_ && size <= known_ && address - begin_ <= known_ - size) {
-    return std::span<const std::byte>(buffer_).subspan(static_cast<std::size_t>(address - begin_),
-                                                       size);
+    return {buffer_.get() + (address - begin_), size};
   }
   // What follows closely is part of one walk; elsewhere a new one begins.
   const bool follows = known_ > 0 && address >= begin_ && address - begin_ <= known_ + bytes_min;
   ahead_ = follows ? std::min(ahead_ * 2, bytes_max) : bytes_min;
   const std::size_t wanted = std::max(ahead_, size);
-  if (buffer_.size() < wanted) {
-    buffer_.resize(wanted);
+  if (capacity_ < wanted) {
+    buffer_ = std::make_unique_for_overwrite<std::byte[]>(wanted);
+    capacity_ = wanted;
   }
   begin_ = address;
-  known_ = view_->read(address, std::span<std::byte>(buffer_).first(wanted));
+  known_ = view_->read(address, {buffer_.get(), wanted});
   if (known_ < size) {
     return {};
   }
-  return std::span<const std::byte>(buffer_).first(size);
+  return {buffer_.get(), size};
 }
 
 const Words::Slot& Words::slot(std::uint64_t page) {
   Slot& slot = cache_[static_cast<std::size_t>(page / page_bytes % slots)];
   if (slot.page != page) {
-    slot.bytes.resize(page_bytes);
-    slot.known = pages_left_ == 0 ? 0 : view_->read(page, slot.bytes);
+    if (slot.bytes == nullptr) {
+      slot.bytes = std::make_unique_for_overwrite<std::byte[]>(page_bytes);
+    }
+    slot.known = pages_left_ == 0 ? 0 : view_->read(page, {slot.bytes.get(), page_bytes});
     pages_left_ -= pages_left_ == 0 ? 0 : 1;
     slot.page = page;
   }
@@ -49,7 +51,7 @@ bool Words::copy(std::uint64_t address, std::span<std::byte> out) {
     if (found.known < offset + part) {
       return false;
     }
-    std::memcpy(out.data() + done, found.bytes.data() + offset, part);
+    std::memcpy(out.data() + done, found.bytes.get() + offset, part);
     done += part;
   }
   return true;

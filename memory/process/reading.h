@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,7 +48,8 @@ class Window {
 
  private:
   const ProcessView* view_;
-  std::vector<std::byte> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;  // bytes are not zeroed before they are read into
+  std::size_t capacity_ = 0;
   std::uint64_t begin_ = 0;
   std::size_t known_ = 0;
   std::size_t ahead_ = bytes_min;
@@ -91,7 +93,7 @@ class Words {
   struct Slot {
     std::uint64_t page = ~std::uint64_t{0};
     std::size_t known = 0;
-    std::vector<std::byte> bytes;
+    std::unique_ptr<std::byte[]> bytes;  // of one page
   };
   [[nodiscard]] const Slot& slot(std::uint64_t page);
 

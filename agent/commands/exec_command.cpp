@@ -16,6 +16,7 @@
 #include "agent/commands/failure.h"
 #include "agent/commands/watching.h"
 #include "base/descriptor.h"
+#include "memory/process/linked_allocator.h"
 
 namespace heapwatch::agent::commands {
 
@@ -71,7 +72,8 @@ int exec_program(const ExecOptions& options) {
     // Before the program writes to the same terminal.
     std::cerr << "heapwatch: the memory of " + options.program[0] + " is not seen: it " +
                      std::string(watching->why_not) + '\n';
-  } else if (const std::string not_seen = not_seen_of(watching->allocator, options.program[0]);
+  } else if (const std::string not_seen =
+                 not_seen_of(memory::process::linked_allocator(watching->file), options.program[0]);
              !not_seen.empty()) {
     std::cerr << "heapwatch: " + not_seen + '\n';
   }

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "memory/native/why_not_watched.h"
-#include "memory/process/linked_allocator.h"
 #include "preload/attach.h"
 #include "preload/program_file.h"
 
@@ -33,7 +32,7 @@ std::optional<std::string_view> value_of(std::string_view entry, std::string_vie
 struct Target {
   preload::ProgramKind kind = preload::ProgramKind::watchable;
   bool brings_allocator = false;
-  std::string_view allocator;  // that is linked into it
+  std::string file;  // empty: not found
 };
 
 Target examine(const std::string& program) {
@@ -42,7 +41,7 @@ Target examine(const std::string& program) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   if (preload::find_program(program.c_str(), std::getenv("PATH"), path.data(), path.size())) {
     target = {preload::program_kind(path.data()), preload::brings_allocator(path.data()),
-              memory::process::linked_allocator(path.data())};
+              path.data()};
   }
   const char* const loaded = std::getenv("LD_PRELOAD");  // NOLINT(concurrency-mt-unsafe): likewise
   std::string_view rest = loaded == nullptr ? "" : loaded;
@@ -89,7 +88,7 @@ base::Result<Watching> prepare_watching(const std::string& program) {
   if (!library) {
     return tl::unexpected(library.error());
   }
-  const Target target = examine(program);
+  Target target = examine(program);
   if (target.brings_allocator) {
     const auto operators = preload_library(operators_name);
     if (!operators) {
@@ -102,7 +101,7 @@ base::Result<Watching> prepare_watching(const std::string& program) {
   }
   return Watching{.library = *std::move(library),
                   .why_not = memory::native::why_not_watched(target.kind),
-                  .allocator = target.allocator};
+                  .file = std::move(target.file)};
 }
 
 base::Result<WatchedStart> prepare_start() {

@@ -20,8 +20,7 @@ struct Watching {
   std::string library;  // what is loaded into the program; empty: nothing may be
   /// Completes "its memory is not seen: it ..."; empty when it can be watched.
   std::string_view why_not;
-  /// Linked into the program, whose calls are not seen: "jemalloc".
-  std::string_view allocator;
+  std::string file;  // of the program; empty: not found
 };
 /// The file of a library of ours, beside the program as it is installed or built. Errors:
 /// not_found.

@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -15,20 +18,9 @@ namespace heapwatch::memory::process {
 namespace {
 
 constexpr std::uint64_t bytes_max = std::uint64_t{512} << 20;
+constexpr std::size_t answers_max = 1024;
 
-}  // namespace
-
-bool SplitText::is_in(std::string_view bytes) const {
-  for (std::size_t at = bytes.find(begin); at != std::string_view::npos;
-       at = bytes.find(begin, at + 1)) {
-    if (bytes.substr(at + begin.size()).starts_with(rest)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool has_text(const ProcessView& view, const Module& module, const SplitText& text) {
+bool search(const ProcessView& view, const Module& module, const SplitText& text) {
   const std::uint64_t step = Window::bytes_min - text.size();
   std::uint64_t left = bytes_max;
   for (const Segment& segment : module.segments) {
@@ -44,6 +36,43 @@ bool has_text(const ProcessView& view, const Module& module, const SplitText& te
     }
   }
   return false;
+}
+
+}  // namespace
+
+bool SplitText::is_in(std::string_view bytes) const {
+  for (std::size_t at = bytes.find(begin); at != std::string_view::npos;
+       at = bytes.find(begin, at + 1)) {
+    if (bytes.substr(at + begin.size()).starts_with(rest)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool has_text(const ProcessView& view, const Module& module, const SplitText& text) {
+  using File = std::tuple<std::string, std::string, std::uint64_t, std::uint64_t, std::string_view>;
+  static std::mutex mutex;
+  static std::map<File, bool> answers;
+  const Mapping* const mapping = view.mapping_at(module.begin);
+  if (mapping == nullptr) {
+    return false;
+  }
+  const File file{module.name, mapping->device, mapping->inode, module.end - module.begin,
+                  text.begin};
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto known = answers.find(file); known != answers.end()) {
+      return known->second;
+    }
+  }
+  const bool found = search(view, module, text);
+  const std::lock_guard lock(mutex);
+  if (answers.size() >= answers_max) {
+    answers.clear();
+  }
+  answers.emplace(file, found);
+  return found;
 }
 
 std::string_view linked_allocator(const std::string& path) {

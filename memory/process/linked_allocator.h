@@ -25,7 +25,8 @@ inline constexpr SplitText jemalloc_text{"<jemalloc", ">: "};
 /// Source: gperftools/gperftools:src/tcmalloc.cc and google/tcmalloc:tcmalloc/global_stats.cc.
 inline constexpr SplitText tcmalloc_text{"Bytes in page heap", " freelist"};
 
-/// Whether a text is in what the linker wrote and nobody changes. Reads up to 512 MiB.
+/// Whether a text is in what the linker wrote and nobody changes. Reads up to 512 MiB, once for a
+/// file: looks come again and again. Threads: any.
 [[nodiscard]] bool has_text(const ProcessView& view, const Module& module, const SplitText& text);
 
 /// "jemalloc" or "tcmalloc", when it is in a program's file, of which up to 512 MiB are read;
